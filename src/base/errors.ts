@@ -1,0 +1,42 @@
+/**
+ * Errors that an operator must understand. Each has a code that never changes meaning; docs/errors.md lists
+ * every code with its cause and remedy, and a test ties that page to this catalogue.
+ */
+export const ERROR_CODES = {
+  MRD_CONFIG: 'the configuration is not valid',
+  MRD_ARGUMENT: 'a command-line argument is not valid',
+  MRD_PORT_IN_USE: 'a listening address is taken',
+  MRD_LISTEN: 'a listening address cannot be opened',
+  MRD_DATA_FOLDER: 'the data folder cannot be used',
+  MRD_DATA_FOLDER_LOCKED: 'another process uses the data folder',
+  MRD_DATA_FOLDER_OWNER: 'the data folder belongs to another member or cluster',
+  MRD_LOG_DAMAGED: 'a log segment is damaged before its tail',
+  MRD_LOG_VERSION: 'a log segment was written by a newer version',
+  MRD_DISK_FULL: 'the disk has no room',
+  MRD_DISK_IO: 'the disk refused a read, write or sync',
+  MRD_CERTIFICATE: 'a certificate or key cannot be used',
+  MRD_PEER_IDENTITY: 'a peer is not who it should be',
+  MRD_PEER_CLUSTER: 'a peer belongs to another cluster',
+  MRD_PEER_VERSION: 'a peer speaks another protocol version',
+  MRD_PEER_PROTOCOL: 'a peer broke the protocol',
+  MRD_PEER_DUPLICATE_ID: 'two members have one id',
+  MRD_FRAME: 'a frame is malformed',
+} as const
+
+export type ErrorCode = keyof typeof ERROR_CODES
+
+/** An error for the operator: a stable code, what is wrong, and how to mend it. */
+export class MeridianError extends Error {
+  override readonly name = 'MeridianError'
+
+  constructor(
+    readonly code: ErrorCode,
+    /** One sentence that names the thing that is wrong: file, offset, key, address, peer. */
+    what: string,
+    /** What the operator can do about it. */
+    readonly remedy: string,
+    options?: { cause?: unknown },
+  ) {
+    super(`${what} (${code}). ${remedy}`, options)
+  }
+}
