@@ -1,0 +1,114 @@
+/**
+ * Byte ranges: copy, compare, numbers to and from ASCII. Loops are used for short ranges because a call into the runtime costs more
+ * than the loop below about 64 bytes (measured on Node 20: set+subarray about 90 ns, a loop about 0.6 ns a byte).
+ */
+const LOOP_BYTES = 96
+
+/** Copies length bytes; the ranges must not overlap unless they are the same. Allocates nothing up to 96 bytes. */
+export function copyBytes(from: Uint8Array, fromOff: number, to: Uint8Array, toOff: number, length: number): void {
+  if (length <= LOOP_BYTES) {
+    for (let i = 0; i < length; i++) to[toOff + i] = from[fromOff + i]
+  } else {
+    to.set(from.subarray(fromOff, fromOff + length), toOff)
+  }
+}
+
+export function equalBytes(a: Uint8Array, aOff: number, b: Uint8Array, bOff: number, length: number): boolean {
+  if (length > LOOP_BYTES) {
+    return Buffer.compare(a.subarray(aOff, aOff + length), b.subarray(bOff, bOff + length)) === 0
+  }
+  for (let i = 0; i < length; i++) if (a[aOff + i] !== b[bOff + i]) return false
+  return true
+}
+
+/** Case-insensitive comparison of a byte range with an upper-case ASCII word. */
+export function equalsWord(buf: Uint8Array, off: number, len: number, upper: string): boolean {
+  if (len !== upper.length) return false
+  for (let i = 0; i < len; i++) {
+    let c = buf[off + i]
+    if (c >= 97 && c <= 122) c -= 32
+    if (c !== upper.charCodeAt(i)) return false
+  }
+  return true
+}
+
+/** What `parseInteger` gives when the bytes are no canonical integer within the safe range. */
+export const NOT_AN_INTEGER = Number.NaN
+
+/**
+ * Reads a decimal integer in Redis' canonical form (no plus, no leading zeros, no spaces) of at most 15 digits, so that it is
+ * exact as a number. Longer ones give NaN here and go through parseInteger64.
+ */
+export function parseInteger(buf: Uint8Array, off: number, len: number): number {
+  if (len === 0 || len > 16) return NOT_AN_INTEGER
+  let i = off
+  const end = off + len
+  let negative = false
+  if (buf[i] === 45) {
+    negative = true
+    i++
+    if (i === end) return NOT_AN_INTEGER
+  }
+  if (end - i > 15) return NOT_AN_INTEGER
+  let c = buf[i]
+  if (c === 48) return end - i === 1 && !negative ? 0 : NOT_AN_INTEGER
+  let value = 0
+  for (; i < end; i++) {
+    c = buf[i] - 48
+    if (c < 0 || c > 9) return NOT_AN_INTEGER
+    value = value * 10 + c
+  }
+  return negative ? -value : value
+}
+
+export const INT64_MAX = 9223372036854775807n
+export const INT64_MIN = -9223372036854775808n
+
+/** Reads a canonical signed 64-bit integer, or null. Allocates; for integers beyond 15 digits and cold paths. */
+export function parseInteger64(buf: Uint8Array, off: number, len: number): bigint | null {
+  if (len === 0 || len > 20) return null
+  const small = parseInteger(buf, off, len)
+  if (small === small) return BigInt(small)
+  let i = off
+  const end = off + len
+  if (buf[i] === 45) i++
+  if (i === end || buf[i] === 48) return null
+  for (let j = i; j < end; j++) if (buf[j] < 48 || buf[j] > 57) return null
+  const value = BigInt(latin1(buf, off, len))
+  return value > INT64_MAX || value < INT64_MIN ? null : value
+}
+
+/** Writes a safe integer as decimal digits; returns how many bytes. The target must have 17 bytes of room. */
+export function writeInteger(value: number, to: Uint8Array, at: number): number {
+  let rest = value
+  let start = at
+  if (rest < 0) {
+    to[start++] = 45
+    rest = -rest
+  }
+  let digits = 1
+  for (let bound = 10; rest >= bound && digits < 16; bound *= 10) digits++
+  let i = start + digits
+  // Below 2^31 the remainder is cheap integer arithmetic; above it doubles are exact up to 2^53.
+  while (rest > 0x7fffffff) {
+    const tenth = Math.floor(rest / 10)
+    to[--i] = 48 + (rest - tenth * 10)
+    rest = tenth
+  }
+  let small = rest | 0
+  while (i > start) {
+    const tenth = (small / 10) | 0
+    to[--i] = 48 + (small - tenth * 10)
+    small = tenth
+  }
+  return start + digits - at
+}
+
+/** The range as a string of the same bytes (U+0000..U+00FF). */
+export function latin1(buf: Uint8Array, off: number, len: number): string {
+  return Buffer.from(buf.buffer, buf.byteOffset + off, len).latin1Slice(0, len)
+}
+
+export function utf8(buf: Uint8Array, off: number, len: number): string {
+  return Buffer.from(buf.buffer, buf.byteOffset + off, len).utf8Slice(0, len)
+}

@@ -1,0 +1,54 @@
+/**
+ * One decoded command as byte ranges of the buffer it arrived in: argument i is buf[off[i] .. off[i] + len[i]). One Request is
+ * reused for every command of a connection's batch, so ranges are valid only while the command runs.
+ */
+export class Request {
+  buf: Uint8Array = new Uint8Array(0)
+  /** Arguments, the command's name included. */
+  argc = 0
+  off = new Int32Array(64)
+  len = new Int32Array(64)
+
+  /** Makes room for n arguments; keeps what is there. */
+  reserve(n: number): void {
+    if (n <= this.off.length) return
+    const size = Math.max(n, this.off.length * 2)
+    const off = new Int32Array(size)
+    const len = new Int32Array(size)
+    off.set(this.off)
+    len.set(this.len)
+    this.off = off
+    this.len = len
+  }
+
+  /** Appends one argument range. */
+  push(off: number, len: number): void {
+    const i = this.argc
+    if (i === this.off.length) this.reserve(i + 1)
+    this.off[i] = off
+    this.len[i] = len
+    this.argc = i + 1
+  }
+
+  /** A request from separate arguments: for callers without a socket, and for queued commands. Copies. */
+  static of(args: readonly (string | Uint8Array)[]): Request {
+    const request = new Request()
+    request.setArguments(args)
+    return request
+  }
+
+  setArguments(args: readonly (string | Uint8Array)[]): void {
+    const parts = args.map((arg) => (typeof arg === 'string' ? Buffer.from(arg) : arg))
+    const total = parts.reduce((sum, part) => sum + part.length, 0)
+    const buf = new Uint8Array(total)
+    this.buf = buf
+    this.argc = 0
+    this.reserve(parts.length)
+    let at = 0
+    for (const part of parts) {
+      buf.set(part, at)
+      this.push(at, part.length)
+      at += part.length
+    }
+  }
+}
