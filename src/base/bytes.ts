@@ -106,9 +106,9 @@ export function writeInteger(value: number, to: Uint8Array, at: number): number 
 
 /** The range as a string of the same bytes (U+0000..U+00FF). */
 export function latin1(buf: Uint8Array, off: number, len: number): string {
-  return Buffer.from(buf.buffer, buf.byteOffset + off, len).latin1Slice(0, len)
+  return Buffer.from(buf.buffer, buf.byteOffset + off, len).toString('latin1')
 }
 
 export function utf8(buf: Uint8Array, off: number, len: number): string {
-  return Buffer.from(buf.buffer, buf.byteOffset + off, len).utf8Slice(0, len)
+  return Buffer.from(buf.buffer, buf.byteOffset + off, len).toString('utf8')
 }

@@ -1,3 +1,4 @@
+import type { ReplyWriter } from '../resp/reply-writer.js'
 import type { Request } from '../resp/request.js'
 
 /** Why and how a connection is to be closed after the reply that is being written. */
@@ -49,6 +50,12 @@ export class Session {
   blocked: BlockedState | null = null
 
   constructor(readonly id: number) {}
+
+  /** Sends something outside of execute: the reply of a blocked command, a push message. The connection overrides it. */
+  deliver(_write: (reply: ReplyWriter) => void): void {}
+
+  /** The blocked command has replied: input that has waited may run. The connection overrides it. */
+  unblocked(): void {}
 }
 
 /** A command that has not replied yet. */

@@ -12,7 +12,7 @@ const INITIAL_BYTES = 64 * 1024
 const KEEP_BYTES = 1024 * 1024
 
 export class ReplyWriter {
-  buf: Uint8Array = Buffer.allocUnsafeSlow(INITIAL_BYTES)
+  buf: Buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES)
   /** Bytes written since the last reset. */
   length = 0
   protocol: 2 | 3 = 2
@@ -57,7 +57,7 @@ export class ReplyWriter {
     const bytes = Buffer.byteLength(text, 'utf8')
     this.reserve(bytes + 3)
     this.buf[this.length++] = marker.charCodeAt(0)
-    ;(this.buf as Buffer).utf8Write(text, this.length, bytes)
+    this.buf.write(text, this.length, bytes, 'utf8')
     this.length += bytes
     this.buf[this.length++] = CR
     this.buf[this.length++] = LF

@@ -1,0 +1,57 @@
+import type { ReplyWriter } from '../resp/reply-writer.js'
+import type { Request } from '../resp/request.js'
+import type { Session } from './session.js'
+
+/** The engine as the front end sees it. */
+export interface CommandExecutor {
+  /**
+   * Runs one request of a session and writes its reply (or nothing, if session.blocked is set afterwards: then the reply comes later
+   * through session.deliver, followed by session.unblocked). reply.protocol must be the session's. Never throws for what a
+   * client did.
+   */
+  execute(session: Session, request: Request, reply: ReplyWriter): void
+  /**
+   * Ends a turn: closes the open frame and hands it to the log. The front end calls it once after it has run all input that was ready
+   * and before any reply of that turn leaves, so that a killed process never loses an acknowledged write.
+   */
+  endTurn(): void
+  /** Bytes of the log that are in the operating system (killed process safe) and on the disk (power cut safe). */
+  readonly loggedBytes: number
+  readonly durableBytes: number
+  /** Called when loggedBytes or durableBytes moved outside of endTurn: held replies may leave now. */
+  onLogProgress(listener: () => void): void
+  /** A session's connection is gone: unwatch, unblock, unsubscribe. */
+  sessionClosed(session: Session): void
+}
+
+/** A connected client as CLIENT LIST, CLIENT KILL and INFO see it. */
+export interface ConnectedClient {
+  readonly session: Session
+  readonly address: string
+  readonly localAddress: string
+  readonly fd: number
+  /** Bytes of input not yet run, and free room behind them. */
+  readonly queryBufferBytes: number
+  readonly queryBufferFreeBytes: number
+  /** Bytes of replies not yet taken by the operating system. */
+  readonly outputBytes: number
+  readonly totalMemoryBytes: number
+  kill(): void
+}
+
+export interface ClientRegistry {
+  clients(): Iterable<ConnectedClient>
+  find(id: number): ConnectedClient | undefined
+  readonly count: number
+  readonly maxClients: number
+  readonly statistics: ClientStatistics
+}
+
+export interface ClientStatistics {
+  totalConnections: number
+  rejectedConnections: number
+  netInputBytes: number
+  netOutputBytes: number
+  outputBufferLimitDisconnections: number
+  queryBufferLimitDisconnections: number
+}
