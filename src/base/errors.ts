@@ -21,6 +21,7 @@ export const ERROR_CODES = {
   MRD_PEER_PROTOCOL: 'a peer broke the protocol',
   MRD_PEER_DUPLICATE_ID: 'two members have one id',
   MRD_FRAME: 'a frame is malformed',
+  MRD_MEMORY: 'the data does not fit into memory',
 } as const
 
 export type ErrorCode = keyof typeof ERROR_CODES

@@ -1,0 +1,199 @@
+import { assert } from '../base/assert.js'
+import { copyBytes } from '../base/bytes.js'
+import { crc32 } from '../base/crc32.js'
+import { writeVarint } from '../base/byte-stream.js'
+import type { MemberId } from '../base/ids.js'
+import { LIMITS } from '../base/limits.js'
+import { CONTEXT_ENTRY_BYTES, FRAME_FIXED_BYTES, FRAME_KIND_OPS, FRAME_PREFIX_BYTES, FRAME_VERSION, FrameView } from './frame.js'
+import type { VersionVector } from './version-vector.js'
+
+/**
+ * Builds the frames of this member's own ops in place: ops are written behind one another into a slab, the header is completed when the frame is
+ * closed, and the closed frame is a view of the slab, which nothing writes to again. See docs/formats/frame.md.
+ *
+ * ```
+ * closed --begin--> in op --end--> open --begin--> in op …        open --close--> closed (gives the frame)
+ * ```
+ */
+const SLAB_BYTES = 1024 * 1024
+const LAST_EFFECT = 0x80
+
+export class FrameWriter {
+  private slab = Buffer.allocUnsafeSlow(SLAB_BYTES)
+  private view = new DataView(this.slab.buffer)
+  /** Where the frame begins in the slab. */
+  private start = 0
+  private at = 0
+  private opCount = 0
+  private first = 0
+  /** Last stamp used in the open frame. */
+  private last = 0
+  /** Last stamp of the frame before. */
+  private previous = 0
+  private inOp = false
+  private effectAt = 0
+
+  constructor(
+    private readonly self: MemberId,
+    /** The member's live vector: the context of a frame is what it says when the frame is opened. */
+    private readonly applied: VersionVector,
+  ) {}
+
+  /** True when ops wait in an open frame. */
+  get isOpen(): boolean {
+    return this.opCount > 0
+  }
+
+  /** Bytes of the open frame so far. */
+  get openBytes(): number {
+    return this.opCount === 0 ? 0 : this.at - this.start
+  }
+
+  /** After recovery: the last stamp of this member's last frame. */
+  setPrevious(stamp: number): void {
+    assert(this.opCount === 0, 'previous changed under an open frame')
+    this.previous = stamp
+  }
+
+  /** Begins an op whose first effect has this stamp. */
+  beginOp(stamp: number): void {
+    assert(!this.inOp, 'op within an op')
+    if (this.opCount === 0) this.open(stamp)
+    this.reserve(8)
+    this.at = writeVarint(stamp - (this.opCount === 0 ? this.first : this.last + 1), this.slab, this.at)
+    this.opCount++
+    this.last = stamp - 1
+    this.inOp = true
+  }
+
+  /** Begins an effect; its payload follows by the put methods. Its stamp follows the previous effect's. */
+  beginEffect(type: number, database: number, key: Uint8Array, off: number, len: number): void {
+    assert(this.inOp, 'effect outside an op')
+    this.reserve(len + 24)
+    this.effectAt = this.at
+    this.slab[this.at++] = type
+    this.at = writeVarint(database, this.slab, this.at)
+    this.at = writeVarint(len, this.slab, this.at)
+    copyBytes(key, off, this.slab, this.at, len)
+    this.at += len
+    this.last++
+  }
+
+  putByte(value: number): void {
+    this.reserve(1)
+    this.slab[this.at++] = value
+  }
+
+  putVarint(value: number): void {
+    this.reserve(8)
+    this.at = writeVarint(value, this.slab, this.at)
+  }
+
+  putFloat64(value: number): void {
+    this.reserve(8)
+    this.view.setFloat64(this.at, value, true)
+    this.at += 8
+  }
+
+  putUint32(value: number): void {
+    this.reserve(4)
+    this.view.setUint32(this.at, value, true)
+    this.at += 4
+  }
+
+  /** varint length, then the bytes. */
+  putBlock(from: Uint8Array, off: number, len: number): void {
+    this.reserve(len + 8)
+    this.at = writeVarint(len, this.slab, this.at)
+    copyBytes(from, off, this.slab, this.at, len)
+    this.at += len
+  }
+
+  /** A safe integer as `number` of docs/formats/effects.md. */
+  putInteger(value: number): void {
+    this.putByte(0)
+    // Zigzag without 64-bit integers; the doubled value stays below 2^54, of which 2^53 values are exact: larger go as text.
+    if (value <= MAX_ZIGZAG && value >= -MAX_ZIGZAG) {
+      this.putVarint(value >= 0 ? value * 2 : -value * 2 - 1)
+    } else {
+      this.at--
+      this.putText(String(value))
+    }
+  }
+
+  /** A decimal text as `number` of docs/formats/effects.md. */
+  putText(text: string): void {
+    this.putByte(1)
+    const bytes = Buffer.from(text, 'latin1')
+    this.putBlock(bytes, 0, bytes.length)
+  }
+
+  /** Ends the op; it must have an effect. */
+  endOp(): void {
+    assert(this.inOp && this.effectAt > this.start, 'end of an op without effects')
+    this.slab[this.effectAt] |= LAST_EFFECT
+    this.inOp = false
+    this.effectAt = 0
+  }
+
+  /** Completes the frame. There must be one, and no op under way. */
+  close(): FrameView {
+    assert(this.opCount > 0 && !this.inOp, 'close of no frame')
+    const { view, start } = this
+    const length = this.at - start
+    view.setUint32(start, length, true)
+    view.setUint32(start + 12, this.opCount, true)
+    view.setFloat64(start + 32, this.last, true)
+    const bytes = this.slab.subarray(start, this.at)
+    view.setUint32(start + 4, crc32(bytes.subarray(FRAME_PREFIX_BYTES)), true)
+    this.previous = this.last
+    this.opCount = 0
+    this.start = this.at
+    return new FrameView(bytes)
+  }
+
+  /** Writes the header as far as it is known. */
+  private open(stamp: number): void {
+    if (this.slab.length - this.at < LIMITS.frameTargetBytes * 2) this.newSlab(SLAB_BYTES, 0)
+    this.start = this.at
+    this.reserve(FRAME_FIXED_BYTES + 256 * CONTEXT_ENTRY_BYTES)
+    const { slab, view, start, applied, self } = this
+    slab[start + 8] = FRAME_VERSION
+    slab[start + 9] = FRAME_KIND_OPS
+    slab[start + 10] = self
+    view.setFloat64(start + 16, this.previous, true)
+    view.setFloat64(start + 24, stamp, true)
+    let at = start + FRAME_FIXED_BYTES
+    let count = 0
+    for (let member = 1; member < applied.stamps.length; member++) {
+      const seen = applied.stamps[member]
+      if (seen === 0 || member === self) continue
+      view.setUint32(at, ((member << 21) | (seen / TWO_32)) >>> 0, true)
+      view.setUint32(at + 4, seen >>> 0, true)
+      at += CONTEXT_ENTRY_BYTES
+      count++
+    }
+    slab[start + 11] = count
+    this.first = stamp
+    this.at = at
+  }
+
+  private reserve(bytes: number): void {
+    if (this.at + bytes > this.slab.length) this.newSlab(bytes, this.at - this.start)
+  }
+
+  /** Goes on in a new slab, taking the last `keep` bytes (the open frame) along. */
+  private newSlab(more: number, keep: number): void {
+    const grown = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, (keep + more) * 2))
+    grown.set(this.slab.subarray(this.start, this.start + keep))
+    if (this.effectAt > 0) this.effectAt -= this.start
+    this.at -= this.start
+    if (keep === 0) this.at = 0
+    this.slab = grown
+    this.view = new DataView(grown.buffer)
+    this.start = 0
+  }
+}
+
+const TWO_32 = 2 ** 32
+const MAX_ZIGZAG = 2 ** 52 - 1

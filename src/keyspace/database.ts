@@ -1,0 +1,316 @@
+import { assert } from '../base/assert.js'
+import { copyBytes } from '../base/bytes.js'
+import { CHUNK_SHIFT, UNIT_MASK, Arena, type Ref } from '../memory/arena.js'
+import { MAX_MEMBER_ID } from '../base/ids.js'
+import { ByteDictionary, TABLE_WORDS } from '../memory/byte-dictionary.js'
+import {
+  byteOf,
+  CLOCK_SHIFT,
+  DOT_WORD,
+  EXPIRY_DOT_WORD,
+  EXPIRY_INDEX_WORD,
+  EXPIRY_WORD,
+  extrasWord,
+  FLAGS_MASK,
+  HASH_WORD,
+  HAS_EXPIRY,
+  HAS_EXTRAS,
+  headerBytes,
+  KEY_LENGTH_WORD,
+  packDotHigh,
+  packDotLow,
+  TYPE_MASK,
+  unpackMember,
+  unpackStamp,
+  VALUE_LENGTH_WORD,
+  wordOf,
+} from '../memory/record.js'
+import { SLOT_COUNT, type KeyHasher } from './key-hash.js'
+
+/** In-process shards of a database: 16 slots each, so that a rehash stays short at any size. */
+export const SHARD_COUNT = 1024
+const SLOTS_PER_SHARD = SLOT_COUNT / SHARD_COUNT
+
+/** Type of a key in its record's flags. NONE: no value; the record only waits with expiry entries that are not stable yet. */
+export const KeyType = { none: 0, string: 1, hash: 2, set: 3, zset: 4, list: 5, stream: 6 } as const
+
+/**
+ * One database: 1,024 tables of records by hash slot, and the list of records that have an expiry. It knows the layout of
+ * records and nothing of what concurrent writes mean; that is string-store and its siblings.
+ */
+export class Database {
+  /** Descriptors of the shards' tables; see ByteDictionary. */
+  private readonly tables = new Uint32Array(SHARD_COUNT * TABLE_WORDS)
+  /** Per shard: 1 when it may hold records that need another look once more is stable. */
+  readonly unsettled = new Uint8Array(SHARD_COUNT)
+  /** Per member: the highest stamp of it that was ever written here. Lets FLUSHDB see that it has observed everything. */
+  readonly highest = new Float64Array(MAX_MEMBER_ID + 1)
+  /** Keys that have a value: records less those of type none. */
+  keyCount = 0
+  /** Records that have HAS_EXPIRY, in no order. */
+  private expiring = new Uint32Array(16)
+  expiringCount = 0
+
+  private readonly dictionary: ByteDictionary
+
+  constructor(
+    /** Holds everything of this database and nothing else, so that FLUSHDB can let all of it go at once. */
+    readonly arena: Arena,
+    private readonly hasher: KeyHasher,
+  ) {
+    this.dictionary = new ByteDictionary(arena)
+  }
+
+  /** The record of a key, whether visible, due or without value; 0 if there is none. */
+  lookup(buf: Uint8Array, off: number, len: number): Ref {
+    const hasher = this.hasher
+    hasher.compute(buf, off, len)
+    return this.dictionary.find(this.tables, ((hasher.slot / SLOTS_PER_SHARD) | 0) * TABLE_WORDS, hasher.hash, buf, off, len)
+  }
+
+  /**
+   * Adds a record with the given flags (layout and type) for a key that has none, which lookup has just been asked for: its hash and
+   * slot are taken from there. The value bytes and the dot are the caller's to write.
+   */
+  insert(flags: number, buf: Uint8Array, off: number, len: number, valueLength: number, clock: number): Ref {
+    const arena = this.arena
+    const header = headerBytes(flags)
+    const ref = arena.alloc(header + len + valueLength)
+    const words = arena.u32[ref >>> CHUNK_SHIFT]
+    const w = wordOf(ref)
+    words[w] = flags | (clock << CLOCK_SHIFT)
+    words[w + HASH_WORD] = this.hasher.hash
+    words[w + KEY_LENGTH_WORD] = len
+    words[w + VALUE_LENGTH_WORD] = valueLength
+    copyBytes(buf, off, arena.u8[ref >>> CHUNK_SHIFT], byteOf(ref) + header, len)
+    if ((flags & HAS_EXTRAS) !== 0) words[w + extrasWord(flags)] = 0
+    this.dictionary.insert(this.tables, ((this.hasher.slot / SLOTS_PER_SHARD) | 0) * TABLE_WORDS, ref)
+    if ((flags & TYPE_MASK) !== KeyType.none) this.keyCount++
+    if ((flags & HAS_EXPIRY) !== 0) this.addExpiring(ref)
+    return ref
+  }
+
+  /**
+   * Gives a record another layout or value length, moving it if it must. Key, hash, dot and the parts that both layouts have stay; the
+   * value stays up to the shorter length when keepValue. slack asks for room to grow in place later.
+   */
+  reshape(ref: Ref, flags: number, valueLength: number, keepValue: boolean, slack = 0): Ref {
+    const arena = this.arena
+    const chunk = ref >>> CHUNK_SHIFT
+    const words = arena.u32[chunk]
+    const w = wordOf(ref)
+    const oldFlags = words[w] & FLAGS_MASK
+    const oldHeader = headerBytes(oldFlags)
+    const newHeader = headerBytes(flags)
+    const keyLength = words[w + KEY_LENGTH_WORD]
+    const need = newHeader + keyLength + valueLength
+    const have = arena.sizeOf(ref)
+    if (oldHeader === newHeader && need <= have && Arena.sizeFor(need) * 2 > have) {
+      // The common overwrite: same layout, fits, wastes less than half.
+      if (((oldFlags ^ flags) & FLAGS_MASK) !== 0) this.setFlags(ref, flags)
+      words[w + VALUE_LENGTH_WORD] = valueLength
+      return ref
+    }
+    const to = arena.alloc(need + slack)
+    const toWords = arena.u32[to >>> CHUNK_SHIFT]
+    const t = wordOf(to)
+    for (let i = 0; i < EXPIRY_WORD; i++) toWords[t + i] = words[w + i]
+    toWords[t + VALUE_LENGTH_WORD] = valueLength
+    const bytes = arena.u8[chunk]
+    const toBytes = arena.u8[to >>> CHUNK_SHIFT]
+    copyBytes(bytes, byteOf(ref) + oldHeader, toBytes, byteOf(to) + newHeader, keyLength)
+    if (keepValue) {
+      const kept = Math.min(words[w + VALUE_LENGTH_WORD], valueLength)
+      copyBytes(bytes, byteOf(ref) + oldHeader + keyLength, toBytes, byteOf(to) + newHeader + keyLength, kept)
+    }
+    const hadExpiry = (oldFlags & HAS_EXPIRY) !== 0
+    const hasExpiry = (flags & HAS_EXPIRY) !== 0
+    if (hadExpiry && hasExpiry) {
+      for (let i = EXPIRY_WORD; i <= EXPIRY_INDEX_WORD; i++) toWords[t + i] = words[w + i]
+      this.expiring[words[w + EXPIRY_INDEX_WORD]] = to
+    } else if (hadExpiry) {
+      this.removeExpiring(ref)
+    }
+    if ((flags & HAS_EXTRAS) !== 0) {
+      toWords[t + extrasWord(flags)] = (oldFlags & HAS_EXTRAS) !== 0 ? words[w + extrasWord(oldFlags)] : 0
+    }
+    this.dictionary.replace(this.tables, this.tableOf(ref), ref, to)
+    arena.free(ref)
+    toWords[t] = (toWords[t] & ~FLAGS_MASK) | oldFlags
+    this.setFlags(to, flags)
+    if (hasExpiry && !hadExpiry) this.addExpiring(to)
+    return to
+  }
+
+  /** Takes a record out and frees its block. Extras must have been freed by whoever knows what they are. */
+  remove(ref: Ref): void {
+    const flags = this.flags(ref)
+    if ((flags & HAS_EXPIRY) !== 0) this.removeExpiring(ref)
+    if ((flags & TYPE_MASK) !== KeyType.none) this.keyCount--
+    this.dictionary.remove(this.tables, this.tableOf(ref), ref)
+    this.arena.free(ref)
+  }
+
+  flags(ref: Ref): number {
+    return this.arena.u32[ref >>> CHUNK_SHIFT][(ref & UNIT_MASK) << 1] & FLAGS_MASK
+  }
+
+  type(ref: Ref): number {
+    return this.arena.u32[ref >>> CHUNK_SHIFT][(ref & UNIT_MASK) << 1] & TYPE_MASK
+  }
+
+  keyLength(ref: Ref): number {
+    return this.arena.u32[ref >>> CHUNK_SHIFT][((ref & UNIT_MASK) << 1) + KEY_LENGTH_WORD]
+  }
+
+  /** A copy of a record's key. */
+  key(ref: Ref): Uint8Array {
+    const start = byteOf(ref) + headerBytes(this.flags(ref))
+    return this.arena.u8[ref >>> CHUNK_SHIFT].slice(start, start + this.keyLength(ref))
+  }
+
+  /** Where a record's key begins in its chunk's bytes. */
+  keyOffset(ref: Ref): number {
+    return byteOf(ref) + headerBytes(this.flags(ref))
+  }
+
+  /** Where a record's value begins in its chunk's bytes. */
+  valueOffset(ref: Ref): number {
+    return byteOf(ref) + headerBytes(this.flags(ref)) + this.keyLength(ref)
+  }
+
+  valueLength(ref: Ref): number {
+    return this.arena.u32[ref >>> CHUNK_SHIFT][((ref & UNIT_MASK) << 1) + VALUE_LENGTH_WORD]
+  }
+
+  /** Bytes that the value could grow to without moving the record. */
+  valueCapacity(ref: Ref): number {
+    return this.arena.sizeOf(ref) - headerBytes(this.flags(ref)) - this.keyLength(ref)
+  }
+
+  dotMember(ref: Ref): number {
+    return unpackMember(this.arena.u32[ref >>> CHUNK_SHIFT][((ref & UNIT_MASK) << 1) + DOT_WORD])
+  }
+
+  dotStamp(ref: Ref): number {
+    const words = this.arena.u32[ref >>> CHUNK_SHIFT]
+    const w = ((ref & UNIT_MASK) << 1) + DOT_WORD
+    return unpackStamp(words[w], words[w + 1])
+  }
+
+  setDot(ref: Ref, member: number, stamp: number): void {
+    const words = this.arena.u32[ref >>> CHUNK_SHIFT]
+    const w = ((ref & UNIT_MASK) << 1) + DOT_WORD
+    words[w] = packDotHigh(member, stamp)
+    words[w + 1] = packDotLow(stamp)
+  }
+
+  /** Unix ms at which the record is due; Infinity for PERSIST's entry or when it has no expiry. */
+  expiresAt(ref: Ref): number {
+    if ((this.flags(ref) & HAS_EXPIRY) === 0) return Infinity
+    return this.arena.f64[ref >>> CHUNK_SHIFT][(ref & UNIT_MASK) + (EXPIRY_WORD >>> 1)]
+  }
+
+  expiryMember(ref: Ref): number {
+    return unpackMember(this.arena.u32[ref >>> CHUNK_SHIFT][((ref & UNIT_MASK) << 1) + EXPIRY_DOT_WORD])
+  }
+
+  expiryStamp(ref: Ref): number {
+    const words = this.arena.u32[ref >>> CHUNK_SHIFT]
+    const w = ((ref & UNIT_MASK) << 1) + EXPIRY_DOT_WORD
+    return unpackStamp(words[w], words[w + 1])
+  }
+
+  /** Writes the inline expiry entry; the layout must have one. */
+  setExpiry(ref: Ref, at: number, member: number, stamp: number): void {
+    const words = this.arena.u32[ref >>> CHUNK_SHIFT]
+    const w = (ref & UNIT_MASK) << 1
+    assert((words[w] & HAS_EXPIRY) !== 0, 'record without room for an expiry')
+    this.arena.f64[ref >>> CHUNK_SHIFT][(ref & UNIT_MASK) + (EXPIRY_WORD >>> 1)] = at
+    words[w + EXPIRY_DOT_WORD] = packDotHigh(member, stamp)
+    words[w + EXPIRY_DOT_WORD + 1] = packDotLow(stamp)
+  }
+
+  /** Reference to the extras block, 0 if there is none. */
+  extras(ref: Ref): Ref {
+    const words = this.arena.u32[ref >>> CHUNK_SHIFT]
+    const w = (ref & UNIT_MASK) << 1
+    const flags = words[w]
+    return (flags & HAS_EXTRAS) === 0 ? 0 : words[w + extrasWord(flags)]
+  }
+
+  setExtras(ref: Ref, extras: Ref): void {
+    const words = this.arena.u32[ref >>> CHUNK_SHIFT]
+    const w = (ref & UNIT_MASK) << 1
+    words[w + extrasWord(words[w])] = extras
+  }
+
+  /** 24-bit access clock, in seconds; see Keyspace.clock. */
+  accessClock(ref: Ref): number {
+    return this.arena.u32[ref >>> CHUNK_SHIFT][(ref & UNIT_MASK) << 1] >>> CLOCK_SHIFT
+  }
+
+  touch(ref: Ref, clock: number): void {
+    const words = this.arena.u32[ref >>> CHUNK_SHIFT]
+    const w = (ref & UNIT_MASK) << 1
+    words[w] = (words[w] & FLAGS_MASK) | (clock << CLOCK_SHIFT)
+  }
+
+  /** Records of one shard, values or not. */
+  shardCount(shard: number): number {
+    return this.dictionary.count(this.tables, shard * TABLE_WORDS)
+  }
+
+  recordAt(shard: number, index: number): Ref {
+    return this.dictionary.at(this.tables, shard * TABLE_WORDS, index)
+  }
+
+  shardOf(ref: Ref): number {
+    return (this.tableOf(ref) / TABLE_WORDS) | 0
+  }
+
+  expiringAt(index: number): Ref {
+    return this.expiring[index]
+  }
+
+  /** Bytes of all tables. */
+  tableBytes(): number {
+    let bytes = this.tables.byteLength + this.expiring.byteLength
+    for (let shard = 0; shard < SHARD_COUNT; shard++) bytes += this.dictionary.tableBytes(this.tables, shard * TABLE_WORDS)
+    return bytes
+  }
+
+  private setFlags(ref: Ref, flags: number): void {
+    const words = this.arena.u32[ref >>> CHUNK_SHIFT]
+    const w = (ref & UNIT_MASK) << 1
+    const hadValue = (words[w] & TYPE_MASK) !== KeyType.none
+    const hasValue = (flags & TYPE_MASK) !== KeyType.none
+    if (hadValue !== hasValue) this.keyCount += hasValue ? 1 : -1
+    words[w] = (words[w] & ~FLAGS_MASK) | flags
+  }
+
+  private tableOf(ref: Ref): number {
+    const bytes = this.arena.u8[ref >>> CHUNK_SHIFT]
+    this.hasher.compute(bytes, this.keyOffset(ref), this.keyLength(ref))
+    return ((this.hasher.slot / SLOTS_PER_SHARD) | 0) * TABLE_WORDS
+  }
+
+  private addExpiring(ref: Ref): void {
+    if (this.expiringCount === this.expiring.length) {
+      const grown = new Uint32Array(this.expiring.length * 2)
+      grown.set(this.expiring)
+      this.expiring = grown
+    }
+    this.expiring[this.expiringCount] = ref
+    this.arena.u32[ref >>> CHUNK_SHIFT][wordOf(ref) + EXPIRY_INDEX_WORD] = this.expiringCount
+    this.expiringCount++
+  }
+
+  private removeExpiring(ref: Ref): void {
+    const index = this.arena.u32[ref >>> CHUNK_SHIFT][wordOf(ref) + EXPIRY_INDEX_WORD]
+    assert(this.expiring[index] === ref, 'list of expiring keys out of step')
+    const moved = this.expiring[--this.expiringCount]
+    this.expiring[index] = moved
+    this.arena.u32[moved >>> CHUNK_SHIFT][wordOf(moved) + EXPIRY_INDEX_WORD] = index
+  }
+}

@@ -1,0 +1,98 @@
+import { EVERYTHING_STABLE, type Stability } from '../crdt/apply-context.js'
+import { CHUNK_SHIFT, UNIT_MASK, Arena, type Ref } from '../memory/arena.js'
+import { EXPIRY_WORD, HAS_EXPIRY, TYPE_MASK } from '../memory/record.js'
+import { Database, KeyType } from './database.js'
+import { KeyHasher } from './key-hash.js'
+
+/** Told of every key that a local or remote effect may have changed: WATCH, notifications, tracking. */
+export interface KeyObserver {
+  keyChanged(database: number, buf: Uint8Array, off: number, len: number): void
+  databaseFlushed(database: number): void
+}
+
+/**
+ * All databases of a member, and what reading a key means: a key whose expiry is due is hidden, whoever will remove it.
+ */
+export class Keyspace {
+  private databases: (Database | undefined)[]
+  private readonly hasher: KeyHasher
+  /** Unix ms by which keys are due. The engine sets it before each command and each remote frame. */
+  nowMs = 0
+  /** Seconds, 24 bits, for the records' access clocks. */
+  clock = 0
+  stability: Stability = EVERYTHING_STABLE
+  /** Null while nobody wants to know: then effects do not pay for it. */
+  observer: KeyObserver | null = null
+  hits = 0
+  misses = 0
+
+  constructor(
+    readonly databaseCount: number,
+    hashSeed: number,
+  ) {
+    this.databases = new Array<Database | undefined>(databaseCount).fill(undefined)
+    this.hasher = new KeyHasher(hashSeed)
+  }
+
+  /** A database that exists; made on first use. */
+  database(index: number): Database {
+    return this.databases[index] ?? (this.databases[index] = new Database(new Arena(), this.hasher))
+  }
+
+  /** A database if it was ever used. */
+  peek(index: number): Database | undefined {
+    return this.databases[index]
+  }
+
+  /** Lets everything in a database go. */
+  reset(index: number): void {
+    const old = this.databases[index]
+    if (old === undefined) return
+    const fresh = new Database(new Arena(), this.hasher)
+    fresh.highest.set(old.highest)
+    this.databases[index] = fresh
+  }
+
+  setTime(unixMs: number): void {
+    this.nowMs = unixMs
+    this.clock = Math.floor(unixMs / 1000) & 0xffffff
+  }
+
+  /** The record of a key that has a visible value, or 0. */
+  find(db: Database, buf: Uint8Array, off: number, len: number): Ref {
+    const ref = db.lookup(buf, off, len)
+    return ref !== 0 && this.isVisible(db, ref) ? ref : 0
+  }
+
+  /** As find, for commands that read the value: counts hits and misses and moves the access clock. */
+  findForRead(db: Database, buf: Uint8Array, off: number, len: number): Ref {
+    const ref = this.find(db, buf, off, len)
+    if (ref === 0) {
+      this.misses++
+      return 0
+    }
+    this.hits++
+    db.touch(ref, this.clock)
+    return ref
+  }
+
+  isVisible(db: Database, ref: Ref): boolean {
+    const arena = db.arena
+    const flags = arena.u32[ref >>> CHUNK_SHIFT][(ref & UNIT_MASK) << 1]
+    if ((flags & TYPE_MASK) === KeyType.none) return false
+    return (flags & HAS_EXPIRY) === 0 || arena.f64[ref >>> CHUNK_SHIFT][(ref & UNIT_MASK) + (EXPIRY_WORD >>> 1)] > this.nowMs
+  }
+
+  /** Bytes of live data: records, extras and tables of all databases. */
+  usedBytes(): number {
+    let bytes = 0
+    for (const db of this.databases) if (db !== undefined) bytes += db.arena.usedBytes
+    return bytes
+  }
+
+  reservedBytes(): number {
+    let bytes = 0
+    for (const db of this.databases) if (db !== undefined) bytes += db.arena.reservedBytes
+    return bytes
+  }
+}
