@@ -1,0 +1,107 @@
+import { equalsWord, parseInteger, parseInteger64, utf8 } from '../base/bytes.js'
+import type { ReplyWriter } from '../resp/reply-writer.js'
+import type { Request } from '../resp/request.js'
+import type { Ref } from '../memory/arena.js'
+import { KeyType, type Database } from '../keyspace/database.js'
+import type { Effects } from '../keyspace/effects.js'
+import type { Keyspace } from '../keyspace/keyspace.js'
+import type { StringStore } from '../keyspace/string-store.js'
+import { CommandError, Errors } from './command-error.js'
+import type { CommandSpec } from './command-spec.js'
+import type { Services } from './services.js'
+import type { Session } from './session.js'
+
+/**
+ * One command being run: arguments, reply and everything a handler may use. There is one Call an engine, reused for each command.
+ *
+ * A handler parses and checks everything first (throwing CommandError), then reads, then changes data by `effects`, then replies. After the
+ * first effect it must not throw.
+ */
+export class Call {
+  session!: Session
+  request!: Request
+  reply!: ReplyWriter
+  command!: CommandSpec
+  /** The session's selected database. */
+  db!: Database
+
+  constructor(
+    readonly keyspace: Keyspace,
+    readonly strings: StringStore,
+    readonly effects: Effects,
+    readonly services: Services,
+  ) {}
+
+  get argc(): number {
+    return this.request.argc
+  }
+
+  /** Number of the selected database. */
+  get database(): number {
+    return this.session.database
+  }
+
+  /** Unix ms; one value for the whole command, transaction and turn. */
+  get nowMs(): number {
+    return this.keyspace.nowMs
+  }
+
+  /** The record of the key in argument i if it has a visible value, else 0. For writes: leaves statistics and access clock alone. */
+  find(i: number): Ref {
+    const { buf, off, len } = this.request
+    return this.keyspace.find(this.db, buf, off[i], len[i])
+  }
+
+  /** As find, for reads: counts hits and misses and moves the access clock (unless CLIENT NO-TOUCH). */
+  findForRead(i: number): Ref {
+    const { buf, off, len } = this.request
+    if (this.session.noTouch) return this.keyspace.find(this.db, buf, off[i], len[i])
+    return this.keyspace.findForRead(this.db, buf, off[i], len[i])
+  }
+
+  /** find, and WRONGTYPE unless it is a string or there is none. */
+  findString(i: number): Ref {
+    return this.mustBeString(this.find(i))
+  }
+
+  findStringForRead(i: number): Ref {
+    return this.mustBeString(this.findForRead(i))
+  }
+
+  mustBeString(ref: Ref): Ref {
+    if (ref !== 0 && this.db.type(ref) !== KeyType.string) throw new CommandError(Errors.wrongType)
+    return ref
+  }
+
+  /** Case-insensitive comparison of argument i with an upper-case word. */
+  is(i: number, word: string): boolean {
+    return equalsWord(this.request.buf, this.request.off[i], this.request.len[i], word)
+  }
+
+  /** Argument i as text. */
+  text(i: number): string {
+    return utf8(this.request.buf, this.request.off[i], this.request.len[i])
+  }
+
+  /** Argument i as a view; valid while the command runs. */
+  bytes(i: number): Uint8Array {
+    const start = this.request.off[i]
+    return this.request.buf.subarray(start, start + this.request.len[i])
+  }
+
+  /** Argument i as a signed 64-bit integer, as a number: beyond 2^53 it is only near. Throws Redis' error. */
+  integer(i: number, error: string = Errors.notInteger): number {
+    const { buf, off, len } = this.request
+    const small = parseInteger(buf, off[i], len[i])
+    if (small === small) return small
+    return Number(this.integer64(i, error))
+  }
+
+  /** Argument i as a signed 64-bit integer, exactly. */
+  integer64(i: number, error: string = Errors.notInteger): bigint {
+    const { buf, off, len } = this.request
+    const value = parseInteger64(buf, off[i], len[i])
+    if (value === null) throw new CommandError(error)
+    return value
+  }
+}

@@ -1,0 +1,24 @@
+/** What a client did wrong: its text is the error reply. Thrown by handlers before they have changed anything. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError'
+
+  /** @param message the reply, its code first: 'ERR syntax error'. */
+  constructor(message: string) {
+    super(message)
+  }
+}
+
+/** Redis' words for errors that many commands share. */
+export const Errors = {
+  syntax: 'ERR syntax error',
+  wrongType: 'WRONGTYPE Operation against a key holding the wrong kind of value',
+  notInteger: 'ERR value is not an integer or out of range',
+  notFloat: 'ERR value is not a valid float',
+  noSuchKey: 'ERR no such key',
+  indexRange: 'ERR index out of range',
+  stringTooLong: 'ERR string exceeds maximum allowed size (proto-max-bulk-len)',
+} as const
+
+export function syntaxError(): CommandError {
+  return new CommandError(Errors.syntax)
+}

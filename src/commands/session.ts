@@ -1,0 +1,71 @@
+import type { ReplyWriter } from '../resp/reply-writer.js'
+import type { Request } from '../resp/request.js'
+
+/** Why and how a connection is to be closed after the reply that is being written. */
+export type CloseIntent = 'none' | 'after-reply' | 'now'
+
+export type ReplyMode = 'on' | 'off' | 'skip-next' | 'skip-this'
+
+/**
+ * What the engine keeps for one client, with or without a socket. The server's connection extends it with the transport.
+ */
+export class Session {
+  name = ''
+  libraryName = ''
+  libraryVersion = ''
+  /** Selected database. */
+  database = 0
+  protocol: 2 | 3 = 2
+  authenticated = false
+  user = 'default'
+  close: CloseIntent = 'none'
+  replyMode: ReplyMode = 'on'
+  noEvict = false
+  noTouch = false
+
+  /** Commands queued since MULTI, or null outside a transaction. */
+  queued: Request[] | null = null
+  /** Bytes held by queued commands, for client memory accounting. */
+  queuedBytes = 0
+  /** A command was refused while queueing: EXEC answers EXECABORT. */
+  queueFailed = false
+  /** Watched keys have changed: EXEC answers nil. */
+  watchBroken = false
+  /** Keys watched, as 'db:key' in latin1; empty when none. */
+  readonly watched = new Set<string>()
+
+  /** Name of the last command, lower case, for CLIENT LIST. */
+  lastCommand = 'NULL'
+  /** Unix ms of connecting and of the last command. */
+  createdMs = 0
+  lastActiveMs = 0
+  /** Commands run. */
+  commandCount = 0
+
+  /** Log position (appendedBytes) that must be durable before replies may leave, with `appendfsync always`; 0 for none. */
+  holdUntilBytes = 0
+  /** Stamp of this session's last write, for WAIT; 0 for none. */
+  lastWriteStamp = 0
+  /** Set while a command of this session waits (WAIT, blocking pops): no further command of it runs. */
+  blocked: BlockedState | null = null
+
+  constructor(readonly id: number) {}
+
+  /** Sends something outside of execute: the reply of a blocked command, a push message. The connection overrides it. */
+  deliver(_write: (reply: ReplyWriter) => void): void {}
+
+  /** The blocked command has replied: input that has waited may run. The connection overrides it. */
+  unblocked(): void {}
+}
+
+/** A command that has not replied yet. */
+export interface BlockedState {
+  /** Name of the command, lower case. */
+  readonly command: string
+  /** Replies as if the time were up. */
+  timeOut(): void
+  /** CLIENT UNBLOCK id ERROR. */
+  fail(message: string): void
+  /** The client went away: forget it. */
+  cancel(): void
+}

@@ -1,0 +1,377 @@
+import type { MemberId, Stamp } from '../base/ids.js'
+import { latin1, utf8 } from '../base/bytes.js'
+import { assert } from '../base/assert.js'
+import { Call } from '../commands/call.js'
+import { CommandError } from '../commands/command-error.js'
+import { CommandTable, type Command } from '../commands/command-table.js'
+import type { Services, TransactionService } from '../commands/services.js'
+import type { Session } from '../commands/session.js'
+import { ApplyContext } from '../crdt/apply-context.js'
+import type { FrameView } from '../crdt/frame.js'
+import { FrameWriter } from '../crdt/frame-writer.js'
+import { HybridClock } from '../crdt/hybrid-clock.js'
+import { VersionVector } from '../crdt/version-vector.js'
+import { Effects } from '../keyspace/effects.js'
+import { FrameApplier } from '../keyspace/frame-applier.js'
+import { Keyspace } from '../keyspace/keyspace.js'
+import { StringStore } from '../keyspace/string-store.js'
+import { LIMITS } from '../base/limits.js'
+import type { Clock } from '../ports/clock.js'
+import type { OpLog } from '../oplog/op-log.js'
+import { Request } from '../resp/request.js'
+import type { ReplyWriter } from '../resp/reply-writer.js'
+import type { CommandExecutor } from './command-executor.js'
+import { ExpiryCycle } from './expiry-cycle.js'
+import { WatchRegistry } from './watch.js'
+
+export interface EngineOptions {
+  readonly self: MemberId
+  readonly databases: number
+  readonly solo: boolean
+  readonly hashSeed: number
+  /** `appendfsync always`: replies of writes wait for the disk. */
+  readonly syncAlways: boolean
+}
+
+/** Milliseconds between expiry cycles. */
+const EXPIRY_PERIOD_MS = 100
+/** Milliseconds between looks at what has become stable, and shards looked at in a turn of the event loop. */
+const SETTLE_PERIOD_MS = 1000
+const SETTLE_RECORDS = 4096
+
+/**
+ * Runs commands of clients and frames of other members against one keyspace, one at a time, and hands the frames of both to the log in the order
+ * in which they were applied.
+ */
+export class Engine implements CommandExecutor {
+  readonly keyspace: Keyspace
+  readonly strings: StringStore
+  readonly effects: Effects
+  readonly applied = new VersionVector()
+  readonly hlc = new HybridClock()
+  readonly watches: WatchRegistry
+  readonly expiry: ExpiryCycle
+  readonly statistics = { commandsProcessed: 0, remoteFrames: 0, remoteOps: 0, unknownCommands: 0, errorReplies: 0 }
+  private readonly context = new ApplyContext()
+  private readonly writer: FrameWriter
+  private readonly applier: FrameApplier
+  private readonly call: Call
+  private log: OpLog | null = null
+  /** Sessions that have written in this turn and whose replies may have to wait for the log. */
+  private readonly writers: Session[] = []
+  private turnPlanned = false
+  private inExec = false
+  private stopped = false
+  private settleDatabase = 0
+  private settleShard = 0
+
+  constructor(
+    readonly options: EngineOptions,
+    private readonly clock: Clock,
+    private readonly services: Services,
+  ) {
+    this.keyspace = new Keyspace(options.databases, options.hashSeed)
+    this.strings = new StringStore(this.keyspace, this.context)
+    this.writer = new FrameWriter(options.self, this.applied)
+    this.effects = new Effects(options.self, this.keyspace, this.strings, this.context, this.hlc, this.writer)
+    this.effects.solo = options.solo
+    this.applier = new FrameApplier(this.keyspace, this.strings, this.context)
+    this.call = new Call(this.keyspace, this.strings, this.effects, services)
+    this.watches = new WatchRegistry((interested) => {
+      this.keyspace.observer = interested ? this.watches : null
+    })
+    this.expiry = new ExpiryCycle(options.self, this.keyspace, this.effects, () => this.endOp())
+    this.keyspace.setTime(clock.wallMs())
+  }
+
+  /** WATCH and its kin, for the transaction commands. */
+  readonly transactions: TransactionService = {
+    multi: (session) => {
+      session.queued = []
+      session.queueFailed = false
+    },
+    discard: (session) => this.discard(session),
+    watch: (session, database, key) => this.watches.watch(session, database, key),
+    unwatch: (session) => this.watches.unwatch(session),
+    reset: (session) => this.discard(session),
+  }
+
+  /** Applies a frame that was read back from the log. Only before start. */
+  recover(frame: FrameView): void {
+    assert(this.log === null, 'recovery after start')
+    this.hlc.observe(frame.last)
+    this.applier.apply(frame, this.hlc.last)
+    this.applied.raise(frame.origin, frame.last)
+    if (frame.origin === this.options.self) this.writer.setPrevious(frame.last)
+  }
+
+  /** Recovery is done: from now on frames go to this log, and time moves. */
+  start(log: OpLog): void {
+    this.log = log
+    this.scheduleExpiry(EXPIRY_PERIOD_MS)
+    this.scheduleSettling(SETTLE_PERIOD_MS)
+  }
+
+  stop(): void {
+    this.stopped = true
+    this.closeFrame()
+  }
+
+  execute(session: Session, request: Request, reply: ReplyWriter): void {
+    if (request.argc === 0) return
+    this.keyspace.setTime(this.clock.wallMs())
+    this.run(session, request, reply)
+  }
+
+  /** Runs a request at the time that the keyspace has. */
+  private run(session: Session, request: Request, reply: ReplyWriter): void {
+    const { call } = this
+    session.lastActiveMs = this.keyspace.nowMs
+    session.commandCount++
+    this.statistics.commandsProcessed++
+    let command = this.services.table.lookup(request)
+    if (command === undefined) {
+      this.statistics.unknownCommands++
+      this.refuse(session, reply, unknownCommand(request))
+      return
+    }
+    if (command.subcommands.size > 0 && request.argc > 1) {
+      const sub = CommandTable.subcommand(command, request)
+      if (sub === undefined) {
+        if (command.spec.handler === undefined) {
+          this.refuse(session, reply, unknownSubcommand(command, request))
+          return
+        }
+      } else {
+        command = sub
+      }
+    }
+    if (!command.accepts(request.argc) || command.spec.handler === undefined) {
+      command.rejectedCalls++
+      this.refuse(session, reply, `ERR wrong number of arguments for '${command.fullName}' command`)
+      return
+    }
+    session.lastCommand = command.fullName
+    if (!session.authenticated && !command.noAuth && this.services.settings.requirePassword !== null) {
+      command.rejectedCalls++
+      this.refuse(session, reply, 'NOAUTH Authentication required.')
+      return
+    }
+    if (command.isWrite && this.services.server.writeRefusal !== null) {
+      command.rejectedCalls++
+      this.refuse(session, reply, this.services.server.writeRefusal)
+      return
+    }
+    if (session.queued !== null && !command.allowedWhileQueueing) {
+      this.queue(session, command, request, reply)
+      return
+    }
+    call.session = session
+    call.request = request
+    call.reply = reply
+    call.command = command.spec
+    call.db = this.keyspace.database(session.database)
+    if (command.spec.name === 'exec') this.exec(session, reply)
+    else this.invoke(command, call, reply)
+    if (!this.inExec && this.endOp()) this.wrote(session)
+  }
+
+  /** Runs a handler and turns what it throws into the reply. */
+  private invoke(command: Command, call: Call, reply: ReplyWriter): void {
+    const replyStart = reply.length
+    const startedMs = this.clock.monotonicMs()
+    try {
+      const { handler } = command.spec
+      assert(handler !== undefined, 'command without handler')
+      handler(call)
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error
+      command.failedCalls++
+      this.statistics.errorReplies++
+      reply.truncate(replyStart)
+      reply.error(error.message)
+    }
+    command.calls++
+    command.microseconds += (this.clock.monotonicMs() - startedMs) * 1000
+  }
+
+  private refuse(session: Session, reply: ReplyWriter, message: string): void {
+    this.statistics.errorReplies++
+    if (session.queued !== null) session.queueFailed = true
+    reply.error(message)
+  }
+
+  private queue(session: Session, command: Command, request: Request, reply: ReplyWriter): void {
+    if (command.noMulti) {
+      this.refuse(session, reply, `ERR Command not allowed inside a transaction`)
+      return
+    }
+    assert(session.queued !== null, 'queueing outside MULTI')
+    const args: Uint8Array[] = []
+    for (let i = 0; i < request.argc; i++) {
+      args.push(request.buf.subarray(request.off[i], request.off[i] + request.len[i]))
+      session.queuedBytes += request.len[i] + 16
+    }
+    session.queued.push(Request.of(args))
+    reply.simpleString('QUEUED')
+  }
+
+  /** Runs the queued commands as one op. */
+  private exec(session: Session, reply: ReplyWriter): void {
+    const queued = session.queued
+    if (queued === null) {
+      reply.error('ERR EXEC without MULTI')
+      return
+    }
+    const { queueFailed, watchBroken } = session
+    this.discard(session)
+    if (queueFailed) {
+      reply.error('EXECABORT Transaction discarded because of previous errors.')
+      return
+    }
+    if (watchBroken) {
+      reply.nullArray()
+      return
+    }
+    this.inExec = true
+    reply.array(queued.length)
+    for (const request of queued) {
+      this.run(session, request, reply)
+      reply.protocol = session.protocol
+    }
+    this.inExec = false
+    session.lastCommand = 'exec'
+  }
+
+  private discard(session: Session): void {
+    session.queued = null
+    session.queuedBytes = 0
+    session.queueFailed = false
+    this.watches.unwatch(session)
+  }
+
+  /** True while EXEC runs its commands: blocking commands then answer at once. */
+  get isInExec(): boolean {
+    return this.inExec
+  }
+
+  private wrote(session: Session): void {
+    session.lastWriteStamp = this.hlc.last
+    if (this.writers.at(-1) !== session) this.writers.push(session)
+  }
+
+  /** Ends the open op, if there is one; closes a frame that has grown large. */
+  private endOp(): boolean {
+    if (!this.effects.endOp()) return false
+    if (this.writer.openBytes >= LIMITS.frameTargetBytes) this.closeFrame()
+    else this.planTurn()
+    return true
+  }
+
+  /** Sees to it that the open frame is closed this turn, also when no front end calls endTurn. */
+  private planTurn(): void {
+    if (this.turnPlanned) return
+    this.turnPlanned = true
+    this.clock.defer(() => this.endTurn())
+  }
+
+  endTurn(): void {
+    this.turnPlanned = false
+    this.closeFrame()
+  }
+
+  private closeFrame(): void {
+    if (!this.writer.isOpen) return
+    const { log } = this
+    assert(log !== null, 'a write before the log is open')
+    const frame = this.writer.close()
+    this.applied.raise(frame.origin, frame.last)
+    log.append(frame)
+    const held = this.options.syncAlways || log.refusal !== null
+    for (const session of this.writers) if (held) session.holdUntilBytes = log.appendedBytes
+    this.writers.length = 0
+    this.onAppended()
+  }
+
+  /** Applies and logs one frame of another member. The caller has checked its place and context. */
+  applyRemote(frame: FrameView): void {
+    this.closeFrame()
+    this.keyspace.setTime(this.clock.wallMs())
+    this.hlc.observe(frame.last)
+    this.applier.apply(frame, this.hlc.last)
+    this.applied.raise(frame.origin, frame.last as Stamp)
+    assert(this.log !== null, 'a remote frame before the log is open')
+    this.log.append(frame)
+    this.statistics.remoteFrames++
+    this.statistics.remoteOps += frame.opCount
+    this.onAppended()
+  }
+
+  /** Told after each append; the composition root may wake peers and ask for a sync. */
+  onAppended: () => void = () => undefined
+
+  get loggedBytes(): number {
+    return this.log?.appendedBytes ?? 0
+  }
+
+  get durableBytes(): number {
+    return this.log?.durableBytes ?? 0
+  }
+
+  onLogProgress(listener: () => void): void {
+    assert(this.log !== null, 'no log yet')
+    this.log.onChange(listener)
+  }
+
+  sessionClosed(session: Session): void {
+    this.discard(session)
+    session.blocked?.cancel()
+    session.blocked = null
+  }
+
+  private scheduleExpiry(delayMs: number): void {
+    this.clock.setTimer(delayMs, () => {
+      if (this.stopped) return
+      this.keyspace.setTime(this.clock.wallMs())
+      const more = this.services.server.writeRefusal === null && this.expiry.run()
+      this.scheduleExpiry(more ? 1 : EXPIRY_PERIOD_MS)
+    })
+  }
+
+  /** Walks the shards that hold unsettled records, a bounded number of records a turn. */
+  private scheduleSettling(delayMs: number): void {
+    this.clock.setTimer(delayMs, () => {
+      if (this.stopped) return
+      this.scheduleSettling(this.settleSome() ? 1 : SETTLE_PERIOD_MS)
+    })
+  }
+
+  private settleSome(): boolean {
+    let looked = 0
+    while (looked < SETTLE_RECORDS) {
+      const db = this.keyspace.peek(this.settleDatabase)
+      if (db === undefined || this.settleShard === db.unsettled.length) {
+        this.settleShard = 0
+        this.settleDatabase = (this.settleDatabase + 1) % this.keyspace.databaseCount
+        if (this.settleDatabase === 0) return false
+        continue
+      }
+      looked += this.strings.settleShard(db, this.settleShard++)
+    }
+    return true
+  }
+}
+
+function unknownCommand(request: Request): string {
+  let shown = ''
+  for (let i = 1; i < request.argc && shown.length < 128; i++) {
+    shown += `'${utf8(request.buf, request.off[i], Math.min(request.len[i], 128 - shown.length))}' `
+  }
+  return `ERR unknown command '${utf8(request.buf, request.off[0], Math.min(request.len[0], 128))}', with args beginning with: ${shown}`
+}
+
+function unknownSubcommand(command: Command, request: Request): string {
+  const word = latin1(request.buf, request.off[1], Math.min(request.len[1], 128))
+  return `ERR unknown subcommand '${word}'. Try ${command.spec.name.toUpperCase()} HELP.`
+}
+

@@ -1,0 +1,93 @@
+import { assert } from '../base/assert.js'
+import { MeridianError } from '../base/errors.js'
+import type { ApplyContext } from '../crdt/apply-context.js'
+import { EffectReader, EffectType, REMOVE_DUE, SET_EXPIRY_GIVEN, SET_EXPIRY_KEPT } from '../crdt/effect-reader.js'
+import type { FrameView } from '../crdt/frame.js'
+import type { Edit } from '../crdt/string-state.js'
+import type { Keyspace } from './keyspace.js'
+import { ExpiryMode, type StringStore } from './string-store.js'
+
+/**
+ * Applies frames from elsewhere: of other members, and from the log at recovery. A frame is walked once to check all of it and
+ * once more to apply it, so a malformed one changes nothing.
+ */
+export class FrameApplier {
+  private readonly reader: EffectReader
+
+  constructor(
+    private readonly keyspace: Keyspace,
+    private readonly strings: StringStore,
+    private readonly context: ApplyContext,
+  ) {
+    this.reader = new EffectReader(keyspace.databaseCount)
+  }
+
+  /**
+   * @param now highest stamp seen here, this frame included.
+   * @throws MeridianError MRD_FRAME; then nothing was applied.
+   */
+  apply(frame: FrameView, now: number): void {
+    const { reader, context } = this
+    reader.start(frame)
+    while (reader.next());
+    if (reader.error !== null) {
+      throw new MeridianError(
+        'MRD_FRAME',
+        `Frame of member ${frame.origin} (stamps ${frame.first} to ${frame.last}) is malformed: ${reader.error}`,
+        'Nothing of it was applied. Run the same version and the same settings everywhere; if that is so, report it.',
+      )
+    }
+    context.local = false
+    context.origin = frame.origin
+    context.now = now
+    for (let i = 0; i < frame.contextCount; i++) context.vector[frame.contextMember(i)] = frame.contextStamp(i)
+    reader.start(frame)
+    while (reader.next()) this.applyEffect()
+    assert(reader.error === null, 'frame changed between check and application')
+    for (let i = 0; i < frame.contextCount; i++) context.vector[frame.contextMember(i)] = 0
+    context.local = true
+  }
+
+  private applyEffect(): void {
+    const { reader: r, strings, keyspace, context } = this
+    context.stamp = r.stamp
+    const db = keyspace.database(r.database)
+    const { bytes, keyOff, keyLen } = r
+    switch (r.type) {
+      case EffectType.setString: {
+        const mode = (r.flags & SET_EXPIRY_GIVEN) !== 0 ? ExpiryMode.set : (r.flags & SET_EXPIRY_KEPT) !== 0 ? ExpiryMode.keep : ExpiryMode.clear
+        strings.set(db, bytes, keyOff, keyLen, bytes, r.valueOff, r.valueLen, mode, r.at, r.resets)
+        break
+      }
+      case EffectType.remove:
+        strings.remove(db, bytes, keyOff, keyLen, (r.flags & REMOVE_DUE) !== 0, r.resets)
+        break
+      case EffectType.increment:
+        if (r.exact) strings.incrementExact(db, bytes, keyOff, keyLen, r.epoch, r.exactTotal, r.exactN)
+        else strings.increment(db, bytes, keyOff, keyLen, r.epoch, r.total, r.n)
+        break
+      case EffectType.append:
+      case EffectType.setRange:
+      case EffectType.setBits:
+        strings.edit(db, bytes, keyOff, keyLen, this.readEdit())
+        break
+      case EffectType.expire:
+        strings.expire(db, bytes, keyOff, keyLen, r.at)
+        break
+      case EffectType.flushDb:
+        strings.flush(r.database)
+        keyspace.observer?.databaseFlushed(r.database)
+        return
+    }
+    keyspace.observer?.keyChanged(r.database, bytes, keyOff, keyLen)
+  }
+
+  private readEdit(): Edit {
+    const r = this.reader
+    if (r.type === EffectType.setBits) {
+      return { kind: 'set-bits', offset: r.offset, width: r.width, value: (BigInt(r.bitsHigh) << 32n) | BigInt(r.bitsLow) }
+    }
+    const bytes = r.bytes.slice(r.valueOff, r.valueOff + r.valueLen)
+    return r.type === EffectType.append ? { kind: 'append', bytes } : { kind: 'set-range', offset: r.offset, bytes }
+  }
+}
