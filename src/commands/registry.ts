@@ -1,0 +1,5 @@
+import type { CommandSpec } from './command-spec.js'
+import { TRANSACTION_COMMANDS } from './transactions/transaction-commands.js'
+
+/** Every command that this server has. A family adds its list here. */
+export const ALL_COMMANDS: readonly CommandSpec[] = [...TRANSACTION_COMMANDS]
