@@ -29,4 +29,29 @@ export const LIMITS = {
   subscriptionCreditBytes: 4 * MiB,
   /** Unstable string edits kept on one key before the writer ships the whole value instead. */
   maxUnstableEdits: 64,
+  /** Log files are read in blocks of this size at recovery; a frame beyond it gets a block of its own size while it is read. */
+  logReadBlockBytes: 1 * MiB,
+  /** The same for each cursor that reads old frames for a peer: 64 members cost at most 16 MiB. */
+  cursorBlockBytes: 256 * KiB,
+  /** What a frame kept in memory costs beside its bytes (its JavaScript objects), counted against recentFrameBytes. */
+  recentFrameOverheadBytes: 256,
+  /**
+   * A full segment is closed when at most this much of it awaits a sync, because closing waits for that sync (1 MiB: about a
+   * millisecond on an SSD). If it never gets that low, closing waits anyway when the segment is four times its size.
+   */
+  segmentCloseSyncBytes: 1 * MiB,
+  /** Frames that the disk refused and that wait in memory. One more is refused with the disk's error when this is exceeded. */
+  pendingFrameBytes: 64 * MiB,
+  /** Writes are refused when the disk has less room than this; what was accepted before still fits. */
+  minFreeBytes: 64 * MiB,
+  /** Free room is looked up when this much was appended, and once a second. */
+  freeCheckBytes: 16 * MiB,
+  /** First and longest pause between attempts to write what the disk refused. */
+  diskRetryMinMs: 100,
+  diskRetryMaxMs: 5_000,
+  /**
+   * Bytes summed while looking for a whole frame behind a damaged one (about 2 s). Data made to look like frames could make
+   * that search quadratic; at the bound the file counts as damaged, so nothing is cut.
+   */
+  damageSearchBytes: 4096 * MiB,
 } as const

@@ -4,6 +4,15 @@ import type { FrameView } from '../crdt/frame.js'
 import type { VersionVector } from '../crdt/version-vector.js'
 
 /**
+ * When the log syncs by itself. Beside it, requestSync always works, and a full segment is always synced.
+ * - continuous: after every turn that appended something, one sync at a time. For members with peers (only what is durable is
+ *   sent) and for `appendfsync always`, where the engine holds each reply until `durableBytes` has passed its write.
+ * - everysec: once a second.
+ * - no: never; the operating system writes when it likes.
+ */
+export type SyncPolicy = 'continuous' | 'everysec' | 'no'
+
+/**
  * The one op log of a member: append-only file, replication backlog and catch-up source at once. It holds the frames of
  * every origin in the order in which they were applied here.
  */
@@ -14,30 +23,48 @@ export interface OpLog {
   readonly appended: VersionVector
   /** Highest stamps whose frames are durable (fsynced). Only these may be sent to peers. */
   readonly durable: VersionVector
-  /** Bytes appended since the log began, over all segments; a position that only grows. */
+  /** Bytes of frames appended since the log began, over all segments; a position that only grows while the process lives. */
   readonly appendedBytes: number
   readonly durableBytes: number
-  /** Why writes are refused now (disk full, disk failure), or null. */
+  /**
+   * Why writes are refused now, or null: MRD_DISK_FULL (no room, or less than the reserve), MRD_DATA_FOLDER, MRD_DISK_IO. All
+   * but a failed sync end by themselves when the disk works again.
+   */
   readonly refusal: MeridianError | null
 
   /**
    * Appends one closed frame (parsed or built here, so its header is right). Synchronous. If the disk refuses, the frame is kept in memory, in order, and
    * retried; `refusal` says so and the engine refuses further writes until it is null again.
    * The array must not change afterwards.
+   * Returns the position after the frame: `appendedBytes` and then `durableBytes` reach it. A write whose position appendedBytes
+   * has not reached is in memory only and must not be acknowledged yet.
+   * @throws MeridianError the refusal, when more than LIMITS.pendingFrameBytes already wait; then the frame was not taken.
    */
-  append(frame: FrameView): void
+  append(frame: FrameView): number
 
-  /** Asks for a sync of everything appended so far; callers are told through onDurable. Several requests share one sync. */
+  /** Asks for a sync of everything appended so far; callers are told through onChange. Several requests share one sync. */
   requestSync(): void
-  /** Blocks until everything appended is durable. */
+  /**
+   * Blocks until everything appended is on the disk. When another sync is under way `durable` moves with that one's end.
+   * @throws MeridianError MRD_DISK_IO; then the log is refused for good.
+   */
   syncNow(): void
+  /** Changes the policy at run time: the owner says continuous as long as there are peers. */
+  setSyncPolicy(policy: SyncPolicy): void
 
   /** Called after `durable` has moved, and after `refusal` changed. */
   onChange(listener: () => void): void
 
-  /** A reader of the durable frames of one origin that come after a stamp. */
+  /**
+   * A reader of the durable frames of one origin that come after a stamp.
+   * @throws MeridianError MRD_LOG_TRIMMED when the log no longer has all of them.
+   */
   openCursor(origin: MemberId, after: Stamp): LogCursor
 
+  /**
+   * Writes and syncs what is left, closes the files.
+   * @throws MeridianError when something appended could not be made durable; the files are closed all the same.
+   */
   close(): void
 }
 

@@ -35,8 +35,9 @@ export interface AppendFile {
   append(bytes: Uint8Array): void
   /** Makes durable what was appended before the call. One call at a time. An error is final for this file. */
   sync(done: (error: Error | null) => void): void
-  /** As sync, but returns when it is done. For start, stop and `appendfsync always`. */
+  /** As sync, but returns when it is done. For start, stop and the end of a segment. Allowed while a sync is under way. */
   syncNow(): void
+  /** A sync that is under way may still call back. */
   close(): void
 }
 

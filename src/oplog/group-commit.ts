@@ -1,0 +1,130 @@
+import { MeridianError } from '../base/errors.js'
+import { LIMITS } from '../base/limits.js'
+import { VersionVector } from '../crdt/version-vector.js'
+import type { Clock } from '../ports/clock.js'
+import type { SegmentWriter } from './segment-writer.js'
+
+/**
+ * Makes the log durable with one sync at a time: what is appended while one is under way shares the next. A sync begins after
+ * the event-loop turn in which it was asked for, so everything of that turn is in it.
+ *
+ *     idle --request--> deferred --turn ends--> syncing --done--> idle, or syncing again when asked meanwhile
+ *                                                  \--error--> failed, for good
+ *
+ * A failed sync is never repeated: the kernel forgets the pages that it could not write, so a second sync would succeed without
+ * them (the "fsyncgate" of 2018).
+ */
+export class GroupCommit {
+  readonly durable = new VersionVector()
+  durableBytes: number
+  /** Why nothing more can become durable, or null. */
+  failure: MeridianError | null = null
+
+  private wanted = false
+  private deferred = false
+  private syncing = false
+  private closed = false
+  /** What the sync under way will have made durable. */
+  private readonly coming = new VersionVector()
+  private comingBytes = 0
+
+  /** Everything that the writer has now must be durable. */
+  constructor(
+    private readonly writer: SegmentWriter,
+    private readonly clock: Clock,
+    /** Called after `durable` or `failure` changed. */
+    private readonly onChange: () => void,
+  ) {
+    this.durable.copyFrom(writer.appended)
+    this.durableBytes = writer.appendedBytes
+  }
+
+  request(): void {
+    this.wanted = true
+    if (this.deferred || this.syncing) return
+    this.deferred = true
+    this.clock.defer(() => {
+      this.deferred = false
+      this.start()
+    })
+  }
+
+  /**
+   * Returns when everything appended is on the disk.
+   * @throws MeridianError MRD_DISK_IO
+   */
+  syncNow(): void {
+    if (this.failure !== null) throw this.failure
+    if (this.durableBytes === this.writer.appendedBytes) return
+    try {
+      this.writer.syncNow()
+    } catch (error) {
+      this.fail(error)
+      throw this.failure
+    }
+    this.comingBytes = this.writer.appendedBytes
+    this.coming.copyFrom(this.writer.appended)
+    // The kernel reports an error to one of two concurrent syncs only. So `durable` moves when both are known to be good.
+    if (!this.syncing) this.arrive()
+  }
+
+  /** Nothing is called back any more. */
+  close(): void {
+    this.closed = true
+  }
+
+  private start(): void {
+    if (this.closed || this.syncing || this.failure !== null) return
+    const { wanted } = this
+    this.wanted = false
+    if (!wanted || this.durableBytes === this.writer.appendedBytes) return
+    this.syncing = true
+    this.comingBytes = this.writer.appendedBytes
+    this.coming.copyFrom(this.writer.appended)
+    this.writer.sync((error) => {
+      if (this.closed) return
+      this.syncing = false
+      if (error !== null) this.fail(error)
+      else this.finish()
+    })
+  }
+
+  private finish(): void {
+    const left = this.writer.appendedBytes - this.comingBytes
+    if (this.writer.full && left > 0) {
+      // A new segment may begin only when nothing here awaits a sync, which under a steady load never happens by itself.
+      if (left <= LIMITS.segmentCloseSyncBytes || this.writer.overfull) {
+        try {
+          this.writer.syncNow()
+        } catch (error) {
+          this.fail(error)
+          return
+        }
+        this.comingBytes = this.writer.appendedBytes
+        this.coming.copyFrom(this.writer.appended)
+      } else {
+        this.wanted = true
+      }
+    }
+    this.arrive()
+    this.start()
+  }
+
+  private arrive(): void {
+    this.durable.copyFrom(this.coming)
+    this.durableBytes = this.comingBytes
+    this.onChange()
+  }
+
+  private fail(error: unknown): void {
+    if (this.failure !== null) return
+    const cause = error instanceof Error ? error.message : String(error)
+    this.failure = new MeridianError(
+      'MRD_DISK_IO',
+      `Sync of ${this.writer.path} failed: ${cause}`,
+      'Writes are refused and reads go on. Check the disk (the kernel log says more), then restart this member.',
+      { cause: error },
+    )
+    this.onChange()
+  }
+}

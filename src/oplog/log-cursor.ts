@@ -1,0 +1,147 @@
+import { MeridianError } from '../base/errors.js'
+import type { MemberId, Stamp } from '../base/ids.js'
+import { LIMITS } from '../base/limits.js'
+import { FRAME_FIXED_BYTES, parseFrame, type FrameView } from '../crdt/frame.js'
+import type { VersionVector } from '../crdt/version-vector.js'
+import type { Disk } from '../ports/disk.js'
+import { BlockReader } from './block-reader.js'
+import { damaged } from './log-scan.js'
+import type { LogCursor } from './op-log.js'
+import type { RecentFrames } from './recent-frames.js'
+import type { Segment } from './segment.js'
+
+/** What a cursor reads: the parts of a running log. */
+export interface CursorSource {
+  readonly disk: Disk
+  readonly segments: readonly Segment[]
+  readonly recent: RecentFrames
+  readonly durable: VersionVector
+  readonly durableBytes: number
+}
+
+/**
+ * Walks the durable frames of one origin. The position is the stamp of the last frame handed out, nothing else: so moving
+ * between memory and files (in either direction) can neither miss nor repeat a frame.
+ *
+ * Costs one block of LIMITS.cursorBlockBytes (or one frame, when that is larger) and one open file while it reads files,
+ * nothing while it reads memory.
+ */
+export class DiskLogCursor implements LogCursor {
+  /** Number of the next frame in memory to look at. */
+  private index = 0
+  private segment: Segment | null = null
+  private reader: BlockReader | null = null
+  private offset = 0
+  /** After the first frame handed out, each must continue exactly where the one before ended. */
+  private started = false
+  private closed = false
+
+  constructor(
+    private readonly source: CursorSource,
+    private readonly origin: MemberId,
+    private after: Stamp,
+  ) {
+    const oldest = source.segments[0].vector.get(origin)
+    if (oldest > after) {
+      throw new MeridianError(
+        'MRD_LOG_TRIMMED',
+        `The log's frames of member ${origin} begin after stamp ${oldest}, a reader asks for those after ${after}`,
+        'The reader needs a snapshot first.',
+      )
+    }
+  }
+
+  next(): FrameView | null {
+    if (this.closed || this.source.durable.get(this.origin) <= this.after) return null
+    const frame = this.source.recent.before.get(this.origin) <= this.after ? this.fromMemory() : this.fromFiles()
+    this.after = frame.last
+    this.started = true
+    return frame
+  }
+
+  close(): void {
+    this.closed = true
+    this.leaveFiles()
+  }
+
+  /** Memory has everything of this origin after our position, and at least one durable frame. */
+  private fromMemory(): FrameView {
+    if (this.reader !== null) this.leaveFiles()
+    const { recent } = this.source
+    for (this.index = Math.max(this.index, recent.first); ; this.index++) {
+      const frame = recent.at(this.index)
+      if (frame.origin !== this.origin || frame.last <= this.after) continue
+      this.index++
+      return frame
+    }
+  }
+
+  private fromFiles(): FrameView {
+    for (;;) {
+      const reader = this.reader ?? this.openSegment(this.firstSegment())
+      const segment = this.segment as Segment
+      const at = this.offset
+      const durable = Math.min(segment.frameBytes, this.source.durableBytes - segment.startByte)
+      const left = segment.headerBytes + durable - at
+      if (left <= 0) {
+        this.openSegment(this.segmentAfter(segment))
+        continue
+      }
+      if (left < FRAME_FIXED_BYTES || !reader.ensure(at, FRAME_FIXED_BYTES)) throw damaged(segment.path, at, 'a frame is cut short')
+      const length = reader.u32(at)
+      if (length < FRAME_FIXED_BYTES || length > left) throw damaged(segment.path, at, `a frame says ${length} bytes`)
+      if (reader.u8(at + 10) !== this.origin || reader.f64(at + 32) <= this.after) {
+        this.offset = at + length
+        continue
+      }
+      if (!reader.ensure(at, length)) throw damaged(segment.path, at, 'a frame is cut short')
+      const frame = this.verify(reader.view(at, length), segment, at)
+      this.offset = at + length
+      return frame
+    }
+  }
+
+  private verify(bytes: Uint8Array, segment: Segment, at: number): FrameView {
+    let frame: FrameView
+    try {
+      frame = parseFrame(bytes)
+    } catch (error) {
+      throw damaged(segment.path, at, (error as Error).message, error)
+    }
+    const { previous } = frame
+    if (this.started ? previous !== this.after : previous > this.after) {
+      throw damaged(segment.path, at, `the frame of member ${this.origin} follows stamp ${previous}, the reader is at ${this.after}`)
+    }
+    return frame
+  }
+
+  /** The last segment that begins at or before our position: no earlier one can hold the next frame. */
+  private firstSegment(): Segment {
+    const { segments } = this.source
+    let i = segments.length - 1
+    while (i > 0 && segments[i].vector.get(this.origin) > this.after) i--
+    return segments[i]
+  }
+
+  private segmentAfter(segment: Segment): Segment {
+    const { segments } = this.source
+    const i = segment.sequence - segments[0].sequence + 1
+    if (i < segments.length) return segments[i]
+    const end = segment.headerBytes + segment.frameBytes
+    throw damaged(segment.path, end, `the file ends, but member ${this.origin} has durable frames after stamp ${this.after}`)
+  }
+
+  private openSegment(segment: Segment): BlockReader {
+    this.leaveFiles()
+    this.reader = new BlockReader(this.source.disk.openRead(segment.path), LIMITS.cursorBlockBytes, false)
+    this.segment = segment
+    this.offset = segment.headerBytes
+    return this.reader
+  }
+
+  private leaveFiles(): void {
+    this.reader?.close()
+    this.reader = null
+    this.segment = null
+  }
+}

@@ -1,0 +1,247 @@
+import { assert } from '../base/assert.js'
+import { crc32 } from '../base/crc32.js'
+import { MeridianError } from '../base/errors.js'
+import { LIMITS } from '../base/limits.js'
+import { FRAME_FIXED_BYTES, FRAME_PREFIX_BYTES, FRAME_VERSION, parseFrame, type FrameView } from '../crdt/frame.js'
+import { VersionVector } from '../crdt/version-vector.js'
+import type { Disk } from '../ports/disk.js'
+import { BlockReader } from './block-reader.js'
+import { findWholeFrame } from './frame-search.js'
+import {
+  MAX_SEGMENT_HEADER_BYTES,
+  SEGMENT_FORMAT_VERSION,
+  decodeSegmentHeader,
+  segmentFileName,
+  segmentSequence,
+  type SegmentHeader,
+} from './segment-header.js'
+import { logFolder, type LogOwner, type Segment } from './segment.js'
+
+/** Called for every frame in log order. The frame's bytes are only valid during the call. */
+export type FrameVisitor = (frame: FrameView, segment: Segment, offset: number) => void
+
+/** The end of the last segment that a crash left unfinished. */
+export interface TornTail {
+  readonly path: string
+  /** Everything from here to the end of the file is to be cut; 0 when not even the segment's header is whole. */
+  readonly offset: number
+  readonly bytes: number
+}
+
+export interface LogScanOptions {
+  readonly disk: Disk
+  /** The data folder; the segments are in `log` below it. */
+  readonly folder: string
+  /** Whose log it must be; left out, the first segment says it. */
+  readonly owner?: LogOwner
+  /** What a loaded snapshot covers: the log may begin there. Left out, it must begin at its first frame. */
+  readonly snapshotVector?: VersionVector
+  readonly visit: FrameVisitor
+}
+
+const RESTORE =
+  'Nothing was changed. Restore this file from a copy, or, if the other members have every write of this one, move the data folder aside ' +
+  'and start empty: the member catches up from them.'
+
+/**
+ * Reads a whole log from files, verifying everything, and changes nothing: recovery and the offline check share it.
+ * Works in steps, so that a starting server can answer its health probe in between.
+ *
+ * What it proves: segments follow one another without a gap; every frame's checksum holds; every frame continues its origin's
+ * chain. Only the end of the last segment may be unfinished (`torn`); anything else that is not whole is an error.
+ */
+export class LogScan {
+  readonly segments: Segment[] = []
+  /** Highest stamps read. */
+  readonly vector = new VersionVector()
+  /** Where the first segment begins; all zero for a log that was never trimmed. */
+  readonly startVector = new VersionVector()
+  frames = 0
+  /** Position in the log after the last whole frame. */
+  endByte = 0
+  /** Bytes of frames read. */
+  bytes = 0
+  torn: TornTail | null = null
+  owner: LogOwner | null
+
+  private readonly sequences: number[]
+  private readonly path: (sequence: number) => string
+  private next = 0
+  private reader: BlockReader | null = null
+  private segment: Segment | null = null
+  private fileBytes = 0
+  private offset = 0
+
+  constructor(private readonly options: LogScanOptions) {
+    const folder = logFolder(options.folder)
+    this.path = (sequence) => `${folder}/${segmentFileName(sequence)}`
+    this.sequences = options.disk.list(folder).map(segmentSequence).filter((sequence) => sequence > 0)
+    this.owner = options.owner ?? null
+    for (let i = 1; i < this.sequences.length; i++) {
+      const missing = this.sequences[i - 1] + 1
+      if (this.sequences[i] !== missing) throw damaged(this.path(missing), 0, 'the segment is missing')
+    }
+  }
+
+  /**
+   * Reads on for about maxBytes; true when all is read.
+   * @throws MeridianError MRD_LOG_DAMAGED, MRD_LOG_VERSION, MRD_DATA_FOLDER_OWNER, MRD_DISK_IO, and what the visitor throws
+   */
+  step(maxBytes = Infinity): boolean {
+    const until = this.bytes + maxBytes
+    while (this.reader !== null || this.openSegment()) {
+      this.readFrames(until)
+      if (this.bytes >= until) return false
+    }
+    return true
+  }
+
+  close(): void {
+    this.reader?.close()
+    this.reader = null
+  }
+
+  private get isLast(): boolean {
+    return this.next === this.sequences.length
+  }
+
+  /** Opens the next segment and checks its header; false when there is none. */
+  private openSegment(): boolean {
+    if (this.isLast) return false
+    const sequence = this.sequences[this.next++]
+    const path = this.path(sequence)
+    const file = this.options.disk.openRead(path)
+    const reader = new BlockReader(file, LIMITS.logReadBlockBytes, true)
+    this.reader = reader
+    this.fileBytes = file.size()
+    const known = Math.min(this.fileBytes, MAX_SEGMENT_HEADER_BYTES)
+    const start = reader.ensure(0, known) ? reader.view(0, known) : new Uint8Array(0)
+    const decoded = decodeSegmentHeader(start)
+    if (decoded.kind === 'version') throw newerVersion(path, 0, decoded.version, SEGMENT_FORMAT_VERSION)
+    if (decoded.kind === 'broken') {
+      const mayBeTorn = decoded.ours && this.isLast && (sequence === 1 || this.segments.length > 0)
+      if (!mayBeTorn || findWholeFrame(reader, 0, this.fileBytes, this.vector) >= 0) throw damaged(path, 0, decoded.what)
+      this.torn = { path, offset: 0, bytes: this.fileBytes }
+      this.close()
+      return false
+    }
+    this.checkHeader(decoded.header, path, sequence)
+    this.segment = {
+      sequence,
+      path,
+      headerBytes: decoded.bytes,
+      startByte: decoded.header.startByte,
+      vector: decoded.header.vector,
+      frameBytes: 0,
+    }
+    this.segments.push(this.segment)
+    this.offset = decoded.bytes
+    return true
+  }
+
+  private checkHeader(header: SegmentHeader, path: string, sequence: number): void {
+    this.owner ??= header
+    const { clusterId, memberId } = this.owner
+    if (header.clusterId !== clusterId || header.memberId !== memberId) {
+      throw new MeridianError(
+        'MRD_DATA_FOLDER_OWNER',
+        `${path} belongs to member ${header.memberId} of cluster ${header.clusterId}, this is member ${memberId} of cluster ${clusterId}`,
+        "Point this member at its own data folder, or correct its id and cluster in the configuration; never mix two members' files.",
+      )
+    }
+    if (header.sequence !== sequence) throw damaged(path, 0, `the file is segment ${header.sequence} under the name of segment ${sequence}`)
+    if (this.segments.length === 0) {
+      const covered = this.options.snapshotVector ?? new VersionVector()
+      if (!covered.dominates(header.vector)) throw damaged(path, 0, 'the log begins here, but what came before it is missing')
+      this.vector.copyFrom(header.vector)
+      this.startVector.copyFrom(header.vector)
+      this.endByte = header.startByte
+    } else if (header.startByte !== this.endByte || !header.vector.equals(this.vector)) {
+      const before = this.segments[this.segments.length - 1]
+      const missing = header.startByte - this.endByte
+      throw damaged(before.path, this.fileEnd(before), `the next segment begins ${missing} bytes of frames later, they are missing here`)
+    }
+  }
+
+  private fileEnd(segment: Segment): number {
+    return segment.headerBytes + segment.frameBytes
+  }
+
+  /** The hot loop of recovery: what it allocates a frame is the frame's view. */
+  private readFrames(until: number): void {
+    const { reader, segment } = this
+    assert(reader !== null && segment !== null, 'a segment is open')
+    while (this.bytes < until) {
+      const at = this.offset
+      const left = this.fileBytes - at
+      if (left === 0) {
+        this.close()
+        return
+      }
+      if (left < FRAME_FIXED_BYTES || !reader.ensure(at, FRAME_FIXED_BYTES)) return this.endAtBrokenFrame('the frame is cut short')
+      const length = reader.u32(at)
+      if (length < FRAME_FIXED_BYTES || length > LIMITS.maxFrameBytes) return this.endAtBrokenFrame(`the frame says ${length} bytes`)
+      if (length > left || !reader.ensure(at, length)) return this.endAtBrokenFrame('the frame is cut short')
+      const frame = this.parse(reader.view(at, length))
+      if (frame === null) return this.endAtBrokenFrame('the frame checksum is wrong')
+      const { origin, last } = frame
+      if (frame.previous !== this.vector.get(origin)) {
+        const expected = this.vector.get(origin)
+        throw damaged(segment.path, at, `the frame of member ${origin} follows stamp ${frame.previous}, the log is at ${expected}`)
+      }
+      this.visit(frame, segment, at)
+      this.vector.raise(origin, last)
+      segment.frameBytes += length
+      this.offset += length
+      this.endByte += length
+      this.bytes += length
+      this.frames++
+    }
+  }
+
+  /** Null when the checksum is wrong. A frame with the right checksum that makes no sense is never a torn write. */
+  private parse(bytes: Uint8Array): FrameView | null {
+    try {
+      return parseFrame(bytes)
+    } catch (error) {
+      if (!(error instanceof MeridianError)) throw error
+      const { path } = this.segment as Segment
+      if (error.code === 'MRD_LOG_VERSION') throw newerVersion(path, this.offset, bytes[8], FRAME_VERSION)
+      const checksum = new DataView(bytes.buffer, bytes.byteOffset).getUint32(4, true)
+      if (crc32(bytes.subarray(FRAME_PREFIX_BYTES)) !== checksum) return null
+      throw damaged(path, this.offset, error.message, error)
+    }
+  }
+
+  private visit(frame: FrameView, segment: Segment, offset: number): void {
+    try {
+      this.options.visit(frame, segment, offset)
+    } catch (error) {
+      if (error instanceof MeridianError && error.code === 'MRD_FRAME') throw damaged(segment.path, offset, error.message, error)
+      throw error
+    }
+  }
+
+  private endAtBrokenFrame(what: string): void {
+    const { reader, segment, offset, fileBytes } = this
+    assert(reader !== null && segment !== null, 'a segment is open')
+    if (!this.isLast) throw damaged(segment.path, offset, `${what}, and later segments exist`)
+    const later = findWholeFrame(reader, offset + 1, fileBytes, this.vector)
+    if (later >= 0) throw damaged(segment.path, offset, `${what}, and a whole frame follows at byte ${later}`)
+    this.torn = { path: segment.path, offset, bytes: fileBytes - offset }
+    this.close()
+  }
+}
+
+/** The error for a log file that is not what was written. */
+export function damaged(path: string, offset: number, what: string, cause?: unknown): MeridianError {
+  return new MeridianError('MRD_LOG_DAMAGED', `${path} is damaged at byte ${offset}: ${what}`, RESTORE, { cause })
+}
+
+function newerVersion(path: string, offset: number, found: number, known: number): MeridianError {
+  return new MeridianError(
+    'MRD_LOG_VERSION',
+    `${path} has format version ${found} at byte ${offset}, this server reads version ${known}`,
+    'Start the version of Meridian that wrote it, or a later one.',
+  )
+}

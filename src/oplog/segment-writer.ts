@@ -1,0 +1,128 @@
+import { assert } from '../base/assert.js'
+import type { MemberId } from '../base/ids.js'
+import type { FrameView } from '../crdt/frame.js'
+import { VersionVector } from '../crdt/version-vector.js'
+import type { AppendFile, Disk } from '../ports/disk.js'
+import { encodeSegmentHeader, segmentFileName } from './segment-header.js'
+import type { LogOwner, Segment } from './segment.js'
+
+export interface SegmentWriterOptions {
+  readonly disk: Disk
+  /** Where the segment files are. */
+  readonly folder: string
+  readonly owner: LogOwner
+  readonly segmentBytes: number
+  /** What recovery found; the array becomes the writer's. */
+  readonly segments: Segment[]
+  readonly vector: VersionVector
+  /** Position in the log after the last recovered frame. */
+  readonly endByte: number
+}
+
+/**
+ * Writes frames to the last segment and begins new ones. At most one segment, the last, ever holds bytes that are not
+ * durable: so after a crash only the last one can be torn.
+ */
+export class SegmentWriter {
+  readonly segments: Segment[]
+  readonly appended = new VersionVector()
+  appendedBytes: number
+  private file: AppendFile | null = null
+  /** False until the name of the last segment's file is durable. */
+  private named = false
+
+  constructor(private readonly options: SegmentWriterOptions) {
+    this.segments = options.segments
+    this.appended.copyFrom(options.vector)
+    this.appendedBytes = options.endByte
+    const last = this.segments.at(-1)
+    if (last === undefined) this.beginSegment()
+    else this.file = options.disk.openAppend(last.path)
+  }
+
+  /** The last segment has its size: the next frame belongs in a new one, as soon as all of this one is durable. */
+  get full(): boolean {
+    return this.tail.frameBytes >= this.options.segmentBytes
+  }
+
+  /** Far too large: it is worth waiting for a sync to begin a new one. */
+  get overfull(): boolean {
+    return this.tail.frameBytes >= 4 * this.options.segmentBytes
+  }
+
+  get path(): string {
+    return this.tail.path
+  }
+
+  /** @throws MeridianError from the disk; then nothing has changed. */
+  write(frame: FrameView): void {
+    assert(this.file !== null, 'the log is open')
+    this.file.append(frame.bytes)
+    this.tail.frameBytes += frame.bytes.length
+    this.appendedBytes += frame.bytes.length
+    this.appended.raise(frame.origin, frame.last)
+  }
+
+  /**
+   * Begins the next segment. Everything before must be durable.
+   * @throws MeridianError from the disk; then the last segment is still the last.
+   */
+  beginSegment(): void {
+    const { disk, folder, owner } = this.options
+    const sequence = (this.segments.at(-1)?.sequence ?? 0) + 1
+    const path = `${folder}/${segmentFileName(sequence)}`
+    const vector = this.appended.clone()
+    const memberId = owner.memberId as MemberId
+    const header = encodeSegmentHeader({ clusterId: owner.clusterId, memberId, sequence, startByte: this.appendedBytes, vector })
+    // A file of this name can only be left of an attempt that failed: recovery takes every segment in or removes it.
+    if (disk.exists(path)) disk.remove(path)
+    const file = disk.openAppend(path)
+    try {
+      file.append(header)
+    } catch (error) {
+      file.close()
+      throw error
+    }
+    this.file?.close()
+    this.file = file
+    this.named = false
+    this.segments.push({ sequence, path, headerBytes: header.length, startByte: this.appendedBytes, vector, frameBytes: 0 })
+  }
+
+  /** Makes durable what is appended now: the last segment's bytes, then its name. */
+  sync(done: (error: Error | null) => void): void {
+    assert(this.file !== null, 'the log is open')
+    this.file.sync((error) => {
+      done(error ?? this.syncName())
+    })
+  }
+
+  /** @throws MeridianError */
+  syncNow(): void {
+    assert(this.file !== null, 'the log is open')
+    this.file.syncNow()
+    const error = this.syncName()
+    if (error !== null) throw error
+  }
+
+  close(): void {
+    this.file?.close()
+    this.file = null
+  }
+
+  private get tail(): Segment {
+    return this.segments[this.segments.length - 1]
+  }
+
+  /** The file first, then the name: the file's sync has often written the folder's change already, so this one is quick. */
+  private syncName(): Error | null {
+    if (this.named) return null
+    try {
+      this.options.disk.syncFolder(this.options.folder)
+    } catch (error) {
+      return error as Error
+    }
+    this.named = true
+    return null
+  }
+}

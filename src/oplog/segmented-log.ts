@@ -1,0 +1,206 @@
+import { assert } from '../base/assert.js'
+import { MeridianError } from '../base/errors.js'
+import type { MemberId, Stamp } from '../base/ids.js'
+import { LIMITS } from '../base/limits.js'
+import type { FrameView } from '../crdt/frame.js'
+import { VersionVector } from '../crdt/version-vector.js'
+import type { Clock, Timer } from '../ports/clock.js'
+import type { Disk } from '../ports/disk.js'
+import type { Logger } from '../ports/logger.js'
+import { GroupCommit } from './group-commit.js'
+import { DiskLogCursor, type CursorSource } from './log-cursor.js'
+import type { LogCursor, OpLog, SyncPolicy } from './op-log.js'
+import { PendingFrames } from './pending-frames.js'
+import { RecentFrames } from './recent-frames.js'
+import type { SegmentWriter } from './segment-writer.js'
+
+export interface SegmentedLogOptions {
+  readonly disk: Disk
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly folder: string
+  readonly syncPolicy: SyncPolicy
+  readonly minFreeBytes: number
+  readonly recentFrameBytes: number
+}
+
+const TICK_MS = 1_000
+
+/**
+ * The op log over segment files. This class is the order of things: a frame goes to the last segment (SegmentWriter) or, if the disk
+ * refuses, into the queue (PendingFrames); then into memory for cursors (RecentFrames); then a sync makes it durable (GroupCommit).
+ */
+export class SegmentedLog implements OpLog, CursorSource {
+  readonly recent: RecentFrames
+  readonly disk: Disk
+  private readonly commit: GroupCommit
+  private readonly pending: PendingFrames
+  /** Appended and pending frames: what the next frame of each origin must continue. */
+  private readonly accepted = new VersionVector()
+  private acceptedBytes: number
+  private lowSpace: MeridianError | null = null
+  private refusalSeen: MeridianError | null = null
+  private policy: SyncPolicy
+  private uncheckedBytes = 0
+  private readonly listeners: (() => void)[] = []
+  private ticker: Timer | null = null
+  private closed = false
+
+  constructor(
+    private readonly options: SegmentedLogOptions,
+    private readonly writer: SegmentWriter,
+  ) {
+    const { clock } = options
+    this.disk = options.disk
+    this.policy = options.syncPolicy
+    this.recent = new RecentFrames(options.recentFrameBytes, writer.appended)
+    this.commit = new GroupCommit(writer, clock, () => this.changed())
+    this.pending = new PendingFrames(
+      clock,
+      (frame) => this.write(frame),
+      () => this.changed(),
+    )
+    this.accepted.copyFrom(writer.appended)
+    this.acceptedBytes = writer.appendedBytes
+    this.checkFreeSpace()
+    this.refusalSeen = this.refusal
+    this.tick()
+  }
+
+  get appended(): VersionVector {
+    return this.writer.appended
+  }
+  get appendedBytes(): number {
+    return this.writer.appendedBytes
+  }
+  get durable(): VersionVector {
+    return this.commit.durable
+  }
+  get durableBytes(): number {
+    return this.commit.durableBytes
+  }
+  get segments(): SegmentWriter['segments'] {
+    return this.writer.segments
+  }
+  get refusal(): MeridianError | null {
+    return this.commit.failure ?? this.pending.error ?? this.lowSpace
+  }
+
+  append(frame: FrameView): number {
+    assert(!this.closed, 'nothing is appended to a closed log')
+    assert(frame.previous === this.accepted.get(frame.origin), 'a frame continues the log of its origin')
+    if (this.pending.isFull) throw this.refusal
+    this.accepted.raise(frame.origin, frame.last)
+    this.acceptedBytes += frame.bytes.length
+    const position = this.acceptedBytes
+    const stuck = this.commit.failure ?? this.pending.error
+    if (stuck !== null) {
+      this.pending.push(frame, stuck)
+      return position
+    }
+    try {
+      this.write(frame)
+    } catch (error) {
+      if (!(error instanceof MeridianError)) throw error
+      this.pending.push(frame, error)
+    }
+    if (this.uncheckedBytes >= LIMITS.freeCheckBytes) this.checkFreeSpace()
+    if (this.refusal !== this.refusalSeen) this.changed()
+    return position
+  }
+
+  requestSync(): void {
+    this.commit.request()
+  }
+
+  syncNow(): void {
+    if (this.pending.count > 0) this.pending.flush()
+    try {
+      this.commit.syncNow()
+    } finally {
+      if (this.refusal !== this.refusalSeen) this.changed()
+    }
+    if (this.pending.error !== null) throw this.pending.error
+  }
+
+  setSyncPolicy(policy: SyncPolicy): void {
+    this.policy = policy
+    if (policy === 'continuous') this.commit.request()
+  }
+
+  onChange(listener: () => void): void {
+    this.listeners.push(listener)
+  }
+
+  openCursor(origin: MemberId, after: Stamp): LogCursor {
+    return new DiskLogCursor(this, origin, after)
+  }
+
+  close(): void {
+    if (this.closed) return
+    this.closed = true
+    this.ticker?.cancel()
+    this.pending.stop()
+    this.listeners.length = 0
+    try {
+      this.syncNow()
+    } finally {
+      this.commit.close()
+      this.writer.close()
+    }
+  }
+
+  /** @throws MeridianError from the disk; then the frame is nowhere. */
+  private write(frame: FrameView): void {
+    if (this.commit.failure !== null) throw this.commit.failure
+    if (this.writer.full && this.commit.durableBytes === this.writer.appendedBytes) this.writer.beginSegment()
+    this.writer.write(frame)
+    this.recent.push(frame)
+    this.uncheckedBytes += frame.bytes.length
+    if (this.policy === 'continuous' || this.writer.full) this.commit.request()
+  }
+
+  private tick(): void {
+    this.ticker = this.options.clock.setTimer(TICK_MS, () => {
+      if (this.policy === 'everysec') this.commit.request()
+      this.checkFreeSpace()
+      if (this.refusal !== this.refusalSeen) this.changed()
+      this.tick()
+    })
+  }
+
+  /** Refuses early, so that what is already applied, or arrives from peers meanwhile, can still be written. */
+  private checkFreeSpace(): void {
+    this.uncheckedBytes = 0
+    const { disk, folder, minFreeBytes, logger } = this.options
+    let free: number
+    try {
+      free = disk.freeBytes(folder)
+    } catch (error) {
+      // Not knowing is no reason to refuse: a disk that is really full says so at the next append.
+      logger.warn({ folder, error: (error as Error).message }, 'the free room of the disk cannot be looked up')
+      return
+    }
+    if (free >= minFreeBytes) this.lowSpace = null
+    else this.lowSpace ??= lowSpaceError(folder, free, minFreeBytes)
+  }
+
+  private changed(): void {
+    const { refusal } = this
+    if (this.commit.failure !== null) this.pending.stop()
+    if (refusal !== this.refusalSeen) {
+      if (refusal === null) this.options.logger.info({}, 'the log takes writes again')
+      else if (refusal.code !== this.refusalSeen?.code) this.options.logger.error({ code: refusal.code }, refusal.message)
+      this.refusalSeen = refusal
+    }
+    for (const listener of this.listeners) listener()
+  }
+}
+
+function lowSpaceError(folder: string, free: number, reserve: number): MeridianError {
+  return new MeridianError(
+    'MRD_DISK_FULL',
+    `The disk of ${folder} has ${free} bytes left, the reserve is ${reserve}`,
+    'Free some room; writes go on by themselves then. Reads go on meanwhile.',
+  )
+}
