@@ -119,7 +119,9 @@ export class LogScan {
     const decoded = decodeSegmentHeader(start)
     if (decoded.kind === 'version') throw newerVersion(path, 0, decoded.version, SEGMENT_FORMAT_VERSION)
     if (decoded.kind === 'broken') {
-      const mayBeTorn = decoded.ours && this.isLast && (sequence === 1 || this.segments.length > 0)
+      // The header of a log's first segment is durable before its first frame; later ones are synced with their first frames.
+      const mayBeNew = this.segments.length > 0 || (sequence === 1 && this.fileBytes <= MAX_SEGMENT_HEADER_BYTES)
+      const mayBeTorn = decoded.unfinished && this.isLast && mayBeNew
       if (!mayBeTorn || findWholeFrame(reader, 0, this.fileBytes, this.vector) >= 0) throw damaged(path, 0, decoded.what)
       this.torn = { path, offset: 0, bytes: this.fileBytes }
       this.close()

@@ -70,16 +70,16 @@ export type DecodedSegmentHeader =
   | { readonly kind: 'header'; readonly header: SegmentHeader; readonly bytes: number }
   /** Whole and undamaged, but of a format this server does not know. */
   | { readonly kind: 'version'; readonly version: number }
-  /** Cut short, zero or damaged. `ours` when it can be the rest of a header whose write was interrupted. */
-  | { readonly kind: 'broken'; readonly what: string; readonly ours: boolean }
+  /** Not a header. `unfinished` when it can be what a crash left of one that was never synced. */
+  | { readonly kind: 'broken'; readonly what: string; readonly unfinished: boolean }
 
 /** Reads the header at the start of a file, from its first bytes (at most MAX_SEGMENT_HEADER_BYTES are needed). */
 export function decodeSegmentHeader(bytes: Uint8Array): DecodedSegmentHeader {
-  const broken = (what: string, ours = true): DecodedSegmentHeader => ({ kind: 'broken', what, ours })
+  const broken = (what: string, unfinished = true): DecodedSegmentHeader => ({ kind: 'broken', what, unfinished })
   if (bytes.every((byte) => byte === 0)) return broken('the header is empty')
   const magic = Math.min(bytes.length, SEGMENT_MAGIC.length)
   for (let i = 0; i < magic; i++) {
-    if (bytes[i] !== SEGMENT_MAGIC[i]) return broken('it does not begin as a log segment', false)
+    if (bytes[i] !== SEGMENT_MAGIC[i]) return broken('it does not begin as a log segment')
   }
   if (bytes.length < SEGMENT_PREFIX_BYTES) return broken('the header is cut short')
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
