@@ -55,7 +55,8 @@ export function readIdentity(disk: Disk, folder: string): DataFolderIdentity | n
     throw unreadable(path, 'it is not JSON', cause)
   }
   const { format, clusterId, memberId, memberName, createdMs } = fields
-  if (format !== IDENTITY_FORMAT) throw unreadable(path, `it has format ${String(format)}, this server reads format ${IDENTITY_FORMAT}`)
+  if (format !== IDENTITY_FORMAT)
+    throw unreadable(path, `it has format ${String(format)}, this server reads format ${IDENTITY_FORMAT}`)
   if (
     typeof clusterId !== 'string' ||
     typeof memberId !== 'number' ||
@@ -73,7 +74,12 @@ function describe(identity: DataFolderIdentity): string {
 }
 
 function unreadable(path: string, what: string, cause?: unknown): MeridianError {
-  return new MeridianError('MRD_DATA_FOLDER', `${path} cannot be used: ${what}`, 'Restore it from a copy of the data folder, or start the version of Meridian that wrote it.', {
-    cause,
-  })
+  return new MeridianError(
+    'MRD_DATA_FOLDER',
+    `${path} cannot be used: ${what}`,
+    'Restore it from a copy of the data folder, or start the version of Meridian that wrote it.',
+    {
+      cause,
+    },
+  )
 }

@@ -87,7 +87,8 @@ export class DiskLogCursor implements LogCursor {
         this.openSegment(this.segmentAfter(segment))
         continue
       }
-      if (left < FRAME_FIXED_BYTES || !reader.ensure(at, FRAME_FIXED_BYTES)) throw damaged(segment.path, at, 'a frame is cut short')
+      if (left < FRAME_FIXED_BYTES || !reader.ensure(at, FRAME_FIXED_BYTES))
+        throw damaged(segment.path, at, 'a frame is cut short')
       const length = reader.u32(at)
       if (length < FRAME_FIXED_BYTES || length > left) throw damaged(segment.path, at, `a frame says ${length} bytes`)
       if (reader.u8(at + 10) !== this.origin || reader.f64(at + 32) <= this.after) {
@@ -110,7 +111,11 @@ export class DiskLogCursor implements LogCursor {
     }
     const { previous } = frame
     if (this.started ? previous !== this.after : previous > this.after) {
-      throw damaged(segment.path, at, `the frame of member ${this.origin} follows stamp ${previous}, the reader is at ${this.after}`)
+      throw damaged(
+        segment.path,
+        at,
+        `the frame of member ${this.origin} follows stamp ${previous}, the reader is at ${this.after}`,
+      )
     }
     return frame
   }

@@ -75,7 +75,10 @@ export class LogScan {
   constructor(private readonly options: LogScanOptions) {
     const folder = logFolder(options.folder)
     this.path = (sequence) => `${folder}/${segmentFileName(sequence)}`
-    this.sequences = options.disk.list(folder).map(segmentSequence).filter((sequence) => sequence > 0)
+    this.sequences = options.disk
+      .list(folder)
+      .map(segmentSequence)
+      .filter((sequence) => sequence > 0)
     this.owner = options.owner ?? null
     for (let i = 1; i < this.sequences.length; i++) {
       const missing = this.sequences[i - 1] + 1
@@ -151,7 +154,8 @@ export class LogScan {
         "Point this member at its own data folder, or correct its id and cluster in the configuration; never mix two members' files.",
       )
     }
-    if (header.sequence !== sequence) throw damaged(path, 0, `the file is segment ${header.sequence} under the name of segment ${sequence}`)
+    if (header.sequence !== sequence)
+      throw damaged(path, 0, `the file is segment ${header.sequence} under the name of segment ${sequence}`)
     if (this.segments.length === 0) {
       const covered = this.options.snapshotVector ?? new VersionVector()
       if (!covered.dominates(header.vector)) throw damaged(path, 0, 'the log begins here, but what came before it is missing')
@@ -161,7 +165,11 @@ export class LogScan {
     } else if (header.startByte !== this.endByte || !header.vector.equals(this.vector)) {
       const before = this.segments[this.segments.length - 1]
       const missing = header.startByte - this.endByte
-      throw damaged(before.path, this.fileEnd(before), `the next segment begins ${missing} bytes of frames later, they are missing here`)
+      throw damaged(
+        before.path,
+        this.fileEnd(before),
+        `the next segment begins ${missing} bytes of frames later, they are missing here`,
+      )
     }
   }
 
@@ -180,16 +188,22 @@ export class LogScan {
         this.close()
         return
       }
-      if (left < FRAME_FIXED_BYTES || !reader.ensure(at, FRAME_FIXED_BYTES)) return this.endAtBrokenFrame('the frame is cut short')
+      if (left < FRAME_FIXED_BYTES || !reader.ensure(at, FRAME_FIXED_BYTES))
+        return this.endAtBrokenFrame('the frame is cut short')
       const length = reader.u32(at)
-      if (length < FRAME_FIXED_BYTES || length > LIMITS.maxFrameBytes) return this.endAtBrokenFrame(`the frame says ${length} bytes`)
+      if (length < FRAME_FIXED_BYTES || length > LIMITS.maxFrameBytes)
+        return this.endAtBrokenFrame(`the frame says ${length} bytes`)
       if (length > left || !reader.ensure(at, length)) return this.endAtBrokenFrame('the frame is cut short')
       const frame = this.parse(reader.view(at, length))
       if (frame === null) return this.endAtBrokenFrame('the frame checksum is wrong')
       const { origin, last } = frame
       if (frame.previous !== this.vector.get(origin)) {
         const expected = this.vector.get(origin)
-        throw damaged(segment.path, at, `the frame of member ${origin} follows stamp ${frame.previous}, the log is at ${expected}`)
+        throw damaged(
+          segment.path,
+          at,
+          `the frame of member ${origin} follows stamp ${frame.previous}, the log is at ${expected}`,
+        )
       }
       this.visit(frame, segment, at)
       this.vector.raise(origin, last)

@@ -33,8 +33,8 @@ export interface OpLog {
   readonly refusal: MeridianError | null
 
   /**
-   * Appends one closed frame (parsed or built here, so its header is right). Synchronous. If the disk refuses, the frame is kept in memory, in order, and
-   * retried; `refusal` says so and the engine refuses further writes until it is null again.
+   * Appends one closed frame (parsed or built here, so its header is right). Synchronous. If the disk refuses, the frame is kept
+   * in memory, in order, and retried; `refusal` says so and the engine refuses further writes until it is null again.
    * The array must not change afterwards.
    * Returns the position after the frame: `appendedBytes` and then `durableBytes` reach it. A write whose position appendedBytes
    * has not reached is in memory only and must not be acknowledged yet.

@@ -84,7 +84,8 @@ export function decodeSegmentHeader(bytes: Uint8Array): DecodedSegmentHeader {
   if (bytes.length < SEGMENT_PREFIX_BYTES) return broken('the header is cut short')
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const length = view.getUint32(12, true)
-  if (length < SEGMENT_PREFIX_BYTES + CHECKSUM_BYTES || length > MAX_SEGMENT_HEADER_BYTES) return broken('the header length is wrong')
+  if (length < SEGMENT_PREFIX_BYTES + CHECKSUM_BYTES || length > MAX_SEGMENT_HEADER_BYTES)
+    return broken('the header length is wrong')
   if (length > bytes.length) return broken('the header is cut short')
   const end = length - CHECKSUM_BYTES
   if (crc32(bytes.subarray(0, end)) !== view.getUint32(end, true)) return broken('the header checksum is wrong')
@@ -97,7 +98,13 @@ export function decodeSegmentHeader(bytes: Uint8Array): DecodedSegmentHeader {
   const memberId = bytes[32]
   let at = FIXED_BYTES + bytes[33]
   if (at + entries * VECTOR_ENTRY_BYTES !== end) return broken('the header fields do not add up', false)
-  if (!Number.isSafeInteger(sequence) || sequence < 1 || !Number.isSafeInteger(startByte) || startByte < 0 || !isMemberId(memberId)) {
+  if (
+    !Number.isSafeInteger(sequence) ||
+    sequence < 1 ||
+    !Number.isSafeInteger(startByte) ||
+    startByte < 0 ||
+    !isMemberId(memberId)
+  ) {
     return broken('the header fields are out of range', false)
   }
   const vector = new VersionVector()

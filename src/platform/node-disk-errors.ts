@@ -4,7 +4,8 @@ const FULL = new Set(['ENOSPC', 'EDQUOT'])
 const FOLDER = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOENT', 'ENOTDIR', 'EISDIR', 'EEXIST', 'ELOOP', 'ENAMETOOLONG'])
 
 const FOLDER_REMEDIES: Record<string, string> = {
-  EROFS: 'The file system is mounted read-only: remount it writable, or look in the kernel log for the disk error that made it so.',
+  EROFS:
+    'The file system is mounted read-only: remount it writable, or look in the kernel log for the disk error that made it so.',
   ENOENT: 'A file or folder that must be there is missing: check the data folder path and that its volume is mounted.',
   ENOTDIR: 'A part of the path is a file: name a folder as data folder.',
   EEXIST: 'A part of the path is a file: name a folder as data folder.',
@@ -20,7 +21,8 @@ export function diskError(action: string, path: string, error: unknown): Meridia
     return new MeridianError('MRD_DISK_FULL', what, 'Free some room on this file system or raise the quota.', { cause: error })
   }
   if (FOLDER.has(code)) {
-    const remedy = FOLDER_REMEDIES[code] ?? 'Give the user that runs this server read and write access to the data folder and all files in it.'
+    const remedy =
+      FOLDER_REMEDIES[code] ?? 'Give the user that runs this server read and write access to the data folder and all files in it.'
     return new MeridianError('MRD_DATA_FOLDER', what, remedy, { cause: error })
   }
   const remedy =

@@ -23,7 +23,10 @@ const plain = (name: 'turn' | 'sync' | 'completeSyncs' | 'tick' | 'kill' | 'clos
   fc.constant<Action>({ do: name })
 
 const action: fc.Arbitrary<Action> = fc.oneof(
-  { weight: 12, arbitrary: fc.record({ do: fc.constant('append' as const), origin: fc.constantFrom(...ORIGINS), body: fc.nat(600) }) },
+  {
+    weight: 12,
+    arbitrary: fc.record({ do: fc.constant('append' as const), origin: fc.constantFrom(...ORIGINS), body: fc.nat(600) }),
+  },
   { weight: 3, arbitrary: plain('turn') },
   { weight: 3, arbitrary: plain('sync') },
   { weight: 3, arbitrary: plain('completeSyncs') },
@@ -35,8 +38,17 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 1, arbitrary: plain('makeRoom') },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('fill' as const), room: fc.nat(2000) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('crash' as const), seed: fc.nat() }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('policy' as const), policy: fc.constantFrom<SyncPolicy[]>('continuous', 'everysec', 'no') }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('openCursor' as const), origin: fc.constantFrom(...ORIGINS), back: fc.nat(20) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('policy' as const),
+      policy: fc.constantFrom<SyncPolicy[]>('continuous', 'everysec', 'no'),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('openCursor' as const), origin: fc.constantFrom(...ORIGINS), back: fc.nat(20) }),
+  },
   { weight: 5, arbitrary: fc.record({ do: fc.constant('read' as const), cursor: fc.nat(10), frames: fc.nat(8) }) },
 )
 
@@ -121,7 +133,9 @@ class Run {
     this.cursors = []
     const { recovered, log } = this.rig
     expect(recovered).toEqual(this.frames.slice(0, recovered.length).map(label))
-    expect(log.appendedBytes).toBeGreaterThanOrEqual(keeps === 'all' ? this.bytes : keeps === 'appended' ? appendedBytes : durableBytes)
+    expect(log.appendedBytes).toBeGreaterThanOrEqual(
+      keeps === 'all' ? this.bytes : keeps === 'appended' ? appendedBytes : durableBytes,
+    )
     expect(log.durable.dominates(durableBefore)).toBe(true)
     expect(log.durable.equals(log.appended)).toBe(true)
     this.frames = this.frames.slice(0, recovered.length)

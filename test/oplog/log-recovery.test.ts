@@ -109,7 +109,15 @@ describe('a whole log', () => {
     const { disk, clock } = rig
     const quiet = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet }
     const owner = { clusterId: 'cluster', memberId: 1 as MemberId }
-    const options = { disk, clock, logger: quiet, folder: FOLDER, ...owner, syncPolicy: 'no', visit: (frame: FrameView) => seen.push(label(frame)) } as const
+    const options = {
+      disk,
+      clock,
+      logger: quiet,
+      folder: FOLDER,
+      ...owner,
+      syncPolicy: 'no',
+      visit: (frame: FrameView) => seen.push(label(frame)),
+    } as const
     const recovery = new LogRecovery(options)
     let steps = 1
     while (!recovery.step(300)) steps++
@@ -225,7 +233,9 @@ describe('damage before the tail', () => {
     fillSegments(3)
     const length = bytesOf(1).length
     setBytes(1, bytesOf(1).slice(0, length - 140))
-    expect(openError().message).toContain(`${segmentPath(1)} is damaged at byte ${length - 140}: the next segment begins 140 bytes`)
+    expect(openError().message).toContain(
+      `${segmentPath(1)} is damaged at byte ${length - 140}: the next segment begins 140 bytes`,
+    )
   })
 
   test('a missing segment is named', () => {
@@ -330,5 +340,13 @@ test('an offline scan reads a log without changing it, says whose it is and wher
   expect(scan.owner).toMatchObject({ clusterId: 'cluster', memberId: 1 })
   expect(scan.torn).toEqual({ path: segmentPath(2), offset: bytes.length - 137, bytes: 137 })
   expect(bytesOf(2)).toBe(bytes)
-  expect(scan.vector.equals(VersionVector.from([[1, 30], [2, 30], [3, 20]]))).toBe(true)
+  expect(
+    scan.vector.equals(
+      VersionVector.from([
+        [1, 30],
+        [2, 30],
+        [3, 20],
+      ]),
+    ),
+  ).toBe(true)
 })

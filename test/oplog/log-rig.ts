@@ -66,7 +66,8 @@ export class LogRig {
   }
 
   private get logger(): Logger {
-    const at = (level: LoggedLine['level']) => (fields: object, message: string) => void this.lines.push({ level, fields, message })
+    const at = (level: LoggedLine['level']) => (fields: object, message: string) =>
+      void this.lines.push({ level, fields, message })
     return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error'), child: () => this.logger }
   }
 }

@@ -10,14 +10,20 @@ const header = fc.record({
   memberId: fc.integer({ min: 1, max: 255 }).map((id) => id as MemberId),
   sequence: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
   startByte: fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER }),
-  vector: fc.array(fc.tuple(fc.integer({ min: 1, max: 255 }), stamp), { maxLength: 64 }).map((entries) => VersionVector.from(entries)),
+  vector: fc
+    .array(fc.tuple(fc.integer({ min: 1, max: 255 }), stamp), { maxLength: 64 })
+    .map((entries) => VersionVector.from(entries)),
 })
 
 test('a header is read back as it was written, with anything behind it', () => {
   fc.assert(
     fc.property(header, fc.uint8Array(), (written, rest) => {
       const bytes = encodeSegmentHeader(written)
-      expect(decodeSegmentHeader(new Uint8Array([...bytes, ...rest]))).toEqual({ kind: 'header', header: written, bytes: bytes.length })
+      expect(decodeSegmentHeader(new Uint8Array([...bytes, ...rest]))).toEqual({
+        kind: 'header',
+        header: written,
+        bytes: bytes.length,
+      })
     }),
   )
 })
@@ -37,5 +43,6 @@ test('a header with any bit flipped or cut short is not believed', () => {
 test('file names sort as sequences do', () => {
   expect(segmentFileName(42)).toBe('0000000000000042.mlog')
   expect(segmentSequence('0000000000000042.mlog')).toBe(42)
-  for (const other of ['42.mlog', '0000000000000042.mlog.tmp', 'LOCK', '000000000000004x.mlog']) expect(segmentSequence(other)).toBe(0)
+  for (const other of ['42.mlog', '0000000000000042.mlog.tmp', 'LOCK', '000000000000004x.mlog'])
+    expect(segmentSequence(other)).toBe(0)
 })

@@ -49,7 +49,13 @@ describe.each([
 
   test('what a dead process left is no lock', () => {
     const path = join(folder, 'LOCK')
-    for (const left of ['', '{"pid":', `{"pid":${process.pid},"started":"1"}`, '{"pid":99999999,"started":"1"}', '{"pid":-1,"started":"1"}']) {
+    for (const left of [
+      '',
+      '{"pid":',
+      `{"pid":${process.pid},"started":"1"}`,
+      '{"pid":99999999,"started":"1"}',
+      '{"pid":-1,"started":"1"}',
+    ]) {
       fs.writeFileSync(path, left)
       lockDataFolder(folder, tool).release()
     }
