@@ -21,6 +21,8 @@ export const ERROR_CODES = {
   MRD_PEER_VERSION: 'a peer speaks another protocol version',
   MRD_PEER_PROTOCOL: 'a peer broke the protocol',
   MRD_PEER_DUPLICATE_ID: 'two members have one id',
+  MRD_PEER_UNREACHABLE: 'a peer cannot be reached',
+  MRD_PEER_SILENT: 'a peer on an open link has gone silent',
   MRD_FRAME: 'a frame is malformed',
   MRD_MEMORY: 'the data does not fit into memory',
 } as const

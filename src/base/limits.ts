@@ -27,6 +27,22 @@ export const LIMITS = {
   recentFrameBytes: 16 * MiB,
   /** Bytes a receiver lets a sender have in flight per subscribed origin. At the bound the sender waits. */
   subscriptionCreditBytes: 4 * MiB,
+  /** Largest piece of a frame in one link message. A 1 GiB frame goes in 4096 pieces, so a heartbeat waits for one piece at most. */
+  linkPieceBytes: 256 * KiB,
+  /** Largest link message: one piece and its header. Beyond: the link is closed with MRD_PEER_PROTOCOL. */
+  linkMessageBytes: 256 * KiB + 64,
+  /** Largest message before the other side has said HELLO. Beyond: the link is closed. */
+  linkHelloBytes: 1 * KiB,
+  /** Bytes queued on one link above which no further frame is sent; control messages stop at twice that. A slow peer costs no more. */
+  linkBufferedBytes: 1 * MiB,
+  /** Frame bytes sent on one link in one turn of the event loop; then others get their turn. About 1 ms. */
+  sendTurnBytes: 1 * MiB,
+  /** Frame bytes applied in one turn (at least one frame). 128 KiB apply in about 4 ms. */
+  applyTurnBytes: 128 * KiB,
+  /** Inbound links that have not said HELLO yet: two per member. Beyond: the new link is closed. */
+  pendingInboundLinks: 128,
+  /** Earlier incarnations remembered per peer, to notice two processes with one identity. The oldest is forgotten. */
+  supersededIncarnations: 16,
   /** Unstable string edits kept on one key before the writer ships the whole value instead. */
   maxUnstableEdits: 64,
   /** Log files are read in blocks of this size at recovery; a frame beyond it gets a block of its own size while it is read. */

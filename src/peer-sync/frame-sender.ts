@@ -1,0 +1,162 @@
+import { assert } from '../base/assert.js'
+import { LIMITS } from '../base/limits.js'
+import type { MemberId, Stamp } from '../base/ids.js'
+import type { FrameView } from '../crdt/frame.js'
+import type { LogCursor } from '../oplog/op-log.js'
+import { encodeFrameHeader, FRAME_MESSAGE_HEADER_BYTES, type Credit, type Subscribe } from './messages.js'
+import type { SyncHost } from './sync-host.js'
+
+/** Pieces up to this size are copied behind their header: one send instead of two. */
+const COPY_BYTES = 16 * 1024
+
+/** Where a sender puts its bytes. */
+export interface FrameOutlet {
+  /** False while too much is queued on the link; pump() is called again when that is over. */
+  readonly roomy: boolean
+  send(bytes: Uint8Array): void
+  frameSent(): void
+  /** Calls pump() in another turn of the event loop. */
+  pumpLater(): void
+}
+
+interface Subscription {
+  readonly id: number
+  readonly origin: MemberId
+  readonly cursor: LogCursor
+  readonly creditBytes: number
+  /** Frame bytes sent and not yet given back. At most creditBytes, or one frame if that alone is more. */
+  outstanding: number
+  /** Last stamp of the newest frame taken from the cursor. */
+  position: Stamp
+  /** Taken from the cursor and not yet sent whole: waits for credit or for room on the link. */
+  frame: FrameView | null
+  sentOfFrame: number
+}
+
+/**
+ * The sending half of a link: frames of the origins that the other side subscribed to, each in order, verbatim, from the
+ * log. Nothing is queued here: a receiver that gives no credit or does not read costs one frame per origin.
+ */
+export class FrameSender {
+  private readonly subscriptions = new Map<MemberId, Subscription>()
+  private pumpPending = false
+
+  constructor(
+    private readonly host: SyncHost,
+    private readonly outlet: FrameOutlet,
+  ) {}
+
+  /** A second subscription to an origin ends the first. @throws MeridianError from the log. */
+  subscribe(request: Subscribe): void {
+    this.end(request.origin)
+    this.subscriptions.set(request.origin, {
+      id: request.subscription,
+      origin: request.origin,
+      cursor: this.host.openCursor(request.origin, request.after),
+      creditBytes: request.creditBytes,
+      outstanding: 0,
+      position: request.after,
+      frame: null,
+      sentOfFrame: 0,
+    })
+  }
+
+  unsubscribe(id: number): void {
+    const subscription = this.find(id)
+    if (subscription !== undefined) this.end(subscription.origin)
+  }
+
+  /** Credit for a subscription that has ended in the meantime is passed over. */
+  credit(credit: Credit): void {
+    const subscription = this.find(credit.subscription)
+    if (subscription !== undefined) subscription.outstanding = Math.max(0, subscription.outstanding - credit.bytes)
+  }
+
+  /** Origins that the other side is subscribed to. */
+  origins(): Iterable<MemberId> {
+    return this.subscriptions.keys()
+  }
+
+  /** Sends what may be sent now, the origins in turn, piece by piece. @throws MeridianError from the log. */
+  pump(): void {
+    if (this.pumpPending) return
+    let budget: number = LIMITS.sendTurnBytes
+    for (const [origin, subscription] of this.subscriptions) {
+      if (!this.outlet.roomy) return
+      const sent = this.sendPiece(subscription)
+      if (sent === 0) continue
+      // To the end of the line: the loop comes to it again, after the others.
+      this.subscriptions.delete(origin)
+      this.subscriptions.set(origin, subscription)
+      budget -= sent
+      if (budget > 0) continue
+      this.pumpPending = true
+      this.outlet.pumpLater()
+      return
+    }
+  }
+
+  /** The turn that pumpLater() asked for has come. */
+  resumePump(): void {
+    this.pumpPending = false
+    this.pump()
+  }
+
+  close(): void {
+    for (const subscription of this.subscriptions.values()) subscription.cursor.close()
+    this.subscriptions.clear()
+  }
+
+  /** Sends one piece, which is a whole frame unless it is large; returns its bytes, 0 when the subscription has to wait. */
+  private sendPiece(subscription: Subscription): number {
+    const frame = subscription.frame ?? this.take(subscription)
+    if (frame === null) return 0
+    const { bytes } = frame
+    if (subscription.sentOfFrame === 0) {
+      if (subscription.outstanding > 0 && subscription.outstanding + bytes.length > subscription.creditBytes) return 0
+      subscription.outstanding += bytes.length
+    }
+    const from = subscription.sentOfFrame
+    const piece = bytes.subarray(from, from + LIMITS.linkPieceBytes)
+    if (piece.length <= COPY_BYTES) {
+      const message = encodeFrameHeader(subscription.id, piece.length, piece.length)
+      message.set(piece, FRAME_MESSAGE_HEADER_BYTES)
+      this.outlet.send(message)
+    } else {
+      this.outlet.send(encodeFrameHeader(subscription.id, piece.length))
+      this.outlet.send(piece)
+    }
+    subscription.sentOfFrame += piece.length
+    if (subscription.sentOfFrame === bytes.length) {
+      subscription.frame = null
+      subscription.sentOfFrame = 0
+      this.outlet.frameSent()
+    }
+    return piece.length
+  }
+
+  /** The next frame from the log, or null when the subscriber has all that is durable. */
+  private take(subscription: Subscription): FrameView | null {
+    const { origin } = subscription
+    if (this.host.durable.get(origin) <= subscription.position) return null
+    const frame = subscription.cursor.next()
+    if (frame === null) return null
+    // Durable before sent: a crash here must never take back a stamp that another member has seen.
+    assert(frame.origin === origin, 'the cursor gives frames of the origin it was opened for')
+    assert(this.host.durable.covers(origin, frame.last), 'only durable frames are sent')
+    assert(frame.last > subscription.position, 'the cursor moves forward')
+    subscription.position = frame.last
+    subscription.frame = frame
+    return frame
+  }
+
+  private find(id: number): Subscription | undefined {
+    for (const subscription of this.subscriptions.values()) if (subscription.id === id) return subscription
+    return undefined
+  }
+
+  private end(origin: MemberId): void {
+    this.subscriptions.get(origin)?.cursor.close()
+    this.subscriptions.delete(origin)
+  }
+}

@@ -1,0 +1,82 @@
+import { MeridianError } from '../base/errors.js'
+import type { PeerIdentity } from '../ports/network.js'
+import { PROTOCOL_MAX, PROTOCOL_MIN, type Hello } from './messages.js'
+import type { MemberInfo, Topology } from './sync-host.js'
+
+/**
+ * Who is on the other side of a link, from what it says, what its certificate says and what the topology says. All three
+ * must agree; the error names both sides of the disagreement, because the operators of both sides will read it.
+ * @param dialled the member that was dialled, or null on an accepted link.
+ */
+export function checkHello(hello: Hello, identity: PeerIdentity, topology: Topology, dialled: MemberInfo | null): MemberInfo {
+  const version = commonVersion(hello)
+  if (version === null) {
+    throw new MeridianError(
+      'MRD_PEER_VERSION',
+      `${identity.name} speaks link protocol ${range(hello.minVersion, hello.maxVersion)}, ${selfName(topology)} speaks ${range(PROTOCOL_MIN, PROTOCOL_MAX)}`,
+      'Upgrade the older of the two.',
+    )
+  }
+  for (const cluster of [hello.clusterId, identity.clusterId]) {
+    if (cluster === topology.clusterId) continue
+    throw new MeridianError(
+      'MRD_PEER_CLUSTER',
+      `${identity.name} belongs to cluster ${cluster}, ${selfName(topology)} to cluster ${topology.clusterId}`,
+      'Correct the address in the topology, or the cluster id in the configuration of one of the two.',
+    )
+  }
+  if (hello.name !== identity.name) {
+    throw new MeridianError(
+      'MRD_PEER_IDENTITY',
+      `A peer calls itself ${hello.name}, its certificate names ${identity.name}`,
+      'Give that member the certificate that was issued for it.',
+    )
+  }
+  if (dialled !== null && hello.name !== dialled.name) {
+    throw new MeridianError(
+      'MRD_PEER_IDENTITY',
+      `At ${dialled.address.host}:${dialled.address.port} there is ${hello.name}, the topology says ${dialled.name}`,
+      'Correct the address in the topology.',
+    )
+  }
+  const holder = topology.members.find((member) => member.id === hello.member)
+  if (holder !== undefined && (holder.name !== hello.name || holder.id === topology.self)) {
+    throw duplicateId(
+      `${hello.name} says that it is member ${hello.member}, which ${holder.id === topology.self ? 'this member is' : 'the topology gives to ' + holder.name}` +
+        ` (topology version ${hello.topologyVersion} there, ${topology.version} on ${selfName(topology)})`,
+    )
+  }
+  const named = topology.members.find((member) => member.name === hello.name)
+  if (named === undefined || named.id !== hello.member) {
+    throw new MeridianError(
+      'MRD_PEER_IDENTITY',
+      named === undefined
+        ? `${hello.name} is not a member in the topology of ${selfName(topology)}`
+        : `${hello.name} says that it is member ${hello.member}, the topology of ${selfName(topology)} says ${named.id}`,
+      `Topology versions: ${hello.topologyVersion} there, ${topology.version} here. Give both members the same list of members.`,
+    )
+  }
+  return named
+}
+
+export function duplicateId(what: string): MeridianError {
+  return new MeridianError(
+    'MRD_PEER_DUPLICATE_ID',
+    what,
+    'Two members must never share an id, nor may one run twice (a copied data folder, a second process): stop the wrong one.',
+  )
+}
+
+/** The version that both sides can speak, the highest if there are several. */
+function commonVersion(hello: Hello): number | null {
+  const version = Math.min(hello.maxVersion, PROTOCOL_MAX)
+  return version >= Math.max(hello.minVersion, PROTOCOL_MIN) ? version : null
+}
+
+function range(min: number, max: number): string {
+  return min === max ? `version ${min}` : `versions ${min} to ${max}`
+}
+
+function selfName(topology: Topology): string {
+  return topology.members.find((member) => member.id === topology.self)?.name ?? `member ${topology.self}`
+}

@@ -1,0 +1,317 @@
+import { MeridianError } from '../base/errors.js'
+import { LIMITS } from '../base/limits.js'
+import type { MemberId } from '../base/ids.js'
+import { VersionVector } from '../crdt/version-vector.js'
+import type { Clock } from '../ports/clock.js'
+import type { Link, LinkHandlers, PeerIdentity } from '../ports/network.js'
+import { FrameSender, type FrameOutlet } from './frame-sender.js'
+import * as wire from './messages.js'
+import { MESSAGE } from './messages.js'
+import { MessageReader } from './message-reader.js'
+import type { FrameSource, OriginFeed } from './origin-feed.js'
+import type { SyncHost } from './sync-host.js'
+
+/** What a session tells the member that it belongs to. All calls are made from the link's own events. */
+export interface SessionOwner {
+  readonly host: SyncHost
+  readonly clock: Clock
+  /** Our HELLO. */
+  hello(): wire.Hello
+  /** Throws a MeridianError if the other side is not welcome; it is then refused with that. */
+  checkHello(session: LinkSession, hello: wire.Hello): void
+  /** Both sides have accepted each other. */
+  sessionUp(session: LinkSession): void
+  vectorsReceived(session: LinkSession, vectors: wire.Vectors): void
+  pongReceived(session: LinkSession, pong: wire.Pong): void
+  frameReceived(session: LinkSession, subscription: number, piece: Uint8Array): void
+  /** Bytes that came have been handled. */
+  bytesHandled(): void
+  /** The session has ended; called once. Null when we closed it without a complaint. */
+  sessionClosed(session: LinkSession, error: Error | null): void
+}
+
+/**
+ * One link, from its first byte to its last. Either side may subscribe to frames of the other; which does is decided above.
+ *
+ *   dialler    opening --onOpen, send HELLO--> hello --HELLO--> up
+ *   acceptor                                   hello --HELLO, send HELLO--> confirming --any message--> up
+ *
+ * The acceptor answers HELLO only when it accepts, and the dialler's next message says that it accepts too.
+ * Every state ends in closed: by REFUSED from either side, a broken protocol, silence, or the transport.
+ */
+export class LinkSession implements FrameOutlet, FrameSource {
+  readonly feeds = new Map<number, OriginFeed>()
+  readonly sender: FrameSender
+  state: 'opening' | 'hello' | 'confirming' | 'up' | 'closed' = 'opening'
+  /** Who is there, by the certificate; null while opening. */
+  identity: PeerIdentity | null = null
+  /** Known once HELLO was accepted; 0 before. */
+  member = 0 as MemberId
+  incarnation = 0
+  /** Wall clock at the last change of state, for the operator. */
+  sinceMs: number
+  /** Monotonic times. */
+  readonly startedMs: number
+  upMs = 0
+  lastReceivedMs: number
+  lastPingMs = 0
+  bytesSent = 0
+  bytesReceived = 0
+  framesSent = 0
+  framesReceived = 0
+  /** Members of which the other side would like to have vectors, because it does not hear them itself. */
+  wanted: readonly MemberId[] = []
+
+  private link: Link | null = null
+  private readonly reader = new MessageReader(LIMITS.linkHelloBytes)
+  private lastSubscription = 0
+  /** Per member: what of its vectors the other side has been told on this link. */
+  private readonly told = new Map<MemberId, { applied: VersionVector; durable: VersionVector }>()
+
+  constructor(
+    private readonly owner: SessionOwner,
+    readonly role: 'dialler' | 'acceptor',
+  ) {
+    this.sender = new FrameSender(owner.host, this)
+    this.startedMs = owner.clock.monotonicMs()
+    this.lastReceivedMs = this.startedMs
+    this.sinceMs = owner.clock.wallMs()
+  }
+
+  /** Gives the session its link. An accepted link is open already. */
+  attach(link: Link, identity: PeerIdentity | null): void {
+    this.link = link
+    if (identity !== null) this.opened(identity)
+    else if (this.identity !== null) this.opened(this.identity)
+  }
+
+  readonly handlers: LinkHandlers = {
+    onOpen: (identity) => {
+      this.identity = identity
+      // A transport may open the link before dial() has returned it; then attach() goes on from here.
+      if (this.link !== null) this.opened(identity)
+    },
+    onData: (bytes) => this.received(bytes),
+    onDrain: () => this.pump(),
+    onClose: (error) => this.ended(error ?? closedByPeer(this)),
+  }
+
+  get up(): boolean {
+    return this.state === 'up'
+  }
+
+  get roomy(): boolean {
+    return this.link !== null && this.state === 'up' && this.link.bufferedBytes < LIMITS.linkBufferedBytes
+  }
+
+  get controlRoomy(): boolean {
+    return this.link !== null && this.state === 'up' && this.link.bufferedBytes < 2 * LIMITS.linkBufferedBytes
+  }
+
+  send(bytes: Uint8Array): void {
+    if (this.link === null || this.state === 'closed') return
+    this.bytesSent += bytes.length
+    this.link.send(bytes)
+  }
+
+  frameSent(): void {
+    this.framesSent++
+  }
+
+  frameReceived(): void {
+    this.framesReceived++
+  }
+
+  pumpLater(): void {
+    this.owner.clock.defer(() => this.guard(() => this.sender.resumePump()))
+  }
+
+  /** Sends the frames that may be sent. */
+  pump(): void {
+    if (this.up) this.guard(() => this.sender.pump())
+  }
+
+  nextSubscriptionId(): number {
+    return ++this.lastSubscription
+  }
+
+  sendSubscribe(subscribe: wire.Subscribe): void {
+    this.send(wire.encodeSubscribe(subscribe))
+  }
+
+  sendUnsubscribe(subscription: number): void {
+    this.send(wire.encodeUnsubscribe(subscription))
+  }
+
+  sendCredit(credit: wire.Credit): void {
+    this.send(wire.encodeCredit(credit))
+  }
+
+  /** Reports a member's vectors, as far as the other side does not have them from this link. */
+  sendVectors(member: MemberId, applied: VersionVector, durable: VersionVector): void {
+    if (!this.controlRoomy) return
+    let told = this.told.get(member)
+    if (told === undefined) {
+      told = { applied: new VersionVector(), durable: new VersionVector() }
+      this.told.set(member, told)
+    }
+    const message = wire.encodeVectors(member, applied, durable, told.applied, told.durable)
+    if (message !== null) this.send(message)
+  }
+
+  sendPing(wanted: readonly MemberId[]): void {
+    if (!this.controlRoomy) return
+    this.lastPingMs = this.owner.clock.monotonicMs()
+    this.send(wire.encodePing(this.lastPingMs, wanted))
+  }
+
+  /** Tells the other side why, then closes. */
+  fail(error: Error): void {
+    if (this.state === 'closed') return
+    const code = error instanceof MeridianError ? error.code : 'MRD_PEER_PROTOCOL'
+    this.send(wire.encodeRefused({ code, text: error.message }))
+    this.close(error)
+  }
+
+  /** Closes; error is for our own log and status. */
+  close(error: Error | null): void {
+    const { link } = this
+    this.ended(error)
+    link?.close()
+  }
+
+  private opened(identity: PeerIdentity): void {
+    if (this.state !== 'opening') return
+    this.identity = identity
+    this.lastReceivedMs = this.owner.clock.monotonicMs()
+    this.enter('hello')
+    if (this.role === 'dialler') this.send(wire.encodeHello(this.owner.hello()))
+  }
+
+  private received(bytes: Uint8Array): void {
+    if (this.state === 'closed' || this.state === 'opening') return
+    this.lastReceivedMs = this.owner.clock.monotonicMs()
+    this.bytesReceived += bytes.length
+    this.guard(() => {
+      this.reader.push(bytes)
+      while (this.reader.next()) {
+        this.handle(this.reader.type, this.reader.payload)
+        // Handling may close the session; the compiler cannot see that.
+        if ((this.state as string) === 'closed') return
+      }
+    })
+    this.owner.bytesHandled()
+  }
+
+  /** Runs what handles a peer's input or reads the log for it: a coded error closes the link, anything else is a bug. */
+  private guard(action: () => void): void {
+    if (this.state === 'closed') return
+    try {
+      action()
+    } catch (error) {
+      if (!(error instanceof MeridianError)) throw error
+      this.fail(error)
+    }
+  }
+
+  private handle(type: number, payload: Uint8Array): void {
+    if (type === MESSAGE.refused) {
+      const { code, text } = wire.decodeRefused(payload)
+      this.close(new RefusedError(code, `Refused by ${this.identity?.name ?? 'the peer'}: ${text}`))
+      return
+    }
+    if (this.state === 'hello') {
+      if (type !== MESSAGE.hello) throw wire.protocolError(`the first message is of type ${type}, not HELLO`)
+      this.helloReceived(wire.decodeHello(payload))
+      return
+    }
+    if (this.state === 'confirming') this.becomeUp()
+    switch (type) {
+      case MESSAGE.ping: {
+        const ping = wire.decodePing(payload)
+        this.wanted = ping.wanted
+        if (this.controlRoomy) this.send(wire.encodePong({ sentAtMs: ping.sentAtMs, wallMs: this.owner.clock.wallMs() }))
+        return
+      }
+      case MESSAGE.pong:
+        this.owner.pongReceived(this, wire.decodePong(payload))
+        return
+      case MESSAGE.vectors:
+        this.owner.vectorsReceived(this, wire.decodeVectors(payload))
+        return
+      case MESSAGE.subscribe:
+        this.sender.subscribe(wire.decodeSubscribe(payload))
+        this.sender.pump()
+        return
+      case MESSAGE.unsubscribe:
+        this.sender.unsubscribe(wire.decodeUnsubscribe(payload))
+        return
+      case MESSAGE.credit:
+        this.sender.credit(wire.decodeCredit(payload))
+        this.sender.pump()
+        return
+      case MESSAGE.frame: {
+        const subscription = wire.decodeFrameSubscription(payload)
+        if (subscription === 0 || subscription > this.lastSubscription) {
+          throw wire.protocolError(`a frame for subscription ${subscription}, which was never opened`)
+        }
+        this.owner.frameReceived(this, subscription, payload.subarray(4))
+        return
+      }
+      case MESSAGE.hello:
+        throw wire.protocolError('a second HELLO')
+      default:
+        throw wire.protocolError(`message type ${type} is not known in link protocol version ${wire.PROTOCOL_MAX}`)
+    }
+  }
+
+  private helloReceived(hello: wire.Hello): void {
+    this.owner.checkHello(this, hello)
+    this.member = hello.member as MemberId
+    this.incarnation = hello.incarnation
+    this.reader.maxMessageBytes = LIMITS.linkMessageBytes
+    if (this.role === 'dialler') {
+      this.becomeUp()
+    } else {
+      this.send(wire.encodeHello(this.owner.hello()))
+      this.enter('confirming')
+    }
+  }
+
+  private becomeUp(): void {
+    this.enter('up')
+    this.upMs = this.owner.clock.monotonicMs()
+    this.owner.sessionUp(this)
+  }
+
+  private enter(state: LinkSession['state']): void {
+    this.state = state
+    this.sinceMs = this.owner.clock.wallMs()
+  }
+
+  private ended(error: Error | null): void {
+    if (this.state === 'closed') return
+    this.enter('closed')
+    this.sender.close()
+    this.owner.sessionClosed(this, error)
+  }
+}
+
+/** The other side closed the link with this reason. The code is the other side's and may be one that is not known here. */
+export class RefusedError extends Error {
+  override readonly name = 'RefusedError'
+  constructor(
+    readonly code: string,
+    message: string,
+  ) {
+    super(message)
+  }
+}
+
+function closedByPeer(session: LinkSession): MeridianError {
+  return new MeridianError(
+    'MRD_PEER_UNREACHABLE',
+    `The link to ${session.identity?.name ?? 'the peer'} was closed by the other side`,
+    'It is opened again by itself; the log of the other side may say more.',
+  )
+}

@@ -1,0 +1,54 @@
+import type { MemberId } from '../base/ids.js'
+import { VersionVector } from '../crdt/version-vector.js'
+import type { VectorEntry } from './messages.js'
+
+/**
+ * What one other member has reported of itself, directly or through others.
+ *
+ * Every report of `durable` is the vector of a prefix of that member's log. Prefixes are ordered, so merging two reports by
+ * the higher stamps gives the later one, and late or repeated reports through third members do no harm.
+ * `applied` may fall back when the member crashes before its log was synced; a new incarnation replaces it.
+ */
+export class PeerKnowledge {
+  readonly applied = new VersionVector()
+  readonly durable = new VersionVector()
+  /**
+   * The latest report of `durable` of which our own vector has all of the member's own ops (`durable[member] <= applied here`).
+   * Stability stands on it; see stable() in peer-sync.ts.
+   */
+  readonly settled = new VersionVector()
+  /** The report that becomes `settled` next. Newer ones wait behind it, or under constant writes none would ever settle. */
+  private readonly settling = new VersionVector()
+
+  constructor(private readonly member: MemberId) {}
+
+  /** Takes entries of a report; true when something moved. */
+  merge(applied: readonly VectorEntry[], durable: readonly VectorEntry[]): boolean {
+    const appliedMoved = raiseAll(this.applied, applied)
+    return raiseAll(this.durable, durable) || appliedMoved
+  }
+
+  /** The member has restarted: what it had applied and not yet made durable may be gone. */
+  restarted(): void {
+    this.applied.copyFrom(this.durable)
+  }
+
+  /** Moves `settled` on, given our own applied vector. */
+  settle(appliedHere: VersionVector): void {
+    const { member, settling } = this
+    if (!appliedHere.covers(member, settling.get(member))) return
+    this.settled.copyFrom(settling)
+    settling.copyFrom(this.durable)
+    if (appliedHere.covers(member, settling.get(member))) this.settled.copyFrom(settling)
+  }
+}
+
+function raiseAll(vector: VersionVector, entries: readonly VectorEntry[]): boolean {
+  let moved = false
+  for (const [member, stamp] of entries) {
+    if (vector.covers(member, stamp)) continue
+    vector.raise(member, stamp)
+    moved = true
+  }
+  return moved
+}

@@ -1,0 +1,373 @@
+import { MeridianError } from '../base/errors.js'
+import { LIMITS } from '../base/limits.js'
+import { MAX_MEMBER_ID, type MemberId } from '../base/ids.js'
+import { VersionVector } from '../crdt/version-vector.js'
+import type { Clock, Timer } from '../ports/clock.js'
+import type { Logger } from '../ports/logger.js'
+import type { Link, LinkHandlers, Network, PeerIdentity } from '../ports/network.js'
+import type { Random } from '../ports/random.js'
+import { FrameReceiver } from './frame-receiver.js'
+import { checkHello, duplicateId } from './hello-check.js'
+import { LinkSession, type SessionOwner } from './link-session.js'
+import { PROTOCOL_MAX, PROTOCOL_MIN, type Hello, type Pong, type Vectors } from './messages.js'
+import { DEFAULT_SYNC_OPTIONS, type PeerSyncOptions } from './options.js'
+import { Peer } from './peer.js'
+import type { PeerStatus } from './peer-status.js'
+import { SourceChoice } from './source-choice.js'
+import type { SyncHost } from './sync-host.js'
+
+export interface PeerSyncPorts {
+  readonly network: Network
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+}
+
+/**
+ * Replication between the members: links, subscriptions, the gate and the reports. Deterministic, given its ports.
+ * The host calls onLogChange() whenever its `durable` (or its own entry of `applied`) has moved.
+ */
+export class PeerSync {
+  private readonly peersById = new Map<MemberId, Peer>()
+  /** Accepted links that have not said HELLO yet, or not acceptably. */
+  private readonly pending = new Set<LinkSession>()
+  private readonly receiver: FrameReceiver
+  private readonly sources: SourceChoice
+  private readonly owner: SessionOwner
+  private readonly options: PeerSyncOptions
+  private readonly incarnation: number
+  private readonly vectorListeners: (() => void)[] = []
+  private readonly statusListeners: (() => void)[] = []
+  private readonly stableVector = new VersionVector()
+  private tickTimer: Timer | null = null
+  private lastTickMs = 0
+  private reportPending = false
+  private reportTimer: Timer | null = null
+  private lastReportMs = -Infinity
+  private lastStrangerError = ''
+  private running = false
+  private everStarted = false
+
+  constructor(
+    private readonly host: SyncHost,
+    private readonly ports: PeerSyncPorts,
+    options: Partial<PeerSyncOptions> = {},
+  ) {
+    this.options = { ...DEFAULT_SYNC_OPTIONS, ...options }
+    // Two draws, so that two processes with one identity never have the same number.
+    this.incarnation = (ports.random.uint32() >>> 12) * 2 ** 32 + ports.random.uint32()
+    this.owner = this.makeOwner()
+    this.receiver = new FrameReceiver(host, ports.clock, ports.logger, () => this.reportSoon())
+    const { members, self } = host.topology
+    for (const member of [...members].sort((a, b) => a.id - b.id)) {
+      if (member.id === self) continue
+      const peer = new Peer(member, this.owner, host, ports.clock, ports.random, ports.logger, this.options)
+      this.peersById.set(member.id, peer)
+    }
+    this.sources = new SourceChoice(host, ports.clock, this.receiver, this.peersById, this.options)
+  }
+
+  /** Listens, and dials every other member. Once in the life of a PeerSync. */
+  start(): void {
+    if (this.everStarted) throw new Error('a PeerSync is started once')
+    this.everStarted = this.running = true
+    const { network, clock } = this.ports
+    network.listen((link, identity) => this.accept(link, identity))
+    this.lastTickMs = clock.monotonicMs()
+    for (const peer of this.peersById.values()) {
+      peer.directDownMs = this.lastTickMs
+      peer.dial(network)
+    }
+    this.scheduleTick()
+  }
+
+  /** Closes every link; nothing is applied or sent afterwards. The network itself is the owner's to close. */
+  stop(): void {
+    this.running = false
+    this.tickTimer?.cancel()
+    this.reportTimer?.cancel()
+    this.receiver.close()
+    for (const session of [...this.pending]) session.close(null)
+    for (const peer of this.peersById.values()) peer.stop()
+  }
+
+  /** The host's vectors have moved: there may be frames to send, to apply, and something to report. */
+  onLogChange(): void {
+    if (!this.running) return
+    for (const peer of this.peersById.values()) {
+      peer.measure()
+      peer.outbound?.pump()
+      peer.inbound?.pump()
+    }
+    this.receiver.drain()
+    this.reportSoon()
+  }
+
+  /** Every other member of the topology, by id. */
+  peers(): PeerStatus[] {
+    return [...this.peersById.values()].map((peer) => peer.status(this.sources.relayOf(peer.member.id)))
+  }
+
+  /** What a member has applied, as last reported; live, not to be changed. Null for who is no other member. */
+  appliedBy(member: MemberId): VersionVector | null {
+    return this.peersById.get(member)?.knowledge.applied ?? null
+  }
+
+  /** What is durable at a member, as last reported; live, not to be changed. Null for who is no other member. */
+  durableBy(member: MemberId): VersionVector | null {
+    return this.peersById.get(member)?.knowledge.durable ?? null
+  }
+
+  /**
+   * The causally stable dots: every op that arrives or is made here from now on has observed them, so metadata that is kept
+   * only for the sake of concurrent ops may go. The vector is reused by the next call.
+   *
+   * Dot (m, s) is stable when of every other member C there is a report V, the vector of what was durable at C, with
+   * V[m] >= s and V[C] <= applied here [C]. Why: C logs ops in the order in which it applies or makes them, and V is the vector of a
+   * prefix of that log. An op that C makes after this prefix has (m, s) in its context, also if C crashes, because the prefix
+   * is durable. An op that C made within the prefix has a stamp of at most V[C] and is applied here already. So every op of C
+   * that is still to come has observed (m, s). Reports of *applied* would not do: a crash takes them back.
+   */
+  stable(): VersionVector {
+    const { stableVector } = this
+    stableVector.copyFrom(this.host.applied)
+    for (const { knowledge } of this.peersById.values()) {
+      knowledge.settle(this.host.applied)
+      for (let member = 1; member <= MAX_MEMBER_ID; member++) {
+        const stamp = knowledge.settled.stamps[member]
+        if (stamp < stableVector.stamps[member]) stableVector.stamps[member] = stamp
+      }
+    }
+    return stableVector
+  }
+
+  /** Calls back when a vector that another member reported has moved. */
+  onVectors(listener: () => void): void {
+    this.vectorListeners.push(listener)
+  }
+
+  /** Calls back when a link has come up or gone down. */
+  onStatus(listener: () => void): void {
+    this.statusListeners.push(listener)
+  }
+
+  /** What sessions may call, kept out of the public face. */
+  private makeOwner(): SessionOwner {
+    return {
+      host: this.host,
+      clock: this.ports.clock,
+      hello: () => this.hello(),
+      checkHello: (session, hello) => this.checkHello(session, hello),
+      sessionUp: (session) => this.sessionUp(session),
+      vectorsReceived: (session, vectors) => this.vectorsReceived(session, vectors),
+      pongReceived: (session, pong: Pong) => this.peersById.get(session.member)?.pong(pong),
+      frameReceived: (session, subscription, piece) => this.receiver.receive(session, subscription, piece),
+      bytesHandled: () => this.receiver.drain(),
+      sessionClosed: (session, error) => this.sessionClosed(session, error),
+    }
+  }
+
+  private hello(): Hello {
+    const { clusterId, version, self, members } = this.host.topology
+    return {
+      minVersion: PROTOCOL_MIN,
+      maxVersion: PROTOCOL_MAX,
+      member: self,
+      incarnation: this.incarnation,
+      topologyVersion: version,
+      clusterId,
+      name: members.find((member) => member.id === self)?.name ?? '',
+    }
+  }
+
+  private accept(link: Link, identity: PeerIdentity): LinkHandlers {
+    const session = new LinkSession(this.owner, 'acceptor')
+    session.attach(link, identity)
+    if (!this.running || this.pending.size >= LIMITS.pendingInboundLinks) session.close(null)
+    else this.pending.add(session)
+    return session.handlers
+  }
+
+  private checkHello(session: LinkSession, hello: Hello): void {
+    const { identity } = session
+    if (identity === null) throw new Error('HELLO on a link that is not open')
+    const dialled = this.peerOfOutbound(session)
+    const member = checkHello(hello, identity, this.host.topology, dialled?.member ?? null)
+    const peer = this.peersById.get(member.id)
+    if (peer === undefined || hello.incarnation === this.incarnation || !peer.acceptIncarnation(hello.incarnation)) {
+      throw duplicateId(`${member.name} (member ${member.id}) runs more than once: a second process with its identity is linked with this cluster`)
+    }
+    // Links of an earlier process of that member are dead, they only do not know it yet.
+    for (const other of [peer.outbound, peer.inbound]) {
+      if (other !== null && other !== session && other.incarnation !== 0 && other.incarnation !== hello.incarnation) other.close(null)
+    }
+    if (session.role === 'acceptor') {
+      this.pending.delete(session)
+      const previous = peer.inbound
+      peer.inbound = session
+      // The member has dialled again, so it has given the old link up.
+      previous?.close(null)
+    }
+  }
+
+  private sessionUp(session: LinkSession): void {
+    const peer = this.peersById.get(session.member)
+    this.ports.logger.info({ peer: peer?.member.name, link: session.role === 'dialler' ? 'outbound' : 'inbound' }, 'peer link is up')
+    session.sendPing(this.unheard())
+    this.report(session)
+    this.sources.review()
+    for (const listener of this.statusListeners) listener()
+  }
+
+  private vectorsReceived(session: LinkSession, vectors: Vectors): void {
+    const { self } = this.host.topology
+    const peer = this.peersById.get(vectors.member)
+    // About us, or about a member that our topology does not have (yet).
+    if (peer === undefined) return
+    if (vectors.member === session.member) {
+      const own = [...vectors.applied, ...vectors.durable].find(([member]) => member === self)
+      if (own !== undefined && own[1] > this.host.applied.get(self)) {
+        throw duplicateId(`${peer.member.name} has ops of member ${self} up to stamp ${own[1]}, which this process never made`)
+      }
+    }
+    if (!peer.knowledge.merge(vectors.applied, vectors.durable)) return
+    peer.measure()
+    for (const listener of this.vectorListeners) listener()
+  }
+
+  private sessionClosed(session: LinkSession, error: Error | null): void {
+    this.pending.delete(session)
+    this.receiver.sourceClosed(session)
+    const peer = this.peerOfOutbound(session) ?? this.peersById.get(session.member)
+    if (peer === undefined) {
+      if (error !== null) this.noteStranger(session, error)
+      return
+    }
+    const wasUp = session.upMs > 0
+    const wasOutbound = session === peer.outbound
+    if (error !== null && this.running) peer.note(error)
+    peer.sessionClosed(session)
+    if (!this.running) return
+    if (wasOutbound) peer.dialLater(this.ports.network)
+    if (!wasUp) return
+    this.sources.review()
+    for (const listener of this.statusListeners) listener()
+  }
+
+  /** A link ended before we knew which member it was. */
+  private noteStranger(session: LinkSession, error: Error): void {
+    const name = session.identity?.name
+    const peer = [...this.peersById.values()].find(({ member }) => member.name === name)
+    if (peer !== undefined) {
+      peer.note(error)
+      return
+    }
+    const fields = { peer: name, cluster: session.identity?.clusterId, code: error instanceof MeridianError ? error.code : undefined }
+    if (error.message !== this.lastStrangerError) this.ports.logger.warn(fields, error.message)
+    else this.ports.logger.debug(fields, error.message)
+    this.lastStrangerError = error.message
+  }
+
+  private peerOfOutbound(session: LinkSession): Peer | undefined {
+    for (const peer of this.peersById.values()) if (peer.outbound === session) return peer
+    return undefined
+  }
+
+  private *sessions(): Generator<LinkSession> {
+    for (const peer of this.peersById.values()) {
+      if (peer.outbound !== null) yield peer.outbound
+      if (peer.inbound !== null) yield peer.inbound
+    }
+    yield* this.pending
+  }
+
+  /** Members that we have no link with in either direction: their vectors must come through others. */
+  private unheard(): MemberId[] {
+    const unheard: MemberId[] = []
+    for (const peer of this.peersById.values()) if (peer.upSession() === null) unheard.push(peer.member.id)
+    return unheard
+  }
+
+  /** Reports our vectors and gives credit back: at once after a pause, else when ackDelayMs have passed since the last time. */
+  private reportSoon(): void {
+    if (this.reportPending || !this.running) return
+    this.reportPending = true
+    const { clock } = this.ports
+    const waitMs = this.lastReportMs + this.options.ackDelayMs - clock.monotonicMs()
+    if (waitMs <= 0) clock.defer(() => this.reportAll())
+    else this.reportTimer = clock.setTimer(waitMs, () => this.reportAll())
+  }
+
+  private reportAll(): void {
+    this.reportPending = false
+    this.reportTimer = null
+    if (!this.running) return
+    this.lastReportMs = this.ports.clock.monotonicMs()
+    this.receiver.flushCredits()
+    // One link per peer is enough; the other one is told at heartbeats.
+    for (const peer of this.peersById.values()) {
+      const session = peer.upSession()
+      if (session !== null) this.report(session)
+    }
+  }
+
+  private report(session: LinkSession): void {
+    session.sendVectors(this.host.topology.self, this.host.applied, this.host.durable)
+  }
+
+  private scheduleTick(): void {
+    this.tickTimer = this.ports.clock.setTimer(this.options.heartbeatMs / 4, () => this.tick())
+  }
+
+  private tick(): void {
+    if (!this.running) return
+    const nowMs = this.ports.clock.monotonicMs()
+    // After a long pause of this process what has arrived in the meantime is not read yet: nobody is silent on that evidence.
+    const late = nowMs - this.lastTickMs > this.options.silenceMs / 2
+    this.lastTickMs = nowMs
+    for (const session of [...this.sessions()]) {
+      if (session.state === 'closed') continue
+      if (late) session.lastReceivedMs = nowMs
+      if (!session.up) this.checkHandshake(session, nowMs)
+      else if (nowMs - session.lastReceivedMs >= this.options.silenceMs) session.close(this.silent(session, nowMs))
+      else if (nowMs - session.lastPingMs >= this.options.heartbeatMs) this.heartbeat(session)
+      // A transport that never says onDrain costs a tick, not the link.
+      session.pump()
+    }
+    this.receiver.retryGaps()
+    this.receiver.flushCredits()
+    this.receiver.drain()
+    this.sources.review()
+    this.scheduleTick()
+  }
+
+  private heartbeat(session: LinkSession): void {
+    session.sendPing(this.unheard())
+    this.report(session)
+    for (const member of session.wanted) {
+      const peer = this.peersById.get(member)
+      if (peer !== undefined) session.sendVectors(member, peer.knowledge.applied, peer.knowledge.durable)
+    }
+  }
+
+  private checkHandshake(session: LinkSession, nowMs: number): void {
+    if (nowMs - session.startedMs < this.options.helloTimeoutMs) return
+    const name = session.identity?.name ?? this.peerOfOutbound(session)?.member.name ?? 'a peer'
+    session.close(
+      new MeridianError(
+        'MRD_PEER_UNREACHABLE',
+        `No HELLO from ${name} within ${this.options.helloTimeoutMs} ms`,
+        'Check that its server runs and that nothing between the two drops packets.',
+      ),
+    )
+  }
+
+  private silent(session: LinkSession, nowMs: number): MeridianError {
+    return new MeridianError(
+      'MRD_PEER_SILENT',
+      `Nothing from ${session.identity?.name ?? 'a peer'} for ${Math.round(nowMs - session.lastReceivedMs)} ms`,
+      'The link was closed and is dialled again; check the network between the two.',
+    )
+  }
+}
+

@@ -1,0 +1,188 @@
+import { MeridianError } from '../base/errors.js'
+import { LIMITS } from '../base/limits.js'
+import type { MemberId } from '../base/ids.js'
+import type { Clock, Timer } from '../ports/clock.js'
+import type { Logger } from '../ports/logger.js'
+import type { Network } from '../ports/network.js'
+import type { Random } from '../ports/random.js'
+import { LagMeter } from './lag-meter.js'
+import { LinkSession, RefusedError, type SessionOwner } from './link-session.js'
+import type { Pong } from './messages.js'
+import type { PeerSyncOptions } from './options.js'
+import { PeerKnowledge } from './peer-knowledge.js'
+import type { LinkStatus, PeerError, PeerStatus } from './peer-status.js'
+import type { MemberInfo, SyncHost } from './sync-host.js'
+
+/**
+ * One other member: the link that we dial, again and again with growing pauses, the link that it dials, and what is known of it.
+ *
+ *   waiting --timer--> connecting --open--> handshake --HELLO--> up
+ *      ^--------------------+------------------+-----------------+     pause doubles; back to the first after a while up
+ */
+export class Peer {
+  readonly knowledge: PeerKnowledge
+  outbound: LinkSession | null = null
+  inbound: LinkSession | null = null
+  /** Monotonic time since when the outbound link has not been up. */
+  directDownMs: number
+  roundTripMs: number | null = null
+  clockSkewMs: number | null = null
+  /** How far it is behind us, and we behind it. */
+  readonly lag = new LagMeter()
+  readonly behind = new LagMeter()
+
+  private incarnation: number | null = null
+  private readonly superseded: number[] = []
+  private attempts = 0
+  private redial: Timer | null = null
+  private stopped = false
+  private lastError: PeerError | null = null
+  private outboundWaitingSinceMs: number
+  private inboundWaitingSinceMs: number
+  /** Of sessions that have ended. */
+  private readonly past = { bytesSent: 0, bytesReceived: 0, framesSent: 0, framesReceived: 0 }
+
+  constructor(
+    readonly member: MemberInfo,
+    private readonly owner: SessionOwner,
+    private readonly host: SyncHost,
+    private readonly clock: Clock,
+    private readonly random: Random,
+    private readonly logger: Logger,
+    private readonly options: PeerSyncOptions,
+  ) {
+    this.knowledge = new PeerKnowledge(member.id)
+    this.directDownMs = clock.monotonicMs()
+    this.outboundWaitingSinceMs = this.inboundWaitingSinceMs = clock.wallMs()
+  }
+
+  dial(network: Network): void {
+    if (this.stopped) return
+    const session = new LinkSession(this.owner, 'dialler')
+    this.outbound = session
+    session.attach(network.dial(this.member.address, session.handlers), null)
+  }
+
+  /** Dials again after a pause: half to one and a half times the present one, so that members do not dial in step. */
+  dialLater(network: Network): void {
+    if (this.stopped) return
+    const { backoffMinMs, backoffMaxMs } = this.options
+    const pause = Math.min(backoffMaxMs, backoffMinMs * 2 ** Math.min(this.attempts, 20))
+    this.attempts++
+    this.redial = this.clock.setTimer(pause * (0.5 + this.random.uint32() / 2 ** 32), () => {
+      this.redial = null
+      this.dial(network)
+    })
+  }
+
+  /**
+   * Notes which process of the member is speaking. A process that comes back after it was followed by another one still
+   * runs: then there are two. Returns false in that case.
+   */
+  acceptIncarnation(incarnation: number): boolean {
+    if (incarnation === this.incarnation) return true
+    if (this.superseded.includes(incarnation)) return false
+    if (this.incarnation !== null) {
+      this.superseded.push(this.incarnation)
+      if (this.superseded.length > LIMITS.supersededIncarnations) this.superseded.shift()
+      this.knowledge.restarted()
+    }
+    this.incarnation = incarnation
+    return true
+  }
+
+  pong(pong: Pong): void {
+    const roundTripMs = Math.max(0, this.clock.monotonicMs() - pong.sentAtMs)
+    this.roundTripMs = roundTripMs
+    this.clockSkewMs = pong.wallMs + roundTripMs / 2 - this.clock.wallMs()
+  }
+
+  /** Brings the lag meters up to date; called when a vector has moved. */
+  measure(): void {
+    const nowMs = this.clock.monotonicMs()
+    const { self } = this.host.topology
+    this.lag.note(this.host.durable.get(self), this.knowledge.applied.get(self), nowMs)
+    this.behind.note(this.knowledge.durable.get(this.member.id), this.host.applied.get(this.member.id), nowMs)
+  }
+
+  /** A session of this peer has ended; true if it was one of the two in use. */
+  sessionClosed(session: LinkSession): boolean {
+    this.past.bytesSent += session.bytesSent
+    this.past.bytesReceived += session.bytesReceived
+    this.past.framesSent += session.framesSent
+    this.past.framesReceived += session.framesReceived
+    if (session === this.outbound) {
+      this.outbound = null
+      this.outboundWaitingSinceMs = this.clock.wallMs()
+      if (session.upMs > 0) {
+        this.directDownMs = this.clock.monotonicMs()
+        if (this.directDownMs - session.upMs >= this.options.backoffResetMs) this.attempts = 0
+      }
+      return true
+    }
+    if (session === this.inbound) {
+      this.inbound = null
+      this.inboundWaitingSinceMs = this.clock.wallMs()
+      return true
+    }
+    return false
+  }
+
+  /** Keeps an error for the status page and logs it, loudly only when it is news. */
+  note(error: Error): void {
+    const code = error instanceof MeridianError || error instanceof RefusedError ? error.code : 'MRD_PEER_UNREACHABLE'
+    const news = this.lastError?.message !== error.message || code === 'MRD_PEER_PROTOCOL'
+    this.lastError = { code, message: error.message, atMs: this.clock.wallMs() }
+    const fields = { peer: this.member.name, code }
+    if (news) this.logger.warn(fields, error.message)
+    else this.logger.debug(fields, error.message)
+  }
+
+  /** The links that are up, the one that we dialled first. */
+  upSession(): LinkSession | null {
+    if (this.outbound?.up) return this.outbound
+    return this.inbound?.up ? this.inbound : null
+  }
+
+  stop(): void {
+    this.stopped = true
+    this.redial?.cancel()
+    this.redial = null
+    this.outbound?.close(null)
+    this.inbound?.close(null)
+  }
+
+  status(relay: MemberId | null): PeerStatus {
+    const { applied, durable } = this.knowledge
+    const { self } = this.host.topology
+    const nowMs = this.clock.monotonicMs()
+    const total = { ...this.past }
+    for (const session of [this.outbound, this.inbound]) {
+      if (session === null) continue
+      total.bytesSent += session.bytesSent
+      total.bytesReceived += session.bytesReceived
+      total.framesSent += session.framesSent
+      total.framesReceived += session.framesReceived
+    }
+    return {
+      member: this.member,
+      outbound: linkStatus(this.outbound, this.outboundWaitingSinceMs),
+      inbound: linkStatus(this.inbound, this.inboundWaitingSinceMs),
+      lastError: this.lastError,
+      applied,
+      durable,
+      lagMs: this.lag.lagMs(this.host.durable.get(self), applied.get(self), nowMs),
+      behindMs: this.behind.lagMs(durable.get(this.member.id), this.host.applied.get(this.member.id), nowMs),
+      ...total,
+      relay,
+      roundTripMs: this.roundTripMs,
+      clockSkewMs: this.clockSkewMs,
+    }
+  }
+}
+
+const LINK_STATES = { opening: 'connecting', hello: 'handshake', confirming: 'handshake', up: 'up', closed: 'waiting' } as const
+
+function linkStatus(session: LinkSession | null, waitingSinceMs: number): LinkStatus {
+  return session === null ? { state: 'waiting', sinceMs: waitingSinceMs } : { state: LINK_STATES[session.state], sinceMs: session.sinceMs }
+}

@@ -1,0 +1,83 @@
+import { MAX_MEMBER_ID, type MemberId } from '../base/ids.js'
+import type { Clock } from '../ports/clock.js'
+import type { FrameReceiver } from './frame-receiver.js'
+import type { LinkSession } from './link-session.js'
+import type { PeerSyncOptions } from './options.js'
+import type { Peer } from './peer.js'
+import type { SyncHost } from './sync-host.js'
+
+/**
+ * Which origins to ask of whom.
+ *
+ * A member's own frames are asked of that member over the link that we dialled, so that in a healthy mesh each frame crosses
+ * each link once. When that link has been down for relayDelayMs, or the origin is no member any more, they are asked of a peer
+ * that has reported more of them than we have: the relay, one at a time. It may be the origin itself over the link that
+ * *it* dialled. Logs hold frames of all origins in causal order, so whoever sent us a frame has what the frame depends on,
+ * and a chain of relays reaches every member of a connected topology.
+ */
+export class SourceChoice {
+  constructor(
+    private readonly host: SyncHost,
+    private readonly clock: Clock,
+    private readonly receiver: FrameReceiver,
+    private readonly peers: ReadonlyMap<MemberId, Peer>,
+    private readonly options: PeerSyncOptions,
+  ) {}
+
+  /** To be called when a link came or went, and now and then. */
+  review(): void {
+    for (let id = 1; id <= MAX_MEMBER_ID; id++) {
+      const origin = id as MemberId
+      if (origin === this.host.topology.self) continue
+      const peer = this.peers.get(origin)
+      if (peer?.outbound?.up) {
+        if (this.receiver.feed(origin).source !== peer.outbound) this.receiver.subscribe(origin, peer.outbound)
+      } else if (peer === undefined || this.clock.monotonicMs() - peer.directDownMs >= this.options.relayDelayMs) {
+        this.reviewRelay(origin)
+      }
+    }
+  }
+
+  /** The member through which an origin's frames come, if not directly. */
+  relayOf(origin: MemberId): MemberId | null {
+    for (const peer of this.peers.values()) {
+      const source = this.receiver.feed(origin).source
+      if (source === null || source === this.peers.get(origin)?.outbound) return null
+      if (source === peer.outbound || source === peer.inbound) return peer.member.id
+    }
+    return null
+  }
+
+  private reviewRelay(origin: MemberId): void {
+    const best = this.bestRelay(origin)
+    if (best === null) return
+    const feed = this.receiver.feed(origin)
+    if (feed.source === null) {
+      this.receiver.subscribe(origin, best)
+      return
+    }
+    // Someone else has more. That is normal for a moment; a relay that stays behind with nothing waiting here is left.
+    if (feed.source === best || feed.head !== null) {
+      feed.behindSinceMs = 0
+      return
+    }
+    const nowMs = this.clock.monotonicMs()
+    if (feed.behindSinceMs === 0) feed.behindSinceMs = nowMs
+    else if (nowMs - feed.behindSinceMs >= this.options.relayStallMs) this.receiver.subscribe(origin, best)
+  }
+
+  /** The link to the peer that has reported most of an origin, if that is more than we have. The lower id wins a tie. */
+  private bestRelay(origin: MemberId): LinkSession | null {
+    let best: LinkSession | null = null
+    let most = this.host.applied.get(origin)
+    for (const peer of this.peers.values()) {
+      const stamp = peer.knowledge.durable.get(origin)
+      if (stamp <= most) continue
+      const session = peer.upSession()
+      if (session === null) continue
+      best = session
+      most = stamp
+    }
+    return best
+  }
+}
