@@ -1,4 +1,4 @@
-import type { MemberId, Stamp } from '../base/ids.js'
+import type { MemberId } from '../base/ids.js'
 import { latin1, utf8 } from '../base/bytes.js'
 import { assert } from '../base/assert.js'
 import { Call } from '../commands/call.js'
@@ -29,8 +29,6 @@ export interface EngineOptions {
   readonly databases: number
   readonly solo: boolean
   readonly hashSeed: number
-  /** `appendfsync always`: replies of writes wait for the disk. */
-  readonly syncAlways: boolean
 }
 
 /** Milliseconds between expiry cycles. */
@@ -57,11 +55,15 @@ export class Engine implements CommandExecutor {
   private readonly applier: FrameApplier
   private readonly call: Call
   private log: OpLog | null = null
+  /** `appendfsync always`: replies of writes wait for the disk. May change at run time. */
+  syncAlways = false
   /** Sessions that have written in this turn and whose replies may have to wait for the log. */
   private readonly writers: Session[] = []
   private turnPlanned = false
   private inExec = false
   private stopped = false
+  /** A remote frame is being applied. */
+  private applying = false
   private settleDatabase = 0
   private settleShard = 0
 
@@ -286,9 +288,10 @@ export class Engine implements CommandExecutor {
     assert(log !== null, 'a write before the log is open')
     const frame = this.writer.close()
     this.applied.raise(frame.origin, frame.last)
-    log.append(frame)
-    const held = this.options.syncAlways || log.refusal !== null
-    for (const session of this.writers) if (held) session.holdUntilBytes = log.appendedBytes
+    const position = log.append(frame)
+    // A frame that the disk has not taken is in memory only: whoever wrote it waits.
+    const held = this.syncAlways || log.appendedBytes < position
+    if (held) for (const session of this.writers) session.holdUntilBytes = position
     this.writers.length = 0
     this.onAppended()
   }
@@ -298,13 +301,20 @@ export class Engine implements CommandExecutor {
     this.closeFrame()
     this.keyspace.setTime(this.clock.wallMs())
     this.hlc.observe(frame.last)
+    this.applying = true
     this.applier.apply(frame, this.hlc.last)
-    this.applied.raise(frame.origin, frame.last as Stamp)
+    this.applying = false
+    this.applied.raise(frame.origin, frame.last)
     assert(this.log !== null, 'a remote frame before the log is open')
     this.log.append(frame)
     this.statistics.remoteFrames++
     this.statistics.remoteOps += frame.opCount
     this.onAppended()
+  }
+
+  /** Something is under way that `applied` does not include yet. */
+  get isMidway(): boolean {
+    return this.applying || this.writer.isOpen
   }
 
   /** Told after each append; the composition root may wake peers and ask for a sync. */

@@ -130,7 +130,7 @@ export class EngineHarness {
     }
     this.services = services
     this.engine = new Engine(
-      { self, databases: 16, solo: options.solo ?? true, hashSeed: 7, syncAlways: false },
+      { self, databases: 16, solo: options.solo ?? true, hashSeed: 7 },
       this.clock,
       services,
     )

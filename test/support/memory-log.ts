@@ -13,14 +13,16 @@ export class MemoryLog implements OpLog {
   readonly refusal = null
   private readonly listeners: (() => void)[] = []
 
-  append(frame: FrameView): void {
+  append(frame: FrameView): number {
     this.frames.push(frame)
     this.appendedBytes += frame.bytes.length
     this.durableBytes = this.appendedBytes
     this.appended.raise(frame.origin, frame.last)
     this.durable.raise(frame.origin, frame.last)
     for (const listener of this.listeners) listener()
+    return this.appendedBytes
   }
+  setSyncPolicy(): void {}
   requestSync(): void {}
   syncNow(): void {}
   onChange(listener: () => void): void {

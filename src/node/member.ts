@@ -1,0 +1,160 @@
+import type { MemberId, Stamp } from '../base/ids.js'
+import { EVERYTHING_STABLE, NOTHING_STABLE } from '../crdt/apply-context.js'
+import type { FrameView } from '../crdt/frame.js'
+import type { VersionVector } from '../crdt/version-vector.js'
+import type { Services } from '../commands/services.js'
+import { Engine } from '../engine/engine.js'
+import { claimDataFolder } from '../oplog/data-folder.js'
+import { openLog, type RecoveryReport } from '../oplog/open-log.js'
+import type { LogCursor, SyncPolicy } from '../oplog/op-log.js'
+import type { SegmentedLog } from '../oplog/segmented-log.js'
+import { PeerSync } from '../peer-sync/peer-sync.js'
+import type { SyncHost, Topology } from '../peer-sync/sync-host.js'
+import type { Clock } from '../ports/clock.js'
+import type { Disk } from '../ports/disk.js'
+import type { Logger } from '../ports/logger.js'
+import type { Network } from '../ports/network.js'
+import type { Random } from '../ports/random.js'
+import { ReplicatedStability } from './replicated-stability.js'
+
+export interface MemberPorts {
+  readonly clock: Clock
+  readonly random: Random
+  readonly disk: Disk
+  /** Null for a database with one member. */
+  readonly network: Network | null
+  readonly logger: Logger
+}
+
+export interface MemberOptions {
+  readonly topology: Topology
+  readonly dataFolder: string
+  readonly databases: number
+  readonly appendfsync: 'always' | 'everysec' | 'no'
+}
+
+/**
+ * One member without its client front end: engine, log and peer sync, joined. Deterministic given its ports, so that the simulator runs many in one
+ * process. Recovery is synchronous; links start afterwards.
+ */
+export class Member implements SyncHost {
+  readonly engine: Engine
+  readonly log: SegmentedLog
+  readonly sync: PeerSync | null
+  readonly recovery: RecoveryReport
+  readonly topology: Topology
+  private readonly stability: ReplicatedStability | null = null
+  private readonly progressListeners: (() => void)[] = []
+  private stopped = false
+
+  constructor(
+    options: MemberOptions,
+    ports: MemberPorts,
+    /** Made by the caller around the member; commands reach the server through it. */
+    services: Services,
+  ) {
+    const { topology, dataFolder, databases, appendfsync } = options
+    const { clock, random, disk, network, logger } = ports
+    this.topology = topology
+    const self = topology.members.find((member) => member.id === topology.self)
+    const solo = topology.members.length === 1
+    claimDataFolder(disk, dataFolder, {
+      clusterId: topology.clusterId,
+      memberId: topology.self,
+      memberName: self?.name ?? '',
+      createdMs: clock.wallMs(),
+    })
+    this.engine = new Engine({ self: topology.self, databases, solo, hashSeed: random.uint32() }, clock, services)
+    this.engine.syncAlways = appendfsync === 'always'
+    // What is stable is not known before the others have reported; until then nothing may be folded or dropped.
+    this.engine.keyspace.stability = solo ? EVERYTHING_STABLE : NOTHING_STABLE
+    const { log, report } = openLog({
+      disk,
+      clock,
+      logger,
+      folder: dataFolder,
+      clusterId: topology.clusterId,
+      memberId: topology.self,
+      syncPolicy: solo ? syncPolicyOf(appendfsync) : 'continuous',
+      visit: (frame) => this.engine.recover(frame),
+    })
+    this.log = log
+    this.recovery = report
+    if (solo || network === null) {
+      this.sync = null
+    } else {
+      const sync = new PeerSync(this, { network, clock, random, logger })
+      const stability = new ReplicatedStability(
+        this.engine.applied,
+        () => sync.stable(),
+        () => this.engine.isMidway,
+      )
+      this.sync = sync
+      this.stability = stability
+      this.engine.keyspace.stability = stability
+      sync.onVectors(() => {
+        stability.invalidate()
+        this.progressed()
+      })
+    }
+    log.onChange(() => this.progressed())
+    this.engine.onAppended = () => this.stability?.invalidate()
+    this.engine.start(log)
+    this.sync?.start()
+  }
+
+  /** Everything applied here, the open frame of this turn not included. */
+  get applied(): VersionVector {
+    return this.engine.applied
+  }
+
+  get durable(): VersionVector {
+    return this.log.durable
+  }
+
+  /** What no later op can be concurrent with. */
+  get stable(): VersionVector {
+    return this.stability === null ? this.engine.applied : this.stability.refresh()
+  }
+
+  applyFrame(frame: FrameView): void {
+    // The log could not keep it: the link breaks, and the frame comes again.
+    if (this.log.refusal !== null) throw this.log.refusal
+    this.engine.applyRemote(frame)
+  }
+
+  openCursor(origin: MemberId, after: Stamp): LogCursor {
+    return this.log.openCursor(origin, after)
+  }
+
+  /** Called back when durable positions here or reported positions of peers have moved. */
+  onProgress(listener: () => void): void {
+    this.progressListeners.push(listener)
+  }
+
+  /** Durability of one member changes the policy; in a mesh the log is always synced continuously. */
+  setAppendFsync(policy: 'always' | 'everysec' | 'no'): void {
+    this.engine.syncAlways = policy === 'always'
+    if (this.sync === null) this.log.setSyncPolicy(syncPolicyOf(policy))
+  }
+
+  /** Orderly stop: everything appended is made durable. */
+  stop(): void {
+    if (this.stopped) return
+    this.stopped = true
+    this.engine.stop()
+    this.sync?.stop()
+    this.log.close()
+  }
+
+  private progressed(): void {
+    if (this.stopped) return
+    this.sync?.onLogChange()
+    for (const listener of this.progressListeners) listener()
+  }
+}
+
+/** `always` differs from continuous syncing in that replies wait, which is the engine's part. */
+function syncPolicyOf(policy: 'always' | 'everysec' | 'no'): SyncPolicy {
+  return policy === 'always' ? 'continuous' : policy
+}
