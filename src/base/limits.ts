@@ -29,4 +29,8 @@ export const LIMITS = {
   subscriptionCreditBytes: 4 * MiB,
   /** Unstable string edits kept on one key before the writer ships the whole value instead. */
   maxUnstableEdits: 64,
+  /** Longest password in a configuration file or CONFIG SET: it is hashed on every AUTH. Beyond: the value is refused. */
+  maxPasswordBytes: 1024,
+  /** Largest configuration file that is read: a full one of 64 members is about 16 KiB. Beyond: refused unread. */
+  maxConfigFileBytes: 1024 * KiB,
 } as const
