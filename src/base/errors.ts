@@ -21,6 +21,9 @@ export const ERROR_CODES = {
   MRD_PEER_PROTOCOL: 'a peer broke the protocol',
   MRD_PEER_DUPLICATE_ID: 'two members have one id',
   MRD_FRAME: 'a frame is malformed',
+  MRD_UNREACHABLE: 'a member does not answer',
+  MRD_FILE_EXISTS: 'a file would be overwritten',
+  MRD_NOT_BUILT: 'the program was not built',
 } as const
 
 export type ErrorCode = keyof typeof ERROR_CODES

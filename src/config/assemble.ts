@@ -95,7 +95,7 @@ export function toMemberConfig(settings: FileSettings, file: string | null, base
     },
     clients: {
       bind: clients.bind,
-      port: clients.port,
+      port: clients.port === 0 ? null : clients.port,
       tls: clients['tls-port'] === 0 ? null : toClientTls(clients, baseFolder),
       requirepass: clients.requirepass,
       maxclients: clients.maxclients,

@@ -39,8 +39,8 @@ export interface StorageConfig {
 export interface ClientsConfig {
   /** Addresses to listen on, at least one. */
   readonly bind: readonly string[]
-  /** 0: no plain-text port. */
-  readonly port: number
+  /** Null: no plain-text port (0 in the file). 0 asks the system for a free one; only tests do. */
+  readonly port: number | null
   readonly tls: ClientTlsConfig | null
   /** Empty: no password. Live. */
   readonly requirepass: string
@@ -66,6 +66,7 @@ export interface TlsFiles {
 }
 
 export interface ClientTlsConfig {
+  /** 0 asks the system for a free one; only tests do. */
   readonly port: number
   readonly certFile: string
   readonly keyFile: string
