@@ -25,6 +25,9 @@ export const ERROR_CODES = {
   MRD_PEER_SILENT: 'a peer on an open link has gone silent',
   MRD_FRAME: 'a frame is malformed',
   MRD_MEMORY: 'the data does not fit into memory',
+  MRD_UNREACHABLE: 'a member does not answer',
+  MRD_FILE_EXISTS: 'a file would be overwritten',
+  MRD_NOT_BUILT: 'the program was not built',
 } as const
 
 export type ErrorCode = keyof typeof ERROR_CODES

@@ -70,4 +70,8 @@ export const LIMITS = {
    * that search quadratic; at the bound the file counts as damaged, so nothing is cut.
    */
   damageSearchBytes: 4096 * MiB,
+  /** Longest password in a configuration file or CONFIG SET: it is hashed on every AUTH. Beyond: the value is refused. */
+  maxPasswordBytes: 1024,
+  /** Largest configuration file that is read: a full one of 64 members is about 16 KiB. Beyond: refused unread. */
+  maxConfigFileBytes: 1024 * KiB,
 } as const

@@ -1,0 +1,24 @@
+import { InvalidArgumentError } from 'commander'
+import { parseDuration } from '../config/units.js'
+
+/** Argument parsers for commander: what they throw becomes `option '…' is invalid. <message>`. */
+
+export function integerArgument(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const number = /^\d{1,10}$/.test(text) ? Number(text) : NaN
+    if (number >= min && number <= max) return number
+    throw new InvalidArgumentError(`Allowed: a whole number from ${min} to ${max}.`)
+  }
+}
+
+/** Milliseconds. */
+export function durationArgument(text: string): number {
+  const ms = parseDuration(text)
+  if (ms !== undefined && ms > 0) return ms
+  throw new InvalidArgumentError('Allowed: a duration with its unit, such as 500ms or 2s.')
+}
+
+/** For options that may be given several times. */
+export function collect(text: string, earlier: readonly string[] | undefined): readonly string[] {
+  return [...(earlier ?? []), text]
+}

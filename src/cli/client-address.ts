@@ -1,0 +1,46 @@
+import type { MemberConfig, PeerMemberConfig } from '../config/member-config.js'
+import { MeridianError } from '../base/errors.js'
+import { readPem } from './certificate-folder.js'
+import type { RedisAddress, RedisTls } from './redis-client.js'
+
+/** How this machine reaches the clients' port of the member that a configuration describes. */
+export function ownAddress(config: MemberConfig): RedisAddress {
+  const { clients } = config
+  const first = clients.bind[0]
+  const host = first === '0.0.0.0' ? '127.0.0.1' : first === '::' ? '::1' : first
+  const port = clients.port ?? clients.tls?.port ?? 0
+  return { host, port, password: clients.requirepass, tls: tlsOf(config) }
+}
+
+/**
+ * The clients' ports of every member, as far as the file knows them. The other members are taken to have this one's password,
+ * and TLS if this one offers nothing else.
+ */
+export function memberAddresses(config: MemberConfig): RedisAddress[] {
+  const own = ownAddress(config)
+  if (!config.peers) return [own]
+  return config.peers.members.flatMap((member: PeerMemberConfig) => {
+    if (member.id === config.member.id) return [own]
+    return member.clientPort === null ? [] : [{ ...own, host: member.host, port: member.clientPort }]
+  })
+}
+
+/** `host:port`, `[::1]:port`, `:port` or `port`. @throws MeridianError MRD_ARGUMENT */
+export function parseAddress(text: string): { host: string; port: number } {
+  const match = /^(?:(\[[0-9a-fA-F:.]+\]|[^:[\]\s]*):)?(\d{1,5})$/.exec(text)
+  const port = match ? Number(match[2]) : 0
+  if (!match || port < 1 || port > 65535) {
+    throw new MeridianError('MRD_ARGUMENT', `"${text}" is no address`, 'Write host:port, such as 127.0.0.1:7001.')
+  }
+  return { host: match[1] ? match[1].replace(/^\[|\]$/g, '') : '127.0.0.1', port }
+}
+
+function tlsOf(config: MemberConfig): RedisTls | undefined {
+  const { tls, port } = config.clients
+  if (port !== null || !tls) return undefined
+  return {
+    ca: tls.caFile === null ? undefined : readPem(tls.caFile),
+    cert: readPem(tls.certFile),
+    key: readPem(tls.keyFile),
+  }
+}

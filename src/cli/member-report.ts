@@ -1,0 +1,162 @@
+import { MeridianError } from '../base/errors.js'
+import { RedisClient, ReplyError, type RedisAddress } from './redis-client.js'
+
+/** One direction-independent view of the link to another member, from INFO peers. */
+export interface LinkReport {
+  readonly id: number
+  readonly name: string
+  /** Our link to it, through which its writes come. */
+  readonly link: string
+  /** Its link to us. */
+  readonly inbound: string
+  readonly lagMs: number
+  readonly behindMs: number
+  readonly rttMs: number
+  /** The member its writes come through meanwhile, or `none`. */
+  readonly relay: string
+  readonly error: string
+}
+
+export type MemberState = 'ok' | 'degraded' | 'loading' | 'unreachable'
+
+/** What one member says of itself; everything but address, state and problems is missing when it does not answer. */
+export interface MemberReport {
+  readonly address: string
+  readonly state: MemberState
+  /** Why the state is not ok. */
+  readonly problems: readonly string[]
+  readonly details: MemberDetails | null
+}
+
+export interface MemberDetails {
+  readonly clusterId: string
+  readonly id: number
+  readonly name: string
+  readonly region: string
+  readonly zone: string
+  readonly version: string
+  readonly uptimeSeconds: number
+  readonly clients: number
+  readonly opsPerSecond: number
+  readonly keys: number
+  readonly memoryBytes: number
+  readonly versionVector: string
+  readonly stableVector: string
+  readonly links: readonly LinkReport[]
+}
+
+/** Lag beyond which a link counts as degraded. */
+export const DEFAULT_MAX_LAG_MS = 10_000
+
+const SECTIONS = ['server', 'clients', 'memory', 'stats', 'keyspace', 'crdt', 'peers']
+
+/** Asks one member again and again, over one connection for as long as it lasts. */
+export class MemberProbe {
+  private client: RedisClient | null = null
+
+  constructor(
+    private readonly address: RedisAddress,
+    private readonly timeoutMs: number,
+    private readonly maxLagMs: number,
+  ) {}
+
+  /** Never throws: what goes wrong is the report. */
+  async report(): Promise<MemberReport> {
+    const address = `${this.address.host}:${this.address.port}`
+    try {
+      this.client ??= await RedisClient.connect(this.address, this.timeoutMs)
+      const details = readDetails(parseInfo(await this.client.text('INFO', ...SECTIONS)))
+      const problems = details.links.flatMap((link) => linkProblems(link, this.maxLagMs))
+      return { address, state: problems.length > 0 ? 'degraded' : 'ok', problems, details }
+    } catch (error) {
+      this.close()
+      return failedReport(address, error)
+    }
+  }
+
+  close(): void {
+    this.client?.close()
+    this.client = null
+  }
+}
+
+function failedReport(address: string, error: unknown): MemberReport {
+  const loading = error instanceof ReplyError && error.message.startsWith('LOADING')
+  const problem = error instanceof MeridianError || error instanceof ReplyError ? error.message : String(error)
+  return { address, state: loading ? 'loading' : 'unreachable', problems: [problem], details: null }
+}
+
+function linkProblems(link: LinkReport, maxLagMs: number): string[] {
+  const problems: string[] = []
+  if (link.link !== 'up') problems.push(`link to ${link.name} is ${link.link}${link.error ? `: ${link.error}` : ''}`)
+  if (link.inbound !== 'up') problems.push(`link from ${link.name} is ${link.inbound}`)
+  if (link.relay !== 'none') problems.push(`writes of ${link.name} come through ${link.relay}`)
+  const behindMs = Math.max(link.lagMs, link.behindMs)
+  if (behindMs > maxLagMs) problems.push(`writes of ${link.name} are ${behindMs} ms behind`)
+  return problems
+}
+
+/** INFO's `key:value` lines; the keys of all sections together, as they are unique. */
+export function parseInfo(text: string): Map<string, string> {
+  const fields = new Map<string, string>()
+  for (const line of text.split(/\r?\n/)) {
+    const colon = line.indexOf(':')
+    if (colon > 0 && !line.startsWith('#')) fields.set(line.slice(0, colon), line.slice(colon + 1))
+  }
+  return fields
+}
+
+function readDetails(info: Map<string, string>): MemberDetails {
+  const number = (key: string): number => Number(info.get(key) ?? 0)
+  const text = (key: string): string => info.get(key) ?? ''
+  let keys = 0
+  const links: LinkReport[] = []
+  for (const [key, value] of info) {
+    if (/^db\d+$/.test(key)) keys += Number(parseFields(value).get('keys') ?? 0)
+    if (/^peer\d+$/.test(key)) links.push(readLink(parseFields(value)))
+  }
+  return {
+    clusterId: text('cluster_id'),
+    id: number('member_id'),
+    name: text('member_name'),
+    region: text('region'),
+    zone: text('zone'),
+    version: text('meridian_version'),
+    uptimeSeconds: number('uptime_in_seconds'),
+    clients: number('connected_clients'),
+    opsPerSecond: number('instantaneous_ops_per_sec'),
+    keys,
+    memoryBytes: number('used_memory'),
+    versionVector: text('version_vector'),
+    stableVector: text('stable_vector'),
+    links: links.sort((a, b) => a.id - b.id),
+  }
+}
+
+/** `keys=3,expires=0`. The field `error` is last and may hold commas. */
+function parseFields(value: string): Map<string, string> {
+  const fields = new Map<string, string>()
+  const errorAt = value.search(/(^|,)error=/)
+  const plain = errorAt < 0 ? value : value.slice(0, errorAt)
+  for (const pair of plain.split(',')) {
+    const equals = pair.indexOf('=')
+    if (equals > 0) fields.set(pair.slice(0, equals), pair.slice(equals + 1))
+  }
+  if (errorAt >= 0) fields.set('error', value.slice(value.indexOf('error=', errorAt) + 'error='.length))
+  return fields
+}
+
+function readLink(fields: Map<string, string>): LinkReport {
+  const number = (key: string): number => Number(fields.get(key) ?? 0)
+  return {
+    id: number('id'),
+    name: fields.get('name') ?? '?',
+    link: fields.get('link') ?? 'unknown',
+    inbound: fields.get('inbound') ?? 'unknown',
+    lagMs: number('lag_ms'),
+    behindMs: number('behind_ms'),
+    rttMs: number('rtt_ms'),
+    relay: fields.get('relay') ?? 'none',
+    error: fields.get('error') ?? '',
+  }
+}

@@ -1,0 +1,121 @@
+import type { MemberId } from '../base/ids.js'
+
+/**
+ * Everything one member is told at start: its configuration file and flags, validated, with defaults filled in, paths absolute
+ * and units converted. Settings that CONFIG SET can change are here with their first value; LiveSettings has the present one.
+ */
+export interface MemberConfig {
+  /** Absolute path of the configuration file, or null when flags and defaults are all there is. */
+  readonly file: string | null
+  readonly clusterId: string
+  readonly member: MemberIdentityConfig
+  readonly storage: StorageConfig
+  readonly clients: ClientsConfig
+  /** Null: a database of one region, no peer port. */
+  readonly peers: PeersConfig | null
+  readonly logging: LoggingConfig
+  readonly debug: DebugConfig
+}
+
+export interface MemberIdentityConfig {
+  readonly id: MemberId
+  /** Unique in the cluster; a DNS label, because the certificate carries it. */
+  readonly name: string
+  readonly region: string
+  readonly zone: string
+}
+
+export const APPENDFSYNC = ['always', 'everysec', 'no'] as const
+export type Appendfsync = (typeof APPENDFSYNC)[number]
+
+export interface StorageConfig {
+  /** Absolute path of the data folder. */
+  readonly dir: string
+  readonly databases: number
+  /** Live. */
+  readonly appendfsync: Appendfsync
+}
+
+export interface ClientsConfig {
+  /** Addresses to listen on, at least one. */
+  readonly bind: readonly string[]
+  /** Null: no plain-text port (0 in the file). 0 asks the system for a free one; only tests do. */
+  readonly port: number | null
+  readonly tls: ClientTlsConfig | null
+  /** Empty: no password. Live. */
+  readonly requirepass: string
+  /** Live. */
+  readonly maxclients: number
+  /** An idle client is disconnected after this long; 0 never. Whole seconds. Live. */
+  readonly timeoutMs: number
+  /** 0: off. Whole seconds. Live, for connections accepted afterwards. */
+  readonly tcpKeepaliveMs: number
+  /** Live. */
+  readonly outputBufferLimit: OutputBufferLimit
+  /** Longest bulk argument in bytes. Live. */
+  readonly protoMaxBulkLen: number
+}
+
+export const TLS_AUTH_CLIENTS = ['yes', 'no', 'optional'] as const
+export type TlsAuthClients = (typeof TLS_AUTH_CLIENTS)[number]
+
+export interface TlsFiles {
+  readonly certFile: string
+  readonly keyFile: string
+  readonly caFile: string
+}
+
+export interface ClientTlsConfig {
+  /** 0 asks the system for a free one; only tests do. */
+  readonly port: number
+  readonly certFile: string
+  readonly keyFile: string
+  /** Null only when authClients is `no`. */
+  readonly caFile: string | null
+  readonly authClients: TlsAuthClients
+}
+
+/** What a client that does not read its replies may leave queued; 0 means no such bound. */
+export interface OutputBufferLimit {
+  /** Disconnected at once above this. */
+  readonly hardBytes: number
+  /** Disconnected when above this for softMs. */
+  readonly softBytes: number
+  readonly softMs: number
+}
+
+export interface PeersConfig extends TlsFiles {
+  /** Address to listen on for other members. */
+  readonly bind: string
+  readonly port: number
+  /** Every member of the cluster by id, this one included. */
+  readonly members: readonly PeerMemberConfig[]
+}
+
+export interface PeerMemberConfig extends MemberIdentityConfig {
+  /** Where the other members reach its peer port. */
+  readonly host: string
+  readonly port: number
+  /** Where clients and `meridian status` reach it on the same host; null when not told. */
+  readonly clientPort: number | null
+}
+
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+export const LOG_FORMATS = ['json', 'pretty'] as const
+export type LogFormat = (typeof LOG_FORMATS)[number]
+
+export interface LoggingConfig {
+  /** Live, as `loglevel`. */
+  readonly level: LogLevel
+  readonly format: LogFormat
+}
+
+export const DEBUG_COMMAND_ACCESS = ['no', 'local', 'yes'] as const
+export type DebugCommandAccess = (typeof DEBUG_COMMAND_ACCESS)[number]
+
+export interface DebugConfig {
+  /** Who may use DEBUG: nobody, connections from this machine, everyone. */
+  readonly enableDebugCommand: DebugCommandAccess
+}

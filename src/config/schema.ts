@@ -1,0 +1,187 @@
+import { z } from 'zod'
+import { MAX_MEMBER_ID, type MemberId } from '../base/ids.js'
+import { LIMITS } from '../base/limits.js'
+import { APPENDFSYNC, DEBUG_COMMAND_ACCESS, LOG_FORMATS, LOG_LEVELS, TLS_AUTH_CLIENTS } from './member-config.js'
+import { parseOutputBufferLimit } from './output-buffer-limit.js'
+import { formatSize, parseDuration, parseSize } from './units.js'
+
+/**
+ * The configuration file, key by key: Redis' names where Redis has the thing. Values come out converted (bytes, milliseconds);
+ * what must hold between keys is checked in load.ts. Every message says what was found and what is allowed.
+ */
+
+/** Seconds that Redis' int settings can hold. */
+const MAX_SECONDS = 2 ** 31 - 1
+const SMALLEST_BULK_LIMIT = 1024 * 1024
+
+const DNS_LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
+const PLACE_LABEL = /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62})$/
+const HOST = /^[A-Za-z0-9._:%-]{1,255}$/
+
+/** A value, how to read it, and what to say when it cannot be read. No fallback: the key must be there. */
+function value<T>(allowed: string, read: (input: unknown) => T | undefined, fallback?: T, secret = false) {
+  return z.unknown().optional().transform((input, context): T => {
+    if (input === undefined && fallback !== undefined) return fallback
+    const result = input === undefined || input === null ? undefined : read(input)
+    if (result !== undefined) return result
+    const found = input === undefined ? 'is missing' : `found ${describe(input, secret)}`
+    context.issues.push({ code: 'custom', message: `${found}; allowed: ${allowed}`, input })
+    return z.NEVER
+  })
+}
+
+/** What was found, shortened; a secret is never repeated. */
+export function describe(input: unknown, secret = false): string {
+  if (input === null) return 'no value'
+  if (Array.isArray(input)) return 'a list'
+  if (typeof input === 'object') return 'a section'
+  if (secret) return `a ${typeof input}`
+  const text = JSON.stringify(input) ?? String(input)
+  return text.length > 80 ? `${text.slice(0, 77)}…` : text
+}
+
+function text(allowed: string, accept: (input: string) => boolean, fallback?: string) {
+  return value(allowed, (input) => (typeof input === 'string' && accept(input) ? input : undefined), fallback)
+}
+
+function oneOf<const T extends string>(choices: readonly T[], fallback: T) {
+  return value(choices.join(', '), (input) => choices.find((choice) => choice === input), fallback)
+}
+
+function integer(min: number, max: number, fallback?: number, note = '') {
+  const read = (input: unknown): number | undefined => {
+    const number = typeof input === 'string' && /^\d{1,15}$/.test(input) ? Number(input) : input
+    return typeof number === 'number' && Number.isInteger(number) && number >= min && number <= max ? number : undefined
+  }
+  return value(`a whole number from ${min} to ${max}${note}`, read, fallback)
+}
+
+function wholeSeconds(fallbackMs: number) {
+  const read = (input: unknown): number | undefined => {
+    const ms = typeof input === 'string' || typeof input === 'number' ? parseDuration(String(input)) : undefined
+    return ms !== undefined && ms % 1000 === 0 && ms / 1000 <= MAX_SECONDS ? ms : undefined
+  }
+  return value('whole seconds with their unit, such as 30s, 5m or 2h, or 0 for off', read, fallbackMs)
+}
+
+function size(min: number, max: number, fallback: number) {
+  const read = (input: unknown): number | undefined => {
+    const bytes = typeof input === 'string' || typeof input === 'number' ? parseSize(String(input)) : undefined
+    return bytes !== undefined && bytes >= min && bytes <= max ? bytes : undefined
+  }
+  return value(`a size from ${formatSize(min)} to ${formatSize(max)}, such as 64mb`, read, fallback)
+}
+
+const dnsLabel = (fallback?: string) =>
+  text('1 to 63 characters of a-z, 0-9 and -, beginning and ending with a letter or digit', (input) => DNS_LABEL.test(input), fallback)
+const placeLabel = text('1 to 63 characters of letters, digits, dot, - and _', (input) => PLACE_LABEL.test(input))
+const host = (fallback?: string) => text('a host name or an address', (input) => HOST.test(input), fallback)
+const path = text('a path', (input) => input.length > 0 && !input.includes('\0'))
+const port = (fallback?: number) => integer(1, 65535, fallback)
+const portOrOff = (fallback: number) => integer(0, 65535, fallback, ' (0 is off)')
+const memberId = (fallback?: number) => integer(1, MAX_MEMBER_ID, fallback).transform((id) => id as MemberId)
+
+const bindList = value(
+  'addresses to listen on, as a list or separated by spaces',
+  (input): readonly string[] | undefined => {
+    const hosts: unknown[] = typeof input === 'string' ? input.split(/\s+/) : Array.isArray(input) ? input : []
+    const valid = hosts.length > 0 && hosts.every((entry): entry is string => typeof entry === 'string' && HOST.test(entry))
+    return valid ? hosts : undefined
+  },
+  ['127.0.0.1'],
+)
+
+const password = value(
+  'text; put it in quotes',
+  (input) => (typeof input === 'string' && input.length <= LIMITS.maxPasswordBytes ? input : undefined),
+  '',
+  true,
+)
+
+const outputBufferLimit = value(
+  'normal HARD SOFT SECONDS, such as "normal 1gb 256mb 60s"; 0 is no bound',
+  (input) => {
+    const limit = typeof input === 'string' ? parseOutputBufferLimit(input) : undefined
+    return typeof limit === 'object' ? limit : undefined
+  },
+  { hardBytes: 1024 ** 3, softBytes: 256 * 1024 ** 2, softMs: 60_000 },
+)
+
+const peerMember = z.strictObject({
+  id: memberId(),
+  name: dnsLabel(),
+  region: placeLabel,
+  zone: placeLabel.optional(),
+  host: host(),
+  port: port(),
+  'client-port': port().optional(),
+})
+
+export const fileSchema = z.strictObject({
+  cluster: z.strictObject({ id: dnsLabel('meridian') }).prefault({}),
+  member: z
+    .strictObject({
+      id: memberId(1),
+      name: dnsLabel('local'),
+      region: placeLabel.optional(),
+      zone: placeLabel.optional(),
+    })
+    .prefault({}),
+  storage: z
+    .strictObject({
+      dir: path.optional(),
+      databases: integer(1, LIMITS.maxDatabases, LIMITS.defaultDatabases),
+      appendfsync: oneOf(APPENDFSYNC, 'everysec'),
+    })
+    .prefault({}),
+  clients: z
+    .strictObject({
+      bind: bindList,
+      port: portOrOff(6379),
+      'tls-port': portOrOff(0),
+      'tls-cert-file': path.optional(),
+      'tls-key-file': path.optional(),
+      'tls-ca-cert-file': path.optional(),
+      'tls-auth-clients': oneOf(TLS_AUTH_CLIENTS, 'yes'),
+      requirepass: password,
+      maxclients: integer(1, 2 ** 32 - 1, 10_000),
+      timeout: wholeSeconds(0),
+      'tcp-keepalive': wholeSeconds(300_000),
+      'client-output-buffer-limit': outputBufferLimit,
+      'proto-max-bulk-len': size(SMALLEST_BULK_LIMIT, LIMITS.maxBulkBytes, LIMITS.maxBulkBytes),
+    })
+    .prefault({}),
+  peers: z
+    .strictObject({
+      bind: host('0.0.0.0'),
+      port: port(),
+      'tls-cert-file': path,
+      'tls-key-file': path,
+      'tls-ca-cert-file': path,
+      members: z.array(peerMember).min(1).max(LIMITS.maxMembers),
+    })
+    .optional(),
+  logging: z.strictObject({ level: oneOf(LOG_LEVELS, 'info'), format: oneOf(LOG_FORMATS, 'json') }).prefault({}),
+  debug: z.strictObject({ 'enable-debug-command': oneOf(DEBUG_COMMAND_ACCESS, 'no') }).prefault({}),
+})
+
+export type FileSettings = z.output<typeof fileSchema>
+
+/** The keys allowed in the section at a path, for did-you-mean; list indexes are skipped. */
+export function knownKeys(path: readonly PropertyKey[]): string[] {
+  let schema: z.core.$ZodType = fileSchema
+  for (const step of path) schema = child(schema, step)
+  const section = unwrap(schema)
+  return section instanceof z.ZodObject ? Object.keys(section.shape) : []
+}
+
+function child(schema: z.core.$ZodType, step: PropertyKey): z.core.$ZodType {
+  const section = unwrap(schema)
+  if (section instanceof z.ZodArray) return section.element
+  const shape = section instanceof z.ZodObject ? (section.shape as Readonly<Record<PropertyKey, z.core.$ZodType>>) : {}
+  return shape[step] ?? z.never()
+}
+
+function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
+  return schema instanceof z.ZodPrefault || schema instanceof z.ZodOptional ? unwrap(schema.unwrap()) : schema
+}

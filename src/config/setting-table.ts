@@ -1,0 +1,177 @@
+import { LIMITS } from '../base/limits.js'
+import { APPENDFSYNC, LOG_LEVELS, type Appendfsync, type LogLevel, type MemberConfig, type OutputBufferLimit } from './member-config.js'
+import { formatOutputBufferLimit, formatOutputBufferLimitForFile, parseOutputBufferLimit } from './output-buffer-limit.js'
+import { formatDuration, formatSize, parseSize } from './units.js'
+
+/** The settings that may change while the server runs. */
+export interface LiveValues {
+  readonly appendfsync: Appendfsync
+  readonly requirepass: string
+  readonly maxclients: number
+  readonly timeoutMs: number
+  readonly tcpKeepaliveMs: number
+  readonly outputBufferLimit: OutputBufferLimit
+  readonly protoMaxBulkLen: number
+  readonly loglevel: LogLevel
+}
+
+export function initialLiveValues(config: MemberConfig): LiveValues {
+  const { clients } = config
+  return {
+    appendfsync: config.storage.appendfsync,
+    requirepass: clients.requirepass,
+    maxclients: clients.maxclients,
+    timeoutMs: clients.timeoutMs,
+    tcpKeepaliveMs: clients.tcpKeepaliveMs,
+    outputBufferLimit: clients.outputBufferLimit,
+    protoMaxBulkLen: clients.protoMaxBulkLen,
+    loglevel: config.logging.level,
+  }
+}
+
+/** What CONFIG GET, SET and REWRITE know of one setting. */
+export interface Setting {
+  /** Redis' name where Redis has the setting. */
+  readonly name: string
+  /** The value as CONFIG GET shows it. */
+  get(values: LiveValues, config: MemberConfig): string
+  /** Missing: cannot be changed while the server runs. */
+  readonly change?: SettingChange
+}
+
+export interface SettingChange {
+  /** What the text changes, or Redis' words for what is wrong with it. */
+  parse(text: string): Partial<LiveValues> | string
+  /** Where it stands in the configuration file. */
+  readonly filePath: readonly [section: string, key: string]
+  /** How it is written there. */
+  toFile(values: LiveValues): string | number
+}
+
+const INT_MAX = 2 ** 31 - 1
+const UINT_MAX = 2 ** 32 - 1
+
+export const SETTINGS: readonly Setting[] = [
+  fixed('cluster-id', (config) => config.clusterId),
+  fixed('member-id', (config) => String(config.member.id)),
+  fixed('member-name', (config) => config.member.name),
+  fixed('region', (config) => config.member.region),
+  fixed('zone', (config) => config.member.zone),
+  fixed('dir', (config) => config.storage.dir),
+  fixed('databases', (config) => String(config.storage.databases)),
+  fixed('bind', (config) => config.clients.bind.join(' ')),
+  fixed('port', (config) => String(config.clients.port ?? 0)),
+  fixed('tls-port', (config) => String(config.clients.tls?.port ?? 0)),
+  fixed('tls-cert-file', (config) => config.clients.tls?.certFile ?? ''),
+  fixed('tls-key-file', (config) => config.clients.tls?.keyFile ?? ''),
+  fixed('tls-ca-cert-file', (config) => config.clients.tls?.caFile ?? ''),
+  fixed('tls-auth-clients', (config) => config.clients.tls?.authClients ?? 'yes'),
+  fixed('peer-bind', (config) => config.peers?.bind ?? ''),
+  fixed('peer-port', (config) => String(config.peers?.port ?? 0)),
+  fixed('log-format', (config) => config.logging.format),
+  fixed('enable-debug-command', (config) => config.debug.enableDebugCommand),
+  // True of every Meridian server, and asked for by redis-benchmark and client libraries.
+  fixed('appendonly', () => 'yes'),
+  fixed('save', () => ''),
+  fixed('maxmemory', () => '0'),
+  fixed('maxmemory-policy', () => 'noeviction'),
+  {
+    name: 'appendfsync',
+    get: (values) => values.appendfsync,
+    change: {
+      parse: (text) => choice(text, APPENDFSYNC, (appendfsync) => ({ appendfsync })),
+      filePath: ['storage', 'appendfsync'],
+      toFile: (values) => values.appendfsync,
+    },
+  },
+  {
+    name: 'requirepass',
+    get: (values) => values.requirepass,
+    change: {
+      parse: (requirepass) => {
+        return requirepass.length <= LIMITS.maxPasswordBytes ? { requirepass } : `argument must be at most ${LIMITS.maxPasswordBytes} bytes`
+      },
+      filePath: ['clients', 'requirepass'],
+      toFile: (values) => values.requirepass,
+    },
+  },
+  {
+    name: 'maxclients',
+    get: (values) => String(values.maxclients),
+    change: {
+      parse: (text) => integer(text, 1, UINT_MAX, (maxclients) => ({ maxclients })),
+      filePath: ['clients', 'maxclients'],
+      toFile: (values) => values.maxclients,
+    },
+  },
+  {
+    name: 'timeout',
+    get: (values) => String(values.timeoutMs / 1000),
+    change: {
+      parse: (text) => integer(text, 0, INT_MAX, (seconds) => ({ timeoutMs: seconds * 1000 })),
+      filePath: ['clients', 'timeout'],
+      toFile: (values) => formatDuration(values.timeoutMs),
+    },
+  },
+  {
+    name: 'tcp-keepalive',
+    get: (values) => String(values.tcpKeepaliveMs / 1000),
+    change: {
+      parse: (text) => integer(text, 0, INT_MAX, (seconds) => ({ tcpKeepaliveMs: seconds * 1000 })),
+      filePath: ['clients', 'tcp-keepalive'],
+      toFile: (values) => formatDuration(values.tcpKeepaliveMs),
+    },
+  },
+  {
+    name: 'client-output-buffer-limit',
+    get: (values) => formatOutputBufferLimit(values.outputBufferLimit),
+    change: {
+      parse: (text) => {
+        const outputBufferLimit = parseOutputBufferLimit(text)
+        return typeof outputBufferLimit === 'string' ? outputBufferLimit : { outputBufferLimit }
+      },
+      filePath: ['clients', 'client-output-buffer-limit'],
+      toFile: (values) => formatOutputBufferLimitForFile(values.outputBufferLimit),
+    },
+  },
+  {
+    name: 'proto-max-bulk-len',
+    get: (values) => String(values.protoMaxBulkLen),
+    change: {
+      parse: (text) => {
+        const bytes = parseSize(text)
+        if (bytes === undefined) return 'argument must be a memory value'
+        return between(bytes, 1024 * 1024, LIMITS.maxBulkBytes) ?? { protoMaxBulkLen: bytes }
+      },
+      filePath: ['clients', 'proto-max-bulk-len'],
+      toFile: (values) => formatSize(values.protoMaxBulkLen),
+    },
+  },
+  {
+    name: 'loglevel',
+    get: (values) => values.loglevel,
+    change: {
+      parse: (text) => choice(text, LOG_LEVELS, (loglevel) => ({ loglevel })),
+      filePath: ['logging', 'level'],
+      toFile: (values) => values.loglevel,
+    },
+  },
+]
+
+function fixed(name: string, get: (config: MemberConfig) => string): Setting {
+  return { name, get: (_values, config) => get(config) }
+}
+
+function choice<T extends string>(text: string, choices: readonly T[], change: (value: T) => Partial<LiveValues>) {
+  const chosen = choices.find((candidate) => candidate === text.toLowerCase())
+  return chosen === undefined ? `argument(s) must be one of the following: ${choices.join(', ')}` : change(chosen)
+}
+
+function integer(text: string, min: number, max: number, change: (value: number) => Partial<LiveValues>) {
+  if (!/^-?\d{1,15}$/.test(text)) return "argument couldn't be parsed into an integer"
+  return between(Number(text), min, max) ?? change(Number(text))
+}
+
+function between(value: number, min: number, max: number): string | undefined {
+  return value >= min && value <= max ? undefined : `argument must be between ${min} and ${max} inclusive`
+}

@@ -1,0 +1,131 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { createAuthority, issueMemberCertificate } from '../../src/cli/certificates.js'
+import { fakeInfo, fakePeer, startFakeMember, type FakeMember, type FakeMemberOptions } from './fake-member.js'
+import { cli } from './run.js'
+
+const folder = mkdtempSync(join(tmpdir(), 'meridian-status-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const running: FakeMember[] = []
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((member) => member.close()))
+})
+
+async function member(options: FakeMemberOptions): Promise<string> {
+  const fake = await startFakeMember(options)
+  running.push(fake)
+  return `127.0.0.1:${fake.port}`
+}
+
+const us = { info: fakeInfo({ id: 1, name: 'us' }, [fakePeer({ id: 2, name: 'eu' })]) }
+const eu = { info: fakeInfo({ id: 2, name: 'eu' }, [fakePeer({ id: 1, name: 'us' })]) }
+/** Nothing listens on a port that was just closed. */
+async function deadAddress(): Promise<string> {
+  const fake = await startFakeMember({})
+  await fake.close()
+  return `127.0.0.1:${fake.port}`
+}
+
+describe('status', () => {
+  it('is 0 and a table when all is well', async () => {
+    const { code, stdout } = await cli('status', await member(us), await member(eu))
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/us\s+│ us-region .* ok .* 3 .* 250 .* 7 .* 2\.0 MiB .* eu .* up .* 3 ms/)
+  })
+
+  it('is 1 and says why when a link is down, late or relayed', async () => {
+    const peers = [
+      fakePeer({ link: 'down', error: 'connect ECONNREFUSED 10.0.0.1:7102, retrying' }),
+      fakePeer({ id: 3, name: 'ap', behind_ms: 20_000, relay: 'eu' }),
+    ]
+    const { code, stdout } = await cli('status', await member({ info: fakeInfo({ id: 1, name: 'us' }, peers) }))
+    expect(code).toBe(1)
+    expect(stdout).toContain('us: link to eu is down: connect ECONNREFUSED 10.0.0.1:7102, retrying')
+    expect(stdout).toContain('us: writes of ap come through eu')
+    expect(stdout).toContain('us: writes of ap are 20000 ms behind')
+  })
+
+  it('is 1 when one member does not answer and 2 when none does', async () => {
+    const [alive, dead] = [await member(us), await deadAddress()]
+    expect((await cli('status', alive, dead)).code).toBe(1)
+    expect((await cli('status', dead)).code).toBe(2)
+  })
+
+  it('is 1 when members belong to different clusters or share an id', async () => {
+    const stranger = await member({ info: fakeInfo({ id: 1, name: 'eu', clusterId: 'other' }, []) })
+    const { code, stdout } = await cli('status', await member(us), stranger)
+    expect(code).toBe(1)
+    expect(stdout).toContain('eu: belongs to cluster other, the first one to test')
+    expect(stdout).toContain('eu: has the member id 1 of 127.0.0.1:')
+  })
+
+  it('does not wait for ever', async () => {
+    const { code, stdout } = await cli('status', '--timeout', '50ms', await member({ silent: true }))
+    expect(code).toBe(2)
+    expect(stdout).toContain('no reply within 50 ms')
+  })
+
+  it('prints JSON', async () => {
+    const { code, stdout } = await cli('status', '--json', await member(us))
+    expect(code).toBe(0)
+    const { members } = JSON.parse(stdout) as { members: { state: string; details: Record<string, unknown> }[] }
+    expect(members[0]).toMatchObject({ state: 'ok', details: { id: 1, name: 'us', clients: 3, keys: 7, versionVector: '1:100,2:90' } })
+  })
+
+  it('takes addresses and password from a configuration file', async () => {
+    const password = 'secret'
+    const own = await startFakeMember({ ...us, password })
+    const other = await startFakeMember({ ...eu, password })
+    running.push(own, other)
+    const file = join(folder, 'us.yaml')
+    writeFileSync(
+      file,
+      `member: { id: 1, name: us }
+clients: { port: ${own.port}, requirepass: ${password} }
+peers:
+  port: 7101
+  tls-cert-file: us.crt
+  tls-key-file: us.key
+  tls-ca-cert-file: ca.crt
+  members:
+    - { id: 1, name: us, region: us, host: 127.0.0.1, port: 7101 }
+    - { id: 2, name: eu, region: eu, host: 127.0.0.1, port: 7102, client-port: ${other.port} }
+    - { id: 3, name: ap, region: ap, host: 127.0.0.1, port: 7103 }
+`,
+    )
+    const { code, stdout } = await cli('status', '--config', file)
+    expect(stdout).toContain('eu-region')
+    expect(code).toBe(0)
+    expect((await cli('ping', '--config', file)).stdout).toBe('PONG\n')
+  })
+
+  it('speaks TLS with a client certificate when the file has only a tls-port', async () => {
+    const authority = await createAuthority('test', 10)
+    const { certificate, key } = await issueMemberCertificate(authority, { member: 'us', hosts: ['127.0.0.1'], days: 5 })
+    const fake = await startFakeMember({ ...us, tls: { cert: certificate, key, ca: authority.certificate } })
+    running.push(fake)
+    writeFileSync(join(folder, 'ca.crt'), authority.certificate)
+    writeFileSync(join(folder, 'us.crt'), certificate)
+    writeFileSync(join(folder, 'us.key'), key)
+    const file = join(folder, 'tls.yaml')
+    const tls = `tls-port: ${fake.port}, tls-cert-file: us.crt, tls-key-file: us.key, tls-ca-cert-file: ca.crt`
+    writeFileSync(file, `clients: { port: 0, ${tls} }\n`)
+    expect((await cli('status', '--config', file)).code).toBe(0)
+    const files = ['--ca-cert', join(folder, 'ca.crt'), '--cert', join(folder, 'us.crt'), '--key', join(folder, 'us.key')]
+    expect((await cli('ping', `127.0.0.1:${fake.port}`, ...files)).stdout).toBe('PONG\n')
+    expect((await cli('ping', `127.0.0.1:${fake.port}`, '--tls')).code).toBe(2)
+  })
+})
+
+describe('ping', () => {
+  it('tells serving, refusing and silent members apart', async () => {
+    expect((await cli('ping', await member({}))).code).toBe(0)
+    const loading = await cli('ping', await member({ error: 'LOADING Redis is loading the dataset in memory' }))
+    expect(loading).toMatchObject({ code: 1, stderr: 'LOADING Redis is loading the dataset in memory\n' })
+    expect((await cli('ping', await member({ password: 'x' }))).code).toBe(1)
+    expect((await cli('ping', await deadAddress())).code).toBe(2)
+  })
+})

@@ -1,0 +1,110 @@
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { LiveSettings } from '../../src/config/live-settings.js'
+import { loadConfig } from '../../src/config/load.js'
+
+const folder = mkdtempSync(join(tmpdir(), 'meridian-settings-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+describe('CONFIG GET', () => {
+  const settings = new LiveSettings(loadConfig(null))
+
+  it('answers one name, ignoring case, in Redis units', () => {
+    expect(settings.get('MaxClients')).toEqual([['maxclients', '10000']])
+    expect(settings.get('tcp-keepalive')).toEqual([['tcp-keepalive', '300']])
+    expect(settings.get('client-output-buffer-limit')).toEqual([['client-output-buffer-limit', 'normal 1073741824 268435456 60']])
+  })
+
+  it('answers a glob', () => {
+    expect(settings.get('max*').map(([name]) => name)).toEqual(['maxmemory', 'maxmemory-policy', 'maxclients'])
+    expect(settings.get('[de]i?').map(([name]) => name)).toEqual(['dir'])
+    expect(settings.get('*').length).toBeGreaterThan(20)
+    expect(settings.get('nothing*')).toEqual([])
+  })
+
+  it('survives a hostile glob', () => {
+    expect(settings.get(`${'*a'.repeat(5000)}x`)).toEqual([])
+  })
+})
+
+describe('CONFIG SET', () => {
+  it('changes what consumers read, and tells listeners', () => {
+    const settings = new LiveSettings(loadConfig(null))
+    const seen: string[] = []
+    settings.onChange((values) => seen.push(values.loglevel))
+    const pairs = [
+      ['timeout', '60'],
+      ['loglevel', 'DEBUG'],
+      ['proto-max-bulk-len', '1mb'],
+    ] as const
+    expect(settings.set(pairs)).toBeNull()
+    expect(settings.values).toMatchObject({ timeoutMs: 60_000, loglevel: 'debug', protoMaxBulkLen: 1024 * 1024 })
+    expect(seen).toEqual(['debug'])
+  })
+
+  it('changes all or nothing', () => {
+    const settings = new LiveSettings(loadConfig(null))
+    const pairs = [
+      ['maxclients', '5'],
+      ['timeout', 'soon'],
+    ] as const
+    expect(settings.set(pairs)).toBe(
+      "ERR CONFIG SET failed (possibly related to argument 'timeout') - argument couldn't be parsed into an integer",
+    )
+    expect(settings.values.maxclients).toBe(10_000)
+  })
+
+  it.each([
+    [['nope', '1'], "ERR Unknown option or number of arguments for CONFIG SET - 'nope'"],
+    [['port', '1'], "ERR CONFIG SET failed (possibly related to argument 'port') - can't set immutable config"],
+    [['maxclients', '0'], "- argument must be between 1 and 4294967295 inclusive"],
+    [['appendfsync', 'x'], '- argument(s) must be one of the following: always, everysec, no'],
+    [['proto-max-bulk-len', 'x'], '- argument must be a memory value'],
+    [['proto-max-bulk-len', '1'], '- argument must be between 1048576 and 536870912 inclusive'],
+    [['client-output-buffer-limit', 'pubsub 0 0 0'], '- Invalid client class specified in buffer limit configuration.'],
+    [['client-output-buffer-limit', 'normal 0 0'], '- Wrong number of arguments in buffer limit configuration.'],
+    [['client-output-buffer-limit', 'normal 0 x 0'], '- Error in hard, soft or soft_seconds setting in buffer limit configuration.'],
+  ] as const)('refuses %j in the words of Redis', (pair, expected) => {
+    expect(new LiveSettings(loadConfig(null)).set([pair])).toContain(expected)
+  })
+
+  it('refuses a name given twice', () => {
+    const pair = ['timeout', '1'] as const
+    expect(new LiveSettings(loadConfig(null)).set([pair, pair])).toContain('duplicate parameter')
+  })
+})
+
+describe('CONFIG REWRITE', () => {
+  it('writes changed settings and keeps comments, hand edits and permissions', () => {
+    const file = join(folder, 'member.yaml')
+    writeFileSync(file, '# ours\nclients:\n  port: 7001 # the usual\n  timeout: 5m\n')
+    chmodSync(file, 0o640)
+    const settings = new LiveSettings(loadConfig(file))
+    settings.set([
+      ['timeout', '90'],
+      ['requirepass', '12345'],
+      ['loglevel', 'warn'],
+    ])
+    writeFileSync(file, readFileSync(file, 'utf8').replace('7001', '7002'))
+    expect(settings.rewrite()).toBeNull()
+    expect(readFileSync(file, 'utf8')).toBe(
+      '# ours\nclients:\n  port: 7002 # the usual\n  timeout: 90s\n  requirepass: "12345"\nlogging:\n  level: warn\n',
+    )
+    expect(statSync(file).mode & 0o777).toBe(0o640)
+    expect(loadConfig(file).clients.requirepass).toBe('12345')
+  })
+
+  it('says that there is no file', () => {
+    expect(new LiveSettings(loadConfig(null)).rewrite()).toBe('ERR The server is running without a config file')
+  })
+
+  it('says on one line why it cannot be done', () => {
+    const file = join(folder, 'gone.yaml')
+    writeFileSync(file, '')
+    const settings = new LiveSettings(loadConfig(file))
+    rmSync(file)
+    expect(settings.rewrite()).toMatch(/^ERR Rewriting config file: .*gone\.yaml.*$/)
+  })
+})
