@@ -74,4 +74,20 @@ export const LIMITS = {
   maxPasswordBytes: 1024,
   /** Largest configuration file that is read: a full one of 64 members is about 16 KiB. Beyond: refused unread. */
   maxConfigFileBytes: 1024 * KiB,
+  /** Bytes read from a client socket at a time, into one buffer shared by all; about 1,000 small commands. */
+  readBufferBytes: 64 * KiB,
+  /** Time that one client's pipeline may take of a turn. Then the others come first and it goes on in the next turn. */
+  clientTurnMs: 1,
+  /** Replies of one turn, all clients together, before they are sent and the buffer begins anew. */
+  turnOutputBytes: 4 * MiB,
+  /** Replies of one client that wait to be sent before no further command of it runs, unless a larger output limit is set. */
+  pausedOutputBytes: 1 * MiB,
+  /** Input kept of a client whose command is blocked; beyond it the socket is not read. */
+  blockedInputBytes: 1 * MiB,
+  /** TLS connections whose handshake is not finished. Further ones are closed. */
+  pendingHandshakes: 1024,
+  handshakeMs: 10_000,
+  /** Sockets that were closed here and wait for the client to have read the last reply. Further ones are cut off at once. */
+  lingeringSockets: 1024,
+  lingerMs: 2000,
 } as const

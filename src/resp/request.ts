@@ -30,6 +30,23 @@ export class Request {
     this.argc = i + 1
   }
 
+  /** Moves every range: the bytes now lie elsewhere in the buffer. */
+  shift(by: number): void {
+    for (let i = 0; i < this.argc; i++) this.off[i] += by
+  }
+
+  /** Takes the content of another request, which is empty afterwards and has this one's arrays. Copies nothing. */
+  exchange(other: Request): void {
+    const { off, len } = this
+    this.buf = other.buf
+    this.argc = other.argc
+    this.off = other.off
+    this.len = other.len
+    other.off = off
+    other.len = len
+    other.argc = 0
+  }
+
   /** A request from separate arguments: for callers without a socket, and for queued commands. Copies. */
   static of(args: readonly (string | Uint8Array)[]): Request {
     const request = new Request()

@@ -1,0 +1,337 @@
+import { assert } from '../base/assert.js'
+import { copyBytes, parseInteger, parseInteger64 } from '../base/bytes.js'
+import { LIMITS } from '../base/limits.js'
+import { splitInline } from './inline-arguments.js'
+import { Request } from './request.js'
+
+/**
+ * Incremental, bounded decoder of requests: RESP arrays of bulk strings, and inline commands. What is accepted, refused and skipped,
+ * and the words of every refusal, are those of Redis (redis.io/docs, protocol specification; behaviour of redis-server 7).
+ *
+ * Commands that are complete in the received bytes are decoded there: nothing is copied, nothing allocated. Only an incomplete
+ * rest is copied to the decoder's own buffer, and the state of the scan is kept, so each byte is scanned once and copied a
+ * bounded number of times, however the input is cut.
+ *
+ *   feed(bytes, from, to)    the received bytes, which may be reused after retain()
+ *   next(request)            until it gives false; then look at `error`
+ *   retain()                 keeps what has not been decoded
+ */
+export interface RequestLimits {
+  /** Longest bulk argument; proto-max-bulk-len. */
+  maxBulkBytes: number
+  maxArguments: number
+}
+
+const CR = 13
+const LF = 10
+const STAR = 42
+const DOLLAR = 36
+const ZERO = 48
+
+/** Results of reading a length line that is no length. */
+const INCOMPLETE = -1
+const INVALID = -2
+const NEGATIVE = -3
+
+/** Digits that are exact in the fast path; longer numbers take the slow one. */
+const FAST_DIGITS = 15
+const UNAUTHENTICATED_ARGUMENTS = 10
+const UNAUTHENTICATED_BULK_BYTES = 16384
+const SMALLEST_BUFFER_BYTES = 1024
+/** An announced bulk reserves its room at once up to here; beyond it, at most four times what has really arrived. */
+const RESERVE_AT_ONCE_BYTES = 64 * 1024
+const RESERVE_FACTOR = 4
+/** A drained buffer larger than this is let go. */
+const KEEP_BYTES = 128 * 1024
+const NOTHING = new Uint8Array(0)
+
+export class RequestDecoder {
+  /** The words after 'Protocol error: ' once the client broke the protocol; nothing is decoded from then on. */
+  error: string | null = null
+  /** Set while the client must not yet send large commands. */
+  unauthenticated = false
+
+  /** What is being decoded: the bytes that were fed, or `own`. */
+  private buf: Uint8Array = NOTHING
+  /** First byte of the command being decoded. Everything before it is done with. */
+  private start = 0
+  /** Next byte to decode; start <= pos <= end. */
+  private pos = 0
+  private end = 0
+  private own: Uint8Array = NOTHING
+
+  /** Arguments of the present command that are still to come; 0 between commands. */
+  private missing = 0
+  /** Announced length of the bulk being read, or -1 when its length line is still to come. */
+  private bulkLength = -1
+  /** Bytes from pos on that are known to hold no line end. */
+  private scanned = 0
+  /** Ranges of the present command so far, when it did not come in one piece. */
+  private partial: Request | null = null
+
+  constructor(private readonly limits: RequestLimits = LIMITS) {}
+
+  /** Bytes received and not yet decoded into a finished command. */
+  get pendingBytes(): number {
+    return this.end - this.start
+  }
+
+  /** Bytes of the decoder's own buffer, used or free. */
+  get bufferBytes(): number {
+    return this.own.length
+  }
+
+  /** Nothing is left of what was fed. */
+  get drained(): boolean {
+    return this.start === this.end
+  }
+
+  /** Takes bytes[from .. to). They must stay as they are until retain(), and so must the ranges that next() gave out. */
+  feed(bytes: Uint8Array, from: number, to: number): void {
+    if (this.start === this.end) {
+      this.buf = bytes
+      this.start = this.pos = from
+      this.end = to
+      this.scanned = 0
+      return
+    }
+    assert(this.buf === this.own, 'feed without retain')
+    this.append(bytes, from, to)
+  }
+
+  /** Decodes the next command into request. False when none is complete, or when the protocol was broken: see `error`. */
+  next(request: Request): boolean {
+    if (this.error !== null) return false
+    if (this.missing > 0) return this.resume(request)
+    while (this.pos < this.end) {
+      request.argc = 0
+      request.buf = this.buf
+      if (this.buf[this.pos] !== STAR) {
+        if (!this.inline(request)) return false
+        this.start = this.pos
+        if (request.argc > 0) return true
+        continue
+      }
+      const count = this.lengthLine('too big mbulk count string')
+      if (count === INCOMPLETE) return false
+      if (count === INVALID || count > this.limits.maxArguments) return this.fail('invalid multibulk length')
+      if (count > UNAUTHENTICATED_ARGUMENTS && this.unauthenticated) return this.fail('unauthenticated multibulk length')
+      if (count <= 0) {
+        this.start = this.pos
+        continue
+      }
+      this.missing = count
+      if (this.readBulks(request)) return true
+      if (this.error === null) this.keepRanges(request)
+      return false
+    }
+    return false
+  }
+
+  /** Copies what is not decoded yet, because the bytes that were fed will be reused. */
+  retain(): void {
+    if (this.error !== null) this.start = this.pos = this.end
+    if (this.start === this.end) {
+      if (this.own.length > KEEP_BYTES) this.own = NOTHING
+      this.buf = this.own
+      this.start = this.pos = this.end = 0
+      return
+    }
+    if (this.buf === this.own) return
+    const rest = this.end - this.start
+    if (this.own.length < rest) this.own = Buffer.allocUnsafeSlow(this.roomFor(rest))
+    copyBytes(this.buf, this.start, this.own, 0, rest)
+    this.buf = this.own
+    this.moveToFront(rest)
+  }
+
+  /** Lets the buffers of an idle connection go. */
+  shrink(): void {
+    if (!this.drained || this.buf !== this.own) return
+    this.own = this.buf = NOTHING
+    this.start = this.pos = this.end = 0
+    this.partial = null
+  }
+
+  /** The present command now starts at 0 of `own`. */
+  private moveToFront(rest: number): void {
+    const by = this.start
+    if (by > 0 && this.partial !== null && this.missing > 0) this.partial.shift(-by)
+    this.pos -= by
+    this.start = 0
+    this.end = rest
+  }
+
+  private append(bytes: Uint8Array, from: number, to: number): void {
+    const rest = this.end - this.start
+    const length = to - from
+    if (this.end + length > this.own.length) {
+      // Moving is worth it only when it frees at least what it moves: so the moves stay linear in what was received.
+      if (rest + length <= this.own.length && this.start >= rest) {
+        this.own.copyWithin(0, this.start, this.end)
+      } else {
+        const grown = Buffer.allocUnsafeSlow(this.roomFor(rest + length))
+        grown.set(this.own.subarray(this.start, this.end))
+        this.own = grown
+      }
+      this.buf = this.own
+      this.moveToFront(rest)
+    }
+    copyBytes(bytes, from, this.own, this.end, length)
+    this.end += length
+  }
+
+  /**
+   * Bytes to allocate for a buffer that must hold `needed`: as much as the announced bulk wants, but a mere announcement must not
+   * allocate more than a multiple of what has arrived.
+   */
+  private roomFor(needed: number): number {
+    const wanted = this.bulkLength < 0 ? 0 : this.pos - this.start + this.bulkLength + 2
+    if (wanted < needed) return Math.max(SMALLEST_BUFFER_BYTES, needed + (needed >>> 1))
+    return Math.min(wanted, Math.max(RESERVE_AT_ONCE_BYTES, needed * RESERVE_FACTOR))
+  }
+
+  private fail(words: string): false {
+    this.error = words
+    this.missing = 0
+    this.partial = null
+    return false
+  }
+
+  /** Goes on with a command whose beginning came earlier; at its end it changes ranges with the caller's request. */
+  private resume(request: Request): boolean {
+    const partial = this.partial
+    assert(partial !== null, 'a command was begun but its ranges are gone')
+    partial.buf = this.buf
+    if (!this.readBulks(partial)) return false
+    request.exchange(partial)
+    return true
+  }
+
+  private keepRanges(request: Request): void {
+    const partial = (this.partial ??= new Request())
+    partial.argc = 0
+    partial.reserve(request.argc)
+    for (let i = 0; i < request.argc; i++) partial.push(request.off[i], request.len[i])
+  }
+
+  /** Reads the arguments that are still to come. True when the command is complete. */
+  private readBulks(request: Request): boolean {
+    const buf = this.buf
+    const end = this.end
+    const maxBulkBytes = this.unauthenticated ? UNAUTHENTICATED_BULK_BYTES : this.limits.maxBulkBytes
+    let pos = this.pos
+    let missing = this.missing
+    let length = this.bulkLength
+    while (missing > 0) {
+      if (length < 0) {
+        // Fast path of lengthLine: '$', canonical digits, and a whole line end.
+        let at = pos + 1
+        let digit = at < end ? buf[at] - ZERO : -1
+        length = 0
+        while (digit >= 0 && digit <= 9) {
+          length = length * 10 + digit
+          at++
+          digit = at < end ? buf[at] - ZERO : -1
+        }
+        const digits = at - pos - 1
+        if (
+          at + 1 < end &&
+          buf[at] === CR &&
+          buf[pos] === DOLLAR &&
+          length <= maxBulkBytes &&
+          (digits === 1 || (digits > 1 && digits <= FAST_DIGITS && buf[pos + 1] !== ZERO))
+        ) {
+          pos = at + 2
+          this.scanned = 0
+        } else {
+          this.pos = pos
+          this.missing = missing
+          this.bulkLength = -1
+          length = this.bulkLine()
+          if (length < 0) return false
+          pos = this.pos
+        }
+      }
+      if (end - pos < length + 2) {
+        this.pos = pos
+        this.missing = missing
+        this.bulkLength = length
+        return false
+      }
+      request.push(pos, length)
+      pos += length + 2
+      length = -1
+      missing--
+    }
+    this.pos = pos
+    this.start = pos
+    this.missing = 0
+    this.bulkLength = -1
+    return true
+  }
+
+  /** The length line of a bulk, with every check. A negative result means that it is incomplete or that `error` is set. */
+  private bulkLine(): number {
+    const at = this.pos
+    const length = this.lengthLine('too big bulk count string')
+    if (length === INCOMPLETE) return INCOMPLETE
+    if (this.buf[at] !== DOLLAR) {
+      this.fail(`expected '$', got '${String.fromCharCode(this.buf[at])}'`)
+      return INVALID
+    }
+    if (length < 0 || length > this.limits.maxBulkBytes) {
+      this.fail('invalid bulk length')
+      return INVALID
+    }
+    if (this.unauthenticated && length > UNAUTHENTICATED_BULK_BYTES) {
+      this.fail('unauthenticated bulk length')
+      return INVALID
+    }
+    return length
+  }
+
+  /**
+   * Reads the line at pos as a marker and a canonical 64-bit integer and moves pos behind it. As in Redis the line ends at the first
+   * carriage return, and the byte after that is not looked at.
+   * @returns the integer, or INCOMPLETE (`error` is set if the line is too long), INVALID, NEGATIVE.
+   */
+  private lengthLine(tooLong: string): number {
+    const buf = this.buf
+    const end = this.end
+    const pos = this.pos
+    let at = pos + this.scanned
+    while (at < end && buf[at] !== CR) at++
+    if (at + 1 >= end) {
+      this.scanned = at - pos
+      if (at === end && end - pos > LIMITS.maxInlineBytes) this.fail(tooLong)
+      return INCOMPLETE
+    }
+    this.pos = at + 2
+    this.scanned = 0
+    const small = parseInteger(buf, pos + 1, at - pos - 1)
+    if (small === small) return small < 0 ? NEGATIVE : small
+    const value = parseInteger64(buf, pos + 1, at - pos - 1)
+    if (value === null) return INVALID
+    return value < 0n ? NEGATIVE : Number(value)
+  }
+
+  /** Reads a line as an inline command. False when it is incomplete or `error` is set. */
+  private inline(request: Request): boolean {
+    const buf = this.buf
+    const end = this.end
+    const pos = this.pos
+    let at = pos + this.scanned
+    while (at < end && buf[at] !== LF) at++
+    if (at === end) {
+      this.scanned = at - pos
+      if (end - pos > LIMITS.maxInlineBytes) this.fail('too big inline request')
+      return false
+    }
+    this.scanned = 0
+    const lineEnd = at > pos && buf[at - 1] === CR ? at - 1 : at
+    this.pos = at + 1
+    if (!splitInline(request, buf, pos, lineEnd)) return this.fail('unbalanced quotes in request')
+    return true
+  }
+}

@@ -1,0 +1,434 @@
+import type { Socket } from 'node:net'
+import { LIMITS } from '../base/limits.js'
+import type { ClientStatistics, CommandExecutor, ConnectedClient } from '../engine/command-executor.js'
+import { Session } from '../engine/session.js'
+import type { Clock } from '../ports/clock.js'
+import type { Logger } from '../ports/logger.js'
+import type { ReplyWriter } from '../resp/reply-writer.js'
+import { RequestDecoder } from '../resp/request-decoder.js'
+import type { LingeringSockets } from './lingering-sockets.js'
+import { OutputQueue } from './output-queue.js'
+import type { ServerSettings } from './server-settings.js'
+import type { Turn, TurnMember } from './turn.js'
+
+/** What connections share. */
+export interface ConnectionHost {
+  readonly executor: CommandExecutor
+  readonly turn: Turn
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly settings: ServerSettings
+  readonly statistics: ClientStatistics
+  readonly lingering: LingeringSockets
+  /** The connection is no client any more. */
+  left(connection: Connection): void
+}
+
+/**
+ *   open ----> closing ----> gone      closing: no command runs any more, replies still leave
+ *     |                       ^        gone: the engine has forgotten it; the socket may linger
+ *     +-----------------------+
+ */
+type State = 'open' | 'closing' | 'gone'
+
+const NOTHING = Buffer.alloc(0)
+const PUSH = 62
+/** Commands between two looks at the clock. */
+const COMMANDS_PER_LOOK = 8
+/** An idle connection gives its input buffer back. */
+const SHRINK_AFTER_MS = 2000
+/** JavaScript objects and kernel-side structures of one connection, roughly; for CLIENT LIST's tot-mem. */
+const OBJECT_BYTES = 4096
+
+/**
+ * One client: decodes what its socket receives, runs it, and brings the replies back in order. Replies of its own commands stand in
+ * the turn's writer as one range until the end of the turn; anything else, and whatever cannot leave, goes through the queue. The
+ * range always comes after the queue.
+ */
+export class Connection extends Session implements ConnectedClient, TurnMember {
+  readonly session: Session = this
+  readonly address: string
+  readonly localAddress: string
+  readonly fd: number
+
+  private state: State = 'open'
+  private readonly decoder: RequestDecoder
+  private readonly queue = new OutputQueue()
+  /** Replies of this turn: turn.writer.buf[rangeStart .. rangeEnd). */
+  private rangeStart = 0
+  private rangeEnd = 0
+  /** Pushes to itself that were made while its own command ran: they follow the command's reply. */
+  private pushedMeanwhile: Buffer[] = []
+
+  /** On the turn's lists. */
+  private hasOutput = false
+  private isWaiting = false
+  private isHeld = false
+  /** The operating system has not taken everything: nothing is sent until it has. */
+  private inFlight = false
+  private reading = true
+  /** The client has closed its sending side. */
+  private inputEnded = false
+  /** Too much output waits: no command runs until it has left. */
+  private outputFull = false
+  /** Over the output limit: to be disconnected at the end of the turn, because the engine may be in the middle of something. */
+  private overLimit = false
+  /** Since when the soft output limit is exceeded, monotonic; -1 if it is not. */
+  private overSoftSinceMs = -1
+
+  constructor(
+    id: number,
+    private readonly host: ConnectionHost,
+    private readonly socket: Socket,
+    /** TLS takes a copy of what it is given only later. */
+    private readonly encrypted: boolean,
+  ) {
+    super(id)
+    this.decoder = new RequestDecoder(host.settings)
+    this.createdMs = this.lastActiveMs = host.clock.wallMs()
+    this.address = formatAddress(socket.remoteAddress, socket.remotePort)
+    this.localAddress = formatAddress(socket.localAddress, socket.localPort)
+    this.fd = (socket as { _handle?: { fd?: number } | null })._handle?.fd ?? -1
+    socket.on('end', () => this.ended())
+    socket.on('close', () => this.leave())
+    // A client that resets its connection is no event for the operator; 'close' follows.
+    socket.on('error', (error) => host.logger.debug({ client: id, address: this.address, error: error.message }, 'client connection broke'))
+  }
+
+  get queryBufferBytes(): number {
+    return this.decoder.pendingBytes
+  }
+
+  get queryBufferFreeBytes(): number {
+    return Math.max(0, this.decoder.bufferBytes - this.decoder.pendingBytes)
+  }
+
+  get outputBytes(): number {
+    return this.queue.bytes + this.socket.writableLength + this.rangeEnd - this.rangeStart
+  }
+
+  get totalMemoryBytes(): number {
+    return OBJECT_BYTES + this.decoder.bufferBytes + this.queue.bytes + this.socket.writableLength + this.queuedBytes
+  }
+
+  /** Bytes from the socket; valid only during the call. */
+  received(bytes: Uint8Array, length: number): void {
+    const { host } = this
+    host.statistics.netInputBytes += length
+    if (this.state !== 'open') return
+    this.lastActiveMs = host.clock.wallMs()
+    this.decoder.feed(bytes, 0, length)
+    if (this.mayRun() && !this.isWaiting) {
+      this.run()
+      host.turn.inputHandled()
+    } else {
+      this.decoder.retain()
+      if (this.decoder.pendingBytes > LIMITS.blockedInputBytes) this.pauseReading()
+    }
+    this.checkInputLimit()
+  }
+
+  runInput(): void {
+    this.isWaiting = false
+    if (this.mayRun()) this.run()
+  }
+
+  private mayRun(): boolean {
+    return this.state === 'open' && this.blocked === null && !this.outputFull && !this.overLimit
+  }
+
+  /** Runs complete commands until there are none, or something says stop. */
+  private run(): void {
+    const { host, decoder } = this
+    const { turn, executor, clock } = host
+    const writer = turn.writer
+    if (this.rangeEnd !== writer.length) this.moveRangeToQueue()
+    if (this.rangeStart === this.rangeEnd) this.rangeStart = writer.length
+    const waitingBefore = this.queue.bytes + this.socket.writableLength
+    const most = this.mostOutput() - waitingBefore + this.rangeStart
+    let commands = 0
+    let deadlineMs = 0
+    let outOfTime = false
+    turn.running = this
+    decoder.unauthenticated = !this.authenticated
+    while (decoder.next(turn.request)) {
+      const before = writer.length
+      writer.protocol = this.protocol
+      executor.execute(this, turn.request, writer)
+      if (this.replyMode !== 'on' && this.blocked === null) this.applyReplyMode(writer, before)
+      if (this.pushedMeanwhile.length > 0) this.appendPushes(writer)
+      if (this.close !== 'none' || this.blocked !== null || this.state !== 'open') break
+      if (writer.length > most) {
+        this.outputFull = true
+        break
+      }
+      decoder.unauthenticated = !this.authenticated
+      commands++
+      if (commands === 1) {
+        if (!decoder.drained) deadlineMs = clock.monotonicMs() + LIMITS.clientTurnMs
+      } else if (commands % COMMANDS_PER_LOOK === 0 && clock.monotonicMs() > deadlineMs) {
+        outOfTime = true
+        break
+      }
+    }
+    turn.running = null
+    decoder.retain()
+    if (this.state !== 'open') return
+    if (decoder.error !== null && this.close === 'none') this.refuseProtocol(writer, decoder.error)
+    this.rangeEnd = writer.length
+    if (this.rangeEnd > this.rangeStart) this.requestFlush()
+    this.afterRun(outOfTime)
+  }
+
+  private afterRun(outOfTime: boolean): void {
+    if (this.close === 'now') {
+      this.leave()
+    } else if (this.close === 'after-reply') {
+      this.beginClosing()
+    } else if (this.outputFull) {
+      this.pauseReading()
+      this.checkOutputLimit()
+    } else if (outOfTime) {
+      this.pauseReading()
+      this.waitForTurn()
+    } else if (this.inputEnded) {
+      // A client that has gone while it would block must not take anything.
+      if (this.blocked !== null) this.leave()
+      else this.beginClosing()
+    } else if (this.blocked === null) {
+      this.resumeReading()
+    }
+  }
+
+  /** CLIENT REPLY: takes the reply back, and lets SKIP concern exactly the next command. */
+  private applyReplyMode(writer: ReplyWriter, before: number): void {
+    writer.truncate(before)
+    if (this.replyMode === 'skip-next') this.replyMode = 'skip-this'
+    else if (this.replyMode === 'skip-this') this.replyMode = 'on'
+  }
+
+  private appendPushes(writer: ReplyWriter): void {
+    for (const push of this.pushedMeanwhile) writer.raw(push)
+    this.pushedMeanwhile = []
+  }
+
+  private refuseProtocol(writer: ReplyWriter, words: string): void {
+    this.host.logger.debug({ client: this.id, address: this.address, error: words }, 'client broke the protocol')
+    writer.raw(Buffer.from(`-ERR Protocol error: ${words.replace(/[\r\n]/g, ' ')}\r\n`, 'latin1'))
+    this.close = 'after-reply'
+  }
+
+  private moveRangeToQueue(): void {
+    if (this.rangeEnd > this.rangeStart) {
+      this.queue.append(this.host.turn.writer.buf, this.rangeStart, this.rangeEnd, this.holdUntilBytes)
+    }
+    this.rangeStart = this.rangeEnd = 0
+  }
+
+  private waitForTurn(): void {
+    if (this.isWaiting) return
+    this.isWaiting = true
+    this.host.turn.addWaiting(this)
+  }
+
+  private requestFlush(): void {
+    if (this.hasOutput) return
+    this.hasOutput = true
+    this.host.turn.addOutput(this)
+  }
+
+  override deliver(write: (reply: ReplyWriter) => void): void {
+    if (this.state !== 'open' || this.close !== 'none') return
+    const { turn } = this.host
+    const late = turn.lateWriter
+    late.reset()
+    late.protocol = this.protocol
+    write(late)
+    // Without replies (CLIENT REPLY OFF) pushes still come; what answers a blocked command does not.
+    if (late.length === 0 || (this.replyMode !== 'on' && this.blocked !== null && late.buf[0] !== PUSH)) return
+    if (turn.running === this) {
+      this.pushedMeanwhile.push(late.take())
+      return
+    }
+    this.moveRangeToQueue()
+    this.queue.append(late.buf, 0, late.length, this.holdUntilBytes)
+    this.requestFlush()
+    this.checkOutputLimit()
+  }
+
+  override unblocked(): void {
+    if (this.replyMode === 'skip-this') this.replyMode = 'on'
+    if (this.state === 'open' && this.host.turn.running !== this) this.waitForTurn()
+  }
+
+  flush(): void {
+    this.hasOutput = false
+    if (this.state === 'gone') return
+    if (this.overLimit) {
+      this.leave()
+      return
+    }
+    const { turn, executor } = this.host
+    const start = this.rangeStart
+    const end = this.rangeEnd
+    if (end > start) {
+      if (!this.inFlight && this.queue.bytes === 0 && this.holdUntilBytes <= executor.durableBytes) {
+        this.rangeStart = this.rangeEnd = 0
+        if (this.encrypted) this.send(Buffer.from(turn.writer.buf.subarray(start, end)))
+        else if (!this.send(turn.writer.buf.subarray(start, end))) turn.lendWriter()
+      } else {
+        this.moveRangeToQueue()
+      }
+    }
+    while (!this.inFlight) {
+      const bytes = this.queue.shift(executor.durableBytes)
+      if (bytes === null) break
+      this.send(bytes)
+    }
+    if (this.queue.bytes > 0 && !this.inFlight && !this.isHeld) {
+      this.isHeld = true
+      turn.addHeld(this)
+    }
+    this.afterFlush()
+  }
+
+  logProgressed(): void {
+    this.isHeld = false
+    this.requestFlush()
+  }
+
+  private afterFlush(): void {
+    if (this.state === 'closing') {
+      if (this.queue.bytes === 0 && !this.inFlight) this.part()
+      return
+    }
+    const waiting = this.outputBytes
+    if (this.outputFull && waiting <= this.mostOutput()) {
+      this.outputFull = false
+      this.waitForTurn()
+    }
+    if (waiting > 0 || this.overSoftSinceMs >= 0) this.checkOutputLimit()
+  }
+
+  /** Gives bytes to the socket. False when the operating system did not take all of them yet, so that they must not change. */
+  private send(bytes: Buffer): boolean {
+    const { socket } = this
+    this.host.statistics.netOutputBytes += bytes.length
+    socket.write(bytes)
+    if (socket.writableLength === 0) return true
+    this.inFlight = true
+    // An empty write that follows says when the rest has gone; a callback with every write would cost every write.
+    socket.write(NOTHING, () => this.sent())
+    return false
+  }
+
+  private sent(): void {
+    this.inFlight = false
+    if (this.state !== 'gone') this.requestFlush()
+  }
+
+  /** Output that may wait before no further command runs; with an output limit commands run until it is exceeded, as in Redis. */
+  private mostOutput(): number {
+    const { hardBytes, softBytes } = this.host.settings.outputLimit
+    if (hardBytes > 0) return hardBytes
+    return Math.max(LIMITS.pausedOutputBytes, softBytes)
+  }
+
+  private checkOutputLimit(): void {
+    const { hardBytes, softBytes, softSeconds } = this.host.settings.outputLimit
+    if (this.overLimit || (hardBytes === 0 && softBytes === 0)) return
+    const waiting = this.outputBytes
+    let over = hardBytes > 0 && waiting > hardBytes
+    if (softBytes > 0 && waiting > softBytes) {
+      const now = this.host.clock.monotonicMs()
+      if (this.overSoftSinceMs < 0) this.overSoftSinceMs = now
+      else if (now - this.overSoftSinceMs > softSeconds * 1000) over = true
+    } else {
+      this.overSoftSinceMs = -1
+    }
+    if (!over) return
+    this.overLimit = true
+    this.host.statistics.outputBufferLimitDisconnections++
+    this.host.logger.warn({ client: this.id, address: this.address, name: this.name, outputBytes: waiting }, 'client does not read its replies: disconnected')
+    this.requestFlush()
+  }
+
+  private checkInputLimit(): void {
+    const waiting = this.decoder.pendingBytes
+    if (waiting <= this.host.settings.queryBufferBytes || this.state !== 'open') return
+    this.host.statistics.queryBufferLimitDisconnections++
+    this.host.logger.warn({ client: this.id, address: this.address, name: this.name, inputBytes: waiting }, 'client exceeds the query buffer limit: disconnected')
+    this.leave()
+  }
+
+  private pauseReading(): void {
+    if (!this.reading) return
+    this.reading = false
+    this.socket.pause()
+  }
+
+  private resumeReading(): void {
+    if (this.reading) return
+    this.reading = true
+    this.socket.resume()
+  }
+
+  private ended(): void {
+    this.inputEnded = true
+    if (this.state !== 'open') return
+    if (this.blocked !== null) this.leave()
+    else if (!this.isWaiting && !this.outputFull) this.beginClosing()
+  }
+
+  /** Once a second: what need not be exact. */
+  upkeep(nowMs: number): void {
+    if (this.state !== 'open') return
+    const idleMs = nowMs - this.lastActiveMs
+    if (idleMs > SHRINK_AFTER_MS) this.decoder.shrink()
+    if (this.overSoftSinceMs >= 0) this.checkOutputLimit()
+    const { idleTimeoutSeconds } = this.host.settings
+    if (idleTimeoutSeconds > 0 && idleMs > idleTimeoutSeconds * 1000 && this.blocked === null) {
+      this.host.logger.debug({ client: this.id, address: this.address }, 'idle client disconnected')
+      this.part()
+    }
+  }
+
+  /** No further command runs; what is written leaves, then the connection is closed. */
+  beginClosing(): void {
+    if (this.state !== 'open') return
+    this.state = 'closing'
+    this.requestFlush()
+  }
+
+  kill(): void {
+    if (this.host.turn.running === this) this.close = 'after-reply'
+    else this.leave()
+  }
+
+  /** Leaves with everything sent. */
+  private part(): void {
+    if (!this.forget()) return
+    if (this.inputEnded) this.socket.end()
+    else this.host.lingering.close(this.socket)
+  }
+
+  /** Leaves at once. */
+  private leave(): void {
+    this.forget()
+    this.socket.destroy()
+  }
+
+  private forget(): boolean {
+    if (this.state === 'gone') return false
+    this.state = 'gone'
+    this.queue.clear()
+    this.host.left(this)
+    this.host.executor.sessionClosed(this)
+    return true
+  }
+}
+
+function formatAddress(host: string | undefined, port: number | undefined): string {
+  if (host === undefined) return '?:0'
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}

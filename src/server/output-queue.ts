@@ -1,0 +1,50 @@
+/**
+ * Replies of one client that could not leave at once: its socket is full, the log is not durable yet, or they were made outside of its
+ * own commands. Copies into blocks that grow with what waits, so that a thousand small messages are a few writes.
+ */
+const SMALLEST_BLOCK_BYTES = 512
+const LARGEST_BLOCK_BYTES = 1024 * 1024
+
+interface Block {
+  readonly bytes: Buffer
+  length: number
+  /** Log position that must be durable before the block may leave; 0 for none. */
+  holdUntil: number
+}
+
+export class OutputQueue {
+  private blocks: Block[] = []
+  /** Bytes that wait here. */
+  bytes = 0
+
+  /** Adds from[start .. end), which may leave when the log is durable up to holdUntil. */
+  append(from: Uint8Array, start: number, end: number, holdUntil: number): void {
+    const length = end - start
+    const count = this.blocks.length
+    let tail = count === 0 ? undefined : this.blocks[count - 1]
+    // Only a block that is not next to leave may be made to wait longer: else a client that writes all the time would never hear.
+    if (tail === undefined || tail.length + length > tail.bytes.length || (count === 1 && tail.holdUntil < holdUntil)) {
+      const wanted = Math.min(LARGEST_BLOCK_BYTES, Math.max(SMALLEST_BLOCK_BYTES, this.bytes * 2))
+      tail = { bytes: Buffer.allocUnsafe(Math.max(length, wanted)), length: 0, holdUntil }
+      this.blocks.push(tail)
+    }
+    tail.bytes.set(from.subarray(start, end), tail.length)
+    tail.length += length
+    tail.holdUntil = Math.max(tail.holdUntil, holdUntil)
+    this.bytes += length
+  }
+
+  /** Takes out the next bytes that may leave, or null. */
+  shift(durableBytes: number): Buffer | null {
+    const head = this.blocks[0]
+    if (head === undefined || head.holdUntil > durableBytes) return null
+    this.blocks.shift()
+    this.bytes -= head.length
+    return head.bytes.subarray(0, head.length)
+  }
+
+  clear(): void {
+    this.blocks = []
+    this.bytes = 0
+  }
+}

@@ -1,0 +1,122 @@
+import { LIMITS } from '../base/limits.js'
+import type { CommandExecutor } from '../engine/command-executor.js'
+import type { Clock } from '../ports/clock.js'
+import { ReplyWriter } from '../resp/reply-writer.js'
+import { Request } from '../resp/request.js'
+
+/** A client in the eyes of the turn. */
+export interface TurnMember {
+  /** Runs input that has waited. */
+  runInput(): void
+  /** Sends what may leave. The turn's buffer is reused afterwards. */
+  flush(): void
+  /** The log has moved: held output is to be flushed. */
+  logProgressed(): void
+}
+
+/** Ranges beyond this many arguments are not kept for the next command. */
+const KEEP_ARGUMENTS = 64 * 1024
+
+/**
+ * The beat of the server, as Redis' event loop has it: all input that is ready is run, then the log gets the turn's writes, and only then
+ * the replies leave, one write per client. So one frame and one log append serve every client of the turn, and no client hears
+ * of a write that the log does not have.
+ *
+ *   socket events: decode, execute -> writer     (one after the other, as the event loop reports them)
+ *   deferred:      clients whose input waited -> endTurn() -> flush of every client with output
+ */
+export class Turn {
+  /** Replies of this turn; every client with output knows its range. */
+  readonly writer = new ReplyWriter()
+  /** For what is written while another client's reply is being written. */
+  readonly lateWriter = new ReplyWriter()
+  /** The client whose command runs now. */
+  running: TurnMember | null = null
+  request = new Request()
+
+  private scheduled = false
+  private writerIsLent = false
+  private withOutput: TurnMember[] = []
+  private spareOutput: TurnMember[] = []
+  private waiting: TurnMember[] = []
+  private spareWaiting: TurnMember[] = []
+  private held: TurnMember[] = []
+  private readonly endCallback = (): void => this.end()
+
+  constructor(
+    private readonly executor: CommandExecutor,
+    private readonly clock: Clock,
+  ) {
+    executor.onLogProgress(() => this.releaseHeld())
+  }
+
+  /** Asks for the end of the turn; called whenever something was run or is to be sent. */
+  schedule(): void {
+    if (this.scheduled) return
+    this.scheduled = true
+    this.clock.defer(this.endCallback)
+  }
+
+  /** The client has output for the end of this turn. Once a turn. */
+  addOutput(member: TurnMember): void {
+    this.withOutput.push(member)
+    this.schedule()
+  }
+
+  /** The client has input that is to run after everything that is ready now. Once a turn. */
+  addWaiting(member: TurnMember): void {
+    this.waiting.push(member)
+    this.schedule()
+  }
+
+  /** The client's output waits for the log to become durable. */
+  addHeld(member: TurnMember): void {
+    this.held.push(member)
+  }
+
+  /** A client's input has been run. Bounds what a turn with many pipelines writes before it sends. */
+  inputHandled(): void {
+    this.schedule()
+    if (this.writer.length > LIMITS.turnOutputBytes) this.sendAll()
+  }
+
+  /** A socket still reads from the writer's buffer: the writer gets a new one after the flush. */
+  lendWriter(): void {
+    this.writerIsLent = true
+  }
+
+  /** Ends the turn now; for stopping. */
+  end(): void {
+    this.scheduled = false
+    const waiting = this.waiting
+    this.waiting = this.spareWaiting
+    this.spareWaiting = waiting
+    for (const member of waiting) {
+      member.runInput()
+      if (this.writer.length > LIMITS.turnOutputBytes) this.sendAll()
+    }
+    waiting.length = 0
+    this.sendAll()
+    if (this.waiting.length > 0 || this.withOutput.length > 0) this.schedule()
+  }
+
+  private sendAll(): void {
+    this.executor.endTurn()
+    const withOutput = this.withOutput
+    this.withOutput = this.spareOutput
+    this.spareOutput = withOutput
+    for (const member of withOutput) member.flush()
+    withOutput.length = 0
+    if (this.writerIsLent) this.writer.surrender()
+    else this.writer.reset()
+    this.writerIsLent = false
+    if (this.request.off.length > KEEP_ARGUMENTS) this.request = new Request()
+  }
+
+  private releaseHeld(): void {
+    const held = this.held
+    if (held.length === 0) return
+    this.held = []
+    for (const member of held) member.logProgressed()
+  }
+}

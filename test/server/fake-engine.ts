@@ -1,0 +1,152 @@
+import type { CommandExecutor, ClientRegistry } from '../../src/engine/command-executor.js'
+import type { Session } from '../../src/engine/session.js'
+import type { Clock } from '../../src/ports/clock.js'
+import type { Logger } from '../../src/ports/logger.js'
+import { latin1 } from '../../src/base/bytes.js'
+import type { ReplyWriter } from '../../src/resp/reply-writer.js'
+import type { Request } from '../../src/resp/request.js'
+
+export const realClock: Clock = {
+  wallMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  setTimer(delayMs, callback) {
+    const timer = setTimeout(callback, delayMs)
+    return { cancel: () => clearTimeout(timer) }
+  },
+  defer: (callback) => void setImmediate(callback),
+}
+
+export class RecordingLogger implements Logger {
+  readonly warnings: string[] = []
+  debug(): void {}
+  info(): void {}
+  warn(_fields: object, message: string): void {
+    this.warnings.push(message)
+  }
+  error(_fields: object, message: string): void {
+    this.warnings.push(message)
+  }
+  child(): Logger {
+    return this
+  }
+}
+
+/** Just enough of an engine to exercise the front end: a map of values, and a command for each thing a session can do. */
+export class FakeEngine implements CommandExecutor {
+  registry: ClientRegistry | null = null
+  readonly values = new Map<string, Uint8Array>()
+  readonly closedSessions: number[] = []
+  readonly commandsPerTurn: number[] = []
+  loggedBytes = 0
+  durableBytes = 0
+  turns = 0
+  commands = 0
+  /** Everything written is on the disk at once, unless a test says otherwise. */
+  syncByHand = false
+  private commandsThisTurn = 0
+  private listener: () => void = () => {}
+  private readonly sleepers: Session[] = []
+
+  execute(session: Session, request: Request, reply: ReplyWriter): void {
+    this.commands++
+    this.commandsThisTurn++
+    session.commandCount++
+    const arg = (i: number): string => latin1(request.buf, request.off[i], request.len[i])
+    const name = arg(0).toUpperCase()
+    switch (name) {
+      case 'PING':
+        return reply.simpleString('PONG')
+      case 'ECHO':
+        return reply.bulk(request.buf, request.off[1], request.len[1])
+      case 'ARGS':
+        return reply.integer(request.argc)
+      case 'SET':
+        this.values.set(arg(1), request.buf.slice(request.off[2], request.off[2] + request.len[2]))
+        return reply.ok()
+      case 'GET': {
+        const value = this.values.get(arg(1))
+        return value === undefined ? reply.null() : reply.bulkBytes(value)
+      }
+      case 'AUTH':
+        session.authenticated = true
+        return reply.ok()
+      case 'ID':
+        return reply.integer(session.id)
+      case 'HELLO':
+        session.protocol = arg(1) === '3' ? 3 : 2
+        reply.protocol = session.protocol
+        reply.map(1)
+        reply.bulkString('proto')
+        return reply.integer(session.protocol)
+      case 'QUIT':
+        session.close = 'after-reply'
+        return reply.ok()
+      case 'VANISH':
+        session.close = 'now'
+        return
+      case 'REPLY':
+        session.replyMode = arg(1) === 'on' ? 'on' : arg(1) === 'off' ? 'off' : 'skip-next'
+        return reply.ok()
+      case 'SLEEP':
+        session.blocked = { command: 'sleep', timeOut: () => {}, fail: () => {}, cancel: () => {} }
+        this.sleepers.push(session)
+        return
+      case 'WAKE':
+        this.wake(arg(1))
+        return reply.ok()
+      case 'TELL': {
+        const text = arg(2)
+        this.registry?.find(Number(arg(1)))?.session.deliver((late) => {
+          late.push(2)
+          late.bulkString('message')
+          late.bulkString(text)
+        })
+        return reply.integer(1)
+      }
+      case 'KILL':
+        this.registry?.find(Number(arg(1)))?.kill()
+        return reply.ok()
+      case 'WRITE':
+        this.loggedBytes += 10
+        if (!this.syncByHand) this.durableBytes = this.loggedBytes
+        session.holdUntilBytes = this.loggedBytes
+        return reply.ok()
+      case 'BURN': {
+        const until = performance.now() + Number(arg(1))
+        while (performance.now() < until);
+        return reply.ok()
+      }
+      default:
+        return reply.error(`ERR unknown command '${name}'`)
+    }
+  }
+
+  wake(text: string): void {
+    const session = this.sleepers.shift()
+    if (session === undefined) return
+    session.deliver((late) => late.bulkString(text))
+    session.blocked = null
+    session.unblocked()
+  }
+
+  endTurn(): void {
+    this.turns++
+    this.commandsPerTurn.push(this.commandsThisTurn)
+    this.commandsThisTurn = 0
+  }
+
+  sync(upTo = this.loggedBytes): void {
+    this.durableBytes = upTo
+    this.listener()
+  }
+
+  onLogProgress(listener: () => void): void {
+    this.listener = listener
+  }
+
+  sessionClosed(session: Session): void {
+    this.closedSessions.push(session.id)
+    const at = this.sleepers.indexOf(session)
+    if (at >= 0) this.sleepers.splice(at, 1)
+  }
+}
