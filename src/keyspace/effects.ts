@@ -71,7 +71,7 @@ export class Effects {
     writer.putBlock(value, off, len)
     if (effectiveMode === ExpiryMode.set) writer.putFloat64(at)
     if (resets.length > 0) this.putResets(resets)
-    this.strings.set(db, key, keyOff, keyLen, value, off, len, effectiveMode, at, resets)
+    this.strings.set(db, ref, key, keyOff, keyLen, value, off, len, effectiveMode, at, resets)
     this.keyspace.observer?.keyChanged(database, key, keyOff, keyLen)
   }
 
@@ -84,7 +84,7 @@ export class Effects {
     this.begin(EffectType.remove, database, key, keyOff, keyLen)
     this.writer.putByte((due ? REMOVE_DUE : 0) | (resets.length > 0 ? HAS_RESETS : 0))
     if (resets.length > 0) this.putResets(resets)
-    this.strings.remove(db, key, keyOff, keyLen, due, resets)
+    this.strings.remove(db, ref, due, resets)
     this.keyspace.observer?.keyChanged(database, key, keyOff, keyLen)
   }
 
@@ -113,7 +113,7 @@ export class Effects {
     writer.putFloat64(newEpoch)
     writer.putInteger(total)
     writer.putInteger(n)
-    this.strings.increment(db, key, keyOff, keyLen, newEpoch, total, n)
+    this.strings.increment(db, here, key, keyOff, keyLen, newEpoch, total, n)
     this.keyspace.observer?.keyChanged(database, key, keyOff, keyLen)
   }
 
@@ -127,16 +127,15 @@ export class Effects {
       return
     }
     this.clearHidden(database, db, key, keyOff, keyLen)
-    const own = this.strings
-      .load(db, db.lookup(key, keyOff, keyLen))
-      .contributions.find((contribution) => contribution.member === this.self)
+    const here = db.lookup(key, keyOff, keyLen)
+    const own = this.strings.load(db, here).contributions.find((contribution) => contribution.member === this.self)
     const total = own === undefined ? n : addDecimals(own.total, n)
     this.begin(EffectType.increment, database, key, keyOff, keyLen)
     const epoch = own === undefined ? this.context.stamp : own.epoch
     this.writer.putFloat64(epoch)
     this.writer.putText(decimalToText(total))
     this.writer.putText(decimalToText(n))
-    this.strings.incrementExact(db, key, keyOff, keyLen, epoch, total, n)
+    this.strings.incrementExact(db, here, key, keyOff, keyLen, epoch, total, n)
     this.keyspace.observer?.keyChanged(database, key, keyOff, keyLen)
   }
 
@@ -169,16 +168,17 @@ export class Effects {
         writer.putUint32(Number((edit.value >> 32n) & 0xffffffffn))
         break
     }
-    this.strings.edit(db, key, keyOff, keyLen, edit)
+    this.strings.edit(db, ref, key, keyOff, keyLen, edit)
     this.keyspace.observer?.keyChanged(database, key, keyOff, keyLen)
   }
 
   /** EXPIRE family and PERSIST (Infinity) on a visible key. at: Unix ms. */
   expire(database: number, key: Uint8Array, keyOff: number, keyLen: number, at: number): void {
     const db = this.keyspace.database(database)
+    const ref = db.lookup(key, keyOff, keyLen)
     this.begin(EffectType.expire, database, key, keyOff, keyLen)
     this.writer.putFloat64(at)
-    this.strings.expire(db, key, keyOff, keyLen, at)
+    this.strings.expire(db, ref, key, keyOff, keyLen, at)
     this.keyspace.observer?.keyChanged(database, key, keyOff, keyLen)
   }
 

@@ -53,26 +53,27 @@ export class FrameApplier {
     context.stamp = r.stamp
     const db = keyspace.database(r.database)
     const { bytes, keyOff, keyLen } = r
+    const ref = db.lookup(bytes, keyOff, keyLen)
     switch (r.type) {
       case EffectType.setString: {
         const mode = (r.flags & SET_EXPIRY_GIVEN) !== 0 ? ExpiryMode.set : (r.flags & SET_EXPIRY_KEPT) !== 0 ? ExpiryMode.keep : ExpiryMode.clear
-        strings.set(db, bytes, keyOff, keyLen, bytes, r.valueOff, r.valueLen, mode, r.at, r.resets)
+        strings.set(db, ref, bytes, keyOff, keyLen, bytes, r.valueOff, r.valueLen, mode, r.at, r.resets)
         break
       }
       case EffectType.remove:
-        strings.remove(db, bytes, keyOff, keyLen, (r.flags & REMOVE_DUE) !== 0, r.resets)
+        strings.remove(db, ref, (r.flags & REMOVE_DUE) !== 0, r.resets)
         break
       case EffectType.increment:
-        if (r.exact) strings.incrementExact(db, bytes, keyOff, keyLen, r.epoch, r.exactTotal, r.exactN)
-        else strings.increment(db, bytes, keyOff, keyLen, r.epoch, r.total, r.n)
+        if (r.exact) strings.incrementExact(db, ref, bytes, keyOff, keyLen, r.epoch, r.exactTotal, r.exactN)
+        else strings.increment(db, ref, bytes, keyOff, keyLen, r.epoch, r.total, r.n)
         break
       case EffectType.append:
       case EffectType.setRange:
       case EffectType.setBits:
-        strings.edit(db, bytes, keyOff, keyLen, this.readEdit())
+        strings.edit(db, ref, bytes, keyOff, keyLen, this.readEdit())
         break
       case EffectType.expire:
-        strings.expire(db, bytes, keyOff, keyLen, r.at)
+        strings.expire(db, ref, bytes, keyOff, keyLen, r.at)
         break
       case EffectType.flushDb:
         strings.flush(r.database)

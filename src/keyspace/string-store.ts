@@ -44,6 +44,9 @@ export const NO_RESETS: readonly Reset[] = []
  * Applies the effects on string keys to records. Plain values (one register entry, at most one expiry, everything observed) and small
  * counters are changed in place and allocate nothing on the heap; everything else is loaded as a StringState, changed by its
  * rules, and stored again. Both ways must mean the same, which the conformance tests hold against each other.
+ *
+ * Each effect gets the record that `db.lookup` of the key gave (0 for none), with no other lookup in between: a new record takes
+ * the key's hash from there.
  */
 export class StringStore {
   /** Result of read: the visible value is buf[off .. off+len). Valid until the next change or read. */
@@ -123,6 +126,7 @@ export class StringStore {
 
   set(
     db: Database,
+    from: Ref,
     key: Uint8Array,
     keyOff: number,
     keyLen: number,
@@ -135,7 +139,7 @@ export class StringStore {
   ): void {
     const { origin, stamp } = this.context
     this.noteWrite(db)
-    let ref = db.lookup(key, keyOff, keyLen)
+    let ref = from
     const setsExpiry = mode === ExpiryMode.set
     if (ref === 0) {
       ref = db.insert(KeyType.string | (setsExpiry ? HAS_EXPIRY : 0), key, keyOff, keyLen, len, this.keyspace.clock)
@@ -156,13 +160,9 @@ export class StringStore {
     if (setsExpiry) db.setExpiry(ref, at, origin, stamp)
   }
 
-  remove(db: Database, key: Uint8Array, keyOff: number, keyLen: number, keepExpiry: boolean, resets: readonly Reset[]): void {
+  remove(db: Database, ref: Ref, keepExpiry: boolean, resets: readonly Reset[]): void {
     this.noteWrite(db)
-    const ref = db.lookup(key, keyOff, keyLen)
-    if (ref !== 0) this.removeRecord(db, ref, keepExpiry, resets)
-  }
-
-  private removeRecord(db: Database, ref: Ref, keepExpiry: boolean, resets: readonly Reset[]): void {
+    if (ref === 0) return
     const { origin, stamp } = this.context
     const flags = db.flags(ref)
     const leavesExpiry = keepExpiry && (flags & HAS_EXPIRY) !== 0 && !this.keyspace.stability.covers(origin, stamp)
@@ -175,8 +175,7 @@ export class StringStore {
     this.store(db, ref, state, false, EMPTY, 0, 0)
   }
 
-  increment(db: Database, key: Uint8Array, keyOff: number, keyLen: number, epoch: number, total: number, n: number): void {
-    const ref = db.lookup(key, keyOff, keyLen)
+  increment(db: Database, ref: Ref, key: Uint8Array, keyOff: number, keyLen: number, epoch: number, total: number, n: number): void {
     const { origin, stamp } = this.context
     const d = ref === 0 ? -1 : this.smallContribution(db, ref, origin)
     if (d >= 0) {
@@ -191,21 +190,28 @@ export class StringStore {
         return
       }
     }
-    this.incrementExact(db, key, keyOff, keyLen, epoch, decimalOf(total), decimalOf(n))
+    this.incrementExact(db, ref, key, keyOff, keyLen, epoch, decimalOf(total), decimalOf(n))
   }
 
-  incrementExact(db: Database, key: Uint8Array, keyOff: number, keyLen: number, epoch: number, total: Decimal, n: Decimal): void {
+  incrementExact(
+    db: Database,
+    ref: Ref,
+    key: Uint8Array,
+    keyOff: number,
+    keyLen: number,
+    epoch: number,
+    total: Decimal,
+    n: Decimal,
+  ): void {
     this.noteWrite(db)
-    const ref = db.lookup(key, keyOff, keyLen)
     const state = this.load(db, ref)
     applyIncrement(state, this.context, epoch, total, n)
     this.store(db, ref, state, false, key, keyOff, keyLen)
   }
 
-  edit(db: Database, key: Uint8Array, keyOff: number, keyLen: number, edit: Edit): void {
+  edit(db: Database, ref: Ref, key: Uint8Array, keyOff: number, keyLen: number, edit: Edit): void {
     this.noteWrite(db)
     const { origin, stamp } = this.context
-    const ref = db.lookup(key, keyOff, keyLen)
     if (ref !== 0 && this.keyspace.stability.covers(origin, stamp) && (db.flags(ref) & NO_VALUE) === 0 && this.isPlain(db, ref, false)) {
       this.editInPlace(db, ref, edit)
       return
@@ -234,10 +240,9 @@ export class StringStore {
     db.touch(to, this.keyspace.clock)
   }
 
-  expire(db: Database, key: Uint8Array, keyOff: number, keyLen: number, at: number): void {
+  expire(db: Database, ref: Ref, key: Uint8Array, keyOff: number, keyLen: number, at: number): void {
     this.noteWrite(db)
     const { origin, stamp } = this.context
-    const ref = db.lookup(key, keyOff, keyLen)
     if (ref !== 0 && (db.flags(ref) & (HAS_EXTRAS | NO_VALUE)) === 0) {
       const flags = db.flags(ref)
       if ((flags & HAS_EXPIRY) === 0 || this.context.covers(db.expiryMember(ref), db.expiryStamp(ref))) {
@@ -269,7 +274,7 @@ export class StringStore {
       return
     }
     for (let shard = 0; shard < SHARD_COUNT; shard++) {
-      for (let i = db.shardCount(shard) - 1; i >= 0; i--) this.removeRecord(db, db.recordAt(shard, i), false, NO_RESETS)
+      for (let i = db.shardCount(shard) - 1; i >= 0; i--) this.remove(db, db.recordAt(shard, i), false, NO_RESETS)
     }
   }
 

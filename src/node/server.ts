@@ -1,0 +1,230 @@
+import { readFileSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { MeridianError } from '../base/errors.js'
+import type { ServerService, SettingsService } from '../commands/services.js'
+import { LiveSettings } from '../config/live-settings.js'
+import type { ClientsConfig, MemberConfig } from '../config/member-config.js'
+import type { LiveValues } from '../config/setting-table.js'
+import type { Topology } from '../peer-sync/sync-host.js'
+import { NodeClock } from '../platform/node-clock.js'
+import { lockDataFolder } from '../platform/node-disk-lock.js'
+import { NodeDisk } from '../platform/node-disk.js'
+import { NodeRandom } from '../platform/node-random.js'
+import { createLogger } from '../platform/pino-logger.js'
+import { TlsNetwork } from '../platform/tls-network.js'
+import { ClientServer } from '../server/client-server.js'
+import { defaultServerSettings, type ServerSettings } from '../server/server-settings.js'
+import type { TlsSettings } from '../server/tls-clients.js'
+import { Member } from './member.js'
+import { makeServices } from './services.js'
+
+export interface RunningServer {
+  /** Disconnects clients and peers, makes everything durable, closes. */
+  stop(): Promise<void>
+}
+
+const VERSION = (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version
+
+/**
+ * Starts one member with everything around it: data folder, peer links, recovery, client listeners, in this order; stops in the reverse one.
+ * @throws MeridianError naming what is wrong; then nothing is left open.
+ */
+export async function startServer(config: MemberConfig): Promise<RunningServer> {
+  const logger = createLogger({ level: config.logging.level, format: config.logging.format })
+  const clock = new NodeClock()
+  const random = new NodeRandom()
+  const disk = new NodeDisk()
+  const live = new LiveSettings(config)
+  disk.ensureFolder(config.storage.dir)
+  const lock = lockDataFolder(config.storage.dir)
+  let network: TlsNetwork | null = null
+  let member: Member | null = null
+  const theMember = (): Member => {
+    if (member === null) throw new Error('the member is not there yet')
+    return member
+  }
+  try {
+    if (config.peers !== null) {
+      network = await TlsNetwork.open({
+        host: config.peers.bind,
+        port: config.peers.port,
+        cert: readPem(config.peers.certFile),
+        key: readPem(config.peers.keyFile),
+        ca: readPem(config.peers.caFile),
+        logger,
+      })
+    }
+    let clientServer: ClientServer | null = null
+    const settings = settingsService(live, config)
+    const services = makeServices(
+      theMember,
+      () => {
+        if (clientServer === null) throw new Error('no client listener yet')
+        return clientServer.registry
+      },
+      settings,
+      serverService(config, theMember, clock, random),
+    )
+    member = new Member(
+      {
+        topology: topologyOf(config),
+        dataFolder: config.storage.dir,
+        databases: config.storage.databases,
+        appendfsync: live.values.appendfsync,
+      },
+      { clock, random, disk, network, logger },
+      services,
+    )
+    const serverSettings = clientSettings(live.values)
+    const requiresPassword = (): boolean => live.values.requirepass !== ''
+    clientServer = new ClientServer({
+      executor: member.engine,
+      clock,
+      logger,
+      settings: serverSettings,
+      bind: config.clients.bind,
+      port: config.clients.port,
+      tls: clientTls(config.clients),
+      admit: (session) => {
+        session.authenticated = !requiresPassword()
+      },
+    })
+    live.onChange((values) => {
+      Object.assign(serverSettings, clientSettings(values))
+      logger.setLevel(values.loglevel)
+      theMember().setAppendFsync(values.appendfsync)
+    })
+    await clientServer.start()
+    logger.info(
+      { member: config.member.name, region: config.member.region, addresses: clientServer.addresses, keys: keyCount(member) },
+      'ready for clients',
+    )
+    const started = { clientServer, member, network }
+    return {
+      async stop() {
+        logger.info({}, 'stopping')
+        await started.clientServer.stop()
+        started.member.stop()
+        started.network?.close()
+        lock.release()
+        logger.info({}, 'stopped')
+      },
+    }
+  } catch (error) {
+    member?.stop()
+    network?.close()
+    lock.release()
+    throw error
+  }
+}
+
+function keyCount(member: Member): number {
+  let keys = 0
+  for (let i = 0; i < member.engine.keyspace.databaseCount; i++) keys += member.engine.keyspace.peek(i)?.keyCount ?? 0
+  return keys
+}
+
+function topologyOf(config: MemberConfig): Topology {
+  const { member, peers } = config
+  const self = { ...member, address: { name: member.name, host: '127.0.0.1', port: 0 } }
+  const members =
+    peers === null
+      ? [self]
+      : peers.members.map(({ id, name, region, zone, host, port }) => ({ id, name, region, zone, address: { name, host, port } }))
+  return { clusterId: config.clusterId, version: 1, members, self: member.id }
+}
+
+function readPem(path: string): Buffer {
+  try {
+    return readFileSync(path)
+  } catch (cause) {
+    throw new MeridianError(
+      'MRD_CERTIFICATE',
+      `Cannot read ${path}: ${(cause as Error).message}`,
+      'Name an existing, readable PEM file in the configuration; `meridian certs` makes them.',
+      { cause },
+    )
+  }
+}
+
+function clientTls(clients: ClientsConfig): TlsSettings | null {
+  const { tls } = clients
+  if (tls === null) return null
+  return {
+    port: tls.port,
+    certificate: readPem(tls.certFile).toString(),
+    privateKey: readPem(tls.keyFile).toString(),
+    ...(tls.caFile !== null && { clientAuthorities: readPem(tls.caFile).toString() }),
+    clientCertificates: tls.authClients === 'yes' ? 'required' : tls.authClients,
+  }
+}
+
+function clientSettings(values: LiveValues): ServerSettings {
+  return {
+    ...defaultServerSettings(),
+    maxClients: values.maxclients,
+    idleTimeoutSeconds: values.timeoutMs / 1000,
+    tcpKeepAliveSeconds: values.tcpKeepaliveMs / 1000,
+    queryBufferBytes: values.queryBufferLimit,
+    maxBulkBytes: values.protoMaxBulkLen,
+    outputLimit: {
+      hardBytes: values.outputBufferLimit.hardBytes,
+      softBytes: values.outputBufferLimit.softBytes,
+      softSeconds: values.outputBufferLimit.softMs / 1000,
+    },
+  }
+}
+
+function settingsService(live: LiveSettings, config: MemberConfig): SettingsService {
+  return {
+    get: (pattern) => live.get(pattern),
+    set: (pairs) => live.set(pairs),
+    rewrite: () => live.rewrite(),
+    resetStatistics: () => undefined,
+    get requirePassword() {
+      return live.values.requirepass === '' ? null : live.values.requirepass
+    },
+    debugCommand: config.debug.enableDebugCommand,
+  }
+}
+
+function serverService(config: MemberConfig, member: () => Member, clock: NodeClock, random: NodeRandom): ServerService {
+  const runId = randomBytes(20).toString('hex')
+  return {
+    version: VERSION,
+    clusterId: config.clusterId,
+    memberName: config.member.name,
+    region: config.member.region,
+    zone: config.member.zone,
+    startedMs: clock.wallMs(),
+    runId,
+    tcpPort: config.clients.port ?? 0,
+    tlsPort: config.clients.tls?.port ?? 0,
+    configFile: config.file ?? '',
+    processId: process.pid,
+    residentBytes: () => process.memoryUsage.rss(),
+    cpuSeconds: () => {
+      const { user, system } = process.cpuUsage()
+      return { user: user / 1e6, system: system / 1e6 }
+    },
+    get log() {
+      const { log } = member()
+      return {
+        appendedBytes: log.appendedBytes,
+        durableBytes: log.durableBytes,
+        segments: log.segments.length,
+        policy: config.storage.appendfsync,
+        lastError: log.refusal?.message ?? null,
+      }
+    },
+    nowMicroseconds: () => Math.floor((performance.timeOrigin + performance.now()) * 1000),
+    random: () => random.uint32(),
+    shutdown: () => process.kill(process.pid, 'SIGTERM'),
+    get writeRefusal() {
+      const refusal = member().log.refusal
+      return refusal === null ? null : `MISCONF Writes are refused: ${refusal.message}`
+    },
+    digest: () => '',
+    statistics: { commandsProcessed: 0, expiredKeys: 0, evictedKeys: 0, remoteFrames: 0, remoteOps: 0, operationsPerSecond: 0 },
+  }
+}
