@@ -37,7 +37,8 @@ export interface OpLog {
    * in memory, in order, and retried; `refusal` says so and the engine refuses further writes until it is null again.
    * The array must not change afterwards.
    * Returns the position after the frame: `appendedBytes` and then `durableBytes` reach it. A write whose position appendedBytes
-   * has not reached is in memory only and must not be acknowledged yet.
+   * has not reached is in memory only and must not be acknowledged yet; it is synced as soon as it is written, whatever the
+   * policy, so that a reply may be held until durableBytes is there.
    * @throws MeridianError the refusal, when more than LIMITS.pendingFrameBytes already wait; then the frame was not taken.
    */
   append(frame: FrameView): number

@@ -157,7 +157,8 @@ export class SegmentedLog implements OpLog, CursorSource {
     this.writer.write(frame)
     this.recent.push(frame)
     this.uncheckedBytes += frame.bytes.length
-    if (this.policy === 'continuous' || this.writer.full) this.commit.request()
+    // Replies wait for what was pending to be durable; no policy may let them wait for ever.
+    if (this.policy === 'continuous' || this.writer.full || this.pending.error !== null) this.commit.request()
   }
 
   private tick(): void {

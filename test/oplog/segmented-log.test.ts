@@ -166,6 +166,8 @@ describe('a full disk', () => {
     rig.clock.advance(LIMITS.diskRetryMaxMs)
     expect(rig.log.refusal).toBeNull()
     expect(rig.log.appendedBytes).toBe(3 * FRAME - 16)
+    while (rig.disk.syncsUnderWay > 0) rig.disk.completeSyncs()
+    expect(rig.log.durableBytes).toBe(rig.log.appendedBytes)
     expect(rig.lines.map(({ message }) => message)).toContain('the log takes writes again')
     rig.reopen()
     expect(rig.recovered).toEqual(['1:10/56', '1:20/56', '2:10/40'])
