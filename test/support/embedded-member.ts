@@ -1,0 +1,103 @@
+import RedisParser from 'redis-parser'
+import type { ClientRegistry } from '../../src/commands/client-registry.js'
+import type { ServerService, SettingsService } from '../../src/commands/services.js'
+import { Session } from '../../src/commands/session.js'
+import { Member, type MemberOptions, type MemberPorts } from '../../src/node/member.js'
+import { makeServices } from '../../src/node/services.js'
+import { ReplyWriter } from '../../src/resp/reply-writer.js'
+import { Request } from '../../src/resp/request.js'
+
+/** null, number, Buffer (bulk or simple string), Error or array. */
+export type Reply = null | number | Buffer | Error | Reply[]
+
+/** A member without sockets for clients: commands are called, replies returned. For the simulator and for tests of whole members. */
+export class EmbeddedMember {
+  readonly member: Member
+  private nextSession = 1
+
+  constructor(options: MemberOptions, ports: MemberPorts) {
+    const theMember = (): Member => this.member
+    this.member = new Member(options, ports, makeServices(theMember, () => NO_CLIENTS, SETTINGS, serverOf(theMember, options, ports)))
+  }
+
+  newSession(): Session {
+    return new Session(this.nextSession++)
+  }
+
+  /** Runs one command; its frame is closed at the end of the turn (Clock.defer), as in the server. Undefined if the command blocks. */
+  call(session: Session, args: readonly (string | Uint8Array)[]): Reply | undefined {
+    const reply = new ReplyWriter()
+    reply.protocol = session.protocol
+    this.member.engine.execute(session, Request.of(args), reply)
+    let result: Reply | undefined
+    const parser = new RedisParser({
+      returnReply: (value: Reply) => void (result = value),
+      returnError: (error: Error) => void (result = error),
+      returnBuffers: true,
+    })
+    parser.execute(reply.take())
+    return result
+  }
+}
+
+const NO_CLIENTS: ClientRegistry = {
+  clients: () => [],
+  find: () => undefined,
+  count: 0,
+  maxClients: 10_000,
+  statistics: {
+    totalConnections: 0,
+    rejectedConnections: 0,
+    netInputBytes: 0,
+    netOutputBytes: 0,
+    outputBufferLimitDisconnections: 0,
+    queryBufferLimitDisconnections: 0,
+  },
+}
+
+const SETTINGS: SettingsService = {
+  get: () => [],
+  set: () => null,
+  rewrite: () => null,
+  resetStatistics: () => undefined,
+  requirePassword: null,
+  debugCommand: 'no',
+}
+
+function serverOf(member: () => Member, options: MemberOptions, ports: MemberPorts): ServerService {
+  const self = options.topology.members.find(({ id }) => id === options.topology.self)
+  return {
+    version: '0.0.0',
+    clusterId: options.topology.clusterId,
+    memberName: self?.name ?? '',
+    region: self?.region ?? '',
+    zone: self?.zone ?? '',
+    startedMs: ports.clock.wallMs(),
+    runId: '0'.repeat(40),
+    tcpPort: 0,
+    tlsPort: 0,
+    configFile: '',
+    processId: 1,
+    residentBytes: () => 0,
+    cpuSeconds: () => ({ user: 0, system: 0 }),
+    get log() {
+      const { log } = member()
+      return {
+        appendedBytes: log.appendedBytes,
+        durableBytes: log.durableBytes,
+        segments: log.segments.length,
+        policy: options.appendfsync,
+        lastError: log.refusal?.message ?? null,
+      }
+    },
+    nowMicroseconds: () => ports.clock.wallMs() * 1000,
+    random: () => ports.random.uint32(),
+    shutdown: () => undefined,
+    get writeRefusal() {
+      const { refusal } = member().log
+      return refusal === null ? null : `MISCONF Writes are refused: ${refusal.message}`
+    },
+    digest: () => '',
+    statistics: { commandsProcessed: 0, expiredKeys: 0, evictedKeys: 0, remoteFrames: 0, remoteOps: 0, operationsPerSecond: 0 },
+  }
+}
