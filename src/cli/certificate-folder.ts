@@ -1,4 +1,15 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { MeridianError } from '../base/errors.js'
 import type { PemPair } from './certificates.js'
@@ -50,9 +61,14 @@ export class CertificateFolder {
       writeAside(this.certificateFile(name), pair.certificate, CERTIFICATE_MODE)
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
-      throw new MeridianError('MRD_CERTIFICATE', `Certificates cannot be written: ${reason}`, 'Choose a folder that can be written.', {
-        cause: error,
-      })
+      throw new MeridianError(
+        'MRD_CERTIFICATE',
+        `Certificates cannot be written: ${reason}`,
+        'Choose a folder that can be written.',
+        {
+          cause: error,
+        },
+      )
     }
   }
 }
@@ -63,9 +79,14 @@ export function readPem(file: string): string {
     return readFileSync(file, 'utf8')
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    throw new MeridianError('MRD_CERTIFICATE', `${file} cannot be read: ${reason}`, 'Check the path, or make it with `meridian certs`.', {
-      cause: error,
-    })
+    throw new MeridianError(
+      'MRD_CERTIFICATE',
+      `${file} cannot be read: ${reason}`,
+      'Check the path, or make it with `meridian certs`.',
+      {
+        cause: error,
+      },
+    )
   }
 }
 

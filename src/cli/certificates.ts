@@ -148,7 +148,9 @@ function parseCertificate(pem: string, source: string): NodeCertificate {
   try {
     return new NodeCertificate(pem)
   } catch (error) {
-    throw new MeridianError('MRD_CERTIFICATE', `${source} is not a PEM certificate`, 'Name a .crt file, not a key.', { cause: error })
+    throw new MeridianError('MRD_CERTIFICATE', `${source} is not a PEM certificate`, 'Name a .crt file, not a key.', {
+      cause: error,
+    })
   }
 }
 
@@ -160,9 +162,14 @@ async function importSigningKey(authority: PemPair): Promise<webcrypto.CryptoKey
     return await webcrypto.subtle.importKey('pkcs8', der, ALGORITHM, false, ['sign'])
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    throw new MeridianError('MRD_CERTIFICATE', `The authority's key cannot be used: ${reason}`, 'Restore ca.key from where it is kept.', {
-      cause: error,
-    })
+    throw new MeridianError(
+      'MRD_CERTIFICATE',
+      `The authority's key cannot be used: ${reason}`,
+      'Restore ca.key from where it is kept.',
+      {
+        cause: error,
+      },
+    )
   }
 }
 

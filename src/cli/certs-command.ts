@@ -50,7 +50,9 @@ export function addCertsCommand(program: Command, context: CliContext): void {
     .option('--days <days>', 'valid for this long', integerArgument(1, MAX_DAYS), MEMBER_DAYS)
     .option('--force', 'replace certificates that exist')
     .option('--if-missing', 'keep certificates that exist, and succeed')
-    .action(async (members: string[], options: WriteOptions & { host?: string[] }) => issueCertificates(members, options, context))
+    .action(async (members: string[], options: WriteOptions & { host?: string[] }) =>
+      issueCertificates(members, options, context),
+    )
   certs
     .command('show')
     .description('show names, validity and fingerprint of certificates')
@@ -66,7 +68,11 @@ async function initAuthority(options: WriteOptions & { clusterId: string }, cont
   if (options.ifMissing && folder.has(AUTHORITY_NAME)) {
     const present = clusterOfAuthority(folder.read(AUTHORITY_NAME).certificate)
     if (present !== options.clusterId) {
-      throw new MeridianError('MRD_CERTIFICATE', `${options.dir} holds the authority of cluster ${present}`, 'Choose another folder, or --force.')
+      throw new MeridianError(
+        'MRD_CERTIFICATE',
+        `${options.dir} holds the authority of cluster ${present}`,
+        'Choose another folder, or --force.',
+      )
     }
     printLine(context.stdout, `Kept ${folder.certificateFile(AUTHORITY_NAME)}`)
     return
@@ -83,7 +89,8 @@ async function issueCertificates(
   const { issueMemberCertificate } = await import('./certificates.js')
   for (const member of members) requireMemberName(member)
   for (const host of options.host ?? []) {
-    if (!HOST.test(host)) throw new MeridianError('MRD_ARGUMENT', `--host "${host}" is no host name or address`, 'Write a DNS name or an IP address.')
+    if (!HOST.test(host))
+      throw new MeridianError('MRD_ARGUMENT', `--host "${host}" is no host name or address`, 'Write a DNS name or an IP address.')
   }
   const folder = new CertificateFolder(options.dir)
   const authority = folder.read(AUTHORITY_NAME)
@@ -101,7 +108,8 @@ async function issueCertificates(
 async function showCertificates(files: readonly string[], dir: string, context: CliContext): Promise<void> {
   const { summariseCertificate } = await import('./certificates.js')
   const shown = files.length > 0 ? files : new CertificateFolder(dir).certificateFiles()
-  if (shown.length === 0) throw new MeridianError('MRD_CERTIFICATE', `${resolve(dir)} holds no certificates`, 'Make them with `meridian certs init`.')
+  if (shown.length === 0)
+    throw new MeridianError('MRD_CERTIFICATE', `${resolve(dir)} holds no certificates`, 'Make them with `meridian certs init`.')
   for (const file of shown) {
     const summary = summariseCertificate(readPem(file), file, Date.now())
     const left = summary.daysLeft < 0 ? 'EXPIRED' : `${summary.daysLeft} days left`
@@ -120,7 +128,11 @@ async function showCertificates(files: readonly string[], dir: string, context: 
 function requireMemberName(name: string): void {
   requireLabel(name, 'member')
   if (name === AUTHORITY_NAME) {
-    throw new MeridianError('MRD_ARGUMENT', `No member can be called ${AUTHORITY_NAME}`, 'That name is taken by the files of the authority.')
+    throw new MeridianError(
+      'MRD_ARGUMENT',
+      `No member can be called ${AUTHORITY_NAME}`,
+      'That name is taken by the files of the authority.',
+    )
   }
 }
 

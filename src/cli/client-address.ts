@@ -3,11 +3,19 @@ import { MeridianError } from '../base/errors.js'
 import { readPem } from './certificate-folder.js'
 import type { RedisAddress, RedisTls } from './redis-client.js'
 
+/** What is bound to every address is reached by the loopback one. */
+const ALL_ADDRESSES = new Map([
+  ['*', '127.0.0.1'],
+  ['0.0.0.0', '127.0.0.1'],
+  ['::*', '::1'],
+  ['::', '::1'],
+])
+
 /** How this machine reaches the clients' port of the member that a configuration describes. */
 export function ownAddress(config: MemberConfig): RedisAddress {
   const { clients } = config
-  const first = clients.bind[0]
-  const host = first === '0.0.0.0' ? '127.0.0.1' : first === '::' ? '::1' : first
+  const first = clients.bind[0].replace(/^-/, '')
+  const host = ALL_ADDRESSES.get(first) ?? first
   const port = clients.port ?? clients.tls?.port ?? 0
   return { host, port, password: clients.requirepass, tls: tlsOf(config) }
 }

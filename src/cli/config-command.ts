@@ -34,7 +34,9 @@ export function addConfigCommand(program: Command, context: CliContext): void {
 
 function summary(config: MemberConfig): string {
   const { member, clients, peers } = config
-  const ports = [clients.port === null ? '' : `port ${clients.port}`, clients.tls ? `tls-port ${clients.tls.port}` : ''].filter(Boolean)
+  const ports = [clients.port === null ? '' : `port ${clients.port}`, clients.tls ? `tls-port ${clients.tls.port}` : ''].filter(
+    Boolean,
+  )
   const mesh = peers ? `${peers.members.length} members, peer port ${peers.port}` : 'one region'
   return `valid: member ${member.id} ${member.name} of cluster ${config.clusterId}, ${ports.join(', ')}, ${mesh}`
 }
@@ -50,8 +52,13 @@ function checkFiles(config: MemberConfig): void {
     if (!statSync(folder).isDirectory()) throw new Error(`${folder} is a file`)
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    throw new MeridianError('MRD_DATA_FOLDER', `${config.storage.dir} cannot be used: ${reason}`, 'Choose a folder that can be written.', {
-      cause: error,
-    })
+    throw new MeridianError(
+      'MRD_DATA_FOLDER',
+      `${config.storage.dir} cannot be used: ${reason}`,
+      'Choose a folder that can be written.',
+      {
+        cause: error,
+      },
+    )
   }
 }

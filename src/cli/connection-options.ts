@@ -34,7 +34,11 @@ export function targetsOf(addresses: readonly string[], options: ConnectionOptio
   if (addresses.length > 0) return addresses.map((text) => ({ ...parseAddress(text), ...credentialsOf(options) }))
   const file = options.config ?? localConfigFile()
   if (file === undefined) {
-    throw new MeridianError('MRD_ARGUMENT', 'There is nobody to ask', `Give addresses, or --config FILE, or run \`meridian up\` here first.`)
+    throw new MeridianError(
+      'MRD_ARGUMENT',
+      'There is nobody to ask',
+      `Give addresses, or --config FILE, or run \`meridian up\` here first.`,
+    )
   }
   const config = loadConfig(file)
   return scope === 'member' ? [ownAddress(config)] : memberAddresses(config)

@@ -40,6 +40,9 @@ export const EXIT = {
   config: 78,
 } as const
 
+/** How a verb hands back its exit code. */
+export type SetExitCode = (code: number) => void
+
 export function printLine(output: TextOutput, text: string): void {
   output.write(`${text}\n`)
 }

@@ -14,7 +14,11 @@ export interface NamedAddress extends RedisAddress {
  * Shows in a few lines what the cluster is for: a key written in one region and read in the others, and a counter that every
  * region increments at once and that ends equal everywhere.
  */
-export async function showConvergence(members: readonly NamedAddress[], timeoutMs: number, say: (text: string) => void): Promise<void> {
+export async function showConvergence(
+  members: readonly NamedAddress[],
+  timeoutMs: number,
+  say: (text: string) => void,
+): Promise<void> {
   if (members.length < 2) return
   const clients = await Promise.all(members.map((member) => RedisClient.connect(member, timeoutMs)))
   try {

@@ -73,7 +73,9 @@ export async function prepareLocalCluster(members: readonly LocalMember[], folde
     mkdirSync(join(resolve(folder), 'config'), { recursive: true })
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    throw new MeridianError('MRD_DATA_FOLDER', `${folder} cannot be used: ${reason}`, 'Choose another folder with --dir.', { cause: error })
+    throw new MeridianError('MRD_DATA_FOLDER', `${folder} cannot be used: ${reason}`, 'Choose another folder with --dir.', {
+      cause: error,
+    })
   }
   const clusterIds = members.map((member) => writeConfig(member, members, sampleFolder))
   await ensureCertificates(certificates, clusterIds[0], members)
@@ -93,7 +95,14 @@ function writeConfig(member: LocalMember, members: readonly LocalMember[], sampl
   set('peers.tls-cert-file', `../certs/${member.name}.crt`)
   set('peers.tls-key-file', `../certs/${member.name}.key`)
   set('peers.tls-ca-cert-file', `../certs/${AUTHORITY_NAME}.crt`)
-  const list = members.map(({ id, name, region, host, peerPort, port }) => ({ id, name, region, host, port: peerPort, 'client-port': port }))
+  const list = members.map(({ id, name, region, host, peerPort, port }) => ({
+    id,
+    name,
+    region,
+    host,
+    port: peerPort,
+    'client-port': port,
+  }))
   set('peers.members', document.createNode(list))
   const text = document.toString({ lineWidth: 0 })
   const config = parseConfig(member.configFile, text)
@@ -108,7 +117,8 @@ function sampleFor(member: LocalMember, sampleFolder: string): YamlSource {
 }
 
 async function ensureCertificates(folder: CertificateFolder, clusterId: string, members: readonly LocalMember[]): Promise<void> {
-  const { clusterOfAuthority, createAuthority, isSignedBy, issueMemberCertificate, summariseCertificate } = await import('./certificates.js')
+  const { clusterOfAuthority, createAuthority, isSignedBy, issueMemberCertificate, summariseCertificate } =
+    await import('./certificates.js')
   if (!folder.has(AUTHORITY_NAME)) folder.write(AUTHORITY_NAME, await createAuthority(clusterId, CERTIFICATE_DAYS * 10), false)
   const authority = folder.read(AUTHORITY_NAME)
   const present = clusterOfAuthority(authority.certificate)
@@ -119,7 +129,10 @@ async function ensureCertificates(folder: CertificateFolder, clusterId: string, 
   for (const { name } of members) {
     const usable = (): boolean => {
       const { certificate } = folder.read(name)
-      return isSignedBy(certificate, authority.certificate) && summariseCertificate(certificate, name, Date.now()).daysLeft >= RENEW_DAYS
+      return (
+        isSignedBy(certificate, authority.certificate) &&
+        summariseCertificate(certificate, name, Date.now()).daysLeft >= RENEW_DAYS
+      )
     }
     if (folder.has(name) && usable()) continue
     const request = { member: name, hosts: ['localhost', HOST], days: CERTIFICATE_DAYS }
@@ -134,7 +147,9 @@ async function requireFreePorts(members: readonly LocalMember[]): Promise<void> 
       probe.once('error', (error: NodeJS.ErrnoException) => {
         const taken = error.code === 'EADDRINUSE'
         const what = taken ? `Port ${port} is in use` : `Port ${port} cannot be opened: ${error.message}`
-        const remedy = taken ? 'Stop what uses it (another `meridian up`?), or choose other ports with --base-port.' : 'Choose other ports with --base-port.'
+        const remedy = taken
+          ? 'Stop what uses it (another `meridian up`?), or choose other ports with --base-port.'
+          : 'Choose other ports with --base-port.'
         fail(new MeridianError(taken ? 'MRD_PORT_IN_USE' : 'MRD_LISTEN', what, remedy, { cause: error }))
       })
       probe.listen({ host: HOST, port, exclusive: true }, () => probe.close(() => done()))

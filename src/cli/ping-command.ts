@@ -1,8 +1,7 @@
 import type { Command } from 'commander'
 import { MeridianError } from '../base/errors.js'
 import { addConnectionOptions, targetsOf, type ConnectionOptions } from './connection-options.js'
-import { EXIT, printLine, type CliContext } from './context.js'
-import type { SetExitCode } from './program.js'
+import { EXIT, printLine, type CliContext, type SetExitCode } from './context.js'
 import { RedisClient, ReplyError } from './redis-client.js'
 
 const EXAMPLES = `
@@ -13,7 +12,10 @@ Examples:
   $ meridian ping --config us.yaml`
 
 export function addPingCommand(program: Command, context: CliContext, setExitCode: SetExitCode): void {
-  const command = program.command('ping').description('ask one member whether it serves').argument('[address]', 'host:port of the member')
+  const command = program
+    .command('ping')
+    .description('ask one member whether it serves')
+    .argument('[address]', 'host:port of the member')
   addConnectionOptions(command)
     .addHelpText('after', EXAMPLES)
     .action(async (address: string | undefined, options: ConnectionOptions) => {

@@ -55,9 +55,6 @@ export async function runCli(args: readonly string[], version: string, context: 
   }
 }
 
-/** How a verb hands back its exit code. */
-export type SetExitCode = (code: number) => void
-
 function report(error: unknown, context: CliContext): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return EXIT.ok

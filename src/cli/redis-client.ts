@@ -105,7 +105,9 @@ export class RedisClient {
 function openSocket(address: RedisAddress, timeoutMs: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const { host, port, tls } = address
-    const socket = tls ? connectTls({ host, port, servername: isIpAddress(host) ? '' : host, ...tls }) : connectTcp({ host, port })
+    const socket = tls
+      ? connectTls({ host, port, servername: isIpAddress(host) ? '' : host, ...tls })
+      : connectTcp({ host, port })
     const deadline = setTimeout(() => socket.destroy(new Error(`no connection within ${timeoutMs} ms`)), timeoutMs)
     const onError = (error: Error): void => {
       clearTimeout(deadline)

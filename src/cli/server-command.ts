@@ -4,8 +4,7 @@ import { MeridianError } from '../base/errors.js'
 import { loadConfig, type ConfigOverride } from '../config/load.js'
 import { APPENDFSYNC, LOG_FORMATS, LOG_LEVELS, type MemberConfig } from '../config/member-config.js'
 import { collect } from './argument.js'
-import { EXIT, printLine, type CliContext } from './context.js'
-import type { SetExitCode } from './program.js'
+import { EXIT, printLine, type CliContext, type SetExitCode } from './context.js'
 
 const EXAMPLES = `
 Flags override the file. Without a file this is a database of one region: no peers, no TLS, only reachable from this machine.

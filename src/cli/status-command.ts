@@ -2,9 +2,8 @@ import type { Command } from 'commander'
 import { durationArgument } from './argument.js'
 import { clusterTable, problemLines } from './cluster-table.js'
 import { addConnectionOptions, targetsOf, type ConnectionOptions } from './connection-options.js'
-import { EXIT, printLine, type CliContext } from './context.js'
+import { EXIT, printLine, type CliContext, type SetExitCode } from './context.js'
 import { DEFAULT_MAX_LAG_MS, MemberProbe, type MemberReport } from './member-report.js'
-import type { SetExitCode } from './program.js'
 
 const EXAMPLES = `
 Exit code: 0 all members and links are fine, 1 something is degraded, 2 nobody answers.
@@ -49,7 +48,8 @@ function withClusterProblems(reports: readonly MemberReport[]): MemberReport[] {
     const { details } = report
     if (!details) return report
     const problems: string[] = []
-    if (details.clusterId !== clusterId) problems.push(`belongs to cluster ${details.clusterId}, the first one to ${clusterId ?? '?'}`)
+    if (details.clusterId !== clusterId)
+      problems.push(`belongs to cluster ${details.clusterId}, the first one to ${clusterId ?? '?'}`)
     const owner = owners.get(details.id)
     if (owner !== undefined) problems.push(`has the member id ${details.id} of ${owner}`)
     owners.set(details.id, report.address)

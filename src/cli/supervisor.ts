@@ -22,7 +22,11 @@ export interface SupervisorEvents {
 export class Supervisor {
   private readonly processes: MemberProcess[]
 
-  constructor(members: readonly LocalMember[], launcher: readonly [command: string, ...args: string[]], events: SupervisorEvents) {
+  constructor(
+    members: readonly LocalMember[],
+    launcher: readonly [command: string, ...args: string[]],
+    events: SupervisorEvents,
+  ) {
     this.processes = members.map((member) => new MemberProcess(member, launcher, events))
   }
 
@@ -101,7 +105,9 @@ class MemberProcess {
     this.child = null
     if (this.stopping) return
     if (performance.now() - startedMs > SETTLED_MS) this.restartMs = FIRST_RESTART_MS
-    this.events.onMessage(`${this.member.name} ${how}; starting again in ${this.restartMs / 1000} s (log: ${this.member.logFile})`)
+    this.events.onMessage(
+      `${this.member.name} ${how}; starting again in ${this.restartMs / 1000} s (log: ${this.member.logFile})`,
+    )
     this.restartTimer = setTimeout(() => this.start(), this.restartMs)
     this.restartMs = Math.min(this.restartMs * 2, LAST_RESTART_MS)
   }

@@ -5,7 +5,7 @@ import { MeridianError } from '../base/errors.js'
 import { loadConfig } from '../config/load.js'
 import { integerArgument } from './argument.js'
 import { ownAddress } from './client-address.js'
-import { EXIT, printLine, type CliContext } from './context.js'
+import { EXIT, printLine, type CliContext, type SetExitCode } from './context.js'
 import { showConvergence } from './demo.js'
 import { openLiveView, type LiveView } from './live-view.js'
 import {
@@ -17,7 +17,6 @@ import {
   type LocalMember,
 } from './local-cluster.js'
 import { DEFAULT_MAX_LAG_MS, MemberProbe } from './member-report.js'
-import type { SetExitCode } from './program.js'
 import { RedisClient, type RedisAddress } from './redis-client.js'
 import { Supervisor } from './supervisor.js'
 
@@ -49,7 +48,12 @@ export function addUpCommand(program: Command, context: CliContext, setExitCode:
     .command('up')
     .description('run a local cluster of three regions and watch it')
     .option('-d, --dir <folder>', 'where certificates, configuration, logs and data are kept', DEFAULT_CLUSTER_FOLDER)
-    .option('--base-port <port>', "the first region's port; the others follow, peer ports 100 above", integerArgument(1, LAST_PORT), DEFAULT_BASE_PORT)
+    .option(
+      '--base-port <port>',
+      "the first region's port; the others follow, peer ports 100 above",
+      integerArgument(1, LAST_PORT),
+      DEFAULT_BASE_PORT,
+    )
     .option('--regions <count>', 'how many regions', integerArgument(1, MAX_LOCAL_MEMBERS), 3)
     .option('--no-demo', 'do not write the two demo keys at start')
     .addHelpText('after', EXAMPLES)
@@ -65,9 +69,11 @@ async function runCluster(members: readonly LocalMember[], options: UpOptions, c
   const supervisor = new Supervisor(members, context.launcher, { onMessage: (text) => view.say(text) })
   const stop = new AbortController()
   const unsubscribe = context.onStopRequest(() => {
-    if (!stop.signal.aborted) return stop.abort()
-    supervisor.kill()
-    context.forceExit(EXIT.failed)
+    if (stop.signal.aborted) {
+      supervisor.kill()
+      context.forceExit(EXIT.failed)
+    }
+    stop.abort()
   })
   const addresses = members.map((member) => ownAddress(loadConfig(member.configFile)))
   try {
@@ -88,7 +94,11 @@ async function runCluster(members: readonly LocalMember[], options: UpOptions, c
 }
 
 /** False when asked to stop meanwhile. @throws MeridianError MRD_UNREACHABLE when a member does not come up. */
-async function waitUntilServing(members: readonly LocalMember[], addresses: readonly RedisAddress[], stop: AbortSignal): Promise<boolean> {
+async function waitUntilServing(
+  members: readonly LocalMember[],
+  addresses: readonly RedisAddress[],
+  stop: AbortSignal,
+): Promise<boolean> {
   const deadlineMs = performance.now() + START_MS
   for (const [index, address] of addresses.entries()) {
     while (!(await answersPing(address))) {

@@ -19,13 +19,19 @@ function checkClientPorts({ clients, peers }: FileSettings): ConfigProblem[] {
   const tlsPort = clients['tls-port']
   const problems: ConfigProblem[] = []
   if (port === 0 && tlsPort === 0) {
-    problems.push({ path: ['clients', 'port'], message: 'port and tls-port are both 0: no client could connect; set one of them' })
+    problems.push({
+      path: ['clients', 'port'],
+      message: 'port and tls-port are both 0: no client could connect; set one of them',
+    })
   }
   if (port !== 0 && port === tlsPort) {
     problems.push({ path: ['clients', 'tls-port'], message: `found ${tlsPort}, which is port already; allowed: another port` })
   }
   if (peers && (peers.port === port || peers.port === tlsPort)) {
-    problems.push({ path: ['peers', 'port'], message: `found ${peers.port}, which is a client port already; allowed: another port` })
+    problems.push({
+      path: ['peers', 'port'],
+      message: `found ${peers.port}, which is a client port already; allowed: another port`,
+    })
   }
   return problems
 }
@@ -102,6 +108,7 @@ export function toMemberConfig(settings: FileSettings, file: string | null, base
       timeoutMs: clients.timeout,
       tcpKeepaliveMs: clients['tcp-keepalive'],
       outputBufferLimit: clients['client-output-buffer-limit'],
+      queryBufferLimit: clients['client-query-buffer-limit'],
       protoMaxBulkLen: clients['proto-max-bulk-len'],
     },
     peers,
@@ -125,17 +132,15 @@ function toClientTls(clients: FileSettings['clients'], baseFolder: string): Clie
 }
 
 function toPeers(peers: NonNullable<FileSettings['peers']>, baseFolder: string): PeersConfig {
-  const members = peers.members.map(
-    (entry): PeerMemberConfig => ({
-      id: entry.id,
-      name: entry.name,
-      region: entry.region,
-      zone: entry.zone ?? entry.region,
-      host: entry.host,
-      port: entry.port,
-      clientPort: entry['client-port'] ?? null,
-    }),
-  )
+  const members = peers.members.map((entry): PeerMemberConfig => ({
+    id: entry.id,
+    name: entry.name,
+    region: entry.region,
+    zone: entry.zone ?? entry.region,
+    host: entry.host,
+    port: entry.port,
+    clientPort: entry['client-port'] ?? null,
+  }))
   return {
     bind: peers.bind,
     port: peers.port,

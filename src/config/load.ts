@@ -54,8 +54,8 @@ function applyOverride(values: Record<string, unknown>, override: ConfigOverride
     section = section[key] as Record<string, unknown>
   }
   const key = override.path[override.path.length - 1]
-  const isPath = PATH_KEYS.has(key) && typeof override.value === 'string' && override.value !== ''
-  section[key] = isPath ? resolve(String(override.value)) : override.value
+  const { value } = override
+  section[key] = PATH_KEYS.has(key) && typeof value === 'string' && value !== '' ? resolve(value) : value
 }
 
 function toProblems(issue: z.core.$ZodIssue): ConfigProblem[] {

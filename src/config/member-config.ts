@@ -52,6 +52,8 @@ export interface ClientsConfig {
   readonly tcpKeepaliveMs: number
   /** Live. */
   readonly outputBufferLimit: OutputBufferLimit
+  /** Input that one client may have waiting, in bytes. Live. */
+  readonly queryBufferLimit: number
   /** Longest bulk argument in bytes. Live. */
   readonly protoMaxBulkLen: number
 }

@@ -16,18 +16,23 @@ const SMALLEST_BULK_LIMIT = 1024 * 1024
 
 const DNS_LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 const PLACE_LABEL = /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62})$/
+/** As in Redis: `*` and `::*` are all addresses, a leading `-` says that the address may be missing. */
+const BIND = /^-?(?:\*|::\*|[A-Za-z0-9._:%][A-Za-z0-9._:%-]{0,254})$/
 const HOST = /^[A-Za-z0-9._:%-]{1,255}$/
 
 /** A value, how to read it, and what to say when it cannot be read. No fallback: the key must be there. */
 function value<T>(allowed: string, read: (input: unknown) => T | undefined, fallback?: T, secret = false) {
-  return z.unknown().optional().transform((input, context): T => {
-    if (input === undefined && fallback !== undefined) return fallback
-    const result = input === undefined || input === null ? undefined : read(input)
-    if (result !== undefined) return result
-    const found = input === undefined ? 'is missing' : `found ${describe(input, secret)}`
-    context.issues.push({ code: 'custom', message: `${found}; allowed: ${allowed}`, input })
-    return z.NEVER
-  })
+  return z
+    .unknown()
+    .optional()
+    .transform((input, context): T => {
+      if (input === undefined && fallback !== undefined) return fallback
+      const result = input === undefined || input === null ? undefined : read(input)
+      if (result !== undefined) return result
+      const found = input === undefined ? 'is missing' : `found ${describe(input, secret)}`
+      context.issues.push({ code: 'custom', message: `${found}; allowed: ${allowed}`, input })
+      return z.NEVER
+    })
 }
 
 /** What was found, shortened; a secret is never repeated. */
@@ -36,7 +41,7 @@ export function describe(input: unknown, secret = false): string {
   if (Array.isArray(input)) return 'a list'
   if (typeof input === 'object') return 'a section'
   if (secret) return `a ${typeof input}`
-  const text = JSON.stringify(input) ?? String(input)
+  const text = JSON.stringify(input)
   return text.length > 80 ? `${text.slice(0, 77)}…` : text
 }
 
@@ -73,7 +78,11 @@ function size(min: number, max: number, fallback: number) {
 }
 
 const dnsLabel = (fallback?: string) =>
-  text('1 to 63 characters of a-z, 0-9 and -, beginning and ending with a letter or digit', (input) => DNS_LABEL.test(input), fallback)
+  text(
+    '1 to 63 characters of a-z, 0-9 and -, beginning and ending with a letter or digit',
+    (input) => DNS_LABEL.test(input),
+    fallback,
+  )
 const placeLabel = text('1 to 63 characters of letters, digits, dot, - and _', (input) => PLACE_LABEL.test(input))
 const host = (fallback?: string) => text('a host name or an address', (input) => HOST.test(input), fallback)
 const path = text('a path', (input) => input.length > 0 && !input.includes('\0'))
@@ -85,7 +94,7 @@ const bindList = value(
   'addresses to listen on, as a list or separated by spaces',
   (input): readonly string[] | undefined => {
     const hosts: unknown[] = typeof input === 'string' ? input.split(/\s+/) : Array.isArray(input) ? input : []
-    const valid = hosts.length > 0 && hosts.every((entry): entry is string => typeof entry === 'string' && HOST.test(entry))
+    const valid = hosts.length > 0 && hosts.every((entry): entry is string => typeof entry === 'string' && BIND.test(entry))
     return valid ? hosts : undefined
   },
   ['127.0.0.1'],
@@ -148,6 +157,7 @@ export const fileSchema = z.strictObject({
       timeout: wholeSeconds(0),
       'tcp-keepalive': wholeSeconds(300_000),
       'client-output-buffer-limit': outputBufferLimit,
+      'client-query-buffer-limit': size(SMALLEST_BULK_LIMIT, 64 * 1024 ** 3, 1024 ** 3),
       'proto-max-bulk-len': size(SMALLEST_BULK_LIMIT, LIMITS.maxBulkBytes, LIMITS.maxBulkBytes),
     })
     .prefault({}),

@@ -1,5 +1,12 @@
 import { LIMITS } from '../base/limits.js'
-import { APPENDFSYNC, LOG_LEVELS, type Appendfsync, type LogLevel, type MemberConfig, type OutputBufferLimit } from './member-config.js'
+import {
+  APPENDFSYNC,
+  LOG_LEVELS,
+  type Appendfsync,
+  type LogLevel,
+  type MemberConfig,
+  type OutputBufferLimit,
+} from './member-config.js'
 import { formatOutputBufferLimit, formatOutputBufferLimitForFile, parseOutputBufferLimit } from './output-buffer-limit.js'
 import { formatDuration, formatSize, parseSize } from './units.js'
 
@@ -11,6 +18,7 @@ export interface LiveValues {
   readonly timeoutMs: number
   readonly tcpKeepaliveMs: number
   readonly outputBufferLimit: OutputBufferLimit
+  readonly queryBufferLimit: number
   readonly protoMaxBulkLen: number
   readonly loglevel: LogLevel
 }
@@ -24,6 +32,7 @@ export function initialLiveValues(config: MemberConfig): LiveValues {
     timeoutMs: clients.timeoutMs,
     tcpKeepaliveMs: clients.tcpKeepaliveMs,
     outputBufferLimit: clients.outputBufferLimit,
+    queryBufferLimit: clients.queryBufferLimit,
     protoMaxBulkLen: clients.protoMaxBulkLen,
     loglevel: config.logging.level,
   }
@@ -89,7 +98,9 @@ export const SETTINGS: readonly Setting[] = [
     get: (values) => values.requirepass,
     change: {
       parse: (requirepass) => {
-        return requirepass.length <= LIMITS.maxPasswordBytes ? { requirepass } : `argument must be at most ${LIMITS.maxPasswordBytes} bytes`
+        return requirepass.length <= LIMITS.maxPasswordBytes
+          ? { requirepass }
+          : `argument must be at most ${LIMITS.maxPasswordBytes} bytes`
       },
       filePath: ['clients', 'requirepass'],
       toFile: (values) => values.requirepass,
@@ -135,14 +146,19 @@ export const SETTINGS: readonly Setting[] = [
     },
   },
   {
+    name: 'client-query-buffer-limit',
+    get: (values) => String(values.queryBufferLimit),
+    change: {
+      parse: (text) => size(text, 1024 ** 2, 64 * 1024 ** 3, (queryBufferLimit) => ({ queryBufferLimit })),
+      filePath: ['clients', 'client-query-buffer-limit'],
+      toFile: (values) => formatSize(values.queryBufferLimit),
+    },
+  },
+  {
     name: 'proto-max-bulk-len',
     get: (values) => String(values.protoMaxBulkLen),
     change: {
-      parse: (text) => {
-        const bytes = parseSize(text)
-        if (bytes === undefined) return 'argument must be a memory value'
-        return between(bytes, 1024 * 1024, LIMITS.maxBulkBytes) ?? { protoMaxBulkLen: bytes }
-      },
+      parse: (text) => size(text, 1024 ** 2, LIMITS.maxBulkBytes, (protoMaxBulkLen) => ({ protoMaxBulkLen })),
       filePath: ['clients', 'proto-max-bulk-len'],
       toFile: (values) => formatSize(values.protoMaxBulkLen),
     },
@@ -170,6 +186,11 @@ function choice<T extends string>(text: string, choices: readonly T[], change: (
 function integer(text: string, min: number, max: number, change: (value: number) => Partial<LiveValues>) {
   if (!/^-?\d{1,15}$/.test(text)) return "argument couldn't be parsed into an integer"
   return between(Number(text), min, max) ?? change(Number(text))
+}
+
+function size(text: string, min: number, max: number, change: (bytes: number) => Partial<LiveValues>) {
+  const bytes = parseSize(text)
+  return bytes === undefined ? 'argument must be a memory value' : (between(bytes, min, max) ?? change(bytes))
 }
 
 function between(value: number, min: number, max: number): string | undefined {

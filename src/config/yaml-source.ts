@@ -26,7 +26,11 @@ export class YamlSource {
       throw new MeridianError('MRD_CONFIG', what, 'Correct the file; indentation is by spaces and every key ends with a colon.')
     }
     if (document.contents !== null && !isMap(document.contents)) {
-      throw new MeridianError('MRD_CONFIG', `${source.at(0)}: the file is not a mapping of sections`, 'Begin with a section such as "clients:".')
+      throw new MeridianError(
+        'MRD_CONFIG',
+        `${source.at(0)}: the file is not a mapping of sections`,
+        'Begin with a section such as "clients:".',
+      )
     }
     return source
   }
@@ -66,12 +70,18 @@ function readText(file: string): string {
   try {
     const bytes = statSync(file).size
     if (bytes > LIMITS.maxConfigFileBytes) {
-      throw new MeridianError('MRD_CONFIG', `${file}: ${bytes} bytes are too many for a configuration file`, 'Name the right file.')
+      throw new MeridianError(
+        'MRD_CONFIG',
+        `${file}: ${bytes} bytes are too many for a configuration file`,
+        'Name the right file.',
+      )
     }
     return readFileSync(file, 'utf8')
   } catch (error) {
     if (error instanceof MeridianError) throw error
     const reason = error instanceof Error ? error.message : String(error)
-    throw new MeridianError('MRD_CONFIG', `${file}: cannot be read: ${reason}`, 'Check the path and its permissions.', { cause: error })
+    throw new MeridianError('MRD_CONFIG', `${file}: cannot be read: ${reason}`, 'Check the path and its permissions.', {
+      cause: error,
+    })
   }
 }

@@ -86,7 +86,11 @@ export class FrameView {
  */
 export function parseFrame(bytes: Uint8Array): FrameView {
   const fail = (what: string): never => {
-    throw new MeridianError('MRD_FRAME', `Malformed frame: ${what}`, 'The sender or the file is damaged; nothing of the frame was applied.')
+    throw new MeridianError(
+      'MRD_FRAME',
+      `Malformed frame: ${what}`,
+      'The sender or the file is damaged; nothing of the frame was applied.',
+    )
   }
   if (bytes.length < FRAME_FIXED_BYTES) fail(`${bytes.length} bytes, less than a header`)
   if (frameLength(bytes) !== bytes.length) fail(`says ${frameLength(bytes)} bytes, has ${bytes.length}`)
@@ -105,7 +109,8 @@ export function parseFrame(bytes: Uint8Array): FrameView {
   if (frame.opsOffset > bytes.length) fail('context longer than the frame')
   if (frame.opCount === 0) fail('no ops')
   const { previous, first, last } = frame
-  if (!(Number.isSafeInteger(previous) && Number.isSafeInteger(first) && Number.isSafeInteger(last))) fail('stamp is not an integer')
+  if (!(Number.isSafeInteger(previous) && Number.isSafeInteger(first) && Number.isSafeInteger(last)))
+    fail('stamp is not an integer')
   if (!(previous >= 0 && first > previous && last >= first)) fail(`stamps out of order: ${previous}, ${first}, ${last}`)
   let before = 0
   for (let i = 0; i < frame.contextCount; i++) {

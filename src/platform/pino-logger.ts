@@ -24,7 +24,10 @@ export interface LevelledLogger extends Logger {
 export function createLogger(options: LoggerOptions): LevelledLogger {
   const raw = options.destination ?? pino.destination({ fd: 1, sync: true })
   const destination = options.format === 'pretty' ? prettyStream(raw) : raw
-  const target = pino({ level: 'debug', base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: levelName } }, destination)
+  const target = pino(
+    { level: 'debug', base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: levelName } },
+    destination,
+  )
   return new PinoLogger(target, { severity: SEVERITY[options.level] })
 }
 

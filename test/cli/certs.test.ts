@@ -33,7 +33,10 @@ describe('certs', () => {
     await cli('certs', 'init', '--cluster-id', 'shop', '--dir', dir)
     const before = readFileSync(join(dir, 'ca.crt'), 'utf8')
     const again = await cli('certs', 'init', '--cluster-id', 'shop', '--dir', dir)
-    expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining('ca.crt exists (MRD_FILE_EXISTS). Use --force') as string })
+    expect(again).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('ca.crt exists (MRD_FILE_EXISTS). Use --force') as string,
+    })
     await cli('certs', 'issue', 'us', '--dir', dir)
     expect((await cli('certs', 'issue', 'us', '--dir', dir)).code).toBe(1)
     expect((await cli('certs', 'issue', 'us', '--dir', dir, '--if-missing')).stdout).toContain('Kept')
@@ -54,7 +57,9 @@ describe('certs', () => {
     await cli('certs', 'init', '--cluster-id', 'shop', '--dir', dir)
     await cli('certs', 'issue', 'us', '--dir', dir, '--days', '30')
     const { stdout } = await cli('certs', 'show', '--dir', dir)
-    expect(stdout).toMatch(/us\.crt\n {2}subject {6}O=shop, CN=us\n.*\n {2}names {8}DNS:us\.shop.*\n.*\((29|30) days left\)\n.*SHA-256 ([0-9A-F]{2}:){31}/)
+    expect(stdout).toMatch(
+      /us\.crt\n {2}subject {6}O=shop, CN=us\n.*\n {2}names {8}DNS:us\.shop.*\n.*\((29|30) days left\)\n.*SHA-256 ([0-9A-F]{2}:){31}/,
+    )
     expect(stdout.indexOf('ca.crt')).toBeLessThan(stdout.indexOf('us.crt'))
   })
 
@@ -100,7 +105,14 @@ describe('issued certificates', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const address = server.address()
     const port = typeof address === 'object' && address ? address.port : 0
-    const client = connect({ ...trust, port, host: '127.0.0.1', servername: 'us.shop.meridian.internal', cert: eu.certificate, key: eu.key })
+    const client = connect({
+      ...trust,
+      port,
+      host: '127.0.0.1',
+      servername: 'us.shop.meridian.internal',
+      cert: eu.certificate,
+      key: eu.key,
+    })
     await new Promise<void>((resolve, reject) => client.once('secureConnect', resolve).once('error', reject))
     expect((await accepted).getPeerCertificate().subjectaltname).toContain('URI:meridian://shop/eu')
     client.destroy()

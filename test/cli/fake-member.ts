@@ -40,7 +40,9 @@ export async function startFakeMember(options: FakeMemberOptions): Promise<FakeM
     socket.on('data', (bytes: Buffer) => parser.execute(bytes))
     socket.on('error', () => socket.destroy())
   }
-  const server: Server = options.tls ? createTlsServer({ ...options.tls, requestCert: true, rejectUnauthorized: true }, onSocket) : createServer(onSocket)
+  const server: Server = options.tls
+    ? createTlsServer({ ...options.tls, requestCert: true, rejectUnauthorized: true }, onSocket)
+    : createServer(onSocket)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {
     port: (server.address() as AddressInfo).port,
@@ -83,7 +85,20 @@ export function fakeInfo(member: { id: number; name: string; clusterId?: string 
 
 /** One `peerN` line of INFO peers, all well unless told otherwise. */
 export function fakePeer(fields: Record<string, string | number>): string {
-  const all = { id: 2, name: 'eu', region: 'eu', link: 'up', inbound: 'up', lag_ms: 3, behind_ms: 0, rtt_ms: 1, bytes_in: 1, bytes_out: 1, relay: 'none', error: '' }
+  const all = {
+    id: 2,
+    name: 'eu',
+    region: 'eu',
+    link: 'up',
+    inbound: 'up',
+    lag_ms: 3,
+    behind_ms: 0,
+    rtt_ms: 1,
+    bytes_in: 1,
+    bytes_out: 1,
+    relay: 'none',
+    error: '',
+  }
   return Object.entries({ ...all, ...fields })
     .map(([key, value]) => `${key}=${value}`)
     .join(',')

@@ -10,14 +10,19 @@ const folder = mkdtempSync(join(tmpdir(), 'meridian-cli-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
 describe('the command line', () => {
-  it.each([[['--help']], [['server', '--help']], [['up', '--help']], [['status', '--help']], [['certs', '--help']], [['config', 'check', '--help']], [['ping', '--help']]])(
-    '%j teaches with examples',
-    async (args) => {
-      const { code, stdout } = await cli(...args)
-      expect(code).toBe(0)
-      expect(stdout).toContain('$ meridian ')
-    },
-  )
+  it.each([
+    [['--help']],
+    [['server', '--help']],
+    [['up', '--help']],
+    [['status', '--help']],
+    [['certs', '--help']],
+    [['config', 'check', '--help']],
+    [['ping', '--help']],
+  ])('%j teaches with examples', async (args) => {
+    const { code, stdout } = await cli(...args)
+    expect(code).toBe(0)
+    expect(stdout).toContain('$ meridian ')
+  })
 
   it('knows its version', async () => {
     expect((await cli('--version')).stdout).toBe('0.0.0-test\n')
@@ -28,7 +33,10 @@ describe('the command line', () => {
     [['server', '--prot', '1'], "meridian: unknown option '--prot' (Did you mean --port?) (MRD_ARGUMENT)."],
     [['server', '--port', 'x'], 'meridian: --port (clients.port): found "x"; allowed: a whole number from 0 to 65535'],
     [['server', '--set', 'port'], 'meridian: --set needs section.key=value (MRD_ARGUMENT).'],
-    [['server', '--set', 'clients.prot=1'], 'meridian: --set clients.prot (clients.prot): is not a known key; did you mean port?'],
+    [
+      ['server', '--set', 'clients.prot=1'],
+      'meridian: --set clients.prot (clients.prot): is not a known key; did you mean port?',
+    ],
     [['server', '--appendfsync', 'x'], 'Allowed choices are always, everysec, no. (MRD_ARGUMENT)'],
     [['up', '--regions', '99'], 'Allowed: a whole number from 1 to 16.'],
     [['status', 'nowhere'], 'meridian: "nowhere" is no address (MRD_ARGUMENT). Write host:port'],
@@ -52,7 +60,11 @@ describe('server', () => {
     }
     const run = new CliRun(['server', '--port', '7009', '--dir', folder, '--set', 'clients.timeout=5m'], { startServer })
     await run.printed('redis-cli -p 7009')
-    expect(seen[0]).toMatchObject({ clients: { port: 7009, timeoutMs: 300_000 }, storage: { dir: folder }, logging: { format: 'pretty' } })
+    expect(seen[0]).toMatchObject({
+      clients: { port: 7009, timeoutMs: 300_000 },
+      storage: { dir: folder },
+      logging: { format: 'pretty' },
+    })
     expect(stopped).toBe(false)
     run.requestStop()
     expect(await run.finished).toBe(0)
@@ -94,7 +106,9 @@ describe('config check', () => {
     writeFileSync(file, 'clients:\n  maxclient: 5\n')
     const { code, stderr } = await cli('config', 'check', file)
     expect(code).toBe(78)
-    expect(stderr).toContain(`meridian: ${file}:2:3: clients.maxclient: is not a known key; did you mean maxclients? (MRD_CONFIG).`)
+    expect(stderr).toContain(
+      `meridian: ${file}:2:3: clients.maxclient: is not a known key; did you mean maxclients? (MRD_CONFIG).`,
+    )
   })
 
   it('looks at the files it names when asked to', async () => {

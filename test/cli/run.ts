@@ -36,7 +36,8 @@ export class CliRun {
   async printed(text: string | RegExp, timeoutMs = 20_000): Promise<void> {
     const deadlineMs = performance.now() + timeoutMs
     while (!(typeof text === 'string' ? this.stdout.includes(text) : text.test(this.stdout))) {
-      if (performance.now() > deadlineMs) throw new Error(`never printed ${String(text)}; printed:\n${this.stdout}\n${this.stderr}`)
+      if (performance.now() > deadlineMs)
+        throw new Error(`never printed ${String(text)}; printed:\n${this.stdout}\n${this.stderr}`)
       await new Promise((resolve) => setTimeout(resolve, 10))
     }
   }

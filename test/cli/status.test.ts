@@ -72,7 +72,10 @@ describe('status', () => {
     const { code, stdout } = await cli('status', '--json', await member(us))
     expect(code).toBe(0)
     const { members } = JSON.parse(stdout) as { members: { state: string; details: Record<string, unknown> }[] }
-    expect(members[0]).toMatchObject({ state: 'ok', details: { id: 1, name: 'us', clients: 3, keys: 7, versionVector: '1:100,2:90' } })
+    expect(members[0]).toMatchObject({
+      state: 'ok',
+      details: { id: 1, name: 'us', clients: 3, keys: 7, versionVector: '1:100,2:90' },
+    })
   })
 
   it('takes addresses and password from a configuration file', async () => {

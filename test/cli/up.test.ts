@@ -36,12 +36,13 @@ describe('up', () => {
     await first.printed(/us> SET demo:greeting "hello from us.*\n.*eu> GET demo:greeting {4}seen after \d+ ms\n.*ap> GET/)
     await first.printed(/all> INCR demo:counter, at the same time {4}3 in every region after \d+ ms/)
     await first.printed(/\d\d:\d\d:\d\d us ok clients=1 ops\/s=0 keys=0 memory=1.0MiB/)
-    // eslint-disable-next-line no-control-regex
     expect(first.stdout).not.toMatch(/\x1b/)
 
     const client = await RedisClient.connect({ host: '127.0.0.1', port: base + 1 }, 1000)
     await client.command('CRASH').catch(() => undefined)
-    await first.printed(/eu ended with exit code 3: the fake was told to crash \(MRD_TEST\)\. Nothing to mend\.; starting again in 0\.5 s/)
+    await first.printed(
+      /eu ended with exit code 3: the fake was told to crash \(MRD_TEST\)\. Nothing to mend\.; starting again in 0\.5 s/,
+    )
     await first.printed(/eu ok .*\n(.*\n)*.* 127\.0\.0\.1:\d+ unreachable(.*\n)*.* eu ok /)
 
     first.requestStop()
@@ -70,7 +71,10 @@ describe('up', () => {
     writeFileSync(file, readFileSync(file, 'utf8').replace('maxclients: 10000', 'maxclients: 77 # ours'))
     await start(base + 1)
     expect(readFileSync(file, 'utf8')).toContain('maxclients: 77 # ours')
-    expect(loadConfig(file)).toMatchObject({ clients: { port: base + 1, maxclients: 77 }, storage: { dir: join(dir, 'us', 'data') } })
+    expect(loadConfig(file)).toMatchObject({
+      clients: { port: base + 1, maxclients: 77 },
+      storage: { dir: join(dir, 'us', 'data') },
+    })
   })
 
   it('says which port is taken', async () => {

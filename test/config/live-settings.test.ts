@@ -13,6 +13,7 @@ describe('CONFIG GET', () => {
 
   it('answers one name, ignoring case, in Redis units', () => {
     expect(settings.get('MaxClients')).toEqual([['maxclients', '10000']])
+    expect(settings.get('client-query-buffer-limit')).toEqual([['client-query-buffer-limit', '1073741824']])
     expect(settings.get('tcp-keepalive')).toEqual([['tcp-keepalive', '300']])
     expect(settings.get('client-output-buffer-limit')).toEqual([['client-output-buffer-limit', 'normal 1073741824 268435456 60']])
   })
@@ -59,13 +60,16 @@ describe('CONFIG SET', () => {
   it.each([
     [['nope', '1'], "ERR Unknown option or number of arguments for CONFIG SET - 'nope'"],
     [['port', '1'], "ERR CONFIG SET failed (possibly related to argument 'port') - can't set immutable config"],
-    [['maxclients', '0'], "- argument must be between 1 and 4294967295 inclusive"],
+    [['maxclients', '0'], '- argument must be between 1 and 4294967295 inclusive'],
     [['appendfsync', 'x'], '- argument(s) must be one of the following: always, everysec, no'],
     [['proto-max-bulk-len', 'x'], '- argument must be a memory value'],
     [['proto-max-bulk-len', '1'], '- argument must be between 1048576 and 536870912 inclusive'],
     [['client-output-buffer-limit', 'pubsub 0 0 0'], '- Invalid client class specified in buffer limit configuration.'],
     [['client-output-buffer-limit', 'normal 0 0'], '- Wrong number of arguments in buffer limit configuration.'],
-    [['client-output-buffer-limit', 'normal 0 x 0'], '- Error in hard, soft or soft_seconds setting in buffer limit configuration.'],
+    [
+      ['client-output-buffer-limit', 'normal 0 x 0'],
+      '- Error in hard, soft or soft_seconds setting in buffer limit configuration.',
+    ],
   ] as const)('refuses %j in the words of Redis', (pair, expected) => {
     expect(new LiveSettings(loadConfig(null)).set([pair])).toContain(expected)
   })

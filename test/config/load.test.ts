@@ -69,7 +69,7 @@ cluster: { id: shop }
 member: { id: 1, name: us }
 storage: { dir: data }
 clients:
-  bind: 10.0.0.1 ::1
+  bind: 10.0.0.1 -::1
   timeout: 5m
   proto-max-bulk-len: 64mb
   client-output-buffer-limit: normal 2gb 1mb 10s
@@ -78,7 +78,7 @@ ${PEERS}`),
     expect(config.member).toEqual({ id: 1, name: 'us', region: 'us-east', zone: 'us-east' })
     expect(config.storage.dir).toBe(join(folder, 'data'))
     expect(config.clients).toMatchObject({
-      bind: ['10.0.0.1', '::1'],
+      bind: ['10.0.0.1', '-::1'],
       timeoutMs: 300_000,
       protoMaxBulkLen: 64 * 1024 * 1024,
       outputBufferLimit: { hardBytes: 2 * 1024 ** 3, softBytes: 1024 ** 2, softMs: 10_000 },
@@ -109,8 +109,14 @@ ${PEERS}`),
     ['clients:\n  port: 7101\nmember: { id: 1, name: us }\n' + PEERS, 'peers.port: found 7101, which is a client port already'],
     ['member: { id: 3, name: us }\n' + PEERS, ':1:11: member.id: found 3, which peers.members does not list; allowed: 2, 1'],
     ['member: { id: 1, name: ap }\n' + PEERS, 'member.name: found ap, but peers.members[1] calls member 1 us'],
-    ['member: { id: 1, name: us }\n' + PEERS.replace('id: 2', 'id: 1'), ':10:9: peers.members[1].id: found 1, which peers.members[0] has already'],
-    ['member: { id: 1, name: us }\n' + PEERS.replace('port: 7102', 'prot: 7102'), 'peers.members[0].prot: is not a known key; did you mean port?'],
+    [
+      'member: { id: 1, name: us }\n' + PEERS.replace('id: 2', 'id: 1'),
+      ':10:9: peers.members[1].id: found 1, which peers.members[0] has already',
+    ],
+    [
+      'member: { id: 1, name: us }\n' + PEERS.replace('port: 7102', 'prot: 7102'),
+      'peers.members[0].prot: is not a known key; did you mean port?',
+    ],
     ['member: { id: 300 }\n', 'member.id: found 300; allowed: a whole number from 1 to 255'],
     ['peers: { members: [] }\n', 'peers.members: too few entries; allowed: at least 1'],
     ['peers:\n  port: 7101\n', ':1:1: peers.members: is missing; allowed: a list'],

@@ -1,0 +1,82 @@
+/**
+ * Import directions: docs/ARCHITECTURE.md has the table. What a folder may import is listed; everything else fails.
+ * Node's own modules in the core are checked by ESLint, which can name the reason.
+ */
+const MAY_IMPORT = {
+  base: [],
+  ports: ['base'],
+  memory: ['base'],
+  crdt: ['base', 'memory'],
+  keyspace: ['base', 'memory', 'crdt'],
+  resp: ['base'],
+  commands: ['base', 'memory', 'crdt', 'keyspace', 'resp'],
+  engine: ['base', 'ports', 'memory', 'crdt', 'keyspace', 'resp', 'commands'],
+  oplog: ['base', 'ports', 'crdt'],
+  'peer-sync': ['base', 'ports', 'crdt', 'oplog'],
+  server: ['base', 'ports', 'resp', 'engine'],
+  admin: ['base', 'ports'],
+  platform: ['base', 'ports'],
+  config: ['base'],
+  node: [
+    'base',
+    'ports',
+    'memory',
+    'crdt',
+    'keyspace',
+    'resp',
+    'commands',
+    'engine',
+    'oplog',
+    'peer-sync',
+    'server',
+    'admin',
+    'platform',
+    'config',
+  ],
+  cli: ['base', 'config', 'node'],
+}
+
+module.exports = {
+  forbidden: [
+    ...Object.entries(MAY_IMPORT).map(([folder, allowed]) => ({
+      name: `${folder}-imports`,
+      comment: `src/${folder} may import ${allowed.length > 0 ? allowed.join(', ') : 'no other folder'}.`,
+      severity: 'error',
+      from: { path: `^src/${folder}/` },
+      to: { path: '^src/', pathNot: `^src/(${[folder, ...allowed].join('|')})/` },
+    })),
+    {
+      name: 'known-folder',
+      comment: 'A new folder under src needs a line in the table of import directions.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: `^src/(${Object.keys(MAY_IMPORT).join('|')})/` },
+      to: {},
+    },
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'no-test-code-in-src',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^test/' },
+    },
+    {
+      name: 'only-declared-packages',
+      comment: 'The server runs with dependencies alone: no development package, nothing that is not in package.json.',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'] },
+    },
+    { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
+  },
+}
