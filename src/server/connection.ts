@@ -195,7 +195,8 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
       // A client that has gone while it would block must not take anything.
       if (this.blocked !== null) this.leave()
       else this.beginClosing()
-    } else if (this.blocked === null) {
+    } else if (this.blocked === null || this.decoder.pendingBytes <= LIMITS.blockedInputBytes) {
+      // A blocked client is read too: only so is its leaving noticed.
       this.resumeReading()
     }
   }

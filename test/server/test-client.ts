@@ -3,16 +3,19 @@ import { connect as connectTls, type ConnectionOptions } from 'node:tls'
 
 /** A socket that collects what it receives. */
 export class TestClient {
-  received = Buffer.alloc(0)
+  /** Bytes received and not yet expected; may be more than what `received` has joined so far. */
+  length = 0
   ended = false
   closed = false
   error: Error | null = null
+  private parts: Buffer[] = []
   private wake: () => void = () => {}
 
   private constructor(readonly socket: Socket) {
     socket.setNoDelay(true)
     socket.on('data', (bytes) => {
-      this.received = this.received.length === 0 ? bytes : Buffer.concat([this.received, bytes])
+      this.parts.push(bytes)
+      this.length += bytes.length
       this.wake()
     })
     socket.on('end', () => {
@@ -43,6 +46,17 @@ export class TestClient {
     })
   }
 
+  get received(): Buffer {
+    if (this.parts.length > 1) this.parts = [Buffer.concat(this.parts)]
+    return this.parts[0] ?? Buffer.alloc(0)
+  }
+
+  /** Forgets the first bytes received. */
+  forget(bytes = this.length): void {
+    this.parts = [this.received.subarray(bytes)]
+    this.length -= bytes
+  }
+
   get text(): string {
     return this.received.toString('latin1')
   }
@@ -66,7 +80,7 @@ export class TestClient {
   async until(condition: (client: TestClient) => boolean, what = 'condition', timeoutMs = 10_000): Promise<void> {
     const deadline = performance.now() + timeoutMs
     while (!condition(this)) {
-      if (performance.now() > deadline) throw new Error(`waited in vain for ${what}; received ${this.received.length} bytes: ${this.text.slice(0, 200)}`)
+      if (performance.now() > deadline) throw new Error(`waited in vain for ${what}; received ${this.length} bytes: ${this.text.slice(0, 200)}`)
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, 5)
         this.wake = () => {
@@ -79,10 +93,10 @@ export class TestClient {
 
   /** Waits for exactly this text and forgets it. */
   async expectText(expected: string): Promise<void> {
-    await this.until((client) => client.received.length >= expected.length || client.ended || client.closed, JSON.stringify(expected.slice(0, 100)))
+    await this.until((client) => client.length >= expected.length || client.ended || client.closed, JSON.stringify(expected.slice(0, 100)))
     const got = this.received.subarray(0, expected.length).toString('latin1')
     if (got !== expected) throw new Error(`expected ${JSON.stringify(expected.slice(0, 200))}, got ${JSON.stringify(got.slice(0, 200))}`)
-    this.received = this.received.subarray(expected.length)
+    this.forget(expected.length)
   }
 
   async expectEnd(): Promise<void> {
