@@ -201,5 +201,7 @@ export class Peer {
 const LINK_STATES = { opening: 'connecting', hello: 'handshake', confirming: 'handshake', up: 'up', closed: 'waiting' } as const
 
 function linkStatus(session: LinkSession | null, waitingSinceMs: number): LinkStatus {
-  return session === null ? { state: 'waiting', sinceMs: waitingSinceMs } : { state: LINK_STATES[session.state], sinceMs: session.sinceMs }
+  return session === null
+    ? { state: 'waiting', sinceMs: waitingSinceMs }
+    : { state: LINK_STATES[session.state], sinceMs: session.sinceMs }
 }

@@ -14,11 +14,13 @@ describe('the message reader', () => {
   it('finds the same messages however the stream is cut', () => {
     for (let seed = 1; seed <= 50; seed++) {
       const random = new SeededRandom(seed)
-      const payloads = Array.from({ length: 30 }, () => Buffer.alloc(random.below(5) === 0 ? random.below(5000) : random.below(30), random.below(256)))
+      const payloads = Array.from({ length: 30 }, () =>
+        Buffer.alloc(random.below(5) === 0 ? random.below(5000) : random.below(30), random.below(256)),
+      )
       const stream = Buffer.concat(payloads.map((payload, i) => message(1 + i, payload)))
       const reader = new MessageReader(10_000)
       const found: Buffer[] = []
-      for (let at = 0; at < stream.length; ) {
+      for (let at = 0; at < stream.length;) {
         const size = random.below(3) === 0 ? 1 : 1 + random.below(3000)
         reader.push(stream.subarray(at, at + size))
         at += size

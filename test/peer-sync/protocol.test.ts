@@ -29,17 +29,37 @@ function pulling(): ReturnType<typeof lone> & { peer: RawPeer } {
 }
 
 function vectorsOf(member: number, entries: [number, number][]): Uint8Array {
-  const message = wire.encodeVectors(member as MemberId, VersionVector.from(entries), VersionVector.from(entries), new VersionVector(), new VersionVector())
+  const message = wire.encodeVectors(
+    member as MemberId,
+    VersionVector.from(entries),
+    VersionVector.from(entries),
+    new VersionVector(),
+    new VersionVector(),
+  )
   if (message === null) throw new Error('no entries')
   return message
 }
 
 describe('HELLO is refused, on both sides with the reason,', () => {
   it.each([
-    ['of another version', { minVersion: 2, maxVersion: 3 }, 'm2', CLUSTER, 'MRD_PEER_VERSION', /versions 2 to 3, m1 speaks version 1/],
+    [
+      'of another version',
+      { minVersion: 2, maxVersion: 3 },
+      'm2',
+      CLUSTER,
+      'MRD_PEER_VERSION',
+      /versions 2 to 3, m1 speaks version 1/,
+    ],
     ['of another cluster', { clusterId: 'elsewhere' }, 'm2', CLUSTER, 'MRD_PEER_CLUSTER', /elsewhere.*test-cluster/],
     ['with a certificate of another cluster', {}, 'm2', 'elsewhere', 'MRD_PEER_CLUSTER', /elsewhere.*test-cluster/],
-    ['under a name that the certificate does not carry', { name: 'm3', member: 3 }, 'm2', CLUSTER, 'MRD_PEER_IDENTITY', /calls itself m3, its certificate names m2/],
+    [
+      'under a name that the certificate does not carry',
+      { name: 'm3', member: 3 },
+      'm2',
+      CLUSTER,
+      'MRD_PEER_IDENTITY',
+      /calls itself m3, its certificate names m2/,
+    ],
     ['of a stranger', { name: 'm9', member: 9 }, 'm9', CLUSTER, 'MRD_PEER_IDENTITY', /m9 is not a member/],
     ['with an id that the topology does not say', { member: 7 }, 'm2', CLUSTER, 'MRD_PEER_IDENTITY', /member 7.*says 2/],
     ["with another member's id", { member: 3 }, 'm2', CLUSTER, 'MRD_PEER_DUPLICATE_ID', /topology gives to m3/],
@@ -100,7 +120,8 @@ describe('a peer that breaks the protocol loses the link, and nothing changes:',
   const vector = buildFrame(2, 0, 100, 200, none)
   const damaged = Buffer.from(vector.bytes)
   damaged[45] ^= 1
-  const piece = (bytes: Uint8Array, subscription = 1) => Buffer.concat([wire.encodeFrameHeader(subscription, bytes.length), bytes])
+  const piece = (bytes: Uint8Array, subscription = 1) =>
+    Buffer.concat([wire.encodeFrameHeader(subscription, bytes.length), bytes])
   const raw = (type: number, ...payload: number[]) => {
     const out = Buffer.alloc(5 + payload.length)
     out.writeUInt32LE(1 + payload.length)
@@ -116,7 +137,11 @@ describe('a peer that breaks the protocol loses the link, and nothing changes:',
     ['a short message', raw(MESSAGE.credit, 1, 2), /cut short/],
     ['a long message', raw(MESSAGE.unsubscribe, 1, 2, 3, 4, 5), /1 bytes too many/],
     ['member 0', raw(MESSAGE.vectors, 0, 0, 0), /member 0/],
-    ['vectors out of order', raw(MESSAGE.vectors, 2, 2, 3, ...Array<number>(8).fill(0), 2, ...Array<number>(8).fill(0), 0), /out of order/],
+    [
+      'vectors out of order',
+      raw(MESSAGE.vectors, 2, 2, 3, ...Array<number>(8).fill(0), 2, ...Array<number>(8).fill(0), 0),
+      /out of order/,
+    ],
     ['a damaged frame', piece(damaged), /checksum/],
     ['a frame of another origin', piece(buildFrame(3, 0, 100, 200, none).bytes), /frame of member 3/],
     ['a frame for no subscription', piece(vector.bytes, 50), /never opened/],
@@ -155,7 +180,8 @@ describe('a peer that breaks the protocol loses the link, and nothing changes:',
     for (let i = 0; i < 3; i++) {
       const frame = buildFrame(2, previous, previous + 1, previous + 10, context, half - 100)
       previous = frame.last
-      for (let at = 0; at < frame.bytes.length; at += LIMITS.linkPieceBytes) peer.send(piece(frame.bytes.subarray(at, at + LIMITS.linkPieceBytes)))
+      for (let at = 0; at < frame.bytes.length; at += LIMITS.linkPieceBytes)
+        peer.send(piece(frame.bytes.subarray(at, at + LIMITS.linkPieceBytes)))
     }
     mesh.advance(20)
     expect(peer.refusal?.text).toMatch(/more than the credit/)
@@ -241,7 +267,12 @@ describe('frames', () => {
     mesh.advance(100)
     expect(host.log).toHaveLength(0)
     // m3 cannot be reached; m2 reports that it has the frame, so it is asked for it.
-    peer.send(vectorsOf(2, [[2, 200], [3, 150]]))
+    peer.send(
+      vectorsOf(2, [
+        [2, 200],
+        [3, 150],
+      ]),
+    )
     for (let i = 0; i < 20; i++) {
       peer.send(wire.encodePing(0, []))
       mesh.advance(100)

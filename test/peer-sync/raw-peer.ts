@@ -38,7 +38,16 @@ export class RawPeer implements LinkHandlers {
   }
 
   static hello(changes: Partial<wire.Hello> = {}): Uint8Array {
-    return wire.encodeHello({ minVersion: 1, maxVersion: 1, member: 2, incarnation: 99, topologyVersion: 1, clusterId: CLUSTER, name: 'm2', ...changes })
+    return wire.encodeHello({
+      minVersion: 1,
+      maxVersion: 1,
+      member: 2,
+      incarnation: 99,
+      topologyVersion: 1,
+      clusterId: CLUSTER,
+      name: 'm2',
+      ...changes,
+    })
   }
 
   send(...messages: Uint8Array[]): void {
