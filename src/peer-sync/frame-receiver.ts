@@ -137,7 +137,10 @@ export class FrameReceiver {
   private mendGap(feed: OriginFeed, source: FrameSource): void {
     const applied = this.host.applied.get(feed.origin)
     const { progressed } = feed
-    this.logger.warn({ origin: feed.origin, applied }, 'frames are missing in what a peer sends; asking again from what is applied')
+    this.logger.warn(
+      { origin: feed.origin, applied },
+      'frames are missing in what a peer sends; asking again from what is applied',
+    )
     if (progressed) {
       feed.subscribe(source, applied)
       return

@@ -72,11 +72,6 @@ export class FrameSender {
     if (subscription !== undefined) subscription.outstanding = Math.max(0, subscription.outstanding - credit.bytes)
   }
 
-  /** Origins that the other side is subscribed to. */
-  origins(): Iterable<MemberId> {
-    return this.subscriptions.keys()
-  }
-
   /** Sends what may be sent now, the origins in turn, piece by piece. @throws MeridianError from the log. */
   pump(): void {
     if (this.pumpPending) return

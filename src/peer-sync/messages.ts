@@ -85,7 +85,11 @@ export interface Credit {
 }
 
 export function protocolError(what: string): MeridianError {
-  return new MeridianError('MRD_PEER_PROTOCOL', `Peer broke the link protocol: ${what}`, 'The link was closed and nothing was changed; it is opened again by itself.')
+  return new MeridianError(
+    'MRD_PEER_PROTOCOL',
+    `Peer broke the link protocol: ${what}`,
+    'The link was closed and nothing was changed; it is opened again by itself.',
+  )
 }
 
 export function encodeHello(hello: Hello): Uint8Array {

@@ -107,7 +107,8 @@ export class OriginFeed {
     const bytes = this.assemble(piece)
     if (bytes === null) return true
     const frame = parseFrame(bytes)
-    if (frame.origin !== this.origin) throw protocolError(`a frame of member ${frame.origin} in a subscription to member ${this.origin}`)
+    if (frame.origin !== this.origin)
+      throw protocolError(`a frame of member ${frame.origin} in a subscription to member ${this.origin}`)
     this.source?.frameReceived()
     if (frame.last <= this.tail) {
       this.giveBack(bytes.length)

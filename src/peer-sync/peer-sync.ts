@@ -195,11 +195,14 @@ export class PeerSync {
     const member = checkHello(hello, identity, this.host.topology, dialled?.member ?? null)
     const peer = this.peersById.get(member.id)
     if (peer === undefined || hello.incarnation === this.incarnation || !peer.acceptIncarnation(hello.incarnation)) {
-      throw duplicateId(`${member.name} (member ${member.id}) runs more than once: a second process with its identity is linked with this cluster`)
+      throw duplicateId(
+        `${member.name} (member ${member.id}) runs more than once: a second process with its identity is linked with this cluster`,
+      )
     }
     // Links of an earlier process of that member are dead, they only do not know it yet.
     for (const other of [peer.outbound, peer.inbound]) {
-      if (other !== null && other !== session && other.incarnation !== 0 && other.incarnation !== hello.incarnation) other.close(null)
+      if (other !== null && other !== session && other.incarnation !== 0 && other.incarnation !== hello.incarnation)
+        other.close(null)
     }
     if (session.role === 'acceptor') {
       this.pending.delete(session)
@@ -212,7 +215,10 @@ export class PeerSync {
 
   private sessionUp(session: LinkSession): void {
     const peer = this.peersById.get(session.member)
-    this.ports.logger.info({ peer: peer?.member.name, link: session.role === 'dialler' ? 'outbound' : 'inbound' }, 'peer link is up')
+    this.ports.logger.info(
+      { peer: peer?.member.name, link: session.role === 'dialler' ? 'outbound' : 'inbound' },
+      'peer link is up',
+    )
     session.sendPing(this.unheard())
     this.report(session)
     this.sources.review()
@@ -262,7 +268,11 @@ export class PeerSync {
       peer.note(error)
       return
     }
-    const fields = { peer: name, cluster: session.identity?.clusterId, code: error instanceof MeridianError ? error.code : undefined }
+    const fields = {
+      peer: name,
+      cluster: session.identity?.clusterId,
+      code: error instanceof MeridianError ? error.code : undefined,
+    }
     if (error.message !== this.lastStrangerError) this.ports.logger.warn(fields, error.message)
     else this.ports.logger.debug(fields, error.message)
     this.lastStrangerError = error.message
@@ -370,4 +380,3 @@ export class PeerSync {
     )
   }
 }
-

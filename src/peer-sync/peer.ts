@@ -13,6 +13,10 @@ import { PeerKnowledge } from './peer-knowledge.js'
 import type { LinkStatus, PeerError, PeerStatus } from './peer-status.js'
 import type { MemberInfo, SyncHost } from './sync-host.js'
 
+/** The same message is logged loudly once in this time. */
+const NEWS_MS = 60_000
+const MAX_LOGGED = 32
+
 /**
  * One other member: the link that we dial, again and again with growing pauses, the link that it dials, and what is known of it.
  *
@@ -36,6 +40,8 @@ export class Peer {
   private attempts = 0
   private redial: Timer | null = null
   private stopped = false
+  /** When a message was last logged loudly. */
+  private readonly logged = new Map<string, number>()
   private lastError: PeerError | null = null
   private outboundWaitingSinceMs: number
   private inboundWaitingSinceMs: number
@@ -128,14 +134,25 @@ export class Peer {
     return false
   }
 
-  /** Keeps an error for the status page and logs it, loudly only when it is news. */
+  /**
+   * Keeps an error for the status page and logs it, loudly only when it is news. That a member cannot be reached follows from
+   * many errors, so it does not push a more telling one off the page for a while.
+   */
   note(error: Error): void {
     const code = error instanceof MeridianError || error instanceof RefusedError ? error.code : 'MRD_PEER_UNREACHABLE'
-    const news = this.lastError?.message !== error.message || code === 'MRD_PEER_PROTOCOL'
-    this.lastError = { code, message: error.message, atMs: this.clock.wallMs() }
+    const atMs = this.clock.wallMs()
+    const { lastError } = this
+    const telling = lastError !== null && lastError.code !== 'MRD_PEER_UNREACHABLE' && atMs - lastError.atMs < NEWS_MS
+    if (code !== 'MRD_PEER_UNREACHABLE' || !telling) this.lastError = { code, message: error.message, atMs }
     const fields = { peer: this.member.name, code }
-    if (news) this.logger.warn(fields, error.message)
-    else this.logger.debug(fields, error.message)
+    const nowMs = this.clock.monotonicMs()
+    if (nowMs - (this.logged.get(error.message) ?? -Infinity) < NEWS_MS) {
+      this.logger.debug(fields, error.message)
+      return
+    }
+    if (this.logged.size >= MAX_LOGGED) this.logged.clear()
+    this.logged.set(error.message, nowMs)
+    this.logger.warn(fields, error.message)
   }
 
   /** The links that are up, the one that we dialled first. */
@@ -184,5 +201,7 @@ export class Peer {
 const LINK_STATES = { opening: 'connecting', hello: 'handshake', confirming: 'handshake', up: 'up', closed: 'waiting' } as const
 
 function linkStatus(session: LinkSession | null, waitingSinceMs: number): LinkStatus {
-  return session === null ? { state: 'waiting', sinceMs: waitingSinceMs } : { state: LINK_STATES[session.state], sinceMs: session.sinceMs }
+  return session === null
+    ? { state: 'waiting', sinceMs: waitingSinceMs }
+    : { state: LINK_STATES[session.state], sinceMs: session.sinceMs }
 }

@@ -32,17 +32,22 @@ const SAN_ENTRY = /(?:^|, )([^:,]+):("(?:[^"\\]|\\.)*"|[^,]*)/g
 export function openCredentials(credentials: PeerCredentials): OpenCredentials {
   const [certificate, ...chain] = attempt("this member's certificate is not readable", () => readCertificates(credentials.cert))
   const authorities = attempt("the cluster authority's certificate is not readable", () => readCertificates(credentials.ca))
-  const key = attempt("this member's key is not readable (it must be an unencrypted PEM key)", () => createPrivateKey(credentials.key))
+  const key = attempt("this member's key is not readable (it must be an unencrypted PEM key)", () =>
+    createPrivateKey(credentials.key),
+  )
   if (!certificate.checkPrivateKey(key)) throw invalid("this member's key does not belong to its certificate")
   if (![...chain, ...authorities].some((issuer) => certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey))) {
     throw invalid("this member's certificate was not issued by the cluster authority that is configured beside it")
   }
   const now = Date.now()
   if (now > Date.parse(certificate.validTo)) throw invalid(`this member's certificate expired on ${certificate.validTo}`)
-  if (now < Date.parse(certificate.validFrom)) throw invalid(`this member's certificate is not valid before ${certificate.validFrom}`)
+  if (now < Date.parse(certificate.validFrom))
+    throw invalid(`this member's certificate is not valid before ${certificate.validFrom}`)
   const identity = identityOf(certificate.subjectAltName)
   if (identity === null) {
-    throw invalid(`this member's certificate names no member; its subject alternative names are: ${certificate.subjectAltName ?? 'none'}`)
+    throw invalid(
+      `this member's certificate names no member; its subject alternative names are: ${certificate.subjectAltName ?? 'none'}`,
+    )
   }
   const tls: SecureContextOptions = {
     cert: credentials.cert,
@@ -52,7 +57,11 @@ export function openCredentials(credentials: PeerCredentials): OpenCredentials {
     // No resumption: every link shows its certificate, so that a replaced authority counts from then on.
     secureOptions: constants.SSL_OP_NO_TICKET,
   }
-  return { identity, tls, context: attempt('the certificate, key and authority cannot be used together', () => createSecureContext(tls)) }
+  return {
+    identity,
+    tls,
+    context: attempt('the certificate, key and authority cannot be used together', () => createSecureContext(tls)),
+  }
 }
 
 /** The member that a certificate names by `URI:meridian://<cluster>/<member>`; null unless it names exactly one. */

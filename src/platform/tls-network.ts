@@ -119,7 +119,10 @@ export class TlsNetwork implements Network {
     })
     const link = this.keep(new TlsLink(socket, false))
     let heard = false
-    const timer = setTimeout(() => socket.destroy(unreachable(address, `no TLS handshake within ${this.handshakeTimeoutMs} ms`)), this.handshakeTimeoutMs)
+    const timer = setTimeout(
+      () => socket.destroy(unreachable(address, `no TLS handshake within ${this.handshakeTimeoutMs} ms`)),
+      this.handshakeTimeoutMs,
+    )
     socket.once('secureConnect', () => {
       clearTimeout(timer)
       link.stands()
@@ -174,7 +177,8 @@ export class TlsNetwork implements Network {
     if (!socket.authorized) return turnAway(`its certificate is not accepted (${authorizationError(socket)})`)
     const { subjectaltname } = socket.getPeerCertificate()
     const identity = identityOf(subjectaltname)
-    if (identity === null) return turnAway(`its certificate names no member; its subject alternative names are: ${subjectaltname ?? 'none'}`)
+    if (identity === null)
+      return turnAway(`its certificate names no member; its subject alternative names are: ${subjectaltname ?? 'none'}`)
     if (this.onLink === null || this.closed) return void socket.destroy()
     const link = this.keep(new TlsLink(socket, true))
     link.serve(this.onLink(link, identity))
@@ -208,7 +212,10 @@ function authorizationError(socket: TLSSocket): string {
 function checkDialled(certificate: PeerCertificate, address: PeerAddress, expected: PeerIdentity): Error | undefined {
   const found = identityOf(certificate.subjectaltname)
   if (found !== null && found.name === expected.name && found.clusterId === expected.clusterId) return undefined
-  const who = found === null ? `no member (${certificate.subjectaltname ?? 'no subject alternative names'})` : `${found.name} of cluster ${found.clusterId}`
+  const who =
+    found === null
+      ? `no member (${certificate.subjectaltname ?? 'no subject alternative names'})`
+      : `${found.name} of cluster ${found.clusterId}`
   return new MeridianError(
     found !== null && found.clusterId !== expected.clusterId ? 'MRD_PEER_CLUSTER' : 'MRD_PEER_IDENTITY',
     `The certificate at ${address.host}:${address.port} names ${who}; expected ${expected.name} of cluster ${expected.clusterId}`,
@@ -250,7 +257,13 @@ function dialError(error: Error | null, address: PeerAddress, heard: boolean): E
     )
   }
   if (heard) return error
-  if (code === 'ECONNREFUSED' || code === 'EHOSTUNREACH' || code === 'ETIMEDOUT' || code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
+  if (
+    code === 'ECONNREFUSED' ||
+    code === 'EHOSTUNREACH' ||
+    code === 'ETIMEDOUT' ||
+    code === 'ENOTFOUND' ||
+    code === 'EAI_AGAIN'
+  ) {
     return unreachable(address, error?.message ?? code, error)
   }
   const why = error === null ? 'it closed the link before it said anything' : error.message
@@ -259,6 +272,16 @@ function dialError(error: Error | null, address: PeerAddress, heard: boolean): E
 
 function listenError(error: NodeJS.ErrnoException, host: string, port: number): MeridianError {
   return error.code === 'EADDRINUSE'
-    ? new MeridianError('MRD_PORT_IN_USE', `The peer address ${host}:${port} is taken`, 'Stop the process that listens there, or choose another port.', { cause: error })
-    : new MeridianError('MRD_LISTEN', `The peer address ${host}:${port} cannot be opened: ${error.message}`, 'Use an address of this machine and a port that this user may open.', { cause: error })
+    ? new MeridianError(
+        'MRD_PORT_IN_USE',
+        `The peer address ${host}:${port} is taken`,
+        'Stop the process that listens there, or choose another port.',
+        { cause: error },
+      )
+    : new MeridianError(
+        'MRD_LISTEN',
+        `The peer address ${host}:${port} cannot be opened: ${error.message}`,
+        'Use an address of this machine and a port that this user may open.',
+        { cause: error },
+      )
 }

@@ -43,6 +43,6 @@ export interface Link {
   readonly bufferedBytes: number
   pause(): void
   resume(): void
-  /** Closes; onClose is called with null. */
+  /** Closes; onClose is called with null. Bytes queued before still go out if the other side reads them soon. */
   close(): void
 }

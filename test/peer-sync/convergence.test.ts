@@ -19,6 +19,7 @@ function run(seed: number, members: number): void {
     else if (action < 90) [...mesh.hub.ends][random.below(Math.max(1, mesh.hub.ends.size))]?.break()
     else if (action < 94) for (const end of [...mesh.hub.ends].slice(0, 2)) end.silent = true
     else if (action < 97) mesh.members[random.below(members)].crash()
+    if (random.below(10) === 0) mesh.members[random.below(members)].host.syncDelayMs = random.below(3) === 0 ? 400 : 3
     mesh.advance(random.below(8) === 0 ? random.below(3000) : random.below(40))
     checkStability(mesh)
   }

@@ -4,7 +4,7 @@ import type { FrameView } from '../../src/crdt/frame.js'
 import { VersionVector } from '../../src/crdt/version-vector.js'
 import type { LogCursor } from '../../src/oplog/op-log.js'
 import type { SyncHost, Topology } from '../../src/peer-sync/sync-host.js'
-import type { FakeClock } from './fake-time.js'
+import type { Clock } from '../../src/ports/clock.js'
 import { buildFrame } from './frame-builder.js'
 
 /** A member that keeps frames in an array, makes them durable a little later, and checks what it is given. */
@@ -23,7 +23,7 @@ export class FakeHost implements SyncHost {
 
   constructor(
     readonly topology: Topology,
-    private readonly clock: FakeClock,
+    private readonly clock: Clock,
   ) {}
 
   get self(): MemberId {
@@ -32,7 +32,7 @@ export class FakeHost implements SyncHost {
 
   write(bodyBytes = 10): FrameView {
     const previous = this.applied.get(this.self)
-    const highest = Math.max(...this.applied.stamps, 2 ** 40 + this.clock.nowMs * 4096)
+    const highest = Math.max(...this.applied.stamps, 2 ** 40 + Math.floor(this.clock.monotonicMs()) * 4096)
     const frame = buildFrame(this.self, previous, highest + 1, highest + 2, this.applied, bodyBytes)
     this.append(frame)
     return frame

@@ -3,7 +3,14 @@ import { parseFrame, type FrameView } from '../../src/crdt/frame.js'
 import type { VersionVector } from '../../src/crdt/version-vector.js'
 
 /** A frame with the given header and a body of any bytes; see docs/formats/frame.md. */
-export function buildFrame(origin: number, previous: number, first: number, last: number, context: VersionVector, bodyBytes = 10): FrameView {
+export function buildFrame(
+  origin: number,
+  previous: number,
+  first: number,
+  last: number,
+  context: VersionVector,
+  bodyBytes = 10,
+): FrameView {
   const entries = [...context.entries()].filter(([member]) => member !== origin)
   const bytes = Buffer.alloc(40 + 8 * entries.length + bodyBytes, last % 251)
   bytes.writeUInt32LE(bytes.length, 0)

@@ -44,7 +44,8 @@ export class MemoryHub {
   }
 
   end(owner: string, remote: string, dialler: boolean): MemoryLink {
-    for (const end of this.ends) if (end.owner === owner && end.remote === remote && end.dialler === dialler && !end.closed) return end
+    for (const end of this.ends)
+      if (end.owner === owner && end.remote === remote && end.dialler === dialler && !end.closed) return end
     throw new Error(`no link ${owner} to ${remote}`)
   }
 
@@ -99,7 +100,7 @@ export class MemoryLink implements Link {
     if (this.silent) return
     const { clock, random } = this.hub
     const rate = this.peer?.readBytesPerMs ?? Infinity
-    for (let at = 0; at < bytes.length; ) {
+    for (let at = 0; at < bytes.length;) {
       const size = Math.min(bytes.length - at, random.below(4) === 0 ? 1 + random.below(50) : 40_000)
       const chunk = bytes.slice(at, at + size)
       at += size

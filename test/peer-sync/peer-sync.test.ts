@@ -85,7 +85,12 @@ describe('a healthy mesh', () => {
 describe('broken links', () => {
   it('go round: a line of four members converges', () => {
     const mesh = new Mesh(4)
-    for (const [a, b] of [['m1', 'm3'], ['m1', 'm4'], ['m2', 'm4']]) mesh.hub.blockBoth(a, b)
+    for (const [a, b] of [
+      ['m1', 'm3'],
+      ['m1', 'm4'],
+      ['m2', 'm4'],
+    ])
+      mesh.hub.blockBoth(a, b)
     mesh.start()
     for (let round = 0; round < 30; round++) {
       for (const member of mesh.members) member.host.write()
@@ -93,7 +98,10 @@ describe('broken links', () => {
     }
     mesh.advance(5000)
     expect(mesh.converged()).toBe(true)
-    expect(mesh.members[3].sync.peers()[0]).toMatchObject({ relay: 3, outbound: { state: expect.stringMatching(/waiting|connecting/) } })
+    expect(mesh.members[3].sync.peers()[0]).toMatchObject({
+      relay: 3,
+      outbound: { state: expect.stringMatching(/waiting|connecting/) },
+    })
     expect(mesh.members[3].sync.peers()[1].relay).toBe(3)
     expect(mesh.members[3].sync.peers()[2].relay).toBeNull()
     // Nobody gets a frame twice.
@@ -102,7 +110,12 @@ describe('broken links', () => {
 
   it('report vectors of members that are only reached through others', () => {
     const mesh = new Mesh(4)
-    for (const [a, b] of [['m1', 'm3'], ['m1', 'm4'], ['m2', 'm4']]) mesh.hub.blockBoth(a, b)
+    for (const [a, b] of [
+      ['m1', 'm3'],
+      ['m1', 'm4'],
+      ['m2', 'm4'],
+    ])
+      mesh.hub.blockBoth(a, b)
     mesh.start()
     mesh.advance(2000)
     const frame = mesh.members[0].host.write()

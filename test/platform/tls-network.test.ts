@@ -274,20 +274,30 @@ describe('a listener', () => {
 
   it('names the address that is taken', async () => {
     const a = await network(east)
-    await expect(network(west, a.port)).rejects.toMatchObject({ code: 'MRD_PORT_IN_USE', message: expect.stringContaining(`127.0.0.1:${a.port}`) })
+    await expect(network(west, a.port)).rejects.toMatchObject({
+      code: 'MRD_PORT_IN_USE',
+      message: expect.stringContaining(`127.0.0.1:${a.port}`),
+    })
   })
 })
 
 describe('credentials', () => {
   it.each([
     ['an expired certificate', async () => issue(authority, { name: 'east', expired: true }), /expired on/],
-    ['a certificate of another authority', async () => ({ ...east, ca: (await issue(await makeAuthority('x'), { name: 'y' })).ca }), /not issued by/],
+    [
+      'a certificate of another authority',
+      async () => ({ ...east, ca: (await issue(await makeAuthority('x'), { name: 'y' })).ca }),
+      /not issued by/,
+    ],
     ['an unreadable key', async () => ({ ...east, key: Buffer.from('nonsense') }), /key is not readable/],
     ["another certificate's key", async () => ({ ...east, key: west.key }), /does not belong/],
     ['an unreadable certificate', async () => ({ ...east, cert: Buffer.from('nonsense') }), /certificate is not readable/],
     ['a certificate without names', async () => issue(authority, { name: 'east', noNames: true }), /names no member/],
   ])('are refused: %s', async (_, make, message) => {
-    await expect(network(await make())).rejects.toMatchObject({ code: 'MRD_CERTIFICATE', message: expect.stringMatching(message) })
+    await expect(network(await make())).rejects.toMatchObject({
+      code: 'MRD_CERTIFICATE',
+      message: expect.stringMatching(message),
+    })
   })
 
   it('that are bad do not replace good ones', async () => {
