@@ -53,6 +53,7 @@ export async function startServer(config: MemberConfig): Promise<RunningServer> 
         ca: readPem(config.peers.caFile),
         logger,
       })
+      checkIdentity(config, network)
     }
     let clientServer: ClientServer | null = null
     const settings = settingsService(live, config)
@@ -116,6 +117,17 @@ export async function startServer(config: MemberConfig): Promise<RunningServer> 
     lock.release()
     throw error
   }
+}
+
+/** The certificate must be this member's: peers go by it and would refuse us, one by one, later. */
+function checkIdentity(config: MemberConfig, network: TlsNetwork): void {
+  const { name, clusterId } = network.identity
+  if (name === config.member.name && clusterId === config.clusterId) return
+  throw new MeridianError(
+    'MRD_CERTIFICATE',
+    `The certificate ${config.peers?.certFile ?? ''} belongs to member "${name}" of cluster "${clusterId}", this is "${config.member.name}" of "${config.clusterId}"`,
+    'Name the certificate of this member, or issue one with `meridian certs issue`.',
+  )
 }
 
 function keyCount(member: Member): number {
