@@ -43,8 +43,8 @@ export const LIMITS = {
   pendingInboundLinks: 128,
   /** Earlier incarnations remembered per peer, to notice two processes with one identity. The oldest is forgotten. */
   supersededIncarnations: 16,
-  /** Unstable string edits kept on one key before the writer ships the whole value instead. */
-  maxUnstableEdits: 64,
+  /** Unstable edits of one string may take this much and twice its length; beyond, the writer ships the whole value instead. */
+  minUnstableEditBytes: 4 * KiB,
   /** Log files are read in blocks of this size at recovery; a frame beyond it gets a block of its own size while it is read. */
   logReadBlockBytes: 1 * MiB,
   /** The same for each cursor that reads old frames for a peer: 64 members cost at most 16 MiB. */

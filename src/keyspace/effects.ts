@@ -2,7 +2,6 @@ import { assert } from '../base/assert.js'
 import { writeInteger } from '../base/bytes.js'
 import { addDecimals, decimalOf, decimalToText, printDecimal, type Decimal } from '../base/decimal.js'
 import type { MemberId } from '../base/ids.js'
-import { LIMITS } from '../base/limits.js'
 import type { ApplyContext } from '../crdt/apply-context.js'
 import { EffectType, HAS_RESETS, REMOVE_DUE, SET_EXPIRY_GIVEN, SET_EXPIRY_KEPT } from '../crdt/effect-reader.js'
 import type { FrameWriter } from '../crdt/frame-writer.js'
@@ -144,7 +143,8 @@ export class Effects {
     const db = this.keyspace.database(database)
     this.clearHidden(database, db, key, keyOff, keyLen)
     const ref = db.lookup(key, keyOff, keyLen)
-    if (this.hasExtras(db, ref) && this.wantsWholeValue(db, ref)) {
+    // An edit becomes a write of the whole value beside counters, and when the edits that wait outweigh it.
+    if (ref !== 0 && (this.strings.hasContributions(db, ref) || this.strings.hasManyEdits(db, ref))) {
       const text = editText(visibleText(this.strings.load(db, ref)) ?? new Uint8Array(0), edit)
       this.setString(database, key, keyOff, keyLen, text, 0, text.length, ExpiryMode.keep)
       return
@@ -197,7 +197,7 @@ export class Effects {
     for (let shard = 0; shard < SHARD_COUNT; shard++) {
       for (let i = db.shardCount(shard) - 1; i >= 0; i--) {
         const ref = db.recordAt(shard, i)
-        if (!this.hasExtras(db, ref) || this.resets(db, ref).length === 0) continue
+        if (!this.strings.hasContributions(db, ref)) continue
         const key = db.key(ref)
         this.remove(database, key, 0, key.length)
       }
@@ -210,15 +210,8 @@ export class Effects {
     if (ref !== 0 && !this.keyspace.isVisible(db, ref)) this.remove(database, key, keyOff, keyLen)
   }
 
-  /** An edit becomes a write of the whole value beside counters, and when more edits wait than the value is worth. */
-  private wantsWholeValue(db: Database, ref: Ref): boolean {
-    const state = this.strings.load(db, ref)
-    if (state.contributions.length > 0) return true
-    return state.edits.length >= LIMITS.maxUnstableEdits && (state.registers.at(-1)?.value.length ?? 0) <= state.edits.length * EDIT_COST_BYTES
-  }
-
   private resets(db: Database, ref: Ref): readonly Reset[] {
-    return this.hasExtras(db, ref) ? resetsOf(this.strings.load(db, ref)) : NO_RESETS
+    return this.strings.hasContributions(db, ref) ? resetsOf(this.strings.load(db, ref)) : NO_RESETS
   }
 
   private hasExtras(db: Database, ref: Ref): boolean {
@@ -257,5 +250,3 @@ export class Effects {
 }
 
 const NO_KEY = new Uint8Array(0)
-/** What an unstable edit costs in memory, about; against it a whole value is weighed. */
-const EDIT_COST_BYTES = 64

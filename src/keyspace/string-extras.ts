@@ -10,20 +10,27 @@ import type { Contribution, Edit, EditEntry, ExpiryEntry, RegisterEntry, StringS
  * ```
  * word 0        contributions n
  *      1        bytes of the rest; 0 = contributions are all there is, and the register and visible expiry stand in the record
- *      2        n * 12 words:
+ *      2        1 = materialized: the record's value is the visible text, and every register entry stands in the rest
+ *      3..5     dot of the last edit: member, stamp f64
+ *      6        n * 12 words:
  *               member, kind (0 small, 1 large), epoch f64, stamp f64, baseStamp f64, total f64, base f64
- *      ...      rest: for each large contribution total and base as text; then further registers, edits, further expiries
+ *      ...      rest: for each large contribution total and base as text; further registers; further expiries; edits, up to the end
  * ```
  *
- * Small means that total and base are safe integers: those are counted in place, without the heap.
+ * Small means that total and base are safe integers: those are counted in place, without the heap. A string that is being edited is
+ * materialized, so that reading it costs nothing and a further edit costs its own length: it is applied to the record's value and
+ * appended to the rest. What the edits began from stays in the rest, because a concurrent write that sorts before them may still arrive.
  */
-export const EXTRAS_HEAD_WORDS = 2
+export const EXTRAS_HEAD_WORDS = 6
 export const CONTRIBUTION_WORDS = 12
 export const CONTRIBUTION_EPOCH = 1
 export const CONTRIBUTION_STAMP = 2
 export const CONTRIBUTION_BASE_STAMP = 3
 export const CONTRIBUTION_TOTAL = 4
 export const CONTRIBUTION_BASE = 5
+const REST_WORD = 1
+const MATERIALIZED_WORD = 2
+const LAST_EDIT_WORD = 3
 
 const EDIT_APPEND = 1
 const EDIT_SET_RANGE = 2
@@ -31,7 +38,52 @@ const EDIT_SET_BITS = 3
 
 const writer = new ByteWriter()
 
-/** Writes the state less what stands in the record itself into a new block; 0 if nothing is left. */
+/** Bytes of the rest; 0 when there are only contributions. */
+export function extrasRestBytes(arena: Arena, ref: Ref): number {
+  return arena.u32[ref >>> CHUNK_SHIFT][((ref & UNIT_MASK) << 1) + REST_WORD]
+}
+
+export function extrasContributions(arena: Arena, ref: Ref): number {
+  return arena.u32[ref >>> CHUNK_SHIFT][(ref & UNIT_MASK) << 1]
+}
+
+/** True when the record's value is the visible text of an edited string. */
+export function isMaterialized(arena: Arena, ref: Ref): boolean {
+  return arena.u32[ref >>> CHUNK_SHIFT][((ref & UNIT_MASK) << 1) + MATERIALIZED_WORD] !== 0
+}
+
+/** True when an edit with this dot comes after all edits in a materialized block. */
+export function comesLast(arena: Arena, ref: Ref, member: number, stamp: number): boolean {
+  const w = ((ref & UNIT_MASK) << 1) + LAST_EDIT_WORD
+  const last = arena.f64[ref >>> CHUNK_SHIFT][(w + 1) >>> 1]
+  return stamp > last || (stamp === last && member > arena.u32[ref >>> CHUNK_SHIFT][w])
+}
+
+/** Appends an edit that comes last to a materialized block; gives the block it is in now. */
+export function appendEdit(arena: Arena, from: Ref, entry: EditEntry): Ref {
+  writer.reset()
+  writeEdit(entry)
+  const used = EXTRAS_HEAD_WORDS * 4 + extrasRestBytes(arena, from)
+  let ref = from
+  if (used + writer.length > arena.sizeOf(from)) {
+    ref = arena.alloc(Math.ceil((used + writer.length) * 1.5))
+    const start = (from & UNIT_MASK) << 3
+    arena.u8[ref >>> CHUNK_SHIFT].set(arena.u8[from >>> CHUNK_SHIFT].subarray(start, start + used), (ref & UNIT_MASK) << 3)
+    arena.free(from)
+  }
+  const chunk = ref >>> CHUNK_SHIFT
+  const w = (ref & UNIT_MASK) << 1
+  arena.u8[chunk].set(writer.bytes.subarray(0, writer.length), (w << 2) + used)
+  arena.u32[chunk][w + REST_WORD] += writer.length
+  arena.u32[chunk][w + LAST_EDIT_WORD] = entry.member
+  arena.f64[chunk][(w + LAST_EDIT_WORD + 1) >>> 1] = entry.stamp
+  return ref
+}
+
+/**
+ * Writes the state less what stands in the record itself into a new block; 0 if nothing is left. inlineRegister is null for a state with
+ * edits: the record then holds the text that they make.
+ */
 export function writeExtras(arena: Arena, state: StringState, inlineRegister: RegisterEntry | null, inlineExpiry: ExpiryEntry | null): Ref {
   const registers = state.registers.filter((entry) => entry !== inlineRegister)
   const expiries = state.expiries.filter((entry) => entry !== inlineExpiry)
@@ -51,22 +103,25 @@ export function writeExtras(arena: Arena, state: StringState, inlineRegister: Re
       writer.f64(stamp)
       writer.block(value)
     }
-    writer.varint(edits.length)
-    for (const entry of edits) writeEdit(entry)
     writer.varint(expiries.length)
     for (const { member, stamp, at } of expiries) {
       writer.u8(member)
       writer.f64(stamp)
       writer.f64(at)
     }
+    for (const entry of edits) writeEdit(entry)
   }
   const fixedBytes = (EXTRAS_HEAD_WORDS + contributions.length * CONTRIBUTION_WORDS) * 4
   const ref = arena.alloc(fixedBytes + writer.length)
   const words = arena.u32[ref >>> CHUNK_SHIFT]
   const doubles = arena.f64[ref >>> CHUNK_SHIFT]
   const w = (ref & UNIT_MASK) << 1
+  const lastEdit = edits.at(-1)
   words[w] = contributions.length
-  words[w + 1] = writer.length
+  words[w + REST_WORD] = writer.length
+  words[w + MATERIALIZED_WORD] = lastEdit === undefined ? 0 : 1
+  words[w + LAST_EDIT_WORD] = lastEdit?.member ?? 0
+  doubles[(w + LAST_EDIT_WORD + 1) >>> 1] = lastEdit?.stamp ?? 0
   contributions.forEach((contribution, i) => {
     const at = w + EXTRAS_HEAD_WORDS + i * CONTRIBUTION_WORDS
     const d = at >>> 1
@@ -83,13 +138,13 @@ export function writeExtras(arena: Arena, state: StringState, inlineRegister: Re
   return ref
 }
 
-/** Adds what an extras block holds to a state that has what stands in the record. Values are copied out of the arena. */
+/** Adds what an extras block holds to an empty state. Values are copied out of the arena. */
 export function readExtras(arena: Arena, ref: Ref, state: StringState): void {
   const words = arena.u32[ref >>> CHUNK_SHIFT]
   const doubles = arena.f64[ref >>> CHUNK_SHIFT]
   const w = (ref & UNIT_MASK) << 1
   const count = words[w]
-  const restBytes = words[w + 1]
+  const restBytes = words[w + REST_WORD]
   const fixedBytes = (EXTRAS_HEAD_WORDS + count * CONTRIBUTION_WORDS) * 4
   const start = ((ref & UNIT_MASK) << 3) + fixedBytes
   const reader = new ByteReader(arena.u8[ref >>> CHUNK_SHIFT].slice(start, start + restBytes))
@@ -111,11 +166,11 @@ export function readExtras(arena: Arena, ref: Ref, state: StringState): void {
   for (let n = reader.varint(); n > 0; n--) {
     state.registers.push({ member: reader.u8(), stamp: reader.f64(), value: reader.block() })
   }
-  for (let n = reader.varint(); n > 0; n--) state.edits.push(readEdit(reader))
   for (let n = reader.varint(); n > 0; n--) {
     state.expiries.push({ member: reader.u8(), stamp: reader.f64(), at: reader.f64() })
   }
-  assert(!reader.failed && reader.atEnd, 'extras block is not what was written')
+  while (!reader.atEnd) state.edits.push(readEdit(reader))
+  assert(!reader.failed, 'extras block is not what was written')
 }
 
 function isSmall(value: Decimal): boolean {

@@ -9,6 +9,7 @@ import {
   applyIncrement,
   applyRemove,
   applySet,
+  baseText,
   emptyStringState,
   hasValue,
   isUnsettled,
@@ -25,12 +26,17 @@ import { HAS_EXPIRY, HAS_EXTRAS, NO_VALUE, RAW, TYPE_MASK } from '../memory/reco
 import { KeyType, SHARD_COUNT, type Database } from './database.js'
 import type { Keyspace } from './keyspace.js'
 import {
+  appendEdit,
+  comesLast,
   CONTRIBUTION_BASE,
   CONTRIBUTION_EPOCH,
   CONTRIBUTION_STAMP,
   CONTRIBUTION_TOTAL,
   CONTRIBUTION_WORDS,
   EXTRAS_HEAD_WORDS,
+  extrasContributions,
+  extrasRestBytes,
+  isMaterialized,
   readExtras,
   writeExtras,
 } from './string-extras.js'
@@ -60,10 +66,29 @@ export class StringStore {
     private readonly context: ApplyContext,
   ) {}
 
+  /** True when the key's state has counter contributions: writes over them say what they saw. */
+  hasContributions(db: Database, ref: Ref): boolean {
+    const extras = db.extras(ref)
+    return extras !== 0 && extrasContributions(db.arena, extras) > 0
+  }
+
+  /** True when the unstable edits of a string take so much room that its whole value is the better thing to ship. */
+  hasManyEdits(db: Database, ref: Ref): boolean {
+    const extras = db.extras(ref)
+    if (extras === 0 || !isMaterialized(db.arena, extras)) return false
+    return extrasRestBytes(db.arena, extras) > db.valueLength(ref) * 2 + LIMITS.minUnstableEditBytes
+  }
+
   /** Makes the visible value of a record with a string available in buf, off, len. */
   read(db: Database, ref: Ref): void {
     const flags = db.flags(ref)
     if ((flags & (HAS_EXTRAS | NO_VALUE)) === 0) {
+      this.buf = db.arena.u8[ref >>> CHUNK_SHIFT]
+      this.off = db.valueOffset(ref)
+      this.len = db.valueLength(ref)
+      return
+    }
+    if (isMaterialized(db.arena, db.extras(ref))) {
       this.buf = db.arena.u8[ref >>> CHUNK_SHIFT]
       this.off = db.valueOffset(ref)
       this.len = db.valueLength(ref)
@@ -89,6 +114,7 @@ export class StringStore {
     let value = (flags & NO_VALUE) !== 0 ? 0 : parseInteger(db.arena.u8[chunk], db.valueOffset(ref), db.valueLength(ref))
     if ((flags & HAS_EXTRAS) === 0) return value
     const extras = db.extras(ref)
+    if (isMaterialized(db.arena, extras)) return value
     const words = db.arena.u32[extras >>> CHUNK_SHIFT]
     const doubles = db.arena.f64[extras >>> CHUNK_SHIFT]
     const w = (extras & UNIT_MASK) << 1
@@ -216,13 +242,22 @@ export class StringStore {
       this.editInPlace(db, ref, edit)
       return
     }
+    const extras = ref === 0 ? 0 : db.extras(ref)
+    if (extras !== 0 && isMaterialized(db.arena, extras) && comesLast(db.arena, extras, origin, stamp) && db.dotStamp(ref) < stamp) {
+      const to = this.editInPlace(db, ref, edit)
+      db.setExtras(to, appendEdit(db.arena, extras, { member: origin, stamp, edit }))
+      return
+    }
     const state = this.load(db, ref)
     applyEdit(state, this.context, edit)
     this.store(db, ref, state, true, key, keyOff, keyLen)
   }
 
-  /** An edit that is stable at once, because this member is the only one, changes the register itself. */
-  private editInPlace(db: Database, ref: Ref, edit: Edit): void {
+  /**
+   * Applies an edit to the record's value: the register itself when the edit is stable at once, because this member is the only one; else the
+   * text that register and edits make.
+   */
+  private editInPlace(db: Database, ref: Ref, edit: Edit): Ref {
     const oldLength = db.valueLength(ref)
     const length = Math.max(oldLength, lengthAfter(oldLength, edit))
     const slack = length > db.valueCapacity(ref) ? Math.min(length, MAX_SLACK_BYTES) : 0
@@ -236,8 +271,9 @@ export class StringStore {
       if (edit.kind === 'set-range') bytes.set(edit.bytes, start + edit.offset)
       else writeBits(bytes, start, edit.offset, edit.width, edit.value)
     }
-    db.setDot(to, this.context.origin, this.context.stamp)
+    if (db.extras(to) === 0) db.setDot(to, this.context.origin, this.context.stamp)
     db.touch(to, this.keyspace.clock)
+    return to
   }
 
   expire(db: Database, ref: Ref, key: Uint8Array, keyOff: number, keyLen: number, at: number): void {
@@ -299,7 +335,8 @@ export class StringStore {
     if (ref === 0) return state
     const flags = db.flags(ref)
     if ((flags & HAS_EXTRAS) !== 0) readExtras(db.arena, db.extras(ref), state)
-    if ((flags & NO_VALUE) === 0) {
+    const materialized = (flags & HAS_EXTRAS) !== 0 && isMaterialized(db.arena, db.extras(ref))
+    if ((flags & NO_VALUE) === 0 && !materialized) {
       const start = db.valueOffset(ref)
       const value = db.arena.u8[ref >>> CHUNK_SHIFT].slice(start, start + db.valueLength(ref))
       // The record holds the highest entry.
@@ -324,14 +361,16 @@ export class StringStore {
       return
     }
     const register = state.registers.at(-1) ?? null
+    const edited = state.edits.length > 0
     const expiry = visibleExpiry(state)
-    const extras = writeExtras(db.arena, state, register, expiry)
-    const length = register === null ? 0 : register.value.length
+    const extras = writeExtras(db.arena, state, edited ? null : register, expiry)
+    const value = edited ? baseText(state) : (register?.value ?? EMPTY)
+    const length = value.length
     const flags =
       (hasValue(state) ? KeyType.string : KeyType.none) |
       (expiry === null ? 0 : HAS_EXPIRY) |
       (extras === 0 ? 0 : HAS_EXTRAS) |
-      (register === null ? NO_VALUE : 0) |
+      (register === null && !edited ? NO_VALUE : 0) |
       (raw ? RAW : 0)
     let ref = from
     if (ref === 0) {
@@ -343,12 +382,9 @@ export class StringStore {
     }
     if (oldExtras !== 0) db.arena.free(oldExtras)
     if (extras !== 0) db.setExtras(ref, extras)
-    if (register !== null) {
-      db.arena.u8[ref >>> CHUNK_SHIFT].set(register.value, db.valueOffset(ref))
-      db.setDot(ref, register.member, register.stamp)
-    } else {
-      db.setDot(ref, 0, state.orphanedAt)
-    }
+    if (length > 0) db.arena.u8[ref >>> CHUNK_SHIFT].set(value, db.valueOffset(ref))
+    if (register !== null) db.setDot(ref, register.member, register.stamp)
+    else db.setDot(ref, 0, state.orphanedAt)
     if (expiry !== null) db.setExpiry(ref, expiry.at, expiry.member, expiry.stamp)
     if (isUnsettled(state)) db.unsettled[db.shardOf(ref)] = 1
   }
