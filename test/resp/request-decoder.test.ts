@@ -64,7 +64,7 @@ const inline = fc
   .record({ words: fc.array(inlineWord, { minLength: 1, maxLength: 5 }), crlf: fc.boolean() })
   .map(({ words, crlf }) => ({
     sent: Buffer.from(words.map((word) => word.toString('latin1')).join(' ') + (crlf ? '\r\n' : '\n')),
-    args: words as Uint8Array[],
+    args: words,
   }))
 const skipped = fc
   .constantFrom('\r\n', '*0\r\n', '*-1\r\n', '\n', '   \r\n')

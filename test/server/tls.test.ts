@@ -1,7 +1,7 @@
 import 'reflect-metadata'
 import * as x509 from '@peculiar/x509'
 import { webcrypto } from 'node:crypto'
-import { TLSSocket } from 'node:tls'
+import type { TLSSocket } from 'node:tls'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { MeridianError } from '../../src/base/errors.js'
 import type { TlsSettings } from '../../src/server/tls-clients.js'
