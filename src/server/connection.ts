@@ -92,7 +92,9 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
     socket.on('end', () => this.ended())
     socket.on('close', () => this.leave())
     // A client that resets its connection is no event for the operator; 'close' follows.
-    socket.on('error', (error) => host.logger.debug({ client: id, address: this.address, error: error.message }, 'client connection broke'))
+    socket.on('error', (error) =>
+      host.logger.debug({ client: id, address: this.address, error: error.message }, 'client connection broke'),
+    )
   }
 
   get queryBufferBytes(): number {
@@ -221,7 +223,7 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
 
   private moveRangeToQueue(): void {
     if (this.rangeEnd > this.rangeStart) {
-      this.queue.append(this.host.turn.writer.buf, this.rangeStart, this.rangeEnd, this.holdUntilBytes)
+      this.queue.append(this.host.turn.writer.buf, this.rangeStart, this.rangeEnd)
     }
     this.rangeStart = this.rangeEnd = 0
   }
@@ -252,7 +254,7 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
       return
     }
     this.moveRangeToQueue()
-    this.queue.append(late.buf, 0, late.length, this.holdUntilBytes)
+    this.queue.append(late.buf, 0, late.length)
     this.requestFlush()
     this.checkOutputLimit()
   }
@@ -262,6 +264,7 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
     if (this.state === 'open' && this.host.turn.running !== this) this.waitForTurn()
   }
 
+  /** Called after endTurn(), which has set holdUntilBytes if the replies must wait for the log. */
   flush(): void {
     this.hasOutput = false
     if (this.state === 'gone') return
@@ -281,6 +284,7 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
         this.moveRangeToQueue()
       }
     }
+    if (this.queue.bytes > 0) this.queue.settle(this.holdUntilBytes)
     while (!this.inFlight) {
       const bytes = this.queue.shift(executor.durableBytes)
       if (bytes === null) break
@@ -350,7 +354,10 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
     if (!over) return
     this.overLimit = true
     this.host.statistics.outputBufferLimitDisconnections++
-    this.host.logger.warn({ client: this.id, address: this.address, name: this.name, outputBytes: waiting }, 'client does not read its replies: disconnected')
+    this.host.logger.warn(
+      { client: this.id, address: this.address, name: this.name, outputBytes: waiting },
+      'client does not read its replies: disconnected',
+    )
     this.requestFlush()
   }
 
@@ -358,7 +365,10 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
     const waiting = this.decoder.pendingBytes
     if (waiting <= this.host.settings.queryBufferBytes || this.state !== 'open') return
     this.host.statistics.queryBufferLimitDisconnections++
-    this.host.logger.warn({ client: this.id, address: this.address, name: this.name, inputBytes: waiting }, 'client exceeds the query buffer limit: disconnected')
+    this.host.logger.warn(
+      { client: this.id, address: this.address, name: this.name, inputBytes: waiting },
+      'client exceeds the query buffer limit: disconnected',
+    )
     this.leave()
   }
 

@@ -32,7 +32,11 @@ export function formatListenAddress(address: ListenAddress): string {
  * Opens one listening server for every bind address, all on one port: with port 0 the first one chooses.
  * @throws MeridianError MRD_PORT_IN_USE, MRD_LISTEN; then none is left open.
  */
-export async function listenOnAll(bind: readonly string[], port: number, makeServer: () => Server): Promise<{ server: Server; address: ListenAddress }[]> {
+export async function listenOnAll(
+  bind: readonly string[],
+  port: number,
+  makeServer: () => Server,
+): Promise<{ server: Server; address: ListenAddress }[]> {
   const opened: { server: Server; address: ListenAddress }[] = []
   let chosen = port
   try {
@@ -50,7 +54,11 @@ export async function listenOnAll(bind: readonly string[], port: number, makeSer
       }
     }
     if (opened.length === 0) {
-      throw new MeridianError('MRD_LISTEN', `None of the bind addresses exists: ${bind.join(' ')}`, "Set 'bind' to an address of this machine, or to '*' for all.")
+      throw new MeridianError(
+        'MRD_LISTEN',
+        `None of the bind addresses exists: ${bind.join(' ')}`,
+        "Set 'bind' to an address of this machine, or to '*' for all.",
+      )
     }
   } catch (error) {
     for (const { server } of opened) server.close()

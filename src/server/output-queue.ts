@@ -5,10 +5,13 @@
 const SMALLEST_BLOCK_BYTES = 512
 const LARGEST_BLOCK_BYTES = 1024 * 1024
 
+/** What is written in a turn may be tied to a log position that is only known when the turn has ended. */
+const UNDECIDED = Infinity
+
 interface Block {
   readonly bytes: Buffer
   length: number
-  /** Log position that must be durable before the block may leave; 0 for none. */
+  /** Log position that must be durable before the block may leave; 0 for none, UNDECIDED until settle(). */
   holdUntil: number
 }
 
@@ -17,21 +20,27 @@ export class OutputQueue {
   /** Bytes that wait here. */
   bytes = 0
 
-  /** Adds from[start .. end), which may leave when the log is durable up to holdUntil. */
-  append(from: Uint8Array, start: number, end: number, holdUntil: number): void {
+  /** Adds from[start .. end). It may leave once settle() has said when. */
+  append(from: Uint8Array, start: number, end: number): void {
     const length = end - start
     const count = this.blocks.length
     let tail = count === 0 ? undefined : this.blocks[count - 1]
-    // Only a block that is not next to leave may be made to wait longer: else a client that writes all the time would never hear.
-    if (tail === undefined || tail.length + length > tail.bytes.length || (count === 1 && tail.holdUntil < holdUntil)) {
+    // A block that is next to leave is not made to wait longer: else a client that writes all the time would never hear.
+    if (tail === undefined || tail.length + length > tail.bytes.length || (count === 1 && tail.holdUntil !== UNDECIDED)) {
       const wanted = Math.min(LARGEST_BLOCK_BYTES, Math.max(SMALLEST_BLOCK_BYTES, this.bytes * 2))
-      tail = { bytes: Buffer.allocUnsafe(Math.max(length, wanted)), length: 0, holdUntil }
+      tail = { bytes: Buffer.allocUnsafe(Math.max(length, wanted)), length: 0, holdUntil: UNDECIDED }
       this.blocks.push(tail)
     }
     tail.bytes.set(from.subarray(start, end), tail.length)
     tail.length += length
-    tail.holdUntil = Math.max(tail.holdUntil, holdUntil)
+    tail.holdUntil = UNDECIDED
     this.bytes += length
+  }
+
+  /** What was added since the last time may leave when the log is durable up to here. Positions only grow. */
+  settle(holdUntil: number): void {
+    for (let i = this.blocks.length - 1; i >= 0 && this.blocks[i].holdUntil === UNDECIDED; i--)
+      this.blocks[i].holdUntil = holdUntil
   }
 
   /** Takes out the next bytes that may leave, or null. */

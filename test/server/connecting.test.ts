@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { MeridianError } from '../../src/base/errors.js'
 import { ClientServer } from '../../src/server/client-server.js'
 import { defaultServerSettings } from '../../src/server/server-settings.js'
-import { FakeEngine, RecordingLogger, realClock } from './fake-engine.js'
+import { acceleratedClock, FakeEngine, RecordingLogger, realClock } from './fake-engine.js'
 import { startServer } from './test-server.js'
 
 describe('maxclients', () => {
@@ -29,7 +29,7 @@ describe('maxclients', () => {
 
 describe('timeout', () => {
   it('disconnects idle clients, but not blocked ones, and can be changed', async () => {
-    const { client, server, settings, engine } = await startServer()
+    const { client, server, settings, engine } = await startServer({ clock: acceleratedClock(5) })
     const idle = await client()
     const blocked = await client()
     blocked.send('SLEEP\r\n')

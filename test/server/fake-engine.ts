@@ -16,6 +16,19 @@ export const realClock: Clock = {
   defer: (callback) => void setImmediate(callback),
 }
 
+/** As if everything took a fraction of its time. */
+export function acceleratedClock(factor: number): Clock {
+  return {
+    ...realClock,
+    wallMs: () => Date.now() * factor,
+    monotonicMs: () => performance.now() * factor,
+    setTimer: (delayMs, callback) => realClock.setTimer(delayMs / factor, callback),
+  }
+}
+
+/** Turns last so long that all input of a test falls into one. */
+export const slowTurnClock: Clock = { ...realClock, defer: (callback) => void setTimeout(callback, 50) }
+
 export class RecordingLogger implements Logger {
   readonly warnings: string[] = []
   debug(): void {}
@@ -44,6 +57,7 @@ export class FakeEngine implements CommandExecutor {
   /** Everything written is on the disk at once, unless a test says otherwise. */
   syncByHand = false
   private commandsThisTurn = 0
+  private readonly writers: Session[] = []
   private listener: () => void = () => {}
   private readonly sleepers: Session[] = []
 
@@ -107,9 +121,7 @@ export class FakeEngine implements CommandExecutor {
         this.registry?.find(Number(arg(1)))?.kill()
         return reply.ok()
       case 'WRITE':
-        this.loggedBytes += 10
-        if (!this.syncByHand) this.durableBytes = this.loggedBytes
-        session.holdUntilBytes = this.loggedBytes
+        this.writers.push(session)
         return reply.ok()
       case 'BURN': {
         const until = performance.now() + Number(arg(1))
@@ -129,7 +141,11 @@ export class FakeEngine implements CommandExecutor {
     session.unblocked()
   }
 
+  /** As the engine does it: only here the writes of the turn get their place in the log. */
   endTurn(): void {
+    if (this.writers.length > 0) this.loggedBytes += 10
+    if (!this.syncByHand) this.durableBytes = this.loggedBytes
+    for (const session of this.writers.splice(0)) session.holdUntilBytes = this.loggedBytes
     this.turns++
     this.commandsPerTurn.push(this.commandsThisTurn)
     this.commandsThisTurn = 0

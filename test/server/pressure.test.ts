@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { LIMITS } from '../../src/base/limits.js'
+import { acceleratedClock, slowTurnClock } from './fake-engine.js'
 import { startServer } from './test-server.js'
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
@@ -62,26 +63,26 @@ describe('a client that does not read', () => {
   })
 
   it('is disconnected when it stays above the soft limit for too long', async () => {
-    const { client, engine, server, settings } = await startServer()
+    const { client, engine, server, settings } = await startServer({ clock: acceleratedClock(5) })
     engine.values.set('k', Buffer.alloc(20_000_000, 'x'))
     settings.outputLimit = { hardBytes: 0, softBytes: 1_000_000, softSeconds: 1 }
     const c = await client()
     c.socket.pause()
     c.send('GET k\r\n')
-    await pause(500)
+    await pause(100)
     expect(server.registry.count).toBe(1)
     await c.until(() => server.registry.count === 0, 'disconnection')
     expect(server.registry.statistics.outputBufferLimitDisconnections).toBe(1)
   })
 
   it('is not disconnected by the soft limit when it reads in time', async () => {
-    const { client, engine, server, settings } = await startServer()
+    const { client, engine, server, settings } = await startServer({ clock: acceleratedClock(2) })
     engine.values.set('k', Buffer.alloc(20_000_000, 'x'))
-    settings.outputLimit = { hardBytes: 0, softBytes: 1_000_000, softSeconds: 1 }
+    settings.outputLimit = { hardBytes: 0, softBytes: 1_000_000, softSeconds: 2 }
     const c = await client()
     c.send('GET k\r\n')
     await c.until(() => c.length > 20_000_000)
-    await pause(2100)
+    await pause(1500)
     expect(server.registry.count).toBe(1)
   })
 })
@@ -222,6 +223,26 @@ describe('appendfsync always', () => {
     engine.sync()
     await a.expectText('+OK\r\n+OK\r\n')
     await a.expectEnd()
+  })
+})
+
+describe('appendfsync always within one turn', () => {
+  it('holds replies that were moved aside before the turn ended', async () => {
+    const { client, engine } = await startServer({ clock: slowTurnClock })
+    engine.syncByHand = true
+    const a = await client()
+    const b = await client()
+    a.send('WRITE\r\n')
+    await a.until(() => engine.commands === 1)
+    b.send('TELL 1 x\r\n')
+    await a.until(() => engine.commands === 2)
+    a.send('PING\r\n')
+    await b.expectText(':1\r\n')
+    await pause(120)
+    expect(engine.commands).toBe(3)
+    expect(a.length).toBe(0)
+    engine.sync()
+    await a.expectText('+OK\r\n*2\r\n$7\r\nmessage\r\n$1\r\nx\r\n+PONG\r\n')
   })
 })
 

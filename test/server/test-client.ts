@@ -80,7 +80,8 @@ export class TestClient {
   async until(condition: (client: TestClient) => boolean, what = 'condition', timeoutMs = 10_000): Promise<void> {
     const deadline = performance.now() + timeoutMs
     while (!condition(this)) {
-      if (performance.now() > deadline) throw new Error(`waited in vain for ${what}; received ${this.length} bytes: ${this.text.slice(0, 200)}`)
+      if (performance.now() > deadline)
+        throw new Error(`waited in vain for ${what}; received ${this.length} bytes: ${this.text.slice(0, 200)}`)
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, 5)
         this.wake = () => {
@@ -93,9 +94,13 @@ export class TestClient {
 
   /** Waits for exactly this text and forgets it. */
   async expectText(expected: string): Promise<void> {
-    await this.until((client) => client.length >= expected.length || client.ended || client.closed, JSON.stringify(expected.slice(0, 100)))
+    await this.until(
+      (client) => client.length >= expected.length || client.ended || client.closed,
+      JSON.stringify(expected.slice(0, 100)),
+    )
     const got = this.received.subarray(0, expected.length).toString('latin1')
-    if (got !== expected) throw new Error(`expected ${JSON.stringify(expected.slice(0, 200))}, got ${JSON.stringify(got.slice(0, 200))}`)
+    if (got !== expected)
+      throw new Error(`expected ${JSON.stringify(expected.slice(0, 200))}, got ${JSON.stringify(got.slice(0, 200))}`)
     this.forget(expected.length)
   }
 

@@ -1,7 +1,7 @@
 import 'reflect-metadata'
 import * as x509 from '@peculiar/x509'
 import { webcrypto } from 'node:crypto'
-import { TLSSocket } from 'node:tls'
+import type { TLSSocket } from 'node:tls'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { MeridianError } from '../../src/base/errors.js'
 import type { TlsSettings } from '../../src/server/tls-clients.js'
@@ -50,7 +50,12 @@ class Authority {
       signingKey: this.signingKey,
       signingAlgorithm: ALGORITHM,
       notAfter: new Date(Date.now() + 3_600_000),
-      extensions: [new x509.SubjectAlternativeNameExtension([{ type: 'dns', value: 'localhost' }, { type: 'ip', value: '127.0.0.1' }])],
+      extensions: [
+        new x509.SubjectAlternativeNameExtension([
+          { type: 'dns', value: 'localhost' },
+          { type: 'ip', value: '127.0.0.1' },
+        ]),
+      ],
     })
     return { pem: certificate.toString('pem'), key: await pemOf(keys.privateKey) }
   }
@@ -74,13 +79,21 @@ beforeAll(async () => {
 async function startTls(clientCertificates: TlsSettings['clientCertificates']): Promise<TestServer & { tlsPort: number }> {
   const started = await startServer({
     port: null,
-    tls: { port: 0, certificate: serverCertificate.pem, privateKey: serverCertificate.key, clientAuthorities: authority.pem, clientCertificates },
+    tls: {
+      port: 0,
+      certificate: serverCertificate.pem,
+      privateKey: serverCertificate.key,
+      clientAuthorities: authority.pem,
+      clientCertificates,
+    },
   })
   return { ...started, tlsPort: started.server.tlsAddresses[0].port }
 }
 
 async function connect(port: number, own?: Issued): Promise<TestClient> {
-  return remember(await TestClient.tls(port, { ca: authority.pem, ...(own === undefined ? {} : { cert: own.pem, key: own.key }) }))
+  return remember(
+    await TestClient.tls(port, { ca: authority.pem, ...(own === undefined ? {} : { cert: own.pem, key: own.key }) }),
+  )
 }
 
 /** TLS 1.3 tells the client of a refusal only after it believes itself connected. */
