@@ -40,7 +40,12 @@ describe('types', () => {
     ['false', (r) => r.boolean(false), ':0\r\n', '#f\r\n'],
     ['double', (r) => r.double('3.14'), '$4\r\n3.14\r\n', ',3.14\r\n'],
     ['infinity', (r) => r.double('inf'), '$3\r\ninf\r\n', ',inf\r\n'],
-    ['big number', (r) => r.bigNumber('1234567999999999999999999999999999999'), '$37\r\n1234567999999999999999999999999999999\r\n', '(1234567999999999999999999999999999999\r\n'],
+    [
+      'big number',
+      (r) => r.bigNumber('1234567999999999999999999999999999999'),
+      '$37\r\n1234567999999999999999999999999999999\r\n',
+      '(1234567999999999999999999999999999999\r\n',
+    ],
     ['verbatim', (r) => r.verbatim('txt', 'Some ä'), '$7\r\nSome ä\r\n', '=11\r\ntxt:Some ä\r\n'],
   ]
   it.each(cases)('%s', (_, write, resp2, resp3) => {

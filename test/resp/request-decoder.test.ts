@@ -60,25 +60,35 @@ const argument = fc.oneof(
 )
 const bulks = fc.array(argument, { minLength: 1, maxLength: 6 }).map((args) => ({ sent: encode(args), args }))
 const inlineWord = fc.stringMatching(/^[a-zA-Z0-9:_.+-]{1,10}$/).map(bytes)
-const inline = fc.record({ words: fc.array(inlineWord, { minLength: 1, maxLength: 5 }), crlf: fc.boolean() }).map(({ words, crlf }) => ({
-  sent: Buffer.from(words.map((word) => word.toString('latin1')).join(' ') + (crlf ? '\r\n' : '\n')),
-  args: words as Uint8Array[],
-}))
-const skipped = fc.constantFrom('\r\n', '*0\r\n', '*-1\r\n', '\n', '   \r\n').map((text) => ({ sent: bytes(text), args: [] as Uint8Array[] }))
+const inline = fc
+  .record({ words: fc.array(inlineWord, { minLength: 1, maxLength: 5 }), crlf: fc.boolean() })
+  .map(({ words, crlf }) => ({
+    sent: Buffer.from(words.map((word) => word.toString('latin1')).join(' ') + (crlf ? '\r\n' : '\n')),
+    args: words,
+  }))
+const skipped = fc
+  .constantFrom('\r\n', '*0\r\n', '*-1\r\n', '\n', '   \r\n')
+  .map((text) => ({ sent: bytes(text), args: [] as Uint8Array[] }))
 const places = fc.array(fc.nat(), { maxLength: 40 })
 
 describe('random streams', () => {
   it('decode to the same arguments wherever they are cut', () => {
     fc.assert(
-      fc.property(fc.array(fc.oneof({ weight: 4, arbitrary: bulks }, inline, skipped), { maxLength: 20 }), places, (commands, cuts) => {
-        const decoder = new RequestDecoder()
-        const decoded = decodePieces(decoder, cut(Buffer.concat(commands.map((command) => command.sent)), cuts))
-        expect(decoder.error).toBeNull()
-        expect(decoder.drained).toBe(true)
-        expect(decoded).toEqual(
-          commands.filter((command) => command.args.length > 0).map((command) => command.args.map((arg) => Buffer.from(arg).toString('latin1'))),
-        )
-      }),
+      fc.property(
+        fc.array(fc.oneof({ weight: 4, arbitrary: bulks }, inline, skipped), { maxLength: 20 }),
+        places,
+        (commands, cuts) => {
+          const decoder = new RequestDecoder()
+          const decoded = decodePieces(decoder, cut(Buffer.concat(commands.map((command) => command.sent)), cuts))
+          expect(decoder.error).toBeNull()
+          expect(decoder.drained).toBe(true)
+          expect(decoded).toEqual(
+            commands
+              .filter((command) => command.args.length > 0)
+              .map((command) => command.args.map((arg) => Buffer.from(arg).toString('latin1'))),
+          )
+        },
+      ),
       { numRuns: 400 },
     )
   })
@@ -116,9 +126,12 @@ describe('random streams', () => {
   })
 
   it('survive garbage: every input ends in commands, an error, or waiting', () => {
-    const garbage = fc.array(fc.constantFrom('*', '$', '1', '2', '-', '\r\n', '\r', '\n', 'x', '"', "'", '\\', ' ', '\0', '99999999999999999999'), {
-      maxLength: 40,
-    })
+    const garbage = fc.array(
+      fc.constantFrom('*', '$', '1', '2', '-', '\r\n', '\r', '\n', 'x', '"', "'", '\\', ' ', '\0', '99999999999999999999'),
+      {
+        maxLength: 40,
+      },
+    )
     fc.assert(
       fc.property(garbage, places, (parts, cuts) => {
         const input = bytes(parts.join(''))
@@ -141,7 +154,9 @@ describe('inline commands', () => {
   })
 
   it('understand double quotes with escapes', () => {
-    expect(line('set "a b" "\\x00\\xfF\\n\\r\\t\\b\\a\\"\\\\\\q" ""').commands).toEqual([['set', 'a b', '\x00\xff\n\r\t\b\x07"\\q', '']])
+    expect(line('set "a b" "\\x00\\xfF\\n\\r\\t\\b\\a\\"\\\\\\q" ""').commands).toEqual([
+      ['set', 'a b', '\x00\xff\n\r\t\b\x07"\\q', ''],
+    ])
     expect(line('"\\xzz"').commands).toEqual([['xzz']])
   })
 
@@ -194,7 +209,10 @@ describe('protocol errors', () => {
   })
 
   it('come after the commands before them and end decoding', () => {
-    expect(decode('*1\r\n$4\r\nPING\r\n*x\r\n', '*1\r\n$4\r\nPING\r\n')).toEqual({ commands: [['PING']], error: 'invalid multibulk length' })
+    expect(decode('*1\r\n$4\r\nPING\r\n*x\r\n', '*1\r\n$4\r\nPING\r\n')).toEqual({
+      commands: [['PING']],
+      error: 'invalid multibulk length',
+    })
   })
 
   it('wait for a whole line before they judge it', () => {
