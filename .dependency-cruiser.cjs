@@ -10,7 +10,8 @@ const MAY_IMPORT = {
   keyspace: ['base', 'memory', 'crdt'],
   resp: ['base'],
   commands: ['base', 'memory', 'crdt', 'keyspace', 'resp'],
-  engine: ['base', 'ports', 'memory', 'crdt', 'keyspace', 'resp', 'commands'],
+  // The engine appends to the log through its interface; the log itself is below it.
+  engine: ['base', 'ports', 'memory', 'crdt', 'keyspace', 'resp', 'commands', 'oplog/op-log.ts'],
   oplog: ['base', 'ports', 'crdt'],
   'peer-sync': ['base', 'ports', 'crdt', 'oplog'],
   server: ['base', 'ports', 'resp', 'engine'],
@@ -43,7 +44,7 @@ module.exports = {
       comment: `src/${folder} may import ${allowed.length > 0 ? allowed.join(', ') : 'no other folder'}.`,
       severity: 'error',
       from: { path: `^src/${folder}/` },
-      to: { path: '^src/', pathNot: `^src/(${[folder, ...allowed].join('|')})/` },
+      to: { path: '^src/', pathNot: [folder, ...allowed].map((part) => `^src/${part}${part.endsWith('.ts') ? '$' : '/'}`) },
     })),
     {
       name: 'known-folder',
@@ -54,9 +55,10 @@ module.exports = {
     },
     {
       name: 'no-cycles',
+      comment: 'Types may refer to each other (a command and what its handler is given); modules that run may not.',
       severity: 'error',
       from: {},
-      to: { circular: true },
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
     },
     {
       name: 'no-test-code-in-src',

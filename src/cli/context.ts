@@ -1,10 +1,5 @@
 import type { MemberConfig } from '../config/member-config.js'
-
-/** A server that runs in this process. */
-export interface RunningServer {
-  /** Disconnects clients and peers, makes everything durable, closes. */
-  stop(): Promise<void>
-}
+import type { RunningServer } from '../node/server.js'
 
 export type StartServer = (config: MemberConfig) => Promise<RunningServer>
 

@@ -9,13 +9,13 @@ const packageFolder = new URL('../../', import.meta.url)
 const { version } = JSON.parse(readFileSync(new URL('package.json', packageFolder), 'utf8')) as { version: string }
 
 /** Loaded only by the verb that needs it: the others start faster. */
-const startServer: StartServer = async (config) => {
-  const node = (await import(String(new URL('../node/server.js', import.meta.url)))) as { startServer: StartServer }
-  return node.startServer(config)
+const startServerLazily: StartServer = async (config) => {
+  const { startServer } = await import('../node/server.js')
+  return startServer(config)
 }
 
 const context: CliContext = {
-  startServer,
+  startServer: startServerLazily,
   stdout: process.stdout,
   stderr: process.stderr,
   launcher: [process.execPath, fileURLToPath(new URL('bin/meridian', packageFolder))],

@@ -101,10 +101,13 @@ async function waitUntilServing(
 ): Promise<boolean> {
   const deadlineMs = performance.now() + START_MS
   for (const [index, address] of addresses.entries()) {
-    while (!(await answersPing(address))) {
+    for (;;) {
+      const answer = await ping(address)
+      if (answer === 'PONG') break
       if (stop.aborted) return false
-      if (performance.now() > deadlineMs) {
-        const what = `${members[index].name} does not serve after ${START_MS / 1000} s`
+      // Reading a large log takes as long as it takes.
+      if (performance.now() > deadlineMs && !answer.startsWith('LOADING')) {
+        const what = `${members[index].name} does not serve after ${START_MS / 1000} s: ${answer}`
         throw new MeridianError('MRD_UNREACHABLE', what, `Its log says why: ${members[index].logFile}`)
       }
       await delay(START_POLL_MS)
@@ -113,13 +116,14 @@ async function waitUntilServing(
   return !stop.aborted
 }
 
-async function answersPing(address: RedisAddress): Promise<boolean> {
+/** What the member answers, or why it does not. */
+async function ping(address: RedisAddress): Promise<string> {
   let client: RedisClient | null = null
   try {
     client = await RedisClient.connect(address, PROBE_TIMEOUT_MS)
-    return (await client.command('PING')) === 'PONG'
-  } catch {
-    return false
+    return await client.text('PING')
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
   } finally {
     client?.close()
   }

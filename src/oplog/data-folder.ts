@@ -50,7 +50,7 @@ export function readIdentity(disk: Disk, folder: string): DataFolderIdentity | n
   const text = new TextDecoder().decode(disk.readWhole(path))
   let fields: Record<string, unknown>
   try {
-    fields = { ...(JSON.parse(text) as object) } as Record<string, unknown>
+    fields = { ...(JSON.parse(text) as object) }
   } catch (cause) {
     throw unreadable(path, 'it is not JSON', cause)
   }

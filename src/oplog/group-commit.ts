@@ -1,3 +1,4 @@
+import { assert } from '../base/assert.js'
 import { MeridianError } from '../base/errors.js'
 import { LIMITS } from '../base/limits.js'
 import { VersionVector } from '../crdt/version-vector.js'
@@ -60,6 +61,7 @@ export class GroupCommit {
       this.writer.syncNow()
     } catch (error) {
       this.fail(error)
+      assert(this.failure !== null, 'a failed sync leaves its reason')
       throw this.failure
     }
     this.comingBytes = this.writer.appendedBytes

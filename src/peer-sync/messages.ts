@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { MAX_MEMBER_ID, type MemberId, type Stamp } from '../base/ids.js'
 import { MeridianError } from '../base/errors.js'
-import { VersionVector } from '../crdt/version-vector.js'
+import type { VersionVector } from '../crdt/version-vector.js'
 
 /**
  * The messages of a link: how each is written and read. Layouts are drawn in docs/formats/link.md.

@@ -20,7 +20,7 @@ export class TlsLink implements Link {
   ) {
     socket.setNoDelay(true)
     socket.setKeepAlive(true, KEEP_ALIVE_MS)
-    socket.on('error', (error) => (this.error = error))
+    socket.on('error', (error: Error) => (this.error = error))
     socket.on('close', () => this.gone())
   }
 

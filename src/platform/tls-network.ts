@@ -69,7 +69,7 @@ export class TlsNetwork implements Network {
       server.listen({ host, port, exclusive: true }, resolve)
     })
     server.removeAllListeners('error')
-    server.on('error', (error) => logger.error({}, `The peer listener failed: ${error.message}`))
+    server.on('error', (error: Error) => logger.error({}, `The peer listener failed: ${error.message}`))
     return new TlsNetwork(server, context, identity, logger, handshakeTimeoutMs)
   }
 
@@ -246,7 +246,7 @@ const CERTIFICATE_ERRORS: Record<string, string> = {
 
 function dialError(error: Error | null, address: PeerAddress, heard: boolean): Error | null {
   if (error instanceof MeridianError) return error
-  const code = (error as NodeJS.ErrnoException | null)?.code ?? ''
+  const code = error !== null && 'code' in error ? String(error.code) : ''
   const meaning = CERTIFICATE_ERRORS[code]
   if (meaning !== undefined) {
     return new MeridianError(

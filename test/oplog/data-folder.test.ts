@@ -19,8 +19,8 @@ test.each([{ clusterId: 'bank' }, { memberId: 4 as MemberId }, { memberName: 'us
     const disk = new MemoryDisk()
     claimDataFolder(disk, '/d', MEMBER)
     const claim = () => claimDataFolder(disk, '/d', { ...MEMBER, ...other })
-    expect(claim).toThrowError(expect.objectContaining({ code: 'MRD_DATA_FOLDER_OWNER' }) as Error)
-    expect(claim).toThrowError(/belongs to member eu \(id 3\) of cluster shop/)
+    expect(claim).toThrow(expect.objectContaining({ code: 'MRD_DATA_FOLDER_OWNER' }) as Error)
+    expect(claim).toThrow(/belongs to member eu \(id 3\) of cluster shop/)
     expect(readIdentity(disk, '/d')).toEqual(MEMBER)
   },
 )
@@ -35,5 +35,5 @@ test.each([
 ])('an identity file that cannot be understood is named: %s', (text) => {
   const disk = new MemoryDisk()
   disk.writeWhole(identityPath('/d'), new TextEncoder().encode(text))
-  expect(() => claimDataFolder(disk, '/d', MEMBER)).toThrowError(/\/d\/identity\.json cannot be used/)
+  expect(() => claimDataFolder(disk, '/d', MEMBER)).toThrow(/\/d\/identity\.json cannot be used/)
 })

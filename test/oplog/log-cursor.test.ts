@@ -105,7 +105,7 @@ test('never hands out a frame whose checksum is wrong, and names the place', () 
   const cursor = cursorAt(1)
   expect(label(cursor.next()!)).toBe('1:10/56')
   for (let i = 0; i < 2; i++) {
-    expect(() => cursor.next()).toThrowError(`${segmentPath(1)} is damaged at byte ${at}`)
+    expect(() => cursor.next()).toThrow(`${segmentPath(1)} is damaged at byte ${at}`)
   }
   cursor.close()
   expect(cursor.next()).toBeNull()

@@ -252,7 +252,7 @@ describe('damage before the tail', () => {
     rig.reopen({ snapshotVector: vector })
     expect(rig.recovered).toEqual(labels.slice(-rig.recovered.length))
     expect(rig.report.vector.dominates(vector)).toBe(true)
-    expect(() => rig.read(1, 0)).toThrowError(expect.objectContaining({ code: 'MRD_LOG_TRIMMED' }) as Error)
+    expect(() => rig.read(1, 0)).toThrow(expect.objectContaining({ code: 'MRD_LOG_TRIMMED' }) as Error)
     expect(rig.read(1, vector.get(1 as MemberId)).length).toBeGreaterThan(0)
   })
 

@@ -102,10 +102,10 @@ describe('group commit', () => {
     expect(rig.disk.used).toBe(size)
     expect(rig.log.durableBytes).toBe(FRAME)
     expect(rig.log.appendedBytes).toBe(position)
-    expect(() => rig.log.syncNow()).toThrowError(/MRD_DISK_IO/)
+    expect(() => rig.log.syncNow()).toThrow(/MRD_DISK_IO/)
     expect(rig.read(1)).toEqual(['1:10/56'])
     expect(rig.lines.filter(({ level }) => level === 'error').length).toBe(1)
-    expect(() => rig.log.close()).toThrowError(/MRD_DISK_IO/)
+    expect(() => rig.log.close()).toThrow(/MRD_DISK_IO/)
   })
 })
 
@@ -194,7 +194,7 @@ describe('a full disk', () => {
     rig.open()
     rig.disk.capacity = rig.disk.used
     rig.log.append(chains.next(1, LIMITS.pendingFrameBytes))
-    expect(() => rig.log.append(chains.next(1))).toThrowError(expect.objectContaining({ code: 'MRD_DISK_FULL' }) as Error)
+    expect(() => rig.log.append(chains.next(1))).toThrow(expect.objectContaining({ code: 'MRD_DISK_FULL' }) as Error)
   })
 
   test('refuses before it is really full, and takes writes again by itself', () => {
@@ -237,7 +237,7 @@ describe('closing', () => {
     rig.open()
     rig.disk.capacity = rig.disk.used
     rig.log.append(chains.next(1))
-    expect(() => rig.log.close()).toThrowError(/MRD_DISK_FULL/)
+    expect(() => rig.log.close()).toThrow(/MRD_DISK_FULL/)
     expect(rig.clock.timerCount).toBe(0)
   })
 })

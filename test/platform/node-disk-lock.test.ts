@@ -40,8 +40,8 @@ describe.each([
 ])('%s', (_name, tool) => {
   test('a locked folder is refused, a released one is not', () => {
     const lock = lockDataFolder(folder, tool)
-    expect(() => lockDataFolder(folder, tool)).toThrowError(held)
-    expect(() => lockDataFolder(folder, tool)).toThrowError(`${folder} is in use by process ${process.pid}`)
+    expect(() => lockDataFolder(folder, tool)).toThrow(held)
+    expect(() => lockDataFolder(folder, tool)).toThrow(`${folder} is in use by process ${process.pid}`)
     lock.release()
     lock.release()
     lockDataFolder(folder, tool).release()
@@ -62,7 +62,7 @@ describe.each([
   })
 
   test('a folder that cannot be written is named', () => {
-    expect(() => lockDataFolder(join(folder, 'none'), tool)).toThrowError(/none\/LOCK.*MRD_DATA_FOLDER/)
+    expect(() => lockDataFolder(join(folder, 'none'), tool)).toThrow(/none\/LOCK.*MRD_DATA_FOLDER/)
   })
 })
 
@@ -71,7 +71,7 @@ test('the lock ends with the process that holds it, killed or not', async () => 
   // `exec` keeps the lock in the one process that we kill.
   const script = `exec 9>"${join(folder, 'LOCK')}"; flock -n 9; touch "${mark}"; exec sleep 60`
   const holder = await start('sh', ['-c', script], () => fs.existsSync(mark))
-  expect(() => lockDataFolder(folder)).toThrowError(held)
+  expect(() => lockDataFolder(folder)).toThrow(held)
   await kill(holder)
   lockDataFolder(folder).release()
 })
@@ -81,7 +81,7 @@ test('without the tool a living process of another id keeps its folder until it 
   const holder = await start('sleep', ['60'], () => true)
   const pid = holder.pid as number
   fs.writeFileSync(join(folder, 'LOCK'), JSON.stringify({ pid, started: stat(pid)[19] }))
-  expect(() => lockDataFolder(folder, NO_TOOL)).toThrowError(`in use by process ${pid}`)
+  expect(() => lockDataFolder(folder, NO_TOOL)).toThrow(`in use by process ${pid}`)
   await kill(holder)
   lockDataFolder(folder, NO_TOOL).release()
 })

@@ -51,17 +51,17 @@ describe('append files', () => {
 
   test('on a full disk say so and keep their size', () => {
     const file = disk.openAppend('/dev/full')
-    for (let i = 0; i < 2; i++) expect(() => file.append(bytes('x'))).toThrowError(/\/dev\/full/)
+    for (let i = 0; i < 2; i++) expect(() => file.append(bytes('x'))).toThrow(/\/dev\/full/)
     expect(file.size).toBe(0)
     file.close()
-    expect(() => disk.openAppend('/dev/full').append(bytes('x'))).toThrowError(withCode('MRD_DISK_FULL'))
+    expect(() => disk.openAppend('/dev/full').append(bytes('x'))).toThrow(withCode('MRD_DISK_FULL'))
   })
 
   test('never sync again after a sync failed', async () => {
     const file = disk.openAppend('/dev/null')
     const first = await new Promise<Error | null>((done) => file.sync(done))
     expect(first).toMatchObject({ code: 'MRD_DISK_IO' })
-    expect(() => file.syncNow()).toThrowError(first as Error)
+    expect(() => file.syncNow()).toThrow(first)
     file.close()
   })
 })
@@ -110,11 +110,11 @@ test('whole files are replaced whole; files are cut, renamed and removed', () =>
 test('a path that cannot be used is named, with what to do', () => {
   const file = join(folder, 'file')
   fs.writeFileSync(file, '')
-  expect(() => disk.ensureFolder(join(file, 'data'))).toThrowError(withCode('MRD_DATA_FOLDER'))
-  expect(() => disk.ensureFolder(join(file, 'data'))).toThrowError(/is a file: name a folder/)
-  expect(() => disk.ensureFolder(file)).toThrowError(withCode('MRD_DATA_FOLDER'))
-  expect(() => disk.openRead(join(folder, 'none'))).toThrowError(/none.*MRD_DATA_FOLDER/)
-  expect(() => disk.list(join(folder, 'none'))).toThrowError(withCode('MRD_DATA_FOLDER'))
+  expect(() => disk.ensureFolder(join(file, 'data'))).toThrow(withCode('MRD_DATA_FOLDER'))
+  expect(() => disk.ensureFolder(join(file, 'data'))).toThrow(/is a file: name a folder/)
+  expect(() => disk.ensureFolder(file)).toThrow(withCode('MRD_DATA_FOLDER'))
+  expect(() => disk.openRead(join(folder, 'none'))).toThrow(/none.*MRD_DATA_FOLDER/)
+  expect(() => disk.list(join(folder, 'none'))).toThrow(withCode('MRD_DATA_FOLDER'))
 })
 
 test.each<[string, ErrorCode, RegExp]>([
