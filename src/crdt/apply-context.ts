@@ -28,6 +28,3 @@ export interface Stability {
 }
 
 export const EVERYTHING_STABLE: Stability = { covers: () => true, coversAllUpTo: () => true }
-
-/** While it is not known what the others have: recovery. */
-export const NOTHING_STABLE: Stability = { covers: () => false, coversAllUpTo: () => false }

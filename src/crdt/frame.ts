@@ -9,6 +9,8 @@ import type { VersionVector } from './version-vector.js'
  */
 export const FRAME_VERSION = 1
 export const FRAME_KIND_OPS = 1
+/** What was causally stable at this place in a log; see stability-note. Never crosses a link. */
+export const FRAME_KIND_STABILITY = 2
 export const FRAME_FIXED_BYTES = 40
 export const CONTEXT_ENTRY_BYTES = 8
 /** length and checksum: what must be read before a frame's size and integrity can be known. */
@@ -104,10 +106,11 @@ export function parseFrame(bytes: Uint8Array): FrameView {
       'Upgrade this server to the version that wrote it.',
     )
   }
-  if (frame.kind !== FRAME_KIND_OPS) fail(`kind ${frame.kind} is not known`)
-  if (frame.origin === 0) fail('origin 0')
+  const isNote = frame.kind === FRAME_KIND_STABILITY
+  if (frame.kind !== FRAME_KIND_OPS && !isNote) fail(`kind ${frame.kind} is not known`)
+  if ((frame.origin === 0) !== isNote) fail(`origin ${frame.origin} in a frame of kind ${frame.kind}`)
   if (frame.opsOffset > bytes.length) fail('context longer than the frame')
-  if (frame.opCount === 0) fail('no ops')
+  if ((frame.opCount === 0) !== isNote) fail(`${frame.opCount} ops in a frame of kind ${frame.kind}`)
   const { previous, first, last } = frame
   if (!(Number.isSafeInteger(previous) && Number.isSafeInteger(first) && Number.isSafeInteger(last)))
     fail('stamp is not an integer')

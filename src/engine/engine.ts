@@ -8,6 +8,7 @@ import type { Services, TransactionService } from '../commands/services.js'
 import type { Session } from '../commands/session.js'
 import { ApplyContext } from '../crdt/apply-context.js'
 import type { FrameView } from '../crdt/frame.js'
+import { isStabilityNote, stabilityNote } from '../crdt/stability-note.js'
 import { FrameWriter } from '../crdt/frame-writer.js'
 import { HybridClock } from '../crdt/hybrid-clock.js'
 import { VersionVector } from '../crdt/version-vector.js'
@@ -36,6 +37,8 @@ const EXPIRY_PERIOD_MS = 100
 /** Milliseconds between looks at what has become stable, and shards looked at in a turn of the event loop. */
 const SETTLE_PERIOD_MS = 1000
 const SETTLE_RECORDS = 4096
+/** Unsettled records that recovery lets come together before it looks at them again. */
+const RECOVERY_UNSETTLED = 16_384
 
 /**
  * Runs commands of clients and frames of other members against one keyspace, one at a time, and hands the frames of both to the log in the order
@@ -64,6 +67,8 @@ export class Engine implements CommandExecutor {
   private stopped = false
   /** A remote frame is being applied. */
   private applying = false
+  /** Length of the log after the last stability note. */
+  private notedBytes = 0
   private settleDatabase = 0
   private settleShard = 0
 
@@ -98,11 +103,30 @@ export class Engine implements CommandExecutor {
     reset: (session) => this.discard(session),
   }
 
+  /** What the log's notes have said so far to be stable; while recovering. */
+  readonly recoveredStability = new VersionVector()
+
+  /** Appends what is stable now to the log, for recovery; nothing if nothing has been appended since the last time. */
+  noteStability(stable: VersionVector): void {
+    const { log } = this
+    if (log === null || log.refusal !== null || log.appendedBytes === this.notedBytes) return
+    this.closeFrame()
+    log.append(stabilityNote(stable, this.hlc.next(this.clock.wallMs())))
+    this.notedBytes = log.appendedBytes
+  }
+
   /** Applies a frame that was read back from the log. Only before start. */
   recover(frame: FrameView): void {
     assert(this.log === null, 'recovery after start')
     this.hlc.observe(frame.last)
+    if (isStabilityNote(frame)) {
+      for (let i = 0; i < frame.contextCount; i++) this.recoveredStability.raise(frame.contextMember(i), frame.contextStamp(i))
+      if (this.keyspace.unsettledCount >= RECOVERY_UNSETTLED) this.settleAll()
+      return
+    }
+    this.applying = true
     this.applier.apply(frame, this.hlc.last)
+    this.applying = false
     this.applied.raise(frame.origin, frame.last)
     if (frame.origin === this.options.self) this.writer.setPrevious(frame.last)
   }
@@ -354,6 +378,15 @@ export class Engine implements CommandExecutor {
       if (this.stopped) return
       this.scheduleSettling(this.settleSome() ? 1 : SETTLE_PERIOD_MS)
     })
+  }
+
+  private settleAll(): void {
+    for (let database = 0; database < this.keyspace.databaseCount; database++) {
+      const db = this.keyspace.peek(database)
+      if (db === undefined) continue
+      for (let shard = 0; shard < db.unsettled.length; shard++) this.strings.settleShard(db, shard)
+    }
+    this.keyspace.unsettledCount = 0
   }
 
   private settleSome(): boolean {

@@ -23,6 +23,8 @@ export class Keyspace {
   stability: Stability = EVERYTHING_STABLE
   /** Null while nobody wants to know: then effects do not pay for it. */
   observer: KeyObserver | null = null
+  /** Records stored since the last sweep that need another look once more is stable. */
+  unsettledCount = 0
   hits = 0
   misses = 0
 

@@ -386,7 +386,10 @@ export class StringStore {
     if (register !== null) db.setDot(ref, register.member, register.stamp)
     else db.setDot(ref, 0, state.orphanedAt)
     if (expiry !== null) db.setExpiry(ref, expiry.at, expiry.member, expiry.stamp)
-    if (isUnsettled(state)) db.unsettled[db.shardOf(ref)] = 1
+    if (isUnsettled(state)) {
+      db.unsettled[db.shardOf(ref)] = 1
+      this.keyspace.unsettledCount++
+    }
   }
 
   /** True when the record is in the plain form and the effect has observed its register and, if asked, its expiry. */

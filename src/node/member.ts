@@ -1,7 +1,7 @@
 import type { MemberId, Stamp } from '../base/ids.js'
-import { EVERYTHING_STABLE, NOTHING_STABLE } from '../crdt/apply-context.js'
+import { EVERYTHING_STABLE } from '../crdt/apply-context.js'
 import type { FrameView } from '../crdt/frame.js'
-import type { VersionVector } from '../crdt/version-vector.js'
+import { VersionVector } from '../crdt/version-vector.js'
 import type { Services } from '../commands/services.js'
 import { Engine } from '../engine/engine.js'
 import { claimDataFolder } from '../oplog/data-folder.js'
@@ -16,6 +16,9 @@ import type { Logger } from '../ports/logger.js'
 import type { Network } from '../ports/network.js'
 import type { Random } from '../ports/random.js'
 import { ReplicatedStability } from './replicated-stability.js'
+
+/** Between notes of what is stable in the log. */
+const NOTE_PERIOD_MS = 1000
 
 export interface MemberPorts {
   readonly clock: Clock
@@ -46,6 +49,7 @@ export class Member implements SyncHost {
   private readonly stability: ReplicatedStability | null = null
   private readonly progressListeners: (() => void)[] = []
   private stopped = false
+  private readonly noted = new VersionVector()
 
   constructor(
     options: MemberOptions,
@@ -66,8 +70,14 @@ export class Member implements SyncHost {
     })
     this.engine = new Engine({ self: topology.self, databases, solo, hashSeed: random.uint32() }, clock, services)
     this.engine.syncAlways = appendfsync === 'always'
-    // What is stable is not known before the others have reported; until then nothing may be folded or dropped.
-    this.engine.keyspace.stability = solo ? EVERYTHING_STABLE : NOTHING_STABLE
+    // Before the others have reported, only what the log says was stable may be folded or dropped.
+    this.engine.keyspace.stability = solo
+      ? EVERYTHING_STABLE
+      : new ReplicatedStability(
+          this.engine.applied,
+          () => this.engine.recoveredStability,
+          () => this.engine.isMidway,
+        )
     const { log, report } = openLog({
       disk,
       clock,
@@ -100,6 +110,7 @@ export class Member implements SyncHost {
     log.onChange(() => this.progressed())
     this.engine.onAppended = () => this.stability?.invalidate()
     this.engine.start(log)
+    if (this.sync !== null) this.scheduleNote(clock)
     this.sync?.start()
   }
 
@@ -145,6 +156,18 @@ export class Member implements SyncHost {
     this.engine.stop()
     this.sync?.stop()
     this.log.close()
+  }
+
+  private scheduleNote(clock: Clock): void {
+    clock.setTimer(NOTE_PERIOD_MS, () => {
+      if (this.stopped) return
+      const stable = this.stable
+      if (!stable.equals(this.noted)) {
+        this.engine.noteStability(stable)
+        this.noted.copyFrom(stable)
+      }
+      this.scheduleNote(clock)
+    })
   }
 
   private progressed(): void {

@@ -4,8 +4,7 @@ import { VersionVector } from '../crdt/version-vector.js'
 
 /** What is causally stable in a mesh, from the vectors that peer-sync collects. */
 export class ReplicatedStability implements Stability {
-  /** Read-only for others. */
-  readonly vector = new VersionVector()
+  private vector = new VersionVector()
   private stale = true
 
   constructor(
@@ -20,9 +19,10 @@ export class ReplicatedStability implements Stability {
     this.stale = true
   }
 
+  /** What is stable; live, not to be changed. */
   refresh(): VersionVector {
     if (this.stale) {
-      this.vector.copyFrom(this.compute())
+      this.vector = this.compute()
       this.stale = false
     }
     return this.vector

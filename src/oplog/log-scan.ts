@@ -2,6 +2,7 @@ import { assert } from '../base/assert.js'
 import { crc32 } from '../base/crc32.js'
 import { MeridianError } from '../base/errors.js'
 import { LIMITS } from '../base/limits.js'
+import { isStabilityNote } from '../crdt/stability-note.js'
 import { FRAME_FIXED_BYTES, FRAME_PREFIX_BYTES, FRAME_VERSION, parseFrame, type FrameView } from '../crdt/frame.js'
 import { VersionVector } from '../crdt/version-vector.js'
 import type { Disk } from '../ports/disk.js'
@@ -197,7 +198,7 @@ export class LogScan {
       const frame = this.parse(reader.view(at, length))
       if (frame === null) return this.endAtBrokenFrame('the frame checksum is wrong')
       const { origin, last } = frame
-      if (frame.previous !== this.vector.get(origin)) {
+      if (frame.previous !== this.vector.get(origin) && !isStabilityNote(frame)) {
         const expected = this.vector.get(origin)
         throw damaged(
           segment.path,
@@ -206,7 +207,7 @@ export class LogScan {
         )
       }
       this.visit(frame, segment, at)
-      this.vector.raise(origin, last)
+      if (!isStabilityNote(frame)) this.vector.raise(origin, last)
       segment.frameBytes += length
       this.offset += length
       this.endByte += length

@@ -3,6 +3,7 @@ import { MeridianError } from '../base/errors.js'
 import type { MemberId, Stamp } from '../base/ids.js'
 import { LIMITS } from '../base/limits.js'
 import type { FrameView } from '../crdt/frame.js'
+import { isStabilityNote } from '../crdt/stability-note.js'
 import { VersionVector } from '../crdt/version-vector.js'
 import type { Clock, Timer } from '../ports/clock.js'
 import type { Disk } from '../ports/disk.js'
@@ -88,7 +89,7 @@ export class SegmentedLog implements OpLog, CursorSource {
 
   append(frame: FrameView): number {
     assert(!this.closed, 'nothing is appended to a closed log')
-    assert(frame.previous === this.accepted.get(frame.origin), 'a frame continues the log of its origin')
+    assert(isStabilityNote(frame) || frame.previous === this.accepted.get(frame.origin), 'a frame continues the log of its origin')
     if (this.pending.isFull) {
       const { refusal } = this
       assert(refusal !== null, 'a log that holds frames back has a reason')
