@@ -1,0 +1,129 @@
+import { INT64_MAX, INT64_MIN, latin1, parseInteger64 } from '../../base/bytes.js'
+import { addDecimals, decimalOf, DECIMAL_ZERO, parseDecimal, type Decimal } from '../../base/decimal.js'
+import { fitsLongDouble, printLongDouble, toLongDouble } from '../../base/long-double.js'
+import type { Ref } from '../../memory/arena.js'
+import type { Call } from '../call.js'
+import { CommandError, Errors } from '../command-error.js'
+import { keyRange, type CommandSpec } from '../command-spec.js'
+import { KEY } from './arguments.js'
+import { replyValue } from './value-commands.js'
+
+/**
+ * INCR and its kin. The visible value is computed and checked here, by Redis' rules; what is replicated is the increment, so that increments made
+ * in two regions add up.
+ */
+const OVERFLOW = 'ERR increment or decrement would overflow'
+const NOT_FINITE = 'ERR increment would produce NaN or Infinity'
+const INFINITY_WORD = /^[+-]?inf(inity)?$/i
+
+function increment(call: Call, by: number): void {
+  const ref = call.findString(1)
+  const value = ref === 0 ? 0 : call.strings.counterValue(call.db, ref)
+  const result = value + by
+  if (!Number.isSafeInteger(result)) {
+    incrementExact(call, ref, BigInt(by))
+    return
+  }
+  const { buf, off, len } = call.request
+  call.effects.addInteger(call.database, buf, off[1], len[1], by, result)
+  call.reply.integer(result)
+}
+
+/** Values and increments beyond 2^53, and values that are not in the small form. */
+function incrementExact(call: Call, ref: Ref, by: bigint): void {
+  const { strings } = call
+  let value: bigint | null = 0n
+  if (ref !== 0) {
+    strings.read(call.db, ref)
+    value = parseInteger64(strings.buf, strings.off, strings.len)
+  }
+  if (value === null) throw new CommandError(Errors.notInteger)
+  const result = value + by
+  if (result > INT64_MAX || result < INT64_MIN) throw new CommandError(OVERFLOW)
+  const { buf, off, len } = call.request
+  if (isSafe(by) && isSafe(result)) call.effects.addInteger(call.database, buf, off[1], len[1], Number(by), Number(result))
+  else call.effects.addDecimal(call.database, buf, off[1], len[1], decimalOf(by), decimalOf(result))
+  call.reply.bigInteger(result)
+}
+
+function isSafe(value: bigint): boolean {
+  return Number.isSafeInteger(Number(value))
+}
+
+function incrementByArgument(call: Call, sign: 1 | -1): void {
+  const by = call.integer(2)
+  if (Number.isSafeInteger(by)) {
+    // Zero stays positive: minus zero is no integer to write.
+    increment(call, by === 0 ? 0 : sign * by)
+    return
+  }
+  const exact = call.integer64(2)
+  if (sign < 0 && exact === INT64_MIN) throw new CommandError('ERR decrement would overflow')
+  incrementExact(call, call.findString(1), sign < 0 ? -exact : exact)
+}
+
+function incrementByFloat(call: Call): void {
+  const { strings, effects } = call
+  const ref = call.findString(1)
+  let value: Decimal | 'infinite' = DECIMAL_ZERO
+  if (ref !== 0) {
+    strings.read(call.db, ref)
+    value = parseFloatText(latin1(strings.buf, strings.off, strings.len))
+  }
+  const by = parseFloatText(latin1(call.request.buf, call.request.off[2], call.request.len[2]))
+  if (value === 'infinite' || by === 'infinite') throw new CommandError(NOT_FINITE)
+  const result = effects.solo ? longDoubleSum(value, by) : addDecimals(value, by)
+  if (!fitsLongDouble(result)) throw new CommandError(NOT_FINITE)
+  const { buf, off, len } = call.request
+  effects.addDecimal(call.database, buf, off[1], len[1], by, result)
+  // What is visible now: beside a sum of several members it may be rounded otherwise than the result here.
+  replyValue(call, call.find(1))
+}
+
+/** By Redis' own arithmetic, as it prints it. */
+function longDoubleSum(a: Decimal, b: Decimal): Decimal {
+  const sum = toLongDouble(addDecimals(toLongDouble(a), toLongDouble(b)))
+  if (!fitsLongDouble(sum)) throw new CommandError(NOT_FINITE)
+  return parseDecimal(printLongDouble(sum)) ?? DECIMAL_ZERO
+}
+
+function parseFloatText(text: string): Decimal | 'infinite' {
+  const value = parseDecimal(text)
+  if (value !== null && fitsLongDouble(value)) return value
+  if (INFINITY_WORD.test(text)) return 'infinite'
+  throw new CommandError(Errors.notFloat)
+}
+
+function counterSpec(name: string, summary: string, since: string, argument: string | null, handler: (call: Call) => void): CommandSpec {
+  return {
+    name,
+    arity: argument === null ? 2 : 3,
+    flags: ['write', 'denyoom', 'fast'],
+    keys: keyRange(1, 1, 1, 'RW', 'access', 'update'),
+    group: 'string',
+    categories: ['string'],
+    since,
+    summary,
+    complexity: 'O(1)',
+    arguments: argument === null ? [KEY] : [KEY, { name: argument, type: name === 'incrbyfloat' ? 'double' : 'integer' }],
+    handler,
+  }
+}
+
+export const COUNTER_COMMANDS: readonly CommandSpec[] = [
+  counterSpec('incr', 'Adds one to an integer; a key that does not exist counts as 0.', '1.0.0', null, (call) => increment(call, 1)),
+  counterSpec('decr', 'Takes one from an integer; a key that does not exist counts as 0.', '1.0.0', null, (call) => increment(call, -1)),
+  counterSpec('incrby', 'Adds a number to an integer; a key that does not exist counts as 0.', '1.0.0', 'increment', (call) =>
+    incrementByArgument(call, 1),
+  ),
+  counterSpec('decrby', 'Takes a number from an integer; a key that does not exist counts as 0.', '1.0.0', 'decrement', (call) =>
+    incrementByArgument(call, -1),
+  ),
+  counterSpec(
+    'incrbyfloat',
+    'Adds a decimal fraction to a number; a key that does not exist counts as 0.',
+    '2.6.0',
+    'increment',
+    incrementByFloat,
+  ),
+]

@@ -1,0 +1,138 @@
+import { INT64_MAX } from '../../base/bytes.js'
+import type { Call } from '../call.js'
+import { CommandError, Errors, syntaxError } from '../command-error.js'
+import { ExpiryMode } from '../../keyspace/string-store.js'
+import { checkDigestText } from './value-condition.js'
+
+/** What has to be true of the key for the command to write. */
+export const Condition = { none: 0, nx: 1, xx: 2, ifEqual: 3, ifNotEqual: 4, ifDigestEqual: 5, ifDigestNotEqual: 6 } as const
+
+/** How the time in argument `timeArgument` is to be read, or what happens to the expiry without one. */
+export const Expiration = { none: 0, ex: 1, px: 2, exat: 3, pxat: 4, keepTtl: 5, persist: 6 } as const
+
+/** Which commands' options are being read: each knows only some of them. */
+export const OptionSet = { set: 0, getex: 1, msetex: 2 } as const
+
+/** Seconds beyond which Redis' milliseconds would overflow 64 bits. */
+const MAX_SECONDS = INT64_MAX / 1000n
+
+/**
+ * The trailing options of SET, GETEX and MSETEX. One object is reused for every command, so that reading options allocates nothing. Redis lets
+ * an option be repeated, but not be combined with another of its kind.
+ */
+export class SetOptions {
+  condition: number = Condition.none
+  /** Argument to compare with, for the conditions on the value. */
+  matchArgument = 0
+  get = false
+  expiration: number = Expiration.none
+  timeArgument = 0
+
+  /** @throws CommandError syntax error. */
+  parse(call: Call, from: number, set: number): void {
+    this.condition = Condition.none
+    this.get = false
+    this.expiration = Expiration.none
+    for (let i = from; i < call.argc; i++) {
+      if (set !== OptionSet.getex && call.is(i, 'NX')) this.setCondition(Condition.nx)
+      else if (set !== OptionSet.getex && call.is(i, 'XX')) this.setCondition(Condition.xx)
+      else if (set === OptionSet.set && call.is(i, 'GET')) this.get = true
+      else if (set !== OptionSet.getex && call.is(i, 'KEEPTTL')) this.setExpiration(Expiration.keepTtl)
+      else if (set === OptionSet.getex && call.is(i, 'PERSIST')) this.setExpiration(Expiration.persist)
+      else i = this.parseWithArgument(call, i, set)
+    }
+  }
+
+  private parseWithArgument(call: Call, i: number, set: number): number {
+    if (i + 1 === call.argc) throw syntaxError()
+    if (call.is(i, 'EX')) this.setTime(Expiration.ex, i + 1)
+    else if (call.is(i, 'PX')) this.setTime(Expiration.px, i + 1)
+    else if (call.is(i, 'EXAT')) this.setTime(Expiration.exat, i + 1)
+    else if (call.is(i, 'PXAT')) this.setTime(Expiration.pxat, i + 1)
+    else if (set !== OptionSet.set) throw syntaxError()
+    else this.setMatch(call, i)
+    return i + 1
+  }
+
+  private setMatch(call: Call, i: number): void {
+    // A comparison may stand only once: its repetition would name two values.
+    if (this.condition !== Condition.none) throw syntaxError()
+    this.condition = valueCondition(call, i)
+    if (this.condition === Condition.none) throw syntaxError()
+    this.matchArgument = i + 1
+  }
+
+  private setCondition(condition: number): void {
+    if (this.condition !== Condition.none && this.condition !== condition) throw syntaxError()
+    this.condition = condition
+  }
+
+  private setExpiration(expiration: number): void {
+    if (this.expiration !== Expiration.none && this.expiration !== expiration) throw syntaxError()
+    this.expiration = expiration
+  }
+
+  private setTime(expiration: number, argument: number): void {
+    this.setExpiration(expiration)
+    this.timeArgument = argument
+  }
+
+  get hasTime(): boolean {
+    return this.expiration >= Expiration.ex && this.expiration <= Expiration.pxat
+  }
+
+  get isAbsolute(): boolean {
+    return this.expiration === Expiration.exat || this.expiration === Expiration.pxat
+  }
+
+  /** What the write does to the key's expiry. */
+  get expiryMode(): number {
+    if (this.hasTime) return ExpiryMode.set
+    return this.expiration === Expiration.keepTtl ? ExpiryMode.keep : ExpiryMode.clear
+  }
+
+  /** The time asked for, in Unix ms; 0 when there is none. */
+  expireAt(call: Call): number {
+    if (!this.hasTime) return 0
+    const inSeconds = this.expiration === Expiration.ex || this.expiration === Expiration.exat
+    return expireTime(call, this.timeArgument, inSeconds, !this.isAbsolute)
+  }
+
+  /** Checks the digest that a condition names. */
+  checkMatch(call: Call): void {
+    if (this.condition >= Condition.ifDigestEqual) checkDigestText(call, this.matchArgument)
+  }
+}
+
+/** The condition on the value that argument i names, or none. */
+export function valueCondition(call: Call, i: number): number {
+  if (call.is(i, 'IFEQ')) return Condition.ifEqual
+  if (call.is(i, 'IFNE')) return Condition.ifNotEqual
+  if (call.is(i, 'IFDEQ')) return Condition.ifDigestEqual
+  return call.is(i, 'IFDNE') ? Condition.ifDigestNotEqual : Condition.none
+}
+
+/**
+ * Argument i as a time in Unix ms, with Redis' bounds. Times beyond 2^53 ms (the year 287,396) are kept as that: doubles hold no more.
+ */
+export function expireTime(call: Call, i: number, inSeconds: boolean, relative: boolean): number {
+  let value = call.integer(i)
+  if (Number.isSafeInteger(value)) {
+    if (value <= 0 || (inSeconds && value > Number(MAX_SECONDS))) throw invalidExpireTime(call)
+    if (inSeconds) value *= 1000
+  } else {
+    let exact = call.integer64(i, Errors.notInteger)
+    if (exact <= 0n || (inSeconds && exact > MAX_SECONDS)) throw invalidExpireTime(call)
+    if (inSeconds) exact *= 1000n
+    if (relative && exact + BigInt(call.nowMs) > INT64_MAX) throw invalidExpireTime(call)
+    value = Number(exact)
+  }
+  if (relative) value += call.nowMs
+  // Only seconds near the bound can have passed 64 bits here; 2^63 as a double is the first that has.
+  if (value >= 2 ** 63) throw invalidExpireTime(call)
+  return Math.min(value, Number.MAX_SAFE_INTEGER)
+}
+
+function invalidExpireTime(call: Call): CommandError {
+  return new CommandError(`ERR invalid expire time in '${call.command.name}' command`)
+}
