@@ -1,4 +1,3 @@
-import { assert } from '../base/assert.js'
 import { MeridianError } from '../base/errors.js'
 import { LIMITS } from '../base/limits.js'
 import { VersionVector } from '../crdt/version-vector.js'
@@ -60,9 +59,7 @@ export class GroupCommit {
     try {
       this.writer.syncNow()
     } catch (error) {
-      this.fail(error)
-      assert(this.failure !== null, 'a failed sync leaves its reason')
-      throw this.failure
+      throw this.fail(error)
     }
     this.comingBytes = this.writer.appendedBytes
     this.coming.copyFrom(this.writer.appended)
@@ -118,15 +115,18 @@ export class GroupCommit {
     this.onChange()
   }
 
-  private fail(error: unknown): void {
-    if (this.failure !== null) return
+  /** Returns the first failure: that one is final. */
+  private fail(error: unknown): MeridianError {
+    if (this.failure !== null) return this.failure
     const cause = error instanceof Error ? error.message : String(error)
-    this.failure = new MeridianError(
+    const failure = new MeridianError(
       'MRD_DISK_IO',
       `Sync of ${this.writer.path} failed: ${cause}`,
       'Writes are refused and reads go on. Check the disk (the kernel log says more), then restart this member.',
       { cause: error },
     )
+    this.failure = failure
     this.onChange()
+    return failure
   }
 }
