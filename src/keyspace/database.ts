@@ -64,7 +64,7 @@ export class Database {
   /** The record of a key, whether visible, due or without value; 0 if there is none. */
   lookup(buf: Uint8Array, off: number, len: number): Ref {
     const hasher = this.hasher
-    hasher.compute(buf, off, len)
+    hasher.computeArgument(buf, off, len)
     return this.dictionary.find(this.tables, ((hasher.slot / SLOTS_PER_SHARD) | 0) * TABLE_WORDS, hasher.hash, buf, off, len)
   }
 

@@ -56,6 +56,7 @@ export class Keyspace {
   }
 
   setTime(unixMs: number): void {
+    this.hasher.forget()
     this.nowMs = unixMs
     this.clock = Math.floor(unixMs / 1000) & 0xffffff
   }
