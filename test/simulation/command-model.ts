@@ -220,6 +220,13 @@ const HANDLERS: Record<string, Handler> = {
 }
 HANDLERS['UNLINK'] = HANDLERS['DEL']
 
+const READS = new Set(['GET', 'STRLEN', 'EXISTS', 'TYPE', 'PTTL', 'PEXPIRETIME', 'MGET', 'GETRANGE', 'GETBIT'])
+
+/** True for commands that may write, whether or not they do. */
+export function mayWrite(args: readonly string[]): boolean {
+  return !READS.has(args[0])
+}
+
 /** Runs one command on the model and gives the reply that a member must give. */
 export function modelCommand(store: ModelStore, db: number, args: readonly string[]): string {
   const handler = HANDLERS[args[0]]

@@ -11,12 +11,16 @@ export const ZERO: Decimal = { units: 0n, scale: 0 }
 export const INT64_MAX = 2n ** 63n - 1n
 export const INT64_MIN = -(2n ** 63n)
 
+/** A number as INCRBYFLOAT reads it: `-7`, `2.50`, `.5`, `5.`, `1e3`; null for anything else. */
 export function parseDecimal(text: string): Decimal | null {
-  if (!/^-?\d+(\.\d+)?$/.test(text)) return null
-  const point = text.indexOf('.')
-  if (point < 0) return { units: BigInt(text), scale: 0 }
-  const scale = text.length - point - 1
-  return { units: BigInt(text.slice(0, point) + text.slice(point + 1)), scale }
+  const match = /^([+-]?)(\d*)(\.\d*)?(?:e([+-]?\d{1,4}))?$/i.exec(text)
+  if (match === null) return null
+  const [, sign, whole, point = '', exponent = '0'] = match
+  const digits = whole + point.slice(1)
+  if (digits === '') return null
+  const units = sign === '-' ? -BigInt(digits) : BigInt(digits)
+  const scale = Math.max(0, point.length - 1) - Number(exponent)
+  return scale >= 0 ? { units, scale } : { units: units * 10n ** BigInt(-scale), scale: 0 }
 }
 
 /** A 64-bit integer exactly as Redis accepts it where it wants one: no leading zeros, no plus sign, no -0. */

@@ -14,9 +14,9 @@ export interface KeyView {
   readonly expireAt: number | null
 }
 
-/** Redis: a key is gone once the clock has passed its time. */
+/** A key is gone at its time. (Redis keeps it for that last millisecond, which no client can rely on.) */
 export function isDue(expireAt: number | null, nowMs: number): boolean {
-  return expireAt !== null && nowMs > expireAt
+  return expireAt !== null && nowMs >= expireAt
 }
 
 const MEMBERS = 16

@@ -96,6 +96,10 @@ class PlainMember implements SimulatedMember {
 
   stop(): void {}
 
+  private isRefused(): boolean {
+    return this.environment.disk.freeBytes(this.environment.dataFolder) === 0
+  }
+
   private size(db: number): number {
     let count = 0
     for (const place of this.history.places()) {
@@ -116,7 +120,10 @@ class PlainMember implements SimulatedMember {
     )
     const replies = commands.map((args) => modelCommand(store, db, args))
     if (this.bug === 'wrong-reply' && commands[0][0] === 'INCR' && replies[0] === ':7') replies[0] = ':8'
-    if (store.effects.length > 0) this.make(store)
+    if (store.effects.length > 0) {
+      if (this.isRefused()) return commands.map(() => '-MISCONF')
+      this.make(store)
+    }
     return replies
   }
 
@@ -236,7 +243,11 @@ class PlainMember implements SimulatedMember {
 
   private receive(bytes: Uint8Array): void {
     this.waiting.push(bytes)
-    for (let again = true; again; ) {
+    this.applyWaiting()
+  }
+
+  private applyWaiting(): void {
+    for (let again = !this.isRefused(); again; ) {
       again = false
       for (let i = 0; i < this.waiting.length; i++) {
         const frame = decodeFrame(this.waiting[i])
@@ -257,6 +268,9 @@ class PlainMember implements SimulatedMember {
   private watchExpiry(): void {
     const { clock } = this.environment
     clock.setTimer(40, () => {
+      this.watchExpiry()
+      if (this.isRefused()) return
+      this.applyWaiting()
       const nowMs = clock.wallMs()
       const store = new ModelStore(() => null, nowMs)
       for (const { db, key } of this.history.places()) {
@@ -264,7 +278,6 @@ class PlainMember implements SimulatedMember {
         if (view !== null && isDue(view.expireAt, nowMs)) store.effects.push({ db, key, body: { kind: 'remove', due: true } })
       }
       if (store.effects.length > 0) this.make(store)
-      this.watchExpiry()
     })
   }
 }

@@ -10,6 +10,7 @@ export interface SeedOverrides {
   readonly steps?: number | undefined
   readonly skipFaults?: ReadonlySet<number> | undefined
   readonly skipSteps?: ReadonlySet<number> | undefined
+  readonly withoutFaults?: ReadonlySet<string> | undefined
 }
 
 const PROFILE_NAMES = Object.keys(PROFILES)
@@ -27,6 +28,7 @@ export function seedOptions(seed: number, overrides: SeedOverrides = {}): Simula
     steps: overrides.steps ?? steps,
     skipFaults: overrides.skipFaults ?? new Set(),
     skipSteps: overrides.skipSteps ?? new Set(),
+    withoutFaults: overrides.withoutFaults ?? new Set(),
     trace: null,
   }
 }
@@ -40,6 +42,7 @@ export function replayCommand(options: SimulationOptions, planted: string | null
   const parts = [`npm run simulate -- --seed ${options.seed} --members ${options.members} --profile ${options.profile} --steps ${options.steps}`]
   if (options.skipFaults.size > 0) parts.push(`--skip-faults ${formatRanges(options.skipFaults)}`)
   if (options.skipSteps.size > 0) parts.push(`--skip-steps ${formatRanges(options.skipSteps)}`)
+  if (options.withoutFaults.size > 0) parts.push(`--without ${[...options.withoutFaults].join(',')}`)
   if (planted !== null) parts.push(`--bug ${planted}`)
   return `${parts.join(' ')} --verbose`
 }

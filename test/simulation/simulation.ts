@@ -23,6 +23,8 @@ export interface SimulationOptions {
   /** Indexes of faults and steps left out, by a shrinker. */
   readonly skipFaults: ReadonlySet<number>
   readonly skipSteps: ReadonlySet<number>
+  /** Kinds of faults that do not happen. */
+  readonly withoutFaults: ReadonlySet<string>
   readonly trace: ((line: string) => void) | null
 }
 
@@ -151,7 +153,7 @@ export class Simulation {
       this.advance(step.delayMs)
       while (nextFault < faults.length && faults[nextFault].atStep <= this.step) {
         const fault = faults[nextFault++]
-        if (!options.skipFaults.has(fault.index)) this.inflict(fault)
+        if (!options.skipFaults.has(fault.index) && !options.withoutFaults.has(fault.kind)) this.inflict(fault)
       }
       if (!options.skipSteps.has(this.step)) this.turn(step)
     }
@@ -379,7 +381,7 @@ export class Simulation {
     const expected = step.transaction
       ? modelTransaction(store, step.db, commands)
       : commands.map((args) => modelCommand(store, step.db, args))
-    if (refusing && given.some((reply, i) => reply !== expected[i] && /^-(MISCONF|EXECABORT|ERR)/.test(reply))) {
+    if (refusing && given.some((reply, i) => reply !== expected[i] && /^-(MISCONF|EXECABORT)|^\*\[-MISCONF/.test(reply))) {
       // The member refuses writes because its disk does. What it did run is checked by what it logged: each op is whole.
       if (machine.turnFrames === 0) store = new ModelStore(read, nowMs)
       else return
