@@ -1,5 +1,5 @@
 import type { DecodedFrame, Effect } from './effects.js'
-import { visibleState, type KeyView } from './oracle.js'
+import { visibleState, type FiredExpiry, type KeyView } from './oracle.js'
 
 interface RecordedFrame {
   readonly bytes: Uint8Array
@@ -72,9 +72,9 @@ export class History {
   }
 
   /** What a key looks like to one who has applied exactly what the vector covers. */
-  visible(db: number, key: string, vector: ArrayLike<number>): KeyView | null {
+  visible(db: number, key: string, vector: ArrayLike<number>, fired: FiredExpiry = 'spent'): KeyView | null {
     const effects = this.effects.get(placeOf(db, key))
-    return effects === undefined ? null : visibleState(effects, vector)
+    return effects === undefined ? null : visibleState(effects, vector, fired)
   }
 
   effectsOn(db: number, key: string): readonly Effect[] {

@@ -19,6 +19,13 @@ export function isDue(expireAt: number | null, nowMs: number): boolean {
   return expireAt !== null && nowMs >= expireAt
 }
 
+/**
+ * What becomes of a time for which the key has been removed as due. `spent`: it goes on only for values that had not observed that
+ * removal. `stays`: it stays until a later write clears it, also for values that came afterwards. The rules say only that a value
+ * that survives must not live for ever, so the simulator lets members do either, as long as all do the same.
+ */
+export type FiredExpiry = 'spent' | 'stays'
+
 const MEMBERS = 16
 
 function observes(later: Effect, earlier: Effect): boolean {
@@ -42,7 +49,7 @@ const expiryCleared = new Float64Array(MEMBERS)
  * The visible state of one key. `effects` are those on the key and the flushes of its database; of them those count whose stamp the
  * vector covers.
  */
-export function visibleState(effects: readonly Effect[], vector: ArrayLike<number>): KeyView | null {
+export function visibleState(effects: readonly Effect[], vector: ArrayLike<number>, fired: FiredExpiry = 'spent'): KeyView | null {
   valueCleared.fill(0)
   expiryCleared.fill(0)
   for (const effect of effects) {
@@ -94,7 +101,7 @@ export function visibleState(effects: readonly Effect[], vector: ArrayLike<numbe
     }
   }
   if (values.length === 0) return null
-  return { value: visibleValue(values), expireAt: visibleExpiry(expiries, dueRemovals, values) }
+  return { value: visibleValue(values), expireAt: visibleExpiry(expiries, fired === 'spent' ? dueRemovals : [], values) }
 }
 
 /** Registers and edits in dot order; then, if that is a number or nothing, the increments on top. */

@@ -5,7 +5,7 @@ import { modelCommand, modelTransaction } from './command-model.js'
 import { describeFault, planFaults, type Fault } from './faults.js'
 import { History } from './history.js'
 import { ModelStore } from './model-store.js'
-import { isDue, type KeyView } from './oracle.js'
+import { isDue, type FiredExpiry, type KeyView } from './oracle.js'
 import { SeededRandom } from './random.js'
 import { argument } from './reply.js'
 import { Scheduler } from './scheduler.js'
@@ -352,7 +352,8 @@ export class Simulation {
         const seen = Float64Array.from(machine.logged)
         seen[machine.id] = stamp - 1
         const view = this.history.visible(db, key, seen)
-        if (view !== null && !isDue(view.expireAt, nowMs)) {
+        const strict = this.history.visible(db, key, seen, 'stays')
+        if (view !== null && !isDue(view.expireAt, nowMs) && !isDue(strict!.expireAt, nowMs)) {
           throw this.fail(`${machine.name} removes ${key} as due, which it is not: ${describeView(view)}, its clock says ${nowMs}`)
         }
       }
@@ -376,42 +377,54 @@ export class Simulation {
     const refusing = machine.disk.full || machine.disk.counters.refusals > machine.refusalsAtStart
     this.trace(() => `${machine.name}[${step.db}] ${sent.map((args, i) => `${args.join(' ')} -> ${given[i]}`).join('; ')}`)
 
-    const read = (db: number, key: string): KeyView | null => this.history.visible(db, key, before)
-    let store = new ModelStore(read, nowMs)
-    const expected = step.transaction
-      ? modelTransaction(store, step.db, commands)
-      : commands.map((args) => modelCommand(store, step.db, args))
-    if (refusing && given.some((reply, i) => reply !== expected[i] && /^-(MISCONF|EXECABORT)|^\*\[-MISCONF/.test(reply))) {
-      // The member refuses writes because its disk does. What it did run is checked by what it logged: each op is whole.
-      if (machine.turnFrames === 0) store = new ModelStore(read, nowMs)
-      else return
-    } else {
-      for (let i = 0; i < expected.length; i++) {
-        if (given[i] !== expected[i]) {
-          throw this.fail(`${machine.name}[${step.db}] ${sent.map((args) => args.join(' ')).join('; ')} answered ${given[i]} to the ${i + 1}., must be ${expected[i]}`)
-        }
+    const check = (fired: FiredExpiry): void => {
+      let store = new ModelStore((db, key) => this.history.visible(db, key, before, fired), nowMs)
+      const expected = step.transaction
+        ? modelTransaction(store, step.db, commands)
+        : commands.map((args) => modelCommand(store, step.db, args))
+      const wrong = given.findIndex((reply, i) => reply !== expected[i])
+      if (wrong >= 0 && refusing && given.some((reply) => /^-(MISCONF|EXECABORT)|^\*\[-MISCONF/.test(reply))) {
+        // The member refuses writes because its disk does. What it did run is in what it logged, and checked at the end.
+        if (machine.turnFrames > 0) return
+        store = new ModelStore((db, key) => this.history.visible(db, key, before, fired), nowMs)
+      } else if (wrong >= 0) {
+        const text = sent.map((args) => args.join(' ')).join('; ')
+        throw this.fail(`${machine.name}[${step.db}] ${text} answered ${given[wrong]} to the ${wrong + 1}., must be ${expected[wrong]}`)
+      }
+      this.checkWrites(machine, store, nowMs, sent, fired)
+    }
+    this.either(check)
+  }
+
+  /** Runs a check under one reading of the rules for expiries that have fired, and if it fails under the other. */
+  private either(check: (fired: FiredExpiry) => void): void {
+    try {
+      check('spent')
+    } catch (error) {
+      try {
+        check('stays')
+      } catch {
+        throw error
       }
     }
-    this.checkWrites(machine, store, nowMs, sent)
   }
 
   /** The effects that a turn logged must come to what its commands mean. */
-  private checkWrites(machine: Machine, store: ModelStore, nowMs: number, sent: readonly (readonly string[])[]): void {
-    for (const { db, key, view } of store.expected()) this.checkKey(machine, db, key, view, nowMs, sent)
+  private checkWrites(machine: Machine, store: ModelStore, nowMs: number, sent: readonly (readonly string[])[], fired: FiredExpiry): void {
+    const checkKey = (db: number, key: string, expected: KeyView | null): void => {
+      const stored = this.history.visible(db, key, machine.logged, fired)
+      const view = stored !== null && isDue(stored.expireAt, nowMs) ? null : stored
+      if (view?.value === expected?.value && view?.expireAt === expected?.expireAt) return
+      const text = sent.map((args) => args.join(' ')).join('; ')
+      throw this.fail(
+        `${machine.name}: after ${text} the logged effects make ${db}:${key} ${describeView(view)}, must be ${describeView(expected)}\n` +
+          this.describeKey(db, key, machine.logged),
+      )
+    }
+    for (const { db, key, view } of store.expected()) checkKey(db, key, view)
     for (const db of store.flushedDatabases) {
       const written = new Set([...store.expected()].filter((entry) => entry.db === db).map((entry) => entry.key))
-      for (const place of this.history.places()) {
-        if (place.db === db && !written.has(place.key)) this.checkKey(machine, db, place.key, null, nowMs, sent)
-      }
-    }
-  }
-
-  private checkKey(machine: Machine, db: number, key: string, expected: KeyView | null, nowMs: number, sent: readonly (readonly string[])[]): void {
-    const stored = this.history.visible(db, key, machine.logged)
-    const view = stored !== null && isDue(stored.expireAt, nowMs) ? null : stored
-    if (view?.value !== expected?.value || view?.expireAt !== expected?.expireAt) {
-      const text = sent.map((args) => args.join(' ')).join('; ')
-      throw this.fail(`${machine.name}: after ${text} the logged effects make ${db}:${key} ${describeView(view)}, must be ${describeView(expected)}`)
+      for (const place of this.history.places()) if (place.db === db && !written.has(place.key)) checkKey(db, place.key, null)
     }
   }
 
@@ -435,18 +448,19 @@ export class Simulation {
     const nowMs = machine.clock.wallMs()
     for (const { db, key } of this.history.places()) {
       const session = this.session(machine, member, db)
-      const stored = this.history.visible(db, key, machine.logged)
-      const view = stored !== null && isDue(stored.expireAt, nowMs) ? null : stored
       const value = session.call(['GET', key])
       const time = session.call(['PEXPIRETIME', key])
-      const expectedValue = view === null ? '_' : `$${view.value}`
-      const expectedTime = view === null ? ':-2' : `:${view.expireAt ?? -1}`
-      if (value !== expectedValue || time !== expectedTime) {
+      this.either((fired) => {
+        const stored = this.history.visible(db, key, machine.logged, fired)
+        const view = stored !== null && isDue(stored.expireAt, nowMs) ? null : stored
+        const expectedValue = view === null ? '_' : `$${view.value}`
+        const expectedTime = view === null ? ':-2' : `:${view.expireAt ?? -1}`
+        if (value === expectedValue && time === expectedTime) return
         throw this.fail(
           `${machine.name} has ${db}:${key} = ${value} expiring ${time}; the history says ${expectedValue} expiring ${expectedTime}\n` +
             this.describeKey(db, key, machine.logged),
         )
-      }
+      })
     }
     member.endTurn()
   }
@@ -546,7 +560,7 @@ export class Simulation {
     for (const machine of this.machines) {
       const expected = new Map<number, number>()
       for (const { db, key } of this.history.places()) {
-        const view = this.history.visible(db, key, machine.logged)
+        const view = this.history.visible(db, key, machine.logged, 'stays')
         const lives = view !== null && !isDue(view.expireAt, machine.clock.wallMs())
         expected.set(db, (expected.get(db) ?? 0) + (lives ? 1 : 0))
       }
