@@ -1,14 +1,12 @@
 import { createHash } from 'node:crypto'
-import { CommandTable } from '../../src/commands/command-table.js'
 import { ALL_COMMANDS } from '../../src/commands/registry.js'
-import type { Services } from '../../src/commands/services.js'
-import { Session } from '../../src/commands/session.js'
-import { VersionVector } from '../../src/crdt/version-vector.js'
+import type { VersionVector } from '../../src/crdt/version-vector.js'
 import { visibleExpiry, visibleText } from '../../src/crdt/string-state.js'
 import { KeyType, SHARD_COUNT } from '../../src/keyspace/database.js'
-import { Member } from '../../src/node/member.js'
+import type { Member } from '../../src/node/member.js'
 import { ReplyWriter } from '../../src/resp/reply-writer.js'
 import { Request } from '../../src/resp/request.js'
+import { EmbeddedMember } from '../support/embedded-member.js'
 import { EffectSession } from './effect-session.js'
 import { decodeFrame } from './frame-decoder.js'
 import { latin1, replyText } from './reply.js'
@@ -20,18 +18,15 @@ export type CommandPath = 'commands' | 'effects'
 /** The product's member under simulation. */
 export class MeridianMember implements SimulatedMember {
   readonly member: Member
-  private nextSession = 1
+  private readonly embedded: EmbeddedMember
 
   constructor(
     private readonly environment: MemberEnvironment,
     private readonly path: CommandPath,
   ) {
     const { topology, dataFolder, databases, appendfsync, clock, random, disk, network, logger } = environment
-    this.member = new Member(
-      { topology, dataFolder, databases, appendfsync },
-      { clock, random, disk, network, logger },
-      this.services(),
-    )
+    this.embedded = new EmbeddedMember({ topology, dataFolder, databases, appendfsync }, { clock, random, disk, network, logger })
+    this.member = this.embedded.member
     const { log } = this.member
     const append = log.append.bind(log)
     log.append = (frame) => {
@@ -55,7 +50,7 @@ export class MeridianMember implements SimulatedMember {
       const refused = (): boolean => this.member.log.refusal !== null
       return new EffectSession(engine, () => this.environment.clock.wallMs(), endOp, (db) => this.size(db), refused)
     }
-    const session = new Session(this.nextSession++)
+    const session = this.embedded.newSession()
     return {
       call: (args) => {
         const reply = new ReplyWriter()
@@ -100,81 +95,7 @@ export class MeridianMember implements SimulatedMember {
     }
     return count
   }
-
-  /** What a server is to its commands; here there is none. */
-  private services(): Services {
-    const { environment } = this
-    const { clock, random } = environment
-    const refusal = (): string | null => (this.member.log.refusal === null ? null : 'MISCONF the disk refuses writes')
-    const transactions = (): Services['transactions'] => this.member.engine.transactions
-    return {
-      table: TABLE,
-      clients: {
-        clients: () => [],
-        find: () => undefined,
-        count: 1,
-        maxClients: 10_000,
-        statistics: {
-          totalConnections: 0,
-          rejectedConnections: 0,
-          netInputBytes: 0,
-          netOutputBytes: 0,
-          outputBufferLimitDisconnections: 0,
-          queryBufferLimitDisconnections: 0,
-        },
-      },
-      settings: {
-        get: () => [],
-        set: () => null,
-        rewrite: () => null,
-        resetStatistics: () => undefined,
-        requirePassword: null,
-        debugCommand: 'no',
-      },
-      replication: {
-        memberId: environment.id,
-        applied: new VersionVector(),
-        durable: new VersionVector(),
-        stable: new VersionVector(),
-        peers: [],
-        onProgress: () => undefined,
-      },
-      server: {
-        version: '0.0.0',
-        clusterId: environment.topology.clusterId,
-        memberName: environment.name,
-        region: environment.name,
-        zone: 'z',
-        startedMs: clock.wallMs(),
-        runId: '0'.repeat(40),
-        tcpPort: 0,
-        tlsPort: 0,
-        configFile: '',
-        processId: 1,
-        residentBytes: () => 1,
-        cpuSeconds: () => ({ user: 0, system: 0 }),
-        log: { appendedBytes: 0, durableBytes: 0, segments: 1, policy: 'everysec', lastError: null },
-        nowMicroseconds: () => clock.wallMs() * 1000,
-        random: () => random.uint32() / 2 ** 32,
-        shutdown: () => undefined,
-        get writeRefusal() {
-          return refusal()
-        },
-        digest: () => this.digest(),
-        statistics: { commandsProcessed: 0, expiredKeys: 0, evictedKeys: 0, remoteFrames: 0, remoteOps: 0, operationsPerSecond: 0 },
-      },
-      transactions: {
-        multi: (session) => transactions().multi(session),
-        discard: (session) => transactions().discard(session),
-        watch: (session, database, key) => transactions().watch(session, database, key),
-        unwatch: (session) => transactions().unwatch(session),
-        reset: (session) => transactions().reset(session),
-      },
-    }
-  }
 }
-
-const TABLE = new CommandTable(ALL_COMMANDS)
 
 /** Until the product has the commands of the workload, the simulator's model stands in for them. */
 export function defaultCommandPath(): CommandPath {

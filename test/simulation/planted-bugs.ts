@@ -1,8 +1,20 @@
 import { FrameView } from '../../src/crdt/frame.js'
+import { FrameWriter } from '../../src/crdt/frame-writer.js'
 import { HybridClock } from '../../src/crdt/hybrid-clock.js'
+import type { ApplyContext } from '../../src/crdt/apply-context.js'
+import { Engine } from '../../src/engine/engine.js'
+import { ExpiryCycle } from '../../src/engine/expiry-cycle.js'
+import { FrameApplier } from '../../src/keyspace/frame-applier.js'
+import { Keyspace } from '../../src/keyspace/keyspace.js'
+import { NO_RESETS, StringStore } from '../../src/keyspace/string-store.js'
+import { ReplicatedStability } from '../../src/node/replicated-stability.js'
+import { LogRecovery } from '../../src/oplog/open-log.js'
+import { SegmentedLog } from '../../src/oplog/segmented-log.js'
+import { SimDisk } from './sim-disk.js'
 
 /**
- * Mistakes that the simulator must find: each changes a class of the product from outside, so that the product itself has no switches.
+ * Mistakes that the simulator must find: each changes a class of the product (or of the machine below it) from outside, so that the product
+ * itself has no switches.
  */
 export interface PlantedBug {
   readonly name: string
@@ -11,13 +23,45 @@ export interface PlantedBug {
   apply(): () => void
 }
 
-/** Replaces a method of a prototype; the result restores it. */
-function patch<T extends object, K extends keyof T>(target: T, name: K, make: (original: T[K]) => T[K]): () => void {
-  const original = Object.getOwnPropertyDescriptor(target, name)
-  if (original === undefined) throw new Error(`there is no ${String(name)} to plant a bug in`)
-  Object.defineProperty(target, name, { ...original, value: make(target[name]) })
+type Call = (...args: unknown[]) => unknown
+
+/** Replaces a method, which may be private; the result restores it. `run` gets the object, the original, and the arguments. */
+function patch(owner: { readonly prototype: object }, name: string, run: (self: object, original: Call, args: unknown[]) => unknown): () => void {
+  const target = owner.prototype
+  const found = Object.getOwnPropertyDescriptor(target, name)
+  if (found === undefined || typeof found.value !== 'function') throw new Error(`there is no method ${name} to plant a bug in`)
+  const method = found.value as Call
+  Object.defineProperty(target, name, {
+    ...found,
+    value: function (this: object, ...args: unknown[]) {
+      return run(this, (...changed) => Reflect.apply(method, this, changed), args)
+    },
+  })
   return () => {
-    Object.defineProperty(target, name, original)
+    Object.defineProperty(target, name, found)
+  }
+}
+
+/** The object's field, private or not. */
+function field<T>(self: object, name: string): T {
+  return (self as Record<string, T>)[name]
+}
+
+/** Lets an effect remove everything that is here, whatever its origin had observed. */
+function observingEverything(self: object, run: () => unknown): unknown {
+  const context = field<ApplyContext>(self, 'context')
+  const { local } = context
+  context.local = true
+  try {
+    return run()
+  } finally {
+    context.local = local
+  }
+}
+
+function both(...undos: (() => void)[]): () => void {
+  return () => {
+    for (const undo of undos.reverse()) undo()
   }
 }
 
@@ -25,16 +69,144 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'no-causal-gate',
     what: 'a frame is applied before what its origin had seen',
-    apply: () => patch(FrameView.prototype, 'contextCoveredBy', () => () => true),
+    apply: () => patch(FrameView, 'contextCoveredBy', () => true),
   },
   {
-    name: 'clock-ignores-remote-stamps',
-    what: 'the hybrid clock does not move past stamps it sees',
-    apply: () => patch(HybridClock.prototype, 'observe', () => () => undefined),
+    name: 'clock-ignores-stamps-seen',
+    what: 'the hybrid clock does not move past the stamps of others, nor past its own of before the restart',
+    apply: () => patch(HybridClock, 'observe', () => undefined),
+  },
+  {
+    name: 'clock-goes-back-on-restart',
+    what: 'a restarted member begins with its wall clock and may give out a stamp again',
+    apply: () =>
+      patch(Engine, 'recover', (self, original, args) => {
+        original(...args)
+        const engine = self as Engine
+        engine.hlc.last = 0 as typeof engine.hlc.last
+      }),
+  },
+  {
+    name: 'chain-forgotten-on-restart',
+    what: 'the first frame after a restart does not continue the chain of its origin',
+    apply: () => patch(FrameWriter, 'setPrevious', () => undefined),
+  },
+  {
+    name: 'sync-does-nothing',
+    what: 'the disk says that bytes are durable which are not',
+    apply: () => patch(SimDisk, 'makeDurable', () => null),
+  },
+  {
+    name: 'send-before-sync',
+    what: 'frames count as durable, and are sent, as soon as they are appended',
+    apply: () => {
+      const found = Object.getOwnPropertyDescriptor(SegmentedLog.prototype, 'durable')!
+      Object.defineProperty(SegmentedLog.prototype, 'durable', {
+        ...found,
+        get(this: SegmentedLog) {
+          return this.appended
+        },
+      })
+      return () => {
+        Object.defineProperty(SegmentedLog.prototype, 'durable', found)
+      }
+    },
+  },
+  {
+    name: 'torn-tail-stays',
+    what: 'an unfinished frame at the end of the log is not cut off before more is appended',
+    apply: () => patch(LogRecovery, 'cutTornTail', () => undefined),
+  },
+  {
+    name: 'last-arrival-wins',
+    what: 'a write removes what is here, observed or not',
+    apply: () => patch(StringStore, 'set', (self, original, args) => observingEverything(self, () => original(...args))),
+  },
+  {
+    name: 'delete-removes-unobserved',
+    what: 'a delete removes what is here, observed or not',
+    apply: () => patch(StringStore, 'remove', (self, original, args) => observingEverything(self, () => original(...args))),
+  },
+  {
+    name: 'expiry-removes-unobserved',
+    what: 'the removal of a due key removes writes that its origin had not seen',
+    apply: () =>
+      patch(StringStore, 'remove', (self, original, args) =>
+        args[4] === true ? observingEverything(self, () => original(...args)) : original(...args),
+      ),
+  },
+  {
+    name: 'flush-removes-unobserved',
+    what: 'a flush empties the database, whatever it had observed',
+    apply: () => patch(StringStore, 'flush', (self, _original, args) => field<Keyspace>(self, 'keyspace').reset(args[0] as number)),
+  },
+  {
+    name: 'last-expire-wins',
+    what: 'of concurrent times the one that arrives last counts',
+    apply: () => patch(StringStore, 'expire', (self, original, args) => observingEverything(self, () => original(...args))),
+  },
+  {
+    name: 'resets-ignored',
+    what: 'writes and deletes do not take away the increments they had seen',
+    apply: () =>
+      both(
+        patch(StringStore, 'set', (_self, original, args) => original(...args.slice(0, 9), NO_RESETS)),
+        patch(StringStore, 'remove', (_self, original, args) => original(...args.slice(0, 5), NO_RESETS)),
+      ),
+  },
+  {
+    name: 'contribution-base-lost',
+    what: 'a contribution that is new here begins without what earlier resets took away',
+    apply: () =>
+      both(
+        patch(StringStore, 'increment', (_self, original, args) => original(...args.slice(0, 6), args[5])),
+        patch(StringStore, 'incrementExact', (_self, original, args) => original(...args.slice(0, 6), args[5])),
+      ),
+  },
+  {
+    name: 'unstable-edits-folded',
+    what: 'edits are folded, and hidden values dropped, before every member has them',
+    apply: () => patch(ReplicatedStability, 'covers', () => true),
+  },
+  {
+    name: 'orphan-expiry-dropped',
+    what: 'the time of a removed key is forgotten while a concurrent write may still arrive',
+    apply: () => patch(ReplicatedStability, 'coversAllUpTo', () => true),
+  },
+  {
+    name: 'expired-too-early',
+    what: 'keys are removed before their time',
+    apply: () => patch(ExpiryCycle, 'mayRemove', (_self, original, [at, owner]) => original((at as number) - 50, owner)),
+  },
+  {
+    name: 'foreign-keys-never-expire',
+    what: 'a key whose owner has gone, or whose time survives its value, is never removed',
+    apply: () => patch(ExpiryCycle, 'mayRemove', () => false),
+  },
+  {
+    name: 'remote-edit-twice',
+    what: 'an edit that arrives is applied under two dots',
+    apply: () =>
+      patch(StringStore, 'edit', (self, original, args) => {
+        original(...args)
+        const context = field<ApplyContext>(self, 'context')
+        if (context.local) return
+        context.stamp += 0.5
+        original(...args)
+        context.stamp -= 0.5
+      }),
+  },
+  {
+    name: 'op-half-applied',
+    what: 'some effects of remote ops are left out',
+    apply: () =>
+      patch(FrameApplier, 'applyEffect', (self, original, args) => {
+        if (field<{ stamp: number }>(self, 'reader').stamp % 17 !== 3) original(...args)
+      }),
   },
 ]
 
-/** Plants a bug by name. */
+/** Plants a bug by name; the result removes it. */
 export function plant(name: string): () => void {
   const bug = PLANTED_BUGS.find((candidate) => candidate.name === name)
   if (bug === undefined) throw new Error(`no planted bug '${name}'; there are ${PLANTED_BUGS.map((each) => each.name).join(', ')}`)
