@@ -110,6 +110,35 @@ function decodeBody(type: number, reader: Reader): EffectBody {
   }
 }
 
+/** True for a frame that only says, in its writer's own log, what was stable there and then. */
+export function isStabilityNote(bytes: Uint8Array): boolean {
+  return bytes[9] === 2
+}
+
+/** What a stability note says is stable, by member id. */
+export function decodeStabilityNote(bytes: Uint8Array): readonly number[] {
+  const reader = new Reader(bytes)
+  if (reader.u32() !== bytes.length) throw new Error(`note of another length than ${bytes.length}`)
+  if (reader.u32() !== crc32FromTable(bytes.subarray(8))) throw new Error('note checksum')
+  reader.at = 10
+  const origin = reader.u8()
+  const contextCount = reader.u8()
+  if (origin !== 0 || reader.u32() !== 0 || reader.f64() !== 0) throw new Error('note with an origin, ops or a predecessor')
+  if (reader.f64() !== reader.f64()) throw new Error('note with two stamps')
+  const stable = readContext(reader, contextCount)
+  if (reader.at !== bytes.length) throw new Error(`note has ${bytes.length - reader.at} bytes after its context`)
+  return stable
+}
+
+function readContext(reader: Reader, count: number): number[] {
+  const context: number[] = new Array<number>(16).fill(0)
+  for (let i = 0; i < count; i++) {
+    const high = reader.u32()
+    context[high >>> 21] = (high & 0x1fffff) * 2 ** 32 + reader.u32()
+  }
+  return context
+}
+
 /** The header and the effects of one frame; throws when anything does not fit its documentation. */
 export function decodeFrame(bytes: Uint8Array): DecodedFrame {
   const reader = new Reader(bytes)
@@ -125,11 +154,7 @@ export function decodeFrame(bytes: Uint8Array): DecodedFrame {
   const previous = reader.f64()
   const first = reader.f64()
   const last = reader.f64()
-  const context: number[] = new Array<number>(16).fill(0)
-  for (let i = 0; i < contextCount; i++) {
-    const high = reader.u32()
-    context[high >>> 21] = (high & 0x1fffff) * 2 ** 32 + reader.u32()
-  }
+  const context = readContext(reader, contextCount)
   if (context[origin] !== 0) throw new Error('frame context names its own origin')
   if (!(first > previous && last >= first)) throw new Error(`frame stamps ${previous}, ${first}, ${last}`)
   const ops: Effect[][] = []

@@ -1,8 +1,11 @@
 import { parseArgs } from 'node:util'
+import { AssertionError } from '../../src/base/assert.js'
+import { MeridianError } from '../../src/base/errors.js'
 import { FAULT_KINDS } from './faults.js'
 import { meridianMemberKind } from './meridian-member.js'
-import { PLANTED_BUGS, plant } from './planted-bugs.js'
+import { PLANTED_BUGS, plant, timesExercised } from './planted-bugs.js'
 import { parseRanges, replayCommand, runSeed, seedOptions, shrink, type SeedOverrides } from './runner.js'
+import { SimulationFailure } from './simulation.js'
 import { PROFILES } from './workload.js'
 
 const HELP = `Simulates a cluster of members on simulated clocks, network and disks, and checks what they do against the history.
@@ -126,19 +129,41 @@ function runSeeds(
 /** Every planted bug must be caught within so many seeds. */
 function runPlanted(kind: ReturnType<typeof meridianMemberKind>, overrides: SeedOverrides, from: number, bound: number): number {
   let missed = 0
+  /** Seeds that fail without any plant: they show nothing. */
+  const clean = new Map<number, boolean>()
+  const isClean = (seed: number): boolean => {
+    if (!clean.has(seed)) clean.set(seed, runSeed(kind, seedOptions(seed, overrides)).failure === null)
+    return clean.get(seed)!
+  }
   for (const { name } of PLANTED_BUGS) {
-    const unplant = plant(name)
+    for (let seed = from; seed < from + 5; seed++) {
+      if (!isClean(seed)) throw new Error(`seed ${seed} fails without a planted bug: mend that first (npm run simulate -- --seed ${seed})`)
+    }
+    let unplant = plant(name)
     let line = `NOT CAUGHT in ${bound} seeds`
     let caught = false
     try {
       for (let seed = from; seed < from + bound && !caught; seed++) {
         const { failure } = runSeed(kind, seedOptions(seed, overrides))
         if (failure === null) continue
+        unplant()
+        const cleanWithout = isClean(seed)
+        unplant = plant(name, false)
+        if (!cleanWithout) continue
+        // Anything else is the plant itself falling over: then nothing has been shown.
+        if (!(failure instanceof SimulationFailure || failure instanceof AssertionError || failure instanceof MeridianError)) {
+          line = `BROKEN PLANT, seed ${seed}: ${failure.name}: ${failure.message.split('\n', 1)[0].slice(0, 120)}`
+          break
+        }
         caught = true
         line = `caught after ${seed - from + 1} seeds: ${failure.message.split('\n', 1)[0].slice(0, 150)}`
       }
     } finally {
       unplant()
+    }
+    if (timesExercised() === 0) {
+      caught = false
+      line = `NEVER RAN in ${bound} seeds`
     }
     if (!caught) missed++
     console.log(`${name.padEnd(32)} ${line}`)

@@ -25,21 +25,47 @@ export interface PlantedBug {
 
 type Call = (...args: unknown[]) => unknown
 
-/** Replaces a method, which may be private; the result restores it. `run` gets the object, the original, and the arguments. */
-function patch(owner: { readonly prototype: object }, name: string, run: (self: object, original: Call, args: unknown[]) => unknown): () => void {
-  const target = owner.prototype
+/** How often planted code has run since the last plant: a bug that never runs proves nothing about the simulator. */
+let exercised = 0
+
+export function timesExercised(): number {
+  return exercised
+}
+
+function replace(target: object, name: string, make: (method: Call) => (self: object, args: unknown[]) => unknown): () => void {
   const found = Object.getOwnPropertyDescriptor(target, name)
   if (found === undefined || typeof found.value !== 'function') throw new Error(`there is no method ${name} to plant a bug in`)
-  const method = found.value as Call
+  const run = make(found.value as Call)
   Object.defineProperty(target, name, {
     ...found,
     value: function (this: object, ...args: unknown[]) {
-      return run(this, (...changed) => Reflect.apply(method, this, changed), args)
+      exercised++
+      return run(this, args)
     },
   })
   return () => {
     Object.defineProperty(target, name, found)
   }
+}
+
+/** Replaces a method that the compiler does not let us name; for those without arguments worth naming. */
+function patchHidden(owner: { readonly prototype: object }, name: string, run: (self: object, original: Call, args: unknown[]) => unknown): () => void {
+  return replace(owner.prototype, name, (method) => (self, args) => run(self, (...changed) => Reflect.apply(method, self, changed), args))
+}
+
+/**
+ * Replaces a public method. Typed by the method itself: when its parameters change, the plant no longer compiles, rather than
+ * crash or do nothing and pass for a bug that is caught.
+ */
+function patch<C extends object, K extends keyof C & string>(
+  owner: { readonly prototype: C },
+  name: K,
+  make: (original: C[K], self: C) => C[K],
+): () => void {
+  return replace(owner.prototype, name, (method) => (self, args) => {
+    const original = ((...changed: unknown[]) => Reflect.apply(method, self, changed)) as C[K]
+    return Reflect.apply(make(original, self as C) as Call, self, args)
+  })
 }
 
 /** The object's field, private or not. */
@@ -69,32 +95,31 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'no-causal-gate',
     what: 'a frame is applied before what its origin had seen',
-    apply: () => patch(FrameView, 'contextCoveredBy', () => true),
+    apply: () => patch(FrameView, 'contextCoveredBy', () => () => true),
   },
   {
     name: 'clock-ignores-stamps-seen',
     what: 'the hybrid clock does not move past the stamps of others, nor past its own of before the restart',
-    apply: () => patch(HybridClock, 'observe', () => undefined),
+    apply: () => patch(HybridClock, 'observe', () => () => undefined),
   },
   {
     name: 'clock-goes-back-on-restart',
     what: 'a restarted member begins with its wall clock and may give out a stamp again',
     apply: () =>
-      patch(Engine, 'recover', (self, original, args) => {
-        original(...args)
-        const engine = self as Engine
+      patch(Engine, 'recover', (original, engine) => (frame) => {
+        original(frame)
         engine.hlc.last = 0 as typeof engine.hlc.last
       }),
   },
   {
     name: 'chain-forgotten-on-restart',
     what: 'the first frame after a restart does not continue the chain of its origin',
-    apply: () => patch(FrameWriter, 'setPrevious', () => undefined),
+    apply: () => patch(FrameWriter, 'setPrevious', () => () => undefined),
   },
   {
     name: 'sync-does-nothing',
     what: 'the disk says that bytes are durable which are not',
-    apply: () => patch(SimDisk, 'makeDurable', () => null),
+    apply: () => patch(SimDisk, 'makeDurable', () => () => null),
   },
   {
     name: 'send-before-sync',
@@ -104,6 +129,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       Object.defineProperty(SegmentedLog.prototype, 'durable', {
         ...found,
         get(this: SegmentedLog) {
+          exercised++
           return this.appended
         },
       })
@@ -115,43 +141,46 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'torn-tail-stays',
     what: 'an unfinished frame at the end of the log is not cut off before more is appended',
-    apply: () => patch(LogRecovery, 'cutTornTail', () => undefined),
+    apply: () => patchHidden(LogRecovery, 'cutTornTail', () => undefined),
   },
   {
     name: 'last-arrival-wins',
     what: 'a write removes what is here, observed or not',
-    apply: () => patch(StringStore, 'set', (self, original, args) => observingEverything(self, () => original(...args))),
+    apply: () => patch(StringStore, 'set', (original, self) => (...args) => observingEverything(self, () => original(...args))),
   },
   {
     name: 'delete-removes-unobserved',
     what: 'a delete removes what is here, observed or not',
-    apply: () => patch(StringStore, 'remove', (self, original, args) => observingEverything(self, () => original(...args))),
+    apply: () => patch(StringStore, 'remove', (original, self) => (...args) => observingEverything(self, () => original(...args))),
   },
   {
     name: 'expiry-removes-unobserved',
     what: 'the removal of a due key removes writes that its origin had not seen',
     apply: () =>
-      patch(StringStore, 'remove', (self, original, args) =>
-        args[4] === true ? observingEverything(self, () => original(...args)) : original(...args),
-      ),
+      patch(StringStore, 'remove', (original, self) => (db, ref, keepExpiry, resets) => {
+        if (keepExpiry) observingEverything(self, () => original(db, ref, keepExpiry, resets))
+        else original(db, ref, keepExpiry, resets)
+      }),
   },
   {
     name: 'flush-removes-unobserved',
     what: 'a flush empties the database, whatever it had observed',
-    apply: () => patch(StringStore, 'flush', (self, _original, args) => field<Keyspace>(self, 'keyspace').reset(args[0] as number)),
+    apply: () => patch(StringStore, 'flush', (_original, self) => (index) => field<Keyspace>(self, 'keyspace').reset(index)),
   },
   {
     name: 'last-expire-wins',
     what: 'of concurrent times the one that arrives last counts',
-    apply: () => patch(StringStore, 'expire', (self, original, args) => observingEverything(self, () => original(...args))),
+    apply: () => patch(StringStore, 'expire', (original, self) => (...args) => observingEverything(self, () => original(...args))),
   },
   {
     name: 'resets-ignored',
     what: 'writes and deletes do not take away the increments they had seen',
     apply: () =>
       both(
-        patch(StringStore, 'set', (_self, original, args) => original(...args.slice(0, 9), NO_RESETS)),
-        patch(StringStore, 'remove', (_self, original, args) => original(...args.slice(0, 5), NO_RESETS)),
+        patch(StringStore, 'set', (original) => (db, from, key, keyOff, keyLen, value, off, len, mode, at, _resets) =>
+          original(db, from, key, keyOff, keyLen, value, off, len, mode, at, NO_RESETS),
+        ),
+        patch(StringStore, 'remove', (original) => (db, ref, keepExpiry, _resets) => original(db, ref, keepExpiry, NO_RESETS)),
       ),
   },
   {
@@ -159,56 +188,57 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     what: 'a contribution that is new here begins without what earlier resets took away',
     apply: () =>
       both(
-        patch(StringStore, 'increment', (_self, original, args) => original(...args.slice(0, 6), args[5])),
-        patch(StringStore, 'incrementExact', (_self, original, args) => original(...args.slice(0, 6), args[5])),
+        patch(StringStore, 'increment', (original) => (db, ref, key, keyOff, keyLen, epoch, total, _n) =>
+          original(db, ref, key, keyOff, keyLen, epoch, total, total),
+        ),
+        patch(StringStore, 'incrementExact', (original) => (db, ref, key, keyOff, keyLen, epoch, total, _n) =>
+          original(db, ref, key, keyOff, keyLen, epoch, total, total),
+        ),
       ),
   },
   {
     name: 'unstable-edits-folded',
     what: 'edits are folded, and hidden values dropped, before every member has them',
-    apply: () => patch(ReplicatedStability, 'covers', () => true),
+    apply: () => patch(ReplicatedStability, 'covers', () => () => true),
   },
   {
     name: 'orphan-expiry-dropped',
     what: 'the time of a removed key is forgotten while a concurrent write may still arrive',
-    apply: () => patch(ReplicatedStability, 'coversAllUpTo', () => true),
+    apply: () => patch(ReplicatedStability, 'coversAllUpTo', () => () => true),
   },
   {
     name: 'expired-too-early',
     what: 'keys are removed before their time',
-    apply: () => patch(ExpiryCycle, 'mayRemove', (_self, original, [at, owner]) => original((at as number) - 50, owner)),
+    apply: () => patchHidden(ExpiryCycle, 'mayRemove', (_self, original, [at, owner]) => original((at as number) - 50, owner)),
   },
   {
-    name: 'foreign-keys-never-expire',
-    what: 'a key whose owner has gone, or whose time survives its value, is never removed',
-    apply: () => patch(ExpiryCycle, 'mayRemove', () => false),
+    name: 'due-keys-stay',
+    what: 'nobody removes keys whose time is up',
+    apply: () => patchHidden(ExpiryCycle, 'mayRemove', () => false),
   },
   {
-    name: 'remote-edit-twice',
-    what: 'an edit that arrives is applied under two dots',
+    name: 'remote-append-twice',
+    what: 'text that is appended elsewhere is appended twice here',
     apply: () =>
-      patch(StringStore, 'edit', (self, original, args) => {
-        original(...args)
-        const context = field<ApplyContext>(self, 'context')
-        if (context.local) return
-        context.stamp += 0.5
-        original(...args)
-        context.stamp -= 0.5
+      patch(StringStore, 'edit', (original, self) => (db, ref, key, keyOff, keyLen, edit) => {
+        const remote = !field<ApplyContext>(self, 'context').local && edit.kind === 'append'
+        original(db, ref, key, keyOff, keyLen, remote ? { kind: 'append', bytes: Buffer.concat([edit.bytes, edit.bytes]) } : edit)
       }),
   },
   {
     name: 'op-half-applied',
-    what: 'some effects of remote ops are left out',
+    what: 'some effects of ops that arrive are left out',
     apply: () =>
-      patch(FrameApplier, 'applyEffect', (self, original, args) => {
+      patchHidden(FrameApplier, 'applyEffect', (self, original, args) => {
         if (field<{ stamp: number }>(self, 'reader').stamp % 17 !== 3) original(...args)
       }),
   },
 ]
 
-/** Plants a bug by name; the result removes it. */
-export function plant(name: string): () => void {
+/** Plants a bug by name; the result removes it. Counts anew how often it runs, unless it is only put back. */
+export function plant(name: string, anew = true): () => void {
   const bug = PLANTED_BUGS.find((candidate) => candidate.name === name)
   if (bug === undefined) throw new Error(`no planted bug '${name}'; there are ${PLANTED_BUGS.map((each) => each.name).join(', ')}`)
+  if (anew) exercised = 0
   return bug.apply()
 }

@@ -3,6 +3,7 @@ import type { MemberInfo, Topology } from '../../src/peer-sync/sync-host.js'
 import type { Logger } from '../../src/ports/logger.js'
 import { modelCommand, modelTransaction } from './command-model.js'
 import { describeFault, planFaults, type Fault } from './faults.js'
+import { decodeStabilityNote, isStabilityNote } from './frame-decoder.js'
 import { History } from './history.js'
 import { ModelStore } from './model-store.js'
 import { isDue, type FiredExpiry, type KeyView } from './oracle.js'
@@ -44,6 +45,8 @@ export interface SimulationResult {
 }
 
 const CLUSTER = 'simulated'
+/** A member notices within this that its disk has room again; it retries once a second, by a clock that may run at half speed. */
+const REFUSAL_LAG_MS = 12_000
 const CONVERGE_WITHIN_MS = 120_000
 /** No link may ever hold more than a subscription's credit and some frames. */
 const MAX_BUFFERED_BYTES = 8 * 1024 * 1024
@@ -65,6 +68,8 @@ interface Machine {
   /** Frames logged in the turn under way. */
   turnFrames: number
   refusalsAtStart: number
+  /** Until when it may refuse writes although its disk has room again: it looks once a second. */
+  mayRefuseUntilMs: number
 }
 
 const quiet: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {}, child: () => quiet }
@@ -119,6 +124,7 @@ export class Simulation {
         owed: new Float64Array(16),
         turnFrames: 0,
         refusalsAtStart: 0,
+        mayRefuseUntilMs: 0,
       })
     }
   }
@@ -298,6 +304,7 @@ export class Simulation {
         a.disk.full = true
         return later(() => {
           a.disk.full = false
+          a.mayRefuseUntilMs = scheduler.now + REFUSAL_LAG_MS
         })
       case 'slow-disk':
         a.disk.meanSyncMs = 60
@@ -310,7 +317,8 @@ export class Simulation {
   // --- frames as they are logged
 
   private logged(machine: Machine, bytes: Uint8Array): void {
-    const frame = this.kind.decode(bytes)
+    if (isStabilityNote(bytes)) return this.noted(machine, decodeStabilityNote(bytes))
+    const frame = this.decode(machine, bytes)
     const { origin, previous, last, context } = frame
     machine.turnFrames++
     this.trace(() => `${machine.name} logs ${origin}:${frame.first}..${last} ${frame.ops.map((op) => op.map(describeEffect).join('+')).join(' | ')}`)
@@ -332,6 +340,29 @@ export class Simulation {
       }
     }
     machine.logged[origin] = last
+  }
+
+  /** What a member calls stable must be durable in every other one: else an op that has not seen it may still come. */
+  private noted(machine: Machine, stable: readonly number[]): void {
+    for (const other of this.machines) {
+      if (other === machine) continue
+      const durable = other.member === null ? other.owed : other.member.durable.stamps
+      for (let origin = 1; origin <= this.machines.length; origin++) {
+        if (durable[origin] < stable[origin]) {
+          throw this.fail(
+            `${machine.name} notes ${origin}:${stable[origin]} as stable, which is durable at ${other.name} up to ${durable[origin]} only`,
+          )
+        }
+      }
+    }
+  }
+
+  private decode(machine: Machine, bytes: Uint8Array): ReturnType<MemberKind['decode']> {
+    try {
+      return this.kind.decode(bytes)
+    } catch (error) {
+      throw this.fail(`${machine.name} logs a frame that is not as documented: ${error instanceof Error ? error.message : String(error)}`)
+    }
   }
 
   private made(machine: Machine, bytes: Uint8Array, frame: ReturnType<MemberKind['decode']>): void {
@@ -374,7 +405,7 @@ export class Simulation {
     machine.turnFrames = 0
     const given = sent.map((args) => session.call(args.map(argument)))
     member.endTurn()
-    const refusing = machine.disk.full || machine.disk.counters.refusals > machine.refusalsAtStart
+    const refusing = machine.disk.full || this.scheduler.now < machine.mayRefuseUntilMs
     this.trace(() => `${machine.name}[${step.db}] ${sent.map((args, i) => `${args.join(' ')} -> ${given[i]}`).join('; ')}`)
 
     const check = (fired: FiredExpiry): void => {
