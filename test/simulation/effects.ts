@@ -1,0 +1,70 @@
+/**
+ * What ops are made of, as the oracle sees it. Strings hold bytes as latin1.
+ */
+export type EffectBody =
+  | { readonly kind: 'set-string'; readonly value: string; readonly expiry: number | 'keep' | 'clear' }
+  | { readonly kind: 'remove'; readonly due: boolean }
+  /** n is decimal text. */
+  | { readonly kind: 'increment'; readonly n: string }
+  | { readonly kind: 'append'; readonly value: string }
+  | { readonly kind: 'set-range'; readonly offset: number; readonly value: string }
+  | { readonly kind: 'set-bits'; readonly bitOffset: number; readonly width: number; readonly bits: bigint }
+  /** Infinity for PERSIST. */
+  | { readonly kind: 'expire'; readonly at: number }
+  | { readonly kind: 'flush-db' }
+
+export interface PlacedEffect {
+  readonly db: number
+  /** Empty for flush-db. */
+  readonly key: string
+  readonly body: EffectBody
+}
+
+/** An effect in the history: with its dot and what its origin had seen. */
+export interface Effect extends PlacedEffect {
+  readonly origin: number
+  readonly stamp: number
+  /** The origin's vector by member id, own entry aside: of its own it has observed everything with a lower stamp. */
+  readonly context: readonly number[]
+}
+
+/** One frame, decoded. */
+export interface DecodedFrame {
+  readonly origin: number
+  readonly previous: number
+  readonly first: number
+  readonly last: number
+  readonly context: readonly number[]
+  readonly ops: readonly (readonly Effect[])[]
+}
+
+/** Replays an edit over the text that is visible before it. */
+export function applyEdit(text: string, body: EffectBody): string {
+  if (body.kind === 'append') return text + body.value
+  if (body.kind === 'set-range') {
+    return text.padEnd(body.offset, '\0').slice(0, body.offset) + body.value + text.slice(body.offset + body.value.length)
+  }
+  if (body.kind !== 'set-bits') throw new Error(`not an edit: ${body.kind}`)
+  const bytes = Array.from(text, (char) => char.charCodeAt(0))
+  const end = Math.ceil((body.bitOffset + body.width) / 8)
+  while (bytes.length < end) bytes.push(0)
+  for (let i = 0; i < body.width; i++) {
+    const at = body.bitOffset + i
+    const mask = 0x80 >> (at & 7)
+    const bit = (body.bits >> BigInt(body.width - 1 - i)) & 1n
+    if (bit === 1n) bytes[at >> 3] |= mask
+    else bytes[at >> 3] &= ~mask
+  }
+  return String.fromCharCode(...bytes)
+}
+
+/** Reads bits as BITFIELD and GETBIT do: beyond the end they are zero. */
+export function readBits(text: string, bitOffset: number, width: number): bigint {
+  let bits = 0n
+  for (let i = 0; i < width; i++) {
+    const at = bitOffset + i
+    const byte = at >> 3 < text.length ? text.charCodeAt(at >> 3) : 0
+    bits = (bits << 1n) | BigInt((byte >> (7 - (at & 7))) & 1)
+  }
+  return bits
+}

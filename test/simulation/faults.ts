@@ -1,0 +1,67 @@
+import type { SeededRandom } from './random.js'
+
+/** Something that goes wrong just before a step. Members are draws, taken modulo the number of members (b: of the others). */
+export interface Fault {
+  readonly index: number
+  readonly atStep: number
+  readonly kind: FaultKind
+  readonly a: number
+  readonly b: number
+  readonly durationMs: number
+  /** For jumps, how far; for slow things, how slow. */
+  readonly amount: number
+}
+
+export const FAULT_KINDS = [
+  'isolate',
+  'cut',
+  'break-links',
+  'dials-fail',
+  'slow-link',
+  'kill',
+  'power-cut',
+  'clock-jump',
+  'clock-drift',
+  'disk-full',
+  'slow-disk',
+] as const
+export type FaultKind = (typeof FAULT_KINDS)[number]
+
+const WEIGHTS: Record<FaultKind, number> = {
+  isolate: 2,
+  cut: 4,
+  'break-links': 3,
+  'dials-fail': 1,
+  'slow-link': 1,
+  kill: 2,
+  'power-cut': 4,
+  'clock-jump': 2,
+  'clock-drift': 1,
+  'disk-full': 1,
+  'slow-disk': 1,
+}
+
+/** The faults of a seed, fixed before it runs, so that a shrinker can leave out any of them. */
+export function planFaults(random: SeededRandom, steps: number, rate: number): Fault[] {
+  const faults: Fault[] = []
+  for (let step = 0; step < steps; step++) {
+    if (!random.chance(rate)) continue
+    const kind = FAULT_KINDS[random.weighted(FAULT_KINDS.map((name) => WEIGHTS[name]))]
+    const amount =
+      kind === 'clock-jump' ? random.pick([-100_000, -5000, -500, -50, 50, 500, 5000, 60_000]) : random.pick([0.5, 0.95, 1.001, 1.05, 2])
+    faults.push({
+      index: faults.length,
+      atStep: step,
+      kind,
+      a: random.uint32(),
+      b: random.uint32(),
+      durationMs: random.pick([5, 30, 100, 400, 1500]),
+      amount,
+    })
+  }
+  return faults
+}
+
+export function describeFault(fault: Fault): string {
+  return `#${fault.index} ${fault.kind} a=${fault.a} b=${fault.b} for ${fault.durationMs} ms, amount ${fault.amount}`
+}

@@ -1,0 +1,110 @@
+import type { DecodedFrame, Effect } from './effects.js'
+import { visibleState, type FiredExpiry, type KeyView } from './oracle.js'
+
+interface RecordedFrame {
+  readonly bytes: Uint8Array
+  readonly decoded: DecodedFrame
+}
+
+const placeOf = (db: number, key: string): string => `${db}:${key}`
+
+/**
+ * Everything that was ever written and is not allowed to be forgotten: the frames of each origin, in order, and their effects by key.
+ */
+export class History {
+  private readonly frames = new Map<number, RecordedFrame[]>()
+  private readonly effects = new Map<string, Effect[]>()
+  private readonly flushes = new Map<number, Effect[]>()
+  ops = 0
+
+  /** Records a new frame of its origin. */
+  add(bytes: Uint8Array, decoded: DecodedFrame): void {
+    let frames = this.frames.get(decoded.origin)
+    if (frames === undefined) this.frames.set(decoded.origin, (frames = []))
+    frames.push({ bytes: bytes.slice(), decoded })
+    for (const op of decoded.ops) {
+      this.ops++
+      for (const effect of op) this.index(effect)
+    }
+  }
+
+  /** The frame of an origin that ends with a stamp. */
+  find(origin: number, last: number): RecordedFrame | undefined {
+    const frames = this.frames.get(origin) ?? []
+    let low = 0
+    let high = frames.length - 1
+    while (low <= high) {
+      const middle = (low + high) >> 1
+      const stamp = frames[middle].decoded.last
+      if (stamp === last) return frames[middle]
+      if (stamp < last) low = middle + 1
+      else high = middle - 1
+    }
+    return undefined
+  }
+
+  /** The stamp of the newest frame of an origin. */
+  newest(origin: number): number {
+    return this.frames.get(origin)?.at(-1)?.decoded.last ?? 0
+  }
+
+  /** Forgets what an origin lost in a power cut before anyone else had seen it. */
+  forgetAfter(origin: number, stamp: number): number {
+    const frames = this.frames.get(origin) ?? []
+    let lost = 0
+    while (frames.length > 0 && frames[frames.length - 1].decoded.last > stamp) {
+      frames.pop()
+      lost++
+    }
+    if (lost === 0) return 0
+    const gone = (effect: Effect): boolean => effect.origin === origin && effect.stamp > stamp
+    for (const lists of [this.effects, this.flushes] as Map<unknown, Effect[]>[]) {
+      for (const [place, list] of lists) {
+        if (list.some(gone)) {
+          lists.set(
+            place,
+            list.filter((effect) => !gone(effect)),
+          )
+        }
+      }
+    }
+    return lost
+  }
+
+  /** What a key looks like to one who has applied exactly what the vector covers. */
+  visible(db: number, key: string, vector: ArrayLike<number>, fired: FiredExpiry = 'spent'): KeyView | null {
+    const effects = this.effects.get(placeOf(db, key))
+    return effects === undefined ? null : visibleState(effects, vector, fired)
+  }
+
+  effectsOn(db: number, key: string): readonly Effect[] {
+    return this.effects.get(placeOf(db, key)) ?? []
+  }
+
+  /** Every key that was ever written. */
+  *places(): Generator<{ db: number; key: string }> {
+    for (const place of this.effects.keys()) {
+      const colon = place.indexOf(':')
+      yield { db: Number(place.slice(0, colon)), key: place.slice(colon + 1) }
+    }
+  }
+
+  private index(effect: Effect): void {
+    if (effect.body.kind === 'flush-db') {
+      this.listOf(this.flushes, effect.db).push(effect)
+      for (const [place, list] of this.effects) if (place.startsWith(`${effect.db}:`)) list.push(effect)
+      return
+    }
+    const place = placeOf(effect.db, effect.key)
+    let list = this.effects.get(place)
+    // Flushes that came before the first write to a key concern it too: a concurrent one may have seen a write that is recorded later.
+    if (list === undefined) this.effects.set(place, (list = [...(this.flushes.get(effect.db) ?? [])]))
+    list.push(effect)
+  }
+
+  private listOf<K>(lists: Map<K, Effect[]>, key: K): Effect[] {
+    let list = lists.get(key)
+    if (list === undefined) lists.set(key, (list = []))
+    return list
+  }
+}

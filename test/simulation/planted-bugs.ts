@@ -1,0 +1,244 @@
+import { FrameView } from '../../src/crdt/frame.js'
+import { FrameWriter } from '../../src/crdt/frame-writer.js'
+import { HybridClock } from '../../src/crdt/hybrid-clock.js'
+import type { ApplyContext } from '../../src/crdt/apply-context.js'
+import { Engine } from '../../src/engine/engine.js'
+import { ExpiryCycle } from '../../src/engine/expiry-cycle.js'
+import { FrameApplier } from '../../src/keyspace/frame-applier.js'
+import { Keyspace } from '../../src/keyspace/keyspace.js'
+import { NO_RESETS, StringStore } from '../../src/keyspace/string-store.js'
+import { ReplicatedStability } from '../../src/node/replicated-stability.js'
+import { LogRecovery } from '../../src/oplog/open-log.js'
+import { SegmentedLog } from '../../src/oplog/segmented-log.js'
+import { SimDisk } from './sim-disk.js'
+
+/**
+ * Mistakes that the simulator must find: each changes a class of the product (or of the machine below it) from outside, so that the product
+ * itself has no switches.
+ */
+export interface PlantedBug {
+  readonly name: string
+  readonly what: string
+  /** Makes the mistake; the result takes it back. */
+  apply(): () => void
+}
+
+type Call = (...args: unknown[]) => unknown
+
+/** How often planted code has run since the last plant: a bug that never runs proves nothing about the simulator. */
+let exercised = 0
+
+export function timesExercised(): number {
+  return exercised
+}
+
+function replace(target: object, name: string, make: (method: Call) => (self: object, args: unknown[]) => unknown): () => void {
+  const found = Object.getOwnPropertyDescriptor(target, name)
+  if (found === undefined || typeof found.value !== 'function') throw new Error(`there is no method ${name} to plant a bug in`)
+  const run = make(found.value as Call)
+  Object.defineProperty(target, name, {
+    ...found,
+    value: function (this: object, ...args: unknown[]) {
+      exercised++
+      return run(this, args)
+    },
+  })
+  return () => {
+    Object.defineProperty(target, name, found)
+  }
+}
+
+/** Replaces a method that the compiler does not let us name; for those without arguments worth naming. */
+function patchHidden(owner: { readonly prototype: object }, name: string, run: (self: object, original: Call, args: unknown[]) => unknown): () => void {
+  return replace(owner.prototype, name, (method) => (self, args) => run(self, (...changed) => Reflect.apply(method, self, changed), args))
+}
+
+/**
+ * Replaces a public method. Typed by the method itself: when its parameters change, the plant no longer compiles, rather than
+ * crash or do nothing and pass for a bug that is caught.
+ */
+function patch<C extends object, K extends keyof C & string>(
+  owner: { readonly prototype: C },
+  name: K,
+  make: (original: C[K], self: C) => C[K],
+): () => void {
+  return replace(owner.prototype, name, (method) => (self, args) => {
+    const original = ((...changed: unknown[]) => Reflect.apply(method, self, changed)) as C[K]
+    return Reflect.apply(make(original, self as C) as Call, self, args)
+  })
+}
+
+/** The object's field, private or not. */
+function field<T>(self: object, name: string): T {
+  return (self as Record<string, T>)[name]
+}
+
+/** Lets an effect remove everything that is here, whatever its origin had observed. */
+function observingEverything(self: object, run: () => unknown): unknown {
+  const context = field<ApplyContext>(self, 'context')
+  const { local } = context
+  context.local = true
+  try {
+    return run()
+  } finally {
+    context.local = local
+  }
+}
+
+function both(...undos: (() => void)[]): () => void {
+  return () => {
+    for (const undo of undos.reverse()) undo()
+  }
+}
+
+export const PLANTED_BUGS: readonly PlantedBug[] = [
+  {
+    name: 'no-causal-gate',
+    what: 'a frame is applied before what its origin had seen',
+    apply: () => patch(FrameView, 'contextCoveredBy', () => () => true),
+  },
+  {
+    name: 'clock-ignores-stamps-seen',
+    what: 'the hybrid clock does not move past the stamps of others, nor past its own of before the restart',
+    apply: () => patch(HybridClock, 'observe', () => () => undefined),
+  },
+  {
+    name: 'clock-goes-back-on-restart',
+    what: 'a restarted member begins with its wall clock and may give out a stamp again',
+    apply: () =>
+      patch(Engine, 'recover', (original, engine) => (frame) => {
+        original(frame)
+        engine.hlc.last = 0 as typeof engine.hlc.last
+      }),
+  },
+  {
+    name: 'chain-forgotten-on-restart',
+    what: 'the first frame after a restart does not continue the chain of its origin',
+    apply: () => patch(FrameWriter, 'setPrevious', () => () => undefined),
+  },
+  {
+    name: 'sync-does-nothing',
+    what: 'the disk says that bytes are durable which are not',
+    apply: () => patch(SimDisk, 'makeDurable', () => () => null),
+  },
+  {
+    name: 'send-before-sync',
+    what: 'frames count as durable, and are sent, as soon as they are appended',
+    apply: () => {
+      const found = Object.getOwnPropertyDescriptor(SegmentedLog.prototype, 'durable')!
+      Object.defineProperty(SegmentedLog.prototype, 'durable', {
+        ...found,
+        get(this: SegmentedLog) {
+          exercised++
+          return this.appended
+        },
+      })
+      return () => {
+        Object.defineProperty(SegmentedLog.prototype, 'durable', found)
+      }
+    },
+  },
+  {
+    name: 'torn-tail-stays',
+    what: 'an unfinished frame at the end of the log is not cut off before more is appended',
+    apply: () => patchHidden(LogRecovery, 'cutTornTail', () => undefined),
+  },
+  {
+    name: 'last-arrival-wins',
+    what: 'a write removes what is here, observed or not',
+    apply: () => patch(StringStore, 'set', (original, self) => (...args) => observingEverything(self, () => original(...args))),
+  },
+  {
+    name: 'delete-removes-unobserved',
+    what: 'a delete removes what is here, observed or not',
+    apply: () => patch(StringStore, 'remove', (original, self) => (...args) => observingEverything(self, () => original(...args))),
+  },
+  {
+    name: 'expiry-removes-unobserved',
+    what: 'the removal of a due key removes writes that its origin had not seen',
+    apply: () =>
+      patch(StringStore, 'remove', (original, self) => (db, ref, keepExpiry, resets) => {
+        if (keepExpiry) observingEverything(self, () => original(db, ref, keepExpiry, resets))
+        else original(db, ref, keepExpiry, resets)
+      }),
+  },
+  {
+    name: 'flush-removes-unobserved',
+    what: 'a flush empties the database, whatever it had observed',
+    apply: () => patch(StringStore, 'flush', (_original, self) => (index) => field<Keyspace>(self, 'keyspace').reset(index)),
+  },
+  {
+    name: 'last-expire-wins',
+    what: 'of concurrent times the one that arrives last counts',
+    apply: () => patch(StringStore, 'expire', (original, self) => (...args) => observingEverything(self, () => original(...args))),
+  },
+  {
+    name: 'resets-ignored',
+    what: 'writes and deletes do not take away the increments they had seen',
+    apply: () =>
+      both(
+        patch(StringStore, 'set', (original) => (db, from, key, keyOff, keyLen, value, off, len, mode, at, _resets) =>
+          original(db, from, key, keyOff, keyLen, value, off, len, mode, at, NO_RESETS),
+        ),
+        patch(StringStore, 'remove', (original) => (db, ref, keepExpiry, _resets) => original(db, ref, keepExpiry, NO_RESETS)),
+      ),
+  },
+  {
+    name: 'contribution-base-lost',
+    what: 'a contribution that is new here begins without what earlier resets took away',
+    apply: () =>
+      both(
+        patch(StringStore, 'increment', (original) => (db, ref, key, keyOff, keyLen, epoch, total, _n) =>
+          original(db, ref, key, keyOff, keyLen, epoch, total, total),
+        ),
+        patch(StringStore, 'incrementExact', (original) => (db, ref, key, keyOff, keyLen, epoch, total, _n) =>
+          original(db, ref, key, keyOff, keyLen, epoch, total, total),
+        ),
+      ),
+  },
+  {
+    name: 'unstable-edits-folded',
+    what: 'edits are folded, and hidden values dropped, before every member has them',
+    apply: () => patch(ReplicatedStability, 'covers', () => () => true),
+  },
+  {
+    name: 'orphan-expiry-dropped',
+    what: 'the time of a removed key is forgotten while a concurrent write may still arrive',
+    apply: () => patch(ReplicatedStability, 'coversAllUpTo', () => () => true),
+  },
+  {
+    name: 'expired-too-early',
+    what: 'keys are removed before their time',
+    apply: () => patchHidden(ExpiryCycle, 'mayRemove', (_self, original, [at, owner]) => original((at as number) - 50, owner)),
+  },
+  {
+    name: 'due-keys-stay',
+    what: 'nobody removes keys whose time is up',
+    apply: () => patchHidden(ExpiryCycle, 'mayRemove', () => false),
+  },
+  {
+    name: 'remote-append-twice',
+    what: 'text that is appended elsewhere is appended twice here',
+    apply: () =>
+      patch(StringStore, 'edit', (original, self) => (db, ref, key, keyOff, keyLen, edit) => {
+        const remote = !field<ApplyContext>(self, 'context').local && edit.kind === 'append'
+        original(db, ref, key, keyOff, keyLen, remote ? { kind: 'append', bytes: Buffer.concat([edit.bytes, edit.bytes]) } : edit)
+      }),
+  },
+  {
+    name: 'op-half-applied',
+    what: 'some effects of ops that arrive are left out',
+    apply: () =>
+      patchHidden(FrameApplier, 'applyEffect', (self, original, args) => {
+        if (field<{ stamp: number }>(self, 'reader').stamp % 17 !== 3) original(...args)
+      }),
+  },
+]
+
+/** Plants a bug by name; the result removes it. Counts anew how often it runs, unless it is only put back. */
+export function plant(name: string, anew = true): () => void {
+  const bug = PLANTED_BUGS.find((candidate) => candidate.name === name)
+  if (bug === undefined) throw new Error(`no planted bug '${name}'; there are ${PLANTED_BUGS.map((each) => each.name).join(', ')}`)
+  if (anew) exercised = 0
+  return bug.apply()
+}

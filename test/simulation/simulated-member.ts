@@ -1,0 +1,49 @@
+import type { MemberId } from '../../src/base/ids.js'
+import type { VersionVector } from '../../src/crdt/version-vector.js'
+import type { Topology } from '../../src/peer-sync/sync-host.js'
+import type { Clock } from '../../src/ports/clock.js'
+import type { Disk } from '../../src/ports/disk.js'
+import type { Logger } from '../../src/ports/logger.js'
+import type { Network } from '../../src/ports/network.js'
+import type { Random } from '../../src/ports/random.js'
+import type { DecodedFrame } from './effects.js'
+
+/** What a member gets to run on, and where it tells the simulator what it logs. */
+export interface MemberEnvironment {
+  readonly id: MemberId
+  readonly name: string
+  readonly topology: Topology
+  readonly dataFolder: string
+  readonly databases: number
+  readonly appendfsync: 'always' | 'everysec' | 'no'
+  readonly clock: Clock
+  readonly random: Random
+  readonly disk: Disk
+  readonly network: Network
+  readonly logger: Logger
+  /** Every frame that the member hands to its log, its own and others', in order; not those that it reads back at start. */
+  onFrame(bytes: Uint8Array): void
+}
+
+export interface SimulatedSession {
+  /** Runs one command at once and gives its reply in the notation of reply.ts. */
+  call(args: readonly (string | Uint8Array)[]): string
+}
+
+/** A running member, as the simulator drives it. */
+export interface SimulatedMember {
+  newSession(): SimulatedSession
+  readonly applied: VersionVector
+  readonly durable: VersionVector
+  /** Equal in two members when their data is equal. */
+  digest(): string
+  /** Ends the turn of the client that has just called: open frames are closed. */
+  endTurn(): void
+  stop(): void
+}
+
+/** A kind of member that can be simulated: the product's, or the plain one that the simulator's own tests use. */
+export interface MemberKind {
+  start(environment: MemberEnvironment): SimulatedMember
+  decode(bytes: Uint8Array): DecodedFrame
+}

@@ -1,0 +1,617 @@
+import type { MemberId } from '../../src/base/ids.js'
+import type { MemberInfo, Topology } from '../../src/peer-sync/sync-host.js'
+import type { Logger } from '../../src/ports/logger.js'
+import { modelCommand, modelTransaction } from './command-model.js'
+import { describeFault, planFaults, type Fault } from './faults.js'
+import { decodeStabilityNote, isStabilityNote } from './frame-decoder.js'
+import { History } from './history.js'
+import { ModelStore } from './model-store.js'
+import { isDue, type FiredExpiry, type KeyView } from './oracle.js'
+import { SeededRandom } from './random.js'
+import { argument } from './reply.js'
+import { Scheduler } from './scheduler.js'
+import { Life, MachineClock, SimClock } from './sim-clock.js'
+import { SimDisk } from './sim-disk.js'
+import { SimNetwork } from './sim-network.js'
+import type { MemberKind, SimulatedMember, SimulatedSession } from './simulated-member.js'
+import { PROFILES, Workload, resolveTimes, type Profile, type Step } from './workload.js'
+
+export interface SimulationOptions {
+  readonly seed: number
+  readonly members: number
+  readonly steps: number
+  readonly profile: string
+  /** Indexes of faults and steps left out, by a shrinker. */
+  readonly skipFaults: ReadonlySet<number>
+  readonly skipSteps: ReadonlySet<number>
+  /** Kinds of faults that do not happen. */
+  readonly withoutFaults: ReadonlySet<string>
+  readonly trace: ((line: string) => void) | null
+}
+
+/** An invariant does not hold. */
+export class SimulationFailure extends Error {
+  override readonly name = 'SimulationFailure'
+}
+
+export interface SimulationResult {
+  readonly failure: Error | null
+  /** The step under way when it failed. */
+  readonly atStep: number
+  readonly ops: number
+  readonly events: number
+  readonly faults: number
+  readonly virtualMs: number
+}
+
+const CLUSTER = 'simulated'
+/** A member notices within this that its disk has room again; it retries once a second, by a clock that may run at half speed. */
+const REFUSAL_LAG_MS = 12_000
+const CONVERGE_WITHIN_MS = 120_000
+/** No link may ever hold more than a subscription's credit and some frames. */
+const MAX_BUFFERED_BYTES = 8 * 1024 * 1024
+
+/** A member's machine, which outlives its process. */
+interface Machine {
+  readonly id: number
+  readonly name: string
+  readonly clock: MachineClock
+  readonly disk: SimDisk
+  life: Life
+  member: SimulatedMember | null
+  sessions: Map<number, SimulatedSession>
+  starts: number
+  /** What the member has logged in this life, by member id: followed from outside. */
+  logged: Float64Array
+  /** What was durable, or safe from a kill, when it last went down. */
+  owed: Float64Array
+  /** Frames logged in the turn under way. */
+  turnFrames: number
+  refusalsAtStart: number
+  /** Until when it may refuse writes although its disk has room again: it looks once a second. */
+  mayRefuseUntilMs: number
+}
+
+const quiet: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {}, child: () => quiet }
+
+/** One seed: N members, their clients, their faults, and the checks. */
+export class Simulation {
+  readonly scheduler = new Scheduler()
+  readonly history = new History()
+  private readonly random: SeededRandom
+  private readonly network: SimNetwork
+  private readonly machines: Machine[] = []
+  private readonly members: MemberInfo[] = []
+  private readonly profile: Profile
+  private readonly appendfsync: 'always' | 'everysec' | 'no'
+  private readonly fates: SeededRandom
+  private step = 0
+  private faultCount = 0
+
+  constructor(
+    private readonly kind: MemberKind,
+    private readonly options: SimulationOptions,
+  ) {
+    const profile = PROFILES[options.profile]
+    if (profile === undefined) throw new Error(`no profile '${options.profile}'; there are ${Object.keys(PROFILES).join(', ')}`)
+    this.profile = profile
+    this.random = new SeededRandom(options.seed).stream(options.profile)
+    this.fates = this.random.stream('fates')
+    this.network = new SimNetwork(this.scheduler, this.random.stream('network'), CLUSTER)
+    this.appendfsync = this.random.stream('settings').pick(['everysec', 'always', 'no'])
+    for (let id = 1; id <= options.members; id++) {
+      const name = `m${id}`
+      this.members.push({
+        id: id as MemberId,
+        name,
+        region: `r${id}`,
+        zone: 'z',
+        address: { name, host: name, port: 1 },
+      })
+    }
+    for (let id = 1; id <= options.members; id++) {
+      const random = this.random.stream(`machine ${id}`)
+      this.machines.push({
+        id,
+        name: `m${id}`,
+        clock: new MachineClock(this.scheduler, random.between(-300, 300), 1 + (random.unit() - 0.5) * 0.0004),
+        disk: new SimDisk(this.scheduler, random.stream('disk')),
+        life: new Life(),
+        member: null,
+        sessions: new Map(),
+        starts: 0,
+        logged: new Float64Array(16),
+        owed: new Float64Array(16),
+        turnFrames: 0,
+        refusalsAtStart: 0,
+        mayRefuseUntilMs: 0,
+      })
+    }
+  }
+
+  run(): SimulationResult {
+    let failure: Error | null = null
+    try {
+      for (const machine of this.machines) this.start(machine)
+      this.runSteps()
+      this.settle()
+    } catch (error) {
+      failure = error instanceof Error ? error : new Error(String(error))
+    }
+    for (const machine of this.machines) machine.life.alive = false
+    return {
+      failure,
+      atStep: this.step,
+      ops: this.history.ops,
+      events: this.scheduler.executed,
+      faults: this.faultCount,
+      virtualMs: this.scheduler.now,
+    }
+  }
+
+  private runSteps(): void {
+    const { options, profile } = this
+    const workload = new Workload(this.random.stream('workload'), profile)
+    const faults = planFaults(this.random.stream('faults'), options.steps, profile.faultRate)
+    let nextFault = 0
+    for (this.step = 0; this.step < options.steps; this.step++) {
+      const step = workload.next()
+      this.advance(step.delayMs)
+      while (nextFault < faults.length && faults[nextFault].atStep <= this.step) {
+        const fault = faults[nextFault++]
+        if (!options.skipFaults.has(fault.index) && !options.withoutFaults.has(fault.kind)) this.inflict(fault)
+      }
+      if (!options.skipSteps.has(this.step)) this.turn(step)
+    }
+  }
+
+  private advance(ms: number): void {
+    this.scheduler.runUntil(this.scheduler.now + ms)
+  }
+
+  private fail(what: string): SimulationFailure {
+    return new SimulationFailure(`${what} (step ${this.step}, ${this.scheduler.now.toFixed(3)} ms)`)
+  }
+
+  private trace(line: () => string): void {
+    this.options.trace?.(`${this.scheduler.now.toFixed(3).padStart(12)}  ${line()}`)
+  }
+
+  // --- lives of members
+
+  private start(machine: Machine): void {
+    const life = new Life()
+    machine.life = life
+    machine.sessions = new Map()
+    machine.refusalsAtStart = machine.disk.counters.refusals
+    const topology: Topology = { clusterId: CLUSTER, version: 1, members: this.members, self: machine.id as MemberId }
+    machine.member = this.kind.start({
+      id: machine.id as MemberId,
+      name: machine.name,
+      topology,
+      dataFolder: '/data',
+      databases: 4,
+      appendfsync: this.appendfsync,
+      clock: new SimClock(machine.clock, life),
+      random: this.random.stream(`member ${machine.id} start ${machine.starts++}`),
+      disk: machine.disk.port(life),
+      network: this.network.port(machine.name, life),
+      logger: this.options.trace === null ? quiet : this.logger(machine.name),
+      onFrame: (bytes) => {
+        if (life.alive) this.logged(machine, bytes)
+      },
+    })
+    this.recovered(machine)
+  }
+
+  private logger(name: string): Logger {
+    const write = (fields: object, message: string): void => this.trace(() => `${name} log: ${message} ${JSON.stringify(fields)}`)
+    const logger: Logger = { debug: write, info: write, warn: write, error: write, child: () => logger }
+    return logger
+  }
+
+  /** What a member has after a start must be all that it owes, nothing else, and read as the history says. */
+  private recovered(machine: Machine): void {
+    const { stamps } = machine.member!.applied
+    for (let origin = 1; origin <= this.machines.length; origin++) {
+      const has = stamps[origin]
+      if (has < machine.owed[origin]) {
+        throw this.fail(`${machine.name} lost what was safe of origin ${origin}: has ${has}, owes ${machine.owed[origin]}`)
+      }
+      if (has > machine.logged[origin]) throw this.fail(`${machine.name} has ${has} of origin ${origin} that it never logged`)
+      if (has !== 0 && this.history.find(origin, has) === undefined) {
+        throw this.fail(`${machine.name} came back in the middle of a frame of origin ${origin}: ${has}`)
+      }
+      if (origin !== machine.id) continue
+      for (const other of this.machines) {
+        if (other !== machine && other.logged[origin] > has) {
+          throw this.fail(`${machine.name} forgot its own ops after ${has}; ${other.name} has them up to ${other.logged[origin]}`)
+        }
+      }
+      const lost = this.history.forgetAfter(origin, has)
+      if (lost > 0) this.trace(() => `${machine.name} lost ${lost} frames that nobody had seen`)
+    }
+    machine.logged.set(stamps.subarray(0, machine.logged.length))
+    this.trace(() => `${machine.name} started with ${machine.member!.applied.toString()}`)
+    this.checkDump(machine)
+  }
+
+  private crash(machine: Machine, power: boolean): void {
+    const { member } = machine
+    if (member === null) return
+    machine.owed.set(member.durable.stamps.subarray(0, machine.owed.length))
+    const refused = machine.disk.counters.refusals > machine.refusalsAtStart
+    // A killed process leaves what it wrote in the operating system's cache.
+    if (!power && !refused) machine.owed.set(machine.logged)
+    machine.life.alive = false
+    machine.member = null
+    this.network.processDied(machine.name)
+    if (power) machine.disk.powerCut()
+  }
+
+  // --- faults
+
+  private inflict(fault: Fault): void {
+    const { machines, network, scheduler } = this
+    const a = machines[fault.a % machines.length]
+    const others = machines.filter((machine) => machine !== a)
+    const b = others[fault.b % others.length]
+    this.faultCount++
+    this.trace(() => `fault ${describeFault(fault)}: ${a.name}, ${b.name}`)
+    const later = (undo: () => void): void => {
+      scheduler.after(fault.durationMs, undo)
+    }
+    switch (fault.kind) {
+      case 'isolate':
+        for (const other of others) network.setCut(a.name, other.name, true)
+        return later(() => {
+          for (const other of others) network.setCut(a.name, other.name, false)
+        })
+      case 'cut':
+        network.setCut(a.name, b.name, true)
+        // Half of them break what stands; the others hold the bytes back, and they come when it heals.
+        if (fault.b & 1) network.breakLinks(a.name, b.name)
+        return later(() => network.setCut(a.name, b.name, false))
+      case 'break-links':
+        network.breakLinks(a.name, b.name)
+        return
+      case 'dials-fail':
+        network.route(a.name, b.name).dialsFail = true
+        network.breakLinks(a.name, b.name)
+        return later(() => {
+          network.route(a.name, b.name).dialsFail = false
+        })
+      case 'slow-link':
+        network.route(a.name, b.name).bandwidth = 20
+        network.route(a.name, b.name).meanLatencyMs *= 2
+        return later(() => {
+          network.route(a.name, b.name).bandwidth = 100_000
+          network.route(a.name, b.name).meanLatencyMs /= 2
+        })
+      case 'kill':
+      case 'power-cut':
+        if (a.member === null) return
+        this.crash(a, fault.kind === 'power-cut')
+        if (fault.b & 1) a.clock.jump(fault.amount > 1 ? 3000 : -3000)
+        return later(() => this.start(a))
+      case 'clock-jump':
+        a.clock.jump(fault.amount)
+        return
+      case 'clock-drift':
+        a.clock.setRate(fault.amount)
+        return later(() => a.clock.setRate(1))
+      case 'disk-full':
+        a.disk.full = true
+        return later(() => {
+          a.disk.full = false
+          a.mayRefuseUntilMs = scheduler.now + REFUSAL_LAG_MS
+        })
+      case 'slow-disk':
+        a.disk.meanSyncMs = 60
+        return later(() => {
+          a.disk.meanSyncMs = 2
+        })
+    }
+  }
+
+  // --- frames as they are logged
+
+  private logged(machine: Machine, bytes: Uint8Array): void {
+    if (isStabilityNote(bytes)) return this.noted(machine, decodeStabilityNote(bytes))
+    const frame = this.decode(machine, bytes)
+    const { origin, previous, last, context } = frame
+    machine.turnFrames++
+    this.trace(() => `${machine.name} logs ${origin}:${frame.first}..${last} ${frame.ops.map((op) => op.map(describeEffect).join('+')).join(' | ')}`)
+    if (machine.logged[origin] !== previous) {
+      throw this.fail(`${machine.name} logs ${origin}:${last} after ${previous}, but has ${machine.logged[origin]}`)
+    }
+    for (let member = 1; member < context.length; member++) {
+      if (context[member] > machine.logged[member]) {
+        throw this.fail(`${machine.name} logs ${origin}:${last}, which has seen ${member}:${context[member]}, but has ${machine.logged[member]}`)
+      }
+    }
+    if (origin === machine.id) this.made(machine, bytes, frame)
+    else {
+      const known = this.history.find(origin, last)
+      if (known === undefined) throw this.fail(`${machine.name} logs ${origin}:${last}, which its origin never made or has forgotten`)
+      if (Buffer.compare(known.bytes, bytes) !== 0) throw this.fail(`${machine.name} logs other bytes as ${origin}:${last} than its origin made`)
+      if (this.machines[origin - 1].member !== null && !this.machines[origin - 1].member!.durable.covers(origin, last)) {
+        throw this.fail(`${machine.name} got ${origin}:${last} before it was durable at its origin`)
+      }
+    }
+    machine.logged[origin] = last
+  }
+
+  /** What a member calls stable must be durable in every other one: else an op that has not seen it may still come. */
+  private noted(machine: Machine, stable: readonly number[]): void {
+    for (const other of this.machines) {
+      if (other === machine) continue
+      const durable = other.member === null ? other.owed : other.member.durable.stamps
+      for (let origin = 1; origin <= this.machines.length; origin++) {
+        if (durable[origin] < stable[origin]) {
+          throw this.fail(
+            `${machine.name} notes ${origin}:${stable[origin]} as stable, which is durable at ${other.name} up to ${durable[origin]} only`,
+          )
+        }
+      }
+    }
+  }
+
+  private decode(machine: Machine, bytes: Uint8Array): ReturnType<MemberKind['decode']> {
+    try {
+      return this.kind.decode(bytes)
+    } catch (error) {
+      throw this.fail(`${machine.name} logs a frame that is not as documented: ${error instanceof Error ? error.message : String(error)}`)
+    }
+  }
+
+  private made(machine: Machine, bytes: Uint8Array, frame: ReturnType<MemberKind['decode']>): void {
+    for (let member = 1; member <= this.machines.length; member++) {
+      if (member !== machine.id && frame.context[member] !== machine.logged[member]) {
+        throw this.fail(`${machine.name} made ${frame.last} saying it has seen ${member}:${frame.context[member]}, but it has ${machine.logged[member]}`)
+      }
+      // The hybrid clock: a stamp is above everything its origin had seen.
+      if (member !== machine.id && frame.first <= machine.logged[member]) {
+        throw this.fail(`${machine.name} made ${frame.first}, not above ${member}:${machine.logged[member]} that it had seen`)
+      }
+    }
+    this.history.add(bytes, frame)
+    const nowMs = machine.clock.wallMs()
+    for (const op of frame.ops) {
+      for (const { db, key, body, stamp } of op) {
+        if (body.kind !== 'remove' || !body.due) continue
+        const seen = Float64Array.from(machine.logged)
+        seen[machine.id] = stamp - 1
+        const view = this.history.visible(db, key, seen)
+        const strict = this.history.visible(db, key, seen, 'stays')
+        if (view !== null && !isDue(view.expireAt, nowMs) && !isDue(strict!.expireAt, nowMs)) {
+          throw this.fail(`${machine.name} removes ${key} as due, which it is not: ${describeView(view)}, its clock says ${nowMs}`)
+        }
+      }
+    }
+  }
+
+  // --- clients
+
+  private turn(step: Step): void {
+    const machine = this.machines[step.memberDraw % this.machines.length]
+    const { member } = machine
+    if (member === null) return
+    const session = this.session(machine, member, step.db)
+    const nowMs = machine.clock.wallMs()
+    const before = Float64Array.from(machine.logged)
+    const commands = step.commands.map((args) => resolveTimes(args, nowMs))
+    const sent = step.transaction ? [['MULTI'], ...commands, ['EXEC']] : commands
+    machine.turnFrames = 0
+    const given = sent.map((args) => session.call(args.map(argument)))
+    member.endTurn()
+    const refusing = machine.disk.full || this.scheduler.now < machine.mayRefuseUntilMs
+    this.trace(() => `${machine.name}[${step.db}] ${sent.map((args, i) => `${args.join(' ')} -> ${given[i]}`).join('; ')}`)
+
+    const check = (fired: FiredExpiry): void => {
+      let store = new ModelStore((db, key) => this.history.visible(db, key, before, fired), nowMs)
+      const expected = step.transaction
+        ? modelTransaction(store, step.db, commands)
+        : commands.map((args) => modelCommand(store, step.db, args))
+      const wrong = given.findIndex((reply, i) => reply !== expected[i])
+      if (wrong >= 0 && refusing && given.some((reply) => /^-(MISCONF|EXECABORT)|^\*\[-MISCONF/.test(reply))) {
+        // The member refuses writes because its disk does. What it did run is in what it logged, and checked at the end.
+        if (machine.turnFrames > 0) return
+        store = new ModelStore((db, key) => this.history.visible(db, key, before, fired), nowMs)
+      } else if (wrong >= 0) {
+        const text = sent.map((args) => args.join(' ')).join('; ')
+        throw this.fail(`${machine.name}[${step.db}] ${text} answered ${given[wrong]} to the ${wrong + 1}., must be ${expected[wrong]}`)
+      }
+      this.checkWrites(machine, store, nowMs, sent, fired)
+    }
+    this.either(check)
+  }
+
+  /** Runs a check under one reading of the rules for expiries that have fired, and if it fails under the other. */
+  private either(check: (fired: FiredExpiry) => void): void {
+    try {
+      check('spent')
+    } catch (error) {
+      try {
+        check('stays')
+      } catch {
+        throw error
+      }
+    }
+  }
+
+  /** The effects that a turn logged must come to what its commands mean. */
+  private checkWrites(machine: Machine, store: ModelStore, nowMs: number, sent: readonly (readonly string[])[], fired: FiredExpiry): void {
+    const checkKey = (db: number, key: string, expected: KeyView | null): void => {
+      const stored = this.history.visible(db, key, machine.logged, fired)
+      const view = stored !== null && isDue(stored.expireAt, nowMs) ? null : stored
+      if (view?.value === expected?.value && view?.expireAt === expected?.expireAt) return
+      const text = sent.map((args) => args.join(' ')).join('; ')
+      throw this.fail(
+        `${machine.name}: after ${text} the logged effects make ${db}:${key} ${describeView(view)}, must be ${describeView(expected)}\n` +
+          this.describeKey(db, key, machine.logged),
+      )
+    }
+    for (const { db, key, view } of store.expected()) checkKey(db, key, view)
+    for (const db of store.flushedDatabases) {
+      const written = new Set([...store.expected()].filter((entry) => entry.db === db).map((entry) => entry.key))
+      for (const place of this.history.places()) if (place.db === db && !written.has(place.key)) checkKey(db, place.key, null)
+    }
+  }
+
+  private session(machine: Machine, member: SimulatedMember, db: number): SimulatedSession {
+    let session = machine.sessions.get(db)
+    if (session === undefined) {
+      machine.sessions.set(db, (session = member.newSession()))
+      if (db !== 0) {
+        const reply = session.call(['SELECT', String(db)])
+        if (reply !== '+OK') throw this.fail(`SELECT ${db} answered ${reply}`)
+      }
+    }
+    return session
+  }
+
+  // --- whole state
+
+  /** Every key as a member answers it now, held against the history. */
+  private checkDump(machine: Machine): void {
+    const member = machine.member!
+    const nowMs = machine.clock.wallMs()
+    for (const { db, key } of this.history.places()) {
+      const session = this.session(machine, member, db)
+      const value = session.call(['GET', key])
+      const time = session.call(['PEXPIRETIME', key])
+      this.either((fired) => {
+        const stored = this.history.visible(db, key, machine.logged, fired)
+        const view = stored !== null && isDue(stored.expireAt, nowMs) ? null : stored
+        const expectedValue = view === null ? '_' : `$${view.value}`
+        const expectedTime = view === null ? ':-2' : `:${view.expireAt ?? -1}`
+        if (value === expectedValue && time === expectedTime) return
+        throw this.fail(
+          `${machine.name} has ${db}:${key} = ${value} expiring ${time}; the history says ${expectedValue} expiring ${expectedTime}\n` +
+            this.describeKey(db, key, machine.logged),
+        )
+      })
+    }
+    member.endTurn()
+  }
+
+  private describeKey(db: number, key: string, vector: Float64Array): string {
+    return this.history
+      .effectsOn(db, key)
+      .filter((effect) => effect.stamp <= vector[effect.origin])
+      .sort((a, b) => a.stamp - b.stamp || a.origin - b.origin)
+      .slice(-12)
+      .map((effect) => `    ${effect.origin}:${effect.stamp} seen ${effect.context.slice(1, this.machines.length + 1).join(',')} ${describeEffect(effect)}`)
+      .join('\n')
+  }
+
+  /** Everything heals; then every member must come to have everything, and the same. */
+  private settle(): void {
+    this.trace(() => 'everything heals')
+    this.network.heal()
+    // Restarts and ends of faults that are still to come.
+    this.advance(2000)
+    for (const machine of this.machines) {
+      machine.disk.full = false
+      machine.disk.meanSyncMs = 2
+      if (machine.member === null) this.start(machine)
+    }
+    this.converge()
+    if (this.fates.chance(0.25)) this.expireEverything()
+    if (this.network.counters.maxBufferedBytes > MAX_BUFFERED_BYTES) {
+      throw this.fail(`a link held ${this.network.counters.maxBufferedBytes} bytes, over ${MAX_BUFFERED_BYTES}`)
+    }
+  }
+
+  private converge(): void {
+    const deadline = this.scheduler.now + CONVERGE_WITHIN_MS
+    for (let waitMs = 5; ; waitMs = Math.min(waitMs * 1.5, 2000)) {
+      this.advance(waitMs)
+      if (this.converged()) break
+      if (this.scheduler.now > deadline) {
+        const vectors = this.machines.map((machine) => `${machine.name} ${machine.member!.applied.toString()}`).join('; ')
+        throw this.fail(`no convergence in ${CONVERGE_WITHIN_MS} ms after everything healed: ${vectors}`)
+      }
+    }
+    this.trace(() => 'vectors are equal')
+    const [first] = this.machines
+    for (let origin = 1; origin <= this.machines.length; origin++) {
+      const newest = this.history.newest(origin)
+      if (first.logged[origin] !== newest) throw this.fail(`converged without ${origin}:${newest}; all have ${first.logged[origin]}`)
+    }
+    const digest = first.member!.digest()
+    for (const machine of this.machines.slice(1)) {
+      const other = machine.member!.digest()
+      if (other !== digest) {
+        for (const each of this.machines) this.checkDump(each)
+        throw this.fail(`equal vectors, digests differ: ${first.name} ${digest}, ${machine.name} ${other}`)
+      }
+    }
+    for (const machine of this.machines) this.checkDump(machine)
+  }
+
+  private converged(): boolean {
+    const [first] = this.machines
+    for (const { member, logged } of this.machines) {
+      for (let origin = 1; origin <= this.machines.length; origin++) {
+        if (member!.applied.stamps[origin] !== logged[origin]) {
+          throw this.fail(`member ${origin}: applied ${member!.applied.stamps[origin]} is not what was logged, ${logged[origin]}`)
+        }
+        if (logged[origin] !== first.logged[origin]) return false
+      }
+    }
+    return true
+  }
+
+  /** An hour later nothing that has a time may be left, in any member: no immortal remnants. */
+  private expireEverything(): void {
+    this.trace(() => 'an hour passes')
+    for (const machine of this.machines) {
+      machine.clock.setRate(1)
+      machine.clock.setSkew(3_600_000)
+    }
+    const deadline = this.scheduler.now + CONVERGE_WITHIN_MS
+    for (let waitMs = 50; ; waitMs = Math.min(waitMs * 1.5, 5000)) {
+      this.advance(waitMs)
+      if (this.converged() && this.sizesFit()) break
+      if (this.scheduler.now > deadline) {
+        throw this.fail(`due keys are still there ${CONVERGE_WITHIN_MS} ms after their time: ${this.sizes().join(', ')}`)
+      }
+    }
+    this.converge()
+  }
+
+  private sizesFit(): boolean {
+    return this.sizes().every((size) => !size.includes('!='))
+  }
+
+  private sizes(): string[] {
+    const sizes: string[] = []
+    for (const machine of this.machines) {
+      const expected = new Map<number, number>()
+      for (const { db, key } of this.history.places()) {
+        const view = this.history.visible(db, key, machine.logged, 'stays')
+        const lives = view !== null && !isDue(view.expireAt, machine.clock.wallMs())
+        expected.set(db, (expected.get(db) ?? 0) + (lives ? 1 : 0))
+      }
+      for (const [db, count] of expected) {
+        const reply = this.session(machine, machine.member!, db).call(['DBSIZE'])
+        sizes.push(`${machine.name}[${db}] ${reply} ${reply === `:${count}` ? '=' : '!='} ${count}`)
+      }
+    }
+    return sizes
+  }
+}
+
+function describeView(view: KeyView | null): string {
+  return view === null ? 'absent' : `${JSON.stringify(view.value)}${view.expireAt === null ? '' : ` until ${view.expireAt}`}`
+}
+
+function describeEffect(effect: { readonly db: number; readonly key: string; readonly body: object }): string {
+  const { kind, ...rest } = effect.body as { kind: string }
+  const fields = JSON.stringify(rest, (_, value: unknown) =>
+    typeof value === 'bigint' ? value.toString() : value === Infinity ? 'never' : value,
+  )
+  return `${effect.db}:${effect.key} ${kind}${fields}`
+}
