@@ -18,11 +18,15 @@ const MAX_TEXT = 5000
 
 const FORMAT = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,6}))?$/
 
-/** Reads a decimal in Redis' spelling of floats (no spaces, no infinity, no hexadecimal), or null. */
+/** C's hexadecimal floats: 0x1.8p3 is 12. */
+const HEXADECIMAL_FORMAT = /^([+-]?)0x([\da-f]*)(?:\.([\da-f]*))?(?:p([+-]?\d{1,6}))?$/i
+const MAX_BINARY_EXPONENT = 16445
+
+/** Reads a decimal in Redis' spelling of floats, which is C's (no spaces, no infinity), or null. */
 export function parseDecimal(text: string): Decimal | null {
   if (text.length === 0 || text.length > MAX_TEXT) return null
   const match = FORMAT.exec(text)
-  if (match === null) return null
+  if (match === null) return parseHexadecimal(text)
   const [, sign, whole = '', fraction = '', exponentText = '0'] = match
   if (whole.length + fraction.length === 0) return null
   const exponent = Number(exponentText)
@@ -31,6 +35,18 @@ export function parseDecimal(text: string): Decimal | null {
   if (sign === '-') digits = -digits
   const scale = fraction.length - exponent
   return scale >= 0 ? normalize(digits, scale) : normalize(digits * 10n ** BigInt(-scale), 0)
+}
+
+function parseHexadecimal(text: string): Decimal | null {
+  const match = HEXADECIMAL_FORMAT.exec(text)
+  if (match === null) return null
+  const [, sign, whole = '', fraction = '', exponentText = '0'] = match
+  if (whole.length + fraction.length === 0) return null
+  const exponent = Number(exponentText) - fraction.length * 4
+  if (Math.abs(exponent) > MAX_BINARY_EXPONENT) return null
+  const magnitude = BigInt(`0x${whole}${fraction}`)
+  const digits = sign === '-' ? -magnitude : magnitude
+  return exponent >= 0 ? normalize(digits << BigInt(exponent), 0) : normalize(digits * 5n ** BigInt(-exponent), -exponent)
 }
 
 export function decimalOf(value: number | bigint): Decimal {

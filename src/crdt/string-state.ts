@@ -250,7 +250,8 @@ export function editText(text: Uint8Array, edit: Edit): Uint8Array {
     }
     case 'set-range': {
       const result = extended(text, edit.bytes.length === 0 ? 0 : edit.offset + edit.bytes.length)
-      result.set(edit.bytes, edit.offset)
+      // Empty bytes are no edit at all, wherever they would go.
+      if (edit.bytes.length > 0) result.set(edit.bytes, edit.offset)
       return result
     }
     case 'set-bits': {

@@ -268,8 +268,8 @@ export class StringStore {
       bytes.set(edit.bytes.subarray(0, length - oldLength), start + oldLength)
     } else {
       if (length > oldLength) bytes.fill(0, start + oldLength, start + length)
-      if (edit.kind === 'set-range') bytes.set(edit.bytes, start + edit.offset)
-      else writeBits(bytes, start, edit.offset, edit.width, edit.value)
+      if (edit.kind === 'set-bits') writeBits(bytes, start, edit.offset, edit.width, edit.value)
+      else if (edit.bytes.length > 0) bytes.set(edit.bytes, start + edit.offset)
     }
     if (db.extras(to) === 0) db.setDot(to, this.context.origin, this.context.stamp)
     db.touch(to, this.keyspace.clock)

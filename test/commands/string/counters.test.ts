@@ -1,0 +1,143 @@
+import { describe, expect, it } from 'vitest'
+import { EngineHarness } from '../../support/engine-harness.js'
+
+const NOT_INTEGER = '-ERR value is not an integer or out of range\r\n'
+const OVERFLOW = '-ERR increment or decrement would overflow\r\n'
+
+function pair(): [EngineHarness, EngineHarness] {
+  const a = new EngineHarness({ self: 1, solo: false })
+  return [a, new EngineHarness({ self: 2, solo: false }, a.clock)]
+}
+
+function exchange(a: EngineHarness, b: EngineHarness): void {
+  a.receive(b)
+  b.receive(a)
+  a.clock.now++
+}
+
+describe.each([true, false])('counters (solo: %s)', (solo) => {
+  it('count from nothing, in both directions', () => {
+    const h = new EngineHarness({ solo })
+    expect([h.run('INCR', 'k'), h.run('INCRBY', 'k', '10'), h.run('DECR', 'k'), h.run('DECRBY', 'k', '-5')]).toEqual([1, 11, 10, 15])
+    expect(h.run('GET', 'k')).toBe('15')
+    expect(h.run('INCRBY', 'k', '-15')).toBe(0)
+    expect(h.run('DECRBY', 'k', '0')).toBe(0)
+    expect(h.run('GET', 'k')).toBe('0')
+  })
+
+  it('are exact to 64 bits and stop there', () => {
+    const h = new EngineHarness({ solo })
+    h.run('SET', 'k', '9223372036854775800')
+    expect(h.raw(['INCRBY', 'k', '7'])).toBe(':9223372036854775807\r\n')
+    expect(h.raw(['INCR', 'k'])).toBe(OVERFLOW)
+    expect(h.run('GET', 'k')).toBe('9223372036854775807')
+    expect(h.raw(['DECRBY', 'k', '9223372036854775807'])).toBe(':0\r\n')
+    expect(h.raw(['INCRBY', 'k', '-9223372036854775808'])).toBe(':-9223372036854775808\r\n')
+    expect(h.raw(['DECR', 'k'])).toBe(OVERFLOW)
+    expect(h.raw(['DECRBY', 'k', '-9223372036854775808'])).toBe('-ERR decrement would overflow\r\n')
+    h.run('SET', 'k', '9007199254740991')
+    expect(h.raw(['INCR', 'k'])).toBe(':9007199254740992\r\n')
+    expect(h.raw(['INCR', 'k'])).toBe(':9007199254740993\r\n')
+    expect(h.raw(['DECRBY', 'k', '9007199254740992'])).toBe(':1\r\n')
+    expect(h.run('GET', 'k')).toBe('1')
+  })
+
+  it.each(['x', '', ' 1', '1 ', '01', '1.0', '+1', '-0', '9223372036854775808'])('refuse %j', (text) => {
+    const h = new EngineHarness({ solo })
+    h.run('SET', 'k', text)
+    expect(h.raw(['INCR', 'k'])).toBe(NOT_INTEGER)
+    expect(h.raw(['INCRBY', 'other', text])).toBe(NOT_INTEGER)
+    expect(h.run('GET', 'k')).toBe(text)
+  })
+
+  it('keep the expiry', () => {
+    const h = new EngineHarness({ solo })
+    h.run('SET', 'k', '1', 'PX', '100')
+    h.run('INCR', 'k')
+    h.run('INCRBYFLOAT', 'k', '1.5')
+    expect(h.run('GET', 'k')).toBe('3.5')
+    h.clock.now += 100
+    expect(h.run('GET', 'k')).toBe(null)
+    expect(h.run('INCR', 'k')).toBe(1)
+    h.clock.now += 1000
+    expect(h.run('GET', 'k')).toBe('1')
+  })
+
+  it.each([
+    ['1', '0.25', '1.25'],
+    ['1.5', '1.5', '3'],
+    ['0.1', '0.2', '0.3'],
+    ['5.0e3', '2.0e2', '5200'],
+    ['3', '1.1', '4.1'],
+    ['1', '-1', '0'],
+    ['0', '1e-10', '0.0000000001'],
+    ['0', '0x10', '16'],
+  ])('%s + %s = %s as floats', (value, by, result) => {
+    const h = new EngineHarness({ solo })
+    h.run('SET', 'k', value)
+    expect(h.run('INCRBYFLOAT', 'k', by)).toBe(result)
+    expect(h.run('GET', 'k')).toBe(result)
+  })
+
+  it('refuse what is no float, and infinity', () => {
+    const h = new EngineHarness({ solo })
+    h.run('MSET', 'k', 'abc', 'ok', '1')
+    expect(h.raw(['INCRBYFLOAT', 'k', '1'])).toBe('-ERR value is not a valid float\r\n')
+    for (const text of ['abc', '', ' 1', '1 ', 'nan', '1e5000']) {
+      expect(h.raw(['INCRBYFLOAT', 'ok', text])).toBe('-ERR value is not a valid float\r\n')
+    }
+    for (const text of ['inf', '-inf', '+Infinity']) {
+      expect(h.raw(['INCRBYFLOAT', 'ok', text])).toBe('-ERR increment would produce NaN or Infinity\r\n')
+    }
+    h.run('SET', 'ok', '1e4932')
+    expect(h.raw(['INCRBYFLOAT', 'ok', '1.189e4932'])).toBe('-ERR increment would produce NaN or Infinity\r\n')
+    expect(h.run('GET', 'ok')).toBe('1e4932')
+  })
+})
+
+describe('counters of two members', () => {
+  it('add up', () => {
+    const [a, b] = pair()
+    a.run('SET', 'k', '10')
+    exchange(a, b)
+    a.run('INCRBY', 'k', '5')
+    b.run('DECRBY', 'k', '3')
+    b.run('INCRBYFLOAT', 'f', '0.1')
+    a.run('INCRBYFLOAT', 'f', '0.2')
+    exchange(a, b)
+    for (const h of [a, b]) expect(h.run('MGET', 'k', 'f')).toEqual(['12', '0.3'])
+    expect(a.run('INCR', 'k')).toBe(13)
+  })
+
+  it('SET removes only what it has seen', () => {
+    const [a, b] = pair()
+    a.run('INCRBY', 'k', '10')
+    exchange(a, b)
+    a.run('SET', 'k', '0')
+    b.run('INCRBY', 'k', '3')
+    exchange(a, b)
+    for (const h of [a, b]) expect(h.run('GET', 'k')).toBe('3')
+  })
+
+  it('a text beside increments is visible and cannot be incremented', () => {
+    const [a, b] = pair()
+    a.run('SET', 'k', 'x')
+    b.run('INCR', 'k')
+    exchange(a, b)
+    for (const h of [a, b]) {
+      expect(h.run('GET', 'k')).toBe('x')
+      expect(h.raw(['INCR', 'k'])).toBe(NOT_INTEGER)
+    }
+  })
+
+  it('a sum beyond 64 bits reads as the nearest bound', () => {
+    const [a, b] = pair()
+    a.run('SET', 'k', '9223372036854775800')
+    exchange(a, b)
+    a.run('INCRBY', 'k', '7')
+    b.run('INCRBY', 'k', '7')
+    exchange(a, b)
+    for (const h of [a, b]) expect(h.run('GET', 'k')).toBe('9223372036854775807')
+    expect(a.raw(['INCR', 'k'])).toBe(OVERFLOW)
+  })
+})
