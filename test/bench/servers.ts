@@ -1,0 +1,241 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { RedisClient, ReplyError } from '../../src/cli/redis-client.js'
+import { eventually } from '../e2e/support/eventually.js'
+import { freePorts } from '../e2e/support/free-ports.js'
+import { ManagedProcess } from '../e2e/support/managed-process.js'
+import type { MemberProcess } from '../e2e/support/member-process.js'
+import { meridianCommand } from '../e2e/support/project-root.js'
+import { TestCluster } from '../e2e/support/test-cluster.js'
+import { cpuSeconds, residentBytes } from './process-usage.js'
+
+/** Loading millions of keys comes before the first answer. */
+const START_MS = 300_000
+const COMMAND_MS = 120_000
+const CLUSTER_NAMES = ['one', 'two'] as const
+
+export type System = 'redis' | 'meridian'
+
+/** A database under measurement, as both kinds look from outside. */
+export interface Server {
+  readonly system: System
+  readonly port: number
+  /** User and system time of all its threads since its start, in seconds. */
+  cpuSeconds(): number
+  residentBytes(): number
+  command(...args: readonly string[]): Promise<unknown>
+  /** SIGTERM: everything is on disk afterwards. */
+  stop(): Promise<void>
+  /** Spawns it again on its data; returns seconds from spawn to the first PONG. */
+  restart(): Promise<number>
+}
+
+/** Everything that one benchmark starts; ends it all and removes the files. */
+export class Bench {
+  private readonly folder = mkdtempSync(join(tmpdir(), 'meridian-bench-'))
+  private readonly processes = new Set<ManagedProcess>()
+  private readonly clusters: TestCluster[] = []
+
+  async redis(...flags: readonly string[]): Promise<Server> {
+    const [port] = await freePorts(1)
+    const folder = join(this.folder, `redis-${port}`)
+    mkdirSync(folder)
+    // As Meridian has it: a log that is synced every second, no snapshot, no rewriting of the log during a measurement.
+    const settings = ['--appendonly', 'yes', '--appendfsync', 'everysec', '--save', '', '--auto-aof-rewrite-percentage', '0']
+    const where = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder]
+    return this.serverOf('redis', port, ['redis-server', ...where, ...settings, ...flags])
+  }
+
+  /** Follows another redis-server: what stands beside a Meridian with one live peer. */
+  async redisReplica(primary: Server): Promise<Server> {
+    const replica = await this.redis('--replicaof', '127.0.0.1', String(primary.port), '--repl-diskless-load', 'on-empty-db')
+    await eventually(async () => {
+      const info = String(await replica.command('INFO', 'replication'))
+      if (!info.includes('master_link_status:up')) throw new Error('the replica is not linked')
+    }, 60_000)
+    return replica
+  }
+
+  /** A database of one region, without a file, as `meridian server` gives it. */
+  async meridian(): Promise<Server> {
+    const [port] = await freePorts(1)
+    const folder = join(this.folder, `meridian-${port}`)
+    return this.serverOf('meridian', port, [...meridianCommand(), 'server', '--port', String(port), '--dir', folder, '--appendfsync', 'everysec', '--log-level', 'warn'])
+  }
+
+  /** Two members over mutual TLS, up and linked. */
+  async meridianPair(): Promise<readonly [Server, Server]> {
+    const cluster = await TestCluster.create({ names: CLUSTER_NAMES, clusterId: 'bench', logLevel: 'warn' })
+    this.clusters.push(cluster)
+    const [one, two] = cluster.members
+    await Promise.all([one.start(), two.start()])
+    const pair = [new MemberServer(one), new MemberServer(two)] as const
+    await this.linked(pair[0], pair[1])
+    await this.linked(pair[1], pair[0])
+    return pair
+  }
+
+  /** Waits until what is written in one shows in the other. */
+  async linked(from: Server, to: Server): Promise<void> {
+    await new Settlement(from, to).settle()
+  }
+
+  /** Ends everything that runs and removes its files. */
+  async clear(): Promise<void> {
+    await Promise.all([...this.processes].map((process) => process.kill()))
+    this.processes.clear()
+    for (const cluster of this.clusters.splice(0)) await cluster.dispose()
+    for (const name of readdirSync(this.folder)) rmSync(join(this.folder, name), { recursive: true, force: true })
+  }
+
+  async dispose(): Promise<void> {
+    await this.clear()
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+
+  private async serverOf(system: System, port: number, commandLine: readonly string[]): Promise<Server> {
+    const server = new ProcessServer(system, port, commandLine, this.processes)
+    await server.restart()
+    return server
+  }
+}
+
+/** Writes a marker in one server and waits for it in the other: then everything before it has arrived. */
+export class Settlement {
+  private static markers = 0
+
+  constructor(
+    private readonly from: Server,
+    private readonly to: Server,
+  ) {}
+
+  async settle(timeoutMs = 120_000): Promise<void> {
+    const marker = `${process.pid}-${++Settlement.markers}`
+    await this.from.command('SET', 'bench:marker', marker)
+    await eventually(
+      async () => {
+        const seen = await this.to.command('GET', 'bench:marker')
+        if (seen !== marker) throw new Error(`the second server has not caught up within ${timeoutMs / 1000} s`)
+      },
+      timeoutMs,
+      5,
+    )
+  }
+}
+
+class ProcessServer implements Server {
+  private process: ManagedProcess | null = null
+
+  constructor(
+    readonly system: System,
+    readonly port: number,
+    private readonly commandLine: readonly string[],
+    private readonly processes: Set<ManagedProcess>,
+  ) {}
+
+  cpuSeconds(): number {
+    return cpuSeconds(this.running.pid)
+  }
+
+  residentBytes(): number {
+    return residentBytes(this.running.pid)
+  }
+
+  command(...args: readonly string[]): Promise<unknown> {
+    return oneCommand(this.port, args)
+  }
+
+  async stop(): Promise<void> {
+    await this.running.stop('SIGTERM', 60_000)
+    this.processes.delete(this.running)
+  }
+
+  async restart(): Promise<number> {
+    const [command, ...args] = this.commandLine
+    const startMs = performance.now()
+    const started = ManagedProcess.start(command, args)
+    this.process = started
+    this.processes.add(started)
+    await answersPing(this.port, started)
+    return (performance.now() - startMs) / 1000
+  }
+
+  private get running(): ManagedProcess {
+    if (this.process === null) throw new Error('the server was never started')
+    return this.process
+  }
+}
+
+/** A member of a TestCluster in the same clothes. */
+class MemberServer implements Server {
+  readonly system = 'meridian'
+
+  constructor(private readonly member: MemberProcess) {}
+
+  get port(): number {
+    return this.member.port
+  }
+
+  cpuSeconds(): number {
+    return cpuSeconds(this.member.running.pid)
+  }
+
+  residentBytes(): number {
+    return residentBytes(this.member.running.pid)
+  }
+
+  command(...args: readonly string[]): Promise<unknown> {
+    return oneCommand(this.port, args)
+  }
+
+  async stop(): Promise<void> {
+    await this.member.stop()
+  }
+
+  async restart(): Promise<number> {
+    const startMs = performance.now()
+    await answersPing(this.port, this.member.launch())
+    return (performance.now() - startMs) / 1000
+  }
+}
+
+async function oneCommand(port: number, args: readonly string[]): Promise<unknown> {
+  const client = await RedisClient.connect({ host: '127.0.0.1', port }, COMMAND_MS)
+  try {
+    return await client.command(...args)
+  } finally {
+    client.close()
+  }
+}
+
+/** An answer to PING that is no error: redis-server says LOADING while it reads its log. */
+async function answersPing(port: number, process: ManagedProcess): Promise<void> {
+  await eventually(
+    async () => {
+      if (process.hasExited) return
+      const reply = await oneCommand(port, ['PING'])
+      if (reply !== 'PONG') throw new Error(`PING was answered ${String(reply)}`)
+    },
+    START_MS,
+    5,
+  )
+  if (process.hasExited) throw new Error(`${process.title} ended:\n${process.output.slice(-4000)}`)
+}
+
+/** The value of one field of INFO, or null when the server does not say. */
+export async function infoField(server: Server, section: string, field: string): Promise<string | null> {
+  const info = String(await server.command('INFO', section))
+  return new RegExp(`^${field}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? null
+}
+
+/** CRDT.DIGEST where the server has it, else null. */
+export async function digest(server: Server): Promise<string | null> {
+  try {
+    const reply = await server.command('CRDT.DIGEST')
+    return typeof reply === 'string' && reply !== '' ? reply : null
+  } catch (error) {
+    if (error instanceof ReplyError) return null
+    throw error
+  }
+}
