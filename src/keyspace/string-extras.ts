@@ -63,7 +63,7 @@ export function comesLast(arena: Arena, ref: Ref, member: number, stamp: number)
 export function appendEdit(arena: Arena, from: Ref, entry: EditEntry): Ref {
   writer.reset()
   writeEdit(entry)
-  const used = EXTRAS_HEAD_WORDS * 4 + extrasRestBytes(arena, from)
+  const used = (EXTRAS_HEAD_WORDS + extrasContributions(arena, from) * CONTRIBUTION_WORDS) * 4 + extrasRestBytes(arena, from)
   let ref = from
   if (used + writer.length > arena.sizeOf(from)) {
     ref = arena.alloc(Math.ceil((used + writer.length) * 1.5))

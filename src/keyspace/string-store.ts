@@ -88,7 +88,8 @@ export class StringStore {
       this.len = db.valueLength(ref)
       return
     }
-    if (isMaterialized(db.arena, db.extras(ref))) {
+    // The record's value is the base text in every form; only contributions change what is visible.
+    if ((flags & HAS_EXTRAS) !== 0 && extrasContributions(db.arena, db.extras(ref)) === 0) {
       this.buf = db.arena.u8[ref >>> CHUNK_SHIFT]
       this.off = db.valueOffset(ref)
       this.len = db.valueLength(ref)
@@ -114,12 +115,11 @@ export class StringStore {
     let value = (flags & NO_VALUE) !== 0 ? 0 : parseInteger(db.arena.u8[chunk], db.valueOffset(ref), db.valueLength(ref))
     if ((flags & HAS_EXTRAS) === 0) return value
     const extras = db.extras(ref)
-    if (isMaterialized(db.arena, extras)) return value
     const words = db.arena.u32[extras >>> CHUNK_SHIFT]
     const doubles = db.arena.f64[extras >>> CHUNK_SHIFT]
     const w = (extras & UNIT_MASK) << 1
-    if (words[w + 1] !== 0) return NaN
     for (let i = 0, at = w + EXTRAS_HEAD_WORDS; i < words[w]; i++, at += CONTRIBUTION_WORDS) {
+      if (words[at + 1] !== 0) return NaN
       value += doubles[(at >>> 1) + CONTRIBUTION_TOTAL] - doubles[(at >>> 1) + CONTRIBUTION_BASE]
     }
     return Number.isSafeInteger(value) ? value : NaN
@@ -131,9 +131,8 @@ export class StringStore {
     if (extras === 0) return -1
     const words = db.arena.u32[extras >>> CHUNK_SHIFT]
     const w = (extras & UNIT_MASK) << 1
-    if (words[w + 1] !== 0) return -1
     for (let i = 0, at = w + EXTRAS_HEAD_WORDS; i < words[w]; i++, at += CONTRIBUTION_WORDS) {
-      if (words[at] === member) return at >>> 1
+      if (words[at] === member && words[at + 1] === 0) return at >>> 1
     }
     return -1
   }

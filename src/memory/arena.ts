@@ -25,6 +25,8 @@ const MAX_CHUNKS = 1 << (32 - CHUNK_SHIFT)
 const PAGE_BYTES = 4096
 const PAGE_UNITS = PAGE_BYTES / UNIT_BYTES
 const PAGES_PER_CHUNK = CHUNK_BYTES / PAGE_BYTES
+/** The first chunk is short, so that a database with little in it costs little. */
+const FIRST_CHUNK_PAGES = 64
 const MAX_SMALL_BYTES = 16 * 1024
 const MAX_MEDIUM_BYTES = 1024 * 1024
 
@@ -99,7 +101,7 @@ export class Arena {
   private lastChunk = 0
 
   constructor(private readonly maxBytes = MAX_CHUNKS * CHUNK_BYTES) {
-    this.addChunk()
+    this.addChunk(FIRST_CHUNK_PAGES)
     // Page 0 of chunk 0 is never given out, so that reference 0 means none.
     this.runOfPage[0] = 0
     this.runClass[0] = CLASS_MEDIUM
@@ -250,7 +252,8 @@ export class Arena {
     if (this.freePages[chunk] < count) return -1
     const base = chunk * PAGES_PER_CHUNK
     let found = 0
-    for (let page = this.firstFree[chunk]; page < PAGES_PER_CHUNK; page++) {
+    const pages = this.u8[chunk].length / PAGE_BYTES
+    for (let page = this.firstFree[chunk]; page < pages; page++) {
       found = this.runOfPage[base + page] === FREE_PAGE ? found + 1 : 0
       if (found === count) return page - count + 1
     }
@@ -283,14 +286,15 @@ export class Arena {
     )
   }
 
-  private addChunk(): number {
-    const chunk = this.newChunkIndex(CHUNK_BYTES)
-    this.setChunk(chunk, new ArrayBuffer(CHUNK_BYTES))
-    this.freePages[chunk] = PAGES_PER_CHUNK
+  private addChunk(pages = PAGES_PER_CHUNK): number {
+    const bytes = pages * PAGE_BYTES
+    const chunk = this.newChunkIndex(bytes)
+    this.setChunk(chunk, new ArrayBuffer(bytes))
+    this.freePages[chunk] = pages
     this.firstFree[chunk] = 0
-    this.growPageTables((chunk + 1) * PAGES_PER_CHUNK)
     const base = chunk * PAGES_PER_CHUNK
-    this.runOfPage.fill(FREE_PAGE, base, base + PAGES_PER_CHUNK)
+    this.growPageTables(base + pages)
+    this.runOfPage.fill(FREE_PAGE, base, base + pages)
     return chunk
   }
 

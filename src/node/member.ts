@@ -128,9 +128,11 @@ export class Member implements SyncHost {
     return this.stability === null ? this.engine.applied : this.stability.refresh()
   }
 
+  get isRefusing(): boolean {
+    return this.log.refusal !== null
+  }
+
   applyFrame(frame: FrameView): void {
-    // The log could not keep it: the link breaks, and the frame comes again.
-    if (this.log.refusal !== null) throw this.log.refusal
     this.engine.applyRemote(frame)
   }
 

@@ -118,7 +118,7 @@ export class FrameReceiver {
       if (feed.source !== null) this.mendGap(feed, feed.source)
       return 0
     }
-    if (!frame.contextCoveredBy(applied)) return 0
+    if (!frame.contextCoveredBy(applied) || this.host.isRefusing) return 0
     try {
       this.host.applyFrame(frame)
     } catch (error) {

@@ -47,6 +47,8 @@ export class FakeHost implements SyncHost {
     this.append(frame)
   }
 
+  readonly isRefusing = false
+
   openCursor(origin: MemberId, after: Stamp): LogCursor {
     let at = 0
     return {
