@@ -5,3 +5,8 @@ import { TRANSACTION_COMMANDS } from './transactions/transaction-commands.js'
 
 /** Every command that this server has. A family adds its list here. */
 export const ALL_COMMANDS: readonly CommandSpec[] = [...TRANSACTION_COMMANDS, ...STRING_COMMANDS, ...BITMAP_COMMANDS]
+import { GENERIC_COMMANDS } from './generic/generic-commands.js'
+import { TRANSACTION_COMMANDS } from './transactions/transaction-commands.js'
+
+/** Every command that this server has. A family adds its list here. */
+export const ALL_COMMANDS: readonly CommandSpec[] = [...GENERIC_COMMANDS, ...TRANSACTION_COMMANDS]

@@ -5,6 +5,7 @@ import { CommandTable } from '../../src/commands/command-table.js'
 import { ALL_COMMANDS } from '../../src/commands/registry.js'
 import type { Services } from '../../src/commands/services.js'
 import { Session } from '../../src/commands/session.js'
+import { NOTHING_STABLE } from '../../src/crdt/apply-context.js'
 import { VersionVector } from '../../src/crdt/version-vector.js'
 import { Engine } from '../../src/engine/engine.js'
 import type { Clock } from '../../src/ports/clock.js'
@@ -134,6 +135,8 @@ export class EngineHarness {
       this.clock,
       services,
     )
+    // In a mesh nothing is known to be everywhere until the others have reported, which no harness does.
+    if (options.solo === false) this.engine.keyspace.stability = NOTHING_STABLE
     this.engine.start(this.log)
     this.session = this.newSession()
   }
