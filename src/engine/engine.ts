@@ -84,7 +84,7 @@ export class Engine implements CommandExecutor {
     this.effects.solo = options.solo
     this.applier = new FrameApplier(this.keyspace, this.strings, this.context)
     this.call = new Call(this.keyspace, this.strings, this.effects, services)
-    this.watches = new WatchRegistry((interested) => {
+    this.watches = new WatchRegistry(this.keyspace, (interested) => {
       this.keyspace.observer = interested ? this.watches : null
     })
     this.expiry = new ExpiryCycle(options.self, this.keyspace, this.effects, () => this.endOp())
@@ -258,7 +258,8 @@ export class Engine implements CommandExecutor {
       reply.error('ERR EXEC without MULTI')
       return
     }
-    const { queueFailed, watchBroken } = session
+    const { queueFailed } = session
+    const watchBroken = session.watchBroken || this.watches.hasLapsed(session)
     this.discard(session)
     if (queueFailed) {
       reply.error('EXECABORT Transaction discarded because of previous errors.')

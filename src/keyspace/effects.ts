@@ -193,8 +193,8 @@ export class Effects {
     if (db === undefined) return
     if (!this.solo) this.removeCounters(database, db)
     this.begin(EffectType.flushDb, database, NO_KEY, 0, 0)
+    this.keyspace.observer?.databaseFlushing(database)
     this.strings.flush(database)
-    this.keyspace.observer?.databaseFlushed(database)
   }
 
   /** Counters are removed one by one, because their removal must say what it saw of them. */

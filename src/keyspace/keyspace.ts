@@ -7,7 +7,8 @@ import { KeyHasher } from './key-hash.js'
 /** Told of every key that a local or remote effect may have changed: WATCH, notifications, tracking. */
 export interface KeyObserver {
   keyChanged(database: number, buf: Uint8Array, off: number, len: number): void
-  databaseFlushed(database: number): void
+  /** Told before: what is there can still be looked at. */
+  databaseFlushing(database: number): void
 }
 
 /** Told when somebody looked for a key and it was due: whoever may remove it can do so soon. */

@@ -16,7 +16,7 @@ export const FAMILIES: Readonly<Record<string, StepMaker>> = {
   bitmap: (w, supports) => single(w, supports, w.random.chance(0.75) ? BITMAP_PRODUCTIONS : STRING_PRODUCTIONS),
   generic: (w, supports) => single(w, supports, w.random.chance(0.65) ? KEY_PRODUCTIONS : w.random.chance(0.7) ? FILLERS : EXPIRY_PRODUCTIONS),
   expire: (w, supports) => {
-    if (w.random.chance(0.02)) return lapse(w)
+    if (w.random.chance(0.02)) return lapse(w, supports)
     return single(w, supports, w.random.chance(0.5) ? EXPIRY_PRODUCTIONS : w.random.chance(0.6) ? STRING_PRODUCTIONS : KEY_PRODUCTIONS)
   },
   transactions: (w, supports) => (w.random.chance(0.5) ? transaction(w, supports) : single(w, supports, EVERYTHING)),
@@ -37,7 +37,7 @@ function single(w: Words, supports: (command: string) => boolean, productions: r
  * A key that is due when it is asked for. Only by then: between the two pipelines nothing else looks, because the moment at which a server removes
  * keys by itself is its own affair.
  */
-function lapse(w: Words): Step {
+function lapse(w: Words, supports: (command: string) => boolean): Step {
   const key = w.key()
   const after = w.random.pick([
     ['GET', key],
@@ -53,10 +53,7 @@ function lapse(w: Words): Step {
     ['GETSET', key, 'v'],
   ])
   return {
-    commands: [
-      ['SELECT', '0'],
-      ['SET', key, w.value(), 'PX', '5'],
-    ],
+    commands: [...(supports('select') ? [['SELECT', '0']] : []), ['SET', key, w.value(), 'PX', '5']],
     later: [after, ['GET', key], ['TTL', key]],
   }
 }
@@ -89,7 +86,7 @@ function mutilate(w: Words, command: CommandLine): CommandLine {
     case 2:
       return at === 0 ? command : [...command.slice(0, at), ...command.slice(at + 1)]
     case 3:
-      return at === 0 ? [random.pick(['NOPE', 'GETT', '\x00', '']), ...command.slice(1)] : [...command.slice(0, at), w.value(), ...command.slice(at + 1)]
+      return at === 0 ? [random.pick(['NOPE', 'GETT', '\xc3\xa9']), ...command.slice(1)] : [...command.slice(0, at), w.value(), ...command.slice(at + 1)]
     case 4:
       return [...command, w.word(random.pick(['NX', 'XX', 'GET', 'EX', 'DB', 'COUNT', 'BIT']))]
     default:
