@@ -90,4 +90,14 @@ export const LIMITS = {
   /** Sockets that were closed here and wait for the client to have read the last reply. Further ones are cut off at once. */
   lingeringSockets: 1024,
   lingerMs: 2000,
+  /** Keys that an expiry cycle looks at: about 0.2 ms ten times a second, so a million expiring keys are walked in 12 s. The walk goes on. */
+  expiryCycleLooks: 8192,
+  /** Keys that an expiry cycle removes: about 1.5 ms. The next cycle follows after whatever else waits. */
+  expiryCycleRemovals: 1000,
+  /** Due keys that one command or transaction comes upon and has removed at once; further ones are left to the cycle. */
+  expirySeenKeys: 16,
+  /** Keys, values and 64 bytes a key that SWAPDB may have to write anew: 250,000 small keys, about 0.3 s. Beyond: refused. */
+  swapDatabaseBytes: 16 * MiB,
+  /** Records that RANDOMKEY looks through after as many unlucky draws as Redis allows; then it answers nil. */
+  randomKeyLooks: 16_384,
 } as const

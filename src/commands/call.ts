@@ -55,8 +55,13 @@ export class Call {
   /** As find, for reads: counts hits and misses and moves the access clock (unless CLIENT NO-TOUCH). */
   findForRead(i: number): Ref {
     const { buf, off, len } = this.request
-    if (this.session.noTouch) return this.keyspace.find(this.db, buf, off[i], len[i])
-    return this.keyspace.findForRead(this.db, buf, off[i], len[i])
+    return this.keyspace.findForRead(this.db, buf, off[i], len[i], !this.session.noTouch)
+  }
+
+  /** As find, for commands that ask about a key but do not use its value: counts hits and misses, leaves the access clock alone. */
+  findUntouched(i: number): Ref {
+    const { buf, off, len } = this.request
+    return this.keyspace.findForRead(this.db, buf, off[i], len[i], false)
   }
 
   /** find, and WRONGTYPE unless it is a string or there is none. */

@@ -1,7 +1,13 @@
 import { BITMAP_COMMANDS } from './bitmap/bitmap-commands.js'
 import type { CommandSpec } from './command-spec.js'
+import { GENERIC_COMMANDS } from './generic/generic-commands.js'
 import { STRING_COMMANDS } from './string/string-commands.js'
 import { TRANSACTION_COMMANDS } from './transactions/transaction-commands.js'
 
 /** Every command that this server has. A family adds its list here. */
-export const ALL_COMMANDS: readonly CommandSpec[] = [...TRANSACTION_COMMANDS, ...STRING_COMMANDS, ...BITMAP_COMMANDS]
+export const ALL_COMMANDS: readonly CommandSpec[] = [
+  ...TRANSACTION_COMMANDS,
+  ...STRING_COMMANDS,
+  ...BITMAP_COMMANDS,
+  ...GENERIC_COMMANDS,
+]

@@ -82,6 +82,7 @@ export interface ServerService {
   readonly log: LogReport
   /** Unix time in µs. */
   nowMicroseconds(): number
+  /** Uniform in 0 .. 2^32-1. */
   random(): number
   /** Begins an orderly stop. */
   shutdown(): void

@@ -84,10 +84,11 @@ export class Engine implements CommandExecutor {
     this.effects.solo = options.solo
     this.applier = new FrameApplier(this.keyspace, this.strings, this.context)
     this.call = new Call(this.keyspace, this.strings, this.effects, services)
-    this.watches = new WatchRegistry((interested) => {
+    this.watches = new WatchRegistry(this.keyspace, (interested) => {
       this.keyspace.observer = interested ? this.watches : null
     })
     this.expiry = new ExpiryCycle(options.self, this.keyspace, this.effects, () => this.endOp())
+    this.keyspace.dueListener = this.expiry
     this.keyspace.setTime(clock.wallMs())
   }
 
@@ -199,7 +200,15 @@ export class Engine implements CommandExecutor {
     call.db = this.keyspace.database(session.database)
     if (command.spec.name === 'exec') this.exec(session, reply)
     else this.invoke(command, call, reply)
-    if (!this.inExec && this.endOp()) this.wrote(session)
+    if (this.inExec) return
+    if (this.endOp()) this.wrote(session)
+    if (this.expiry.hasSeen) this.removeSeenDue()
+  }
+
+  /** Keys that the command found due go right behind it, each in an op of its own. */
+  private removeSeenDue(): void {
+    if (this.services.server.writeRefusal === null) this.expiry.removeSeen()
+    else this.expiry.forgetSeen()
   }
 
   /** Runs a handler and turns what it throws into the reply. */
@@ -249,7 +258,8 @@ export class Engine implements CommandExecutor {
       reply.error('ERR EXEC without MULTI')
       return
     }
-    const { queueFailed, watchBroken } = session
+    const { queueFailed } = session
+    const watchBroken = session.watchBroken || this.watches.hasLapsed(session)
     this.discard(session)
     if (queueFailed) {
       reply.error('EXECABORT Transaction discarded because of previous errors.')

@@ -1,66 +1,95 @@
 import type { MemberId } from '../base/ids.js'
+import { LIMITS } from '../base/limits.js'
+import { KeyType, type Database } from '../keyspace/database.js'
 import type { Effects } from '../keyspace/effects.js'
-import type { Keyspace } from '../keyspace/keyspace.js'
+import type { DueListener, Keyspace } from '../keyspace/keyspace.js'
+import type { Ref } from '../memory/arena.js'
 
-/** Keys looked at per database and round; as long as a quarter of them were due, another round follows. */
-const SAMPLE = 32
-/** Ops that one cycle may write: about 1 ms of work. */
-const MAX_REMOVALS = 1000
 /** Overdue by this much, a key is removed by any member: its owner cannot be reached. */
 const TAKEOVER_MS = 10_000
+/** As long as at least one in this many of the keys looked at was due, the next cycle follows at once. */
+const DUE_RATIO = 10
 
 /**
  * Removes keys whose time is up. The member that set the visible expiry does it at once; the others hide the key, and take over only when
- * the owner has not done it for long. Walks a window through the list of expiring keys, so that each is looked at within bounded time.
+ * the owner has not done it for long.
+ *
+ * The cycle walks the lists of expiring keys of all databases round and round, each list downwards: a removal moves the list's last key to
+ * the free place, which the walk has passed already, so every key is looked at once a round. Keys that a command found due are
+ * removed right behind it, so that a client which has seen a key gone also sees it counted.
  */
-export class ExpiryCycle {
-  private readonly positions = new Map<number, number>()
-  expired = 0
+export class ExpiryCycle implements DueListener {
+  /** Where the walk stands: the keys below this position of this database's list come next. */
+  private database = 0
+  private position = 0
+  private readonly seen: { readonly db: Database; readonly key: Uint8Array }[] = []
 
   constructor(
     private readonly self: MemberId,
     private readonly keyspace: Keyspace,
     private readonly effects: Effects,
-    /** Called after each removal with its database and key: each is an op of its own. */
-    private readonly onExpired: (database: number, key: Uint8Array) => void,
+    /** Called after each removal: each is an op of its own. */
+    private readonly onRemoved: () => void,
   ) {}
 
-  /** One cycle over all databases. Returns true when it stopped at its bound with more to do. */
+  /** One cycle, bounded in keys looked at and in removals. Returns true when the next should follow at once. */
   run(): boolean {
-    let budget = MAX_REMOVALS
-    for (let database = 0; database < this.keyspace.databaseCount && budget > 0; database++) budget -= this.runDatabase(database, budget)
-    return budget <= 0
-  }
-
-  private runDatabase(database: number, budget: number): number {
+    let looked = 0
     let removed = 0
-    for (let more = true; more && removed < budget; ) {
-      const db = this.keyspace.peek(database)
-      if (db === undefined || db.expiringCount === 0) return removed
-      const rounds = Math.min(SAMPLE, db.expiringCount)
-      let due = 0
-      for (let i = 0; i < rounds && db.expiringCount > 0; i++) {
-        let position = this.positions.get(database) ?? 0
-        if (position >= db.expiringCount) position = 0
-        const ref = db.expiringAt(position)
-        this.positions.set(database, position + 1)
-        if (!this.mayRemove(db.expiresAt(ref), db.expiryMember(ref)) || db.type(ref) === 0) continue
-        due++
-        const key = db.key(ref)
-        this.effects.remove(database, key, 0, key.length, true)
-        // The last record of the list has come to this place, if the record left the list.
-        if (position < db.expiringCount && db.expiringAt(position) !== ref) this.positions.set(database, position)
-        this.expired++
-        this.onExpired(database, key)
+    for (let finished = 0; finished <= this.keyspace.databaseCount; ) {
+      const db = this.keyspace.peek(this.database)
+      this.position = Math.min(this.position, db?.expiringCount ?? 0) - 1
+      if (db === undefined || this.position < 0) {
+        this.database = (this.database + 1) % this.keyspace.databaseCount
+        this.position = this.keyspace.peek(this.database)?.expiringCount ?? 0
+        finished++
+        continue
       }
-      removed += due
-      more = due * 4 > rounds
+      looked++
+      const ref = db.expiringAt(this.position)
+      if (this.mayRemove(db, ref)) {
+        this.remove(this.database, db.key(ref))
+        removed++
+      }
+      if (removed === LIMITS.expiryCycleRemovals) return true
+      if (looked === LIMITS.expiryCycleLooks) return removed * DUE_RATIO >= looked
     }
-    return removed
+    return false
   }
 
-  private mayRemove(at: number, owner: number): boolean {
+  /** A command came upon a key that is due. Beyond the bound the key is left to the cycle. */
+  seenDue(db: Database, ref: Ref): void {
+    if (this.seen.length < LIMITS.expirySeenKeys && this.mayRemove(db, ref)) this.seen.push({ db, key: db.key(ref) })
+  }
+
+  get hasSeen(): boolean {
+    return this.seen.length > 0
+  }
+
+  /** Removes what commands have come upon since the last call, if it is still due. */
+  removeSeen(): void {
+    for (const { db, key } of this.seen) {
+      // A database that was flushed meanwhile is another object and has no number any more.
+      const database = this.keyspace.indexOf(db)
+      const ref = database < 0 ? 0 : db.lookup(key, 0, key.length)
+      if (ref !== 0 && this.mayRemove(db, ref)) this.remove(database, key)
+    }
+    this.forgetSeen()
+  }
+
+  forgetSeen(): void {
+    this.seen.length = 0
+  }
+
+  private remove(database: number, key: Uint8Array): void {
+    this.effects.remove(database, key, 0, key.length, true)
+    this.onRemoved()
+  }
+
+  private mayRemove(db: Database, ref: Ref): boolean {
+    if (db.type(ref) === KeyType.none) return false
+    const at = db.expiresAt(ref)
     const now = this.keyspace.nowMs
-    return at <= now && (owner === this.self || at + TAKEOVER_MS <= now)
+    return at <= now && (db.expiryMember(ref) === this.self || at + TAKEOVER_MS <= now)
   }
 }

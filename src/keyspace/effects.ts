@@ -9,7 +9,7 @@ import type { HybridClock } from '../crdt/hybrid-clock.js'
 import { editText, resetsOf, visibleText, type Edit, type Reset } from '../crdt/string-state.js'
 import type { Ref } from '../memory/arena.js'
 import { HAS_EXTRAS } from '../memory/record.js'
-import { SHARD_COUNT, type Database } from './database.js'
+import { KeyType, SHARD_COUNT, type Database } from './database.js'
 import type { Keyspace } from './keyspace.js'
 import { ExpiryMode, NO_RESETS, type StringStore } from './string-store.js'
 
@@ -24,6 +24,8 @@ export class Effects {
   solo = true
   /** Effects written since the engine last reset it: redis' `dirty`. */
   count = 0
+  /** Keys that went because their time was up: removed for that, or found due by a write to them. */
+  expired = 0
   private inOp = false
   private readonly digits = new Uint8Array(24)
 
@@ -59,8 +61,10 @@ export class Effects {
     const db = this.keyspace.database(database)
     const ref = db.lookup(key, keyOff, keyLen)
     const resets = ref === 0 ? NO_RESETS : this.resets(db, ref)
+    const hidden = ref !== 0 && !this.keyspace.isVisible(db, ref)
+    if (hidden) this.noteExpired(db, ref)
     // A key that is due, or only waits with old expiries, does not hand them on.
-    const effectiveMode = mode === ExpiryMode.keep && ref !== 0 && !this.keyspace.isVisible(db, ref) ? ExpiryMode.clear : mode
+    const effectiveMode = mode === ExpiryMode.keep && hidden ? ExpiryMode.clear : mode
     this.begin(EffectType.setString, database, key, keyOff, keyLen)
     const { writer } = this
     writer.putByte(
@@ -79,6 +83,7 @@ export class Effects {
     const db = this.keyspace.database(database)
     const ref = db.lookup(key, keyOff, keyLen)
     if (ref === 0) return
+    if (due) this.noteExpired(db, ref)
     const resets = this.resets(db, ref)
     this.begin(EffectType.remove, database, key, keyOff, keyLen)
     this.writer.putByte((due ? REMOVE_DUE : 0) | (resets.length > 0 ? HAS_RESETS : 0))
@@ -188,8 +193,8 @@ export class Effects {
     if (db === undefined) return
     if (!this.solo) this.removeCounters(database, db)
     this.begin(EffectType.flushDb, database, NO_KEY, 0, 0)
+    this.keyspace.observer?.databaseFlushing(database)
     this.strings.flush(database)
-    this.keyspace.observer?.databaseFlushed(database)
   }
 
   /** Counters are removed one by one, because their removal must say what it saw of them. */
@@ -207,7 +212,13 @@ export class Effects {
   /** A record that is not visible (due, or only waiting with old expiries) is removed before a write that would build on it. */
   private clearHidden(database: number, db: Database, key: Uint8Array, keyOff: number, keyLen: number): void {
     const ref = db.lookup(key, keyOff, keyLen)
-    if (ref !== 0 && !this.keyspace.isVisible(db, ref)) this.remove(database, key, keyOff, keyLen)
+    if (ref === 0 || this.keyspace.isVisible(db, ref)) return
+    this.noteExpired(db, ref)
+    this.remove(database, key, keyOff, keyLen)
+  }
+
+  private noteExpired(db: Database, ref: Ref): void {
+    if (db.type(ref) !== KeyType.none) this.expired++
   }
 
   private resets(db: Database, ref: Ref): readonly Reset[] {

@@ -76,8 +76,8 @@ export class FrameApplier {
         strings.expire(db, ref, bytes, keyOff, keyLen, r.at)
         break
       case EffectType.flushDb:
+        keyspace.observer?.databaseFlushing(r.database)
         strings.flush(r.database)
-        keyspace.observer?.databaseFlushed(r.database)
         return
     }
     keyspace.observer?.keyChanged(r.database, bytes, keyOff, keyLen)

@@ -7,7 +7,13 @@ import { KeyHasher } from './key-hash.js'
 /** Told of every key that a local or remote effect may have changed: WATCH, notifications, tracking. */
 export interface KeyObserver {
   keyChanged(database: number, buf: Uint8Array, off: number, len: number): void
-  databaseFlushed(database: number): void
+  /** Told before: what is there can still be looked at. */
+  databaseFlushing(database: number): void
+}
+
+/** Told when somebody looked for a key and it was due: whoever may remove it can do so soon. */
+export interface DueListener {
+  seenDue(db: Database, ref: Ref): void
 }
 
 /**
@@ -25,6 +31,7 @@ export class Keyspace {
   observer: KeyObserver | null = null
   /** Records stored since the last sweep that need another look once more is stable. */
   unsettledCount = 0
+  dueListener: DueListener | null = null
   hits = 0
   misses = 0
 
@@ -64,19 +71,31 @@ export class Keyspace {
   /** The record of a key that has a visible value, or 0. */
   find(db: Database, buf: Uint8Array, off: number, len: number): Ref {
     const ref = db.lookup(buf, off, len)
-    return ref !== 0 && this.isVisible(db, ref) ? ref : 0
+    if (ref === 0 || this.isVisible(db, ref)) return ref
+    this.noteHidden(db, ref)
+    return 0
   }
 
-  /** As find, for commands that read the value: counts hits and misses and moves the access clock. */
-  findForRead(db: Database, buf: Uint8Array, off: number, len: number): Ref {
+  /** As find, for commands that read: counts hits and misses, and moves the access clock if touch says so. */
+  findForRead(db: Database, buf: Uint8Array, off: number, len: number, touch: boolean): Ref {
     const ref = this.find(db, buf, off, len)
     if (ref === 0) {
       this.misses++
       return 0
     }
     this.hits++
-    db.touch(ref, this.clock)
+    if (touch) db.touch(ref, this.clock)
     return ref
+  }
+
+  /** A walk or a search came upon a record that is not visible. */
+  noteHidden(db: Database, ref: Ref): void {
+    if (db.type(ref) !== KeyType.none) this.dueListener?.seenDue(db, ref)
+  }
+
+  /** Number of a database that is in use. */
+  indexOf(db: Database): number {
+    return this.databases.indexOf(db)
   }
 
   isVisible(db: Database, ref: Ref): boolean {

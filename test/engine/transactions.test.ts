@@ -15,3 +15,69 @@ describe('transactions', () => {
     expect(h.raw(['NOPE', 'a', 'b'])).toBe("-ERR unknown command 'NOPE', with args beginning with: 'a' 'b' \r\n")
   })
 })
+
+describe('WATCH', () => {
+  function watching(prepare: (h: EngineHarness) => void) {
+    const h = new EngineHarness()
+    const other = h.newSession()
+    prepare(h)
+    h.run('WATCH', 'k')
+    return {
+      h,
+      other,
+      exec: () => {
+        h.run('MULTI')
+        h.run('DBSIZE')
+        return h.run('EXEC')
+      },
+    }
+  }
+
+  it('breaks the transaction when the key changes, goes or comes', () => {
+    const changed = watching((h) => h.run('SET', 'k', 'v'))
+    changed.h.runIn(changed.other, 'APPEND', 'k', 'x')
+    expect(changed.exec()).toBe(null)
+    const gone = watching((h) => h.run('SET', 'k', 'v'))
+    gone.h.runIn(gone.other, 'DEL', 'k')
+    expect(gone.exec()).toBe(null)
+    const came = watching(() => undefined)
+    came.h.runIn(came.other, 'SET', 'k', 'v')
+    expect(came.exec()).toBe(null)
+  })
+
+  it('breaks it on a flush only if the key was there', () => {
+    const there = watching((h) => h.run('SET', 'k', 'v'))
+    there.h.runIn(there.other, 'FLUSHALL')
+    expect(there.exec()).toBe(null)
+    const absent = watching((h) => h.run('SET', 'x', 'v'))
+    absent.h.runIn(absent.other, 'FLUSHDB')
+    expect(absent.exec()).toEqual([0])
+  })
+
+  it('breaks it when the key falls due meanwhile, removed or not', () => {
+    const lapsed = watching((h) => h.run('SET', 'k', 'v', 'PX', '50'))
+    lapsed.h.clock.now += 51
+    expect(lapsed.exec()).toBe(null)
+    const removed = watching((h) => h.run('SET', 'k', 'v', 'PX', '50'))
+    removed.h.clock.advance(500)
+    expect(removed.exec()).toBe(null)
+  })
+
+  it('does not break it when a key that was due already is removed or flushed', () => {
+    for (const end of [['GET', 'k'], ['FLUSHDB'], ['DBSIZE']]) {
+      const due = watching((h) => {
+        h.run('SET', 'k', 'v', 'PX', '50')
+        h.clock.now += 51
+      })
+      due.h.runIn(due.other, ...end)
+      due.h.clock.advance(end[0] === 'DBSIZE' ? 500 : 0)
+      expect(due.exec()).toEqual([0])
+    }
+    const written = watching((h) => {
+      h.run('SET', 'k', 'v', 'PX', '50')
+      h.clock.now += 51
+    })
+    written.h.runIn(written.other, 'SET', 'k', 'new')
+    expect(written.exec()).toBe(null)
+  })
+})

@@ -5,12 +5,15 @@ import { CommandTable } from '../../src/commands/command-table.js'
 import { ALL_COMMANDS } from '../../src/commands/registry.js'
 import type { Services } from '../../src/commands/services.js'
 import { Session } from '../../src/commands/session.js'
+import type { Stability } from '../../src/crdt/apply-context.js'
 import { VersionVector } from '../../src/crdt/version-vector.js'
 import { Engine } from '../../src/engine/engine.js'
 import type { Clock } from '../../src/ports/clock.js'
 import { ReplyWriter } from '../../src/resp/reply-writer.js'
 import { Request } from '../../src/resp/request.js'
 import { MemoryLog } from './memory-log.js'
+
+const NOTHING_STABLE_YET: Stability = { covers: () => false, coversAllUpTo: () => false }
 
 /** Time that moves only when told. */
 export class ManualClock implements Clock {
@@ -134,6 +137,8 @@ export class EngineHarness {
       this.clock,
       services,
     )
+    // In a mesh nothing is known to be everywhere until the others have reported, which no harness does.
+    if (options.solo === false) this.engine.keyspace.stability = NOTHING_STABLE_YET
     this.engine.start(this.log)
     this.session = this.newSession()
   }

@@ -1,6 +1,6 @@
-import { INT64_MAX } from '../../base/bytes.js'
 import type { Call } from '../call.js'
-import { CommandError, Errors, syntaxError } from '../command-error.js'
+import { syntaxError } from '../command-error.js'
+import { expiryTime, invalidExpiryTime } from '../expiry-time.js'
 import { ExpiryMode } from '../../keyspace/string-store.js'
 import { checkDigestText } from './value-condition.js'
 
@@ -12,9 +12,6 @@ export const Expiration = { none: 0, ex: 1, px: 2, exat: 3, pxat: 4, keepTtl: 5,
 
 /** Which commands' options are being read: each knows only some of them. */
 export const OptionSet = { set: 0, getex: 1, msetex: 2 } as const
-
-/** Seconds beyond which Redis' milliseconds would overflow 64 bits. */
-const MAX_SECONDS = INT64_MAX / 1000n
 
 /**
  * The trailing options of SET, GETEX and MSETEX. One object is reused for every command, so that reading options allocates nothing. Redis lets
@@ -112,27 +109,10 @@ export function valueCondition(call: Call, i: number): number {
   return call.is(i, 'IFDNE') ? Condition.ifDigestNotEqual : Condition.none
 }
 
-/**
- * Argument i as a time in Unix ms, with Redis' bounds. Times beyond 2^53 ms (the year 287,396) are kept as that: doubles hold no more.
- */
+/** Argument i as a time in Unix ms, which must lie ahead of its base: SET and its kin refuse what is not positive. */
 export function expireTime(call: Call, i: number, inSeconds: boolean, relative: boolean): number {
-  let value = call.integer(i)
-  if (Number.isSafeInteger(value)) {
-    if (value <= 0 || (inSeconds && value > Number(MAX_SECONDS))) throw invalidExpireTime(call)
-    if (inSeconds) value *= 1000
-  } else {
-    let exact = call.integer64(i, Errors.notInteger)
-    if (exact <= 0n || (inSeconds && exact > MAX_SECONDS)) throw invalidExpireTime(call)
-    if (inSeconds) exact *= 1000n
-    if (relative && exact + BigInt(call.nowMs) > INT64_MAX) throw invalidExpireTime(call)
-    value = Number(exact)
-  }
-  if (relative) value += call.nowMs
-  // Only seconds near the bound can have passed 64 bits here; 2^63 as a double is the first that has.
-  if (value >= 2 ** 63) throw invalidExpireTime(call)
-  return Math.min(value, Number.MAX_SAFE_INTEGER)
-}
-
-function invalidExpireTime(call: Call): CommandError {
-  return new CommandError(`ERR invalid expire time in '${call.command.name}' command`)
+  const base = relative ? call.nowMs : 0
+  const at = expiryTime(call, i, inSeconds ? 1000 : 1, base)
+  if (at <= base) throw invalidExpiryTime(call)
+  return at
 }

@@ -1,0 +1,17 @@
+import type { CommandSpec } from '../command-spec.js'
+import { DATABASE_COMMANDS } from './database-commands.js'
+import { EXPIRY_COMMANDS } from './expiry-commands.js'
+import { KEY_COMMANDS } from './key-commands.js'
+import { OBJECT_COMMANDS } from './object-commands.js'
+import { RENAME_COMMANDS } from './rename-commands.js'
+import { SCAN_COMMANDS } from './scan-commands.js'
+
+/** Commands on keys whatever they hold, and on whole databases. */
+export const GENERIC_COMMANDS: readonly CommandSpec[] = [
+  ...KEY_COMMANDS,
+  ...EXPIRY_COMMANDS,
+  ...SCAN_COMMANDS,
+  ...RENAME_COMMANDS,
+  ...OBJECT_COMMANDS,
+  ...DATABASE_COMMANDS,
+]

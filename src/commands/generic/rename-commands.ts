@@ -1,0 +1,150 @@
+import { equalBytes } from '../../base/bytes.js'
+import { ExpiryMode } from '../../keyspace/string-store.js'
+import type { Ref } from '../../memory/arena.js'
+import { databaseArgument } from '../database-argument.js'
+import type { Call } from '../call.js'
+import { CommandError, Errors, syntaxError } from '../command-error.js'
+import { keyRange, type ArgumentSpec, type CommandSpec } from '../command-spec.js'
+
+const SAME_OBJECT = 'ERR source and destination objects are the same'
+
+const RENAME_ARGUMENTS: readonly ArgumentSpec[] = [
+  { name: 'key', type: 'key', keySpecIndex: 0 },
+  { name: 'newkey', type: 'key', keySpecIndex: 1 },
+]
+
+/**
+ * RENAME, RENAMENX, COPY, MOVE. The value travels as a write of its visible text with its expiry, in the same op as the removal: a concurrent
+ * write to the old name stays there, and what other regions add to a counter under its old name meanwhile is not carried along.
+ */
+export const RENAME_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: 'rename',
+    arity: 3,
+    flags: ['write'],
+    keys: [...keyRange(1, 1, 1, 'RW', 'access', 'delete'), ...keyRange(2, 2, 1, 'OW', 'update')],
+    group: 'generic',
+    categories: ['keyspace'],
+    since: '1.0.0',
+    summary: 'Gives a value another key, in place of what that key holds.',
+    complexity: 'O(N), N being the length of the value',
+    arguments: RENAME_ARGUMENTS,
+    handler: (call) => {
+      rename(call, false)
+      call.reply.ok()
+    },
+  },
+  {
+    name: 'renamenx',
+    arity: 3,
+    flags: ['write', 'fast'],
+    keys: [...keyRange(1, 1, 1, 'RW', 'access', 'delete'), ...keyRange(2, 2, 1, 'OW', 'insert')],
+    group: 'generic',
+    categories: ['keyspace'],
+    since: '1.0.0',
+    history: [['3.2.0', 'Equal names are no error any more.']],
+    summary: 'Gives a value another key, if that key holds nothing.',
+    complexity: 'O(N), N being the length of the value',
+    arguments: RENAME_ARGUMENTS,
+    handler: (call) => call.reply.integer(rename(call, true) ? 1 : 0),
+  },
+  {
+    name: 'copy',
+    arity: -3,
+    flags: ['write', 'denyoom'],
+    keys: [...keyRange(1, 1, 1, 'RO', 'access'), ...keyRange(2, 2, 1, 'OW', 'update')],
+    group: 'generic',
+    categories: ['keyspace'],
+    since: '6.2.0',
+    summary: 'Copies a value to another key, also of another database.',
+    complexity: 'O(N), N being the length of the value',
+    arguments: [
+      { name: 'source', type: 'key', keySpecIndex: 0 },
+      { name: 'destination', type: 'key', keySpecIndex: 1 },
+      { name: 'destination-db', type: 'integer', token: 'DB', flags: ['optional'] },
+      { name: 'replace', type: 'pure-token', token: 'REPLACE', flags: ['optional'] },
+    ],
+    handler: copy,
+  },
+  {
+    name: 'move',
+    arity: 3,
+    flags: ['write', 'fast'],
+    keys: keyRange(1, 1, 1, 'RW', 'access', 'update'),
+    group: 'generic',
+    categories: ['keyspace'],
+    since: '1.0.0',
+    summary: 'Moves a key to another database, if that one has none of its name.',
+    complexity: 'O(N), N being the length of the value',
+    arguments: [
+      { name: 'key', type: 'key', keySpecIndex: 0 },
+      { name: 'db', type: 'integer' },
+    ],
+    handler: (call) => {
+      const to = databaseArgument(call, 2)
+      if (to === call.database) throw new CommandError(SAME_OBJECT)
+      const ref = call.find(1)
+      if (ref === 0 || exists(call, to, 1)) {
+        call.reply.integer(0)
+        return
+      }
+      carry(call, ref, to, 1)
+      removeKey(call, 1)
+      call.reply.integer(1)
+    },
+  },
+]
+
+/** False when the new name was taken, or is the old one, and that counts. */
+function rename(call: Call, onlyIfFree: boolean): boolean {
+  const ref = call.find(1)
+  if (ref === 0) throw new CommandError(Errors.noSuchKey)
+  if (sameArguments(call, 1, 2)) return false
+  if (onlyIfFree && call.find(2) !== 0) return false
+  carry(call, ref, call.database, 2)
+  removeKey(call, 1)
+  return true
+}
+
+function copy(call: Call): void {
+  let to = call.database
+  let replace = false
+  for (let i = 3; i < call.argc; i++) {
+    if (call.is(i, 'REPLACE')) replace = true
+    else if (call.is(i, 'DB') && i + 1 < call.argc) to = databaseArgument(call, ++i)
+    else throw syntaxError()
+  }
+  if (to === call.database && sameArguments(call, 1, 2)) throw new CommandError(SAME_OBJECT)
+  const ref = call.findForRead(1)
+  if (ref === 0 || (!replace && exists(call, to, 2))) {
+    call.reply.integer(0)
+    return
+  }
+  carry(call, ref, to, 2)
+  call.reply.integer(1)
+}
+
+/** Writes the value and expiry of a record of the selected database to the key in argument i of another, or the same, database. */
+function carry(call: Call, ref: Ref, database: number, i: number): void {
+  const { strings, db } = call
+  const { buf, off, len } = call.request
+  const at = db.expiresAt(ref)
+  const mode = at === Infinity ? ExpiryMode.clear : ExpiryMode.set
+  strings.read(db, ref)
+  call.effects.setString(database, buf, off[i], len[i], strings.buf, strings.off, strings.len, mode, at)
+}
+
+function removeKey(call: Call, i: number): void {
+  const { buf, off, len } = call.request
+  call.effects.remove(call.database, buf, off[i], len[i])
+}
+
+function exists(call: Call, database: number, i: number): boolean {
+  const { buf, off, len } = call.request
+  return call.keyspace.find(call.keyspace.database(database), buf, off[i], len[i]) !== 0
+}
+
+function sameArguments(call: Call, i: number, j: number): boolean {
+  const { buf, off, len } = call.request
+  return len[i] === len[j] && equalBytes(buf, off[i], buf, off[j], len[i])
+}
