@@ -10,7 +10,7 @@ import type { Contribution, Edit, EditEntry, ExpiryEntry, RegisterEntry, StringS
  * ```
  * word 0        contributions n
  *      1        bytes of the rest; 0 = contributions are all there is, and the register and visible expiry stand in the record
- *      2        1 = materialized: the record's value is the visible text, and every register entry stands in the rest
+ *      2        1 = materialized: the record's value is the visible text, and every register entry stands in the rest; then n is 0
  *      3..5     dot of the last edit: member, stamp f64
  *      6        n * 12 words:
  *               member, kind (0 small, 1 large), epoch f64, stamp f64, baseStamp f64, total f64, base f64
@@ -20,6 +20,7 @@ import type { Contribution, Edit, EditEntry, ExpiryEntry, RegisterEntry, StringS
  * Small means that total and base are safe integers: those are counted in place, without the heap. A string that is being edited is
  * materialized, so that reading it costs nothing and a further edit costs its own length: it is applied to the record's value and
  * appended to the rest. What the edits began from stays in the rest, because a concurrent write that sorts before them may still arrive.
+ * Beside counter contributions the text that edits make is only a part of the visible value, so such a string is not materialized.
  */
 export const EXTRAS_HEAD_WORDS = 6
 export const CONTRIBUTION_WORDS = 12
@@ -80,9 +81,14 @@ export function appendEdit(arena: Arena, from: Ref, entry: EditEntry): Ref {
   return ref
 }
 
+/** True when the record of a state holds the text that its edits make, instead of its highest register entry. */
+export function isMaterializedState(state: StringState): boolean {
+  return state.edits.length > 0 && state.contributions.length === 0
+}
+
 /**
- * Writes the state less what stands in the record itself into a new block; 0 if nothing is left. inlineRegister is null for a state with
- * edits: the record then holds the text that they make.
+ * Writes the state less what stands in the record itself into a new block; 0 if nothing is left. inlineRegister is null for a state that is
+ * materialized: the record then holds no register entry.
  */
 export function writeExtras(arena: Arena, state: StringState, inlineRegister: RegisterEntry | null, inlineExpiry: ExpiryEntry | null): Ref {
   const registers = state.registers.filter((entry) => entry !== inlineRegister)
@@ -116,7 +122,7 @@ export function writeExtras(arena: Arena, state: StringState, inlineRegister: Re
   const words = arena.u32[ref >>> CHUNK_SHIFT]
   const doubles = arena.f64[ref >>> CHUNK_SHIFT]
   const w = (ref & UNIT_MASK) << 1
-  const lastEdit = edits.at(-1)
+  const lastEdit = isMaterializedState(state) ? edits.at(-1) : undefined
   words[w] = contributions.length
   words[w + REST_WORD] = writer.length
   words[w + MATERIALIZED_WORD] = lastEdit === undefined ? 0 : 1

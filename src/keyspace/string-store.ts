@@ -37,6 +37,7 @@ import {
   extrasContributions,
   extrasRestBytes,
   isMaterialized,
+  isMaterializedState,
   readExtras,
   writeExtras,
 } from './string-extras.js'
@@ -120,9 +121,12 @@ export class StringStore {
     const w = (extras & UNIT_MASK) << 1
     if (words[w + 1] !== 0) return NaN
     for (let i = 0, at = w + EXTRAS_HEAD_WORDS; i < words[w]; i++, at += CONTRIBUTION_WORDS) {
-      value += doubles[(at >>> 1) + CONTRIBUTION_TOTAL] - doubles[(at >>> 1) + CONTRIBUTION_BASE]
+      // A double that is no safe integer on the way may be off by one and still end in a safe one.
+      const difference = doubles[(at >>> 1) + CONTRIBUTION_TOTAL] - doubles[(at >>> 1) + CONTRIBUTION_BASE]
+      value += difference
+      if (!Number.isSafeInteger(difference) || !Number.isSafeInteger(value)) return NaN
     }
-    return Number.isSafeInteger(value) ? value : NaN
+    return value
   }
 
   /** Index into the f64 view of a member's small contribution, or -1. */
@@ -361,16 +365,16 @@ export class StringStore {
       return
     }
     const register = state.registers.at(-1) ?? null
-    const edited = state.edits.length > 0
+    const materialized = isMaterializedState(state)
     const expiry = visibleExpiry(state)
-    const extras = writeExtras(db.arena, state, edited ? null : register, expiry)
-    const value = edited ? baseText(state) : (register?.value ?? EMPTY)
+    const extras = writeExtras(db.arena, state, materialized ? null : register, expiry)
+    const value = materialized ? baseText(state) : (register?.value ?? EMPTY)
     const length = value.length
     const flags =
       (hasValue(state) ? KeyType.string : KeyType.none) |
       (expiry === null ? 0 : HAS_EXPIRY) |
       (extras === 0 ? 0 : HAS_EXTRAS) |
-      (register === null && !edited ? NO_VALUE : 0) |
+      (register === null && !materialized ? NO_VALUE : 0) |
       (raw ? RAW : 0)
     let ref = from
     if (ref === 0) {
