@@ -10,7 +10,7 @@ import type { Contribution, Edit, EditEntry, ExpiryEntry, RegisterEntry, StringS
  * ```
  * word 0        contributions n
  *      1        bytes of the rest; 0 = contributions are all there is, and the register and visible expiry stand in the record
- *      2        1 = materialized: the record's value is the visible text, and every register entry stands in the rest
+ *      2        1 = materialized: the record's value is the text that register and edits make, and every register entry stands in the rest
  *      3..5     dot of the last edit: member, stamp f64
  *      6        n * 12 words:
  *               member, kind (0 small, 1 large), epoch f64, stamp f64, baseStamp f64, total f64, base f64

@@ -120,9 +120,12 @@ export class StringStore {
     const w = (extras & UNIT_MASK) << 1
     for (let i = 0, at = w + EXTRAS_HEAD_WORDS; i < words[w]; i++, at += CONTRIBUTION_WORDS) {
       if (words[at + 1] !== 0) return NaN
-      value += doubles[(at >>> 1) + CONTRIBUTION_TOTAL] - doubles[(at >>> 1) + CONTRIBUTION_BASE]
+      // A double that is no safe integer on the way may be off by one and still end in a safe one.
+      const difference = doubles[(at >>> 1) + CONTRIBUTION_TOTAL] - doubles[(at >>> 1) + CONTRIBUTION_BASE]
+      value += difference
+      if (!Number.isSafeInteger(difference) || !Number.isSafeInteger(value)) return NaN
     }
-    return Number.isSafeInteger(value) ? value : NaN
+    return value
   }
 
   /** Index into the f64 view of a member's small contribution, or -1. */

@@ -130,8 +130,8 @@ export class HistoryMember {
 
   apply(op: Op, contextNow: number): void {
     applyOp(this.state, op, contextNow, op.origin === this.id)
-    settle(this.state, this.stability)
     this.vector[op.origin] = op.stamp
+    settle(this.state, this.stability)
     this.clock = Math.max(this.clock, op.stamp)
     this.log.push({ op, stability: this.stabilityNow() })
   }
@@ -179,7 +179,7 @@ export class History {
   constructor(
     readonly size: number,
     /** Called after each op that a member applied; for what runs beside the states. */
-    private readonly onApplied: (member: HistoryMember, op: Op, local: boolean) => void = () => undefined,
+    private readonly onApplied: (member: HistoryMember, op: Op, now: number) => void = () => undefined,
   ) {
     this.members = Array.from({ length: size }, (_, i) => new HistoryMember(i + 1, size))
     this.positions = Array.from({ length: size + 1 }, () => new Array<number>(size + 1).fill(0))
@@ -217,7 +217,7 @@ export class History {
     const op = { origin: id, stamp: member.clock, context: [...member.vector], effect }
     member.apply(op, op.stamp)
     member.stream.push({ op })
-    this.onApplied(member, op, true)
+    this.onApplied(member, op, op.stamp)
     return op
   }
 
@@ -237,9 +237,10 @@ export class History {
     if ('op' in item) {
       const { op } = item
       if (op.context.some((stamp, member) => member !== from && stamp > target.vector[member])) return false
-      target.apply(op, Math.max(target.clock, op.stamp))
+      const now = Math.max(target.clock, op.stamp)
+      target.apply(op, now)
       target.known[from] = op.context.map((stamp, member) => (member === from ? op.stamp : stamp))
-      this.onApplied(target, op, false)
+      this.onApplied(target, op, now)
     } else {
       target.known[from] = [...item.ack]
     }
