@@ -90,4 +90,13 @@ export const LIMITS = {
   /** Sockets that were closed here and wait for the client to have read the last reply. Further ones are cut off at once. */
   lingeringSockets: 1024,
   lingerMs: 2000,
+  /** Kinds of error codes counted apart for INFO errorstats (Redis: 128). Further ones count in the total only. */
+  errorKinds: 128,
+  /** What a slow-log entry keeps of a command: arguments, and bytes of each; Redis' numbers. */
+  slowLogArguments: 32,
+  slowLogArgumentBytes: 128,
+  /** Bytes of keys and values digested in one turn of the event loop: about 3 ms. */
+  digestSliceBytes: 1 * MiB,
+  /** Times that CRDT.DIGEST begins anew because data changed under it; then it answers TRYAGAIN. */
+  digestAttempts: 8,
 } as const

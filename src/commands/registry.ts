@@ -5,3 +5,15 @@ import { TRANSACTION_COMMANDS } from './transactions/transaction-commands.js'
 
 /** Every command that this server has. A family adds its list here. */
 export const ALL_COMMANDS: readonly CommandSpec[] = [...TRANSACTION_COMMANDS, ...STRING_COMMANDS, ...BITMAP_COMMANDS]
+import { CONNECTION_COMMANDS } from './connection/connection-commands.js'
+import { CRDT_COMMANDS } from './crdt/crdt-commands.js'
+import { SERVER_COMMANDS } from './server/server-commands.js'
+import { TRANSACTION_COMMANDS } from './transactions/transaction-commands.js'
+
+/** Every command that this server has. A family adds its list here. */
+export const ALL_COMMANDS: readonly CommandSpec[] = [
+  ...CONNECTION_COMMANDS,
+  ...CRDT_COMMANDS,
+  ...SERVER_COMMANDS,
+  ...TRANSACTION_COMMANDS,
+]

@@ -15,7 +15,6 @@ const TAKEOVER_MS = 10_000
  */
 export class ExpiryCycle {
   private readonly positions = new Map<number, number>()
-  expired = 0
 
   constructor(
     private readonly self: MemberId,
@@ -50,7 +49,6 @@ export class ExpiryCycle {
         this.effects.remove(database, key, 0, key.length, true)
         // The last record of the list has come to this place, if the record left the list.
         if (position < db.expiringCount && db.expiringAt(position) !== ref) this.positions.set(database, position)
-        this.expired++
         this.onExpired(database, key)
       }
       removed += due
