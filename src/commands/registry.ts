@@ -1,19 +1,17 @@
 import { BITMAP_COMMANDS } from './bitmap/bitmap-commands.js'
 import type { CommandSpec } from './command-spec.js'
+import { CONNECTION_COMMANDS } from './connection/connection-commands.js'
+import { CRDT_COMMANDS } from './crdt/crdt-commands.js'
+import { SERVER_COMMANDS } from './server/server-commands.js'
 import { STRING_COMMANDS } from './string/string-commands.js'
 import { TRANSACTION_COMMANDS } from './transactions/transaction-commands.js'
 
 /** Every command that this server has. A family adds its list here. */
-export const ALL_COMMANDS: readonly CommandSpec[] = [...TRANSACTION_COMMANDS, ...STRING_COMMANDS, ...BITMAP_COMMANDS]
-import { CONNECTION_COMMANDS } from './connection/connection-commands.js'
-import { CRDT_COMMANDS } from './crdt/crdt-commands.js'
-import { SERVER_COMMANDS } from './server/server-commands.js'
-import { TRANSACTION_COMMANDS } from './transactions/transaction-commands.js'
-
-/** Every command that this server has. A family adds its list here. */
 export const ALL_COMMANDS: readonly CommandSpec[] = [
-  ...CONNECTION_COMMANDS,
-  ...CRDT_COMMANDS,
-  ...SERVER_COMMANDS,
   ...TRANSACTION_COMMANDS,
+  ...STRING_COMMANDS,
+  ...BITMAP_COMMANDS,
+  ...CONNECTION_COMMANDS,
+  ...SERVER_COMMANDS,
+  ...CRDT_COMMANDS,
 ]

@@ -21,8 +21,7 @@ beforeEach(() => {
   b = clients.connect()
 })
 
-/** DEBUG POPULATE has no write flag; a transaction around it has none either. So the tests add a command that writes. */
-const WRITE = ['WRITE-KEY', 'k'] as const
+const WRITE = ['SET', 'k', 'v'] as const
 
 describe('CLIENT PAUSE', () => {
   it('ALL holds everything back until time is up, in the order of arrival', () => {
@@ -88,7 +87,7 @@ describe('CLIENT PAUSE', () => {
   })
 
   it('lets no key expire meanwhile', () => {
-    h.raw(['WRITE-KEY', 'k', '50'], a)
+    h.raw(['SET', 'k', 'v', 'PX', '50'], a)
     h.raw(['CLIENT', 'PAUSE', '1000', 'WRITE'], admin)
     h.clock.advance(500)
     expect(h.engine.statistics.expiredKeys).toBe(0)
