@@ -100,4 +100,13 @@ export const LIMITS = {
   swapDatabaseBytes: 16 * MiB,
   /** Records that RANDOMKEY looks through after as many unlucky draws as Redis allows; then it answers nil. */
   randomKeyLooks: 16_384,
+  /** Kinds of error codes counted apart for INFO errorstats (Redis: 128). Further ones count in the total only. */
+  errorKinds: 128,
+  /** What a slow-log entry keeps of a command: arguments, and bytes of each; Redis' numbers. */
+  slowLogArguments: 32,
+  slowLogArgumentBytes: 128,
+  /** Bytes of keys and values digested in one turn of the event loop: about 3 ms. */
+  digestSliceBytes: 1 * MiB,
+  /** Times that CRDT.DIGEST begins anew because data changed under it; then it answers TRYAGAIN. */
+  digestAttempts: 8,
 } as const

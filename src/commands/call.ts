@@ -8,7 +8,7 @@ import type { Keyspace } from '../keyspace/keyspace.js'
 import type { StringStore } from '../keyspace/string-store.js'
 import { CommandError, Errors } from './command-error.js'
 import type { CommandSpec } from './command-spec.js'
-import type { Services } from './services.js'
+import type { EngineService, Services } from './services.js'
 import type { Session } from './session.js'
 
 /**
@@ -30,6 +30,7 @@ export class Call {
     readonly strings: StringStore,
     readonly effects: Effects,
     readonly services: Services,
+    readonly engine: EngineService,
   ) {}
 
   get argc(): number {

@@ -6,6 +6,8 @@ import type { CommandSpec } from './command-spec.js'
 /** A command or subcommand with what the engine derives from its spec once. */
 export class Command {
   readonly isWrite: boolean
+  /** No write by its flags, but it may cause one or reach other members: PUBLISH, EVAL. */
+  readonly mayReplicate: boolean
   readonly noAuth: boolean
   readonly noMulti: boolean
   readonly allowedWhileQueueing: boolean
@@ -21,10 +23,15 @@ export class Command {
     readonly fullName: string,
   ) {
     this.isWrite = spec.flags.includes('write')
+    this.mayReplicate = spec.flags.includes('may_replicate')
     this.noAuth = spec.flags.includes('no_auth')
     this.noMulti = spec.flags.includes('no_multi')
     this.allowedWhileQueueing = QUEUEING_CONTROL.has(spec.name)
     this.subcommands = new Map(spec.subcommands?.map((sub) => [sub.name, new Command(sub, `${fullName}|${sub.name}`)]) ?? [])
+  }
+
+  resetStatistics(): void {
+    this.calls = this.microseconds = this.rejectedCalls = this.failedCalls = 0
   }
 
   accepts(argc: number): boolean {
@@ -92,6 +99,14 @@ export class CommandTable {
 
   get size(): number {
     return this.byName.size
+  }
+
+  /** CONFIG RESETSTAT. */
+  resetStatistics(): void {
+    for (const command of this.byName.values()) {
+      command.resetStatistics()
+      for (const sub of command.subcommands.values()) sub.resetStatistics()
+    }
   }
 }
 

@@ -1,6 +1,9 @@
 import { BITMAP_COMMANDS } from './bitmap/bitmap-commands.js'
 import type { CommandSpec } from './command-spec.js'
 import { GENERIC_COMMANDS } from './generic/generic-commands.js'
+import { CONNECTION_COMMANDS } from './connection/connection-commands.js'
+import { CRDT_COMMANDS } from './crdt/crdt-commands.js'
+import { SERVER_COMMANDS } from './server/server-commands.js'
 import { STRING_COMMANDS } from './string/string-commands.js'
 import { TRANSACTION_COMMANDS } from './transactions/transaction-commands.js'
 
@@ -10,4 +13,7 @@ export const ALL_COMMANDS: readonly CommandSpec[] = [
   ...STRING_COMMANDS,
   ...BITMAP_COMMANDS,
   ...GENERIC_COMMANDS,
+  ...CONNECTION_COMMANDS,
+  ...SERVER_COMMANDS,
+  ...CRDT_COMMANDS,
 ]

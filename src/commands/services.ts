@@ -1,5 +1,7 @@
 import type { MemberId } from '../base/ids.js'
 import type { VersionVector } from '../crdt/version-vector.js'
+import type { Clock } from '../ports/clock.js'
+import type { ReplyWriter } from '../resp/reply-writer.js'
 import type { ClientRegistry } from './client-registry.js'
 import type { CommandTable } from './command-table.js'
 import type { Session } from './session.js'
@@ -22,7 +24,6 @@ export interface SettingsService {
   set(pairs: readonly (readonly [string, string])[]): string | null
   /** Writes the settings to the configuration file. Null, or the error reply. */
   rewrite(): string | null
-  resetStatistics(): void
   /** Current values that commands look at. */
   readonly requirePassword: string | null
   readonly debugCommand: 'yes' | 'no' | 'local'
@@ -57,7 +58,7 @@ export interface PeerReport {
   /** Name of the member through which this one's ops come while there is no direct link, or null. */
   readonly relay: string | null
   readonly error: string | null
-  /** Highest stamps that the peer reported as applied, and as durable. */
+  /** Highest stamps that the peer reported as applied, and as durable. Live: WAIT keeps them. */
   readonly applied: VersionVector
   readonly durable: VersionVector
 }
@@ -88,19 +89,8 @@ export interface ServerService {
   shutdown(): void
   /** The error reply while writes are refused (disk full, disk failure), or null. */
   readonly writeRefusal: string | null
-  /** Equal in two members with equal vectors exactly when their data is equal. Slots first..last, inclusive. */
-  digest(firstSlot: number, lastSlot: number): string
-  readonly statistics: ServerStatistics
-}
-
-export interface ServerStatistics {
-  commandsProcessed: number
-  expiredKeys: number
-  evictedKeys: number
-  remoteFrames: number
-  remoteOps: number
-  /** Per second, over the last seconds. */
-  operationsPerSecond: number
+  /** Blocks the whole process for a time: DEBUG SLEEP. */
+  sleep(ms: number): void
 }
 
 export interface LogReport {
@@ -118,4 +108,84 @@ export interface TransactionService {
   unwatch(session: Session): void
   /** Forgets the session's transaction state: RESET, disconnect. */
   reset(session: Session): void
+}
+
+/** What the engine itself offers to commands, beside keyspace and effects. It hands this to the Call; nobody else provides it. */
+export interface EngineService {
+  readonly clock: Clock
+  /** EXEC runs: a command that would block answers at once. */
+  readonly isInExec: boolean
+  readonly waits: SessionWaits
+  readonly pause: PauseControl
+  readonly slowLog: SlowLogReader
+  readonly statistics: EngineStatistics
+  /** Error replies by their code: ERR, WRONGTYPE… */
+  readonly errorCounts: ReadonlyMap<string, number>
+  /** Per second, over the last one or two seconds. */
+  readonly rates: { readonly operations: number; readonly inputBytes: number; readonly outputBytes: number }
+  /** Most bytes that the data ever took. */
+  readonly peakBytes: number
+  /** Keys that are watched by someone. */
+  readonly watchedKeys: number
+  /** False: due keys are hidden but not removed by the engine itself. DEBUG SET-ACTIVE-EXPIRE. */
+  activeExpiry: boolean
+  /** Everything applied here, with what this turn has written so far. A new vector. */
+  position(): VersionVector
+  /** Closes the open frame and asks the log to make everything durable soon. Not during EXEC. */
+  requestSync(): void
+  /** CONFIG RESETSTAT. */
+  resetStatistics(): void
+}
+
+export interface EngineStatistics {
+  readonly commandsProcessed: number
+  readonly errorReplies: number
+  readonly unknownCommands: number
+  readonly expiredKeys: number
+  readonly remoteFrames: number
+  readonly remoteOps: number
+  /** AUTH and HELLO AUTH that were refused; commands refused because the client had not said AUTH. */
+  failedAuthentications: number
+}
+
+/** Commands that wait for something other than a key. */
+export interface SessionWaits {
+  /** Blocks the session, which must not be blocked and not in EXEC, until the wait is done; at most timeoutMs, 0 for ever. */
+  begin(session: Session, wait: SessionWait, timeoutMs: number): void
+  /** Looks at every wait: something may have come true. */
+  check(): void
+}
+
+export interface SessionWait {
+  /** Name of the command, lower case. */
+  readonly command: string
+  isDone(): boolean
+  /** Writes the reply: done, or out of time. */
+  reply(reply: ReplyWriter): void
+  /** Called once, however it ended. */
+  ended?(): void
+}
+
+/** CLIENT PAUSE. */
+export interface PauseControl {
+  /** Holds commands back until then: all, or those that write. An earlier pause is never made shorter or milder. */
+  begin(untilUnixMs: number, mode: 'write' | 'all'): void
+  end(): void
+  readonly mode: 'none' | 'write' | 'all'
+}
+
+export interface SlowLogReader {
+  readonly length: number
+  /** Newest first. */
+  newest(count: number): readonly SlowLogEntry[]
+  reset(): void
+}
+
+export interface SlowLogEntry {
+  readonly id: number
+  readonly unixSeconds: number
+  readonly microseconds: number
+  readonly args: readonly Uint8Array[]
+  readonly address: string
+  readonly clientName: string
 }

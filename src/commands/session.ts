@@ -29,6 +29,8 @@ export class Session {
   queuedBytes = 0
   /** A command was refused while queueing: EXEC answers EXECABORT. */
   queueFailed = false
+  /** One of the queued commands may write. */
+  queuedWrite = false
   /** Watched keys have changed: EXEC answers nil. */
   watchBroken = false
   /** Keys watched, as 'db:key' in latin1; empty when none. */
@@ -62,6 +64,8 @@ export class Session {
 export interface BlockedState {
   /** Name of the command, lower case. */
   readonly command: string
+  /** It has not begun, because clients are paused: CLIENT UNBLOCK leaves it alone. */
+  readonly isPostponed?: boolean
   /** Replies as if the time were up. */
   timeOut(): void
   /** CLIENT UNBLOCK id ERROR. */

@@ -44,6 +44,12 @@ export class FrameWriter {
     return this.opCount > 0
   }
 
+  /** Last stamp in the open frame. */
+  get openLast(): number {
+    assert(this.opCount > 0, 'no frame is open')
+    return this.last
+  }
+
   /** Bytes of the open frame so far. */
   get openBytes(): number {
     return this.opCount === 0 ? 0 : this.at - this.start

@@ -1,10 +1,10 @@
-import type { MemberId } from '../base/ids.js'
+import type { MemberId, Stamp } from '../base/ids.js'
 import { latin1, utf8 } from '../base/bytes.js'
 import { assert } from '../base/assert.js'
 import { Call } from '../commands/call.js'
 import { CommandError } from '../commands/command-error.js'
 import { CommandTable, type Command } from '../commands/command-table.js'
-import type { Services, TransactionService } from '../commands/services.js'
+import type { EngineService, Services, TransactionService } from '../commands/services.js'
 import type { Session } from '../commands/session.js'
 import { ApplyContext } from '../crdt/apply-context.js'
 import type { FrameView } from '../crdt/frame.js'
@@ -20,9 +20,13 @@ import { LIMITS } from '../base/limits.js'
 import type { Clock } from '../ports/clock.js'
 import type { OpLog } from '../oplog/op-log.js'
 import { Request } from '../resp/request.js'
-import type { ReplyWriter } from '../resp/reply-writer.js'
+import { ReplyWriter } from '../resp/reply-writer.js'
+import { ClientPause } from './client-pause.js'
 import type { CommandExecutor } from './command-executor.js'
 import { ExpiryCycle } from './expiry-cycle.js'
+import { RateMeter } from './rate-meter.js'
+import { SlowLog } from './slow-log.js'
+import { WaitQueue } from './wait-queue.js'
 import { WatchRegistry } from './watch.js'
 
 export interface EngineOptions {
@@ -34,6 +38,8 @@ export interface EngineOptions {
 
 /** Milliseconds between expiry cycles. */
 const EXPIRY_PERIOD_MS = 100
+/** Milliseconds between samples of rates and of the memory in use. */
+const SAMPLE_PERIOD_MS = 100
 /** Milliseconds between looks at what has become stable, and shards looked at in a turn of the event loop. */
 const SETTLE_PERIOD_MS = 1000
 const SETTLE_RECORDS = 4096
@@ -44,7 +50,7 @@ const RECOVERY_UNSETTLED = 16_384
  * Runs commands of clients and frames of other members against one keyspace, one at a time, and hands the frames of both to the log in the order
  * in which they were applied.
  */
-export class Engine implements CommandExecutor {
+export class Engine implements CommandExecutor, EngineService {
   readonly keyspace: Keyspace
   readonly strings: StringStore
   readonly effects: Effects
@@ -52,7 +58,28 @@ export class Engine implements CommandExecutor {
   readonly hlc = new HybridClock()
   readonly watches: WatchRegistry
   readonly expiry: ExpiryCycle
-  readonly statistics = { commandsProcessed: 0, remoteFrames: 0, remoteOps: 0, unknownCommands: 0, errorReplies: 0 }
+  readonly statistics = {
+    commandsProcessed: 0,
+    remoteFrames: 0,
+    remoteOps: 0,
+    unknownCommands: 0,
+    errorReplies: 0,
+    expiredKeys: 0,
+    failedAuthentications: 0,
+  }
+  readonly errorCounts = new Map<string, number>()
+  readonly waits: WaitQueue
+  readonly pause: ClientPause
+  readonly slowLog = new SlowLog()
+  /** Most bytes that the data ever took, as far as samples saw. */
+  peakBytes = 0
+  /** False: due keys are hidden, but removed only by writes to them. */
+  activeExpiry = true
+  private readonly operationRate = new RateMeter()
+  private readonly inputRate = new RateMeter()
+  private readonly outputRate = new RateMeter()
+  /** Replies of commands that had been held back. */
+  private readonly lateReply = new ReplyWriter()
   private readonly context = new ApplyContext()
   private readonly writer: FrameWriter
   private readonly applier: FrameApplier
@@ -74,7 +101,7 @@ export class Engine implements CommandExecutor {
 
   constructor(
     readonly options: EngineOptions,
-    private readonly clock: Clock,
+    readonly clock: Clock,
     private readonly services: Services,
   ) {
     this.keyspace = new Keyspace(options.databases, options.hashSeed)
@@ -83,11 +110,20 @@ export class Engine implements CommandExecutor {
     this.effects = new Effects(options.self, this.keyspace, this.strings, this.context, this.hlc, this.writer)
     this.effects.solo = options.solo
     this.applier = new FrameApplier(this.keyspace, this.strings, this.context)
-    this.call = new Call(this.keyspace, this.strings, this.effects, services)
+    this.call = new Call(this.keyspace, this.strings, this.effects, services, this)
+    this.waits = new WaitQueue(
+      clock,
+      (check) => services.replication.onProgress(check),
+      (message) => this.countError(message),
+    )
+    this.pause = new ClientPause(clock, (session, request) => this.resume(session, request))
     this.watches = new WatchRegistry(this.keyspace, (interested) => {
       this.keyspace.observer = interested ? this.watches : null
     })
-    this.expiry = new ExpiryCycle(options.self, this.keyspace, this.effects, () => this.endOp())
+    this.expiry = new ExpiryCycle(options.self, this.keyspace, this.effects, () => {
+      this.statistics.expiredKeys++
+      this.endOp()
+    })
     this.keyspace.dueListener = this.expiry
     this.keyspace.setTime(clock.wallMs())
   }
@@ -137,6 +173,7 @@ export class Engine implements CommandExecutor {
     this.log = log
     this.scheduleExpiry(EXPIRY_PERIOD_MS)
     this.scheduleSettling(SETTLE_PERIOD_MS)
+    this.scheduleSampling()
   }
 
   stop(): void {
@@ -154,8 +191,6 @@ export class Engine implements CommandExecutor {
   private run(session: Session, request: Request, reply: ReplyWriter): void {
     const { call } = this
     session.lastActiveMs = this.keyspace.nowMs
-    session.commandCount++
-    this.statistics.commandsProcessed++
     let command = this.services.table.lookup(request)
     if (command === undefined) {
       this.statistics.unknownCommands++
@@ -181,6 +216,7 @@ export class Engine implements CommandExecutor {
     session.lastCommand = command.fullName
     if (!session.authenticated && !command.noAuth && this.services.settings.requirePassword !== null) {
       command.rejectedCalls++
+      this.statistics.failedAuthentications++
       this.refuse(session, reply, 'NOAUTH Authentication required.')
       return
     }
@@ -189,17 +225,27 @@ export class Engine implements CommandExecutor {
       this.refuse(session, reply, this.services.server.writeRefusal)
       return
     }
+    if (this.pause.mode !== 'none' && !this.inExec && this.pause.holds(command, session)) {
+      this.pause.postpone(command, session, request)
+      return
+    }
     if (session.queued !== null && !command.allowedWhileQueueing) {
       this.queue(session, command, request, reply)
       return
     }
+    session.commandCount++
+    this.statistics.commandsProcessed++
     call.session = session
     call.request = request
     call.reply = reply
     call.command = command.spec
     call.db = this.keyspace.database(session.database)
-    if (command.spec.name === 'exec') this.exec(session, reply)
-    else this.invoke(command, call, reply)
+    if (command.spec.name === 'exec') {
+      command.calls++
+      this.exec(session, reply)
+    } else {
+      this.invoke(command, call, reply)
+    }
     if (this.inExec) return
     if (this.endOp()) this.wrote(session)
     if (this.expiry.hasSeen) this.removeSeenDue()
@@ -222,16 +268,48 @@ export class Engine implements CommandExecutor {
     } catch (error) {
       if (!(error instanceof CommandError)) throw error
       command.failedCalls++
-      this.statistics.errorReplies++
+      this.countError(error.message)
       reply.truncate(replyStart)
       reply.error(error.message)
     }
+    const microseconds = (this.clock.monotonicMs() - startedMs) * 1000
     command.calls++
-    command.microseconds += (this.clock.monotonicMs() - startedMs) * 1000
+    command.microseconds += microseconds
+    const { slowLog } = this
+    if (slowLog.slowerThanMicroseconds >= 0 && microseconds >= slowLog.slowerThanMicroseconds) {
+      const { session, request } = call
+      const address = this.services.clients.find(session.id)?.address ?? ''
+      slowLog.note(command, request, microseconds, this.keyspace.nowMs, address, session.name)
+    }
+  }
+
+  /** Runs a command that CLIENT PAUSE had held back, and delivers its reply. */
+  private resume(session: Session, request: Request): void {
+    const postponed = session.blocked
+    const { lateReply } = this
+    session.blocked = null
+    lateReply.reset()
+    lateReply.protocol = session.protocol
+    this.execute(session, request, lateReply)
+    if (session.blocked !== null) return
+    const bytes = lateReply.take()
+    // As the reply of a command that was blocked, so that CLIENT REPLY OFF applies to it.
+    session.blocked = postponed
+    session.deliver((reply) => reply.raw(bytes))
+    session.blocked = null
+    session.unblocked()
+  }
+
+  private countError(message: string): void {
+    this.statistics.errorReplies++
+    const space = message.indexOf(' ')
+    const code = space < 0 ? message : message.slice(0, space)
+    const count = this.errorCounts.get(code)
+    if (count !== undefined || this.errorCounts.size < LIMITS.errorKinds) this.errorCounts.set(code, (count ?? 0) + 1)
   }
 
   private refuse(session: Session, reply: ReplyWriter, message: string): void {
-    this.statistics.errorReplies++
+    this.countError(message)
     if (session.queued !== null) session.queueFailed = true
     reply.error(message)
   }
@@ -248,6 +326,7 @@ export class Engine implements CommandExecutor {
       session.queuedBytes += request.len[i] + 16
     }
     session.queued.push(Request.of(args))
+    if (command.isWrite || command.mayReplicate) session.queuedWrite = true
     reply.simpleString('QUEUED')
   }
 
@@ -255,14 +334,14 @@ export class Engine implements CommandExecutor {
   private exec(session: Session, reply: ReplyWriter): void {
     const queued = session.queued
     if (queued === null) {
-      reply.error('ERR EXEC without MULTI')
+      this.refuse(session, reply, 'ERR EXEC without MULTI')
       return
     }
     const { queueFailed } = session
     const watchBroken = session.watchBroken || this.watches.hasLapsed(session)
     this.discard(session)
     if (queueFailed) {
-      reply.error('EXECABORT Transaction discarded because of previous errors.')
+      this.refuse(session, reply, 'EXECABORT Transaction discarded because of previous errors.')
       return
     }
     if (watchBroken) {
@@ -283,6 +362,7 @@ export class Engine implements CommandExecutor {
     session.queued = null
     session.queuedBytes = 0
     session.queueFailed = false
+    session.queuedWrite = false
     this.watches.unwatch(session)
   }
 
@@ -344,11 +424,46 @@ export class Engine implements CommandExecutor {
     this.statistics.remoteFrames++
     this.statistics.remoteOps += frame.opCount
     this.onAppended()
+    this.waits.check()
   }
 
   /** Something is under way that `applied` does not include yet. */
   get isMidway(): boolean {
     return this.applying || this.writer.isOpen
+  }
+
+  position(): VersionVector {
+    const vector = this.applied.clone()
+    if (this.writer.isOpen) vector.raise(this.options.self, this.writer.openLast as Stamp)
+    return vector
+  }
+
+  requestSync(): void {
+    this.closeFrame()
+    this.log?.requestSync()
+  }
+
+  get rates(): EngineService['rates'] {
+    return {
+      operations: this.operationRate.perSecond,
+      inputBytes: this.inputRate.perSecond,
+      outputBytes: this.outputRate.perSecond,
+    }
+  }
+
+  get watchedKeys(): number {
+    return this.watches.size
+  }
+
+  resetStatistics(): void {
+    for (const key of Object.keys(this.statistics) as (keyof Engine['statistics'])[]) this.statistics[key] = 0
+    this.errorCounts.clear()
+    this.services.table.resetStatistics()
+    this.keyspace.hits = 0
+    this.keyspace.misses = 0
+    const { statistics } = this.services.clients
+    for (const key of Object.keys(statistics) as (keyof typeof statistics)[]) statistics[key] = 0
+    this.peakBytes = this.keyspace.usedBytes()
   }
 
   /** Told after each append; the composition root may wake peers and ask for a sync. */
@@ -377,9 +492,28 @@ export class Engine implements CommandExecutor {
     this.clock.setTimer(delayMs, () => {
       if (this.stopped) return
       this.keyspace.setTime(this.clock.wallMs())
-      const more = this.services.server.writeRefusal === null && this.expiry.run()
+      // While clients are paused the data stands still.
+      const mayExpire = this.activeExpiry && this.pause.mode === 'none' && this.services.server.writeRefusal === null
+      const more = mayExpire && this.expiry.run()
       this.scheduleExpiry(more ? 1 : EXPIRY_PERIOD_MS)
     })
+  }
+
+  private scheduleSampling(): void {
+    this.clock.setTimer(SAMPLE_PERIOD_MS, () => {
+      if (this.stopped) return
+      this.sample()
+      this.scheduleSampling()
+    })
+  }
+
+  private sample(): void {
+    const nowMs = this.clock.monotonicMs()
+    const { statistics } = this.services.clients
+    this.operationRate.sample(nowMs, this.statistics.commandsProcessed)
+    this.inputRate.sample(nowMs, statistics.netInputBytes)
+    this.outputRate.sample(nowMs, statistics.netOutputBytes)
+    this.peakBytes = Math.max(this.peakBytes, this.keyspace.usedBytes())
   }
 
   /** Walks the shards that hold unsettled records, a bounded number of records a turn. */

@@ -17,6 +17,11 @@ export class WatchRegistry implements KeyObserver {
     private readonly onInterest: (interested: boolean) => void,
   ) {}
 
+  /** Keys that someone watches. */
+  get size(): number {
+    return this.watchers.size
+  }
+
   watch(session: Session, database: number, key: Uint8Array): void {
     const name = `${database}:${latin1(key, 0, key.length)}`
     if (session.watched.has(name)) return

@@ -273,6 +273,17 @@ export class Database {
     return this.expiring[index]
   }
 
+  /** A record's share of its shard's table, in bytes. */
+  tableShare(ref: Ref): number {
+    const table = this.tableOf(ref)
+    return Math.ceil(this.dictionary.tableBytes(this.tables, table) / this.dictionary.count(this.tables, table))
+  }
+
+  /** Bytes that the database itself takes, outside its arena. */
+  get fixedBytes(): number {
+    return this.tables.byteLength + this.unsettled.byteLength + this.highest.byteLength + this.expiring.byteLength
+  }
+
   /** Bytes of all tables. */
   tableBytes(): number {
     let bytes = this.tables.byteLength + this.expiring.byteLength

@@ -108,7 +108,7 @@ export class Keyspace {
   /** Bytes of live data: records, extras and tables of all databases. */
   usedBytes(): number {
     let bytes = 0
-    for (const db of this.databases) if (db !== undefined) bytes += db.arena.usedBytes
+    for (const db of this.databases) if (db !== undefined) bytes += db.arena.usedBytes + db.fixedBytes
     return bytes
   }
 

@@ -192,7 +192,6 @@ function settingsService(live: LiveSettings, config: MemberConfig): SettingsServ
     get: (pattern) => live.get(pattern),
     set: (pairs) => live.set(pairs),
     rewrite: () => live.rewrite(),
-    resetStatistics: () => undefined,
     get requirePassword() {
       return live.values.requirepass === '' ? null : live.values.requirepass
     },
@@ -236,7 +235,6 @@ function serverService(config: MemberConfig, member: () => Member, clock: NodeCl
       const refusal = member().log.refusal
       return refusal === null ? null : `MISCONF Writes are refused: ${refusal.message}`
     },
-    digest: () => '',
-    statistics: { commandsProcessed: 0, expiredKeys: 0, evictedKeys: 0, remoteFrames: 0, remoteOps: 0, operationsPerSecond: 0 },
+    sleep: (ms) => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms),
   }
 }

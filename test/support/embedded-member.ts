@@ -59,7 +59,6 @@ const SETTINGS: SettingsService = {
   get: () => [],
   set: () => null,
   rewrite: () => null,
-  resetStatistics: () => undefined,
   requirePassword: null,
   debugCommand: 'no',
 }
@@ -97,7 +96,6 @@ function serverOf(member: () => Member, options: MemberOptions, ports: MemberPor
       const { refusal } = member().log
       return refusal === null ? null : `MISCONF Writes are refused: ${refusal.message}`
     },
-    digest: () => '',
-    statistics: { commandsProcessed: 0, expiredKeys: 0, evictedKeys: 0, remoteFrames: 0, remoteOps: 0, operationsPerSecond: 0 },
+    sleep: () => undefined,
   }
 }

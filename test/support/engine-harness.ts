@@ -88,7 +88,6 @@ export class EngineHarness {
         get: () => [],
         set: () => null,
         rewrite: () => null,
-        resetStatistics: () => undefined,
         requirePassword: null,
         debugCommand: 'no',
       },
@@ -119,8 +118,7 @@ export class EngineHarness {
         random: () => 4,
         shutdown: () => undefined,
         writeRefusal: null,
-        digest: () => '',
-        statistics: { commandsProcessed: 0, expiredKeys: 0, evictedKeys: 0, remoteFrames: 0, remoteOps: 0, operationsPerSecond: 0 },
+        sleep: (ms) => this.clock.advance(ms),
       },
       transactions: {
         multi: (session) => this.engine.transactions.multi(session),

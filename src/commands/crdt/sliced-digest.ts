@@ -1,0 +1,95 @@
+import { LIMITS } from '../../base/limits.js'
+import type { VersionVector } from '../../crdt/version-vector.js'
+import { KeyspaceDigest } from '../../keyspace/digest.js'
+import type { ReplyWriter } from '../../resp/reply-writer.js'
+import type { Call } from '../call.js'
+import type { EngineService, SessionWait } from '../services.js'
+
+const RETRY_MS = 50
+const CHANGING =
+  'TRYAGAIN The data changes faster than it can be digested. Ask again when fewer writes arrive, or for fewer slots at a time'
+
+/**
+ * A digest made over several turns of the event loop. It means something only together with the version vector that it was made at, so it begins
+ * anew when the vector moves meanwhile, a bounded number of times.
+ */
+export class SlicedDigest implements SessionWait {
+  readonly command = 'crdt.digest'
+  private readonly engine: EngineService
+  private readonly fresh: () => KeyspaceDigest
+  private digest: KeyspaceDigest
+  private vector: VersionVector
+  private attempts = 1
+  private state: 'running' | 'done' | 'failed' | 'over' = 'running'
+
+  constructor({ engine, keyspace, strings }: Call, firstSlot: number, lastSlot: number) {
+    this.engine = engine
+    this.fresh = () => new KeyspaceDigest(keyspace, strings, firstSlot, lastSlot)
+    this.digest = this.fresh()
+    this.vector = engine.position()
+  }
+
+  /** Makes everything at once. */
+  finish(): void {
+    this.digest.step(Infinity)
+    this.state = 'done'
+  }
+
+  /** The first slice. What is not done then goes on by itself, and tells the engine's waits when it is. */
+  start(): void {
+    if (this.digest.step(LIMITS.digestSliceBytes)) this.state = 'done'
+    else this.engine.clock.defer(() => this.goOn())
+  }
+
+  isDone(): boolean {
+    return this.state !== 'running'
+  }
+
+  reply(reply: ReplyWriter): void {
+    if (this.state !== 'done') {
+      reply.error(CHANGING)
+      return
+    }
+    reply.map(2)
+    reply.bulkString('digest')
+    reply.bulkString(this.digest.hex)
+    reply.bulkString('vector')
+    reply.bulkString(this.vector.toString())
+  }
+
+  ended(): void {
+    this.state = 'over'
+  }
+
+  private goOn(): void {
+    if (this.state !== 'running') return
+    const { engine } = this
+    const now = engine.position()
+    if (!now.equals(this.vector)) {
+      if (this.attempts === LIMITS.digestAttempts) {
+        this.end('failed')
+        return
+      }
+      this.attempts++
+      // The data must not change between two slices: it is at rest perhaps a little later.
+      engine.clock.setTimer(RETRY_MS, () => {
+        if (this.state !== 'running') return
+        this.digest = this.fresh()
+        this.vector = engine.position()
+        this.slice()
+      })
+      return
+    }
+    this.slice()
+  }
+
+  private slice(): void {
+    if (this.digest.step(LIMITS.digestSliceBytes)) this.end('done')
+    else this.engine.clock.defer(() => this.goOn())
+  }
+
+  private end(state: 'done' | 'failed'): void {
+    this.state = state
+    this.engine.waits.check()
+  }
+}

@@ -1,0 +1,132 @@
+import type { Call } from '../call.js'
+import { REDIS_VERSION } from '../redis-version.js'
+import { humanBytes, memoryReport } from './memory-report.js'
+import type { InfoFields } from './info-fields.js'
+
+/** INFO's sections about the process: server, memory, persistence, stats, cpu. */
+export function serverSection({ services, engine, nowMs, keyspace }: Call): InfoFields {
+  const { server } = services
+  const uptime = Math.max(0, Math.floor((nowMs - server.startedMs) / 1000))
+  return [
+    ['redis_version', REDIS_VERSION],
+    ['meridian_version', server.version],
+    ['redis_mode', 'standalone'],
+    ['arch_bits', 64],
+    ['process_id', server.processId],
+    ['run_id', server.runId],
+    ['tcp_port', server.tcpPort === 0 ? server.tlsPort : server.tcpPort],
+    ['server_time_usec', server.nowMicroseconds()],
+    ['uptime_in_seconds', uptime],
+    ['uptime_in_days', Math.floor(uptime / 86_400)],
+    ['hz', 10],
+    ['configured_hz', 10],
+    ['lru_clock', keyspace.clock],
+    ['config_file', server.configFile],
+    ['paused_actions', engine.pause.mode],
+  ]
+}
+
+export function memorySection(call: Call): InfoFields {
+  const memory = memoryReport(call)
+  const [maxmemory] = call.services.settings.get('maxmemory')
+  const [policy] = call.services.settings.get('maxmemory-policy')
+  const maxBytes = Number(maxmemory?.[1] ?? 0)
+  return [
+    ['used_memory', memory.used],
+    ['used_memory_human', humanBytes(memory.used)],
+    ['used_memory_rss', memory.resident],
+    ['used_memory_rss_human', humanBytes(memory.resident)],
+    ['used_memory_peak', memory.peak],
+    ['used_memory_peak_human', humanBytes(memory.peak)],
+    ['used_memory_peak_perc', `${percent(memory.used, memory.peak)}%`],
+    ['used_memory_overhead', memory.overhead],
+    ['used_memory_startup', 0],
+    ['used_memory_dataset', memory.dataset],
+    ['used_memory_dataset_perc', `${percent(memory.dataset, memory.used)}%`],
+    ['allocator_allocated', memory.data],
+    ['allocator_active', memory.reserved],
+    ['allocator_resident', memory.reserved],
+    ['maxmemory', maxBytes],
+    ['maxmemory_human', humanBytes(maxBytes)],
+    ['maxmemory_policy', policy?.[1] ?? 'noeviction'],
+    ['allocator_frag_ratio', ratio(memory.reserved, memory.data)],
+    ['allocator_frag_bytes', memory.reserved - memory.data],
+    ['mem_fragmentation_ratio', ratio(memory.resident, memory.used)],
+    ['mem_fragmentation_bytes', memory.resident - memory.used],
+    ['mem_clients_normal', memory.clients],
+    ['mem_clients_slaves', 0],
+    ['mem_allocator', 'meridian-arena'],
+  ]
+}
+
+export function persistenceSection({ services }: Call): InfoFields {
+  const { log } = services.server
+  return [
+    ['loading', 0],
+    ['async_loading', 0],
+    ['rdb_changes_since_last_save', 0],
+    ['rdb_bgsave_in_progress', 0],
+    ['rdb_last_bgsave_status', 'ok'],
+    ['aof_enabled', 1],
+    ['aof_rewrite_in_progress', 0],
+    ['aof_rewrite_scheduled', 0],
+    ['aof_last_bgrewrite_status', 'ok'],
+    ['aof_last_write_status', log.lastError === null ? 'ok' : 'err'],
+    ['aof_fsync_policy', log.policy],
+    ['aof_current_size', log.appendedBytes],
+    ['aof_buffer_length', log.appendedBytes - log.durableBytes],
+  ]
+}
+
+export function statsSection({ services, engine, keyspace }: Call): InfoFields {
+  const { statistics, rates } = engine
+  const clients = services.clients.statistics
+  return [
+    ['total_connections_received', clients.totalConnections],
+    ['total_commands_processed', statistics.commandsProcessed],
+    ['instantaneous_ops_per_sec', Math.round(rates.operations)],
+    ['total_net_input_bytes', clients.netInputBytes],
+    ['total_net_output_bytes', clients.netOutputBytes],
+    ['instantaneous_input_kbps', (rates.inputBytes / 1024).toFixed(2)],
+    ['instantaneous_output_kbps', (rates.outputBytes / 1024).toFixed(2)],
+    ['rejected_connections', clients.rejectedConnections],
+    ['sync_full', 0],
+    ['sync_partial_ok', 0],
+    ['sync_partial_err', 0],
+    ['expired_keys', statistics.expiredKeys],
+    ['evicted_keys', 0],
+    ['keyspace_hits', keyspace.hits],
+    ['keyspace_misses', keyspace.misses],
+    ['pubsub_channels', 0],
+    ['pubsub_patterns', 0],
+    ['pubsubshard_channels', 0],
+    ['latest_fork_usec', 0],
+    ['total_forks', 0],
+    ['unexpected_error_replies', 0],
+    ['total_error_replies', statistics.errorReplies],
+    ['unknown_commands', statistics.unknownCommands],
+    ['remote_frames_applied', statistics.remoteFrames],
+    ['remote_ops_applied', statistics.remoteOps],
+    ['client_query_buffer_limit_disconnections', clients.queryBufferLimitDisconnections],
+    ['client_output_buffer_limit_disconnections', clients.outputBufferLimitDisconnections],
+    ['acl_access_denied_auth', statistics.failedAuthentications],
+  ]
+}
+
+export function cpuSection({ services }: Call): InfoFields {
+  const { user, system } = services.server.cpuSeconds()
+  return [
+    ['used_cpu_sys', system.toFixed(6)],
+    ['used_cpu_user', user.toFixed(6)],
+    ['used_cpu_sys_children', '0.000000'],
+    ['used_cpu_user_children', '0.000000'],
+  ]
+}
+
+function percent(part: number, whole: number): string {
+  return (whole === 0 ? 0 : (part / whole) * 100).toFixed(2)
+}
+
+function ratio(a: number, b: number): string {
+  return (b === 0 ? 0 : a / b).toFixed(2)
+}

@@ -1,0 +1,77 @@
+import type { Command } from '../commands/command-table.js'
+import type { PauseControl } from '../commands/services.js'
+import type { BlockedState, Session } from '../commands/session.js'
+import type { Clock, Timer } from '../ports/clock.js'
+import { Request } from '../resp/request.js'
+
+interface Postponed {
+  readonly session: Session
+  readonly request: Request
+  readonly state: BlockedState
+}
+
+/**
+ * CLIENT PAUSE: commands of a kind are held back, one a client, and run in the order of their arrival when the pause is over. Meanwhile no
+ * due key is removed either, so that the data stands still.
+ */
+export class ClientPause implements PauseControl {
+  mode: 'none' | 'write' | 'all' = 'none'
+  private endMs = 0
+  private timer: Timer | null = null
+  private postponed: Postponed[] = []
+  private readonly released: Postponed[] = []
+  private releasing = false
+
+  constructor(
+    private readonly clock: Clock,
+    /** Runs a command that was held back, replies, and lets the session go on. */
+    private readonly resume: (session: Session, request: Request) => void,
+  ) {}
+
+  begin(untilUnixMs: number, mode: 'write' | 'all'): void {
+    if (this.mode !== 'all') this.mode = mode
+    if (untilUnixMs > this.endMs) this.endMs = untilUnixMs
+    this.timer?.cancel()
+    this.timer = this.clock.setTimer(Math.max(0, this.endMs - this.clock.wallMs()), () => this.end())
+  }
+
+  end(): void {
+    this.timer?.cancel()
+    this.timer = null
+    this.mode = 'none'
+    this.endMs = 0
+    this.released.push(...this.postponed)
+    this.postponed = []
+    // One of the commands that run now may itself end a pause: then the loop below takes what that one released.
+    if (this.releasing) return
+    this.releasing = true
+    for (let next = this.released.shift(); next !== undefined; next = this.released.shift()) {
+      if (next.session.blocked === next.state) this.resume(next.session, next.request)
+    }
+    this.releasing = false
+  }
+
+  /** True when the command must wait. QUIT never does: it changes nothing and says goodbye. */
+  holds(command: Command, session: Session): boolean {
+    if (this.mode === 'all') return command.spec.name !== 'quit'
+    if (command.spec.name === 'exec') return session.queuedWrite
+    return command.isWrite || command.mayReplicate
+  }
+
+  /** Keeps a copy of the request and blocks the session. */
+  postpone(command: Command, session: Session, request: Request): void {
+    const args: Uint8Array[] = []
+    for (let i = 0; i < request.argc; i++) args.push(request.buf.subarray(request.off[i], request.off[i] + request.len[i]))
+    const state: BlockedState = {
+      command: command.fullName,
+      isPostponed: true,
+      timeOut: () => undefined,
+      fail: () => undefined,
+      cancel: () => {
+        this.postponed = this.postponed.filter((other) => other.state !== state)
+      },
+    }
+    session.blocked = state
+    this.postponed.push({ session, request: Request.of(args), state })
+  }
+}

@@ -1,0 +1,78 @@
+import { equalsWord } from '../base/bytes.js'
+import { LIMITS } from '../base/limits.js'
+import type { Command } from '../commands/command-table.js'
+import type { SlowLogEntry, SlowLogReader } from '../commands/services.js'
+import type { Request } from '../resp/request.js'
+
+/**
+ * SLOWLOG: the commands that took longest to run, waiting and sending not counted. Secrets in arguments are not kept.
+ */
+export class SlowLog implements SlowLogReader {
+  /** Commands that took at least this long are kept; negative: none. Redis' slowlog-log-slower-than. */
+  slowerThanMicroseconds = 10_000
+  /** Redis' slowlog-max-len. */
+  maxLength = 128
+  /** Oldest first. */
+  private entries: SlowLogEntry[] = []
+  private nextId = 0
+
+  get length(): number {
+    return this.entries.length
+  }
+
+  newest(count: number): readonly SlowLogEntry[] {
+    return count <= 0 ? [] : this.entries.slice(-count).reverse()
+  }
+
+  reset(): void {
+    this.entries = []
+  }
+
+  /** To be called after each command, when it took at least slowerThanMicroseconds. */
+  note(command: Command, request: Request, microseconds: number, unixMs: number, address: string, clientName: string): void {
+    if (this.maxLength === 0 || command.spec.flags.includes('skip_slowlog')) return
+    this.entries.push({
+      id: this.nextId++,
+      unixSeconds: Math.floor(unixMs / 1000),
+      microseconds: Math.floor(microseconds),
+      args: keptArguments(command.fullName, request),
+      address,
+      clientName,
+    })
+    if (this.entries.length > this.maxLength) this.entries = this.entries.slice(-this.maxLength)
+  }
+}
+
+const SECRET = Buffer.from('(redacted)')
+const SECRET_SETTINGS = ['REQUIREPASS', 'MASTERAUTH', 'MASTERUSER', 'TLS-KEY-FILE-PASS', 'TLS-CLIENT-KEY-FILE-PASS']
+
+function keptArguments(name: string, request: Request): Uint8Array[] {
+  const { argc, buf, off, len } = request
+  const kept: Uint8Array[] = []
+  const shown = argc > LIMITS.slowLogArguments ? LIMITS.slowLogArguments - 1 : argc
+  for (let i = 0; i < shown; i++) {
+    if (isSecret(name, request, i)) {
+      kept.push(SECRET)
+    } else if (len[i] > LIMITS.slowLogArgumentBytes) {
+      const head = buf.subarray(off[i], off[i] + LIMITS.slowLogArgumentBytes)
+      kept.push(Buffer.concat([head, Buffer.from(`... (${len[i] - LIMITS.slowLogArgumentBytes} more bytes)`)]))
+    } else {
+      kept.push(buf.slice(off[i], off[i] + len[i]))
+    }
+  }
+  if (shown < argc) kept.push(Buffer.from(`... (${argc - shown} more arguments)`))
+  return kept
+}
+
+function isSecret(name: string, { buf, off, len }: Request, i: number): boolean {
+  switch (name) {
+    case 'auth':
+      return i >= 1
+    case 'hello':
+      return (i >= 3 && equalsWord(buf, off[i - 1], len[i - 1], 'AUTH')) || (i >= 4 && equalsWord(buf, off[i - 2], len[i - 2], 'AUTH'))
+    case 'config|set':
+      return i >= 3 && i % 2 === 1 && SECRET_SETTINGS.some((setting) => equalsWord(buf, off[i - 1], len[i - 1], setting))
+    default:
+      return false
+  }
+}
