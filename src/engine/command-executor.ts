@@ -10,6 +10,8 @@ export interface CommandExecutor {
    * client did.
    */
   execute(session: Session, request: Request, reply: ReplyWriter): void
+  /** Takes the time for the commands that follow: called before each client's batch, which is short. */
+  beginBatch(): void
   /**
    * Ends a turn: closes the open frame and hands it to the log. The front end calls it once after it has run all input that was ready
    * and before any reply of that turn leaves, so that a killed process never loses an acknowledged write.

@@ -89,6 +89,7 @@ export class Engine implements CommandExecutor, EngineService {
   syncAlways = false
   /** Sessions that have written in this turn and whose replies may have to wait for the log. */
   private readonly writers: Session[] = []
+  private commandStartMs = 0
   private turnPlanned = false
   private inExec = false
   private stopped = false
@@ -181,9 +182,14 @@ export class Engine implements CommandExecutor, EngineService {
     this.closeFrame()
   }
 
+  beginBatch(): void {
+    this.keyspace.setTime(this.clock.wallMs())
+    this.commandStartMs = this.clock.monotonicMs()
+  }
+
   execute(session: Session, request: Request, reply: ReplyWriter): void {
     if (request.argc === 0) return
-    this.keyspace.setTime(this.clock.wallMs())
+    this.keyspace.beginCommand()
     this.run(session, request, reply)
   }
 
@@ -260,7 +266,6 @@ export class Engine implements CommandExecutor, EngineService {
   /** Runs a handler and turns what it throws into the reply. */
   private invoke(command: Command, call: Call, reply: ReplyWriter): void {
     const replyStart = reply.length
-    const startedMs = this.clock.monotonicMs()
     try {
       const { handler } = command.spec
       assert(handler !== undefined, 'command without handler')
@@ -272,7 +277,10 @@ export class Engine implements CommandExecutor, EngineService {
       reply.truncate(replyStart)
       reply.error(error.message)
     }
-    const microseconds = (this.clock.monotonicMs() - startedMs) * 1000
+    // One reading serves as the end of this command and the beginning of the next: reading the clock is a tenth of a SET.
+    const endMs = this.clock.monotonicMs()
+    const microseconds = (endMs - this.commandStartMs) * 1000
+    this.commandStartMs = endMs
     command.calls++
     command.microseconds += microseconds
     const { slowLog } = this
@@ -290,6 +298,7 @@ export class Engine implements CommandExecutor, EngineService {
     session.blocked = null
     lateReply.reset()
     lateReply.protocol = session.protocol
+    this.beginBatch()
     this.execute(session, request, lateReply)
     if (session.blocked !== null) return
     const bytes = lateReply.take()

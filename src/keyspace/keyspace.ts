@@ -62,8 +62,12 @@ export class Keyspace {
     this.databases[index] = fresh
   }
 
-  setTime(unixMs: number): void {
+  /** A command begins: its arguments may lie where others have lain. */
+  beginCommand(): void {
     this.hasher.forget()
+  }
+
+  setTime(unixMs: number): void {
     this.nowMs = unixMs
     this.clock = Math.floor(unixMs / 1000) & 0xffffff
   }

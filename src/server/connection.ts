@@ -152,6 +152,7 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
     let deadlineMs = 0
     let outOfTime = false
     turn.running = this
+    executor.beginBatch()
     decoder.unauthenticated = !this.authenticated
     while (decoder.next(turn.request)) {
       const before = writer.length

@@ -61,6 +61,8 @@ export class FakeEngine implements CommandExecutor {
   private listener: () => void = () => {}
   private readonly sleepers: Session[] = []
 
+  beginBatch(): void {}
+
   execute(session: Session, request: Request, reply: ReplyWriter): void {
     this.commands++
     this.commandsThisTurn++

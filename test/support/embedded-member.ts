@@ -28,6 +28,7 @@ export class EmbeddedMember {
   call(session: Session, args: readonly (string | Uint8Array)[]): Reply | undefined {
     const reply = new ReplyWriter()
     reply.protocol = session.protocol
+    this.member.engine.beginBatch()
     this.member.engine.execute(session, Request.of(args), reply)
     let result: Reply | undefined
     const parser = new RedisParser({

@@ -149,6 +149,7 @@ export class EngineHarness {
   raw(args: readonly (string | Uint8Array)[], session = this.session): string {
     const reply = new ReplyWriter()
     reply.protocol = session.protocol
+    this.engine.beginBatch()
     this.engine.execute(session, Request.of(args), reply)
     this.engine.endTurn()
     return reply.take().toString('latin1')
