@@ -52,6 +52,9 @@ export class Database {
   expiringCount = 0
 
   private readonly dictionary: ByteDictionary
+  /** Result of the last lookup, good as long as the hasher's generation is this one. */
+  private found: Ref = 0
+  private foundGeneration = -1
 
   constructor(
     /** Holds everything of this database and nothing else, so that FLUSHDB can let all of it go at once. */
@@ -65,7 +68,13 @@ export class Database {
   lookup(buf: Uint8Array, off: number, len: number): Ref {
     const hasher = this.hasher
     hasher.computeArgument(buf, off, len)
-    return this.dictionary.find(this.tables, ((hasher.slot / SLOTS_PER_SHARD) | 0) * TABLE_WORDS, hasher.hash, buf, off, len)
+    // A command that looks its key up again, as most writes do, finds it here.
+    if (this.foundGeneration === hasher.generation) return this.found
+    const table = ((hasher.slot / SLOTS_PER_SHARD) | 0) * TABLE_WORDS
+    const ref = this.dictionary.find(this.tables, table, hasher.hash, buf, off, len)
+    this.found = ref
+    this.foundGeneration = hasher.generation
+    return ref
   }
 
   /**
@@ -84,6 +93,7 @@ export class Database {
     words[w + VALUE_LENGTH_WORD] = valueLength
     copyBytes(buf, off, arena.u8[ref >>> CHUNK_SHIFT], byteOf(ref) + header, len)
     if ((flags & HAS_EXTRAS) !== 0) words[w + extrasWord(flags)] = 0
+    this.foundGeneration = -1
     this.dictionary.insert(this.tables, ((this.hasher.slot / SLOTS_PER_SHARD) | 0) * TABLE_WORDS, ref)
     if ((flags & TYPE_MASK) !== KeyType.none) this.keyCount++
     if ((flags & HAS_EXPIRY) !== 0) this.addExpiring(ref)
@@ -134,6 +144,7 @@ export class Database {
     if ((flags & HAS_EXTRAS) !== 0) {
       toWords[t + extrasWord(flags)] = (oldFlags & HAS_EXTRAS) !== 0 ? words[w + extrasWord(oldFlags)] : 0
     }
+    this.foundGeneration = -1
     this.dictionary.replace(this.tables, this.tableOf(ref), ref, to)
     arena.free(ref)
     toWords[t] = (toWords[t] & ~FLAGS_MASK) | oldFlags
@@ -147,6 +158,7 @@ export class Database {
     const flags = this.flags(ref)
     if ((flags & HAS_EXPIRY) !== 0) this.removeExpiring(ref)
     if ((flags & TYPE_MASK) !== KeyType.none) this.keyCount--
+    this.foundGeneration = -1
     this.dictionary.remove(this.tables, this.tableOf(ref), ref)
     this.arena.free(ref)
   }

@@ -31,6 +31,8 @@ export class KeyHasher {
   /** Results of the last compute. */
   hash = 0
   slot = 0
+  /** Moves whenever the results are computed anew. */
+  generation = 0
   /** Range of the last computeArgument, whose results are the present ones; null when they are another's. */
   private lastBuf: Uint8Array | null = null
   private lastOff = 0
@@ -54,6 +56,7 @@ export class KeyHasher {
 
   compute(buf: Uint8Array, off: number, len: number): void {
     this.lastBuf = null
+    this.generation++
     let hash = this.seed ^ len
     let crc = 0
     let braces = 0
