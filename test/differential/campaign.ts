@@ -40,7 +40,9 @@ async function differenceOf(model: Target, subject: Target, sequence: Sequence):
 
 function report(model: Target, subject: Target, sequence: Sequence, difference: Difference, note: string): string {
   const { family, seed, protocol } = sequence
-  const lines = [`${subject.name} answered differently from ${model.name}${note} (family ${family}, seed ${seed}, RESP${protocol}):`]
+  const lines = [
+    `${subject.name} answered differently from ${model.name}${note} (family ${family}, seed ${seed}, RESP${protocol}):`,
+  ]
   const commands = commandsOf(sequence)
   const { at, expected, actual } = difference
   for (let i = 0; i < at; i++) lines.push(`  > ${printCommand(commands[i])}`, `      ${show(expected[i])}`)

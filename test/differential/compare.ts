@@ -63,7 +63,8 @@ export const EXCEPTIONS: readonly Exception[] = [
   },
   {
     name: 'shared integers',
-    because: 'redis-server shares objects of small integers, and their reference count and idle time are those of the shared object',
+    because:
+      'redis-server shares objects of small integers, and their reference count and idle time are those of the shared object',
     applies: (command) => SUBCOMMAND('OBJECT', 'REFCOUNT')(command) || SUBCOMMAND('OBJECT', 'IDLETIME')(command),
     equal: (a, b) => a.type === b.type,
   },
@@ -81,19 +82,22 @@ export const EXCEPTIONS: readonly Exception[] = [
   },
   {
     name: 'bad cursor or type',
-    because: 'SCAN with a negative cursor or of a type that is none finds something or nothing in redis-server 7.0 and is an error in later ones',
+    because:
+      'SCAN with a negative cursor or of a type that is none finds something or nothing in redis-server 7.0 and is an error in later ones',
     applies: NAMES('SCAN'),
     equal: (a, b) => a.type === '*' && (b.text === 'ERR invalid cursor' || b.text?.startsWith('ERR unknown type name') === true),
   },
   {
     name: 'encodings with a history',
-    because: 'INCRBYFLOAT leaves text, and RENAME and COPY an edited value, in the encoding that they made or found; here it is found anew',
+    because:
+      'INCRBYFLOAT leaves text, and RENAME and COPY an edited value, in the encoding that they made or found; here it is found anew',
     applies: SUBCOMMAND('OBJECT', 'ENCODING'),
     equal: (a, b) => `${a.text} ${b.text}` === 'embstr int' || (a.text === 'raw' && (b.text === 'embstr' || b.text === 'int')),
   },
   {
     name: 'bytes in error texts',
-    because: 'an error that repeats what the client sent stops at a zero byte in redis-server and shows bytes that are no UTF-8 as they are',
+    because:
+      'an error that repeats what the client sent stops at a zero byte in redis-server and shows bytes that are no UTF-8 as they are',
     applies: (command) => command.some((arg) => /[^ -~]/.test(arg)),
     equal: (a, b) => a.type === '-' && b.type === '-' && withoutQuotes(a) === withoutQuotes(b),
   },
