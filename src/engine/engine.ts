@@ -73,7 +73,7 @@ export class Engine implements CommandExecutor, EngineService {
   readonly slowLog = new SlowLog()
   /** Most bytes that the data ever took, as far as samples saw. */
   peakBytes = 0
-  /** False: due keys are hidden, but removed only by writes to them. */
+  /** False: due keys are hidden, but removed only when a command comes upon them. */
   activeExpiry = true
   private readonly operationRate = new RateMeter()
   private readonly inputRate = new RateMeter()
@@ -121,10 +121,10 @@ export class Engine implements CommandExecutor, EngineService {
     this.watches = new WatchRegistry(this.keyspace, (interested) => {
       this.keyspace.observer = interested ? this.watches : null
     })
-    this.expiry = new ExpiryCycle(options.self, this.keyspace, this.effects, () => {
+    this.effects.onExpired = () => {
       this.statistics.expiredKeys++
-      this.endOp()
-    })
+    }
+    this.expiry = new ExpiryCycle(options.self, this.keyspace, this.effects, () => this.endOp())
     this.keyspace.dueListener = this.expiry
     this.keyspace.setTime(clock.wallMs())
   }
@@ -257,9 +257,9 @@ export class Engine implements CommandExecutor, EngineService {
     if (this.expiry.hasSeen) this.removeSeenDue()
   }
 
-  /** Keys that the command found due go right behind it, each in an op of its own. */
+  /** Keys that the command found due go right behind it, each in an op of its own. While clients are paused the data stands still. */
   private removeSeenDue(): void {
-    if (this.services.server.writeRefusal === null) this.expiry.removeSeen()
+    if (this.pause.mode === 'none' && this.services.server.writeRefusal === null) this.expiry.removeSeen()
     else this.expiry.forgetSeen()
   }
 
@@ -570,4 +570,3 @@ function unknownSubcommand(command: Command, request: Request): string {
   const word = latin1(request.buf, request.off[1], Math.min(request.len[1], 128))
   return `ERR unknown subcommand '${word}'. Try ${command.spec.name.toUpperCase()} HELP.`
 }
-

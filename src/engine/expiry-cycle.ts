@@ -36,7 +36,7 @@ export class ExpiryCycle implements DueListener {
   run(): boolean {
     let looked = 0
     let removed = 0
-    for (let finished = 0; finished <= this.keyspace.databaseCount; ) {
+    for (let finished = 0; finished <= this.keyspace.databaseCount;) {
       const db = this.keyspace.peek(this.database)
       this.position = Math.min(this.position, db?.expiringCount ?? 0) - 1
       if (db === undefined || this.position < 0) {

@@ -27,7 +27,7 @@ export class WatchRegistry implements KeyObserver {
     if (session.watched.has(name)) return
     session.watched.add(name)
     let sessions = this.watchers.get(name)
-    if (sessions === undefined) this.watchers.set(name, (sessions = new Map()))
+    if (sessions === undefined) this.watchers.set(name, (sessions = new Map<Session, boolean>()))
     sessions.set(session, this.state(database, key, 0, key.length) === KeyState.due)
     this.onInterest(true)
   }

@@ -24,8 +24,8 @@ export class Effects {
   solo = true
   /** Effects written since the engine last reset it: redis' `dirty`. */
   count = 0
-  /** Keys that went because their time was up: removed for that, or found due by a write to them. */
-  expired = 0
+  /** Told of each key that went because its time was up: removed for that, or found due by a write to it. */
+  onExpired: () => void = () => undefined
   private inOp = false
   private readonly digits = new Uint8Array(24)
 
@@ -218,7 +218,7 @@ export class Effects {
   }
 
   private noteExpired(db: Database, ref: Ref): void {
-    if (db.type(ref) !== KeyType.none) this.expired++
+    if (db.type(ref) !== KeyType.none) this.onExpired()
   }
 
   private resets(db: Database, ref: Ref): readonly Reset[] {

@@ -251,8 +251,10 @@ export class StringStore {
       return
     }
     const state = this.load(db, ref)
+    // What is appended to nothing is a value like any other: Redis encodes it anew.
+    const raw = hasValue(state) || edit.kind !== 'append'
     applyEdit(state, this.context, edit)
-    this.store(db, ref, state, true, key, keyOff, keyLen)
+    this.store(db, ref, state, raw, key, keyOff, keyLen)
   }
 
   /**

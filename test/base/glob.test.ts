@@ -84,9 +84,13 @@ describe('matchesGlob', () => {
     const alphabet = fc.constantFrom('a', 'b', '*', '?', '[', ']', '^', '-', '\\')
     const word = (max: number) => fc.array(alphabet, { maxLength: max }).map((parts) => parts.join(''))
     fc.assert(
-      fc.property(word(10), fc.array(fc.constantFrom('a', 'b', ']', '-', '^', '\\', '*'), { minLength: 1, maxLength: 6 }), (pattern, text) => {
-        expect(matches(pattern, text.join(''))).toBe(recursive(pattern, text.join('')))
-      }),
+      fc.property(
+        word(10),
+        fc.array(fc.constantFrom('a', 'b', ']', '-', '^', '\\', '*'), { minLength: 1, maxLength: 6 }),
+        (pattern, text) => {
+          expect(matches(pattern, text.join(''))).toBe(recursive(pattern, text.join('')))
+        },
+      ),
       { numRuns: 5000 },
     )
   })

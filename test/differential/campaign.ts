@@ -16,10 +16,12 @@ export async function runCampaign(model: Target, subject: Target, options: Campa
   const supports = (command: string) => model.supports(command) && subject.supports(command)
   for (let seed = options.firstSeed; seed < options.firstSeed + options.sequences; seed++) {
     const sequence = generate(options.family, seed, new SeededRandom(seed), supports)
-    if ((await differenceOf(model, subject, sequence)) === null) continue
+    const first = await differenceOf(model, subject, sequence)
+    if (first === null) continue
     const smallest = await shrink(sequence, async (candidate) => (await differenceOf(model, subject, candidate)) !== null)
-    const difference = (await differenceOf(model, subject, smallest)) ?? (await differenceOf(model, subject, sequence))
-    return report(model, subject, smallest, difference)
+    const difference = await differenceOf(model, subject, smallest)
+    if (difference !== null) return report(model, subject, smallest, difference, '')
+    return report(model, subject, sequence, first, ' once, and not when run again')
   }
   return null
 }
@@ -36,19 +38,16 @@ async function differenceOf(model: Target, subject: Target, sequence: Sequence):
   return at < 0 ? null : { at, expected, actual }
 }
 
-function report(model: Target, subject: Target, sequence: Sequence, difference: Difference | null): string {
+function report(model: Target, subject: Target, sequence: Sequence, difference: Difference, note: string): string {
   const { family, seed, protocol } = sequence
-  const lines = [`${subject.name} answers differently from ${model.name} (family ${family}, seed ${seed}, RESP${protocol}):`]
+  const lines = [
+    `${subject.name} answered differently from ${model.name}${note} (family ${family}, seed ${seed}, RESP${protocol}):`,
+  ]
   const commands = commandsOf(sequence)
-  if (difference === null) {
-    lines.push('  the difference did not come back when the sequence was run again; the whole sequence:')
-    for (const command of commands) lines.push(`  > ${printCommand(command)}`)
-  } else {
-    const { at, expected, actual } = difference
-    for (let i = 0; i < at; i++) lines.push(`  > ${printCommand(commands[i])}`, `      ${show(expected[i])}`)
-    lines.push(`  > ${printCommand(commands[at])}`)
-    lines.push(`      ${model.name}: ${show(expected[at])}`, `      ${subject.name}: ${show(actual[at])}`)
-  }
+  const { at, expected, actual } = difference
+  for (let i = 0; i < at; i++) lines.push(`  > ${printCommand(commands[i])}`, `      ${show(expected[i])}`)
+  lines.push(`  > ${printCommand(commands[at])}`)
+  lines.push(`      ${model.name}: ${show(expected[at])}`, `      ${subject.name}: ${show(actual[at])}`)
   lines.push(`  again: DIFFERENTIAL_FAMILY=${family} DIFFERENTIAL_SEED=${seed} npx vitest run test/differential`)
   lines.push(`  (not compared: ${EXCEPTIONS.map(({ name }) => name).join(', ')})`)
   return lines.join('\n')

@@ -19,11 +19,15 @@ const inCi = env.CI === 'true' || env.CI === '1'
 const single = env.DIFFERENTIAL_SEED
 const firstSeed = Number(single ?? env.DIFFERENTIAL_FIRST_SEED ?? 1)
 const sequences = single === undefined ? Number(env.DIFFERENTIAL_SEQUENCES ?? 60) : 1
-const families = Object.keys(FAMILIES).filter((family) => env.DIFFERENTIAL_FAMILY === undefined || env.DIFFERENTIAL_FAMILY === family)
+const families = Object.keys(FAMILIES).filter(
+  (family) => env.DIFFERENTIAL_FAMILY === undefined || env.DIFFERENTIAL_FAMILY === family,
+)
 const MS_PER_SEQUENCE = 200
 
 if (version === null && !inCi) {
-  console.warn('\n*** SKIPPED: differential tests need redis-server on the PATH (apt install redis-server). With CI=true they fail instead. ***\n')
+  console.warn(
+    '\n*** SKIPPED: differential tests need redis-server on the PATH (apt install redis-server). With CI=true they fail instead. ***\n',
+  )
 }
 
 function subjectTarget(): Target {

@@ -8,7 +8,7 @@ export async function shrink(sequence: Sequence, fails: (candidate: Sequence) =>
   let steps: readonly Step[] = sequence.steps
   let runs = 0
   for (let piece = Math.ceil(steps.length / 2); piece >= 1; piece = piece === 1 ? 0 : Math.ceil(piece / 2)) {
-    for (let at = 0; at < steps.length && runs < MAX_RUNS; ) {
+    for (let at = 0; at < steps.length && runs < MAX_RUNS;) {
       const fewer = [...steps.slice(0, at), ...steps.slice(at + piece)]
       runs++
       if (fewer.length > 0 && (await fails({ ...sequence, steps: fewer }))) steps = fewer

@@ -115,7 +115,8 @@ class Connection {
       } else if (this.closed) {
         break
       } else {
-        if (Date.now() > deadline) throw new Error(`no answer to command ${answers.length + 1} of a pipeline within ${ANSWER_MS} ms`)
+        if (Date.now() > deadline)
+          throw new Error(`no answer to command ${answers.length + 1} of a pipeline within ${ANSWER_MS} ms`)
         await this.moreInput()
       }
     }
@@ -159,7 +160,8 @@ export class InProcessTarget implements Target {
         const args = command.map((arg) => Buffer.from(arg, 'latin1'))
         const bytes = Buffer.from(harness.raw(args), 'latin1')
         const reply = readReply(bytes, 0)
-        if (reply === null || reply.end !== bytes.length) throw new Error(`not one reply: ${JSON.stringify(bytes.toString('latin1'))}`)
+        if (reply === null || reply.end !== bytes.length)
+          throw new Error(`not one reply: ${JSON.stringify(bytes.toString('latin1'))}`)
         answers.push({ bytes, reply })
       }
     }

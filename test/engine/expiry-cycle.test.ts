@@ -22,7 +22,7 @@ describe('the expiry cycle', () => {
     expect(h.engine.keyspace.peek(0)?.keyCount).toBe(0)
     expect(h.run('KEYS', '*')).toEqual(['later'])
     expect(h.run('DBSIZE')).toBe(1)
-    expect(h.engine.effects.expired).toBe(2)
+    expect(h.engine.statistics.expiredKeys).toBe(2)
   })
 
   it('removes a bounded number of keys at a time and goes on soon', () => {
@@ -36,7 +36,7 @@ describe('the expiry cycle', () => {
     // A timer of 1 ms a cycle, 19 more of them, and the 100 ms of the first.
     h.clock.advance(130)
     expect(h.run('DBSIZE')).toBe(0)
-    expect(h.engine.effects.expired).toBe(count)
+    expect(h.engine.statistics.expiredKeys).toBe(count)
   })
 
   it('looks at a bounded number of keys and comes to every one within bounded cycles, however few are due', () => {
@@ -77,7 +77,7 @@ describe('the expiry cycle', () => {
     a.clock.advance(200)
     b.receive(a)
     expect(b.run('DBSIZE')).toBe(0)
-    expect([a.engine.effects.expired, b.engine.effects.expired]).toEqual([1, 0])
+    expect([a.engine.statistics.expiredKeys, b.engine.statistics.expiredKeys]).toEqual([1, 0])
   })
 
   it('takes over what its owner has not removed for long', () => {
@@ -123,7 +123,7 @@ describe('a key that a command finds due', () => {
     expect(h.run('DBSIZE')).toBe(1)
     expect(h.run('GET', 'k')).toBe(null)
     expect(h.run('DBSIZE')).toBe(0)
-    expect(h.engine.effects.expired).toBe(1)
+    expect(h.engine.statistics.expiredKeys).toBe(1)
   })
 
   it('is removed behind a transaction, unless that has written it', () => {
@@ -138,7 +138,7 @@ describe('a key that a command finds due', () => {
     expect(h.run('EXEC')).toEqual([null, null, 'OK'])
     expect(h.run('KEYS', '*')).toEqual(['b'])
     expect(h.run('DBSIZE')).toBe(1)
-    expect(h.engine.effects.expired).toBe(2)
+    expect(h.engine.statistics.expiredKeys).toBe(2)
   })
 
   it('counts as expired when a write overwrites it', () => {
@@ -148,7 +148,7 @@ describe('a key that a command finds due', () => {
     h.clock.now += 51
     h.run('SET', 'k', 'new')
     expect(h.run('INCRBY', 'n', '2')).toBe(2)
-    expect(h.engine.effects.expired).toBe(2)
+    expect(h.engine.statistics.expiredKeys).toBe(2)
     expect([h.run('TTL', 'k'), h.run('TTL', 'n')]).toEqual([-1, -1])
   })
 

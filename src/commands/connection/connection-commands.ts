@@ -1,3 +1,4 @@
+import { databaseArgument } from '../database-argument.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
 import type { CommandSpec } from '../command-spec.js'
@@ -99,9 +100,7 @@ export const CONNECTION_COMMANDS: readonly CommandSpec[] = [
     complexity: 'O(1)',
     arguments: [{ name: 'index', type: 'integer' }],
     handler: (call) => {
-      const index = call.integer(1)
-      if (index < 0 || index >= call.keyspace.databaseCount) throw new CommandError('ERR DB index is out of range')
-      call.session.database = index
+      call.session.database = databaseArgument(call, 1)
       call.reply.ok()
     },
   },

@@ -23,8 +23,22 @@ const CONDITION: ArgumentSpec = {
 /** EXPIRE and its kin: when a key goes by itself. Concurrent times: the latest wins, PERSIST over all. */
 export const EXPIRY_COMMANDS: readonly CommandSpec[] = [
   expiring('expire', '1.0.0', 'Lets a key go after a number of seconds.', { name: 'seconds', type: 'integer' }, SECONDS, true),
-  expiring('pexpire', '2.6.0', 'Lets a key go after a number of milliseconds.', { name: 'milliseconds', type: 'integer' }, MILLISECONDS, true),
-  expiring('expireat', '1.2.0', 'Lets a key go at a Unix time in seconds.', { name: 'unix-time-seconds', type: 'unix-time' }, SECONDS, false),
+  expiring(
+    'pexpire',
+    '2.6.0',
+    'Lets a key go after a number of milliseconds.',
+    { name: 'milliseconds', type: 'integer' },
+    MILLISECONDS,
+    true,
+  ),
+  expiring(
+    'expireat',
+    '1.2.0',
+    'Lets a key go at a Unix time in seconds.',
+    { name: 'unix-time-seconds', type: 'unix-time' },
+    SECONDS,
+    false,
+  ),
   expiring(
     'pexpireat',
     '2.6.0',
@@ -33,10 +47,17 @@ export const EXPIRY_COMMANDS: readonly CommandSpec[] = [
     MILLISECONDS,
     false,
   ),
-  asking('ttl', '1.0.0', 'Seconds that a key has left; -1 without an expiry, -2 without the key.', (at, now) => toSeconds(at - now)),
+  asking('ttl', '1.0.0', 'Seconds that a key has left; -1 without an expiry, -2 without the key.', (at, now) =>
+    toSeconds(at - now),
+  ),
   asking('pttl', '2.6.0', 'Milliseconds that a key has left; -1 without an expiry, -2 without the key.', (at, now) => at - now),
   asking('expiretime', '7.0.0', 'Unix time in seconds at which a key goes; -1 without an expiry, -2 without the key.', toSeconds),
-  asking('pexpiretime', '7.0.0', 'Unix time in milliseconds at which a key goes; -1 without an expiry, -2 without the key.', (at) => at),
+  asking(
+    'pexpiretime',
+    '7.0.0',
+    'Unix time in milliseconds at which a key goes; -1 without an expiry, -2 without the key.',
+    (at) => at,
+  ),
   {
     name: 'persist',
     arity: 2,
@@ -61,7 +82,14 @@ export const EXPIRY_COMMANDS: readonly CommandSpec[] = [
   },
 ]
 
-function expiring(name: string, since: string, summary: string, time: ArgumentSpec, unit: TimeUnit, relative: boolean): CommandSpec {
+function expiring(
+  name: string,
+  since: string,
+  summary: string,
+  time: ArgumentSpec,
+  unit: TimeUnit,
+  relative: boolean,
+): CommandSpec {
   return {
     name,
     arity: -3,

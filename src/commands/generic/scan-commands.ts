@@ -111,7 +111,7 @@ function scan(call: Call): void {
   const from = Number(cursor / BigInt(SHARD_COUNT))
   let rest = from === 0 ? db.shardCount(shard) : Math.min(from, db.shardCount(shard))
   foundCount = 0
-  for (let looked = 0; looked < count; ) {
+  for (let looked = 0; looked < count;) {
     if (rest === 0) {
       if (++shard === SHARD_COUNT) break
       rest = db.shardCount(shard)

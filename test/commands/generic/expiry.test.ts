@@ -76,7 +76,13 @@ describe('EXPIRE and its kin', () => {
     expect(h.raw(['EXPIRE', 'k', ''])).toBe(notInteger)
     expect(h.raw(['EXPIRE', 'k', '1.5'])).toBe(notInteger)
     expect(h.raw(['EXPIRE', 'k', '9223372036854775808'])).toBe(notInteger)
-    for (const amount of ['9223370399119966', '9223372036854776', '10000000000000000', '-9223372036854776', '-9999999999999999']) {
+    for (const amount of [
+      '9223370399119966',
+      '9223372036854776',
+      '10000000000000000',
+      '-9223372036854776',
+      '-9999999999999999',
+    ]) {
       expect(h.raw(['EXPIRE', 'k', amount])).toBe("-ERR invalid expire time in 'expire' command\r\n")
     }
     expect(h.raw(['PEXPIRE', 'k', '9223372036854770000'])).toBe("-ERR invalid expire time in 'pexpire' command\r\n")

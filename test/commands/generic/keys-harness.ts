@@ -1,32 +1,8 @@
-import { ALL_COMMANDS } from '../../../src/commands/registry.js'
-import type { CommandSpec } from '../../../src/commands/command-spec.js'
-import { CommandTable } from '../../../src/commands/command-table.js'
 import { ReplyWriter } from '../../../src/resp/reply-writer.js'
 import { Request } from '../../../src/resp/request.js'
-import { EngineHarness, ManualClock, type HarnessOptions } from '../../support/engine-harness.js'
-
-/** A stand-in while the connection commands are not in the registry. */
-const SELECT: CommandSpec = {
-  name: 'select',
-  arity: 2,
-  flags: [],
-  group: 'connection',
-  since: '1.0.0',
-  summary: '',
-  complexity: '',
-  handler: (call) => {
-    call.session.database = call.integer(1)
-    call.reply.ok()
-  },
-}
-
-const missing = ALL_COMMANDS.some((command) => command.name === 'select') ? [] : [SELECT]
+import { EngineHarness } from '../../support/engine-harness.js'
 
 export class KeysHarness extends EngineHarness {
-  constructor(options: HarnessOptions = {}, clock = new ManualClock()) {
-    super({ ...options, services: { table: new CommandTable([...ALL_COMMANDS, ...missing]), ...options.services } }, clock)
-  }
-
   /** Runs many commands in one turn and drops their replies. */
   fill(count: number, command: (i: number) => readonly string[]): void {
     const reply = new ReplyWriter()

@@ -84,8 +84,10 @@ describe('OBJECT', () => {
     h.run('SET', 'long', 'x'.repeat(45))
     h.run('SET', 'edited', 'a')
     h.run('APPEND', 'edited', 'b')
+    h.run('APPEND', 'appended', '12')
     const encoding = (key: string) => h.run('OBJECT', 'ENCODING', key)
-    expect(['int', 'beyond', 'short', 'long', 'edited'].map(encoding)).toEqual(['int', 'embstr', 'embstr', 'raw', 'raw'])
+    expect(['int', 'beyond', 'short', 'long'].map(encoding)).toEqual(['int', 'embstr', 'embstr', 'raw'])
+    expect(['edited', 'appended'].map(encoding)).toEqual(['raw', 'int'])
     expect(h.raw(['OBJECT', 'encoding', 'none'])).toBe('$-1\r\n')
   })
 

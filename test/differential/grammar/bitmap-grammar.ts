@@ -35,5 +35,9 @@ export const BITMAP_PRODUCTIONS: readonly Production[] = [
   (w) => ['BITOP', w.word(w.random.pick(['AND', 'OR', 'XOR'])), w.key(), ...w.keys(1, 4)],
   (w) => ['BITOP', w.word('NOT'), w.key(), ...w.keys(1, w.random.chance(0.1) ? 2 : 1)],
   (w) => ['BITFIELD', w.key(), ...w.random.times(1, 4, () => fieldOperation(w)).flat()],
-  (w) => ['BITFIELD_RO', w.key(), ...w.random.times(1, 2, () => [w.word(w.random.chance(0.9) ? 'GET' : 'SET'), field(w), bitOffset(w)]).flat()],
+  (w) => [
+    'BITFIELD_RO',
+    w.key(),
+    ...w.random.times(1, 2, () => [w.word(w.random.chance(0.9) ? 'GET' : 'SET'), field(w), bitOffset(w)]).flat(),
+  ],
 ]

@@ -14,16 +14,26 @@ const FILLERS = STRING_PRODUCTIONS.slice(0, 5)
 export const FAMILIES: Readonly<Record<string, StepMaker>> = {
   string: (w, supports) => single(w, supports, w.random.chance(0.9) ? STRING_PRODUCTIONS : EXPIRY_PRODUCTIONS),
   bitmap: (w, supports) => single(w, supports, w.random.chance(0.75) ? BITMAP_PRODUCTIONS : STRING_PRODUCTIONS),
-  generic: (w, supports) => single(w, supports, w.random.chance(0.65) ? KEY_PRODUCTIONS : w.random.chance(0.7) ? FILLERS : EXPIRY_PRODUCTIONS),
+  generic: (w, supports) =>
+    single(w, supports, w.random.chance(0.65) ? KEY_PRODUCTIONS : w.random.chance(0.7) ? FILLERS : EXPIRY_PRODUCTIONS),
   expire: (w, supports) => {
     if (w.random.chance(0.02)) return lapse(w, supports)
-    return single(w, supports, w.random.chance(0.5) ? EXPIRY_PRODUCTIONS : w.random.chance(0.6) ? STRING_PRODUCTIONS : KEY_PRODUCTIONS)
+    return single(
+      w,
+      supports,
+      w.random.chance(0.5) ? EXPIRY_PRODUCTIONS : w.random.chance(0.6) ? STRING_PRODUCTIONS : KEY_PRODUCTIONS,
+    )
   },
   transactions: (w, supports) => (w.random.chance(0.5) ? transaction(w, supports) : single(w, supports, EVERYTHING)),
   errors: (w, supports) => ({ commands: [mutilate(w, single(w, supports, EVERYTHING).commands[0])] }),
 }
 
-const EVERYTHING: readonly Production[] = [...STRING_PRODUCTIONS, ...BITMAP_PRODUCTIONS, ...EXPIRY_PRODUCTIONS, ...KEY_PRODUCTIONS]
+const EVERYTHING: readonly Production[] = [
+  ...STRING_PRODUCTIONS,
+  ...BITMAP_PRODUCTIONS,
+  ...EXPIRY_PRODUCTIONS,
+  ...KEY_PRODUCTIONS,
+]
 
 function single(w: Words, supports: (command: string) => boolean, productions: readonly Production[]): Step {
   for (let attempt = 0; attempt < 200; attempt++) {
@@ -86,7 +96,9 @@ function mutilate(w: Words, command: CommandLine): CommandLine {
     case 2:
       return at === 0 ? command : [...command.slice(0, at), ...command.slice(at + 1)]
     case 3:
-      return at === 0 ? [random.pick(['NOPE', 'GETT', '\xc3\xa9']), ...command.slice(1)] : [...command.slice(0, at), w.value(), ...command.slice(at + 1)]
+      return at === 0
+        ? [random.pick(['NOPE', 'GETT', '\xc3\xa9']), ...command.slice(1)]
+        : [...command.slice(0, at), w.value(), ...command.slice(at + 1)]
     case 4:
       return [...command, w.word(random.pick(['NX', 'XX', 'GET', 'EX', 'DB', 'COUNT', 'BIT']))]
     default:
@@ -104,5 +116,10 @@ const MAX_STEPS = 40
 export function generate(family: string, seed: number, random: SeededRandom, supports: (command: string) => boolean): Sequence {
   const words = new Words(random, Date.now())
   const make = FAMILIES[family]
-  return { family, seed, protocol: seed % 2 === 0 ? 3 : 2, steps: random.times(MIN_STEPS, MAX_STEPS, () => make(words, supports)) }
+  return {
+    family,
+    seed,
+    protocol: seed % 2 === 0 ? 3 : 2,
+    steps: random.times(MIN_STEPS, MAX_STEPS, () => make(words, supports)),
+  }
 }

@@ -1,6 +1,7 @@
 import type { Production, Words } from './words.js'
 
-const condition = (w: Words) => w.random.times(0, w.random.chance(0.3) ? 3 : 1, () => w.word(w.random.pick(['NX', 'XX', 'GT', 'LT'])))
+const condition = (w: Words) =>
+  w.random.times(0, w.random.chance(0.3) ? 3 : 1, () => w.word(w.random.pick(['NX', 'XX', 'GT', 'LT'])))
 
 export const EXPIRY_PRODUCTIONS: readonly Production[] = [
   (w) => ['EXPIRE', w.key(), w.ahead(1000), ...condition(w)],

@@ -18,8 +18,22 @@ function expiryOption(w: Words): readonly string[] {
 /** What redis-server 7.0 has: no IFEQ, no DIGEST, no DELEX, no MSETEX. */
 export const STRING_PRODUCTIONS: readonly Production[] = [
   (w) => ['SET', w.key(), w.value()],
-  (w) => ['SET', w.key(), w.value(), ...w.option(0.5, 'NX', 'XX'), ...w.option(0.3, 'GET'), ...w.maybe(0.5, () => expiryOption(w))],
-  (w) => ['SET', w.key(), w.value(), ...w.maybe(0.4, () => expiryOption(w)), ...w.option(0.3, 'GET'), ...w.option(0.4, 'NX', 'XX', 'GET')],
+  (w) => [
+    'SET',
+    w.key(),
+    w.value(),
+    ...w.option(0.5, 'NX', 'XX'),
+    ...w.option(0.3, 'GET'),
+    ...w.maybe(0.5, () => expiryOption(w)),
+  ],
+  (w) => [
+    'SET',
+    w.key(),
+    w.value(),
+    ...w.maybe(0.4, () => expiryOption(w)),
+    ...w.option(0.3, 'GET'),
+    ...w.option(0.4, 'NX', 'XX', 'GET'),
+  ],
   (w) => ['SETEX', w.key(), w.ahead(1000), w.value()],
   (w) => ['PSETEX', w.key(), w.ahead(1), w.value()],
   (w) => ['SETNX', w.key(), w.value()],

@@ -5,9 +5,26 @@ import type { SeededRandom } from '../seeded-random.js'
 export type Production = (words: Words) => CommandLine
 
 const KEYS = ['k0', 'k1', 'k2', 'k3', 'k4', 'k5', '', '{t}a', '\xff\x00\r\n']
-const TEXTS = ['', 'a', 'hello', 'Hello World', 'x'.repeat(44), 'x'.repeat(45), 'y'.repeat(300), '\x00\xff\r\n$3\r\n', 'ohmytext', 'mynewtext']
+const TEXTS = [
+  '',
+  'a',
+  'hello',
+  'Hello World',
+  'x'.repeat(44),
+  'x'.repeat(45),
+  'y'.repeat(300),
+  '\x00\xff\r\n$3\r\n',
+  'ohmytext',
+  'mynewtext',
+]
 const INTEGERS = ['0', '1', '-1', '7', '10', '100', '-37', '4096', '9007199254740992', '-9007199254740993', '1000000000000000']
-const EDGES = ['9223372036854775807', '-9223372036854775808', '9223372036854775808', '-9223372036854775809', '99999999999999999999999']
+const EDGES = [
+  '9223372036854775807',
+  '-9223372036854775808',
+  '9223372036854775808',
+  '-9223372036854775809',
+  '99999999999999999999999',
+]
 const NOT_INTEGERS = ['', ' 1', '1 ', '+1', '01', '-0', '1.0', '1e3', '0x10', 'abc', '1\x00']
 const FLOATS = ['0.1', '0.2', '-1.5', '3.0e3', '5', '1e17', '-2.5e-3', '1234567.891', '0.00000000001', '3.141592653589793']
 const NOT_FLOATS = ['', 'nan', 'abc', '1.5x', ' 1.5', '1e', '--1']
@@ -57,7 +74,8 @@ export class Words {
   /** Seconds or milliseconds far enough ahead that nothing is due while a sequence runs, or long past, or wrong. */
   ahead(unitMs: number): string {
     const { random } = this
-    if (random.chance(0.1)) return random.pick(['0', '-1', '-100', '9223372036854775807', '9223372036854775', '-9223372036854776', 'abc', ''])
+    if (random.chance(0.1))
+      return random.pick(['0', '-1', '-100', '9223372036854775807', '9223372036854775', '-9223372036854776', 'abc', ''])
     return String(Math.ceil((random.between(1, 50) * 100_000) / unitMs))
   }
 
