@@ -85,7 +85,7 @@ describe('arena', () => {
   })
 
   it('says so when it is full, and goes on when something is freed', () => {
-    const arena = new Arena(2 * CHUNK_BYTES)
+    const arena = new Arena(5 * 1024 * 1024)
     const block = arena.alloc(3 * 1024 * 1024)
     expect(() => arena.alloc(3 * 1024 * 1024)).toThrow(MeridianError)
     arena.free(block)
