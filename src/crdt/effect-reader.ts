@@ -97,12 +97,14 @@ export class EffectReader {
     switch (this.type) {
       case EffectType.setString:
         this.flags = this.byte()
+        if (this.flags > 7 || (this.flags & 3) === 3) this.fail('set-string with unknown flags')
         this.block()
         if ((this.flags & SET_EXPIRY_GIVEN) !== 0) this.at = this.time()
         this.readResets()
         break
       case EffectType.remove:
         this.flags = this.byte()
+        if ((this.flags & ~(REMOVE_DUE | HAS_RESETS)) !== 0) this.fail('remove with unknown flags')
         this.readResets()
         break
       case EffectType.increment:
@@ -145,7 +147,7 @@ export class EffectReader {
       this.exactTotal = this.decimal(totalText, this.total)
       this.exactN = this.decimal(nText, this.n)
     }
-    if (!(this.epoch > 0 && this.epoch <= this.stamp)) this.fail('increment with an impossible epoch')
+    if (!(Number.isSafeInteger(this.epoch) && this.epoch > 0 && this.epoch <= this.stamp)) this.fail('increment with an impossible epoch')
   }
 
   private readResets(): void {
@@ -159,6 +161,9 @@ export class EffectReader {
       const epoch = this.float64()
       const stamp = this.float64()
       const total = this.number()
+      if (!(Number.isSafeInteger(epoch) && Number.isSafeInteger(stamp) && epoch > 0 && epoch <= stamp && member > 0)) {
+        this.fail('a reset of an impossible contribution')
+      }
       resets.push({ member, epoch, stamp, total: this.decimal(this.numberText, total) })
     }
     this.resets = resets
@@ -167,10 +172,12 @@ export class EffectReader {
   /** Kind 0 gives the value and no text, kind 1 the text. */
   private number(): number {
     this.numberText = null
-    if (this.byte() === 0) {
+    const kind = this.byte()
+    if (kind === 0) {
       const zigzag = this.varint()
       return zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2
     }
+    if (kind !== 1) return this.fail('a number of unknown kind')
     const length = this.varint()
     const off = this.skip(length)
     this.numberText = Buffer.from(this.bytes.buffer, this.bytes.byteOffset + off, this.error === null ? length : 0).toString('latin1')

@@ -7,6 +7,7 @@ import {
   applyIncrement,
   applyRemove,
   applySet,
+  editText,
   emptyStringState,
   hasValue,
   resetsOf,
@@ -119,7 +120,7 @@ export class HistoryMember {
       }
       case 'edit':
         if (state.contributions.length > 0) {
-          const value = visibleText(state) ?? new Uint8Array(0)
+          const value = editText(visibleText(state) ?? new Uint8Array(0), intent.edit)
           return { type: 'set', value, expiry: { kind: 'keep' }, resets: resetsOf(state) }
         }
         return { type: 'edit', edit: intent.edit }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { NOTHING_STABLE } from '../../crdt/string-history.js'
 import { EngineHarness } from '../../support/engine-harness.js'
 
 const NOT_INTEGER = '-ERR value is not an integer or out of range\r\n'
@@ -6,7 +7,9 @@ const OVERFLOW = '-ERR increment or decrement would overflow\r\n'
 
 function pair(): [EngineHarness, EngineHarness] {
   const a = new EngineHarness({ self: 1, solo: false })
-  return [a, new EngineHarness({ self: 2, solo: false }, a.clock)]
+  const b = new EngineHarness({ self: 2, solo: false }, a.clock)
+  for (const { engine } of [a, b]) engine.keyspace.stability = NOTHING_STABLE
+  return [a, b]
 }
 
 function exchange(a: EngineHarness, b: EngineHarness): void {
@@ -128,6 +131,20 @@ describe('counters of two members', () => {
       expect(h.run('GET', 'k')).toBe('x')
       expect(h.raw(['INCR', 'k'])).toBe(NOT_INTEGER)
     }
+  })
+
+  it('increments and edits made at once both count', () => {
+    const [a, b] = pair()
+    a.run('APPEND', 'k', '1')
+    exchange(a, b)
+    a.run('APPEND', 'k', '5')
+    b.run('INCRBY', 'k', '3')
+    exchange(a, b)
+    for (const h of [a, b]) expect(h.run('GET', 'k')).toBe('18')
+    expect(a.run('APPEND', 'k', '0')).toBe(3)
+    expect(b.run('INCR', 'k')).toBe(19)
+    exchange(a, b)
+    for (const h of [a, b]) expect(h.run('GET', 'k')).toBe('181')
   })
 
   it('a sum beyond 64 bits reads as the nearest bound', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { NOTHING_STABLE } from '../../crdt/string-history.js'
 import { EngineHarness } from '../../support/engine-harness.js'
 
 describe('parts of a string', () => {
@@ -58,6 +59,7 @@ describe('parts of a string', () => {
   it('keeps edits of two members', () => {
     const a = new EngineHarness({ self: 1, solo: false })
     const b = new EngineHarness({ self: 2, solo: false }, a.clock)
+    for (const { engine } of [a, b]) engine.keyspace.stability = NOTHING_STABLE
     a.run('SET', 'k', 'hello')
     b.receive(a)
     a.clock.now++
