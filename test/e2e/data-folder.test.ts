@@ -1,18 +1,18 @@
 import { chmodSync, mkdirSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { ManagedProcess } from './support/managed-process.js'
 import { SoloRig } from './support/solo-member.js'
 import { TestCluster } from './support/test-cluster.js'
 
 const NOBODY = 65_534
-let rig = new SoloRig()
+let rig: SoloRig
 
-afterEach(async () => {
-  await rig.dispose()
+beforeEach(() => {
   rig = new SoloRig()
 })
+afterEach(() => rig.dispose())
 
 /** It ends with exit code 1 and one line for the operator: what, the code, and what to do. */
 async function refuses(process: ManagedProcess, what: RegExp): Promise<void> {
