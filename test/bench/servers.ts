@@ -61,7 +61,18 @@ export class Bench {
   async meridian(): Promise<Server> {
     const [port] = await freePorts(1)
     const folder = join(this.folder, `meridian-${port}`)
-    return this.serverOf('meridian', port, [...meridianCommand(), 'server', '--port', String(port), '--dir', folder, '--appendfsync', 'everysec', '--log-level', 'warn'])
+    return this.serverOf('meridian', port, [
+      ...meridianCommand(),
+      'server',
+      '--port',
+      String(port),
+      '--dir',
+      folder,
+      '--appendfsync',
+      'everysec',
+      '--log-level',
+      'warn',
+    ])
   }
 
   /** Two members over mutual TLS, up and linked. */

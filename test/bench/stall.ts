@@ -41,7 +41,13 @@ export async function measureStall(keys: number, seconds: number, { bench, say }
   for (const server of [await bench.redis(), await bench.meridian()]) {
     say(`${figure(keys)} keys into ${server.system}`)
     await writeKeys({ port: server.port, ...DATASETS.values, count: keys })
-    const load = { port: server.port, connections: CONNECTIONS, pipeline: PIPELINE, keyspace: keys, command: ['SET', 'key:__rand_int__', VALUE_64] }
+    const load = {
+      port: server.port,
+      connections: CONNECTIONS,
+      pipeline: PIPELINE,
+      keyspace: keys,
+      command: ['SET', 'key:__rand_int__', VALUE_64],
+    }
     const { requestsPerSecond } = await runLoad({ ...load, requests: 200_000 })
     const figures = await probe(server, () => runLoad({ ...load, requests: Math.round(requestsPerSecond * seconds) }))
     say(`${server.system}: worst ${figure(figures.worstMs)} ms`)
@@ -120,7 +126,8 @@ class Prober {
   async finish(): Promise<readonly number[]> {
     clearInterval(this.timer)
     while (this.times.length < this.sentMs.length) {
-      if (this.failure !== null || this.socket.destroyed) throw new Error(this.failure ?? 'the server closed the probing connection')
+      if (this.failure !== null || this.socket.destroyed)
+        throw new Error(this.failure ?? 'the server closed the probing connection')
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
     return this.times
@@ -144,5 +151,9 @@ export function stallLines(result: StallResult): string[] {
     figure(one.proberPauseMs),
   ])
   const head = ['', 'overwrites/s', 'pings', 'p50 ms', 'p99', 'p99.9', 'worst', 'own pause']
-  return [`Reply time of PING every ${PING_EVERY_MS} ms under random overwrites of ${figure(result.keys)} keys`, ...textTable(head, rows), '']
+  return [
+    `Reply time of PING every ${PING_EVERY_MS} ms under random overwrites of ${figure(result.keys)} keys`,
+    ...textTable(head, rows),
+    '',
+  ]
 }

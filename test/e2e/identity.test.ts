@@ -53,7 +53,11 @@ async function impostor(of: string, edit: (yaml: string) => string): Promise<Mem
   cpSync(model.configFile, plan.configFile)
   const member = new MemberProcess(plan)
   member.editConfig((yaml) =>
-    edit(yaml.replace(`clients: { port: ${model.port} }`, `clients: { port: ${port} }`).replace(`dir: ${model.name},`, `dir: ${file},`)),
+    edit(
+      yaml
+        .replace(`clients: { port: ${model.port} }`, `clients: { port: ${port} }`)
+        .replace(`dir: ${model.name},`, `dir: ${file},`),
+    ),
   )
   impostors.push(member)
   return member
@@ -76,8 +80,14 @@ describe('a peer that is not who it should be is refused, and the log says what 
   it('with a certificate of another authority', async () => {
     writeCredentials('foreign', await issue(await makeAuthority('CA of somebody'), { name: 'eu', clusterId: 'shop' }))
     await (await impostor('eu', certificateOf('eu', 'foreign'))).start()
-    await usSays('MRD_CERTIFICATE', /its certificate was issued by another authority.*Renew its certificate with the authority of this cluster/)
-    await usSays('MRD_CERTIFICATE', /A peer connection was turned away: its certificate is not accepted|A peer connection failed in the TLS handshake/)
+    await usSays(
+      'MRD_CERTIFICATE',
+      /its certificate was issued by another authority.*Renew its certificate with the authority of this cluster/,
+    )
+    await usSays(
+      'MRD_CERTIFICATE',
+      /A peer connection was turned away: its certificate is not accepted|A peer connection failed in the TLS handshake/,
+    )
   }, 30_000)
 
   it('with a certificate that has expired', async () => {
@@ -106,20 +116,35 @@ describe('a peer that is not who it should be is refused, and the log says what 
     // ap listens where the topology says that eu is.
     const eu = cluster.member('eu').plan
     const ap = cluster.member('ap').plan
-    const member = await impostor('ap', (yaml) => yaml.replaceAll(`port: ${ap.peerPort}`, `port: ${eu.peerPort + 1_000_000}`).replaceAll(`port: ${eu.peerPort},`, `port: ${ap.peerPort},`).replaceAll(`port: ${eu.peerPort + 1_000_000}`, `port: ${eu.peerPort}`))
+    const member = await impostor('ap', (yaml) =>
+      yaml
+        .replaceAll(`port: ${ap.peerPort}`, `port: ${eu.peerPort + 1_000_000}`)
+        .replaceAll(`port: ${eu.peerPort},`, `port: ${ap.peerPort},`)
+        .replaceAll(`port: ${eu.peerPort + 1_000_000}`, `port: ${eu.peerPort}`),
+    )
     await member.start()
-    await usSays('MRD_PEER_IDENTITY', /names ap of cluster shop; expected eu of cluster shop.*Correct the address in the topology/)
+    await usSays(
+      'MRD_PEER_IDENTITY',
+      /names ap of cluster shop; expected eu of cluster shop.*Correct the address in the topology/,
+    )
   }, 30_000)
 
   it('with the id of another member', async () => {
-    const member = await impostor('ap', (yaml) => yaml.replaceAll('{ id: 3, name: ap', '{ id: 9, name: ap').replaceAll('{ id: 2, name: eu', '{ id: 3, name: eu').replaceAll('{ id: 9, name: ap', '{ id: 2, name: ap'))
+    const member = await impostor('ap', (yaml) =>
+      yaml
+        .replaceAll('{ id: 3, name: ap', '{ id: 9, name: ap')
+        .replaceAll('{ id: 2, name: eu', '{ id: 3, name: eu')
+        .replaceAll('{ id: 9, name: ap', '{ id: 2, name: ap'),
+    )
     await member.start()
     await usSays('MRD_PEER_DUPLICATE_ID', /ap says that it is member 2, which the topology gives to eu.*stop the wrong one/)
   }, 30_000)
 
   it('that the topology does not have', async () => {
     writeCredentials('xx', await issue(authority, { name: 'xx', clusterId: 'shop' }))
-    const member = await impostor('ap', (yaml) => certificateOf('ap', 'xx')(yaml).replaceAll('{ id: 3, name: ap', '{ id: 7, name: xx'))
+    const member = await impostor('ap', (yaml) =>
+      certificateOf('ap', 'xx')(yaml).replaceAll('{ id: 3, name: ap', '{ id: 7, name: xx'),
+    )
     await member.start()
     await usSays('MRD_PEER_IDENTITY', /xx is not a member in the topology of us.*Give both members the same list of members/)
   }, 30_000)
@@ -129,7 +154,9 @@ describe('a peer that is not who it should be is refused, and the log says what 
     await first.start()
     await us.running.printed(/"peer":"eu","link":"outbound","msg":"peer link is up"/, 15_000, from)
     const [peerPort] = await freePorts(1)
-    const twin = await impostor('eu', (yaml) => yaml.replaceAll(`port: ${cluster.member('eu').plan.peerPort}`, `port: ${peerPort}`))
+    const twin = await impostor('eu', (yaml) =>
+      yaml.replaceAll(`port: ${cluster.member('eu').plan.peerPort}`, `port: ${peerPort}`),
+    )
     await twin.start()
     await usSays('MRD_PEER_DUPLICATE_ID', /eu \(member 2\) runs more than once.*stop the wrong one/)
   }, 30_000)
@@ -141,11 +168,15 @@ describe('a member does not start with credentials that the others would refuse'
     ['that has expired', 'eu', { expired: true }, /expired on/],
     ['of another cluster', 'eu', { clusterId: 'other-shop' }, /other-shop/],
     ['that names no member', 'eu', { noNames: true }, /names no member/],
-  ])('a certificate %s', async (_, name, options, message) => {
-    writeCredentials('wrong', await issue(authority, { name, clusterId: 'shop', ...options }))
-    const process = (await impostor('eu', certificateOf('eu', 'wrong'))).launch()
-    expect(await process.ends()).toEqual({ code: 1, signal: null })
-    expect(process.output).toMatch(message)
-    expect(process.output).toMatch(/\(MRD_\w+\)\. .*certificate/)
-  }, 20_000)
+  ])(
+    'a certificate %s',
+    async (_, name, options, message) => {
+      writeCredentials('wrong', await issue(authority, { name, clusterId: 'shop', ...options }))
+      const process = (await impostor('eu', certificateOf('eu', 'wrong'))).launch()
+      expect(await process.ends()).toEqual({ code: 1, signal: null })
+      expect(process.output).toMatch(message)
+      expect(process.output).toMatch(/\(MRD_\w+\)\. .*certificate/)
+    },
+    20_000,
+  )
 })

@@ -36,7 +36,10 @@ describe('links between regions', () => {
     await cluster.everywhere(['GET', 'relay:eu'], 'from eu')
     const before = cluster.proxy('us', 'eu').accepted
     await heal()
-    await us.running.printed(/"peer":"eu","link":"outbound","msg":"peer link is up".*(.*\n)*.*"peer":"eu","link":"outbound","msg":"peer link is up"/, 20_000)
+    await us.running.printed(
+      /"peer":"eu","link":"outbound","msg":"peer link is up".*(.*\n)*.*"peer":"eu","link":"outbound","msg":"peer link is up"/,
+      20_000,
+    )
     expect(cluster.proxy('us', 'eu').accepted).toBeGreaterThanOrEqual(before)
     // Without the relay there is only the healed link.
     set('cut', ...AP_LINKS)
