@@ -244,7 +244,8 @@ export async function infoField(server: Server, section: string, field: string):
 export async function digest(server: Server): Promise<string | null> {
   try {
     const reply = await server.command('CRDT.DIGEST')
-    return typeof reply === 'string' && reply !== '' ? reply : null
+    // Name and value in turn: digest, vector.
+    return Array.isArray(reply) ? String(reply[1]) : null
   } catch (error) {
     if (error instanceof ReplyError) return null
     throw error

@@ -6,7 +6,7 @@ import type { PeerCredentials } from '../../src/platform/peer-credentials.js'
 import { issue, makeAuthority, type TestAuthority } from '../platform/test-certificates.js'
 import { freePorts } from './support/free-ports.js'
 import { MemberProcess } from './support/member-process.js'
-import { TestCluster } from './support/test-cluster.js'
+import { linkUp, TestCluster } from './support/test-cluster.js'
 
 /** `us` runs and expects `eu` and `ap`; who comes instead is somebody else each time. */
 let cluster: TestCluster
@@ -94,14 +94,17 @@ describe('a peer that is not who it should be is refused, and the log says what 
     const expired = await issue(authority, { name: 'eu', clusterId: 'shop', expired: true })
     const socket = connect({ port: us.plan.peerPort, host: '127.0.0.1', ...expired, rejectUnauthorized: false })
     socket.on('error', () => undefined)
-    await usSays('MRD_CERTIFICATE', /A peer connection was turned away: its certificate is not accepted \(CERT_HAS_EXPIRED\)/)
+    await usSays(
+      'MRD_CERTIFICATE',
+      /A peer connection was turned away: its certificate is not accepted \(CERT_HAS_EXPIRED\)\. .*meridian certs issue/,
+    )
     socket.destroy()
   }, 30_000)
 
   it('with no certificate at all', async () => {
     const socket = connect({ port: us.plan.peerPort, host: '127.0.0.1', rejectUnauthorized: false })
     socket.on('error', () => undefined)
-    await usSays('MRD_CERTIFICATE', /A peer connection was turned away: its certificate is not accepted/)
+    await usSays('MRD_CERTIFICATE', /A peer connection was turned away: its certificate is not accepted .*meridian certs issue/)
     socket.destroy()
   }, 30_000)
 
@@ -152,7 +155,7 @@ describe('a peer that is not who it should be is refused, and the log says what 
   it('that runs twice', async () => {
     const first = await impostor('eu', (yaml) => yaml)
     await first.start()
-    await us.running.printed(/"peer":"eu","link":"outbound","msg":"peer link is up"/, 15_000, from)
+    await us.running.printed(linkUp('eu'), 15_000, from)
     const [peerPort] = await freePorts(1)
     const twin = await impostor('eu', (yaml) =>
       yaml.replaceAll(`port: ${cluster.member('eu').plan.peerPort}`, `port: ${peerPort}`),

@@ -94,10 +94,18 @@ ${options.extraYaml ?? ''}
     const cluster = await TestCluster.create(options)
     try {
       await Promise.all(cluster.members.map((member) => member.start()))
+      await cluster.linked()
       return cluster
     } catch (error) {
       await cluster.dispose()
       throw error
+    }
+  }
+
+  /** Waits until every member has had a link to every other one. */
+  async linked(): Promise<void> {
+    for (const from of this.members) {
+      for (const to of this.members) if (from !== to) await from.running.printed(linkUp(to.name))
     }
   }
 
@@ -160,6 +168,11 @@ ${options.extraYaml ?? ''}
     for (const proxy of this.proxies.values()) proxy.close()
     rmSync(this.folder, { recursive: true, force: true })
   }
+}
+
+/** What a member logs when the link that it dialled stands. */
+export function linkUp(peer: string): RegExp {
+  return new RegExp(`"peer":"${peer}","link":"outbound","msg":"peer link is up"`)
 }
 
 /** An authority and a certificate for each member, by the command line. */
