@@ -20,6 +20,10 @@ export interface TlsNetworkOptions extends PeerCredentials {
 /** One kind of complaint is logged at most this often. */
 const COMPLAINT_PAUSE_MS = 10_000
 const MAX_COMPLAINTS = 100
+const REISSUE =
+  "If a member of this cluster runs there, give it a certificate of the cluster's authority (`meridian certs issue`)."
+const LOOK_THERE =
+  'If a member of this cluster runs there, its log says what it did not accept; anybody else has no business at this port.'
 
 type OnLink = (link: Link, identity: PeerIdentity) => LinkHandlers
 
@@ -49,7 +53,7 @@ export class TlsNetwork implements Network {
       const from = this.handshakeOver(socket)
       // Node leaves a connection open that ran into the handshake timeout.
       socket.destroy()
-      this.complain(from, `A peer connection failed in the TLS handshake: ${error.message}`)
+      this.complain(from, `A peer connection failed in the TLS handshake: ${error.message}. ${LOOK_THERE}`)
     })
   }
 
@@ -169,7 +173,7 @@ export class TlsNetwork implements Network {
   private secured(socket: TLSSocket): void {
     const from = this.handshakeOver(socket)
     const turnAway = (why: string) => {
-      this.complain(from, `A peer connection was turned away: ${why}`)
+      this.complain(from, `A peer connection was turned away: ${why}. ${REISSUE}`)
       socket.destroy()
     }
     // A connection that dies now must not be an unhandled error.
@@ -201,7 +205,7 @@ export class TlsNetwork implements Network {
 }
 
 function remoteOf(socket: Socket): string {
-  return `${socket.remoteAddress}:${socket.remotePort}`
+  return socket.remoteAddress === undefined ? 'a connection that is gone' : `${socket.remoteAddress}:${socket.remotePort}`
 }
 
 /** Node sets it to a code, whatever its type says. */

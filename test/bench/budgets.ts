@@ -46,15 +46,24 @@ export interface Verdict {
 export function judge(measurements: Measurements): Verdict[] {
   const { compare = [], memory, stall, restart, catchUp, lag, remoteApply } = measurements
   const verdicts = compare.filter((one) => one.scenario === 'alone').flatMap(judgeComparison)
-  if (memory) verdicts.push(atMost(`resident memory, ${figure(memory.keys)} keys`, memoryRatio(memory), BUDGETS.memoryRatio, ratio))
+  if (memory)
+    verdicts.push(atMost(`resident memory, ${figure(memory.keys)} keys`, memoryRatio(memory), BUDGETS.memoryRatio, ratio))
   const stalled = stall?.servers.find((one) => one.system === 'meridian')
-  if (stall && stalled) verdicts.push(atMost(`longest stall, ${figure(stall.keys)} keys overwritten`, stalled.worstMs, BUDGETS.stallMs, ms))
+  if (stall && stalled)
+    verdicts.push(atMost(`longest stall, ${figure(stall.keys)} keys overwritten`, stalled.worstMs, BUDGETS.stallMs, ms))
   const restarted = restart?.servers.find((one) => one.system === 'meridian')
   if (restarted) verdicts.push(atLeast('restart, keys a second', restarted.keysPerSecond, BUDGETS.restartKeysPerSecond, figure))
   if (catchUp) verdicts.push(atLeast('catch-up, ops a second', catchUp.opsPerSecond, BUDGETS.catchUpOpsPerSecond, figure))
   if (lag) verdicts.push(atMost(`lag p99 at ${figure(lag.writesPerSecond)} writes/s`, lag.p99Ms, BUDGETS.lagP99Ms, ms))
   for (const { pipeline, localMicros, remoteMicros } of remoteApply?.runs ?? []) {
-    verdicts.push(atMost(`CPU of a remote op against a local one, pipeline ${pipeline}`, remoteMicros / localMicros, BUDGETS.remoteApplyRatio, ratio))
+    verdicts.push(
+      atMost(
+        `CPU of a remote op against a local one, pipeline ${pipeline}`,
+        remoteMicros / localMicros,
+        BUDGETS.remoteApplyRatio,
+        ratio,
+      ),
+    )
   }
   return verdicts
 }
@@ -92,5 +101,9 @@ export function budgetLines(verdicts: readonly Verdict[]): string[] {
     return [budget, met ? 'met' : 'MISSED', limit, measured, met ? `${percent} to spare` : `by ${percent}`]
   })
   const missed = verdicts.filter((one) => !one.met).length
-  return ['Budgets', ...textTable(['', '', 'limit', 'measured', 'margin'], rows, 2), `${verdicts.length - missed} met, ${missed} missed`]
+  return [
+    'Budgets',
+    ...textTable(['', '', 'limit', 'measured', 'margin'], rows, 2),
+    `${verdicts.length - missed} met, ${missed} missed`,
+  ]
 }

@@ -156,9 +156,11 @@ function medians(samples: readonly Sample[]): Sample {
 async function requireEqual({ server, follower }: Side, say: (text: string) => void): Promise<void> {
   if (follower === null) return
   const sizes = [await server.command('DBSIZE'), await follower.command('DBSIZE')]
-  if (sizes[0] !== sizes[1]) throw new Error(`${server.system}: ${String(sizes[0])} keys here, ${String(sizes[1])} in the follower`)
+  if (sizes[0] !== sizes[1])
+    throw new Error(`${server.system}: ${String(sizes[0])} keys here, ${String(sizes[1])} in the follower`)
   const digests = [await digest(server), await digest(follower)]
-  if (digests[0] !== digests[1]) throw new Error(`${server.system}: the digests differ: ${String(digests[0])} and ${String(digests[1])}`)
+  if (digests[0] !== digests[1])
+    throw new Error(`${server.system}: the digests differ: ${String(digests[0])} and ${String(digests[1])}`)
   const same = digests[0] === null ? '' : ` and digest ${digests[0]}`
   say(`${server.system}: the follower converged, both have ${String(sizes[0])} keys${same}`)
 }
@@ -176,7 +178,21 @@ export function compareLines(results: readonly Comparison[]): string[] {
     const title = `${one.scenario === 'alone' ? 'Alone' : 'With one live peer (Meridian) or replica (redis-server)'}, ${figure(one.keys)} keys`
     groups.set(title, [...(groups.get(title) ?? []), one])
   }
-  const head = ['', 'P', 'redis/s', 'meridian/s', 'ratio', 'p50 ms redis', 'meridian', 'p99 ms redis', 'meridian', 'ratio', 'CPU µs redis', 'meridian', 'ratio']
+  const head = [
+    '',
+    'P',
+    'redis/s',
+    'meridian/s',
+    'ratio',
+    'p50 ms redis',
+    'meridian',
+    'p99 ms redis',
+    'meridian',
+    'ratio',
+    'CPU µs redis',
+    'meridian',
+    'ratio',
+  ]
   for (const [title, group] of groups) {
     const rows = group.map(({ test, pipeline, redis, meridian }) => [
       test,

@@ -129,7 +129,9 @@ const VERBS: Readonly<Record<string, VerbEntry>> = {
     summary: 'CPU of applying a remote write against making it',
     sizes: 'how many writes a run',
     run: async ({ size, quick }) => {
-      const remoteApply = await bounded('remote-apply', 600, (run) => measureRemoteApply(100_000, size ?? sized(MILLION, quick), run))
+      const remoteApply = await bounded('remote-apply', 600, (run) =>
+        measureRemoteApply(100_000, size ?? sized(MILLION, quick), run),
+      )
       return { measured: { remoteApply }, lines: remoteApplyLines(remoteApply) }
     },
   },
@@ -150,7 +152,8 @@ async function report(verbs: readonly Verb[], options: CompareFlags): Promise<vo
   }
   const budgets = judge(measurements)
   print(budgetLines(budgets))
-  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify({ machine, ...measurements, budgets }, null, 2)}\n`)
+  if (options.json !== undefined)
+    writeFileSync(options.json, `${JSON.stringify({ machine, ...measurements, budgets }, null, 2)}\n`)
 }
 
 function print(lines: readonly string[]): void {
@@ -191,7 +194,9 @@ function withCompareOptions(command: Command): Command {
     .option('--seconds <count>', 'length of one measured run', number)
 }
 
-const program = new Command('npm run bench --').description('Meridian and redis-server side by side').addHelpText('after', EXAMPLES)
+const program = new Command('npm run bench --')
+  .description('Meridian and redis-server side by side')
+  .addHelpText('after', EXAMPLES)
 withCompareOptions(program.command('compare', { isDefault: true }).description('throughput, latency and CPU per command'))
   .option('--keys <list>', 'sizes of the data set, such as 100000,3000000', numbers)
   .action((options: CompareFlags) => report([runCompare], options))

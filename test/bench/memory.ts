@@ -31,7 +31,12 @@ export async function measureMemory(keys: number, { bench, say }: BenchRun): Pro
     const size = await server.command('DBSIZE')
     if (size !== keys) throw new Error(`${server.system} has ${String(size)} keys after ${keys} were written`)
     await delay(QUIET_MS)
-    const figures = { system: server.system, residentBytes: server.residentBytes(), residentEmptyBytes, usedBytes: await usedBytes(server) }
+    const figures = {
+      system: server.system,
+      residentBytes: server.residentBytes(),
+      residentEmptyBytes,
+      usedBytes: await usedBytes(server),
+    }
     say(`${server.system}: ${figure(figures.residentBytes / MiB)} MiB resident`)
     servers.push(figures)
     await server.stop()
@@ -58,5 +63,10 @@ export function memoryLines(result: MemoryResult): string[] {
     figure(one.residentBytes / result.keys),
   ])
   const head = ['', 'resident MiB', 'when empty', 'used_memory MiB', 'resident bytes/key']
-  return [`Memory, ${figure(result.keys)} keys of 16 bytes, values of 64`, ...textTable(head, rows), `resident ratio ${ratio(memoryRatio(result))}`, '']
+  return [
+    `Memory, ${figure(result.keys)} keys of 16 bytes, values of 64`,
+    ...textTable(head, rows),
+    `resident ratio ${ratio(memoryRatio(result))}`,
+    '',
+  ]
 }

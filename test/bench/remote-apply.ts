@@ -28,7 +28,13 @@ export async function measureRemoteApply(keys: number, ops: number, { bench, say
   await writeKeys({ port: sender.port, ...DATASETS.values, count: keys })
   const runs: RemoteApplyFigures[] = []
   for (const pipeline of [1, 16, 64]) {
-    const load = { port: sender.port, connections: CONNECTIONS, pipeline, keyspace: keys, command: ['SET', 'key:__rand_int__', VALUE_64] }
+    const load = {
+      port: sender.port,
+      connections: CONNECTIONS,
+      pipeline,
+      keyspace: keys,
+      command: ['SET', 'key:__rand_int__', VALUE_64],
+    }
     await runLoad({ ...load, requests: Math.ceil(ops / 4) })
     await settlement.settle()
     const before = [sender.cpuSeconds(), receiver.cpuSeconds()]
@@ -48,5 +54,9 @@ export function remoteApplyLines(result: RemoteApplyResult): string[] {
     figure(one.remoteMicros),
     ratio(one.remoteMicros / one.localMicros),
   ])
-  return ['CPU of a SET where it was made and where it was received', ...textTable(['pipeline', 'local µs', 'remote µs', 'ratio'], rows), '']
+  return [
+    'CPU of a SET where it was made and where it was received',
+    ...textTable(['pipeline', 'local µs', 'remote µs', 'ratio'], rows),
+    '',
+  ]
 }

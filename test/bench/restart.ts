@@ -28,5 +28,9 @@ export async function measureRestart(keys: number, { bench, say }: BenchRun): Pr
 
 export function restartLines(result: RestartResult): string[] {
   const rows = result.servers.map((one) => [one.system, figure(one.seconds), figure(one.keysPerSecond)])
-  return [`Restart with ${figure(result.keys)} keys in the log, from spawn to PONG`, ...textTable(['', 'seconds', 'keys/s'], rows), '']
+  return [
+    `Restart with ${figure(result.keys)} keys in the log, from spawn to PONG`,
+    ...textTable(['', 'seconds', 'keys/s'], rows),
+    '',
+  ]
 }

@@ -61,7 +61,18 @@ export class Bench {
   async meridian(): Promise<Server> {
     const [port] = await freePorts(1)
     const folder = join(this.folder, `meridian-${port}`)
-    return this.serverOf('meridian', port, [...meridianCommand(), 'server', '--port', String(port), '--dir', folder, '--appendfsync', 'everysec', '--log-level', 'warn'])
+    return this.serverOf('meridian', port, [
+      ...meridianCommand(),
+      'server',
+      '--port',
+      String(port),
+      '--dir',
+      folder,
+      '--appendfsync',
+      'everysec',
+      '--log-level',
+      'warn',
+    ])
   }
 
   /** Two members over mutual TLS, up and linked. */
@@ -233,7 +244,8 @@ export async function infoField(server: Server, section: string, field: string):
 export async function digest(server: Server): Promise<string | null> {
   try {
     const reply = await server.command('CRDT.DIGEST')
-    return typeof reply === 'string' && reply !== '' ? reply : null
+    // Name and value in turn: digest, vector.
+    return Array.isArray(reply) ? String(reply[1]) : null
   } catch (error) {
     if (error instanceof ReplyError) return null
     throw error

@@ -1,4 +1,5 @@
 import { connect } from 'node:net'
+import { getPriority, setPriority } from 'node:os'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { BenchRun } from './bench-run.js'
 import { DATASETS, VALUE_64 } from './load-tests.js'
@@ -29,6 +30,10 @@ export interface StallFigures {
 const CONNECTIONS = 8
 const PIPELINE = 16
 const PING_EVERY_MS = 1
+/** `+PONG\r\n` */
+const PONG_BYTES = 7
+/** Of the measuring process while it measures, where it may: the load keeps every core busy, and its own waiting would be measured. */
+const PROBER_PRIORITY = -15
 
 /** Overwrites random keys at full speed while another connection sends PING every millisecond. */
 export async function measureStall(keys: number, seconds: number, { bench, say }: BenchRun): Promise<StallResult> {
@@ -36,7 +41,13 @@ export async function measureStall(keys: number, seconds: number, { bench, say }
   for (const server of [await bench.redis(), await bench.meridian()]) {
     say(`${figure(keys)} keys into ${server.system}`)
     await writeKeys({ port: server.port, ...DATASETS.values, count: keys })
-    const load = { port: server.port, connections: CONNECTIONS, pipeline: PIPELINE, keyspace: keys, command: ['SET', 'key:__rand_int__', VALUE_64] }
+    const load = {
+      port: server.port,
+      connections: CONNECTIONS,
+      pipeline: PIPELINE,
+      keyspace: keys,
+      command: ['SET', 'key:__rand_int__', VALUE_64],
+    }
     const { requestsPerSecond } = await runLoad({ ...load, requests: 200_000 })
     const figures = await probe(server, () => runLoad({ ...load, requests: Math.round(requestsPerSecond * seconds) }))
     say(`${server.system}: worst ${figure(figures.worstMs)} ms`)
@@ -49,6 +60,8 @@ export async function measureStall(keys: number, seconds: number, { bench, say }
 async function probe(server: Server, overwrite: () => Promise<{ requestsPerSecond: number }>): Promise<StallFigures> {
   const own = monitorEventLoopDelay({ resolution: 1 })
   const prober = await Prober.open(server.port)
+  const usual = getPriority()
+  raisePriority()
   own.enable()
   try {
     const { requestsPerSecond } = await overwrite()
@@ -66,6 +79,15 @@ async function probe(server: Server, overwrite: () => Promise<{ requestsPerSecon
     }
   } finally {
     prober.close()
+    setPriority(usual)
+  }
+}
+
+function raisePriority(): void {
+  try {
+    setPriority(PROBER_PRIORITY)
+  } catch {
+    process.stderr.write('not allowed to raise the priority of the measuring process: stalls may be its own, see "own pause"\n')
   }
 }
 
@@ -75,12 +97,13 @@ class Prober {
   private readonly times: number[] = []
   private readonly timer: NodeJS.Timeout
   private bytes = 0
+  private failure: string | null = null
 
   private constructor(private readonly socket: ReturnType<typeof connect>) {
     socket.on('data', (chunk: Buffer) => {
+      if (chunk.includes('-')) this.failure ??= `the server answered ${chunk.toString('latin1').slice(0, 200)}`
       this.bytes += chunk.length
-      // `+PONG\r\n`
-      const answered = Math.floor(this.bytes / 7)
+      const answered = Math.floor(this.bytes / PONG_BYTES)
       const nowMs = performance.now()
       while (this.times.length < answered) this.times.push(nowMs - this.sentMs[this.times.length])
     })
@@ -103,7 +126,8 @@ class Prober {
   async finish(): Promise<readonly number[]> {
     clearInterval(this.timer)
     while (this.times.length < this.sentMs.length) {
-      if (this.socket.destroyed) throw new Error('the server closed the probing connection')
+      if (this.failure !== null || this.socket.destroyed)
+        throw new Error(this.failure ?? 'the server closed the probing connection')
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
     return this.times
@@ -127,5 +151,9 @@ export function stallLines(result: StallResult): string[] {
     figure(one.proberPauseMs),
   ])
   const head = ['', 'overwrites/s', 'pings', 'p50 ms', 'p99', 'p99.9', 'worst', 'own pause']
-  return [`Reply time of PING every ${PING_EVERY_MS} ms under random overwrites of ${figure(result.keys)} keys`, ...textTable(head, rows), '']
+  return [
+    `Reply time of PING every ${PING_EVERY_MS} ms under random overwrites of ${figure(result.keys)} keys`,
+    ...textTable(head, rows),
+    '',
+  ]
 }

@@ -1,18 +1,18 @@
 import { chmodSync, mkdirSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { ManagedProcess } from './support/managed-process.js'
 import { SoloRig } from './support/solo-member.js'
 import { TestCluster } from './support/test-cluster.js'
 
 const NOBODY = 65_534
-let rig = new SoloRig()
+let rig: SoloRig
 
-afterEach(async () => {
-  await rig.dispose()
+beforeEach(() => {
   rig = new SoloRig()
 })
+afterEach(() => rig.dispose())
 
 /** It ends with exit code 1 and one line for the operator: what, the code, and what to do. */
 async function refuses(process: ManagedProcess, what: RegExp): Promise<void> {
@@ -28,7 +28,10 @@ describe('a data folder', () => {
     await first.start()
     await first.command('SET', 'a', '1')
     const second = await rig.member()
-    await refuses(second.launch(), new RegExp(`in use by process ${first.running.pid} \\(MRD_DATA_FOLDER_LOCKED\\)\\. Stop that process`))
+    await refuses(
+      second.launch(),
+      new RegExp(`in use by process ${first.running.pid} \\(MRD_DATA_FOLDER_LOCKED\\)\\. Stop that process`),
+    )
     expect(await first.command('GET', 'a')).toBe('1')
     await first.kill()
     await second.start()
@@ -40,7 +43,10 @@ describe('a data folder', () => {
     await owner.start()
     await owner.stop()
     const thief = await rig.member({ name: 'eu', id: 2, clusterId: 'shop' })
-    await refuses(thief.launch(), /belongs to member us \(id 1\) of cluster shop, this is member eu \(id 2\) of cluster shop \(MRD_DATA_FOLDER_OWNER\)\. Point this member at its own data folder/)
+    await refuses(
+      thief.launch(),
+      /belongs to member us \(id 1\) of cluster shop, this is member eu \(id 2\) of cluster shop \(MRD_DATA_FOLDER_OWNER\)\. Point this member at its own data folder/,
+    )
     const stranger = await rig.member({ name: 'us', id: 1, clusterId: 'bank' })
     await refuses(stranger.launch(), /this is member us \(id 1\) of cluster bank \(MRD_DATA_FOLDER_OWNER\)/)
     await owner.start()
@@ -68,7 +74,10 @@ describe('a port in use', () => {
     const squatter = createServer()
     const member = await rig.member()
     await new Promise<void>((resolve) => squatter.listen(member.port, '127.0.0.1', resolve))
-    await refuses(member.launch(), new RegExp(`127\\.0\\.0\\.1:${member.port} is already in use \\(MRD_PORT_IN_USE\\)\\. Stop the process`))
+    await refuses(
+      member.launch(),
+      new RegExp(`127\\.0\\.0\\.1:${member.port} is already in use \\(MRD_PORT_IN_USE\\)\\. Stop the process`),
+    )
     await new Promise((resolve) => squatter.close(resolve))
     await member.start()
   }, 30_000)
@@ -80,7 +89,10 @@ describe('a port in use', () => {
       const us = cluster.member('us')
       await new Promise<void>((resolve) => squatter.listen(us.plan.peerPort, '127.0.0.1', resolve))
       const { port } = squatter.address() as AddressInfo
-      await refuses(us.launch(), new RegExp(`peer address 127\\.0\\.0\\.1:${port} is taken \\(MRD_PORT_IN_USE\\)\\. Stop the process`))
+      await refuses(
+        us.launch(),
+        new RegExp(`peer address 127\\.0\\.0\\.1:${port} is taken \\(MRD_PORT_IN_USE\\)\\. Stop the process`),
+      )
     } finally {
       squatter.close()
       await cluster.dispose()

@@ -35,7 +35,7 @@ describe('a full disk', () => {
       let acknowledged = 0
       let refusal = ''
       while (refusal === '' && acknowledged < 200) {
-        const reply = await client.command('SET', `big:${acknowledged}`, value).catch((error: Error) => error)
+        const reply = await client.command('SET', `big:${acknowledged}`, value).catch((error: unknown) => error)
         if (reply === 'OK') acknowledged++
         else refusal = String(reply)
       }

@@ -32,19 +32,27 @@ function values(): Promise<unknown> {
 describe('a damaged log', () => {
   it.each([
     ['an unfinished frame', (path: string) => truncateSync(path, readFileSync(path).length - 5), 3],
-    ['what a crash left of a frame that was being written', (path: string) => appendFileSync(path, Buffer.from([200, 0, 0, 0, 1, 2, 3])), 4],
+    [
+      'what a crash left of a frame that was being written',
+      (path: string) => appendFileSync(path, Buffer.from([200, 0, 0, 0, 1, 2, 3])),
+      4,
+    ],
     ['zeros where the file had been made longer first', (path: string) => appendFileSync(path, Buffer.alloc(4096)), 4],
-  ])('is cut at the end: %s', async (_, damage, keys) => {
-    damage(segment())
-    await member.start()
-    expect(member.output).toMatch(/cut an unfinished write from the end of the log/)
-    const expected = [1, 2, 3, 4].map((n) => (n <= keys ? `value ${n}` : null))
-    expect(await values()).toEqual(expected)
-    await member.command('SET', 'key:4', 'again')
-    await member.kill()
-    await member.start()
-    expect(await values()).toEqual([...expected.slice(0, 3), 'again'])
-  }, 30_000)
+  ])(
+    'is cut at the end: %s',
+    async (_, damage, keys) => {
+      damage(segment())
+      await member.start()
+      expect(member.output).toMatch(/cut an unfinished write from the end of the log/)
+      const expected = [1, 2, 3, 4].map((n) => (n <= keys ? `value ${n}` : null))
+      expect(await values()).toEqual(expected)
+      await member.command('SET', 'key:4', 'again')
+      await member.kill()
+      await member.start()
+      expect(await values()).toEqual([...expected.slice(0, 3), 'again'])
+    },
+    30_000,
+  )
 
   it('before its end keeps the member from starting, names file and offset, and changes nothing', async () => {
     const path = segment()

@@ -20,7 +20,14 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 async function up(basePort: number): Promise<ManagedProcess> {
   const [command, ...args] = meridianCommand()
-  const process = ManagedProcess.start(command, [...args, 'up', '--dir', join(folder, 'cluster'), '--base-port', String(basePort)])
+  const process = ManagedProcess.start(command, [
+    ...args,
+    'up',
+    '--dir',
+    join(folder, 'cluster'),
+    '--base-port',
+    String(basePort),
+  ])
   started.push(process)
   await process.printed(new RegExp(`redis-cli -p ${basePort + 2} `), 30_000)
   return process
@@ -63,8 +70,7 @@ describe('meridian up, into a pipe', () => {
     const pids = await memberPids(basePort)
     first.signal('SIGINT')
     expect(await first.ends()).toEqual({ code: 0, signal: null })
-    // eslint-disable-next-line no-control-regex
-    expect(first.output).not.toMatch(/\x1b/)
+    expect(first.output).not.toContain('\x1b')
     expect(first.output).toContain(`Stopped. The data is kept in ${join(folder, 'cluster')}`)
     expect(pids.filter(runs)).toEqual([])
 

@@ -92,11 +92,12 @@ export class ManagedProcess {
     return this.exited
   }
 
-  /** Waits until the pattern is in what it printed; returns the match. */
-  async printed(pattern: RegExp | string, timeoutMs = 20_000): Promise<string> {
+  /** Waits until the pattern is in what it printed (after the first `from` characters); returns the match. */
+  async printed(pattern: RegExp | string, timeoutMs = 20_000, from = 0): Promise<string> {
     let found: string | null = null
     const look = (): boolean => {
-      found = typeof pattern === 'string' ? (this.text.includes(pattern) ? pattern : null) : (pattern.exec(this.text)?.[0] ?? null)
+      const text = this.text.slice(from)
+      found = typeof pattern === 'string' ? (text.includes(pattern) ? pattern : null) : (pattern.exec(text)?.[0] ?? null)
       return found !== null
     }
     await this.until(() => look() || this.status !== null, `never printed ${String(pattern)}`, timeoutMs)

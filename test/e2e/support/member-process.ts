@@ -54,7 +54,11 @@ export class MemberProcess {
       this.earlierOutput = this.output
     }
     const [command, ...args] = meridianCommand()
-    this.process = ManagedProcess.start(command, [...args, 'server', '--config', this.plan.configFile, ...flags], this.spawnOptions)
+    this.process = ManagedProcess.start(
+      command,
+      [...args, 'server', '--config', this.plan.configFile, ...flags],
+      this.spawnOptions,
+    )
     return this.process
   }
 

@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
+import { Socket } from 'node:net'
 
 /**
  * Kills the children of this process when it ends, in whatever way, kill -9 included: a shell that hears which children run over a pipe and
@@ -31,7 +32,7 @@ function tell(line: string): void {
     reaper.unref()
     // A pipe of a child keeps this process alive unless it is told not to.
     const { stdin } = reaper
-    if (stdin !== null && 'unref' in stdin && typeof stdin.unref === 'function') stdin.unref()
+    if (stdin instanceof Socket) stdin.unref()
   }
   reaper.stdin?.write(`${line}\n`)
 }

@@ -69,7 +69,10 @@ export async function requireAcknowledged(member: MemberProcess, loads: readonly
           if (values[at] !== value) lost.push(`${key} is ${JSON.stringify(values[at])}`)
         })
       }
-      if (lost.length > 0) throw new Error(`${member.name} lacks ${lost.length} of ${entries.length} acknowledged writes: ${lost.slice(0, 3).join(', ')}`)
+      if (lost.length > 0)
+        throw new Error(
+          `${member.name} lacks ${lost.length} of ${entries.length} acknowledged writes: ${lost.slice(0, 3).join(', ')}`,
+        )
     }
   } finally {
     client.close()

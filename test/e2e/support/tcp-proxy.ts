@@ -21,8 +21,6 @@ export class TcpProxy {
   private delayMs = 0
   private readonly pairs = new Set<Pair>()
   private readonly sockets = new Set<Socket>()
-  accepted = 0
-
   private constructor(
     private readonly server: Server,
     readonly port: number,
@@ -68,7 +66,6 @@ export class TcpProxy {
   }
 
   private relay(client: Socket): void {
-    this.accepted++
     this.keep(client)
     if (this.mode === 'cut') {
       client.resetAndDestroy()

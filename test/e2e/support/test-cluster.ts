@@ -82,7 +82,11 @@ ${options.extraYaml ?? ''}
 `
       writeFileSync(self.configFile, yaml)
     }
-    return new TestCluster(folder, plans.map((plan) => new MemberProcess(plan)), proxies)
+    return new TestCluster(
+      folder,
+      plans.map((plan) => new MemberProcess(plan)),
+      proxies,
+    )
   }
 
   /** Creates and starts; nothing is left behind when that fails. */
@@ -90,10 +94,18 @@ ${options.extraYaml ?? ''}
     const cluster = await TestCluster.create(options)
     try {
       await Promise.all(cluster.members.map((member) => member.start()))
+      await cluster.linked()
       return cluster
     } catch (error) {
       await cluster.dispose()
       throw error
+    }
+  }
+
+  /** Waits until every member has had a link to every other one. */
+  async linked(): Promise<void> {
+    for (const from of this.members) {
+      for (const to of this.members) if (from !== to) await from.running.printed(linkUp(to.name))
     }
   }
 
@@ -125,7 +137,8 @@ ${options.extraYaml ?? ''}
         const digests = await Promise.all(members.map((member) => member.command('CRDT.DIGEST')))
         const sizes = await Promise.all(members.map((member) => member.command('DBSIZE')))
         const states = members.map((member, i) => `${member.name}: ${JSON.stringify(digests[i])} with ${String(sizes[i])} keys`)
-        if (new Set(digests.map((digest) => JSON.stringify(digest))).size > 1) throw new Error(`not converged: ${states.join(', ')}`)
+        if (new Set(states.map((state) => state.slice(state.indexOf(' ')))).size > 1)
+          throw new Error(`not converged: ${states.join(', ')}`)
       },
       timeoutMs,
       50,
@@ -139,7 +152,9 @@ ${options.extraYaml ?? ''}
         for (const member of members) {
           const reply = await member.command(...command)
           if (JSON.stringify(reply) !== JSON.stringify(expected)) {
-            throw new Error(`${member.name} answers ${JSON.stringify(reply)} to ${command.join(' ')}, not ${JSON.stringify(expected)}`)
+            throw new Error(
+              `${member.name} answers ${JSON.stringify(reply)} to ${command.join(' ')}, not ${JSON.stringify(expected)}`,
+            )
           }
         }
       },
@@ -155,8 +170,18 @@ ${options.extraYaml ?? ''}
   }
 }
 
+/** What a member logs when the link that it dialled stands. */
+export function linkUp(peer: string): RegExp {
+  return new RegExp(`"peer":"${peer}","link":"outbound","msg":"peer link is up"`)
+}
+
 /** An authority and a certificate for each member, by the command line. */
-export async function makeCertificates(folder: string, clusterId: string, names: readonly string[], ...flags: readonly string[]): Promise<void> {
+export async function makeCertificates(
+  folder: string,
+  clusterId: string,
+  names: readonly string[],
+  ...flags: readonly string[]
+): Promise<void> {
   mkdirSync(folder, { recursive: true })
   const init = await meridian('certs', 'init', '--cluster-id', clusterId, '--dir', folder)
   if (init.code !== 0) throw new Error(`certs init failed: ${init.output}`)

@@ -1,0 +1,40 @@
+import { describe, expect, it } from 'vitest'
+import { budgetLines, judge } from './budgets.js'
+import type { Comparison, Sample } from './compare.js'
+
+const redis: Sample = { requestsPerSecond: 100_000, p50Ms: 0.2, p99Ms: 1, cpuMicros: 2 }
+
+function comparison(overrides: Partial<Comparison>, meridian: Partial<Sample>): Comparison {
+  const base = { scenario: 'alone', keys: 100_000, pipeline: 16, test: 'GET' } as const
+  return { ...base, redis, meridian: { ...redis, ...meridian }, ...overrides }
+}
+
+describe('judge', () => {
+  it('holds CPU a command against the budget at pipeline 16 and 100 thousand keys only', () => {
+    const at = (overrides: Partial<Comparison>): string[] =>
+      judge({ compare: [comparison(overrides, {})] }).map((verdict) => verdict.budget)
+    expect(at({})).toEqual(['CPU a command: GET, 100,000 keys, pipeline 16', 'p99: GET, 100,000 keys, pipeline 16'])
+    expect(at({ keys: 3_000_000 })).toEqual(['p99: GET, 3,000,000 keys, pipeline 16'])
+    expect(at({ pipeline: 1 })).toEqual(['throughput: GET, 100,000 keys, pipeline 1', 'p99: GET, 100,000 keys, pipeline 1'])
+    expect(at({ scenario: 'peer' })).toEqual([])
+  })
+
+  it('says by how much a budget is met or missed', () => {
+    const [cpu, p99] = judge({ compare: [comparison({}, { cpuMicros: 2.5, p99Ms: 0.75 })] })
+    expect(cpu).toMatchObject({ met: false, measured: '1.25x', limit: '<= 1.00x' })
+    expect(cpu.margin).toBeCloseTo(-0.25)
+    expect(p99.met).toBe(true)
+    expect(p99.margin).toBeCloseTo(0.5)
+    expect(budgetLines([cpu, p99]).join('\n')).toMatch(/MISSED .* by 25 %\n.* met .* 50 % to spare\n1 met, 1 missed/)
+  })
+
+  it('asks for at least, where more is better', () => {
+    const catchUp = { ops: 1, seconds: 1, opsPerSecond: 150_000, senderCpuSeconds: 0, receiverCpuSeconds: 0 }
+    expect(judge({ catchUp })).toMatchObject([{ met: false, margin: -0.5, limit: '>= 300,000' }])
+  })
+
+  it('says nothing of what was not measured', () => {
+    expect(judge({})).toEqual([])
+    expect(budgetLines([])).toEqual([])
+  })
+})
