@@ -54,6 +54,7 @@ export class MeridianMember implements SimulatedMember {
     return {
       call: (args) => {
         const reply = new ReplyWriter()
+        engine.beginBatch()
         engine.execute(session, Request.of(args), reply)
         return replyText(reply.take().toString('latin1'))
       },
