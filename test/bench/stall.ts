@@ -61,10 +61,12 @@ async function probe(server: Server, overwrite: () => Promise<{ requestsPerSecon
   const own = monitorEventLoopDelay({ resolution: 1 })
   const prober = await Prober.open(server.port)
   const usual = getPriority()
-  raisePriority()
   own.enable()
   try {
-    const { requestsPerSecond } = await overwrite()
+    const running = overwrite()
+    // Only now: what is started inherits the priority, and the load shall not come before the server.
+    raisePriority()
+    const { requestsPerSecond } = await running
     own.disable()
     const times = await prober.finish()
     return {
