@@ -137,7 +137,7 @@ function addTo(i: number, addLow: number, addHigh: number): void {
 /** Ends a block: each lane is mixed with the secret and multiplied by a 32-bit prime. */
 function scramble(): void {
   for (let i = 0; i < LANES; i++) {
-    const mixedLow = ((low[i] ^ (high[i] >>> 15)) ^ readUint32(SECRET, SCRAMBLE_SECRET + i * 8)) >>> 0
+    const mixedLow = (low[i] ^ (high[i] >>> 15) ^ readUint32(SECRET, SCRAMBLE_SECRET + i * 8)) >>> 0
     const mixedHigh = (high[i] ^ readUint32(SECRET, SCRAMBLE_SECRET + i * 8 + 4)) >>> 0
     const upper = (mixedLow >>> 16) * SCRAMBLE_PRIME
     const rest = (mixedLow & 0xffff) * SCRAMBLE_PRIME + (upper % TWO_16) * TWO_16

@@ -5,7 +5,16 @@ import type { FrameView } from './frame.js'
 import type { Reset } from './string-state.js'
 
 /** Effect types and flags; see docs/formats/effects.md. */
-export const EffectType = { setString: 1, remove: 2, increment: 3, append: 4, setRange: 5, setBits: 6, expire: 7, flushDb: 8 } as const
+export const EffectType = {
+  setString: 1,
+  remove: 2,
+  increment: 3,
+  append: 4,
+  setRange: 5,
+  setBits: 6,
+  expire: 7,
+  flushDb: 8,
+} as const
 export const SET_EXPIRY_GIVEN = 1
 export const SET_EXPIRY_KEPT = 2
 export const REMOVE_DUE = 1
@@ -147,7 +156,8 @@ export class EffectReader {
       this.exactTotal = this.decimal(totalText, this.total)
       this.exactN = this.decimal(nText, this.n)
     }
-    if (!(Number.isSafeInteger(this.epoch) && this.epoch > 0 && this.epoch <= this.stamp)) this.fail('increment with an impossible epoch')
+    if (!(Number.isSafeInteger(this.epoch) && this.epoch > 0 && this.epoch <= this.stamp))
+      this.fail('increment with an impossible epoch')
   }
 
   private readResets(): void {
@@ -180,7 +190,9 @@ export class EffectReader {
     if (kind !== 1) return this.fail('a number of unknown kind')
     const length = this.varint()
     const off = this.skip(length)
-    this.numberText = Buffer.from(this.bytes.buffer, this.bytes.byteOffset + off, this.error === null ? length : 0).toString('latin1')
+    this.numberText = Buffer.from(this.bytes.buffer, this.bytes.byteOffset + off, this.error === null ? length : 0).toString(
+      'latin1',
+    )
     return 0
   }
 

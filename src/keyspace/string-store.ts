@@ -173,7 +173,9 @@ export class StringStore {
       ref = db.insert(KeyType.string | (setsExpiry ? HAS_EXPIRY : 0), key, keyOff, keyLen, len, this.keyspace.clock)
     } else {
       if (!this.isPlain(db, ref, mode !== ExpiryMode.keep)) {
-        const expiry = setsExpiry ? ({ kind: 'set', at } as const) : ({ kind: mode === ExpiryMode.keep ? 'keep' : 'clear' } as const)
+        const expiry = setsExpiry
+          ? ({ kind: 'set', at } as const)
+          : ({ kind: mode === ExpiryMode.keep ? 'keep' : 'clear' } as const)
         const state = this.load(db, ref)
         applySet(state, this.context, value.slice(off, off + len), expiry, resets)
         this.store(db, ref, state, false, key, keyOff, keyLen)
@@ -203,7 +205,16 @@ export class StringStore {
     this.store(db, ref, state, false, EMPTY, 0, 0)
   }
 
-  increment(db: Database, ref: Ref, key: Uint8Array, keyOff: number, keyLen: number, epoch: number, total: number, n: number): void {
+  increment(
+    db: Database,
+    ref: Ref,
+    key: Uint8Array,
+    keyOff: number,
+    keyLen: number,
+    epoch: number,
+    total: number,
+    n: number,
+  ): void {
     const { origin, stamp } = this.context
     const d = ref === 0 ? -1 : this.smallContribution(db, ref, origin)
     if (d >= 0) {
@@ -240,12 +251,22 @@ export class StringStore {
   edit(db: Database, ref: Ref, key: Uint8Array, keyOff: number, keyLen: number, edit: Edit): void {
     this.noteWrite(db)
     const { origin, stamp } = this.context
-    if (ref !== 0 && this.keyspace.stability.covers(origin, stamp) && (db.flags(ref) & NO_VALUE) === 0 && this.isPlain(db, ref, false)) {
+    if (
+      ref !== 0 &&
+      this.keyspace.stability.covers(origin, stamp) &&
+      (db.flags(ref) & NO_VALUE) === 0 &&
+      this.isPlain(db, ref, false)
+    ) {
       this.editInPlace(db, ref, edit)
       return
     }
     const extras = ref === 0 ? 0 : db.extras(ref)
-    if (extras !== 0 && isMaterialized(db.arena, extras) && comesLast(db.arena, extras, origin, stamp) && db.dotStamp(ref) < stamp) {
+    if (
+      extras !== 0 &&
+      isMaterialized(db.arena, extras) &&
+      comesLast(db.arena, extras, origin, stamp) &&
+      db.dotStamp(ref) < stamp
+    ) {
       const to = this.editInPlace(db, ref, edit)
       db.setExtras(to, appendEdit(db.arena, extras, { member: origin, stamp, edit }))
       return
@@ -356,7 +377,15 @@ export class StringStore {
   }
 
   /** Settles a state and writes it back, in the smallest form that holds it. The key is needed only when there is no record yet. */
-  private store(db: Database, from: Ref, state: StringState, raw: boolean, key: Uint8Array, keyOff: number, keyLen: number): void {
+  private store(
+    db: Database,
+    from: Ref,
+    state: StringState,
+    raw: boolean,
+    key: Uint8Array,
+    keyOff: number,
+    keyLen: number,
+  ): void {
     settle(state, this.keyspace.stability)
     const oldExtras = from === 0 ? 0 : db.extras(from)
     if (!hasValue(state) && state.expiries.length === 0) {
@@ -424,4 +453,3 @@ function lengthAfter(length: number, edit: Edit): number {
       return Math.ceil((edit.offset + edit.width) / 8)
   }
 }
-

@@ -1,7 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ByteReader, ByteWriter } from '../../src/base/byte-stream.js'
-import { copyBytes, equalBytes, equalsWord, INT64_MAX, INT64_MIN, parseInteger, parseInteger64, writeInteger } from '../../src/base/bytes.js'
+import {
+  copyBytes,
+  equalBytes,
+  equalsWord,
+  INT64_MAX,
+  INT64_MIN,
+  parseInteger,
+  parseInteger64,
+  writeInteger,
+} from '../../src/base/bytes.js'
 
 const safeInteger = fc.oneof(fc.maxSafeInteger(), fc.integer(), fc.integer({ min: -20, max: 20 }))
 /** Texts that are integers, nearly integers, or not at all. */
@@ -60,7 +69,8 @@ describe('integers as text', () => {
       }),
       { numRuns: 500 },
     )
-    for (const value of [INT64_MAX, INT64_MIN]) expect(parseInteger64(Buffer.from(String(value)), 0, String(value).length)).toBe(value)
+    for (const value of [INT64_MAX, INT64_MIN])
+      expect(parseInteger64(Buffer.from(String(value)), 0, String(value).length)).toBe(value)
   })
 })
 
@@ -89,7 +99,11 @@ describe('byte ranges', () => {
 })
 
 describe('byte streams', () => {
-  const natural = fc.oneof(fc.maxSafeNat(), fc.nat(300), fc.constantFrom(127, 128, 2 ** 28 - 1, 2 ** 28, 2 ** 32 - 1, 2 ** 32, 2 ** 35, 2 ** 53 - 1))
+  const natural = fc.oneof(
+    fc.maxSafeNat(),
+    fc.nat(300),
+    fc.constantFrom(127, 128, 2 ** 28 - 1, 2 ** 28, 2 ** 32 - 1, 2 ** 32, 2 ** 35, 2 ** 53 - 1),
+  )
   const item = fc.oneof(
     fc.nat(255).map((value) => ({ kind: 'u8' as const, value })),
     fc.double().map((value) => ({ kind: 'f64' as const, value })),

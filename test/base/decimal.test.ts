@@ -71,8 +71,9 @@ describe('decimals', () => {
     ['00012', '12'],
   ])('%s is %s', (text, value) => expect(printDecimal(parsed(text))).toBe(value))
 
-  it.each(['', '.', 'e5', '1e', '1 ', ' 1', 'nan', 'inf', '0x', '1e999999', '1_0', '--1', '1'.repeat(5001)])('%j is none', (text) =>
-    expect(parseDecimal(text)).toBe(null),
+  it.each(['', '.', 'e5', '1e', '1 ', ' 1', 'nan', 'inf', '0x', '1e999999', '1_0', '--1', '1'.repeat(5001)])(
+    '%j is none',
+    (text) => expect(parseDecimal(text)).toBe(null),
   )
 })
 

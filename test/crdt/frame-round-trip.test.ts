@@ -4,8 +4,15 @@ import { decimalToText, parseDecimal } from '../../src/base/decimal.js'
 import { MeridianError } from '../../src/base/errors.js'
 import { crc32 } from '../../src/base/crc32.js'
 import type { MemberId, Stamp } from '../../src/base/ids.js'
-import { EffectReader, EffectType, HAS_RESETS, REMOVE_DUE, SET_EXPIRY_GIVEN, SET_EXPIRY_KEPT } from '../../src/crdt/effect-reader.js'
-import { FrameView, parseFrame } from '../../src/crdt/frame.js'
+import {
+  EffectReader,
+  EffectType,
+  HAS_RESETS,
+  REMOVE_DUE,
+  SET_EXPIRY_GIVEN,
+  SET_EXPIRY_KEPT,
+} from '../../src/crdt/effect-reader.js'
+import { parseFrame, type FrameView } from '../../src/crdt/frame.js'
 import { FrameWriter } from '../../src/crdt/frame-writer.js'
 import { VersionVector } from '../../src/crdt/version-vector.js'
 import { ApplyContext } from '../../src/crdt/apply-context.js'
@@ -15,7 +22,10 @@ import { StringStore } from '../../src/keyspace/string-store.js'
 
 /** What goes into a frame through FrameWriter, and what EffectReader gives back. */
 const key = fc.uint8Array({ maxLength: 40 })
-const bytes = fc.oneof(fc.uint8Array({ maxLength: 60 }), fc.integer({ min: 0, max: 200_000 }).map((length) => new Uint8Array(length).fill(97)))
+const bytes = fc.oneof(
+  fc.uint8Array({ maxLength: 60 }),
+  fc.integer({ min: 0, max: 200_000 }).map((length) => new Uint8Array(length).fill(97)),
+)
 const decimalText = fc.oneof(
   fc.maxSafeInteger().map(String),
   fc.bigInt(-(2n ** 63n), 2n ** 63n).map(String),
@@ -26,12 +36,27 @@ const reset = fc.record({ member: fc.integer({ min: 1, max: 255 }), epoch: stamp
 const time = fc.oneof(fc.maxSafeInteger(), fc.constant(Infinity))
 
 const effect = fc.oneof(
-  fc.record({ type: fc.constant(EffectType.setString), value: bytes, flags: fc.constantFrom(0, SET_EXPIRY_GIVEN, SET_EXPIRY_KEPT), at: time, resets: fc.array(reset, { maxLength: 3 }) }),
-  fc.record({ type: fc.constant(EffectType.remove), flags: fc.constantFrom(0, REMOVE_DUE), resets: fc.array(reset, { maxLength: 3 }) }),
+  fc.record({
+    type: fc.constant(EffectType.setString),
+    value: bytes,
+    flags: fc.constantFrom(0, SET_EXPIRY_GIVEN, SET_EXPIRY_KEPT),
+    at: time,
+    resets: fc.array(reset, { maxLength: 3 }),
+  }),
+  fc.record({
+    type: fc.constant(EffectType.remove),
+    flags: fc.constantFrom(0, REMOVE_DUE),
+    resets: fc.array(reset, { maxLength: 3 }),
+  }),
   fc.record({ type: fc.constant(EffectType.increment), total: decimalText, n: decimalText }),
   fc.record({ type: fc.constant(EffectType.append), value: bytes }),
   fc.record({ type: fc.constant(EffectType.setRange), offset: fc.nat(1000), value: bytes }),
-  fc.record({ type: fc.constant(EffectType.setBits), offset: fc.nat(2 ** 31), width: fc.integer({ min: 1, max: 64 }), value: fc.bigInt(0n, 2n ** 64n - 1n) }),
+  fc.record({
+    type: fc.constant(EffectType.setBits),
+    offset: fc.nat(2 ** 31),
+    width: fc.integer({ min: 1, max: 64 }),
+    value: fc.bigInt(0n, 2n ** 64n - 1n),
+  }),
   fc.record({ type: fc.constant(EffectType.expire), at: time }),
   fc.record({ type: fc.constant(EffectType.flushDb) }),
 )
@@ -43,10 +68,13 @@ interface Written {
 }
 
 const written: fc.Arbitrary<Written> = fc.record({ database: fc.nat(15), key, effect })
-const ops = fc.array(fc.record({ gap: fc.oneof(fc.nat(3), fc.nat(2 ** 40)), effects: fc.array(written, { minLength: 1, maxLength: 4 }) }), {
-  minLength: 1,
-  maxLength: 8,
-})
+const ops = fc.array(
+  fc.record({ gap: fc.oneof(fc.nat(3), fc.nat(2 ** 40)), effects: fc.array(written, { minLength: 1, maxLength: 4 }) }),
+  {
+    minLength: 1,
+    maxLength: 8,
+  },
+)
 const context = fc.uniqueArray(fc.tuple(fc.integer({ min: 1, max: 255 }), fc.integer({ min: 1, max: 2 ** 52 })), {
   selector: ([member]) => member,
   maxLength: 5,
@@ -60,7 +88,10 @@ function putNumber(writer: FrameWriter, text: string): void {
   else writer.putText(text)
 }
 
-function putResets(writer: FrameWriter, resets: readonly { member: number; epoch: number; later: number; total: string }[]): void {
+function putResets(
+  writer: FrameWriter,
+  resets: readonly { member: number; epoch: number; later: number; total: string }[],
+): void {
   if (resets.length === 0) return
   writer.putVarint(resets.length)
   for (const { member, epoch, later, total } of resets) {
@@ -104,6 +135,8 @@ function putPayload(writer: FrameWriter, each: Effect, at: number): void {
     case EffectType.expire:
       writer.putFloat64(each.at)
       break
+    case EffectType.flushDb:
+      break
   }
 }
 
@@ -138,14 +171,17 @@ function expectEffect(reader: EffectReader, { database, key: name, effect: each 
       each.resets.map(({ member, epoch, later, total }) => ({ member, epoch, stamp: epoch + later, total: parseDecimal(total) })),
     )
   }
-  if (each.type === EffectType.expire || (each.type === EffectType.setString && each.flags === SET_EXPIRY_GIVEN)) expect(reader.at).toBe(each.at)
+  if (each.type === EffectType.expire || (each.type === EffectType.setString && each.flags === SET_EXPIRY_GIVEN))
+    expect(reader.at).toBe(each.at)
   if (each.type === EffectType.setRange || each.type === EffectType.setBits) expect(reader.offset).toBe(each.offset)
   if (each.type === EffectType.setBits) {
     expect([reader.width, (BigInt(reader.bitsHigh) << 32n) | BigInt(reader.bitsLow)]).toEqual([each.width, each.value])
   }
   if (each.type === EffectType.increment) {
     expect(reader.epoch).toBeLessThanOrEqual(reader.stamp)
-    const [total, n] = reader.exact ? [decimalToText(reader.exactTotal), decimalToText(reader.exactN)] : [String(reader.total), String(reader.n)]
+    const [total, n] = reader.exact
+      ? [decimalToText(reader.exactTotal), decimalToText(reader.exactN)]
+      : [String(reader.total), String(reader.n)]
     expect([total, n]).toEqual([each.total, each.n])
   }
 }
@@ -158,35 +194,40 @@ function openWriter(entries: readonly (readonly [number, number])[]): { writer: 
 describe('frames', () => {
   it('give back what was written into them, one after the other', () => {
     fc.assert(
-      fc.property(fc.array(ops, { minLength: 1, maxLength: 4 }), context, fc.integer({ min: 1, max: 2 ** 45 }), (frames, entries, first) => {
-        const { writer, applied } = openWriter(entries)
-        let previous = 0
-        const all: FrameView[] = []
-        for (const list of frames) {
-          const { frame, stamps } = write(writer, list, previous + first)
-          all.push(frame)
-          const read = parseFrame(frame.bytes.slice())
-          expect([read.origin, read.opCount, read.previous, read.last]).toEqual([SELF, list.length, previous, stamps.at(-1)])
-          const expected = entries.filter(([member]) => member !== SELF).sort(([a], [b]) => a - b)
-          const got = Array.from({ length: read.contextCount }, (_, i) => [read.contextMember(i), read.contextStamp(i)])
-          expect(got).toEqual(expected)
-          expect(read.contextCoveredBy(applied)).toBe(true)
-          const reader = new EffectReader(16)
-          reader.start(read)
-          let at = 0
-          for (const { effects } of list) {
-            for (const [i, each] of effects.entries()) {
-              expect(reader.next()).toBe(true)
-              expect([reader.stamp, reader.endsOp]).toEqual([stamps[at++], i === effects.length - 1])
-              expectEffect(reader, each)
+      fc.property(
+        fc.array(ops, { minLength: 1, maxLength: 4 }),
+        context,
+        fc.integer({ min: 1, max: 2 ** 45 }),
+        (frames, entries, first) => {
+          const { writer, applied } = openWriter(entries)
+          let previous = 0
+          const all: FrameView[] = []
+          for (const list of frames) {
+            const { frame, stamps } = write(writer, list, previous + first)
+            all.push(frame)
+            const read = parseFrame(frame.bytes.slice())
+            expect([read.origin, read.opCount, read.previous, read.last]).toEqual([SELF, list.length, previous, stamps.at(-1)])
+            const expected = entries.filter(([member]) => member !== SELF).sort(([a], [b]) => a - b)
+            const got = Array.from({ length: read.contextCount }, (_, i) => [read.contextMember(i), read.contextStamp(i)])
+            expect(got).toEqual(expected)
+            expect(read.contextCoveredBy(applied)).toBe(true)
+            const reader = new EffectReader(16)
+            reader.start(read)
+            let at = 0
+            for (const { effects } of list) {
+              for (const [i, each] of effects.entries()) {
+                expect(reader.next()).toBe(true)
+                expect([reader.stamp, reader.endsOp]).toEqual([stamps[at++], i === effects.length - 1])
+                expectEffect(reader, each)
+              }
             }
+            expect([reader.next(), reader.error]).toEqual([false, null])
+            previous = read.last
           }
-          expect([reader.next(), reader.error]).toEqual([false, null])
-          previous = read.last
-        }
-        // Closed frames share slabs; nothing has been written over them.
-        for (const frame of all) parseFrame(frame.bytes)
-      }),
+          // Closed frames share slabs; nothing has been written over them.
+          for (const frame of all) parseFrame(frame.bytes)
+        },
+      ),
       { numRuns: 120 },
     )
   })
@@ -252,7 +293,11 @@ describe('damaged frames whose checksum fits', () => {
   it('are applied whole or not at all: random bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 120 }), fc.integer({ min: 1, max: 5 }), (body, opCount) => {
-        const { frame } = write(openWriter([]).writer, [{ gap: 0, effects: [{ database: 0, key: Buffer.from('k'), effect: { type: EffectType.expire, at: 5 } }] }], 9)
+        const { frame } = write(
+          openWriter([]).writer,
+          [{ gap: 0, effects: [{ database: 0, key: Buffer.from('k'), effect: { type: EffectType.expire, at: 5 } }] }],
+          9,
+        )
         const header = frame.bytes.slice(0, frame.opsOffset)
         new DataView(header.buffer).setUint32(12, opCount, true)
         tryApply(sealed(header, body))
@@ -265,7 +310,10 @@ describe('damaged frames whose checksum fits', () => {
     const change = fc.record({ at: fc.nat(), to: fc.nat(255) })
     fc.assert(
       fc.property(ops, fc.array(change, { maxLength: 3 }), fc.option(fc.nat()), (list, changes, cut) => {
-        const small = list.map(({ gap, effects }) => ({ gap, effects: effects.filter(({ effect: { type } }) => type !== EffectType.setBits) }))
+        const small = list.map(({ gap, effects }) => ({
+          gap,
+          effects: effects.filter(({ effect: { type } }) => type !== EffectType.setBits),
+        }))
         const usable = small.filter(({ effects }) => effects.length > 0)
         if (usable.length === 0) return
         const { frame } = write(openWriter([[3, 4]]).writer, usable, 9)
@@ -304,7 +352,11 @@ describe('version vector of a frame', () => {
       [2, 10],
       [3, 20],
     ])
-    const { frame } = write(writer, [{ gap: 0, effects: [{ database: 0, key: Buffer.from('k'), effect: { type: EffectType.flushDb } }] }], 30)
+    const { frame } = write(
+      writer,
+      [{ gap: 0, effects: [{ database: 0, key: Buffer.from('k'), effect: { type: EffectType.flushDb } }] }],
+      30,
+    )
     const vector = new VersionVector()
     expect(frame.contextCoveredBy(vector)).toBe(false)
     vector.raise(2 as MemberId, 10 as Stamp)

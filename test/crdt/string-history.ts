@@ -76,7 +76,8 @@ export class HistoryMember {
 
   readonly stability: Stability = {
     covers: (member, stamp) => this.stable(member) >= stamp,
-    coversAllUpTo: (stamp) => this.vector.every((applied, member) => member === 0 || this.stable(member) >= Math.min(stamp, applied)),
+    coversAllUpTo: (stamp) =>
+      this.vector.every((applied, member) => member === 0 || this.stable(member) >= Math.min(stamp, applied)),
   }
 
   /** What is stable now, for good. */
@@ -252,7 +253,7 @@ export class History {
   /** Delivers everything, and lets everyone hear that everyone has it. */
   finish(): void {
     for (let round = 0; round < 2; round++) {
-      for (let moved = true; moved; ) {
+      for (let moved = true; moved;) {
         moved = false
         for (let from = 1; from <= this.size; from++) {
           for (let to = 1; to <= this.size; to++) while (this.deliverOne(from, to)) moved = true
@@ -287,7 +288,12 @@ const bytes = fc.constantFrom('', 'b', '7', '42', 'long text').map((value) => Bu
 const edit: fc.Arbitrary<Edit> = fc.oneof(
   bytes.map((value) => ({ kind: 'append', bytes: value }) as const),
   fc.record({ kind: fc.constant('set-range' as const), offset: fc.nat(6), bytes }),
-  fc.record({ kind: fc.constant('set-bits' as const), offset: fc.nat(40), width: fc.constantFrom(1, 8, 64), value: fc.bigInt(0n, 255n) }),
+  fc.record({
+    kind: fc.constant('set-bits' as const),
+    offset: fc.nat(40),
+    width: fc.constantFrom(1, 8, 64),
+    value: fc.bigInt(0n, 255n),
+  }),
 )
 const amount: fc.Arbitrary<Decimal> = fc.oneof(
   { weight: 6, arbitrary: fc.integer({ min: -5, max: 5 }).map(decimalOf) },
@@ -307,7 +313,10 @@ export function stepsFor(members: number, maxLength = 40): fc.Arbitrary<Step[]> 
   return fc.array(
     fc.oneof(
       { weight: 4, arbitrary: fc.record({ kind: fc.constant('write' as const), member: id, intent, jump: fc.nat(3) }) },
-      { weight: 3, arbitrary: fc.record({ kind: fc.constant('deliver' as const), from: id, to: id, count: fc.integer({ min: 1, max: 4 }) }) },
+      {
+        weight: 3,
+        arbitrary: fc.record({ kind: fc.constant('deliver' as const), from: id, to: id, count: fc.integer({ min: 1, max: 4 }) }),
+      },
       { weight: 1, arbitrary: fc.record({ kind: fc.constant('ack' as const), member: id }) },
     ),
     { maxLength },

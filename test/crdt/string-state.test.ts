@@ -220,7 +220,9 @@ describe('edits', () => {
   })
 
   it('extend with zero bytes, and stop at the longest string', () => {
-    expect(Buffer.from(editText(Buffer.from('a'), { kind: 'set-range', offset: 3, bytes: Buffer.from('z') })).toString()).toBe('a\0\0z')
+    expect(Buffer.from(editText(Buffer.from('a'), { kind: 'set-range', offset: 3, bytes: Buffer.from('z') })).toString()).toBe(
+      'a\0\0z',
+    )
     expect(editText(Buffer.from('a'), { kind: 'set-bits', offset: 15, width: 2, value: 3n })).toEqual(Uint8Array.of(97, 1, 128))
     expect(editText(Buffer.from('a'), { kind: 'set-range', offset: 9, bytes: new Uint8Array(0) })).toEqual(Uint8Array.of(97))
     expect(LIMITS.maxBulkBytes).toBe(512 * 1024 * 1024)

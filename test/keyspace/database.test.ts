@@ -13,11 +13,20 @@ interface Entry {
 }
 
 type Step =
-  | { readonly kind: 'put'; readonly key: number; readonly value: string; readonly expiry: number | null; readonly hasValue: boolean }
+  | {
+      readonly kind: 'put'
+      readonly key: number
+      readonly value: string
+      readonly expiry: number | null
+      readonly hasValue: boolean
+    }
   | { readonly kind: 'remove'; readonly key: number }
 
 const KEYS = 60
-const value = fc.oneof(fc.string({ maxLength: 20 }), fc.integer({ min: 0, max: 3000 }).map((length) => 'v'.repeat(length)))
+const value = fc.oneof(
+  fc.string({ maxLength: 20 }),
+  fc.integer({ min: 0, max: 3000 }).map((length) => 'v'.repeat(length)),
+)
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 3,
@@ -87,7 +96,9 @@ describe('database', () => {
         for (let index = 0; index < KEYS; index++) expect(get(db, keyOf(index))).toEqual(model.get(index))
         const expiring = new Set<string>()
         for (let i = 0; i < db.expiringCount; i++) expiring.add(Buffer.from(db.key(db.expiringAt(i))).toString())
-        expect(expiring).toEqual(new Set([...model].filter(([, entry]) => entry.expiresAt !== null).map(([index]) => keyOf(index).toString())))
+        expect(expiring).toEqual(
+          new Set([...model].filter(([, entry]) => entry.expiresAt !== null).map(([index]) => keyOf(index).toString())),
+        )
         const walked: string[] = []
         for (let shard = 0; shard < SHARD_COUNT; shard++) {
           for (let i = 0; i < db.shardCount(shard); i++) walked.push(Buffer.from(db.key(db.recordAt(shard, i))).toString())
@@ -115,7 +126,8 @@ describe('database', () => {
       }
       if ((layout & HAS_EXTRAS) !== 0) expect(db.extras(ref)).toBe(4242)
       if ((layout & HAS_EXPIRY) !== 0 && (before & HAS_EXPIRY) === 0) db.setExpiry(ref, 1234, 5, 66)
-      if ((layout & HAS_EXPIRY) !== 0) expect([db.expiresAt(ref), db.expiryMember(ref), db.expiryStamp(ref)]).toEqual([1234, 5, 66])
+      if ((layout & HAS_EXPIRY) !== 0)
+        expect([db.expiresAt(ref), db.expiryMember(ref), db.expiryStamp(ref)]).toEqual([1234, 5, 66])
       expect([get(db, key)?.value, get(db, key)?.stamp, db.dotMember(ref)]).toEqual(['value', 7, 3])
       expect(db.expiringCount).toBe((layout & HAS_EXPIRY) === 0 ? 0 : 1)
       before = layout

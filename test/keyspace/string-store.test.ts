@@ -131,7 +131,12 @@ describe('small counters', () => {
           origin,
           stamp,
           context: [],
-          effect: { type: 'increment', epoch: stamp, total: { digits: BigInt(total), scale: 0 }, n: { digits: BigInt(n), scale: 0 } },
+          effect: {
+            type: 'increment',
+            epoch: stamp,
+            total: { digits: BigInt(total), scale: 0 },
+            n: { digits: BigInt(n), scale: 0 },
+          },
         },
         stamp,
         false,

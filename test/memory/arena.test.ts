@@ -38,7 +38,11 @@ describe('arena', () => {
           expect(arena.usedBytes).toBe(live.reduce((sum, block) => sum + block.bytes, 0))
         }
         const ranges = live
-          .map(({ ref, bytes }) => ({ chunk: ref >>> CHUNK_SHIFT, from: (ref & UNIT_MASK) * 8, to: (ref & UNIT_MASK) * 8 + bytes }))
+          .map(({ ref, bytes }) => ({
+            chunk: ref >>> CHUNK_SHIFT,
+            from: (ref & UNIT_MASK) * 8,
+            to: (ref & UNIT_MASK) * 8 + bytes,
+          }))
           .sort((a, b) => a.chunk - b.chunk || a.from - b.from)
         ranges.forEach((range, i) => {
           expect(range.to).toBeLessThanOrEqual(arena.u8[range.chunk].length)
@@ -46,7 +50,9 @@ describe('arena', () => {
           if (next?.chunk === range.chunk) expect(range.to).toBeLessThanOrEqual(next.from)
         })
         for (const { ref, bytes, mark: written } of live) {
-          ends(arena, ref, bytes, (view, from, to) => expect(view.subarray(from, to).every((byte) => byte === written)).toBe(true))
+          ends(arena, ref, bytes, (view, from, to) =>
+            expect(view.subarray(from, to).every((byte) => byte === written)).toBe(true),
+          )
         }
         expect(arena.reservedBytes).toBe(arena.u8.reduce((sum, chunk) => sum + chunk.length, 0))
         for (const { ref } of live) arena.free(ref)
@@ -59,7 +65,8 @@ describe('arena', () => {
   })
 
   it('wastes at most an eighth of a small block, beyond the smallest', () => {
-    for (let bytes = 65; bytes <= 16 * 1024; bytes++) expect(Arena.sizeFor(bytes)).toBeLessThanOrEqual(Math.ceil((bytes * 9) / 8) + 8)
+    for (let bytes = 65; bytes <= 16 * 1024; bytes++)
+      expect(Arena.sizeFor(bytes)).toBeLessThanOrEqual(Math.ceil((bytes * 9) / 8) + 8)
   })
 
   it('gives memory back, and uses it again for other sizes', () => {

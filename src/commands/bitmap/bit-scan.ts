@@ -40,7 +40,7 @@ function countBytes(buf: Uint8Array, off: number, length: number): number {
 export function findBit(buf: Uint8Array, off: number, start: number, end: number, bit: number): number {
   // Bytes that cannot hold it are passed over whole.
   const skipped = bit === 1 ? 0x00 : 0xff
-  for (let at = start; at <= end; ) {
+  for (let at = start; at <= end;) {
     const byte = buf[off + Math.floor(at / 8)]
     if (at % 8 === 0 && byte === skipped) {
       at += 8

@@ -55,14 +55,21 @@ function readFields(call: Call, operations: readonly FieldOperation[]): void {
 function parseOperations(call: Call): FieldOperation[] {
   const operations: FieldOperation[] = []
   let overflow: Overflow = 'WRAP'
-  for (let i = 2; i < call.argc; ) {
+  for (let i = 2; i < call.argc;) {
     const left = call.argc - i - 1
     if (call.is(i, 'OVERFLOW') && left >= 1) {
       overflow = parseOverflow(call, i + 1)
       i += 2
       continue
     }
-    const kind = call.is(i, 'GET') && left >= 2 ? 'get' : call.is(i, 'SET') && left >= 3 ? 'set' : call.is(i, 'INCRBY') && left >= 3 ? 'incrby' : null
+    const kind =
+      call.is(i, 'GET') && left >= 2
+        ? 'get'
+        : call.is(i, 'SET') && left >= 3
+          ? 'set'
+          : call.is(i, 'INCRBY') && left >= 3
+            ? 'incrby'
+            : null
     if (kind === null) throw syntaxError()
     const { signed, bits } = parseType(call, i + 1)
     const offset = bitOffset(call, i + 2, bits, true)
@@ -158,8 +165,18 @@ export const BITFIELD_COMMANDS: readonly CommandSpec[] = [
             { ...optional(oneOf('overflow-block', token('wrap'), token('sat'), token('fail'))), token: 'OVERFLOW' },
             oneOf(
               'write-operation',
-              { name: 'set-block', type: 'block', token: 'SET', arguments: [ENCODING, OFFSET, { name: 'value', type: 'integer' }] },
-              { name: 'incrby-block', type: 'block', token: 'INCRBY', arguments: [ENCODING, OFFSET, { name: 'increment', type: 'integer' }] },
+              {
+                name: 'set-block',
+                type: 'block',
+                token: 'SET',
+                arguments: [ENCODING, OFFSET, { name: 'value', type: 'integer' }],
+              },
+              {
+                name: 'incrby-block',
+                type: 'block',
+                token: 'INCRBY',
+                arguments: [ENCODING, OFFSET, { name: 'increment', type: 'integer' }],
+              },
             ),
           ],
         }),

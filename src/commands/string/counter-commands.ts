@@ -94,7 +94,13 @@ function parseFloatText(text: string): Decimal | 'infinite' {
   throw new CommandError(Errors.notFloat)
 }
 
-function counterSpec(name: string, summary: string, since: string, argument: string | null, handler: (call: Call) => void): CommandSpec {
+function counterSpec(
+  name: string,
+  summary: string,
+  since: string,
+  argument: string | null,
+  handler: (call: Call) => void,
+): CommandSpec {
   return {
     name,
     arity: argument === null ? 2 : 3,
@@ -111,8 +117,12 @@ function counterSpec(name: string, summary: string, since: string, argument: str
 }
 
 export const COUNTER_COMMANDS: readonly CommandSpec[] = [
-  counterSpec('incr', 'Adds one to an integer; a key that does not exist counts as 0.', '1.0.0', null, (call) => increment(call, 1)),
-  counterSpec('decr', 'Takes one from an integer; a key that does not exist counts as 0.', '1.0.0', null, (call) => increment(call, -1)),
+  counterSpec('incr', 'Adds one to an integer; a key that does not exist counts as 0.', '1.0.0', null, (call) =>
+    increment(call, 1),
+  ),
+  counterSpec('decr', 'Takes one from an integer; a key that does not exist counts as 0.', '1.0.0', null, (call) =>
+    increment(call, -1),
+  ),
   counterSpec('incrby', 'Adds a number to an integer; a key that does not exist counts as 0.', '1.0.0', 'increment', (call) =>
     incrementByArgument(call, 1),
   ),

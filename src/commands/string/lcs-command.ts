@@ -104,7 +104,7 @@ function trace(a: Uint8Array, b: Uint8Array, table: Uint32Array, total: number):
     if (run > 0) matches.push({ aStart: aEnd - run + 1, aEnd, bStart: bEnd - run + 1, bEnd })
     run = 0
   }
-  for (let i = a.length, j = b.length; i > 0 && j > 0; ) {
+  for (let i = a.length, j = b.length; i > 0 && j > 0;) {
     if (a[i - 1] === b[j - 1]) {
       text[--left] = a[i - 1]
       if (run === 0) {

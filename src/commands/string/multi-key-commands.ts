@@ -104,9 +104,7 @@ export const MULTI_KEY_COMMANDS: readonly CommandSpec[] = [
     name: 'msetex',
     arity: -4,
     flags: ['write', 'denyoom'],
-    keys: [
-      { flags: ['OW', 'update'], beginSearch: { index: 1 }, findKeys: { keyNumIndex: 0, firstKey: 1, step: 2 } },
-    ],
+    keys: [{ flags: ['OW', 'update'], beginSearch: { index: 1 }, findKeys: { keyNumIndex: 0, firstKey: 1, step: 2 } }],
     group: 'string',
     categories: ['string'],
     since: '8.4.0',

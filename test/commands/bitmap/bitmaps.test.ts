@@ -29,7 +29,8 @@ describe('SETBIT and GETBIT', () => {
     const h = new EngineHarness()
     for (const offset of ['-1', '4294967296', 'x', '', '#1']) expect(h.raw(['SETBIT', 'k', offset, '1'])).toBe(BAD_OFFSET)
     expect(h.raw(['GETBIT', 'k', '4294967296'])).toBe(BAD_OFFSET)
-    for (const bit of ['2', '-1', 'x']) expect(h.raw(['SETBIT', 'k', '0', bit])).toBe('-ERR bit is not an integer or out of range\r\n')
+    for (const bit of ['2', '-1', 'x'])
+      expect(h.raw(['SETBIT', 'k', '0', bit])).toBe('-ERR bit is not an integer or out of range\r\n')
   })
 
   it('bits of two members both stay', () => {
@@ -80,18 +81,27 @@ describe('BITCOUNT and BITPOS', () => {
   it('find what a string of bits finds', () => {
     const mostlyFull = fc.array(fc.constantFrom(0, 255, 255, 0, 64), { maxLength: 40 }).map((bytes) => Uint8Array.from(bytes))
     fc.assert(
-      fc.property(mostlyFull, index, index, fc.constantFrom('BIT', 'BYTE'), fc.constantFrom('0', '1'), (bytes, start, end, unit, bit) => {
-        const h = new EngineHarness()
-        h.run('SET', 'k', bytes)
-        const bits = bitsOf(bytes)
-        const found = part(bits, start, end, unit)
-        const at = found?.bits.indexOf(bit) ?? -1
-        expect(h.run('BITPOS', 'k', bit, String(start), String(end), unit)).toBe(at < 0 || found === null ? -1 : found.from + at)
-        const open = part(bits, start, -1, 'BYTE')
-        const openAt = open === null ? -1 : open.bits.indexOf(bit)
-        const expected = open === null ? -1 : openAt >= 0 ? open.from + openAt : bit === '0' ? bits.length : -1
-        expect(h.run('BITPOS', 'k', bit, String(start))).toBe(expected)
-      }),
+      fc.property(
+        mostlyFull,
+        index,
+        index,
+        fc.constantFrom('BIT', 'BYTE'),
+        fc.constantFrom('0', '1'),
+        (bytes, start, end, unit, bit) => {
+          const h = new EngineHarness()
+          h.run('SET', 'k', bytes)
+          const bits = bitsOf(bytes)
+          const found = part(bits, start, end, unit)
+          const at = found?.bits.indexOf(bit) ?? -1
+          expect(h.run('BITPOS', 'k', bit, String(start), String(end), unit)).toBe(
+            at < 0 || found === null ? -1 : found.from + at,
+          )
+          const open = part(bits, start, -1, 'BYTE')
+          const openAt = open === null ? -1 : open.bits.indexOf(bit)
+          const expected = open === null ? -1 : openAt >= 0 ? open.from + openAt : bit === '0' ? bits.length : -1
+          expect(h.run('BITPOS', 'k', bit, String(start))).toBe(expected)
+        },
+      ),
       { numRuns: 150 },
     )
   })
@@ -125,7 +135,8 @@ describe('BITOP', () => {
         const length = Math.max(...sources.map((bytes) => bytes.length))
         const expected = Uint8Array.from({ length }, (_, i) => {
           let byte = 0
-          for (let bit = 7; bit >= 0; bit--) byte = byte * 2 + (rule(sources.map((bytes) => ((bytes[i] ?? 0) >> bit) & 1)) ? 1 : 0)
+          for (let bit = 7; bit >= 0; bit--)
+            byte = byte * 2 + (rule(sources.map((bytes) => ((bytes[i] ?? 0) >> bit) & 1)) ? 1 : 0)
           return byte
         })
         expect(h.run('BITOP', name, 'out', ...sources.map((_, i) => `s${i}`))).toBe(length)

@@ -71,7 +71,7 @@ describe('string and bitmap commands in three members', () => {
           else if ('wait' in each) for (const { clock } of members) clock.now += each.wait
           else deliver(members[each.from], members[each.to])
         }
-        for (let moved = true; moved; ) {
+        for (let moved = true; moved;) {
           moved = false
           for (const from of members) for (const to of members) if (from !== to && deliver(from, to)) moved = true
         }

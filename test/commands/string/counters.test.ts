@@ -21,7 +21,9 @@ function exchange(a: EngineHarness, b: EngineHarness): void {
 describe.each([true, false])('counters (solo: %s)', (solo) => {
   it('count from nothing, in both directions', () => {
     const h = new EngineHarness({ solo })
-    expect([h.run('INCR', 'k'), h.run('INCRBY', 'k', '10'), h.run('DECR', 'k'), h.run('DECRBY', 'k', '-5')]).toEqual([1, 11, 10, 15])
+    expect([h.run('INCR', 'k'), h.run('INCRBY', 'k', '10'), h.run('DECR', 'k'), h.run('DECRBY', 'k', '-5')]).toEqual([
+      1, 11, 10, 15,
+    ])
     expect(h.run('GET', 'k')).toBe('15')
     expect(h.run('INCRBY', 'k', '-15')).toBe(0)
     expect(h.run('DECRBY', 'k', '0')).toBe(0)

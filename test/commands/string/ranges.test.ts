@@ -106,8 +106,6 @@ describe('LCS', () => {
     expect(h.raw(['LCS', 'a', 'b', 'LEN', 'IDX'])).toBe('-ERR If you want both the length and indexes, please just use IDX.\r\n')
     expect(h.raw(['LCS', 'a', 'b', 'MINMATCHLEN'])).toBe('-ERR syntax error\r\n')
     h.run('MSET', 'x', Buffer.alloc(20_000), 'y', Buffer.alloc(20_000))
-    expect(h.raw(['LCS', 'x', 'y'])).toBe(
-      '-ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len\r\n',
-    )
+    expect(h.raw(['LCS', 'x', 'y'])).toBe('-ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len\r\n')
   })
 })
