@@ -551,4 +551,3 @@ function unknownSubcommand(command: Command, request: Request): string {
   const word = latin1(request.buf, request.off[1], Math.min(request.len[1], 128))
   return `ERR unknown subcommand '${word}'. Try ${command.spec.name.toUpperCase()} HELP.`
 }
-

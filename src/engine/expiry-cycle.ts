@@ -27,13 +27,14 @@ export class ExpiryCycle {
   /** One cycle over all databases. Returns true when it stopped at its bound with more to do. */
   run(): boolean {
     let budget = MAX_REMOVALS
-    for (let database = 0; database < this.keyspace.databaseCount && budget > 0; database++) budget -= this.runDatabase(database, budget)
+    for (let database = 0; database < this.keyspace.databaseCount && budget > 0; database++)
+      budget -= this.runDatabase(database, budget)
     return budget <= 0
   }
 
   private runDatabase(database: number, budget: number): number {
     let removed = 0
-    for (let more = true; more && removed < budget; ) {
+    for (let more = true; more && removed < budget;) {
       const db = this.keyspace.peek(database)
       if (db === undefined || db.expiringCount === 0) return removed
       const rounds = Math.min(SAMPLE, db.expiringCount)

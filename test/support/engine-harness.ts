@@ -127,11 +127,7 @@ export class EngineHarness {
       ...options.services,
     }
     this.services = services
-    this.engine = new Engine(
-      { self, databases: 16, solo: options.solo ?? true, hashSeed: 7 },
-      this.clock,
-      services,
-    )
+    this.engine = new Engine({ self, databases: 16, solo: options.solo ?? true, hashSeed: 7 }, this.clock, services)
     this.engine.start(this.log)
     this.session = this.newSession()
   }
