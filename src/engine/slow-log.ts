@@ -69,7 +69,9 @@ function isSecret(name: string, { buf, off, len }: Request, i: number): boolean 
     case 'auth':
       return i >= 1
     case 'hello':
-      return (i >= 3 && equalsWord(buf, off[i - 1], len[i - 1], 'AUTH')) || (i >= 4 && equalsWord(buf, off[i - 2], len[i - 2], 'AUTH'))
+      return (
+        (i >= 3 && equalsWord(buf, off[i - 1], len[i - 1], 'AUTH')) || (i >= 4 && equalsWord(buf, off[i - 2], len[i - 2], 'AUTH'))
+      )
     case 'config|set':
       return i >= 3 && i % 2 === 1 && SECRET_SETTINGS.some((setting) => equalsWord(buf, off[i - 1], len[i - 1], setting))
     default:

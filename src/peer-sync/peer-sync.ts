@@ -221,6 +221,7 @@ export class PeerSync {
     )
     session.sendPing(this.unheard())
     this.report(session)
+    if (session.role === 'acceptor') peer?.dialNow(this.ports.network)
     this.sources.review()
     for (const listener of this.statusListeners) listener()
   }

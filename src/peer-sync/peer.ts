@@ -81,6 +81,14 @@ export class Peer {
     })
   }
 
+  /** The member has shown that it is there: a dial that waits for its pause goes out now. */
+  dialNow(network: Network): void {
+    if (this.redial === null) return
+    this.redial.cancel()
+    this.redial = null
+    this.dial(network)
+  }
+
   /**
    * Notes which process of the member is speaking. A process that comes back after it was followed by another one still
    * runs: then there are two. Returns false in that case.

@@ -17,7 +17,11 @@ export class EmbeddedMember {
 
   constructor(options: MemberOptions, ports: MemberPorts) {
     const theMember = (): Member => this.member
-    this.member = new Member(options, ports, makeServices(theMember, () => NO_CLIENTS, SETTINGS, serverOf(theMember, options, ports)))
+    this.member = new Member(
+      options,
+      ports,
+      makeServices(theMember, () => NO_CLIENTS, SETTINGS, serverOf(theMember, options, ports)),
+    )
   }
 
   newSession(): Session {

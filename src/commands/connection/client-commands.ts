@@ -20,7 +20,18 @@ function subcommand(
   handler: (call: Call) => void,
   more: Partial<CommandSpec> = {},
 ): CommandSpec {
-  return { name, arity, flags, group: 'connection', categories: ['connection'], since, summary, complexity: 'O(1)', handler, ...more }
+  return {
+    name,
+    arity,
+    flags,
+    group: 'connection',
+    categories: ['connection'],
+    since,
+    summary,
+    complexity: 'O(1)',
+    handler,
+    ...more,
+  }
 }
 
 function tokens(name: string, ...words: string[]): ArgumentSpec {
@@ -40,9 +51,17 @@ export const CLIENT_COMMAND: CommandSpec = {
   complexity: 'Depends on subcommand.',
   subcommands: [
     subcommand('id', 2, OWN, '5.0.0', 'The id of this connection.', (call) => call.reply.integer(call.session.id)),
-    subcommand('info', 2, OWN, '6.2.0', 'A line about this connection.', (call) => call.reply.verbatim('txt', `${describe(call, call.session.id)}\n`), {
-      tips: ['nondeterministic_output'],
-    }),
+    subcommand(
+      'info',
+      2,
+      OWN,
+      '6.2.0',
+      'A line about this connection.',
+      (call) => call.reply.verbatim('txt', `${describe(call, call.session.id)}\n`),
+      {
+        tips: ['nondeterministic_output'],
+      },
+    ),
     subcommand('list', -2, OTHERS, '2.4.0', 'A line about each connection.', list, {
       complexity: 'O(N), N being the number of connections',
       tips: ['nondeterministic_output'],
@@ -99,15 +118,33 @@ export const CLIENT_COMMAND: CommandSpec = {
         },
       ],
     }),
-    subcommand('no-evict', 3, OTHERS, '7.0.0', 'Keeps this connection when clients take too much memory.', (call) => {
-      call.session.noEvict = onOrOff(call)
-      call.reply.ok()
-    }, { arguments: [tokens('enabled', 'ON', 'OFF')] }),
-    subcommand('no-touch', 3, OWN, '7.2.0', 'Lets reads of this connection leave access times alone.', (call) => {
-      call.session.noTouch = onOrOff(call)
-      call.reply.ok()
-    }, { arguments: [tokens('enabled', 'ON', 'OFF')] }),
-    subcommand('reply', 3, OWN, '3.2.0', 'Says which commands are to be answered.', replyMode, { arguments: [tokens('action', 'ON', 'OFF', 'SKIP')] }),
+    subcommand(
+      'no-evict',
+      3,
+      OTHERS,
+      '7.0.0',
+      'Keeps this connection when clients take too much memory.',
+      (call) => {
+        call.session.noEvict = onOrOff(call)
+        call.reply.ok()
+      },
+      { arguments: [tokens('enabled', 'ON', 'OFF')] },
+    ),
+    subcommand(
+      'no-touch',
+      3,
+      OWN,
+      '7.2.0',
+      'Lets reads of this connection leave access times alone.',
+      (call) => {
+        call.session.noTouch = onOrOff(call)
+        call.reply.ok()
+      },
+      { arguments: [tokens('enabled', 'ON', 'OFF')] },
+    ),
+    subcommand('reply', 3, OWN, '3.2.0', 'Says which commands are to be answered.', replyMode, {
+      arguments: [tokens('action', 'ON', 'OFF', 'SKIP')],
+    }),
     subcommand('unblock', -3, OTHERS, '5.0.0', 'Ends the waiting of a blocked connection.', unblock, {
       arguments: [
         { name: 'client-id', type: 'integer' },
@@ -121,10 +158,18 @@ export const CLIENT_COMMAND: CommandSpec = {
         { ...tokens('mode', 'WRITE', 'ALL'), flags: ['optional'], since: '6.2.0' },
       ],
     }),
-    subcommand('unpause', 2, OTHERS, '6.2.0', 'Ends a pause.', (call) => {
-      call.engine.pause.end()
-      call.reply.ok()
-    }, { complexity: 'O(N), N being the number of paused connections' }),
+    subcommand(
+      'unpause',
+      2,
+      OTHERS,
+      '6.2.0',
+      'Ends a pause.',
+      (call) => {
+        call.engine.pause.end()
+        call.reply.ok()
+      },
+      { complexity: 'O(N), N being the number of paused connections' },
+    ),
     ...CLIENT_TRACKING_COMMANDS,
     helpSubcommand(
       '5.0.0',
@@ -184,7 +229,8 @@ function list(call: Call): void {
   if (argc === 4 && call.is(2, 'TYPE')) {
     const type = clientTypeOf(call.text(3))
     if (type === null) throw new CommandError(`ERR Unknown client type '${call.text(3)}'`)
-    if (type === 'normal') for (const client of services.clients.clients()) lines += `${clientLine(client.session, client, call.nowMs)}\n`
+    if (type === 'normal')
+      for (const client of services.clients.clients()) lines += `${clientLine(client.session, client, call.nowMs)}\n`
   } else if (argc > 3 && call.is(2, 'ID')) {
     for (let i = 3; i < argc; i++) {
       const line = describe(call, call.integer(i, 'ERR Invalid client ID'))

@@ -50,7 +50,8 @@ export const CRDT_COMMANDS: readonly CommandSpec[] = [
     name: 'crdt.digest',
     arity: -1,
     flags: ['readonly', 'blocking'],
-    summary: 'A digest of the data and its version vector. Members with equal vectors have equal digests exactly when their data is equal.',
+    summary:
+      'A digest of the data and its version vector. Members with equal vectors have equal digests exactly when their data is equal.',
     complexity: 'O(N), N being the bytes of the data in these slots',
     arguments: [
       { name: 'first-slot', type: 'integer', flags: ['optional'] },
@@ -72,7 +73,11 @@ function waitFor(call: Call): void {
     call.reply.integer(isDone() ? 1 : 0)
     return
   }
-  engine.waits.begin(call.session, { command: 'crdt.waitfor', isDone, reply: (reply) => reply.integer(isDone() ? 1 : 0) }, timeoutMs)
+  engine.waits.begin(
+    call.session,
+    { command: 'crdt.waitfor', isDone, reply: (reply) => reply.integer(isDone() ? 1 : 0) },
+    timeoutMs,
+  )
 }
 
 function digest(call: Call): void {

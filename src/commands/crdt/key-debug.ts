@@ -57,7 +57,13 @@ function editFields({ member, stamp, edit }: EditEntry): Fields {
     case 'set-range':
       return [...dot(member, stamp), ['kind', 'set-range'], ['offset', edit.offset], ['bytes', edit.bytes]]
     case 'set-bits':
-      return [...dot(member, stamp), ['kind', 'set-bits'], ['offset', edit.offset], ['width', edit.width], ['bits', edit.value.toString()]]
+      return [
+        ...dot(member, stamp),
+        ['kind', 'set-bits'],
+        ['offset', edit.offset],
+        ['width', edit.width],
+        ['bits', edit.value.toString()],
+      ]
   }
 }
 

@@ -6,7 +6,14 @@ import { helpSubcommand } from '../help.js'
 import type { Command } from '../command-table.js'
 import { ACL_CATEGORIES, categoriesOf } from './acl-categories.js'
 
-function refused(name: string, arity: number, flags: CommandSpec['flags'], group: CommandSpec['group'], since: string, error: string): CommandSpec {
+function refused(
+  name: string,
+  arity: number,
+  flags: CommandSpec['flags'],
+  group: CommandSpec['group'],
+  since: string,
+  error: string,
+): CommandSpec {
   return {
     name,
     arity,
@@ -21,11 +28,24 @@ function refused(name: string, arity: number, flags: CommandSpec['flags'], group
   }
 }
 
-const NO_ACL = 'ERR Access control lists are not supported by this version of Meridian: there is one user, default, whose password is requirepass'
+const NO_ACL =
+  'ERR Access control lists are not supported by this version of Meridian: there is one user, default, whose password is requirepass'
 const NO_CLUSTER = 'ERR This instance has cluster support disabled'
 const NO_MODULES = 'ERR Meridian does not load modules'
 const ACL_REFUSED = ['deluser', 'dryrun', 'genpass', 'getuser', 'list', 'load', 'log', 'save', 'setuser', 'users']
-const CLUSTER_REFUSED = ['countkeysinslot', 'getkeysinslot', 'info', 'links', 'myid', 'myshardid', 'nodes', 'replicas', 'shards', 'slaves', 'slots']
+const CLUSTER_REFUSED = [
+  'countkeysinslot',
+  'getkeysinslot',
+  'info',
+  'links',
+  'myid',
+  'myshardid',
+  'nodes',
+  'replicas',
+  'shards',
+  'slaves',
+  'slots',
+]
 
 /** ACL, CLUSTER and MODULE: what of them is true of a member, and a clear refusal of the rest. */
 export const ACCESS_COMMANDS: readonly CommandSpec[] = [
@@ -60,7 +80,12 @@ export const ACCESS_COMMANDS: readonly CommandSpec[] = [
         handler: categories,
       },
       ...ACL_REFUSED.map((name) => refused(name, -2, ['admin', 'noscript', 'loading', 'stale'], 'server', '6.0.0', NO_ACL)),
-      helpSubcommand('6.0.0', ['CAT [<category>]', '    The categories, or the commands of one.', 'WHOAMI', "    This connection's user."]),
+      helpSubcommand('6.0.0', [
+        'CAT [<category>]',
+        '    The categories, or the commands of one.',
+        'WHOAMI',
+        "    This connection's user.",
+      ]),
     ],
   },
   {

@@ -9,7 +9,14 @@ import { writeCommandDocs } from './command-docs.js'
 import { writeCommandInfo, writeKeyFlags } from './command-info.js'
 import { findKeys, type FoundKey } from './command-keys.js'
 
-function subcommand(name: string, arity: number, since: string, summary: string, handler: (call: Call) => void, more: Partial<CommandSpec> = {}): CommandSpec {
+function subcommand(
+  name: string,
+  arity: number,
+  since: string,
+  summary: string,
+  handler: (call: Call) => void,
+  more: Partial<CommandSpec> = {},
+): CommandSpec {
   return {
     name,
     arity,
@@ -44,12 +51,21 @@ export const COMMAND_COMMAND: CommandSpec = {
   tips: UNORDERED,
   handler: infoOfAll,
   subcommands: [
-    subcommand('count', 2, '2.8.13', 'The number of commands.', (call) => call.reply.integer(call.services.table.size), { complexity: 'O(1)' }),
+    subcommand('count', 2, '2.8.13', 'The number of commands.', (call) => call.reply.integer(call.services.table.size), {
+      complexity: 'O(1)',
+    }),
     subcommand('docs', -2, '7.0.0', 'Documentation of commands.', docs, { tips: UNORDERED, arguments: NAMES }),
     subcommand('getkeys', -3, '2.8.13', 'The keys in a command.', (call) => getKeys(call, false), { arguments: FULL_COMMAND }),
-    subcommand('getkeysandflags', -3, '7.0.0', 'The keys in a command, and what it does with them.', (call) => getKeys(call, true), {
-      arguments: FULL_COMMAND,
-    }),
+    subcommand(
+      'getkeysandflags',
+      -3,
+      '7.0.0',
+      'The keys in a command, and what it does with them.',
+      (call) => getKeys(call, true),
+      {
+        arguments: FULL_COMMAND,
+      },
+    ),
     subcommand('info', -2, '2.8.13', 'Describes commands.', info, {
       tips: UNORDERED,
       history: [['7.0.0', 'Without names it describes all commands.']],

@@ -3,7 +3,14 @@ import { CommandError, syntaxError } from '../command-error.js'
 import type { CommandSpec } from '../command-spec.js'
 import { helpSubcommand } from '../help.js'
 
-function subcommand(name: string, arity: number, since: string, summary: string, handler: (call: Call) => void, more: Partial<CommandSpec> = {}): CommandSpec {
+function subcommand(
+  name: string,
+  arity: number,
+  since: string,
+  summary: string,
+  handler: (call: Call) => void,
+  more: Partial<CommandSpec> = {},
+): CommandSpec {
   return {
     name,
     arity,
@@ -48,15 +55,29 @@ export const CONFIG_COMMAND: CommandSpec = {
         },
       ],
     }),
-    subcommand('resetstat', 2, '2.0.0', "Sets INFO's counters to zero.", (call) => {
-      call.engine.resetStatistics()
-      call.reply.ok()
-    }, { tips: ALL_NODES, complexity: 'O(1)' }),
-    subcommand('rewrite', 2, '2.8.0', 'Writes changed settings to the configuration file.', (call) => {
-      const error = call.services.settings.rewrite()
-      if (error !== null) throw new CommandError(error)
-      call.reply.ok()
-    }, { tips: ALL_NODES, complexity: 'O(1)' }),
+    subcommand(
+      'resetstat',
+      2,
+      '2.0.0',
+      "Sets INFO's counters to zero.",
+      (call) => {
+        call.engine.resetStatistics()
+        call.reply.ok()
+      },
+      { tips: ALL_NODES, complexity: 'O(1)' },
+    ),
+    subcommand(
+      'rewrite',
+      2,
+      '2.8.0',
+      'Writes changed settings to the configuration file.',
+      (call) => {
+        const error = call.services.settings.rewrite()
+        if (error !== null) throw new CommandError(error)
+        call.reply.ok()
+      },
+      { tips: ALL_NODES, complexity: 'O(1)' },
+    ),
     helpSubcommand('5.0.0', [
       'GET <pattern> [<pattern> ...]',
       '    Settings whose names match, and their values.',

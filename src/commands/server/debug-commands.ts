@@ -139,7 +139,8 @@ function populate(call: Call): void {
   const count = call.integer(2)
   const prefix = call.argc > 3 ? call.text(3) : 'key'
   const size = call.argc > 4 ? call.integer(4) : 0
-  if (count < 0 || count > MAX_POPULATE || size < 0 || size > MAX_POPULATE_BYTES) throw new CommandError('ERR value is out of range, must be positive')
+  if (count < 0 || count > MAX_POPULATE || size < 0 || size > MAX_POPULATE_BYTES)
+    throw new CommandError('ERR value is out of range, must be positive')
   for (let i = 0; i < count; i++) {
     const key = Buffer.from(`${prefix}:${i}`)
     if (call.keyspace.find(call.db, key, 0, key.length) !== 0) continue

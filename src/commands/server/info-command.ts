@@ -2,7 +2,14 @@ import type { Call } from '../call.js'
 import type { CommandSpec } from '../command-spec.js'
 import { cpuSection, memorySection, persistenceSection, serverSection, statsSection } from './info-process.js'
 import type { InfoFields } from './info-fields.js'
-import { clientsSection, clusterSection, commandstatsSection, errorstatsSection, keyspaceSection, modulesSection } from './info-data.js'
+import {
+  clientsSection,
+  clusterSection,
+  commandstatsSection,
+  errorstatsSection,
+  keyspaceSection,
+  modulesSection,
+} from './info-data.js'
 import { crdtSection, peersSection, replicationSection } from './info-replication.js'
 
 interface Section {
@@ -60,6 +67,12 @@ function infoText(call: Call): string {
   const all = wanted.has('all') || wanted.has('everything')
   const byDefault = wanted.size === 0 || wanted.has('default')
   return SECTIONS.filter((part) => wanted.has(part.name) || (all && part.inAll) || (byDefault && part.byDefault))
-    .map((part) => `# ${part.title}\r\n${part.fields(call).map(([name, value]) => `${name}:${value}\r\n`).join('')}`)
+    .map(
+      (part) =>
+        `# ${part.title}\r\n${part
+          .fields(call)
+          .map(([name, value]) => `${name}:${value}\r\n`)
+          .join('')}`,
+    )
     .join('\r\n')
 }

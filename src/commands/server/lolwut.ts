@@ -20,8 +20,8 @@ export const LOLWUT_COMMAND: CommandSpec = {
 /** The one drawing that there is belongs to every version. */
 function lolwut(call: Call): void {
   if (call.argc >= 3 && call.is(1, 'VERSION')) call.integer(2)
-  const { random, version } = call.services.server
-  const phases = Array.from({ length: 4 }, () => (random() / 2 ** 32) * Math.PI * 2)
+  const { server } = call.services
+  const phases = Array.from({ length: 4 }, () => (server.random() / 2 ** 32) * Math.PI * 2)
   let text = ''
   for (let row = 0; row < ROWS; row++) {
     const y = ((row + 0.5) / ROWS) * 2 - 1
@@ -29,7 +29,7 @@ function lolwut(call: Call): void {
     for (let column = 0; column < COLUMNS; column++) line += symbolAt(((column + 0.5) / COLUMNS) * 2 - 1, y, phases)
     text += `${line.trimEnd()}\n`
   }
-  call.reply.verbatim('txt', `${text}\nMeridian ver. ${version}\n`)
+  call.reply.verbatim('txt', `${text}\nMeridian ver. ${server.version}\n`)
 }
 
 function symbolAt(x: number, y: number, phases: readonly number[]): string {
@@ -40,7 +40,8 @@ function symbolAt(x: number, y: number, phases: readonly number[]): string {
   const longitude = Math.atan2(x, z)
   if (Math.abs(longitude - 0.35) < 0.035) return '|'
   const height =
-    Math.sin(longitude * 2 + phases[0]) * Math.cos(y * 3 + phases[1]) + Math.sin(longitude * 5 + y * 4 + phases[2]) * Math.cos(y * 6 + phases[3]) * 0.6
+    Math.sin(longitude * 2 + phases[0]) * Math.cos(y * 3 + phases[1]) +
+    Math.sin(longitude * 5 + y * 4 + phases[2]) * Math.cos(y * 6 + phases[3]) * 0.6
   if (height > 0.8) return '#'
   return height > 0.25 ? '+' : '.'
 }

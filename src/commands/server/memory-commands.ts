@@ -80,15 +80,22 @@ function doctor(call: Call): void {
     return
   }
   if (memory.peak > memory.used * 1.5) {
-    findings.push(`At its peak the data took ${humanBytes(memory.peak)}, now ${humanBytes(memory.used)}: chunks are given back as they empty.`)
+    findings.push(
+      `At its peak the data took ${humanBytes(memory.peak)}, now ${humanBytes(memory.used)}: chunks are given back as they empty.`,
+    )
   }
   if (memory.reserved > memory.data * 1.4) {
-    findings.push(`The arenas hold ${humanBytes(memory.reserved)} for ${humanBytes(memory.data)} of data: the difference is reused by new keys.`)
+    findings.push(
+      `The arenas hold ${humanBytes(memory.reserved)} for ${humanBytes(memory.data)} of data: the difference is reused by new keys.`,
+    )
   }
   if (memory.clients > memory.data && memory.clients > SMALL_BYTES) {
     findings.push(`Clients take ${humanBytes(memory.clients)}, more than the data: CLIENT LIST shows which (tot-mem).`)
   }
-  call.reply.verbatim('txt', findings.length === 0 ? 'Nothing looks wrong with the memory.\n' : findings.map((line) => `* ${line}\n`).join(''))
+  call.reply.verbatim(
+    'txt',
+    findings.length === 0 ? 'Nothing looks wrong with the memory.\n' : findings.map((line) => `* ${line}\n`).join(''),
+  )
 }
 
 function stats(call: Call): void {

@@ -54,20 +54,18 @@ export const REPLICATION_COMMANDS: readonly CommandSpec[] = [
     ],
     handler: replicaOf,
   },
-  ...['sync', 'psync'].map(
-    (name): CommandSpec => ({
-      name,
-      arity: name === 'sync' ? 1 : -3,
-      flags: ['admin', 'noscript', 'no_async_loading', 'no_multi'],
-      group: 'server',
-      since: name === 'sync' ? '1.0.0' : '2.8.0',
-      summary: "Refused: members do not speak Redis' replication protocol.",
-      complexity: 'O(1)',
-      handler: () => {
-        throw new CommandError(NO_STREAM)
-      },
-    }),
-  ),
+  ...['sync', 'psync'].map((name): CommandSpec => ({
+    name,
+    arity: name === 'sync' ? 1 : -3,
+    flags: ['admin', 'noscript', 'no_async_loading', 'no_multi'],
+    group: 'server',
+    since: name === 'sync' ? '1.0.0' : '2.8.0',
+    summary: "Refused: members do not speak Redis' replication protocol.",
+    complexity: 'O(1)',
+    handler: () => {
+      throw new CommandError(NO_STREAM)
+    },
+  })),
   {
     name: 'shutdown',
     arity: -1,

@@ -49,7 +49,12 @@ function wait(call: Call): void {
   const wanted = call.integer(1)
   const timeoutMs = timeout(call, 2)
   const count = membersThatHave(call, 'applied')
-  begin(call, timeoutMs, () => count() >= wanted, (reply) => reply.integer(count()))
+  begin(
+    call,
+    timeoutMs,
+    () => count() >= wanted,
+    (reply) => reply.integer(count()),
+  )
 }
 
 function waitAof(call: Call): void {

@@ -51,11 +51,15 @@ describe('CLIENT LIST and INFO', () => {
 describe('names', () => {
   it('are set, shown and checked', () => {
     expect(h.raw(['CLIENT', 'GETNAME'], a)).toBe('$-1\r\n')
-    expect(h.raw(['CLIENT', 'SETNAME', 'x y'], a)).toBe('-ERR Client names cannot contain spaces, newlines or special characters.\r\n')
+    expect(h.raw(['CLIENT', 'SETNAME', 'x y'], a)).toBe(
+      '-ERR Client names cannot contain spaces, newlines or special characters.\r\n',
+    )
     expect(h.raw(['CLIENT', 'SETNAME', 'x'], a)).toBe('+OK\r\n')
     expect(h.raw(['CLIENT', 'GETNAME'], a)).toBe('$1\r\nx\r\n')
     expect(h.raw(['CLIENT', 'SETINFO', 'lib-ver', '1.2'], a)).toBe('+OK\r\n')
-    expect(h.raw(['CLIENT', 'SETINFO', 'lib-name', 'a b'], a)).toBe('-ERR lib-name cannot contain spaces, newlines or special characters.\r\n')
+    expect(h.raw(['CLIENT', 'SETINFO', 'lib-name', 'a b'], a)).toBe(
+      '-ERR lib-name cannot contain spaces, newlines or special characters.\r\n',
+    )
     expect(h.raw(['CLIENT', 'SETINFO', 'other', 'a'], a)).toBe("-ERR Unrecognized option 'other'\r\n")
     expect(a.libraryVersion).toBe('1.2')
     expect(h.raw(['CLIENT', 'ID'], a)).toBe(`:${a.id}\r\n`)
