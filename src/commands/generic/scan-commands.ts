@@ -119,8 +119,9 @@ function scan(call: Call): void {
     }
     const ref = db.recordAt(shard, --rest)
     looked++
-    if (!call.keyspace.isVisible(db, ref)) call.keyspace.noteHidden(db, ref)
-    else if ((type === ANY_TYPE || db.type(ref) === type) && matches(call, db, ref, pattern)) addFound(ref)
+    if ((type !== ANY_TYPE && db.type(ref) !== type) || !matches(call, db, ref, pattern)) continue
+    if (call.keyspace.isVisible(db, ref)) addFound(ref)
+    else call.keyspace.noteHidden(db, ref)
   }
   // Behind the last record of a shard the next shard with records goes on, so that the last call is not an empty one.
   while (rest === 0 && shard < SHARD_COUNT && ++shard < SHARD_COUNT) {
