@@ -2,7 +2,7 @@ import { slotOf } from '../../keyspace/key-hash.js'
 import type { Call } from '../call.js'
 import { CommandError } from '../command-error.js'
 import type { CommandSpec } from '../command-spec.js'
-import { helpSubcommand } from '../help.js'
+import { helpSubcommand, wrongSubcommand } from '../help.js'
 import type { Command } from '../command-table.js'
 import { ACL_CATEGORIES, categoriesOf } from './acl-categories.js'
 
@@ -140,7 +140,7 @@ export const ACCESS_COMMANDS: readonly CommandSpec[] = [
 
 function categories(call: Call): void {
   const { reply, services } = call
-  if (call.argc > 3) throw new CommandError("ERR wrong number of arguments for 'acl|cat' command")
+  if (call.argc > 3) throw wrongSubcommand(call)
   if (call.argc === 2) {
     reply.array(ACL_CATEGORIES.length)
     for (const category of ACL_CATEGORIES) reply.bulkString(category)

@@ -1,7 +1,7 @@
 import type { CommandSpec } from '../command-spec.js'
 import { CommandError } from '../command-error.js'
 import type { Call } from '../call.js'
-import { helpSubcommand } from '../help.js'
+import { helpSubcommand, wrongSubcommand } from '../help.js'
 
 const COMMON = { flags: ['admin', 'loading', 'stale'], group: 'server', since: '2.2.12' } as const
 const DEFAULT_COUNT = 10
@@ -63,7 +63,7 @@ export const SLOWLOG_COMMAND: CommandSpec = {
 
 function get(call: Call): void {
   const { reply, engine } = call
-  if (call.argc > 3) throw new CommandError("ERR wrong number of arguments for 'slowlog|get' command")
+  if (call.argc > 3) throw wrongSubcommand(call)
   let count = call.argc === 3 ? call.integer(2, COUNT_ERROR) : DEFAULT_COUNT
   if (count < -1) throw new CommandError(COUNT_ERROR)
   if (count === -1) count = engine.slowLog.length
