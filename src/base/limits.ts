@@ -103,6 +103,8 @@ export const LIMITS = {
   /** Kinds of error codes counted apart for INFO errorstats (Redis: 128). Further ones count in the total only. */
   errorKinds: 128,
   /** What a slow-log entry keeps of a command: arguments, and bytes of each; Redis' numbers. */
+  /** Most that slowlog-max-len may be set to: about 4 KiB an entry. */
+  slowLogEntries: 10_000,
   slowLogArguments: 32,
   slowLogArgumentBytes: 128,
   /** Bytes of keys and values digested in one turn of the event loop: about 3 ms. */

@@ -44,7 +44,8 @@ export type CommandGroup =
   | 'cluster'
 
 /** What a command does with the keys of one key specification; Redis' key-spec flags. */
-export type KeySpecFlag = 'RO' | 'RW' | 'OW' | 'RM' | 'access' | 'update' | 'insert' | 'delete' | 'not_key' | 'incomplete' | 'variable_flags'
+export type KeySpecFlag =
+  'RO' | 'RW' | 'OW' | 'RM' | 'access' | 'update' | 'insert' | 'delete' | 'not_key' | 'incomplete' | 'variable_flags'
 
 /** Where keys stand among the arguments; Redis' key specifications. Positions count the command's name as 0. */
 export interface KeySpec {

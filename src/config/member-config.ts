@@ -14,6 +14,7 @@ export interface MemberConfig {
   /** Null: a database of one region, no peer port. */
   readonly peers: PeersConfig | null
   readonly logging: LoggingConfig
+  readonly slowlog: SlowLogConfig
   readonly debug: DebugConfig
 }
 
@@ -112,6 +113,13 @@ export interface LoggingConfig {
   /** Live, as `loglevel`. */
   readonly level: LogLevel
   readonly format: LogFormat
+}
+
+/** Both live. */
+export interface SlowLogConfig {
+  /** Commands that take longer are noted; negative: none. */
+  readonly slowerThanMicroseconds: number
+  readonly maxLength: number
 }
 
 export const DEBUG_COMMAND_ACCESS = ['no', 'local', 'yes'] as const

@@ -172,6 +172,13 @@ export const fileSchema = z.strictObject({
     })
     .optional(),
   logging: z.strictObject({ level: oneOf(LOG_LEVELS, 'info'), format: oneOf(LOG_FORMATS, 'json') }).prefault({}),
+  slowlog: z
+    .strictObject({
+      // Microseconds; -1 notes nothing.
+      'log-slower-than': integer(-1, MAX_SECONDS, 10_000),
+      'max-len': integer(0, LIMITS.slowLogEntries, 128),
+    })
+    .prefault({}),
   debug: z.strictObject({ 'enable-debug-command': oneOf(DEBUG_COMMAND_ACCESS, 'no') }).prefault({}),
 })
 

@@ -21,6 +21,9 @@ export interface LiveValues {
   readonly queryBufferLimit: number
   readonly protoMaxBulkLen: number
   readonly loglevel: LogLevel
+  /** Commands that take longer are noted; negative: none. */
+  readonly slowlogSlowerThanMicroseconds: number
+  readonly slowlogMaxLength: number
 }
 
 export function initialLiveValues(config: MemberConfig): LiveValues {
@@ -35,6 +38,8 @@ export function initialLiveValues(config: MemberConfig): LiveValues {
     queryBufferLimit: clients.queryBufferLimit,
     protoMaxBulkLen: clients.protoMaxBulkLen,
     loglevel: config.logging.level,
+    slowlogSlowerThanMicroseconds: config.slowlog.slowerThanMicroseconds,
+    slowlogMaxLength: config.slowlog.maxLength,
   }
 }
 
@@ -170,6 +175,24 @@ export const SETTINGS: readonly Setting[] = [
       parse: (text) => choice(text, LOG_LEVELS, (loglevel) => ({ loglevel })),
       filePath: ['logging', 'level'],
       toFile: (values) => values.loglevel,
+    },
+  },
+  {
+    name: 'slowlog-log-slower-than',
+    get: (values) => String(values.slowlogSlowerThanMicroseconds),
+    change: {
+      parse: (text) => integer(text, -1, INT_MAX, (slowlogSlowerThanMicroseconds) => ({ slowlogSlowerThanMicroseconds })),
+      filePath: ['slowlog', 'log-slower-than'],
+      toFile: (values) => values.slowlogSlowerThanMicroseconds,
+    },
+  },
+  {
+    name: 'slowlog-max-len',
+    get: (values) => String(values.slowlogMaxLength),
+    change: {
+      parse: (text) => integer(text, 0, LIMITS.slowLogEntries, (slowlogMaxLength) => ({ slowlogMaxLength })),
+      filePath: ['slowlog', 'max-len'],
+      toFile: (values) => values.slowlogMaxLength,
     },
   },
 ]

@@ -1,6 +1,13 @@
 import { crc32 } from '../base/crc32.js'
 import type { Stamp } from '../base/ids.js'
-import { CONTEXT_ENTRY_BYTES, FRAME_FIXED_BYTES, FRAME_KIND_STABILITY, FRAME_PREFIX_BYTES, FRAME_VERSION, FrameView } from './frame.js'
+import {
+  CONTEXT_ENTRY_BYTES,
+  FRAME_FIXED_BYTES,
+  FRAME_KIND_STABILITY,
+  FRAME_PREFIX_BYTES,
+  FRAME_VERSION,
+  FrameView,
+} from './frame.js'
 import { packDotHigh, packDotLow } from '../memory/record.js'
 import type { VersionVector } from './version-vector.js'
 

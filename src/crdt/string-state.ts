@@ -1,5 +1,13 @@
 import { INT64_MAX, INT64_MIN } from '../base/bytes.js'
-import { addDecimals, DECIMAL_ZERO, decimalToText, parseDecimal, printDecimal, subtractDecimals, type Decimal } from '../base/decimal.js'
+import {
+  addDecimals,
+  DECIMAL_ZERO,
+  decimalToText,
+  parseDecimal,
+  printDecimal,
+  subtractDecimals,
+  type Decimal,
+} from '../base/decimal.js'
 import { LIMITS } from '../base/limits.js'
 import type { ApplyContext, Stability } from './apply-context.js'
 
@@ -196,7 +204,10 @@ export function visibleText(state: StringState): Uint8Array | null {
   const hasText = state.registers.length > 0 || state.edits.length > 0
   const base = hasText ? parseDecimal(Buffer.from(text).toString('latin1')) : DECIMAL_ZERO
   if (base === null) return text
-  return Buffer.from(counterText(state.contributions.reduce((sum, c) => addDecimals(sum, subtractDecimals(c.total, c.base)), base)), 'latin1')
+  return Buffer.from(
+    counterText(state.contributions.reduce((sum, c) => addDecimals(sum, subtractDecimals(c.total, c.base)), base)),
+    'latin1',
+  )
 }
 
 /** A merged sum as text: integers beyond 64 bits read as the nearest bound. */
@@ -229,13 +240,20 @@ export function settle(state: StringState, stability: Stability): void {
     const keepVisible = hasValue(state) || !stability.coversAllUpTo(state.orphanedAt)
     state.expiries = state.expiries.filter((entry) => unstable(entry) || (keepVisible && entry === visible))
     // A PERSIST that everyone has, with nothing beside it, says what no entry says.
-    if (state.expiries.length === 1 && state.expiries[0].at === Infinity && !unstable(state.expiries[0]) && hasValue(state)) state.expiries = []
+    if (state.expiries.length === 1 && state.expiries[0].at === Infinity && !unstable(state.expiries[0]) && hasValue(state))
+      state.expiries = []
   }
 }
 
 /** True when settle might still change the state once more is stable. */
 export function isUnsettled(state: StringState): boolean {
-  return state.registers.length > 1 || state.edits.length > 0 || state.expiries.length > 1 || state.expiries[0]?.at === Infinity || !hasValue(state)
+  return (
+    state.registers.length > 1 ||
+    state.edits.length > 0 ||
+    state.expiries.length > 1 ||
+    state.expiries[0]?.at === Infinity ||
+    !hasValue(state)
+  )
 }
 
 /** The text after an edit; a new array. */

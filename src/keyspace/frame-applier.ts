@@ -56,7 +56,12 @@ export class FrameApplier {
     const ref = db.lookup(bytes, keyOff, keyLen)
     switch (r.type) {
       case EffectType.setString: {
-        const mode = (r.flags & SET_EXPIRY_GIVEN) !== 0 ? ExpiryMode.set : (r.flags & SET_EXPIRY_KEPT) !== 0 ? ExpiryMode.keep : ExpiryMode.clear
+        const mode =
+          (r.flags & SET_EXPIRY_GIVEN) !== 0
+            ? ExpiryMode.set
+            : (r.flags & SET_EXPIRY_KEPT) !== 0
+              ? ExpiryMode.keep
+              : ExpiryMode.clear
         strings.set(db, ref, bytes, keyOff, keyLen, bytes, r.valueOff, r.valueLen, mode, r.at, r.resets)
         break
       }

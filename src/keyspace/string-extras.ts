@@ -84,7 +84,12 @@ export function appendEdit(arena: Arena, from: Ref, entry: EditEntry): Ref {
  * Writes the state less what stands in the record itself into a new block; 0 if nothing is left. inlineRegister is null for a state with
  * edits: the record then holds the text that they make.
  */
-export function writeExtras(arena: Arena, state: StringState, inlineRegister: RegisterEntry | null, inlineExpiry: ExpiryEntry | null): Ref {
+export function writeExtras(
+  arena: Arena,
+  state: StringState,
+  inlineRegister: RegisterEntry | null,
+  inlineExpiry: ExpiryEntry | null,
+): Ref {
   const registers = state.registers.filter((entry) => entry !== inlineRegister)
   const expiries = state.expiries.filter((entry) => entry !== inlineExpiry)
   const { contributions, edits } = state
@@ -217,7 +222,12 @@ function readEdit(reader: ByteReader): EditEntry {
     edit = { kind: 'set-range', offset: reader.varint(), bytes: reader.block() }
   } else {
     assert(kind === EDIT_SET_BITS, 'extras block holds an edit of unknown kind')
-    edit = { kind: 'set-bits', offset: reader.varint(), width: reader.u8(), value: (BigInt(reader.varint()) << 32n) | BigInt(reader.varint()) }
+    edit = {
+      kind: 'set-bits',
+      offset: reader.varint(),
+      width: reader.u8(),
+      value: (BigInt(reader.varint()) << 32n) | BigInt(reader.varint()),
+    }
   }
   return { member, stamp, edit }
 }

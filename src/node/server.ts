@@ -64,7 +64,7 @@ export async function startServer(config: MemberConfig): Promise<RunningServer> 
         return clientServer.registry
       },
       settings,
-      serverService(config, theMember, clock, random),
+      serverService(config, live, theMember, clock, random),
     )
     member = new Member(
       {
@@ -94,7 +94,9 @@ export async function startServer(config: MemberConfig): Promise<RunningServer> 
       Object.assign(serverSettings, clientSettings(values))
       logger.setLevel(values.loglevel)
       theMember().setAppendFsync(values.appendfsync)
+      tuneSlowLog(theMember(), values)
     })
+    tuneSlowLog(member, live.values)
     await clientServer.start()
     logger.info(
       { member: config.member.name, region: config.member.region, addresses: clientServer.addresses, keys: keyCount(member) },
@@ -187,6 +189,11 @@ function clientSettings(values: LiveValues): ServerSettings {
   }
 }
 
+function tuneSlowLog({ engine }: Member, values: LiveValues): void {
+  engine.slowLog.slowerThanMicroseconds = values.slowlogSlowerThanMicroseconds
+  engine.slowLog.maxLength = values.slowlogMaxLength
+}
+
 function settingsService(live: LiveSettings, config: MemberConfig): SettingsService {
   return {
     get: (pattern) => live.get(pattern),
@@ -199,7 +206,13 @@ function settingsService(live: LiveSettings, config: MemberConfig): SettingsServ
   }
 }
 
-function serverService(config: MemberConfig, member: () => Member, clock: NodeClock, random: NodeRandom): ServerService {
+function serverService(
+  config: MemberConfig,
+  live: LiveSettings,
+  member: () => Member,
+  clock: NodeClock,
+  random: NodeRandom,
+): ServerService {
   const runId = randomBytes(20).toString('hex')
   return {
     version: VERSION,
@@ -224,7 +237,7 @@ function serverService(config: MemberConfig, member: () => Member, clock: NodeCl
         appendedBytes: log.appendedBytes,
         durableBytes: log.durableBytes,
         segments: log.segments.length,
-        policy: config.storage.appendfsync,
+        policy: live.values.appendfsync,
         lastError: log.refusal?.message ?? null,
       }
     },

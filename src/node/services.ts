@@ -1,7 +1,14 @@
 import { CommandTable } from '../commands/command-table.js'
 import { ALL_COMMANDS } from '../commands/registry.js'
 import type { ClientRegistry } from '../commands/client-registry.js'
-import type { PeerReport, ReplicationService, ServerService, Services, SettingsService, TransactionService } from '../commands/services.js'
+import type {
+  PeerReport,
+  ReplicationService,
+  ServerService,
+  Services,
+  SettingsService,
+  TransactionService,
+} from '../commands/services.js'
 import type { Session } from '../commands/session.js'
 import type { Member } from './member.js'
 

@@ -89,7 +89,10 @@ export class SegmentedLog implements OpLog, CursorSource {
 
   append(frame: FrameView): number {
     assert(!this.closed, 'nothing is appended to a closed log')
-    assert(isStabilityNote(frame) || frame.previous === this.accepted.get(frame.origin), 'a frame continues the log of its origin')
+    assert(
+      isStabilityNote(frame) || frame.previous === this.accepted.get(frame.origin),
+      'a frame continues the log of its origin',
+    )
     if (this.pending.isFull) {
       const { refusal } = this
       assert(refusal !== null, 'a log that holds frames back has a reason')

@@ -262,7 +262,9 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
 
   override unblocked(): void {
     if (this.replyMode === 'skip-this') this.replyMode = 'on'
-    if (this.state === 'open' && this.host.turn.running !== this) this.waitForTurn()
+    // A command that had been held back may have said that the client must go.
+    if (this.state === 'open' && this.close !== 'none') this.afterRun(false)
+    else if (this.state === 'open' && this.host.turn.running !== this) this.waitForTurn()
   }
 
   /** Called after endTurn(), which has set holdUntilBytes if the replies must wait for the log. */

@@ -84,7 +84,7 @@ function getex(store: ModelStore, db: number, args: readonly string[]): string {
 function bitfield(store: ModelStore, db: number, args: readonly string[]): string {
   const key = args[1]
   const replies: string[] = []
-  for (let i = 2; i < args.length; ) {
+  for (let i = 2; i < args.length;) {
     const operation = args[i]
     const signed = args[i + 1][0] === 'i'
     const width = Number(args[i + 1].slice(1))
@@ -144,7 +144,11 @@ const HANDLERS: Record<string, Handler> = {
   TYPE: (store, db, [, key]) => (store.read(db, key) === null ? '+none' : '+string'),
   PTTL: (store, db, [, key]) => remainingMs(store, db, key, (at) => `:${at - store.nowMs}`),
   PEXPIRETIME: (store, db, [, key]) => remainingMs(store, db, key, (at) => `:${at}`),
-  MGET: (store, db, args) => `*[${args.slice(1).map((key) => bulk(store.read(db, key)?.value)).join(' ')}]`,
+  MGET: (store, db, args) =>
+    `*[${args
+      .slice(1)
+      .map((key) => bulk(store.read(db, key)?.value))
+      .join(' ')}]`,
   GETRANGE: (store, db, [, key, start, end]) => `$${(store.read(db, key)?.value ?? '').slice(Number(start), Number(end) + 1)}`,
   GETBIT: (store, db, [, key, offset]) => `:${readBits(store.read(db, key)?.value ?? '', Number(offset), 1)}`,
   SET: set,

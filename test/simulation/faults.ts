@@ -48,7 +48,9 @@ export function planFaults(random: SeededRandom, steps: number, rate: number): F
     if (!random.chance(rate)) continue
     const kind = FAULT_KINDS[random.weighted(FAULT_KINDS.map((name) => WEIGHTS[name]))]
     const amount =
-      kind === 'clock-jump' ? random.pick([-100_000, -5000, -500, -50, 50, 500, 5000, 60_000]) : random.pick([0.5, 0.95, 1.001, 1.05, 2])
+      kind === 'clock-jump'
+        ? random.pick([-100_000, -5000, -500, -50, 50, 500, 5000, 60_000])
+        : random.pick([0.5, 0.95, 1.001, 1.05, 2])
     faults.push({
       index: faults.length,
       atStep: step,

@@ -51,7 +51,16 @@ class Writer {
   }
 }
 
-const TYPES = { 'set-string': 1, remove: 2, increment: 3, append: 4, 'set-range': 5, 'set-bits': 6, expire: 7, 'flush-db': 8 } as const
+const TYPES = {
+  'set-string': 1,
+  remove: 2,
+  increment: 3,
+  append: 4,
+  'set-range': 5,
+  'set-bits': 6,
+  expire: 7,
+  'flush-db': 8,
+} as const
 
 function writeEffect(writer: Writer, { db, key, body }: PlacedEffect, stamp: number, final: boolean): void {
   writer.bytes.push(TYPES[body.kind] | (final ? 128 : 0))

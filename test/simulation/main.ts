@@ -33,7 +33,8 @@ const PROGRESS_MS = 2000
 function integer(name: string, text: string | undefined, low: number, high: number): number | undefined {
   if (text === undefined) return undefined
   const value = Number(text)
-  if (!Number.isInteger(value) || value < low || value > high) throw new Error(`--${name} must be a whole number from ${low} to ${high}, not '${text}'`)
+  if (!Number.isInteger(value) || value < low || value > high)
+    throw new Error(`--${name} must be a whole number from ${low} to ${high}, not '${text}'`)
   return value
 }
 
@@ -61,9 +62,11 @@ function main(): number {
     process.stdout.write(HELP)
     return 0
   }
-  if (values.profile !== undefined && !(values.profile in PROFILES)) throw new Error(`--profile must be one of ${Object.keys(PROFILES).join(', ')}`)
+  if (values.profile !== undefined && !(values.profile in PROFILES))
+    throw new Error(`--profile must be one of ${Object.keys(PROFILES).join(', ')}`)
   const { path } = values
-  if (path !== undefined && path !== 'commands' && path !== 'effects') throw new Error(`--path must be commands or effects, not '${path}'`)
+  if (path !== undefined && path !== 'commands' && path !== 'effects')
+    throw new Error(`--path must be commands or effects, not '${path}'`)
   const kind = meridianMemberKind(path)
   const overrides: SeedOverrides = {
     members: integer('members', values.members, 2, 5),
@@ -109,7 +112,9 @@ function runSeeds(
     faults += result.faults
     if (result.failure !== null) {
       failures++
-      console.log(`\nseed ${seed} fails: ${result.failure.stack ?? result.failure.message}\n\nreplay:  ${replayCommand(options, bug)}`)
+      console.log(
+        `\nseed ${seed} fails: ${result.failure.stack ?? result.failure.message}\n\nreplay:  ${replayCommand(options, bug)}`,
+      )
       if (count > 1 && !keepGoing) {
         console.log('shrinking …')
         const small = shrink(kind, options)
@@ -137,7 +142,8 @@ function runPlanted(kind: ReturnType<typeof meridianMemberKind>, overrides: Seed
   }
   for (const { name } of PLANTED_BUGS) {
     for (let seed = from; seed < from + 5; seed++) {
-      if (!isClean(seed)) throw new Error(`seed ${seed} fails without a planted bug: mend that first (npm run simulate -- --seed ${seed})`)
+      if (!isClean(seed))
+        throw new Error(`seed ${seed} fails without a planted bug: mend that first (npm run simulate -- --seed ${seed})`)
     }
     let unplant = plant(name)
     let line = `NOT CAUGHT in ${bound} seeds`
@@ -168,7 +174,11 @@ function runPlanted(kind: ReturnType<typeof meridianMemberKind>, overrides: Seed
     if (!caught) missed++
     console.log(`${name.padEnd(32)} ${line}`)
   }
-  console.log(missed === 0 ? `all ${PLANTED_BUGS.length} planted bugs are caught` : `${missed} of ${PLANTED_BUGS.length} planted bugs are NOT caught`)
+  console.log(
+    missed === 0
+      ? `all ${PLANTED_BUGS.length} planted bugs are caught`
+      : `${missed} of ${PLANTED_BUGS.length} planted bugs are NOT caught`,
+  )
   return missed === 0 ? 0 : 1
 }
 

@@ -48,7 +48,13 @@ export class MeridianMember implements SimulatedMember {
     if (this.path === 'effects') {
       const endOp = (): void => void engine.effects.endOp()
       const refused = (): boolean => this.member.log.refusal !== null
-      return new EffectSession(engine, () => this.environment.clock.wallMs(), endOp, (db) => this.size(db), refused)
+      return new EffectSession(
+        engine,
+        () => this.environment.clock.wallMs(),
+        endOp,
+        (db) => this.size(db),
+        refused,
+      )
     }
     const session = this.embedded.newSession()
     return {
@@ -101,7 +107,9 @@ export class MeridianMember implements SimulatedMember {
 /** Until the product has the commands of the workload, the simulator's model stands in for them. */
 export function defaultCommandPath(): CommandPath {
   const names = new Set(ALL_COMMANDS.map((spec) => spec.name))
-  return ['set', 'get', 'incrbyfloat', 'bitfield', 'pexpireat', 'copy', 'flushdb', 'dbsize', 'select'].every((name) => names.has(name))
+  return ['set', 'get', 'incrbyfloat', 'bitfield', 'pexpireat', 'copy', 'flushdb', 'dbsize', 'select'].every((name) =>
+    names.has(name),
+  )
     ? 'commands'
     : 'effects'
 }

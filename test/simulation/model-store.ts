@@ -56,7 +56,12 @@ export class ModelStore {
     const before = this.fresh(db, key)
     const value = applyEdit(before?.value ?? '', body)
     const counts = this.facts !== null && before !== null && (this.facts.hasIncrements(db, key) || this.incremented(db, key))
-    this.put(db, key, { value, expireAt: before?.expireAt ?? null }, counts ? { kind: 'set-string', value, expiry: 'keep' } : body)
+    this.put(
+      db,
+      key,
+      { value, expireAt: before?.expireAt ?? null },
+      counts ? { kind: 'set-string', value, expiry: 'keep' } : body,
+    )
     return value
   }
 

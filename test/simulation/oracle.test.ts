@@ -41,7 +41,9 @@ describe('registers', () => {
   })
 
   test('a flush is a delete of everything seen', () => {
-    expect(visible(at(1, 10, [0, 0], set('a')), at(2, 9, [0, 0], incr('3')), at(1, 11, [0, 0], { kind: 'flush-db' }))).toBe(is('3'))
+    expect(visible(at(1, 10, [0, 0], set('a')), at(2, 9, [0, 0], incr('3')), at(1, 11, [0, 0], { kind: 'flush-db' }))).toBe(
+      is('3'),
+    )
   })
 })
 
@@ -113,7 +115,10 @@ describe('expiry', () => {
     expect(visible(first, gone)).toBe('null')
     expect(visible(first, gone, at(2, 5, [1, 0], append('x')))).toBe(is('x', 500))
     expect(visible(first, gone, at(2, 12, [9, 0], append('x')))).toBe(is('x'))
-    expect(visibleState([first, gone, at(2, 12, [9, 0], append('x'))], everything, 'stays')).toEqual({ value: 'x', expireAt: 500 })
+    expect(visibleState([first, gone, at(2, 12, [9, 0], append('x'))], everything, 'stays')).toEqual({
+      value: 'x',
+      expireAt: 500,
+    })
   })
 
   test('a key is due at its time', () => {
@@ -165,7 +170,13 @@ describe('frame decoder', () => {
     ]
     const first = 258_696_805_785_602
     const effects = bodies.map((body) => ({ db: 3, key: body.kind === 'flush-db' ? '' : 'key', body }))
-    const bytes = encodeFrame({ origin: 2, previous: 7, first, context: [0, first - 9, 0, 12], ops: [effects.slice(0, 4), effects.slice(4)] })
+    const bytes = encodeFrame({
+      origin: 2,
+      previous: 7,
+      first,
+      context: [0, first - 9, 0, 12],
+      ops: [effects.slice(0, 4), effects.slice(4)],
+    })
     const frame = decodeFrame(bytes)
     expect(frame.ops.flat().map((effect) => effect.body)).toEqual(bodies)
     expect(frame.ops.map((op) => op.length)).toEqual([4, 9])

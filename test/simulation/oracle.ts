@@ -49,7 +49,11 @@ const expiryCleared = new Float64Array(MEMBERS)
  * The visible state of one key. `effects` are those on the key and the flushes of its database; of them those count whose stamp the
  * vector covers.
  */
-export function visibleState(effects: readonly Effect[], vector: ArrayLike<number>, fired: FiredExpiry = 'spent'): KeyView | null {
+export function visibleState(
+  effects: readonly Effect[],
+  vector: ArrayLike<number>,
+  fired: FiredExpiry = 'spent',
+): KeyView | null {
   valueCleared.fill(0)
   expiryCleared.fill(0)
   for (const effect of effects) {

@@ -110,14 +110,10 @@ class PlainMember implements SimulatedMember {
 
   private execute(db: number, commands: string[][]): string[] {
     const { stamps } = this.applied
-    const store = new ModelStore(
-      (from, key) => this.history.visible(from, key, stamps),
-      this.environment.clock.wallMs(),
-      {
-        hasOrphanExpiry: (from, key) => this.history.effectsOn(from, key).length > 0,
-        hasIncrements: (from, key) => this.history.effectsOn(from, key).some(({ body }) => body.kind === 'increment'),
-      },
-    )
+    const store = new ModelStore((from, key) => this.history.visible(from, key, stamps), this.environment.clock.wallMs(), {
+      hasOrphanExpiry: (from, key) => this.history.effectsOn(from, key).length > 0,
+      hasIncrements: (from, key) => this.history.effectsOn(from, key).some(({ body }) => body.kind === 'increment'),
+    })
     const replies = commands.map((args) => modelCommand(store, db, args))
     if (this.bug === 'wrong-reply' && commands[0][0] === 'INCR' && replies[0] === ':7') replies[0] = ':8'
     if (store.effects.length > 0) {
@@ -247,7 +243,7 @@ class PlainMember implements SimulatedMember {
   }
 
   private applyWaiting(): void {
-    for (let again = !this.isRefused(); again; ) {
+    for (let again = !this.isRefused(); again;) {
       again = false
       for (let i = 0; i < this.waiting.length; i++) {
         const frame = decodeFrame(this.waiting[i])

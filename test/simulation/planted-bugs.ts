@@ -5,7 +5,7 @@ import type { ApplyContext } from '../../src/crdt/apply-context.js'
 import { Engine } from '../../src/engine/engine.js'
 import { ExpiryCycle } from '../../src/engine/expiry-cycle.js'
 import { FrameApplier } from '../../src/keyspace/frame-applier.js'
-import { Keyspace } from '../../src/keyspace/keyspace.js'
+import type { Keyspace } from '../../src/keyspace/keyspace.js'
 import { NO_RESETS, StringStore } from '../../src/keyspace/string-store.js'
 import { ReplicatedStability } from '../../src/node/replicated-stability.js'
 import { LogRecovery } from '../../src/oplog/open-log.js'
@@ -49,8 +49,16 @@ function replace(target: object, name: string, make: (method: Call) => (self: ob
 }
 
 /** Replaces a method that the compiler does not let us name; for those without arguments worth naming. */
-function patchHidden(owner: { readonly prototype: object }, name: string, run: (self: object, original: Call, args: unknown[]) => unknown): () => void {
-  return replace(owner.prototype, name, (method) => (self, args) => run(self, (...changed) => Reflect.apply(method, self, changed), args))
+function patchHidden(
+  owner: { readonly prototype: object },
+  name: string,
+  run: (self: object, original: Call, args: unknown[]) => unknown,
+): () => void {
+  return replace(
+    owner.prototype,
+    name,
+    (method) => (self, args) => run(self, (...changed) => Reflect.apply(method, self, changed), args),
+  )
 }
 
 /**
@@ -146,12 +154,26 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'last-arrival-wins',
     what: 'a write removes what is here, observed or not',
-    apply: () => patch(StringStore, 'set', (original, self) => (...args) => observingEverything(self, () => original(...args))),
+    apply: () =>
+      patch(
+        StringStore,
+        'set',
+        (original, self) =>
+          (...args) =>
+            observingEverything(self, () => original(...args)),
+      ),
   },
   {
     name: 'delete-removes-unobserved',
     what: 'a delete removes what is here, observed or not',
-    apply: () => patch(StringStore, 'remove', (original, self) => (...args) => observingEverything(self, () => original(...args))),
+    apply: () =>
+      patch(
+        StringStore,
+        'remove',
+        (original, self) =>
+          (...args) =>
+            observingEverything(self, () => original(...args)),
+      ),
   },
   {
     name: 'expiry-removes-unobserved',
@@ -170,15 +192,25 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'last-expire-wins',
     what: 'of concurrent times the one that arrives last counts',
-    apply: () => patch(StringStore, 'expire', (original, self) => (...args) => observingEverything(self, () => original(...args))),
+    apply: () =>
+      patch(
+        StringStore,
+        'expire',
+        (original, self) =>
+          (...args) =>
+            observingEverything(self, () => original(...args)),
+      ),
   },
   {
     name: 'resets-ignored',
     what: 'writes and deletes do not take away the increments they had seen',
     apply: () =>
       both(
-        patch(StringStore, 'set', (original) => (db, from, key, keyOff, keyLen, value, off, len, mode, at, _resets) =>
-          original(db, from, key, keyOff, keyLen, value, off, len, mode, at, NO_RESETS),
+        patch(
+          StringStore,
+          'set',
+          (original) => (db, from, key, keyOff, keyLen, value, off, len, mode, at, _resets) =>
+            original(db, from, key, keyOff, keyLen, value, off, len, mode, at, NO_RESETS),
         ),
         patch(StringStore, 'remove', (original) => (db, ref, keepExpiry, _resets) => original(db, ref, keepExpiry, NO_RESETS)),
       ),
@@ -188,11 +220,17 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     what: 'a contribution that is new here begins without what earlier resets took away',
     apply: () =>
       both(
-        patch(StringStore, 'increment', (original) => (db, ref, key, keyOff, keyLen, epoch, total, _n) =>
-          original(db, ref, key, keyOff, keyLen, epoch, total, total),
+        patch(
+          StringStore,
+          'increment',
+          (original) => (db, ref, key, keyOff, keyLen, epoch, total, _n) =>
+            original(db, ref, key, keyOff, keyLen, epoch, total, total),
         ),
-        patch(StringStore, 'incrementExact', (original) => (db, ref, key, keyOff, keyLen, epoch, total, _n) =>
-          original(db, ref, key, keyOff, keyLen, epoch, total, total),
+        patch(
+          StringStore,
+          'incrementExact',
+          (original) => (db, ref, key, keyOff, keyLen, epoch, total, _n) =>
+            original(db, ref, key, keyOff, keyLen, epoch, total, total),
         ),
       ),
   },
@@ -238,7 +276,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
 /** Plants a bug by name; the result removes it. Counts anew how often it runs, unless it is only put back. */
 export function plant(name: string, anew = true): () => void {
   const bug = PLANTED_BUGS.find((candidate) => candidate.name === name)
-  if (bug === undefined) throw new Error(`no planted bug '${name}'; there are ${PLANTED_BUGS.map((each) => each.name).join(', ')}`)
+  if (bug === undefined)
+    throw new Error(`no planted bug '${name}'; there are ${PLANTED_BUGS.map((each) => each.name).join(', ')}`)
   if (anew) exercised = 0
   return bug.apply()
 }

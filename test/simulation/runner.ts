@@ -39,7 +39,9 @@ export function runSeed(kind: MemberKind, options: SimulationOptions): Simulatio
 
 /** The one command that runs this again. */
 export function replayCommand(options: SimulationOptions, planted: string | null = null): string {
-  const parts = [`npm run simulate -- --seed ${options.seed} --members ${options.members} --profile ${options.profile} --steps ${options.steps}`]
+  const parts = [
+    `npm run simulate -- --seed ${options.seed} --members ${options.members} --profile ${options.profile} --steps ${options.steps}`,
+  ]
   if (options.skipFaults.size > 0) parts.push(`--skip-faults ${formatRanges(options.skipFaults)}`)
   if (options.skipSteps.size > 0) parts.push(`--skip-steps ${formatRanges(options.skipSteps)}`)
   if (options.withoutFaults.size > 0) parts.push(`--without ${[...options.withoutFaults].join(',')}`)
@@ -51,7 +53,7 @@ export function replayCommand(options: SimulationOptions, planted: string | null
 export function formatRanges(indexes: ReadonlySet<number>): string {
   const sorted = [...indexes].sort((a, b) => a - b)
   const ranges: string[] = []
-  for (let i = 0; i < sorted.length; ) {
+  for (let i = 0; i < sorted.length;) {
     let end = i
     while (end + 1 < sorted.length && sorted[end + 1] === sorted[end] + 1) end++
     ranges.push(end === i ? String(sorted[i]) : `${sorted[i]}-${sorted[end]}`)
@@ -87,7 +89,8 @@ export function shrink(kind: MemberKind, failing: SimulationOptions, maxRuns = 1
   const result = runSeed(kind, failing)
   if (result.atStep + 1 < failing.steps) attempt({ ...best, steps: result.atStep + 1 })
   for (let members = 2; members < best.members; members++) if (attempt({ ...best, members })) break
-  for (let steps = best.steps >> 1; steps > 0; steps >>= 1) while (best.steps > steps && attempt({ ...best, steps: best.steps - steps }));
+  for (let steps = best.steps >> 1; steps > 0; steps >>= 1)
+    while (best.steps > steps && attempt({ ...best, steps: best.steps - steps }));
   leaveOut(best.steps, (indexes) => attempt({ ...best, skipFaults: new Set([...best.skipFaults, ...indexes]) }))
   leaveOut(best.steps, (indexes) => attempt({ ...best, skipSteps: new Set([...best.skipSteps, ...indexes]) }))
   return best

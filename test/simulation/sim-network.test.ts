@@ -73,7 +73,9 @@ describe('simulated network', () => {
     scheduler.runUntil(5000)
     expect(received()).toBe('')
     let closed = false
-    network.port('a', new Life()).dial({ name: 'b', host: 'b', port: 1 }, { onData: () => {}, onDrain: () => {}, onClose: () => (closed = true) })
+    network
+      .port('a', new Life())
+      .dial({ name: 'b', host: 'b', port: 1 }, { onData: () => {}, onDrain: () => {}, onClose: () => (closed = true) })
     scheduler.runUntil(10_000)
     expect(closed).toBe(true)
     network.setCut('a', 'b', false)

@@ -350,7 +350,15 @@ class LinkEnd implements Link {
 
   /** Makes sure that the head of what is under way will be delivered, unless something is in its way. */
   schedule(): void {
-    if (this.delivering || this.route.cut || this.peer.closed || this.peer.paused || !this.peer.standing || !this.peer.life!.alive) return
+    if (
+      this.delivering ||
+      this.route.cut ||
+      this.peer.closed ||
+      this.peer.paused ||
+      !this.peer.standing ||
+      !this.peer.life!.alive
+    )
+      return
     const { scheduler } = this.pair.network
     const head = this.underWay.at(0)
     if (head === undefined) {

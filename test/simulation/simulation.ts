@@ -321,20 +321,27 @@ export class Simulation {
     const frame = this.decode(machine, bytes)
     const { origin, previous, last, context } = frame
     machine.turnFrames++
-    this.trace(() => `${machine.name} logs ${origin}:${frame.first}..${last} ${frame.ops.map((op) => op.map(describeEffect).join('+')).join(' | ')}`)
+    this.trace(
+      () =>
+        `${machine.name} logs ${origin}:${frame.first}..${last} ${frame.ops.map((op) => op.map(describeEffect).join('+')).join(' | ')}`,
+    )
     if (machine.logged[origin] !== previous) {
       throw this.fail(`${machine.name} logs ${origin}:${last} after ${previous}, but has ${machine.logged[origin]}`)
     }
     for (let member = 1; member < context.length; member++) {
       if (context[member] > machine.logged[member]) {
-        throw this.fail(`${machine.name} logs ${origin}:${last}, which has seen ${member}:${context[member]}, but has ${machine.logged[member]}`)
+        throw this.fail(
+          `${machine.name} logs ${origin}:${last}, which has seen ${member}:${context[member]}, but has ${machine.logged[member]}`,
+        )
       }
     }
     if (origin === machine.id) this.made(machine, bytes, frame)
     else {
       const known = this.history.find(origin, last)
-      if (known === undefined) throw this.fail(`${machine.name} logs ${origin}:${last}, which its origin never made or has forgotten`)
-      if (Buffer.compare(known.bytes, bytes) !== 0) throw this.fail(`${machine.name} logs other bytes as ${origin}:${last} than its origin made`)
+      if (known === undefined)
+        throw this.fail(`${machine.name} logs ${origin}:${last}, which its origin never made or has forgotten`)
+      if (Buffer.compare(known.bytes, bytes) !== 0)
+        throw this.fail(`${machine.name} logs other bytes as ${origin}:${last} than its origin made`)
       if (this.machines[origin - 1].member !== null && !this.machines[origin - 1].member!.durable.covers(origin, last)) {
         throw this.fail(`${machine.name} got ${origin}:${last} before it was durable at its origin`)
       }
@@ -361,14 +368,18 @@ export class Simulation {
     try {
       return this.kind.decode(bytes)
     } catch (error) {
-      throw this.fail(`${machine.name} logs a frame that is not as documented: ${error instanceof Error ? error.message : String(error)}`)
+      throw this.fail(
+        `${machine.name} logs a frame that is not as documented: ${error instanceof Error ? error.message : String(error)}`,
+      )
     }
   }
 
   private made(machine: Machine, bytes: Uint8Array, frame: ReturnType<MemberKind['decode']>): void {
     for (let member = 1; member <= this.machines.length; member++) {
       if (member !== machine.id && frame.context[member] !== machine.logged[member]) {
-        throw this.fail(`${machine.name} made ${frame.last} saying it has seen ${member}:${frame.context[member]}, but it has ${machine.logged[member]}`)
+        throw this.fail(
+          `${machine.name} made ${frame.last} saying it has seen ${member}:${frame.context[member]}, but it has ${machine.logged[member]}`,
+        )
       }
       // The hybrid clock: a stamp is above everything its origin had seen.
       if (member !== machine.id && frame.first <= machine.logged[member]) {
@@ -385,7 +396,9 @@ export class Simulation {
         const view = this.history.visible(db, key, seen)
         const strict = this.history.visible(db, key, seen, 'stays')
         if (view !== null && !isDue(view.expireAt, nowMs) && !isDue(strict!.expireAt, nowMs)) {
-          throw this.fail(`${machine.name} removes ${key} as due, which it is not: ${describeView(view)}, its clock says ${nowMs}`)
+          throw this.fail(
+            `${machine.name} removes ${key} as due, which it is not: ${describeView(view)}, its clock says ${nowMs}`,
+          )
         }
       }
     }
@@ -420,7 +433,9 @@ export class Simulation {
         store = new ModelStore((db, key) => this.history.visible(db, key, before, fired), nowMs)
       } else if (wrong >= 0) {
         const text = sent.map((args) => args.join(' ')).join('; ')
-        throw this.fail(`${machine.name}[${step.db}] ${text} answered ${given[wrong]} to the ${wrong + 1}., must be ${expected[wrong]}`)
+        throw this.fail(
+          `${machine.name}[${step.db}] ${text} answered ${given[wrong]} to the ${wrong + 1}., must be ${expected[wrong]}`,
+        )
       }
       this.checkWrites(machine, store, nowMs, sent, fired)
     }
@@ -441,7 +456,13 @@ export class Simulation {
   }
 
   /** The effects that a turn logged must come to what its commands mean. */
-  private checkWrites(machine: Machine, store: ModelStore, nowMs: number, sent: readonly (readonly string[])[], fired: FiredExpiry): void {
+  private checkWrites(
+    machine: Machine,
+    store: ModelStore,
+    nowMs: number,
+    sent: readonly (readonly string[])[],
+    fired: FiredExpiry,
+  ): void {
     const checkKey = (db: number, key: string, expected: KeyView | null): void => {
       const stored = this.history.visible(db, key, machine.logged, fired)
       const view = stored !== null && isDue(stored.expireAt, nowMs) ? null : stored
@@ -502,7 +523,10 @@ export class Simulation {
       .filter((effect) => effect.stamp <= vector[effect.origin])
       .sort((a, b) => a.stamp - b.stamp || a.origin - b.origin)
       .slice(-12)
-      .map((effect) => `    ${effect.origin}:${effect.stamp} seen ${effect.context.slice(1, this.machines.length + 1).join(',')} ${describeEffect(effect)}`)
+      .map(
+        (effect) =>
+          `    ${effect.origin}:${effect.stamp} seen ${effect.context.slice(1, this.machines.length + 1).join(',')} ${describeEffect(effect)}`,
+      )
       .join('\n')
   }
 
@@ -538,7 +562,8 @@ export class Simulation {
     const [first] = this.machines
     for (let origin = 1; origin <= this.machines.length; origin++) {
       const newest = this.history.newest(origin)
-      if (first.logged[origin] !== newest) throw this.fail(`converged without ${origin}:${newest}; all have ${first.logged[origin]}`)
+      if (first.logged[origin] !== newest)
+        throw this.fail(`converged without ${origin}:${newest}; all have ${first.logged[origin]}`)
     }
     const digest = first.member!.digest()
     for (const machine of this.machines.slice(1)) {

@@ -49,9 +49,21 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     meanDelayMs: 8,
     faultRate: 0.05,
   },
-  counters: { keys: 2, databases: 1, weights: { ...none, counter: 8, float: 2, register: 1, remove: 1 }, meanDelayMs: 4, faultRate: 0.05 },
+  counters: {
+    keys: 2,
+    databases: 1,
+    weights: { ...none, counter: 8, float: 2, register: 1, remove: 1 },
+    meanDelayMs: 4,
+    faultRate: 0.05,
+  },
   registers: { keys: 3, databases: 1, weights: { ...none, register: 6, remove: 1, move: 0.5 }, meanDelayMs: 4, faultRate: 0.05 },
-  edits: { keys: 3, databases: 1, weights: { ...none, edit: 8, register: 1, remove: 0.5, counter: 0.5 }, meanDelayMs: 5, faultRate: 0.05 },
+  edits: {
+    keys: 3,
+    databases: 1,
+    weights: { ...none, edit: 8, register: 1, remove: 0.5, counter: 0.5 },
+    meanDelayMs: 5,
+    faultRate: 0.05,
+  },
   expiry: {
     keys: 3,
     databases: 1,
@@ -59,7 +71,13 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     meanDelayMs: 12,
     faultRate: 0.04,
   },
-  keys: { keys: 4, databases: 3, weights: { ...none, register: 3, counter: 2, move: 4, remove: 2, flush: 0.5 }, meanDelayMs: 6, faultRate: 0.04 },
+  keys: {
+    keys: 4,
+    databases: 3,
+    weights: { ...none, register: 3, counter: 2, move: 4, remove: 2, flush: 0.5 },
+    meanDelayMs: 6,
+    faultRate: 0.04,
+  },
   calm: {
     keys: 4,
     databases: 2,
@@ -67,10 +85,30 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     meanDelayMs: 3,
     faultRate: 0,
   },
-  storm: { keys: 3, databases: 1, weights: { ...none, register: 3, counter: 3, edit: 2, remove: 1 }, meanDelayMs: 20, faultRate: 0.2 },
+  storm: {
+    keys: 3,
+    databases: 1,
+    weights: { ...none, register: 3, counter: 3, edit: 2, remove: 1 },
+    meanDelayMs: 20,
+    faultRate: 0.2,
+  },
 }
 
-const VALUES = ['a', 'bb', 'text', '', '0', '1', '10', '-7', '2.5', '41', 'x\r\ny', '\xff\x00\x80', 'longer value that does not fit anywhere small']
+const VALUES = [
+  'a',
+  'bb',
+  'text',
+  '',
+  '0',
+  '1',
+  '10',
+  '-7',
+  '2.5',
+  '41',
+  'x\r\ny',
+  '\xff\x00\x80',
+  'longer value that does not fit anywhere small',
+]
 const DELTAS = ['1', '2', '3', '-1', '-5', '10', '100', '0', '4503599627370497']
 const FLOATS = ['0.1', '0.2', '1.5', '-0.3', '2', '10.25', '-1']
 
