@@ -10,8 +10,3 @@ export class AssertionError extends Error {
 export function assert(condition: boolean, message: string): asserts condition {
   if (!condition) throw new AssertionError(message)
 }
-
-/** Marks a branch that the types say cannot happen. */
-export function unreachable(value: never, what: string): never {
-  throw new AssertionError(`unexpected ${what}: ${String(value)}`)
-}

@@ -11,9 +11,6 @@ export type MemberId = number & { readonly __brand: 'MemberId' }
  */
 export type Stamp = number & { readonly __brand: 'Stamp' }
 
-/** A key's hash slot, 0 to 16383. */
-export type Slot = number & { readonly __brand: 'Slot' }
-
 /** The highest member id: ids index arrays of 256 and are the low byte of stream entry ids. */
 export const MAX_MEMBER_ID = 255
 

@@ -1,4 +1,4 @@
-import { CHUNK_SHIFT, UNIT_MASK, type Arena, type Ref } from './arena.js'
+import { UNIT_MASK, type Ref } from './arena.js'
 
 /**
  * The record: one key with its header in one arena block. Keys of a database are records, and so are the fields of a hash and the members of a
@@ -60,10 +60,6 @@ export function wordOf(ref: Ref): number {
 /** Index of the record's byte 0 in its chunk's u8 view. */
 export function byteOf(ref: Ref): number {
   return (ref & UNIT_MASK) << 3
-}
-
-export function recordFlags(arena: Arena, ref: Ref): number {
-  return arena.u32[ref >>> CHUNK_SHIFT][(ref & UNIT_MASK) << 1] & FLAGS_MASK
 }
 
 /** Highest part of a packed dot's first word that belongs to the stamp. */

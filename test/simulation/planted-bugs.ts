@@ -77,13 +77,13 @@ function patch<C extends object, K extends keyof C & string>(
 }
 
 /** The object's field, private or not. */
-function field<T>(self: object, name: string): T {
-  return (self as Record<string, T>)[name]
+function field(self: object, name: string): unknown {
+  return (self as Record<string, unknown>)[name]
 }
 
 /** Lets an effect remove everything that is here, whatever its origin had observed. */
 function observingEverything(self: object, run: () => unknown): unknown {
-  const context = field<ApplyContext>(self, 'context')
+  const context = field(self, 'context') as ApplyContext
   const { local } = context
   context.local = true
   try {
@@ -187,7 +187,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'flush-removes-unobserved',
     what: 'a flush empties the database, whatever it had observed',
-    apply: () => patch(StringStore, 'flush', (_original, self) => (index) => field<Keyspace>(self, 'keyspace').reset(index)),
+    apply: () => patch(StringStore, 'flush', (_original, self) => (index) => (field(self, 'keyspace') as Keyspace).reset(index)),
   },
   {
     name: 'last-expire-wins',
@@ -259,7 +259,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     what: 'text that is appended elsewhere is appended twice here',
     apply: () =>
       patch(StringStore, 'edit', (original, self) => (db, ref, key, keyOff, keyLen, edit) => {
-        const remote = !field<ApplyContext>(self, 'context').local && edit.kind === 'append'
+        const remote = !(field(self, 'context') as ApplyContext).local && edit.kind === 'append'
         original(db, ref, key, keyOff, keyLen, remote ? { kind: 'append', bytes: Buffer.concat([edit.bytes, edit.bytes]) } : edit)
       }),
   },
@@ -268,7 +268,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     what: 'some effects of ops that arrive are left out',
     apply: () =>
       patchHidden(FrameApplier, 'applyEffect', (self, original, args) => {
-        if (field<{ stamp: number }>(self, 'reader').stamp % 17 !== 3) original(...args)
+        if ((field(self, 'reader') as { stamp: number }).stamp % 17 !== 3) original(...args)
       }),
   },
 ]
