@@ -158,6 +158,20 @@ export class FrameWriter {
     return new FrameView(bytes)
   }
 
+  /**
+   * Nothing looks at the frames that were closed so far any more: their room is written again. A slab a few milliseconds would otherwise keep the
+   * garbage collector marking without end.
+   */
+  recycle(): void {
+    assert(this.opCount === 0 && !this.inOp, 'recycling under an open frame')
+    if (this.slab.length > SLAB_BYTES) {
+      this.newSlab(SLAB_BYTES, 0)
+      return
+    }
+    this.start = 0
+    this.at = 0
+  }
+
   /** Writes the header as far as it is known. */
   private open(stamp: number): void {
     if (this.slab.length - this.at < LIMITS.frameTargetBytes * 2) this.newSlab(SLAB_BYTES, 0)

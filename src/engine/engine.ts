@@ -413,6 +413,8 @@ export class Engine implements CommandExecutor, EngineService {
     this.applied.raise(frame.origin, frame.last)
     const position = log.append(frame)
     // A frame that the disk has not taken is in memory only: whoever wrote it waits.
+    // Alone, nobody reads frames after the log has written them.
+    if (this.options.solo && log.appendedBytes >= position) this.writer.recycle()
     const held = this.syncAlways || log.appendedBytes < position
     if (held) for (const session of this.writers) session.holdUntilBytes = position
     this.writers.length = 0

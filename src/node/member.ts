@@ -86,6 +86,8 @@ export class Member implements SyncHost {
       clusterId: topology.clusterId,
       memberId: topology.self,
       syncPolicy: solo ? syncPolicyOf(appendfsync) : 'continuous',
+      // Alone, nobody reads the log while it runs; and the engine reuses the memory of frames that are written.
+      ...(solo && { recentFrameBytes: 0 }),
       visit: (frame) => this.engine.recover(frame),
     })
     this.log = log

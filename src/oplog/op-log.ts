@@ -35,7 +35,7 @@ export interface OpLog {
   /**
    * Appends one closed frame (parsed or built here, so its header is right). Synchronous. If the disk refuses, the frame is kept
    * in memory, in order, and retried; `refusal` says so and the engine refuses further writes until it is null again.
-   * The array must not change afterwards.
+   * The array must not change afterwards; with recentFrameBytes 0 only until `appendedBytes` has reached the position.
    * Returns the position after the frame: `appendedBytes` and then `durableBytes` reach it. A write whose position appendedBytes
    * has not reached is in memory only and must not be acknowledged yet; it is synced as soon as it is written, whatever the
    * policy, so that a reply may be held until durableBytes is there.
