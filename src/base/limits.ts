@@ -19,6 +19,8 @@ export const LIMITS = {
   /** Databases reachable by SELECT when nothing is configured. */
   defaultDatabases: 16,
   maxDatabases: 256,
+  /** Least milliseconds from one continuous sync of the log to the next; see GroupCommit. */
+  syncPauseMs: 2,
   /** A log segment is closed when it passes this size. */
   segmentBytes: 64 * MiB,
   /** Members in one mesh. Ids go to 255 and are never reused; this bounds links and contexts. */

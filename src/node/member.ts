@@ -85,7 +85,7 @@ export class Member implements SyncHost {
       folder: dataFolder,
       clusterId: topology.clusterId,
       memberId: topology.self,
-      syncPolicy: solo ? syncPolicyOf(appendfsync) : 'continuous',
+      syncPolicy: syncPolicyOf(appendfsync, solo),
       // Alone, nobody reads the log while it runs; and the engine reuses the memory of frames that are written.
       ...(solo && { recentFrameBytes: 0 }),
       visit: (frame) => this.engine.recover(frame),
@@ -147,10 +147,10 @@ export class Member implements SyncHost {
     this.progressListeners.push(listener)
   }
 
-  /** Durability of one member changes the policy; in a mesh the log is always synced continuously. */
+  /** CONFIG SET appendfsync. In a mesh the log is synced continuously whatever it says, because only durable frames are sent. */
   setAppendFsync(policy: 'always' | 'everysec' | 'no'): void {
     this.engine.syncAlways = policy === 'always'
-    if (this.sync === null) this.log.setSyncPolicy(syncPolicyOf(policy))
+    this.log.setSyncPolicy(syncPolicyOf(policy, this.sync === null))
   }
 
   /** Orderly stop: everything appended is made durable. */
@@ -181,7 +181,8 @@ export class Member implements SyncHost {
   }
 }
 
-/** `always` differs from continuous syncing in that replies wait, which is the engine's part. */
-function syncPolicyOf(policy: 'always' | 'everysec' | 'no'): SyncPolicy {
-  return policy === 'always' ? 'continuous' : policy
+/** Replies wait for the disk under `always`, so nothing may delay it. Peers wait for it too, but a few milliseconds do not matter to them. */
+function syncPolicyOf(policy: 'always' | 'everysec' | 'no', solo: boolean): SyncPolicy {
+  if (policy === 'always') return 'immediate'
+  return solo ? policy : 'continuous'
 }

@@ -5,12 +5,13 @@ import type { VersionVector } from '../crdt/version-vector.js'
 
 /**
  * When the log syncs by itself. Beside it, requestSync always works, and a full segment is always synced.
- * - continuous: after every turn that appended something, one sync at a time. For members with peers (only what is durable is
- *   sent) and for `appendfsync always`, where the engine holds each reply until `durableBytes` has passed its write.
+ * - immediate: after every turn that appended something, one sync at a time. For `appendfsync always`, where the engine holds each
+ *   reply until `durableBytes` has passed its write.
+ * - continuous: the same with a pause of LIMITS.syncPauseMs. For members with peers, to whom only what is durable is sent.
  * - everysec: once a second.
  * - no: never; the operating system writes when it likes.
  */
-export type SyncPolicy = 'continuous' | 'everysec' | 'no'
+export type SyncPolicy = 'immediate' | 'continuous' | 'everysec' | 'no'
 
 /**
  * The one op log of a member: append-only file, replication backlog and catch-up source at once. It holds the frames of

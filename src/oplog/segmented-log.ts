@@ -56,6 +56,7 @@ export class SegmentedLog implements OpLog, CursorSource {
     this.policy = options.syncPolicy
     this.recent = new RecentFrames(options.recentFrameBytes, writer.appended)
     this.commit = new GroupCommit(writer, clock, () => this.changed())
+    this.commit.pauseMs = options.syncPolicy === 'immediate' ? 0 : LIMITS.syncPauseMs
     this.pending = new PendingFrames(
       clock,
       (frame) => this.write(frame),
@@ -131,9 +132,14 @@ export class SegmentedLog implements OpLog, CursorSource {
     if (this.pending.error !== null) throw this.pending.error
   }
 
+  private get syncsAlways(): boolean {
+    return this.policy === 'continuous' || this.policy === 'immediate'
+  }
+
   setSyncPolicy(policy: SyncPolicy): void {
     this.policy = policy
-    if (policy === 'continuous') this.commit.request()
+    this.commit.pauseMs = policy === 'immediate' ? 0 : LIMITS.syncPauseMs
+    if (this.syncsAlways) this.commit.request()
   }
 
   onChange(listener: () => void): void {
@@ -166,7 +172,7 @@ export class SegmentedLog implements OpLog, CursorSource {
     this.recent.push(frame)
     this.uncheckedBytes += frame.bytes.length
     // Replies wait for what was pending to be durable; no policy may let them wait for ever.
-    if (this.policy === 'continuous' || this.writer.full || this.pending.error !== null) this.commit.request()
+    if (this.syncsAlways || this.writer.full || this.pending.error !== null) this.commit.request()
   }
 
   private tick(): void {
