@@ -22,7 +22,7 @@ export const LIMITS = {
   /** Least milliseconds from one continuous sync of the log to the next; see GroupCommit. */
   syncPauseMs: 2,
   /** A log segment is closed when it passes this size. */
-  segmentBytes: 64 * MiB,
+  segmentBytes: 256 * MiB,
   /** Members in one mesh. Ids go to 255 and are never reused; this bounds links and contexts. */
   maxMembers: 64,
   /** Frames kept in memory for peers that are nearly up to date; older ones are read from the log. */
@@ -57,7 +57,7 @@ export const LIMITS = {
    * A full segment is closed when at most this much of it awaits a sync, because closing waits for that sync (1 MiB: about a
    * millisecond on an SSD). If it never gets that low, closing waits anyway when the segment is four times its size.
    */
-  segmentCloseSyncBytes: 1 * MiB,
+  segmentCloseSyncBytes: 256 * KiB,
   /** Frames that the disk refused and that wait in memory. One more is refused with the disk's error when this is exceeded. */
   pendingFrameBytes: 64 * MiB,
   /** Writes are refused when the disk has less room than this; what was accepted before still fits. */
