@@ -14,8 +14,13 @@ export const LIMITS = {
   maxInlineBytes: 64 * KiB,
   /** A frame is closed when it holds this much, unless one op alone is larger. 64 KiB apply in about 2 ms. */
   frameTargetBytes: 64 * KiB,
-  /** Largest frame: one op of one 512 MiB value and a MULTI of as much again. Beyond: the command is refused. */
-  maxFrameBytes: 1024 * MiB,
+  /**
+   * Most that a write command may bring, with what its transaction has written before it. Beyond: the command is refused. It leaves room for one
+   * 512 MiB value with its key.
+   */
+  maxOpBytes: 640 * MiB,
+  /** Largest frame: an op as above to which one last command added a 512 MiB value that was not in its request (COPY). */
+  maxFrameBytes: 1280 * MiB,
   /** Databases reachable by SELECT when nothing is configured. */
   defaultDatabases: 16,
   maxDatabases: 256,
@@ -80,6 +85,8 @@ export const LIMITS = {
   readBufferBytes: 64 * KiB,
   /** Time that one client's pipeline may take of a turn. Then the others come first and it goes on in the next turn. */
   clientTurnMs: 1,
+  /** Milliseconds after which a turn sends the replies that are ready and goes on. */
+  turnMs: 2,
   /** Replies of one turn, all clients together, before they are sent and the buffer begins anew. */
   turnOutputBytes: 4 * MiB,
   /** Replies of one client that wait to be sent before no further command of it runs, unless a larger output limit is set. */

@@ -231,6 +231,11 @@ export class Engine implements CommandExecutor, EngineService {
       this.refuse(session, reply, this.services.server.writeRefusal)
       return
     }
+    if (command.isWrite && !this.hasRoomFor(request)) {
+      command.rejectedCalls++
+      this.refuse(session, reply, `ERR the command and its transaction write more than ${LIMITS.maxOpBytes} bytes: write less at once`)
+      return
+    }
     if (this.pause.mode !== 'none' && !this.inExec && this.pause.holds(command, session)) {
       this.pause.postpone(command, session, request)
       return
@@ -255,6 +260,16 @@ export class Engine implements CommandExecutor, EngineService {
     if (this.inExec) return
     if (this.endOp()) this.wrote(session)
     if (this.expiry.hasSeen) this.removeSeenDue()
+  }
+
+  /** False when a write could make its op larger than a frame may be. */
+  private hasRoomFor(request: Request): boolean {
+    const last = request.argc - 1
+    const bytes = request.off[last] + request.len[last] - request.off[0]
+    if (bytes + this.writer.openBytes <= LIMITS.maxOpBytes) return true
+    if (this.inExec || bytes > LIMITS.maxOpBytes) return false
+    this.closeFrame()
+    return true
   }
 
   /** Keys that the command found due go right behind it, each in an op of its own. While clients are paused the data stands still. */

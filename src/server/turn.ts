@@ -35,6 +35,8 @@ export class Turn {
   request = new Request()
 
   private scheduled = false
+  /** When the first of the replies that wait was written; 0 for none. */
+  private startMs = 0
   private writerIsLent = false
   private withOutput: TurnMember[] = []
   private spareOutput: TurnMember[] = []
@@ -77,7 +79,14 @@ export class Turn {
   /** A client's input has been run. Bounds what a turn with many pipelines writes before it sends. */
   inputHandled(): void {
     this.schedule()
-    if (this.writer.length > LIMITS.turnOutputBytes) this.sendAll()
+    this.sendIfLong()
+  }
+
+  /** Replies that are ready do not wait until every pipeline of the turn has been run. */
+  private sendIfLong(): void {
+    const now = this.clock.monotonicMs()
+    if (this.startMs === 0) this.startMs = now
+    if (now - this.startMs > LIMITS.turnMs || this.writer.length > LIMITS.turnOutputBytes) this.sendAll()
   }
 
   /** A socket still reads from the writer's buffer: the writer gets a new one after the flush. */
@@ -93,7 +102,7 @@ export class Turn {
     this.spareWaiting = waiting
     for (const member of waiting) {
       member.runInput()
-      if (this.writer.length > LIMITS.turnOutputBytes) this.sendAll()
+      this.sendIfLong()
     }
     waiting.length = 0
     this.sendAll()
@@ -101,6 +110,7 @@ export class Turn {
   }
 
   private sendAll(): void {
+    this.startMs = 0
     this.executor.endTurn()
     const withOutput = this.withOutput
     this.withOutput = this.spareOutput
