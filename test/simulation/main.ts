@@ -134,13 +134,16 @@ function runSeeds(
 /** Every planted bug must be caught within so many seeds. */
 function runPlanted(kind: ReturnType<typeof meridianMemberKind>, overrides: SeedOverrides, from: number, bound: number): number {
   let missed = 0
-  /** Seeds that fail without any plant: they show nothing. */
-  const clean = new Map<number, boolean>()
-  const isClean = (seed: number): boolean => {
-    if (!clean.has(seed)) clean.set(seed, runSeed(kind, seedOptions(seed, overrides)).failure === null)
-    return clean.get(seed)!
-  }
-  for (const { name } of PLANTED_BUGS) {
+  /** Seeds that fail without any plant show nothing. By seed and profile. */
+  const clean = new Map<string, boolean>()
+  for (const { name, profile } of PLANTED_BUGS) {
+    const chosen: SeedOverrides = profile === undefined ? overrides : { ...overrides, profile }
+    const isClean = (seed: number): boolean => {
+      const key = `${seed} ${chosen.profile ?? ''}`
+      let known = clean.get(key)
+      if (known === undefined) clean.set(key, (known = runSeed(kind, seedOptions(seed, chosen)).failure === null))
+      return known
+    }
     for (let seed = from; seed < from + 5; seed++) {
       if (!isClean(seed))
         throw new Error(`seed ${seed} fails without a planted bug: mend that first (npm run simulate -- --seed ${seed})`)
@@ -150,7 +153,7 @@ function runPlanted(kind: ReturnType<typeof meridianMemberKind>, overrides: Seed
     let caught = false
     try {
       for (let seed = from; seed < from + bound && !caught; seed++) {
-        const { failure } = runSeed(kind, seedOptions(seed, overrides))
+        const { failure } = runSeed(kind, seedOptions(seed, chosen))
         if (failure === null) continue
         unplant()
         const cleanWithout = isClean(seed)

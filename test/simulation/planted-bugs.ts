@@ -19,6 +19,8 @@ import { SimDisk } from './sim-disk.js'
 export interface PlantedBug {
   readonly name: string
   readonly what: string
+  /** Where it is looked for, when only one kind of load brings it out soon. */
+  readonly profile?: 'expiry'
   /** Makes the mistake; the result takes it back. */
   apply(): () => void
 }
@@ -242,6 +244,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'orphan-expiry-dropped',
     what: 'the time of a removed key is forgotten while a concurrent write may still arrive',
+    profile: 'expiry',
     apply: () => patch(ReplicatedStability, 'coversAllUpTo', () => () => true),
   },
   {
