@@ -250,7 +250,14 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'expired-too-early',
     what: 'keys are removed before their time',
-    apply: () => patchHidden(ExpiryCycle, 'mayRemove', (_self, original, [at, owner]) => original((at as number) - 50, owner)),
+    apply: () =>
+      patchHidden(ExpiryCycle, 'mayRemove', (self, original, args) => {
+        const keyspace = field(self, 'keyspace') as Keyspace
+        keyspace.nowMs += 50
+        const may = original(...args)
+        keyspace.nowMs -= 50
+        return may
+      }),
   },
   {
     name: 'due-keys-stay',
