@@ -31,6 +31,11 @@ export class FrameView {
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   }
 
+  /** The frame in memory of its own. (A Buffer's slice would share it.) */
+  copy(): FrameView {
+    return new FrameView(new Uint8Array(this.bytes))
+  }
+
   get checksum(): number {
     return this.view.getUint32(4, true)
   }

@@ -233,7 +233,11 @@ export class Engine implements CommandExecutor, EngineService {
     }
     if (command.isWrite && !this.hasRoomFor(request)) {
       command.rejectedCalls++
-      this.refuse(session, reply, `ERR the command and its transaction write more than ${LIMITS.maxOpBytes} bytes: write less at once`)
+      this.refuse(
+        session,
+        reply,
+        `ERR the command and its transaction write more than ${LIMITS.maxOpBytes} bytes: write less at once`,
+      )
       return
     }
     if (this.pause.mode !== 'none' && !this.inExec && this.pause.holds(command, session)) {
@@ -428,8 +432,7 @@ export class Engine implements CommandExecutor, EngineService {
     this.applied.raise(frame.origin, frame.last)
     const position = log.append(frame)
     // A frame that the disk has not taken is in memory only: whoever wrote it waits.
-    // Alone, nobody reads frames after the log has written them.
-    if (this.options.solo && log.appendedBytes >= position) this.writer.recycle()
+    if (log.appendedBytes >= position) this.writer.recycle()
     const held = this.syncAlways || log.appendedBytes < position
     if (held) for (const session of this.writers) session.holdUntilBytes = position
     this.writers.length = 0

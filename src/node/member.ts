@@ -86,7 +86,7 @@ export class Member implements SyncHost {
       clusterId: topology.clusterId,
       memberId: topology.self,
       syncPolicy: syncPolicyOf(appendfsync, solo),
-      // Alone, nobody reads the log while it runs; and the engine reuses the memory of frames that are written.
+      // Alone, nobody reads the log while it runs.
       ...(solo && { recentFrameBytes: 0 }),
       visit: (frame) => this.engine.recover(frame),
     })

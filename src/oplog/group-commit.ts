@@ -24,7 +24,7 @@ export class GroupCommit {
    * Least time from the start of one sync to the start of the next, in milliseconds. Syncing again at once costs a tenth of a core where the
    * disk is fast, and makes many small batches for the peers; a pause of 2 ms costs that much lag.
    */
-  pauseMs: number = LIMITS.syncPauseMs
+  pauseMs = 0
 
   private lastStartMs = -Infinity
   private pauseTimer: Timer | null = null
@@ -124,7 +124,8 @@ export class GroupCommit {
       }
     }
     this.arrive()
-    if (this.wanted && !this.deferred) this.startLater()
+    if (this.pauseMs === 0) this.start()
+    else if (this.wanted && !this.deferred) this.startLater()
   }
 
   private arrive(): void {

@@ -69,7 +69,7 @@ export class DiskLogCursor implements LogCursor {
     if (this.reader !== null) this.leaveFiles()
     const { recent } = this.source
     for (this.index = Math.max(this.index, recent.first); ; this.index++) {
-      const frame = recent.at(this.index)
+      const frame = recent.frame(this.index)
       if (frame.origin !== this.origin || frame.last <= this.after) continue
       this.index++
       return frame

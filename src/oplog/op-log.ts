@@ -36,7 +36,7 @@ export interface OpLog {
   /**
    * Appends one closed frame (parsed or built here, so its header is right). Synchronous. If the disk refuses, the frame is kept
    * in memory, in order, and retried; `refusal` says so and the engine refuses further writes until it is null again.
-   * The array must not change afterwards; with recentFrameBytes 0 only until `appendedBytes` has reached the position.
+   * The array must not change until `appendedBytes` has reached the position; then it may be used again.
    * Returns the position after the frame: `appendedBytes` and then `durableBytes` reach it. A write whose position appendedBytes
    * has not reached is in memory only and must not be acknowledged yet; it is synced as soon as it is written, whatever the
    * policy, so that a reply may be held until durableBytes is there.
@@ -73,7 +73,8 @@ export interface OpLog {
 export interface LogCursor {
   /**
    * The next durable frame, or null when there is none yet (ask again after onChange). Takes it from memory when it is recent,
-   * else from the segment files. The array must not be changed.
+   * else from the segment files. Its bytes are the log's and good only until the log is appended to or the cursor is asked again: whoever keeps
+   * the frame copies it.
    * @throws MeridianError MRD_LOG_DAMAGED, MRD_DISK_IO
    */
   next(): FrameView | null

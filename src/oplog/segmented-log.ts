@@ -56,7 +56,7 @@ export class SegmentedLog implements OpLog, CursorSource {
     this.policy = options.syncPolicy
     this.recent = new RecentFrames(options.recentFrameBytes, writer.appended)
     this.commit = new GroupCommit(writer, clock, () => this.changed())
-    this.commit.pauseMs = options.syncPolicy === 'immediate' ? 0 : LIMITS.syncPauseMs
+    this.commit.pauseMs = pauseOf(options.syncPolicy)
     this.pending = new PendingFrames(
       clock,
       (frame) => this.write(frame),
@@ -138,7 +138,7 @@ export class SegmentedLog implements OpLog, CursorSource {
 
   setSyncPolicy(policy: SyncPolicy): void {
     this.policy = policy
-    this.commit.pauseMs = policy === 'immediate' ? 0 : LIMITS.syncPauseMs
+    this.commit.pauseMs = pauseOf(policy)
     if (this.syncsAlways) this.commit.request()
   }
 
@@ -218,4 +218,9 @@ function lowSpaceError(folder: string, free: number, reserve: number): MeridianE
     `The disk of ${folder} has ${free} bytes left, the reserve is ${reserve}`,
     'Free some room; writes go on by themselves then. Reads go on meanwhile.',
   )
+}
+
+/** Only syncs that follow one another without end are paced; one that is asked for now and then begins at once. */
+function pauseOf(policy: SyncPolicy): number {
+  return policy === 'continuous' ? LIMITS.syncPauseMs : 0
 }

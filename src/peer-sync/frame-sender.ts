@@ -3,11 +3,8 @@ import { LIMITS } from '../base/limits.js'
 import type { MemberId, Stamp } from '../base/ids.js'
 import type { FrameView } from '../crdt/frame.js'
 import type { LogCursor } from '../oplog/op-log.js'
-import { encodeFrameHeader, FRAME_MESSAGE_HEADER_BYTES, type Credit, type Subscribe } from './messages.js'
+import { encodeFrame, type Credit, type Subscribe } from './messages.js'
 import type { SyncHost } from './sync-host.js'
-
-/** Pieces up to this size are copied behind their header: one send instead of two. */
-const COPY_BYTES = 16 * 1024
 
 /** Where a sender puts its bytes. */
 export interface FrameOutlet {
@@ -108,24 +105,23 @@ export class FrameSender {
     if (frame === null) return 0
     const { bytes } = frame
     if (subscription.sentOfFrame === 0) {
-      if (subscription.outstanding > 0 && subscription.outstanding + bytes.length > subscription.creditBytes) return 0
+      if (subscription.outstanding > 0 && subscription.outstanding + bytes.length > subscription.creditBytes) {
+        keep(subscription, frame)
+        return 0
+      }
       subscription.outstanding += bytes.length
     }
     const from = subscription.sentOfFrame
     const piece = bytes.subarray(from, from + LIMITS.linkPieceBytes)
-    if (piece.length <= COPY_BYTES) {
-      const message = encodeFrameHeader(subscription.id, piece.length, piece.length)
-      message.set(piece, FRAME_MESSAGE_HEADER_BYTES)
-      this.outlet.send(message)
-    } else {
-      this.outlet.send(encodeFrameHeader(subscription.id, piece.length))
-      this.outlet.send(piece)
-    }
+    // Copied, because the log uses its memory again; and one write is cheaper than two.
+    this.outlet.send(encodeFrame(subscription.id, piece))
     subscription.sentOfFrame += piece.length
     if (subscription.sentOfFrame === bytes.length) {
       subscription.frame = null
       subscription.sentOfFrame = 0
       this.outlet.frameSent()
+    } else {
+      keep(subscription, frame)
     }
     return piece.length
   }
@@ -141,7 +137,6 @@ export class FrameSender {
     assert(this.host.durable.covers(origin, frame.last), 'only durable frames are sent')
     assert(frame.last > subscription.position, 'the cursor moves forward')
     subscription.position = frame.last
-    subscription.frame = frame
     return frame
   }
 
@@ -154,4 +149,9 @@ export class FrameSender {
     this.subscriptions.get(origin)?.cursor.close()
     this.subscriptions.delete(origin)
   }
+}
+
+/** A frame that has to wait is kept as a copy: the cursor's bytes are good only for now. */
+function keep(subscription: Subscription, frame: FrameView): void {
+  if (subscription.frame === null) subscription.frame = frame.copy()
 }

@@ -257,12 +257,13 @@ export function decodeCredit(payload: Uint8Array): Credit {
   return credit
 }
 
-/** The bytes that go before a piece of a frame, with room behind them for a piece that is copied along. */
-export function encodeFrameHeader(subscription: number, pieceBytes: number, room = 0): Buffer {
-  const out = Buffer.allocUnsafe(FRAME_MESSAGE_HEADER_BYTES + room)
-  out.writeUInt32LE(1 + 4 + pieceBytes, 0)
+/** A FRAME message with one piece of a frame, copied. */
+export function encodeFrame(subscription: number, piece: Uint8Array): Buffer {
+  const out = Buffer.allocUnsafe(FRAME_MESSAGE_HEADER_BYTES + piece.length)
+  out.writeUInt32LE(1 + 4 + piece.length, 0)
   out.writeUInt8(MESSAGE.frame, 4)
   out.writeUInt32LE(subscription, MESSAGE_HEADER_BYTES)
+  out.set(piece, FRAME_MESSAGE_HEADER_BYTES)
   return out
 }
 

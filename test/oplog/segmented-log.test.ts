@@ -16,7 +16,7 @@ const FRAME = 56
 
 describe('group commit', () => {
   test('one sync serves a whole turn, and what is appended meanwhile shares the next', () => {
-    rig.open({ syncPolicy: 'continuous' })
+    rig.open({ syncPolicy: 'immediate' })
     rig.log.append(chains.next(1))
     rig.log.append(chains.next(1))
     expect(rig.disk.syncsUnderWay).toBe(0)
@@ -36,6 +36,21 @@ describe('group commit', () => {
     expect(rig.log.durable.toString()).toBe('1:30,2:10')
     rig.clock.turn()
     expect(rig.disk.syncsUnderWay).toBe(0)
+  })
+
+  test('continuous syncs follow one another with a pause', () => {
+    rig.open({ syncPolicy: 'continuous' })
+    rig.log.append(chains.next(1))
+    rig.clock.turn()
+    expect(rig.disk.syncsUnderWay).toBe(1)
+    rig.log.append(chains.next(1))
+    rig.disk.completeSyncs()
+    rig.clock.turn()
+    expect(rig.disk.syncsUnderWay).toBe(0)
+    rig.clock.advance(LIMITS.syncPauseMs)
+    expect(rig.disk.syncsUnderWay).toBe(1)
+    rig.disk.completeSyncs()
+    expect(rig.log.durable.toString()).toBe('1:20')
   })
 
   test('everysec syncs once a second, no never, and both can be changed at run time', () => {
@@ -82,7 +97,7 @@ describe('group commit', () => {
   })
 
   test('a failed sync is final: writes are refused, nothing more counts as durable, reads go on', () => {
-    rig.open({ syncPolicy: 'continuous' })
+    rig.open({ syncPolicy: 'immediate' })
     rig.log.append(chains.next(1))
     rig.sync()
     const position = rig.log.append(chains.next(1))

@@ -120,8 +120,7 @@ describe('a peer that breaks the protocol loses the link, and nothing changes:',
   const vector = buildFrame(2, 0, 100, 200, none)
   const damaged = Buffer.from(vector.bytes)
   damaged[45] ^= 1
-  const piece = (bytes: Uint8Array, subscription = 1) =>
-    Buffer.concat([wire.encodeFrameHeader(subscription, bytes.length), bytes])
+  const piece = (bytes: Uint8Array, subscription = 1) => wire.encodeFrame(subscription, bytes)
   const raw = (type: number, ...payload: number[]) => {
     const out = Buffer.alloc(5 + payload.length)
     out.writeUInt32LE(1 + payload.length)
@@ -377,7 +376,7 @@ describe('fuzz', () => {
       ]
       for (let i = 0; i < 20; i++) {
         let bytes = Buffer.from(good[random.below(good.length)])
-        if (random.below(3) === 0) bytes = Buffer.concat([wire.encodeFrameHeader(1, bytes.length), bytes])
+        if (random.below(3) === 0) bytes = Buffer.from(wire.encodeFrame(1, bytes))
         if (random.below(4) === 0) bytes = Buffer.from(Array.from({ length: 1 + random.below(200) }, () => random.below(256)))
         for (let n = random.below(4); n > 0; n--) bytes[random.below(bytes.length)] = random.below(256)
         peer.send(bytes.subarray(0, random.below(5) === 0 ? random.below(bytes.length) : bytes.length))

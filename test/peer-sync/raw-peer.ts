@@ -55,7 +55,7 @@ export class RawPeer implements LinkHandlers {
   }
 
   sendFrame(subscription: number, frame: FrameView): void {
-    this.send(wire.encodeFrameHeader(subscription, frame.bytes.length), frame.bytes)
+    this.send(wire.encodeFrame(subscription, frame.bytes))
   }
 
   sendSubscribe(origin: number, after = 0, creditBytes: number = LIMITS.subscriptionCreditBytes): void {

@@ -30,7 +30,7 @@ export class MeridianMember implements SimulatedMember {
     const { log } = this.member
     const append = log.append.bind(log)
     log.append = (frame) => {
-      environment.onFrame(frame.bytes)
+      environment.onFrame(frame.copy().bytes)
       return append(frame)
     }
   }

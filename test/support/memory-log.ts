@@ -1,5 +1,5 @@
 import { VersionVector } from '../../src/crdt/version-vector.js'
-import { FrameView } from '../../src/crdt/frame.js'
+import type { FrameView } from '../../src/crdt/frame.js'
 import type { MemberId, Stamp } from '../../src/base/ids.js'
 import type { LogCursor, OpLog } from '../../src/oplog/op-log.js'
 
@@ -15,7 +15,7 @@ export class MemoryLog implements OpLog {
 
   append(frame: FrameView): number {
     // An engine that is alone reuses the memory of frames that are logged.
-    this.frames.push(new FrameView(frame.bytes.slice()))
+    this.frames.push(frame.copy())
     this.appendedBytes += frame.bytes.length
     this.durableBytes = this.appendedBytes
     this.appended.raise(frame.origin, frame.last)
