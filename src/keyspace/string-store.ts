@@ -193,9 +193,8 @@ export class StringStore {
   remove(db: Database, ref: Ref, keepExpiry: boolean, resets: readonly Reset[]): void {
     this.noteWrite(db)
     if (ref === 0) return
-    const { origin, stamp } = this.context
     const flags = db.flags(ref)
-    const leavesExpiry = keepExpiry && (flags & HAS_EXPIRY) !== 0 && !this.keyspace.stability.covers(origin, stamp)
+    const leavesExpiry = keepExpiry && (flags & HAS_EXPIRY) !== 0 && !this.keyspace.stability.coversAllUpTo(this.context.now)
     if (!leavesExpiry && (flags & NO_VALUE) === 0 && this.isPlain(db, ref, !keepExpiry)) {
       db.remove(ref)
       return
