@@ -81,6 +81,16 @@ function copyOf(state: StringState): StringState {
   return { ...state, contributions: state.contributions.map((contribution) => ({ ...contribution })) }
 }
 
+/**
+ * A stable PERSIST says what no entry says, so a store may have dropped it while there was a value. The general form beside it, which is never settled in
+ * between, still has it when the value is gone.
+ */
+function forgetIdlePersist(state: StringState): void {
+  if (hasValue(state)) return
+  state.expiries = state.expiries.filter(({ at }) => at !== Infinity)
+  if (state.expiries.length === 0) state.orphanedAt = 0
+}
+
 describe.each([1, 2, 3])('string store with %i members', (size) => {
   it('keeps in records what the general form keeps on the heap', () => {
     fc.assert(
@@ -100,6 +110,7 @@ describe.each([1, 2, 3])('string store with %i members', (size) => {
           expect(seen(loaded)).toEqual(seen(general))
           settle(general, member.stability)
           settle(loaded, member.stability)
+          for (const state of [loaded, general]) forgetIdlePersist(state)
           expect(plain(loaded)).toEqual(plain(general))
           expect(store.db.keyCount).toBe(hasValue(general) ? 1 : 0)
         })
