@@ -9,7 +9,7 @@ import type { VersionVector } from './version-vector.js'
 
 /**
  * Builds the frames of this member's own ops in place: ops are written behind one another into a slab, the header is completed when the frame is
- * closed, and the closed frame is a view of the slab, which nothing writes to again. See docs/formats/frame.md.
+ * closed, and the closed frame is a view of the slab, good until recycle(). See docs/formats/frame.md.
  *
  * ```
  * closed --begin--> in op --end--> open --begin--> in op …        open --close--> closed (gives the frame)
@@ -159,8 +159,8 @@ export class FrameWriter {
   }
 
   /**
-   * Nothing looks at the frames that were closed so far any more: their room is written again. A slab a few milliseconds would otherwise keep the
-   * garbage collector marking without end.
+   * The log has taken the frames that were closed so far: their room is written again. A slab a few milliseconds would otherwise keep the garbage
+   * collector marking without end (docs/decisions/0009).
    */
   recycle(): void {
     assert(this.opCount === 0 && !this.inOp, 'recycling under an open frame')
