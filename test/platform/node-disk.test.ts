@@ -143,7 +143,7 @@ test('a log on it survives without being closed, and cursors read its files', as
       folder,
       clusterId: 'c',
       memberId: 1 as MemberId,
-      syncPolicy: 'continuous',
+      syncPolicy: 'immediate',
       minFreeBytes: 0,
       segmentBytes: 2000,
       recentFrameBytes: 1000,
