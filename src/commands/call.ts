@@ -65,6 +65,16 @@ export class Call {
     return this.keyspace.findForRead(this.db, buf, off[i], len[i], false)
   }
 
+  /** As findUntouched, without a keymiss event: OBJECT. */
+  findSilently(i: number): Ref {
+    const { keyspace } = this
+    const { missListener } = keyspace
+    keyspace.missListener = null
+    const ref = this.findUntouched(i)
+    keyspace.missListener = missListener
+    return ref
+  }
+
   /** find, and WRONGTYPE unless it is a string or there is none. */
   findString(i: number): Ref {
     return this.mustBeString(this.find(i))
@@ -77,6 +87,12 @@ export class Call {
   mustBeString(ref: Ref): Ref {
     if (ref !== 0 && this.db.type(ref) !== KeyType.string) throw new CommandError(Errors.wrongType)
     return ref
+  }
+
+  /** Publishes a keyspace event (a class of NotificationClass, Redis' word) about the key in argument i. Called after its effect. */
+  notify(kind: number, event: string, i: number, database = this.session.database): void {
+    const { buf, off, len } = this.request
+    this.engine.notifications.notify(kind, event, database, buf, off[i], len[i])
   }
 
   /** Case-insensitive comparison of argument i with an upper-case word. */

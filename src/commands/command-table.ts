@@ -11,6 +11,8 @@ export class Command {
   readonly noAuth: boolean
   readonly noMulti: boolean
   readonly allowedWhileQueueing: boolean
+  /** Also by a RESP2 client that listens to channels. */
+  readonly allowedWhileSubscribed: boolean
   readonly subcommands: ReadonlyMap<string, Command>
   calls = 0
   microseconds = 0
@@ -27,6 +29,7 @@ export class Command {
     this.noAuth = spec.flags.includes('no_auth')
     this.noMulti = spec.flags.includes('no_multi')
     this.allowedWhileQueueing = QUEUEING_CONTROL.has(spec.name)
+    this.allowedWhileSubscribed = SUBSCRIBER_COMMANDS.has(fullName)
     this.subcommands = new Map(spec.subcommands?.map((sub) => [sub.name, new Command(sub, `${fullName}|${sub.name}`)]) ?? [])
   }
 
@@ -41,6 +44,17 @@ export class Command {
 }
 
 const QUEUEING_CONTROL = new Set(['multi', 'exec', 'discard', 'watch', 'quit', 'reset'])
+const SUBSCRIBER_COMMANDS = new Set([
+  'subscribe',
+  'unsubscribe',
+  'psubscribe',
+  'punsubscribe',
+  'ssubscribe',
+  'sunsubscribe',
+  'ping',
+  'quit',
+  'reset',
+])
 
 /** All commands by name, found from the request's bytes without making a string. */
 export class CommandTable {

@@ -3,6 +3,8 @@ import type { CommandSpec } from './command-spec.js'
 import { GENERIC_COMMANDS } from './generic/generic-commands.js'
 import { CONNECTION_COMMANDS } from './connection/connection-commands.js'
 import { CRDT_COMMANDS } from './crdt/crdt-commands.js'
+import { PUBLISH_COMMANDS } from './pubsub/publish-commands.js'
+import { SUBSCRIBE_COMMANDS } from './pubsub/subscribe-commands.js'
 import { SERVER_COMMANDS } from './server/server-commands.js'
 import { STRING_COMMANDS } from './string/string-commands.js'
 import { TRANSACTION_COMMANDS } from './transactions/transaction-commands.js'
@@ -14,6 +16,8 @@ export const ALL_COMMANDS: readonly CommandSpec[] = [
   ...BITMAP_COMMANDS,
   ...GENERIC_COMMANDS,
   ...CONNECTION_COMMANDS,
+  ...SUBSCRIBE_COMMANDS,
+  ...PUBLISH_COMMANDS,
   ...SERVER_COMMANDS,
   ...CRDT_COMMANDS,
 ]

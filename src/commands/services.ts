@@ -118,6 +118,8 @@ export interface EngineService {
   readonly waits: SessionWaits
   readonly pause: PauseControl
   readonly slowLog: SlowLogReader
+  readonly pubsub: PubSubService
+  readonly notifications: NotificationService
   readonly statistics: EngineStatistics
   /** Error replies by their code: ERR, WRONGTYPE… */
   readonly errorCounts: ReadonlyMap<string, number>
@@ -146,6 +148,42 @@ export interface EngineStatistics {
   readonly remoteOps: number
   /** AUTH and HELLO AUTH that were refused; commands refused because the client had not said AUTH. */
   failedAuthentications: number
+}
+
+export type SubscriptionKind = 'channel' | 'pattern' | 'shard'
+
+/** Publish and subscribe. Names of channels and patterns are latin1 strings of their bytes where they are strings. */
+export interface PubSubService {
+  /** Names in use here; a pattern or channel of several clients is one. */
+  readonly channelCount: number
+  readonly patternCount: number
+  readonly shardChannelCount: number
+  /** Clients that listen to something. */
+  readonly clientCount: number
+  /** Messages given to links with other members (one for each member), lost before they could be, and received. */
+  readonly messagesSent: number
+  readonly messagesDropped: number
+  readonly messagesReceived: number
+  subscribe(session: Session, kind: SubscriptionKind, name: Uint8Array): void
+  unsubscribe(session: Session, kind: SubscriptionKind, name: string): void
+  /** Without a word: RESET, disconnect. */
+  unsubscribeAll(session: Session): void
+  /** Sends a message to who listens, in all members; returns how many got it here. */
+  publish(channel: Uint8Array, message: Uint8Array, sharded: boolean): number
+  activeChannels(sharded: boolean): Iterable<string>
+  subscriberCount(name: string, sharded: boolean): number
+}
+
+/** The way of messages to the other members. */
+export interface RemotePublisher {
+  readonly counts: { sent: number; dropped: number }
+  publish(channel: Uint8Array, message: Uint8Array, sharded: boolean): void
+}
+
+/** Keyspace events. */
+export interface NotificationService {
+  /** Publishes an event of a class (NotificationClass) if it is selected. Costs a comparison when it is not. */
+  notify(kind: number, event: string, database: number, key: Uint8Array, off: number, len: number): void
 }
 
 /** Commands that wait for something other than a key. */

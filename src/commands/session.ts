@@ -6,6 +6,13 @@ export type CloseIntent = 'none' | 'after-reply' | 'now'
 
 export type ReplyMode = 'on' | 'off' | 'skip-next' | 'skip-this'
 
+/** Names that a session listens to, as latin1. */
+export interface Subscriptions {
+  readonly channel: Set<string>
+  readonly pattern: Set<string>
+  readonly shard: Set<string>
+}
+
 /**
  * What the engine keeps for one client, with or without a socket. The server's connection extends it with the transport.
  */
@@ -35,6 +42,9 @@ export class Session {
   watchBroken = false
   /** Keys watched, as 'db:key' in latin1; empty when none. */
   readonly watched = new Set<string>()
+
+  /** What it listens to; null when nothing. */
+  subscriptions: Subscriptions | null = null
 
   /** Name of the last command, lower case, for CLIENT LIST. */
   lastCommand = 'NULL'

@@ -24,6 +24,8 @@ import { ReplyWriter } from '../resp/reply-writer.js'
 import { ClientPause } from './client-pause.js'
 import type { CommandExecutor } from './command-executor.js'
 import { ExpiryCycle } from './expiry-cycle.js'
+import { KeyspaceNotifications } from './keyspace-notifications.js'
+import { PubSub } from './pubsub.js'
 import { RateMeter } from './rate-meter.js'
 import { SlowLog } from './slow-log.js'
 import { WaitQueue } from './wait-queue.js'
@@ -71,6 +73,8 @@ export class Engine implements CommandExecutor, EngineService {
   readonly waits: WaitQueue
   readonly pause: ClientPause
   readonly slowLog = new SlowLog()
+  readonly pubsub = new PubSub()
+  readonly notifications: KeyspaceNotifications
   /** Most bytes that the data ever took, as far as samples saw. */
   peakBytes = 0
   /** False: due keys are hidden, but removed only when a command comes upon them. */
@@ -121,8 +125,10 @@ export class Engine implements CommandExecutor, EngineService {
     this.watches = new WatchRegistry(this.keyspace, (interested) => {
       this.keyspace.observer = interested ? this.watches : null
     })
-    this.effects.onExpired = () => {
+    this.notifications = new KeyspaceNotifications(this.pubsub, this.keyspace, this.effects, this.applier)
+    this.effects.onExpired = (database, key, off, len) => {
       this.statistics.expiredKeys++
+      this.notifications.expired(database, key, off, len)
     }
     this.expiry = new ExpiryCycle(options.self, this.keyspace, this.effects, () => this.endOp())
     this.keyspace.dueListener = this.expiry
@@ -237,6 +243,15 @@ export class Engine implements CommandExecutor, EngineService {
         session,
         reply,
         `ERR the command and its transaction write more than ${LIMITS.maxOpBytes} bytes: write less at once`,
+      )
+      return
+    }
+    if (session.subscriptions !== null && session.protocol === 2 && !command.allowedWhileSubscribed && !this.inExec) {
+      command.rejectedCalls++
+      this.refuse(
+        session,
+        reply,
+        `ERR Can't execute '${command.fullName}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`,
       )
       return
     }
@@ -493,6 +508,7 @@ export class Engine implements CommandExecutor, EngineService {
     const { statistics } = this.services.clients
     for (const key of Object.keys(statistics) as (keyof typeof statistics)[]) statistics[key] = 0
     this.peakBytes = this.keyspace.usedBytes()
+    this.pubsub.resetStatistics()
   }
 
   /** Told after each append; the composition root may wake peers and ask for a sync. */
@@ -513,6 +529,7 @@ export class Engine implements CommandExecutor, EngineService {
 
   sessionClosed(session: Session): void {
     this.discard(session)
+    this.pubsub.unsubscribeAll(session)
     session.blocked?.cancel()
     session.blocked = null
   }

@@ -25,7 +25,9 @@ export class Effects {
   /** Effects written since the engine last reset it: redis' `dirty`. */
   count = 0
   /** Told of each key that went because its time was up: removed for that, or found due by a write to it. */
-  onExpired: () => void = () => undefined
+  onExpired: (database: number, key: Uint8Array, keyOff: number, keyLen: number) => void = () => undefined
+  /** Told of each key that was not there before an effect. Null while nobody wants to know. */
+  onNewKey: ((database: number, key: Uint8Array, keyOff: number, keyLen: number) => void) | null = null
   private inOp = false
   private readonly digits = new Uint8Array(24)
 
@@ -62,7 +64,7 @@ export class Effects {
     const ref = db.lookup(key, keyOff, keyLen)
     const resets = ref === 0 ? NO_RESETS : this.resets(db, ref)
     const hidden = ref !== 0 && !this.keyspace.isVisible(db, ref)
-    if (hidden) this.noteExpired(db, ref)
+    if (hidden) this.noteExpired(database, db, ref, key, keyOff, keyLen)
     // A key that is due, or only waits with old expiries, does not hand them on.
     const effectiveMode = mode === ExpiryMode.keep && hidden ? ExpiryMode.clear : mode
     this.begin(EffectType.setString, database, key, keyOff, keyLen)
@@ -76,6 +78,7 @@ export class Effects {
     if (resets.length > 0) this.putResets(resets)
     this.strings.set(db, ref, key, keyOff, keyLen, value, off, len, effectiveMode, at, resets)
     this.keyspace.observer?.keyChanged(database, key, keyOff, keyLen)
+    if (this.onNewKey !== null && (ref === 0 || hidden)) this.onNewKey(database, key, keyOff, keyLen)
   }
 
   /** DEL and its kin. Does nothing when there is no record. due: the key's time was up, see docs/formats/effects.md. */
@@ -83,7 +86,7 @@ export class Effects {
     const db = this.keyspace.database(database)
     const ref = db.lookup(key, keyOff, keyLen)
     if (ref === 0) return
-    if (due) this.noteExpired(db, ref)
+    if (due) this.noteExpired(database, db, ref, key, keyOff, keyLen)
     const resets = this.resets(db, ref)
     this.begin(EffectType.remove, database, key, keyOff, keyLen)
     this.writer.putByte((due ? REMOVE_DUE : 0) | (resets.length > 0 ? HAS_RESETS : 0))
@@ -117,8 +120,10 @@ export class Effects {
     writer.putFloat64(newEpoch)
     writer.putInteger(total)
     writer.putInteger(n)
+    const isNew = this.isNew(db, here)
     this.strings.increment(db, here, key, keyOff, keyLen, newEpoch, total, n)
     this.keyspace.observer?.keyChanged(database, key, keyOff, keyLen)
+    if (isNew) this.onNewKey?.(database, key, keyOff, keyLen)
   }
 
   /** Increments that need exact decimals or 64 bits. result is the visible value afterwards. */
@@ -139,8 +144,10 @@ export class Effects {
     this.writer.putFloat64(epoch)
     this.writer.putText(decimalToText(total))
     this.writer.putText(decimalToText(n))
+    const isNew = this.isNew(db, here)
     this.strings.incrementExact(db, here, key, keyOff, keyLen, epoch, total, n)
     this.keyspace.observer?.keyChanged(database, key, keyOff, keyLen)
+    if (isNew) this.onNewKey?.(database, key, keyOff, keyLen)
   }
 
   /** APPEND, SETRANGE, SETBIT, BITFIELD. The caller has checked lengths and offsets. */
@@ -173,8 +180,10 @@ export class Effects {
         writer.putUint32(Number((edit.value >> 32n) & 0xffffffffn))
         break
     }
+    const isNew = this.isNew(db, ref)
     this.strings.edit(db, ref, key, keyOff, keyLen, edit)
     this.keyspace.observer?.keyChanged(database, key, keyOff, keyLen)
+    if (isNew) this.onNewKey?.(database, key, keyOff, keyLen)
   }
 
   /** EXPIRE family and PERSIST (Infinity) on a visible key. at: Unix ms. */
@@ -213,12 +222,16 @@ export class Effects {
   private clearHidden(database: number, db: Database, key: Uint8Array, keyOff: number, keyLen: number): void {
     const ref = db.lookup(key, keyOff, keyLen)
     if (ref === 0 || this.keyspace.isVisible(db, ref)) return
-    this.noteExpired(db, ref)
+    this.noteExpired(database, db, ref, key, keyOff, keyLen)
     this.remove(database, key, keyOff, keyLen)
   }
 
-  private noteExpired(db: Database, ref: Ref): void {
-    if (db.type(ref) !== KeyType.none) this.onExpired()
+  private noteExpired(database: number, db: Database, ref: Ref, key: Uint8Array, keyOff: number, keyLen: number): void {
+    if (db.type(ref) !== KeyType.none) this.onExpired(database, key, keyOff, keyLen)
+  }
+
+  private isNew(db: Database, ref: Ref): boolean {
+    return ref === 0 || !this.keyspace.isVisible(db, ref)
   }
 
   private resets(db: Database, ref: Ref): readonly Reset[] {

@@ -4,14 +4,27 @@ import type { ApplyContext } from '../crdt/apply-context.js'
 import { EffectReader, EffectType, REMOVE_DUE, SET_EXPIRY_GIVEN, SET_EXPIRY_KEPT } from '../crdt/effect-reader.js'
 import type { FrameView } from '../crdt/frame.js'
 import type { Edit } from '../crdt/string-state.js'
+import type { Ref } from '../memory/arena.js'
+import { KeyType, type Database } from './database.js'
 import type { Keyspace } from './keyspace.js'
 import { ExpiryMode, type StringStore } from './string-store.js'
+
+/** What was there of a key before an effect: nothing, a value that is due, a value. */
+export const KeyPresence = { absent: 0, due: 1, visible: 2 } as const
+export type KeyPresence = (typeof KeyPresence)[keyof typeof KeyPresence]
+
+/** Told of each effect after it was applied. The reader's fields are valid during the call. */
+export interface AppliedEffectListener {
+  effectApplied(effect: EffectReader, before: KeyPresence): void
+}
 
 /**
  * Applies frames from elsewhere: of other members, and from the log at recovery. A frame is walked once to check all of it and
  * once more to apply it, so a malformed one changes nothing.
  */
 export class FrameApplier {
+  /** Null while nobody wants to know: then applying does not pay for it. */
+  listener: AppliedEffectListener | null = null
   private readonly reader: EffectReader
 
   constructor(
@@ -54,6 +67,8 @@ export class FrameApplier {
     const db = keyspace.database(r.database)
     const { bytes, keyOff, keyLen } = r
     const ref = db.lookup(bytes, keyOff, keyLen)
+    const { listener } = this
+    const before = listener === null || ref === 0 ? KeyPresence.absent : this.presence(db, ref)
     switch (r.type) {
       case EffectType.setString: {
         const mode =
@@ -86,6 +101,12 @@ export class FrameApplier {
         return
     }
     keyspace.observer?.keyChanged(r.database, bytes, keyOff, keyLen)
+    listener?.effectApplied(r, before)
+  }
+
+  private presence(db: Database, ref: Ref): KeyPresence {
+    if (db.type(ref) === KeyType.none) return KeyPresence.absent
+    return this.keyspace.isVisible(db, ref) ? KeyPresence.visible : KeyPresence.due
   }
 
   private readEdit(): Edit {

@@ -32,6 +32,8 @@ export class Keyspace {
   /** Records stored since the last sweep that need another look once more is stable. */
   unsettledCount = 0
   dueListener: DueListener | null = null
+  /** Told of every key that was looked up for reading and is not there. Null while nobody wants to know. */
+  missListener: ((db: Database, buf: Uint8Array, off: number, len: number) => void) | null = null
   hits = 0
   misses = 0
 
@@ -85,6 +87,7 @@ export class Keyspace {
     const ref = this.find(db, buf, off, len)
     if (ref === 0) {
       this.misses++
+      this.missListener?.(db, buf, off, len)
       return 0
     }
     this.hits++

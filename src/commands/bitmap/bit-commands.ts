@@ -1,3 +1,4 @@
+import { NotificationClass } from '../../base/notification-classes.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
 import { keyRange, type CommandSpec } from '../command-spec.js'
@@ -18,6 +19,7 @@ function setbit(call: Call): void {
   if (before !== bit || offset >= length * 8) {
     const { buf, off, len } = call.request
     call.effects.edit(call.database, buf, off[1], len[1], { kind: 'set-bits', offset, width: 1, value: BigInt(bit) })
+    call.notify(NotificationClass.string, 'setbit', 1)
   }
   call.reply.integer(before)
 }

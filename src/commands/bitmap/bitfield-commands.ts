@@ -1,3 +1,4 @@
+import { NotificationClass } from '../../base/notification-classes.js'
 import { parseInteger } from '../../base/bytes.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
@@ -30,12 +31,14 @@ function bitfield(call: Call): void {
     return
   }
   call.findString(1)
+  const before = call.effects.count
   call.reply.array(operations.length)
   for (const operation of operations) {
     if (operation.kind === 'get') replyField(call, operation)
     else writeField(call, operation)
   }
   extend(call, Math.max(...writes.map((operation) => operation.offset + operation.bits)))
+  if (call.effects.count > before) call.notify(NotificationClass.string, 'setbit', 1)
 }
 
 function bitfieldRo(call: Call): void {

@@ -1,3 +1,4 @@
+import { NotificationClass } from '../../base/notification-classes.js'
 import { ExpiryMode } from '../../keyspace/string-store.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
@@ -26,8 +27,10 @@ function bitop(call: Call): void {
   const { buf, off, len } = call.request
   if (result.length > 0) {
     call.effects.setString(call.database, buf, off[2], len[2], result, 0, result.length, ExpiryMode.clear)
+    call.notify(NotificationClass.string, 'set', 2)
   } else if (call.find(2) !== 0) {
     call.effects.remove(call.database, buf, off[2], len[2])
+    call.notify(NotificationClass.generic, 'del', 2)
   }
   call.reply.integer(result.length)
 }

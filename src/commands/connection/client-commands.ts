@@ -4,7 +4,7 @@ import { CommandError, syntaxError } from '../command-error.js'
 import type { ArgumentSpec, CommandFlag, CommandSpec } from '../command-spec.js'
 import { helpSubcommand, wrongSubcommand } from '../help.js'
 import { killClients } from './client-kill.js'
-import { clientLine, clientTypeOf } from './client-line.js'
+import { clientLine, clientTypeOf, typeOf } from './client-line.js'
 import { clientName, isPrintable } from './client-names.js'
 import { CLIENT_TRACKING_COMMANDS } from './client-tracking.js'
 
@@ -229,8 +229,9 @@ function list(call: Call): void {
   if (argc === 4 && call.is(2, 'TYPE')) {
     const type = clientTypeOf(call.text(3))
     if (type === null) throw new CommandError(`ERR Unknown client type '${call.text(3)}'`)
-    if (type === 'normal')
-      for (const client of services.clients.clients()) lines += `${clientLine(client.session, client, call.nowMs)}\n`
+    for (const client of services.clients.clients()) {
+      if (typeOf(client.session) === type) lines += `${clientLine(client.session, client, call.nowMs)}\n`
+    }
   } else if (argc > 3 && call.is(2, 'ID')) {
     for (let i = 3; i < argc; i++) {
       const line = describe(call, call.integer(i, 'ERR Invalid client ID'))

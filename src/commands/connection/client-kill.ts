@@ -2,7 +2,7 @@ import type { Call } from '../call.js'
 import type { ConnectedClient } from '../client-registry.js'
 import { CommandError, syntaxError } from '../command-error.js'
 import { DEFAULT_USER } from './authentication.js'
-import { clientTypeOf, type ClientType } from './client-line.js'
+import { clientTypeOf, typeOf, type ClientType } from './client-line.js'
 
 interface Filter {
   id: number | null
@@ -71,7 +71,7 @@ function fits(call: Call, client: ConnectedClient, filter: Filter): boolean {
   if (filter.address !== null && client.address !== filter.address) return false
   if (filter.localAddress !== null && client.localAddress !== filter.localAddress) return false
   if (filter.id !== null && client.session.id !== filter.id) return false
-  if (filter.type !== null && filter.type !== 'normal') return false
+  if (filter.type !== null && filter.type !== typeOf(client.session)) return false
   const ageSeconds = Math.floor((call.nowMs - client.session.createdMs) / 1000)
   return ageSeconds >= filter.minimumAgeSeconds
 }

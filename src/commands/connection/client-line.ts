@@ -3,7 +3,12 @@ import type { Session } from '../session.js'
 
 export type ClientType = 'normal' | 'master' | 'replica' | 'pubsub'
 
-/** A client type by its name in CLIENT LIST and CLIENT KILL, or null. Clients are all normal: members do not come as clients. */
+/** What kind of client it is: members do not come as clients. */
+export function typeOf(session: Session): ClientType {
+  return session.subscriptions === null ? 'normal' : 'pubsub'
+}
+
+/** A client type by its name in CLIENT LIST and CLIENT KILL, or null. */
 export function clientTypeOf(name: string): ClientType | null {
   switch (name.toLowerCase()) {
     case 'normal':
@@ -33,9 +38,9 @@ export function clientLine(session: Session, client: ConnectedClient | undefined
     `idle=${seconds(nowMs - session.lastActiveMs)}`,
     `flags=${flags(session)}`,
     `db=${session.database}`,
-    'sub=0',
-    'psub=0',
-    'ssub=0',
+    `sub=${session.subscriptions?.channel.size ?? 0}`,
+    `psub=${session.subscriptions?.pattern.size ?? 0}`,
+    `ssub=${session.subscriptions?.shard.size ?? 0}`,
     `multi=${session.queued === null ? -1 : session.queued.length}`,
     `watch=${session.watched.size}`,
     `qbuf=${client?.queryBufferBytes ?? 0}`,
@@ -65,6 +70,7 @@ function seconds(ms: number): number {
 
 function flags(session: Session): string {
   const set =
+    (session.subscriptions === null ? '' : 'P') +
     (session.queued === null ? '' : 'x') +
     (session.blocked === null ? '' : 'b') +
     (session.watchBroken ? 'd' : '') +

@@ -73,7 +73,9 @@ export const CONNECTION_COMMANDS: readonly CommandSpec[] = [
     arguments: [{ name: 'message', type: 'string', flags: ['optional'] }],
     handler: (call) => {
       if (call.argc > 2) throw new CommandError("ERR wrong number of arguments for 'ping' command")
-      if (call.argc === 1) call.reply.raw(PONG)
+      const { session } = call
+      if (session.subscriptions !== null && session.protocol === 2) pongToSubscriber(call)
+      else if (call.argc === 1) call.reply.raw(PONG)
       else call.reply.bulk(call.request.buf, call.request.off[1], call.request.len[1])
     },
   },
@@ -134,6 +136,14 @@ export const CONNECTION_COMMANDS: readonly CommandSpec[] = [
 ]
 
 const PONG = Buffer.from('+PONG\r\n')
+
+/** RESP2 clients tell it from messages by its form. */
+function pongToSubscriber({ reply, request, argc }: Call): void {
+  reply.array(2)
+  reply.bulkString('pong')
+  if (argc === 1) reply.bulkString('')
+  else reply.bulk(request.buf, request.off[1], request.len[1])
+}
 
 function auth(call: Call): void {
   if (call.argc > 3) throw syntaxError()
@@ -197,6 +207,7 @@ function hello(call: Call): void {
 function reset(call: Call): void {
   const { session, reply, services } = call
   services.transactions.reset(session)
+  call.engine.pubsub.unsubscribeAll(session)
   forgetUser(session, services.settings.requirePassword !== null)
   session.database = 0
   session.name = ''

@@ -112,12 +112,16 @@ function swapDatabases(call: Call): void {
         `ERR SWAPDB writes every key anew: databases ${first} and ${second} hold ${firstBytes + secondBytes} bytes, more than the limit of ${LIMITS.swapDatabaseBytes}`,
       )
     }
+    // No key is new by it, only elsewhere.
+    const { onNewKey } = call.effects
+    call.effects.onNewKey = null
     const fromFirst = takeKeys(call, first)
     const fromSecond = takeKeys(call, second)
     call.effects.flush(first)
     call.effects.flush(second)
     putKeys(call, second, fromFirst)
     putKeys(call, first, fromSecond)
+    call.effects.onNewKey = onNewKey
   }
   call.reply.ok()
 }

@@ -1,3 +1,4 @@
+import { NotificationClass } from '../../base/notification-classes.js'
 import { expiryTime, type TimeUnit } from '../expiry-time.js'
 import type { Call } from '../call.js'
 import { CommandError } from '../command-error.js'
@@ -77,6 +78,7 @@ export const EXPIRY_COMMANDS: readonly CommandSpec[] = [
       }
       const { buf, off, len } = call.request
       call.effects.expire(call.database, buf, off[1], len[1], Infinity)
+      call.notify(NotificationClass.generic, 'persist', 1)
       call.reply.integer(1)
     },
   },
@@ -148,8 +150,13 @@ function expire(call: Call, unit: TimeUnit, baseMs: number): void {
     return
   }
   const { buf, off, len } = call.request
-  if (at <= call.nowMs) call.effects.remove(call.database, buf, off[1], len[1])
-  else call.effects.expire(call.database, buf, off[1], len[1], at)
+  if (at <= call.nowMs) {
+    call.effects.remove(call.database, buf, off[1], len[1])
+    call.notify(NotificationClass.generic, 'del', 1)
+  } else {
+    call.effects.expire(call.database, buf, off[1], len[1], at)
+    call.notify(NotificationClass.generic, 'expire', 1)
+  }
   call.reply.integer(1)
 }
 

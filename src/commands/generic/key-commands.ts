@@ -1,3 +1,4 @@
+import { NotificationClass } from '../../base/notification-classes.js'
 import type { Call } from '../call.js'
 import { keyRange, type ArgumentSpec, type CommandSpec } from '../command-spec.js'
 import { TYPE_NAMES } from './type-names.js'
@@ -98,6 +99,7 @@ function removeKeys(call: Call): void {
   for (let i = 1; i < argc; i++) {
     if (call.find(i) === 0) continue
     call.effects.remove(call.database, buf, off[i], len[i])
+    call.notify(NotificationClass.generic, 'del', i)
     removed++
   }
   call.reply.integer(removed)

@@ -78,7 +78,7 @@ function inspecting(name: string, since: string, summary: string, answer: (call:
     tips: ['nondeterministic_output'],
     arguments: [{ name: 'key', type: 'key', keySpecIndex: 0 }],
     handler: (call) => {
-      const ref = call.findUntouched(2)
+      const ref = call.findSilently(2)
       if (ref === 0) call.reply.null()
       else answer(call, ref)
     },

@@ -1,3 +1,4 @@
+import { NotificationClass } from '../../base/notification-classes.js'
 import { equalBytes } from '../../base/bytes.js'
 import { ExpiryMode } from '../../keyspace/string-store.js'
 import type { Ref } from '../../memory/arena.js'
@@ -90,6 +91,8 @@ export const RENAME_COMMANDS: readonly CommandSpec[] = [
       }
       carry(call, ref, to, 1)
       removeKey(call, 1)
+      call.notify(NotificationClass.generic, 'move_from', 1)
+      call.notify(NotificationClass.generic, 'move_to', 1, to)
       call.reply.integer(1)
     },
   },
@@ -103,6 +106,8 @@ function rename(call: Call, onlyIfFree: boolean): boolean {
   if (onlyIfFree && call.find(2) !== 0) return false
   carry(call, ref, call.database, 2)
   removeKey(call, 1)
+  call.notify(NotificationClass.generic, 'rename_from', 1)
+  call.notify(NotificationClass.generic, 'rename_to', 2)
   return true
 }
 
@@ -121,6 +126,7 @@ function copy(call: Call): void {
     return
   }
   carry(call, ref, to, 2)
+  call.notify(NotificationClass.generic, 'copy_to', 2, to)
   call.reply.integer(1)
 }
 
@@ -130,8 +136,11 @@ function carry(call: Call, ref: Ref, database: number, i: number): void {
   const { buf, off, len } = call.request
   const at = db.expiresAt(ref)
   const mode = at === Infinity ? ExpiryMode.clear : ExpiryMode.set
+  const replaces = exists(call, database, i)
   strings.read(db, ref)
   call.effects.setString(database, buf, off[i], len[i], strings.buf, strings.off, strings.len, mode, at)
+  // To Redis what is replaced goes first.
+  if (replaces) call.notify(NotificationClass.newKey, 'new', i, database)
 }
 
 function removeKey(call: Call, i: number): void {

@@ -23,7 +23,7 @@ export function clientsSection({ services, engine }: Call): InfoFields {
     ['client_recent_max_output_buffer', largestOutput],
     ['blocked_clients', blocked],
     ['tracking_clients', 0],
-    ['pubsub_clients', 0],
+    ['pubsub_clients', engine.pubsub.clientCount],
     ['watching_clients', watching],
     ['total_watched_keys', engine.watchedKeys],
   ]

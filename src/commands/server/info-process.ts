@@ -79,7 +79,7 @@ export function persistenceSection({ services }: Call): InfoFields {
 }
 
 export function statsSection({ services, engine, keyspace }: Call): InfoFields {
-  const { statistics, rates } = engine
+  const { statistics, rates, pubsub } = engine
   const clients = services.clients.statistics
   return [
     ['total_connections_received', clients.totalConnections],
@@ -97,9 +97,9 @@ export function statsSection({ services, engine, keyspace }: Call): InfoFields {
     ['evicted_keys', 0],
     ['keyspace_hits', keyspace.hits],
     ['keyspace_misses', keyspace.misses],
-    ['pubsub_channels', 0],
-    ['pubsub_patterns', 0],
-    ['pubsubshard_channels', 0],
+    ['pubsub_channels', pubsub.channelCount],
+    ['pubsub_patterns', pubsub.patternCount],
+    ['pubsubshard_channels', pubsub.shardChannelCount],
     ['latest_fork_usec', 0],
     ['total_forks', 0],
     ['unexpected_error_replies', 0],
@@ -107,6 +107,9 @@ export function statsSection({ services, engine, keyspace }: Call): InfoFields {
     ['unknown_commands', statistics.unknownCommands],
     ['remote_frames_applied', statistics.remoteFrames],
     ['remote_ops_applied', statistics.remoteOps],
+    ['remote_messages_sent', pubsub.messagesSent],
+    ['remote_messages_received', pubsub.messagesReceived],
+    ['remote_messages_dropped', pubsub.messagesDropped],
     ['client_query_buffer_limit_disconnections', clients.queryBufferLimitDisconnections],
     ['client_output_buffer_limit_disconnections', clients.outputBufferLimitDisconnections],
     ['acl_access_denied_auth', statistics.failedAuthentications],

@@ -1,4 +1,5 @@
 import { INT64_MAX, INT64_MIN, latin1, parseInteger64 } from '../../base/bytes.js'
+import { NotificationClass } from '../../base/notification-classes.js'
 import { addDecimals, decimalOf, DECIMAL_ZERO, parseDecimal, type Decimal } from '../../base/decimal.js'
 import { fitsLongDouble, printLongDouble, toLongDouble } from '../../base/long-double.js'
 import type { Ref } from '../../memory/arena.js'
@@ -26,6 +27,7 @@ function increment(call: Call, by: number): void {
   }
   const { buf, off, len } = call.request
   call.effects.addInteger(call.database, buf, off[1], len[1], by, result)
+  call.notify(NotificationClass.string, 'incrby', 1)
   call.reply.integer(result)
 }
 
@@ -43,6 +45,7 @@ function incrementExact(call: Call, ref: Ref, by: bigint): void {
   const { buf, off, len } = call.request
   if (isSafe(by) && isSafe(result)) call.effects.addInteger(call.database, buf, off[1], len[1], Number(by), Number(result))
   else call.effects.addDecimal(call.database, buf, off[1], len[1], decimalOf(by), decimalOf(result))
+  call.notify(NotificationClass.string, 'incrby', 1)
   call.reply.bigInteger(result)
 }
 
@@ -76,6 +79,7 @@ function incrementByFloat(call: Call): void {
   if (!fitsLongDouble(result)) throw new CommandError(NOT_FINITE)
   const { buf, off, len } = call.request
   effects.addDecimal(call.database, buf, off[1], len[1], by, result)
+  call.notify(NotificationClass.string, 'incrbyfloat', 1)
   // What is visible now: beside a sum of several members it may be rounded otherwise than the result here.
   replyValue(call, call.find(1))
 }

@@ -1,3 +1,4 @@
+import { NotificationClass } from '../../base/notification-classes.js'
 import { LIMITS } from '../../base/limits.js'
 import type { Ref } from '../../memory/arena.js'
 import type { Call } from '../call.js'
@@ -40,6 +41,7 @@ function append(call: Call): void {
   const length = visibleLength(call, call.findString(1)) + len[2]
   if (length > LIMITS.maxBulkBytes) throw new CommandError(Errors.stringTooLong)
   call.effects.edit(call.database, buf, off[1], len[1], { kind: 'append', bytes: call.bytes(2) })
+  call.notify(NotificationClass.string, 'append', 1)
   call.reply.integer(length)
 }
 
@@ -54,6 +56,7 @@ function setrange(call: Call): void {
   }
   if (offset + len[3] > LIMITS.maxBulkBytes) throw new CommandError(Errors.stringTooLong)
   call.effects.edit(call.database, buf, off[1], len[1], { kind: 'set-range', offset, bytes: call.bytes(3) })
+  call.notify(NotificationClass.string, 'setrange', 1)
   call.reply.integer(Math.max(length, offset + len[3]))
 }
 

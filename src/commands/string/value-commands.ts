@@ -1,3 +1,4 @@
+import { NotificationClass } from '../../base/notification-classes.js'
 import { ExpiryMode } from '../../keyspace/string-store.js'
 import type { Ref } from '../../memory/arena.js'
 import type { Call } from '../call.js'
@@ -28,11 +29,14 @@ export function replyValue(call: Call, ref: Ref): void {
 export function writeValue(call: Call, key: number, value: number, mode: number, at: number): void {
   const { buf, off, len } = call.request
   call.effects.setString(call.database, buf, off[key], len[key], buf, off[value], len[value], mode, at)
+  call.notify(NotificationClass.string, 'set', key)
+  if (mode === ExpiryMode.set) call.notify(NotificationClass.generic, 'expire', key)
 }
 
 function removeKey(call: Call): void {
   const { buf, off, len } = call.request
   call.effects.remove(call.database, buf, off[1], len[1])
+  call.notify(NotificationClass.generic, 'del', 1)
 }
 
 function get(call: Call): void {
@@ -102,10 +106,15 @@ function getex(call: Call): void {
   replyValue(call, ref)
   const { buf, off, len } = call.request
   if (options.hasTime) {
-    if (options.isAbsolute && at <= call.nowMs) removeKey(call)
-    else call.effects.expire(call.database, buf, off[1], len[1], at)
+    if (options.isAbsolute && at <= call.nowMs) {
+      removeKey(call)
+    } else {
+      call.effects.expire(call.database, buf, off[1], len[1], at)
+      call.notify(NotificationClass.generic, 'expire', 1)
+    }
   } else if (options.expiration === Expiration.persist && call.db.expiresAt(ref) !== Infinity) {
     call.effects.expire(call.database, buf, off[1], len[1], Infinity)
+    call.notify(NotificationClass.generic, 'persist', 1)
   }
 }
 

@@ -1,0 +1,101 @@
+import { NotificationClass } from '../base/notification-classes.js'
+import type { NotificationService } from '../commands/services.js'
+import { EffectType, REMOVE_DUE, SET_EXPIRY_GIVEN, type EffectReader } from '../crdt/effect-reader.js'
+import type { Effects } from '../keyspace/effects.js'
+import { KeyPresence, type AppliedEffectListener, type FrameApplier } from '../keyspace/frame-applier.js'
+import type { Keyspace } from '../keyspace/keyspace.js'
+import type { PubSub } from './pubsub.js'
+
+const CHANNELS = NotificationClass.keyspace | NotificationClass.keyevent
+
+/**
+ * Keyspace events: what happened to keys, published to clients of this member only. Every member publishes for itself: what its own clients do in
+ * the words of their commands, and what arrives from other members in the words of the effects (a RENAME there is a `set` and a `del`
+ * here). While nothing is selected the keyspace has no listeners, so that it pays nothing.
+ */
+export class KeyspaceNotifications implements NotificationService, AppliedEffectListener {
+  private selected = 0
+
+  constructor(
+    private readonly pubsub: PubSub,
+    private readonly keyspace: Keyspace,
+    private readonly effects: Effects,
+    private readonly applier: FrameApplier,
+  ) {}
+
+  /** Bits of NotificationClass. May change at run time. */
+  get classes(): number {
+    return this.selected
+  }
+
+  set classes(classes: number) {
+    this.selected = (classes & CHANNELS) === 0 ? 0 : classes
+    const { keyspace, effects, applier } = this
+    applier.listener = this.selected === 0 ? null : this
+    effects.onNewKey = this.wants(NotificationClass.newKey)
+      ? (database, key, off, len) => this.notify(NotificationClass.newKey, 'new', database, key, off, len)
+      : null
+    keyspace.missListener = this.wants(NotificationClass.keyMiss)
+      ? (db, key, off, len) => this.notify(NotificationClass.keyMiss, 'keymiss', keyspace.indexOf(db), key, off, len)
+      : null
+  }
+
+  /** A key went because its time was up. */
+  expired(database: number, key: Uint8Array, off: number, len: number): void {
+    this.notify(NotificationClass.expired, 'expired', database, key, off, len)
+  }
+
+  notify(kind: number, event: string, database: number, key: Uint8Array, off: number, len: number): void {
+    const { selected, pubsub } = this
+    if ((selected & kind) === 0 || pubsub.clientCount === 0) return
+    const name = Buffer.from(key.subarray(off, off + len))
+    const word = Buffer.from(event)
+    if ((selected & NotificationClass.keyspace) !== 0) {
+      pubsub.deliver(Buffer.concat([Buffer.from(`__keyspace@${database}__:`), name]), word, false)
+    }
+    if ((selected & NotificationClass.keyevent) !== 0) {
+      pubsub.deliver(Buffer.from(`__keyevent@${database}__:${event}`), name, false)
+    }
+  }
+
+  /** An effect of another member was applied: says so if the key is visibly concerned. */
+  effectApplied(effect: EffectReader, before: KeyPresence): void {
+    const { type, database, bytes, keyOff, keyLen } = effect
+    if (type === EffectType.flushDb) return
+    const db = this.keyspace.database(database)
+    const ref = db.lookup(bytes, keyOff, keyLen)
+    const isVisible = ref !== 0 && this.keyspace.isVisible(db, ref)
+    if (type === EffectType.remove) {
+      if (before === KeyPresence.absent || isVisible) return
+      if ((effect.flags & REMOVE_DUE) !== 0) this.expired(database, bytes, keyOff, keyLen)
+      else if (before === KeyPresence.visible) this.tell(effect, NotificationClass.generic, 'del')
+      return
+    }
+    if (!isVisible) return
+    if (before !== KeyPresence.visible) this.tell(effect, NotificationClass.newKey, 'new')
+    if (type === EffectType.expire) {
+      this.tell(effect, NotificationClass.generic, effect.at === Infinity ? 'persist' : 'expire')
+      return
+    }
+    this.tell(effect, NotificationClass.string, STRING_EVENTS[type] ?? 'set')
+    if (type === EffectType.setString && (effect.flags & SET_EXPIRY_GIVEN) !== 0) {
+      this.tell(effect, NotificationClass.generic, 'expire')
+    }
+  }
+
+  private tell({ database, bytes, keyOff, keyLen }: EffectReader, kind: number, event: string): void {
+    this.notify(kind, event, database, bytes, keyOff, keyLen)
+  }
+
+  private wants(kind: number): boolean {
+    return (this.selected & kind) !== 0
+  }
+}
+
+const STRING_EVENTS: Readonly<Record<number, string>> = {
+  [EffectType.setString]: 'set',
+  [EffectType.increment]: 'incrby',
+  [EffectType.append]: 'append',
+  [EffectType.setRange]: 'setrange',
+  [EffectType.setBits]: 'setbit',
+}
