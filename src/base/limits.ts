@@ -42,6 +42,10 @@ export const LIMITS = {
   linkHelloBytes: 1 * KiB,
   /** Bytes queued on one link above which no further frame is sent; control messages stop at twice that. A slow peer costs no more. */
   linkBufferedBytes: 1 * MiB,
+  /** The same for messages of PUBLISH: a quarter, so that they do not hold up frames; what is above it waits in publicationBytes. */
+  linkPublicationBytes: 256 * KiB,
+  /** Messages of PUBLISH that wait for room on one link, 64 bytes each added. Beyond: the oldest are dropped and counted in INFO. */
+  publicationBytes: 4 * MiB,
   /** Frame bytes sent on one link in one turn of the event loop; then others get their turn. About 1 ms. */
   sendTurnBytes: 1 * MiB,
   /** Frame bytes applied in one turn (at least one frame). 128 KiB apply in about 4 ms. */

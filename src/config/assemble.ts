@@ -86,7 +86,7 @@ function checkMembers({ member, peers }: FileSettings): ConfigProblem[] {
 
 /** Valid settings as the program uses them; relative paths count from baseFolder. */
 export function toMemberConfig(settings: FileSettings, file: string | null, baseFolder: string): MemberConfig {
-  const { cluster, member, storage, clients, logging, slowlog, debug } = settings
+  const { cluster, member, storage, clients, pubsub, logging, slowlog, debug } = settings
   const peers = settings.peers ? toPeers(settings.peers, baseFolder) : null
   const listed = peers?.members.find((entry) => entry.id === member.id)
   const region = member.region ?? listed?.region ?? member.name
@@ -107,11 +107,13 @@ export function toMemberConfig(settings: FileSettings, file: string | null, base
       maxclients: clients.maxclients,
       timeoutMs: clients.timeout,
       tcpKeepaliveMs: clients['tcp-keepalive'],
-      outputBufferLimit: clients['client-output-buffer-limit'],
+      outputBufferLimit: clients['client-output-buffer-limit'].normal,
+      pubsubOutputBufferLimit: clients['client-output-buffer-limit'].pubsub,
       queryBufferLimit: clients['client-query-buffer-limit'],
       protoMaxBulkLen: clients['proto-max-bulk-len'],
     },
     peers,
+    pubsub: { scope: pubsub.scope, notifyKeyspaceEvents: pubsub['notify-keyspace-events'] },
     logging,
     slowlog: { slowerThanMicroseconds: slowlog['log-slower-than'], maxLength: slowlog['max-len'] },
     debug: { enableDebugCommand: debug['enable-debug-command'] },

@@ -13,6 +13,7 @@ export interface MemberConfig {
   readonly clients: ClientsConfig
   /** Null: a database of one region, no peer port. */
   readonly peers: PeersConfig | null
+  readonly pubsub: PubSubConfig
   readonly logging: LoggingConfig
   readonly slowlog: SlowLogConfig
   readonly debug: DebugConfig
@@ -53,6 +54,8 @@ export interface ClientsConfig {
   readonly tcpKeepaliveMs: number
   /** Live. */
   readonly outputBufferLimit: OutputBufferLimit
+  /** Of clients that listen to channels. Live. */
+  readonly pubsubOutputBufferLimit: OutputBufferLimit
   /** Input that one client may have waiting, in bytes. Live. */
   readonly queryBufferLimit: number
   /** Longest bulk argument in bytes. Live. */
@@ -101,6 +104,17 @@ export interface PeerMemberConfig extends MemberIdentityConfig {
   readonly port: number
   /** Where clients and `meridian status` reach it on the same host; null when not told. */
   readonly clientPort: number | null
+}
+
+export const PUBSUB_SCOPES = ['cluster', 'local'] as const
+export type PubSubScope = (typeof PUBSUB_SCOPES)[number]
+
+/** Both live. */
+export interface PubSubConfig {
+  /** Whether messages that clients publish here reach the other members. */
+  readonly scope: PubSubScope
+  /** Keyspace events that are published, as bits of NotificationClass. */
+  readonly notifyKeyspaceEvents: number
 }
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const

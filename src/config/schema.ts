@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { MAX_MEMBER_ID, type MemberId } from '../base/ids.js'
 import { LIMITS } from '../base/limits.js'
-import { APPENDFSYNC, DEBUG_COMMAND_ACCESS, LOG_FORMATS, LOG_LEVELS, TLS_AUTH_CLIENTS } from './member-config.js'
-import { parseOutputBufferLimit } from './output-buffer-limit.js'
+import { parseNotificationClasses } from '../base/notification-classes.js'
+import { APPENDFSYNC, DEBUG_COMMAND_ACCESS, LOG_FORMATS, LOG_LEVELS, PUBSUB_SCOPES, TLS_AUTH_CLIENTS } from './member-config.js'
+import { DEFAULT_OUTPUT_BUFFER_LIMITS, parseOutputBufferLimits } from './output-buffer-limit.js'
 import { formatSize, parseDuration, parseSize } from './units.js'
 
 /**
@@ -108,12 +109,18 @@ const password = value(
 )
 
 const outputBufferLimit = value(
-  'normal HARD SOFT SECONDS, such as "normal 1gb 256mb 60s"; 0 is no bound',
+  'CLASS HARD SOFT SECONDS, for the classes normal and pubsub, such as "normal 1gb 256mb 60s pubsub 32mb 8mb 60s"; 0 is no bound',
   (input) => {
-    const limit = typeof input === 'string' ? parseOutputBufferLimit(input) : undefined
-    return typeof limit === 'object' ? limit : undefined
+    const limits = typeof input === 'string' ? parseOutputBufferLimits(input) : undefined
+    return typeof limits === 'object' ? { ...DEFAULT_OUTPUT_BUFFER_LIMITS, ...limits } : undefined
   },
-  { hardBytes: 1024 ** 3, softBytes: 256 * 1024 ** 2, softMs: 60_000 },
+  DEFAULT_OUTPUT_BUFFER_LIMITS,
+)
+
+const notificationClasses = value(
+  'letters of A, g, $, l, s, h, z, x, e, K, E, t, m, d, n, in quotes',
+  (input) => (typeof input === 'string' ? (parseNotificationClasses(input) ?? undefined) : undefined),
+  0,
 )
 
 const peerMember = z.strictObject({
@@ -171,6 +178,7 @@ export const fileSchema = z.strictObject({
       members: z.array(peerMember).min(1).max(LIMITS.maxMembers),
     })
     .optional(),
+  pubsub: z.strictObject({ scope: oneOf(PUBSUB_SCOPES, 'cluster'), 'notify-keyspace-events': notificationClasses }).prefault({}),
   logging: z.strictObject({ level: oneOf(LOG_LEVELS, 'info'), format: oneOf(LOG_FORMATS, 'json') }).prefault({}),
   slowlog: z
     .strictObject({

@@ -1,13 +1,16 @@
 import { LIMITS } from '../base/limits.js'
+import { formatNotificationClasses, parseNotificationClasses } from '../base/notification-classes.js'
 import {
   APPENDFSYNC,
   LOG_LEVELS,
+  PUBSUB_SCOPES,
   type Appendfsync,
   type LogLevel,
   type MemberConfig,
   type OutputBufferLimit,
+  type PubSubScope,
 } from './member-config.js'
-import { formatOutputBufferLimit, formatOutputBufferLimitForFile, parseOutputBufferLimit } from './output-buffer-limit.js'
+import { formatOutputBufferLimits, formatOutputBufferLimitsForFile, parseOutputBufferLimits } from './output-buffer-limit.js'
 import { formatDuration, formatSize, parseSize } from './units.js'
 
 /** The settings that may change while the server runs. */
@@ -18,8 +21,11 @@ export interface LiveValues {
   readonly timeoutMs: number
   readonly tcpKeepaliveMs: number
   readonly outputBufferLimit: OutputBufferLimit
+  readonly pubsubOutputBufferLimit: OutputBufferLimit
   readonly queryBufferLimit: number
   readonly protoMaxBulkLen: number
+  readonly pubsubScope: PubSubScope
+  readonly notifyKeyspaceEvents: number
   readonly loglevel: LogLevel
   /** Commands that take longer are noted; negative: none. */
   readonly slowlogSlowerThanMicroseconds: number
@@ -35,8 +41,11 @@ export function initialLiveValues(config: MemberConfig): LiveValues {
     timeoutMs: clients.timeoutMs,
     tcpKeepaliveMs: clients.tcpKeepaliveMs,
     outputBufferLimit: clients.outputBufferLimit,
+    pubsubOutputBufferLimit: clients.pubsubOutputBufferLimit,
     queryBufferLimit: clients.queryBufferLimit,
     protoMaxBulkLen: clients.protoMaxBulkLen,
+    pubsubScope: config.pubsub.scope,
+    notifyKeyspaceEvents: config.pubsub.notifyKeyspaceEvents,
     loglevel: config.logging.level,
     slowlogSlowerThanMicroseconds: config.slowlog.slowerThanMicroseconds,
     slowlogMaxLength: config.slowlog.maxLength,
@@ -140,14 +149,19 @@ export const SETTINGS: readonly Setting[] = [
   },
   {
     name: 'client-output-buffer-limit',
-    get: (values) => formatOutputBufferLimit(values.outputBufferLimit),
+    get: (values) => formatOutputBufferLimits(values.outputBufferLimit, values.pubsubOutputBufferLimit),
     change: {
       parse: (text) => {
-        const outputBufferLimit = parseOutputBufferLimit(text)
-        return typeof outputBufferLimit === 'string' ? outputBufferLimit : { outputBufferLimit }
+        const limits = parseOutputBufferLimits(text)
+        if (typeof limits === 'string') return limits
+        const { normal, pubsub } = limits
+        return {
+          ...(normal !== undefined && { outputBufferLimit: normal }),
+          ...(pubsub !== undefined && { pubsubOutputBufferLimit: pubsub }),
+        }
       },
       filePath: ['clients', 'client-output-buffer-limit'],
-      toFile: (values) => formatOutputBufferLimitForFile(values.outputBufferLimit),
+      toFile: (values) => formatOutputBufferLimitsForFile(values.outputBufferLimit, values.pubsubOutputBufferLimit),
     },
   },
   {
@@ -166,6 +180,27 @@ export const SETTINGS: readonly Setting[] = [
       parse: (text) => size(text, 1024 ** 2, LIMITS.maxBulkBytes, (protoMaxBulkLen) => ({ protoMaxBulkLen })),
       filePath: ['clients', 'proto-max-bulk-len'],
       toFile: (values) => formatSize(values.protoMaxBulkLen),
+    },
+  },
+  {
+    name: 'pubsub-scope',
+    get: (values) => values.pubsubScope,
+    change: {
+      parse: (text) => choice(text, PUBSUB_SCOPES, (pubsubScope) => ({ pubsubScope })),
+      filePath: ['pubsub', 'scope'],
+      toFile: (values) => values.pubsubScope,
+    },
+  },
+  {
+    name: 'notify-keyspace-events',
+    get: (values) => formatNotificationClasses(values.notifyKeyspaceEvents),
+    change: {
+      parse: (text) => {
+        const notifyKeyspaceEvents = parseNotificationClasses(text)
+        return notifyKeyspaceEvents === null ? "Invalid event class character. Use 'Ag$lshzxeKEtmdn'." : { notifyKeyspaceEvents }
+      },
+      filePath: ['pubsub', 'notify-keyspace-events'],
+      toFile: (values) => formatNotificationClasses(values.notifyKeyspaceEvents),
     },
   },
   {

@@ -104,6 +104,8 @@ export class Member implements SyncHost {
       this.sync = sync
       this.stability = stability
       this.engine.keyspace.stability = stability
+      this.engine.pubsub.remote = sync
+      sync.onPublication(({ channel, message, sharded }) => this.engine.pubsub.receive(channel, message, sharded))
       sync.onVectors(() => {
         stability.invalidate()
         this.progressed()

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { MeridianError } from '../base/errors.js'
 import type { ServerService, SettingsService } from '../commands/services.js'
 import { LiveSettings } from '../config/live-settings.js'
-import type { ClientsConfig, MemberConfig } from '../config/member-config.js'
+import type { ClientsConfig, MemberConfig, OutputBufferLimit } from '../config/member-config.js'
 import type { LiveValues } from '../config/setting-table.js'
 import type { Topology } from '../peer-sync/sync-host.js'
 import { NodeClock } from '../platform/node-clock.js'
@@ -13,7 +13,7 @@ import { NodeRandom } from '../platform/node-random.js'
 import { createLogger } from '../platform/pino-logger.js'
 import { TlsNetwork } from '../platform/tls-network.js'
 import { ClientServer } from '../server/client-server.js'
-import { defaultServerSettings, type ServerSettings } from '../server/server-settings.js'
+import { defaultServerSettings, type OutputLimit, type ServerSettings } from '../server/server-settings.js'
 import type { TlsSettings } from '../server/tls-clients.js'
 import { Member } from './member.js'
 import { makeServices } from './services.js'
@@ -94,9 +94,9 @@ export async function startServer(config: MemberConfig): Promise<RunningServer> 
       Object.assign(serverSettings, clientSettings(values))
       logger.setLevel(values.loglevel)
       theMember().setAppendFsync(values.appendfsync)
-      tuneSlowLog(theMember(), values)
+      tuneEngine(theMember(), values)
     })
-    tuneSlowLog(member, live.values)
+    tuneEngine(member, live.values)
     await clientServer.start()
     logger.info(
       { member: config.member.name, region: config.member.region, addresses: clientServer.addresses, keys: keyCount(member) },
@@ -181,15 +181,18 @@ function clientSettings(values: LiveValues): ServerSettings {
     tcpKeepAliveSeconds: values.tcpKeepaliveMs / 1000,
     queryBufferBytes: values.queryBufferLimit,
     maxBulkBytes: values.protoMaxBulkLen,
-    outputLimit: {
-      hardBytes: values.outputBufferLimit.hardBytes,
-      softBytes: values.outputBufferLimit.softBytes,
-      softSeconds: values.outputBufferLimit.softMs / 1000,
-    },
+    outputLimit: outputLimit(values.outputBufferLimit),
+    pubsubOutputLimit: outputLimit(values.pubsubOutputBufferLimit),
   }
 }
 
-function tuneSlowLog({ engine }: Member, values: LiveValues): void {
+function outputLimit({ hardBytes, softBytes, softMs }: OutputBufferLimit): OutputLimit {
+  return { hardBytes, softBytes, softSeconds: softMs / 1000 }
+}
+
+function tuneEngine({ engine }: Member, values: LiveValues): void {
+  engine.pubsub.reachesCluster = values.pubsubScope === 'cluster'
+  engine.notifications.classes = values.notifyKeyspaceEvents
   engine.slowLog.slowerThanMicroseconds = values.slowlogSlowerThanMicroseconds
   engine.slowLog.maxLength = values.slowlogMaxLength
 }

@@ -68,7 +68,7 @@ export function duplicateId(what: string): MeridianError {
 }
 
 /** The version that both sides can speak, the highest if there are several. */
-function commonVersion(hello: Hello): number | null {
+export function commonVersion(hello: Hello): number | null {
   const version = Math.min(hello.maxVersion, PROTOCOL_MAX)
   return version >= Math.max(hello.minVersion, PROTOCOL_MIN) ? version : null
 }

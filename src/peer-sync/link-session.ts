@@ -8,6 +8,14 @@ import { FrameSender, type FrameOutlet } from './frame-sender.js'
 import * as wire from './messages.js'
 import { MESSAGE } from './messages.js'
 import { MessageReader } from './message-reader.js'
+import { commonVersion } from './hello-check.js'
+import {
+  PublicationReader,
+  PublicationSender,
+  type EncodedPublication,
+  type Publication,
+  type PublicationOutlet,
+} from './publications.js'
 import type { FrameSource, OriginFeed } from './origin-feed.js'
 import type { SyncHost } from './sync-host.js'
 
@@ -24,6 +32,10 @@ export interface SessionOwner {
   vectorsReceived(session: LinkSession, vectors: wire.Vectors): void
   pongReceived(session: LinkSession, pong: wire.Pong): void
   frameReceived(session: LinkSession, subscription: number, piece: Uint8Array): void
+  /** A message of PUBLISH came; its bytes are valid during the call. */
+  publicationReceived(publication: Publication): void
+  /** Over all links since start, or since they were reset. */
+  readonly publicationCounts: { sent: number; dropped: number }
   /** Bytes that came have been handled. */
   bytesHandled(): void
   /** The session has ended; called once. Null when we closed it without a complaint. */
@@ -39,9 +51,13 @@ export interface SessionOwner {
  * The acceptor answers HELLO only when it accepts, and the dialler's next message says that it accepts too.
  * Every state ends in closed: by REFUSED from either side, a broken protocol, silence, or the transport.
  */
-export class LinkSession implements FrameOutlet, FrameSource {
+export class LinkSession implements FrameOutlet, FrameSource, PublicationOutlet {
   readonly feeds = new Map<number, OriginFeed>()
   readonly sender: FrameSender
+  private readonly publications: PublicationSender
+  private readonly publicationReader = new PublicationReader()
+  /** What both sides speak; known once HELLO was accepted. */
+  version = wire.PROTOCOL_MIN
   state: 'opening' | 'hello' | 'confirming' | 'up' | 'closed' = 'opening'
   /** Who is there, by the certificate; null while opening. */
   identity: PeerIdentity | null = null
@@ -73,6 +89,7 @@ export class LinkSession implements FrameOutlet, FrameSource {
     readonly role: 'dialler' | 'acceptor',
   ) {
     this.sender = new FrameSender(owner.host, this)
+    this.publications = new PublicationSender(this, owner.publicationCounts)
     this.startedMs = owner.clock.monotonicMs()
     this.lastReceivedMs = this.startedMs
     this.sinceMs = owner.clock.wallMs()
@@ -104,6 +121,19 @@ export class LinkSession implements FrameOutlet, FrameSource {
     return this.link !== null && this.state === 'up' && this.link.bufferedBytes < LIMITS.linkBufferedBytes
   }
 
+  get publicationRoom(): boolean {
+    return this.link !== null && this.state === 'up' && this.link.bufferedBytes < LIMITS.linkPublicationBytes
+  }
+
+  /** The other side understands publications, and is there. */
+  get takesPublications(): boolean {
+    return this.up && this.version >= wire.PUBLICATION_VERSION
+  }
+
+  publish(publication: EncodedPublication): void {
+    this.publications.push(publication)
+  }
+
   get controlRoomy(): boolean {
     return this.link !== null && this.state === 'up' && this.link.bufferedBytes < 2 * LIMITS.linkBufferedBytes
   }
@@ -126,9 +156,11 @@ export class LinkSession implements FrameOutlet, FrameSource {
     this.owner.clock.defer(() => this.guard(() => this.sender.resumePump()))
   }
 
-  /** Sends the frames that may be sent. */
+  /** Sends the publications and frames that may be sent. */
   pump(): void {
-    if (this.up) this.guard(() => this.sender.pump())
+    if (!this.up) return
+    this.publications.pump()
+    this.guard(() => this.sender.pump())
   }
 
   nextSubscriptionId(): number {
@@ -258,16 +290,27 @@ export class LinkSession implements FrameOutlet, FrameSource {
         this.owner.frameReceived(this, subscription, payload.subarray(4))
         return
       }
+      case MESSAGE.publication: {
+        if (this.version < wire.PUBLICATION_VERSION) throw this.unknownType(type)
+        const publication = this.publicationReader.receive(wire.decodePublicationFlags(payload), payload.subarray(1))
+        if (publication !== null) this.owner.publicationReceived(publication)
+        return
+      }
       case MESSAGE.hello:
         throw wire.protocolError('a second HELLO')
       default:
-        throw wire.protocolError(`message type ${type} is not known in link protocol version ${wire.PROTOCOL_MAX}`)
+        throw this.unknownType(type)
     }
+  }
+
+  private unknownType(type: number): MeridianError {
+    return wire.protocolError(`message type ${type} is not known in link protocol version ${this.version}`)
   }
 
   private helloReceived(hello: wire.Hello): void {
     this.owner.checkHello(this, hello)
     this.member = hello.member as MemberId
+    this.version = commonVersion(hello) ?? wire.PROTOCOL_MIN
     this.incarnation = hello.incarnation
     this.reader.maxMessageBytes = LIMITS.linkMessageBytes
     if (this.role === 'dialler') {
@@ -293,6 +336,7 @@ export class LinkSession implements FrameOutlet, FrameSource {
     if (this.state === 'closed') return
     this.enter('closed')
     this.sender.close()
+    this.publications.close()
     this.owner.sessionClosed(this, error)
   }
 }

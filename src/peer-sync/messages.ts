@@ -8,9 +8,11 @@ import type { VersionVector } from '../crdt/version-vector.js'
  * Everything read here comes from another process: it is checked whole before anyone acts on it.
  */
 
-/** Protocol versions that this server can speak. The highest common one is used. */
+/** Protocol versions that this server can speak. The highest common one is used. Version 2 added PUBLICATION. */
 export const PROTOCOL_MIN = 1
-export const PROTOCOL_MAX = 1
+export const PROTOCOL_MAX = 2
+/** From this version on PUBLICATION is known. */
+export const PUBLICATION_VERSION = 2
 
 /** length and type. */
 export const MESSAGE_HEADER_BYTES = 5
@@ -27,6 +29,7 @@ export const MESSAGE = {
   unsubscribe: 7,
   credit: 8,
   frame: 9,
+  publication: 10,
 } as const
 
 /** "MRDL", first in every HELLO: a stranger that speaks something else is noticed at once. */
@@ -270,6 +273,19 @@ export function encodeFrame(subscription: number, piece: Uint8Array): Buffer {
 /** The subscription that a FRAME message belongs to; its piece is the payload from byte 4 on. */
 export function decodeFrameSubscription(payload: Uint8Array): number {
   return new PayloadReader(payload, 'FRAME').u32()
+}
+
+/** One piece of a publication: body[from .. to). */
+export function encodePublicationPiece(flags: number, body: Uint8Array, from: number, to: number): Uint8Array {
+  const out = message(MESSAGE.publication, 1 + to - from)
+  out.writeUInt8(flags, MESSAGE_HEADER_BYTES)
+  out.set(body.subarray(from, to), MESSAGE_HEADER_BYTES + 1)
+  return out
+}
+
+/** The flags of a PUBLICATION message; its piece is the payload from byte 1 on. */
+export function decodePublicationFlags(payload: Uint8Array): number {
+  return new PayloadReader(payload, 'PUBLICATION').u8()
 }
 
 function message(type: number, payloadBytes: number): Buffer {

@@ -13,6 +13,7 @@ import { PROTOCOL_MAX, PROTOCOL_MIN, type Hello, type Pong, type Vectors } from 
 import { DEFAULT_SYNC_OPTIONS, type PeerSyncOptions } from './options.js'
 import { Peer } from './peer.js'
 import type { PeerStatus } from './peer-status.js'
+import { EncodedPublication, type Publication } from './publications.js'
 import { SourceChoice } from './source-choice.js'
 import type { SyncHost } from './sync-host.js'
 
@@ -38,6 +39,9 @@ export class PeerSync {
   private readonly incarnation: number
   private readonly vectorListeners: (() => void)[] = []
   private readonly statusListeners: (() => void)[] = []
+  private readonly publicationListeners: ((publication: Publication) => void)[] = []
+  /** Messages of PUBLISH given to a link and lost before they could be, one for each member. May be reset. */
+  readonly counts = { sent: 0, dropped: 0 }
   private readonly stableVector = new VersionVector()
   private tickTimer: Timer | null = null
   private lastTickMs = 0
@@ -151,6 +155,18 @@ export class PeerSync {
     this.statusListeners.push(listener)
   }
 
+  /** Sends a message to every member: unlogged, lost where the link is broken or slow. Not relayed, so nobody gets it twice. */
+  publish(channel: Uint8Array, message: Uint8Array, sharded: boolean): void {
+    if (!this.running) return
+    const publication = new EncodedPublication({ channel, message, sharded })
+    for (const peer of this.peersById.values()) if (!peer.publish(publication)) this.counts.dropped++
+  }
+
+  /** Calls back for every message that a client of another member has published; its bytes are valid during the call. */
+  onPublication(listener: (publication: Publication) => void): void {
+    this.publicationListeners.push(listener)
+  }
+
   /** What sessions may call, kept out of the public face. */
   private makeOwner(): SessionOwner {
     return {
@@ -162,6 +178,10 @@ export class PeerSync {
       vectorsReceived: (session, vectors) => this.vectorsReceived(session, vectors),
       pongReceived: (session, pong: Pong) => this.peersById.get(session.member)?.pong(pong),
       frameReceived: (session, subscription, piece) => this.receiver.receive(session, subscription, piece),
+      publicationReceived: (publication) => {
+        for (const listener of this.publicationListeners) listener(publication)
+      },
+      publicationCounts: this.counts,
       bytesHandled: () => this.receiver.drain(),
       sessionClosed: (session, error) => this.sessionClosed(session, error),
     }

@@ -11,6 +11,7 @@ import type { Pong } from './messages.js'
 import type { PeerSyncOptions } from './options.js'
 import { PeerKnowledge } from './peer-knowledge.js'
 import type { LinkStatus, PeerError, PeerStatus } from './peer-status.js'
+import type { EncodedPublication } from './publications.js'
 import type { MemberInfo, SyncHost } from './sync-host.js'
 
 /** The same message is logged loudly once in this time. */
@@ -35,6 +36,8 @@ export class Peer {
   readonly lag = new LagMeter()
   readonly behind = new LagMeter()
 
+  /** The link that publications go over: one and the same while it stands, so that they stay in order. */
+  private publicationLink: LinkSession | null = null
   private incarnation: number | null = null
   private readonly superseded: number[] = []
   private attempts = 0
@@ -167,6 +170,15 @@ export class Peer {
   upSession(): LinkSession | null {
     if (this.outbound?.up) return this.outbound
     return this.inbound?.up ? this.inbound : null
+  }
+
+  /** Gives a publication to a link; false when no link to the member takes it. */
+  publish(publication: EncodedPublication): boolean {
+    if (this.publicationLink?.takesPublications !== true) {
+      this.publicationLink = [this.outbound, this.inbound].find((session) => session?.takesPublications) ?? null
+    }
+    this.publicationLink?.publish(publication)
+    return this.publicationLink !== null
   }
 
   stop(): void {

@@ -8,7 +8,7 @@ import type { ReplyWriter } from '../resp/reply-writer.js'
 import { RequestDecoder } from '../resp/request-decoder.js'
 import type { LingeringSockets } from './lingering-sockets.js'
 import { OutputQueue } from './output-queue.js'
-import type { ServerSettings } from './server-settings.js'
+import type { OutputLimit, ServerSettings } from './server-settings.js'
 import type { Turn, TurnMember } from './turn.js'
 
 /** What connections share. */
@@ -242,7 +242,8 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
   }
 
   override deliver(write: (reply: ReplyWriter) => void): void {
-    if (this.state !== 'open' || this.close !== 'none') return
+    // Who is about to be disconnected for what waits already gets no more.
+    if (this.state !== 'open' || this.close !== 'none' || this.overLimit) return
     const { turn } = this.host
     const late = turn.lateWriter
     late.reset()
@@ -335,15 +336,20 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
     if (this.state !== 'gone') this.requestFlush()
   }
 
+  private get outputLimit(): OutputLimit {
+    const { outputLimit, pubsubOutputLimit } = this.host.settings
+    return this.subscriptions === null ? outputLimit : pubsubOutputLimit
+  }
+
   /** Output that may wait before no further command runs; with an output limit commands run until it is exceeded, as in Redis. */
   private mostOutput(): number {
-    const { hardBytes, softBytes } = this.host.settings.outputLimit
+    const { hardBytes, softBytes } = this.outputLimit
     if (hardBytes > 0) return hardBytes
     return Math.max(LIMITS.pausedOutputBytes, softBytes)
   }
 
   private checkOutputLimit(): void {
-    const { hardBytes, softBytes, softSeconds } = this.host.settings.outputLimit
+    const { hardBytes, softBytes, softSeconds } = this.outputLimit
     if (this.overLimit || (hardBytes === 0 && softBytes === 0)) return
     const waiting = this.outputBytes
     let over = hardBytes > 0 && waiting > hardBytes
@@ -401,7 +407,7 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
     if (idleMs > SHRINK_AFTER_MS) this.decoder.shrink()
     if (this.overSoftSinceMs >= 0) this.checkOutputLimit()
     const { idleTimeoutSeconds } = this.host.settings
-    if (idleTimeoutSeconds > 0 && idleMs > idleTimeoutSeconds * 1000 && this.blocked === null) {
+    if (idleTimeoutSeconds > 0 && idleMs > idleTimeoutSeconds * 1000 && this.blocked === null && this.subscriptions === null) {
       this.host.logger.debug({ client: this.id, address: this.address }, 'idle client disconnected')
       this.part()
     }

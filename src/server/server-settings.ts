@@ -20,6 +20,8 @@ export interface ServerSettings extends RequestLimits {
   /** Input that a client may have waiting: a command that is not complete, or commands that have not run. */
   queryBufferBytes: number
   outputLimit: OutputLimit
+  /** For clients that listen to channels. */
+  pubsubOutputLimit: OutputLimit
 }
 
 /** Redis' defaults. */
@@ -32,5 +34,6 @@ export function defaultServerSettings(): ServerSettings {
     maxBulkBytes: LIMITS.maxBulkBytes,
     maxArguments: LIMITS.maxArguments,
     outputLimit: { hardBytes: 0, softBytes: 0, softSeconds: 0 },
+    pubsubOutputLimit: { hardBytes: 32 * 1024 * 1024, softBytes: 8 * 1024 * 1024, softSeconds: 60 },
   }
 }
