@@ -61,7 +61,7 @@ export class PubSub implements PubSubService {
     this.subscribers.add(session)
     if (kind === 'pattern') {
       const pattern = this.patterns.get(text)
-      if (pattern === undefined) this.patterns.set(text, { bytes: name.slice(), sessions: new Set([session]) })
+      if (pattern === undefined) this.patterns.set(text, { bytes: Buffer.from(text, 'latin1'), sessions: new Set([session]) })
       else pattern.sessions.add(session)
       return
     }

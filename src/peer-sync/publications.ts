@@ -122,8 +122,8 @@ export class PublicationReader {
       this.bytes = 0
       return decode(piece)
     }
-    // The piece lies in the link's buffer.
-    this.pieces.push(piece.slice())
+    // A copy: the piece lies in the link's buffer.
+    this.pieces.push(Buffer.from(piece))
     if (!isLast) return null
     const whole = Buffer.concat(this.pieces)
     this.pieces = []

@@ -15,7 +15,9 @@ describe('CONFIG GET', () => {
     expect(settings.get('MaxClients')).toEqual([['maxclients', '10000']])
     expect(settings.get('client-query-buffer-limit')).toEqual([['client-query-buffer-limit', '1073741824']])
     expect(settings.get('tcp-keepalive')).toEqual([['tcp-keepalive', '300']])
-    expect(settings.get('client-output-buffer-limit')).toEqual([['client-output-buffer-limit', 'normal 1073741824 268435456 60']])
+    expect(settings.get('client-output-buffer-limit')).toEqual([
+      ['client-output-buffer-limit', 'normal 1073741824 268435456 60 pubsub 33554432 8388608 60'],
+    ])
   })
 
   it('answers a glob', () => {
@@ -64,7 +66,7 @@ describe('CONFIG SET', () => {
     [['appendfsync', 'x'], '- argument(s) must be one of the following: always, everysec, no'],
     [['proto-max-bulk-len', 'x'], '- argument must be a memory value'],
     [['proto-max-bulk-len', '1'], '- argument must be between 1048576 and 536870912 inclusive'],
-    [['client-output-buffer-limit', 'pubsub 0 0 0'], '- Invalid client class specified in buffer limit configuration.'],
+    [['client-output-buffer-limit', 'replica 0 0 0'], '- Invalid client class specified in buffer limit configuration.'],
     [['client-output-buffer-limit', 'normal 0 0'], '- Wrong number of arguments in buffer limit configuration.'],
     [
       ['client-output-buffer-limit', 'normal 0 x 0'],

@@ -44,11 +44,11 @@ describe('HELLO is refused, on both sides with the reason,', () => {
   it.each([
     [
       'of another version',
-      { minVersion: 2, maxVersion: 3 },
+      { minVersion: 3, maxVersion: 4 },
       'm2',
       CLUSTER,
       'MRD_PEER_VERSION',
-      /versions 2 to 3, m1 speaks version 1/,
+      /versions 3 to 4, m1 speaks versions 1 to 2/,
     ],
     ['of another cluster', { clusterId: 'elsewhere' }, 'm2', CLUSTER, 'MRD_PEER_CLUSTER', /elsewhere.*test-cluster/],
     ['with a certificate of another cluster', {}, 'm2', 'elsewhere', 'MRD_PEER_CLUSTER', /elsewhere.*test-cluster/],

@@ -1,0 +1,164 @@
+import { describe, expect, it } from 'vitest'
+import { formatNotificationClasses, parseNotificationClasses } from '../../src/base/notification-classes.js'
+import { EngineHarness } from '../support/engine-harness.js'
+import { TestClients, type TestClient } from '../support/test-clients.js'
+
+class Listener {
+  readonly h: EngineHarness
+  private readonly client: TestClient
+
+  constructor(classes: string, options: { self?: number; solo?: boolean } = {}, clock?: EngineHarness['clock']) {
+    const clients = new TestClients()
+    this.h = new EngineHarness({ ...options, services: { clients } }, clock)
+    this.client = clients.connect()
+    this.h.engine.notifications.classes = parseNotificationClasses(classes) ?? 0
+    this.h.runIn(this.client, 'PSUBSCRIBE', '*')
+  }
+
+  /** 'event key' of each event since the last call. */
+  events(): string[] {
+    const found = [...this.client.delivered.matchAll(/__keyevent@(\d+)__:(\w+)\r\n\$\d+\r\n([^\r]*)/g)]
+    this.client.delivered = ''
+    return found.map(([, db, event, key]) => (db === '0' ? `${event} ${key}` : `${event} ${key} @${db}`))
+  }
+
+  get raw(): string {
+    return this.client.delivered
+  }
+
+  run(...args: string[]): string[] {
+    this.h.run(...args)
+    return this.events()
+  }
+}
+
+describe('notify-keyspace-events', () => {
+  it.each([
+    ['', ''],
+    ['gKE', 'gKE'],
+    ['$lshzxeKE', '$lshzxeKE'],
+    ['KA', 'AK'],
+    ['EA', 'AE'],
+    ['g$lshzxetd', 'A'],
+    ['KEmn', 'nKEm'],
+    ['AKE', 'AKE'],
+  ])('%s reads back as %s', (letters, canonical) => {
+    expect(formatNotificationClasses(parseNotificationClasses(letters) ?? -1)).toBe(canonical)
+  })
+
+  it('knows no other letters', () => {
+    expect(parseNotificationClasses('KEq')).toBeNull()
+  })
+})
+
+describe('what clients do here is told in the words of their commands:', () => {
+  it('strings', () => {
+    const l = new Listener('AEn')
+    expect(l.run('SET', 'k', '1')).toEqual(['new k', 'set k'])
+    expect(l.run('SET', 'k', '2', 'EX', '10')).toEqual(['set k', 'expire k'])
+    expect(l.run('GETSET', 'k', '3')).toEqual(['set k'])
+    expect(l.run('INCR', 'k')).toEqual(['incrby k'])
+    expect(l.run('DECRBY', 'n', '2')).toEqual(['new n', 'incrby n'])
+    expect(l.run('INCRBYFLOAT', 'k', '0.5')).toEqual(['incrbyfloat k'])
+    expect(l.run('APPEND', 'k', 'x')).toEqual(['append k'])
+    expect(l.run('SETRANGE', 'k', '2', 'x')).toEqual(['setrange k'])
+    expect(l.run('SETBIT', 'b', '2', '1')).toEqual(['new b', 'setbit b'])
+    expect(l.run('SETBIT', 'b', '2', '1')).toEqual([])
+    expect(l.run('BITFIELD', 'b', 'SET', 'u8', '0', '3', 'SET', 'u8', '8', '4')).toEqual(['setbit b'])
+    expect(l.run('BITOP', 'AND', 'd', 'b', 'b')).toEqual(['new d', 'set d'])
+    expect(l.run('MSET', 'k', '1', 'm', '2')).toEqual(['set k', 'new m', 'set m'])
+    expect(l.run('GETEX', 'k', 'EX', '5')).toEqual(['expire k'])
+    expect(l.run('GETEX', 'k', 'PERSIST')).toEqual(['persist k'])
+    expect(l.run('GETDEL', 'k')).toEqual(['del k'])
+    expect(l.run('SETNX', 'm', '1')).toEqual([])
+  })
+
+  it('keys', () => {
+    const l = new Listener('AEn')
+    l.run('MSET', 'a', '1', 'b', '2')
+    expect(l.run('EXPIRE', 'a', '100')).toEqual(['expire a'])
+    expect(l.run('PERSIST', 'a')).toEqual(['persist a'])
+    expect(l.run('RENAME', 'a', 'c')).toEqual(['new c', 'rename_from a', 'rename_to c'])
+    expect(l.run('COPY', 'b', 'c', 'REPLACE')).toEqual(['new c', 'copy_to c'])
+    expect(l.run('MOVE', 'c', '3')).toEqual(['new c @3', 'move_from c', 'move_to c @3'])
+    expect(l.run('EXPIRE', 'b', '-1')).toEqual(['del b'])
+    l.run('MSET', 'a', '1', 'b', '2')
+    expect(l.run('DEL', 'a', 'x', 'b')).toEqual(['del a', 'del b'])
+  })
+
+  it('keys whose time is up, and keys that are not there', () => {
+    const l = new Listener('AEmn')
+    l.run('SET', 'k', 'v', 'PX', '50')
+    l.h.clock.advance(500)
+    expect(l.events()).toEqual(['expired k'])
+    expect(l.run('GET', 'k')).toEqual(['keymiss k'])
+    expect(l.run('OBJECT', 'ENCODING', 'k')).toEqual([])
+    l.h.engine.activeExpiry = false
+    l.run('SET', 'k', 'v', 'PX', '50')
+    l.h.clock.advance(60)
+    expect(l.run('SET', 'k', 'w')).toEqual(['expired k', 'new k', 'set k'])
+  })
+
+  it('on the channel of the key and on that of the event, in this order', () => {
+    const l = new Listener('AKE')
+    l.h.run('SET', 'k', 'v')
+    const channels = [...l.raw.matchAll(/__key\w+@0__:\w+/g)].map(([channel]) => channel)
+    expect(channels).toEqual(['__keyspace@0__:k', '__keyevent@0__:set'])
+  })
+
+  it('only those that are selected, and none without K or E', () => {
+    const l = new Listener('gE')
+    expect(l.run('SET', 'k', 'v')).toEqual([])
+    expect(l.run('DEL', 'k')).toEqual(['del k'])
+    l.h.engine.notifications.classes = parseNotificationClasses('An') ?? 0
+    expect(l.h.engine.effects.onNewKey).toBeNull()
+    l.h.run('SET', 'k', 'v')
+    expect(l.raw).toBe('')
+  })
+})
+
+describe('what arrives from other members is told in the words of its effects:', () => {
+  function pair(): { a: EngineHarness; b: Listener; from: (...args: string[]) => string[] } {
+    const a = new EngineHarness({ self: 1, solo: false })
+    const b = new Listener('AEn', { self: 2, solo: false }, a.clock)
+    const from = (...args: string[]): string[] => {
+      a.run(...args)
+      b.h.receive(a)
+      return b.events()
+    }
+    return { a, b, from }
+  }
+
+  it('writes, edits, expiry', () => {
+    const { from } = pair()
+    expect(from('SET', 'k', '1', 'EX', '100')).toEqual(['new k', 'set k', 'expire k'])
+    expect(from('INCR', 'k')).toEqual(['incrby k'])
+    expect(from('APPEND', 's', 'x')).toEqual(['new s', 'append s'])
+    expect(from('SETRANGE', 's', '3', 'x')).toEqual(['setrange s'])
+    expect(from('SETBIT', 's', '0', '1')).toEqual(['setbit s'])
+    expect(from('EXPIRE', 's', '50')).toEqual(['expire s'])
+    expect(from('PERSIST', 's')).toEqual(['persist s'])
+    expect(from('RENAME', 's', 't')).toEqual(['new t', 'set t', 'del s'])
+    expect(from('DEL', 'k', 't')).toEqual(['del k', 'del t'])
+    expect(from('FLUSHALL')).toEqual([])
+  })
+
+  it('removal of what is due', () => {
+    const { a, b, from } = pair()
+    expect(from('SET', 'k', '1', 'PX', '50')).toEqual(['new k', 'set k', 'expire k'])
+    a.clock.advance(300)
+    b.h.receive(a)
+    expect(b.events()).toEqual(['expired k'])
+  })
+
+  it('but not a removal that leaves a newer value', () => {
+    const { a, b } = pair()
+    a.run('SET', 'k', '1')
+    b.h.receive(a)
+    a.run('DEL', 'k')
+    b.h.run('SET', 'k', '2')
+    b.events()
+    b.h.receive(a)
+    expect(b.events()).toEqual([])
+  })
+})
