@@ -114,3 +114,17 @@ describe('CONFIG REWRITE', () => {
     expect(settings.rewrite()).toMatch(/^ERR Rewriting config file: .*gone\.yaml.*$/)
   })
 })
+
+describe('settings of publish and subscribe', () => {
+  it('are read and changed in Redis’ forms', () => {
+    const settings = new LiveSettings(loadConfig(null))
+    expect(settings.get('pubsub-scope')).toEqual([['pubsub-scope', 'cluster']])
+    expect(settings.set([['pubsub-scope', 'LOCAL']])).toBeNull()
+    expect(settings.values.pubsubScope).toBe('local')
+    expect(settings.set([['notify-keyspace-events', 'EKg$']])).toBeNull()
+    expect(settings.get('notify-keyspace-events')).toEqual([['notify-keyspace-events', 'g$KE']])
+    expect(settings.set([['notify-keyspace-events', 'q']])).toMatch(/Invalid event class character. Use 'Ag\$lshzxeKEtmdn'./)
+    expect(settings.set([['client-output-buffer-limit', 'pubsub 1mb 0 0']])).toBeNull()
+    expect(settings.get('client-output-buffer-limit')[0][1]).toBe('normal 1073741824 268435456 60 pubsub 1048576 0 0')
+  })
+})
