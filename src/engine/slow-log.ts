@@ -57,7 +57,7 @@ function keptArguments(name: string, request: Request): Uint8Array[] {
       const head = buf.subarray(off[i], off[i] + LIMITS.slowLogArgumentBytes)
       kept.push(Buffer.concat([head, Buffer.from(`... (${len[i] - LIMITS.slowLogArgumentBytes} more bytes)`)]))
     } else {
-      kept.push(buf.slice(off[i], off[i] + len[i]))
+      kept.push(new Uint8Array(buf.subarray(off[i], off[i] + len[i])))
     }
   }
   if (shown < argc) kept.push(Buffer.from(`... (${argc - shown} more arguments)`))
