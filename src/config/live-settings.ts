@@ -1,7 +1,7 @@
 import { assert } from '../base/assert.js'
+import { matchesGlob } from '../base/glob.js'
 import type { MemberConfig } from './member-config.js'
 import { rewriteFile } from './rewrite.js'
-import { matchesSettingName } from './setting-name-pattern.js'
 import { initialLiveValues, SETTINGS, type LiveValues, type Setting, type SettingChange } from './setting-table.js'
 
 /**
@@ -33,7 +33,7 @@ export class LiveSettings {
 
   /** Name and value of each setting whose name matches the glob. */
   get(pattern: string): [name: string, value: string][] {
-    return SETTINGS.filter((setting) => matchesSettingName(pattern, setting.name)).map((setting) => [
+    return SETTINGS.filter((setting) => matchesName(pattern, setting.name)).map((setting) => [
       setting.name,
       setting.get(this.current, this.config),
     ])
@@ -81,4 +81,11 @@ export class LiveSettings {
 
 function failed(name: string, why: string): string {
   return `ERR CONFIG SET failed (possibly related to argument '${name}') - ${why}`
+}
+
+/** Case does not matter in the names of settings. */
+function matchesName(pattern: string, name: string): boolean {
+  const globBytes = Buffer.from(pattern)
+  const nameBytes = Buffer.from(name)
+  return matchesGlob(globBytes, 0, globBytes.length, nameBytes, 0, nameBytes.length, true)
 }
