@@ -1,6 +1,15 @@
 import { LIMITS } from '../base/limits.js'
 import { decompressLzf } from './lzf.js'
-import { ENCODED_INT16, ENCODED_INT32, ENCODED_INT8, ENCODED_LZF, LENGTH_14, LENGTH_32, LENGTH_6, LENGTH_64 } from './rdb-types.js'
+import {
+  ENCODED_INT16,
+  ENCODED_INT32,
+  ENCODED_INT8,
+  ENCODED_LZF,
+  LENGTH_14,
+  LENGTH_32,
+  LENGTH_6,
+  LENGTH_64,
+} from './rdb-types.js'
 
 /**
  * Why bytes are no value:

@@ -19,7 +19,7 @@ const SAME_NAMES = 2
 const ID_BYTES = 16
 /** What an entry has beside names and values. */
 const ENTRY_FRAME = 3
-const MAX_U64 = 2n ** 64n - 1n
+const UNKNOWN_READS = 2n ** 64n - 1n
 const ZERO: RdbStreamId = { ms: 0n, seq: 0n }
 
 export function readStream(reader: RdbReader, type: number): RdbStream | null {
@@ -95,8 +95,9 @@ class NodeReader {
     for (; seen < live + deleted && !this.broken; seen++) {
       const start = this.next
       const flags = this.count()
-      const ms = base.ms + this.integer()
-      const seq = base.seq + this.integer()
+      // Differences are signed, and wrap where that does not reach.
+      const ms = BigInt.asUintN(64, base.ms + this.integer())
+      const seq = BigInt.asUintN(64, base.seq + this.integer())
       const same = (flags & SAME_NAMES) !== 0
       const ownNames = same ? names : new ByteList()
       const values = new ByteList()
@@ -106,7 +107,6 @@ class NodeReader {
       }
       const elements = this.next - start
       if (this.count() !== elements || elements < ENTRY_FRAME || this.broken) return false
-      if (ms < 0n || ms > MAX_U64 || seq < 0n || seq > MAX_U64) return false
       if ((flags & DELETED) !== 0) seenDeleted++
       else if (!this.add({ id: { ms, seq }, names: ownNames, values })) return false
     }
@@ -156,7 +156,7 @@ function readGroup(reader: RdbReader, type: number, groupNames: Set<string>): Rd
   if (type !== RdbType.stream) {
     // -1 stands for "not known"; older ones that lack the number count as that too.
     const read = reader.length64()
-    entriesRead = read === MAX_U64 ? null : read
+    entriesRead = read === UNKNOWN_READS ? null : read
   }
   const pending = new Map<string, RdbPendingEntry>()
   for (let left = reader.count(ID_BYTES + 9); left > 0 && !reader.failed; left--) {

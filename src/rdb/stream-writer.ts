@@ -9,8 +9,6 @@ const NODE_ENTRIES = 100
 const NODE_BYTES = 4096
 const SAME_NAMES = 2
 const UNKNOWN_READS = 2n ** 64n - 1n
-/** IDs in a node are signed differences to its first: a larger one begins a new node. */
-const MAX_DELTA = 2n ** 63n - 1n
 
 /** See stream-reader.ts for the layout. */
 export function writeStream(writer: RdbWriter, stream: RdbStream, type: number): void {
@@ -34,23 +32,13 @@ function nodeStarts(entries: readonly RdbStreamEntry[]): number[] {
   for (const [i, entry] of entries.entries()) {
     const size = listBytes(entry.names) + listBytes(entry.values)
     const start = starts.at(-1)
-    const fits =
-      start !== undefined &&
-      i - start < NODE_ENTRIES &&
-      bytes + size <= NODE_BYTES &&
-      entry.id.ms - entries[start].id.ms <= MAX_DELTA &&
-      magnitude(entry.id.seq - entries[start].id.seq) <= MAX_DELTA
-    if (!fits) {
+    if (start === undefined || i - start === NODE_ENTRIES || bytes + size > NODE_BYTES) {
       starts.push(i)
       bytes = 0
     }
     bytes += size
   }
   return starts
-}
-
-function magnitude(value: bigint): bigint {
-  return value < 0n ? -value : value
 }
 
 function listBytes(list: ByteList): number {
@@ -75,8 +63,9 @@ function writeNode(writer: RdbWriter, entries: readonly RdbStreamEntry[]): void 
     const before = pack.count
     const same = sameLists(entry.names, names)
     pack.integer(same ? BigInt(SAME_NAMES) : 0n)
-    pack.integer(entry.id.ms - base.ms)
-    pack.integer(entry.id.seq - base.seq)
+    // IDs are signed differences to the node's first, and wrap where that does not reach.
+    pack.integer(BigInt.asIntN(64, entry.id.ms - base.ms))
+    pack.integer(BigInt.asIntN(64, entry.id.seq - base.seq))
     if (!same) pack.integer(BigInt(entry.names.count))
     for (let i = 0; i < entry.values.count; i++) {
       if (!same) pack.string(entry.names.at(i))

@@ -42,7 +42,12 @@ const entries = fc
   )
 
 const pending = fc.record({ id: streamId, deliveredMs: ms, deliveries: u64 })
-const consumer = fc.record({ name: bytes, seenMs: ms, activeMs: fc.oneof(ms, fc.constant(-1)), pending: fc.array(pending, { maxLength: 4 }) })
+const consumer = fc.record({
+  name: bytes,
+  seenMs: ms,
+  activeMs: fc.oneof(ms, fc.constant(-1)),
+  pending: fc.array(pending, { maxLength: 4 }),
+})
 const group = fc
   .record({
     name: bytes,
@@ -59,19 +64,29 @@ const values: fc.Arbitrary<RdbValue> = fc.oneof(
   bytes.map((value): RdbValue => ({ type: 'string', value })),
   someBytes.map((items): RdbValue => ({ type: 'list', elements: ByteList.of(items) })),
   uniqueBytes.map((items): RdbValue => ({ type: 'set', members: ByteList.of(items) })),
-  fc.tuple(uniqueBytes, fc.array(fc.double({ noNaN: true }), { minLength: 20, maxLength: 20 })).map(([items, scores]): RdbValue => ({
-    type: 'zset',
-    members: ByteList.of(items),
-    scores: Float64Array.from(scores.slice(0, items.length)),
-  })),
-  fc.tuple(uniqueBytes, fc.boolean(), fc.array(ms, { minLength: 20, maxLength: 20 })).map(([items, expiring, times]): RdbValue => ({
-    type: 'hash',
-    fields: ByteList.of(items),
-    values: ByteList.of([...items].reverse()),
-    expiries: expiring && times.slice(0, items.length).some((at) => at > 0) ? Float64Array.from(times.slice(0, items.length)) : null,
-  })),
   fc
-    .record({ entries, groups: fc.uniqueArray(group, { maxLength: 3, selector: ({ name }) => latin1(name) }), maxDeletedId: streamId, added: u64 })
+    .tuple(uniqueBytes, fc.array(fc.double({ noNaN: true }), { minLength: 20, maxLength: 20 }))
+    .map(([items, scores]): RdbValue => ({
+      type: 'zset',
+      members: ByteList.of(items),
+      scores: Float64Array.from(scores.slice(0, items.length)),
+    })),
+  fc
+    .tuple(uniqueBytes, fc.boolean(), fc.array(ms, { minLength: 20, maxLength: 20 }))
+    .map(([items, expiring, times]): RdbValue => ({
+      type: 'hash',
+      fields: ByteList.of(items),
+      values: ByteList.of([...items].reverse()),
+      expiries:
+        expiring && times.slice(0, items.length).some((at) => at > 0) ? Float64Array.from(times.slice(0, items.length)) : null,
+    })),
+  fc
+    .record({
+      entries,
+      groups: fc.uniqueArray(group, { maxLength: 3, selector: ({ name }) => latin1(name) }),
+      maxDeletedId: streamId,
+      added: u64,
+    })
     .map(({ entries, groups, maxDeletedId, added }): RdbValue => ({
       type: 'stream',
       entries,
@@ -104,7 +119,10 @@ describe('payloads', () => {
   })
 
   it('store integers as Redis does, canonical ones only', () => {
-    const body = (text: string) => Buffer.from(writePayload({ type: 'string', value: Buffer.from(text) })).subarray(0, -10).toString('hex')
+    const body = (text: string) =>
+      Buffer.from(writePayload({ type: 'string', value: Buffer.from(text) }))
+        .subarray(0, -10)
+        .toString('hex')
     expect(body('0')).toBe('00c000')
     expect(body('-128')).toBe('00c080')
     expect(body('128')).toBe('00c18000')
@@ -125,7 +143,14 @@ describe('payloads', () => {
       firstId: id(0),
       maxDeletedId: id(1),
       entriesAdded: 1n,
-      groups: [{ name: Buffer.from('g'), lastId: id(1), entriesRead: 1n, consumers: [{ name: Buffer.from('c'), seenMs: 5, activeMs, pending: [] }] }],
+      groups: [
+        {
+          name: Buffer.from('g'),
+          lastId: id(1),
+          entriesRead: 1n,
+          consumers: [{ name: Buffer.from('c'), seenMs: 5, activeMs, pending: [] }],
+        },
+      ],
     })
     expect(version({ type: 'string', value: Buffer.from('x') })).toBe(6)
     expect(version({ type: 'zset', members: list('a'), scores: Float64Array.of(1) })).toBe(8)
@@ -171,7 +196,10 @@ describe('payloads', () => {
 
   it('name the module that a value is of', () => {
     // "ReJSON-RL", version 3.
-    const name = [...'ReJSON-RL'].reduce((sum, c) => sum * 64n + BigInt('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'.indexOf(c)), 0n)
+    const name = [...'ReJSON-RL'].reduce(
+      (sum, c) => sum * 64n + BigInt('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'.indexOf(c)),
+      0n,
+    )
     const number = Buffer.alloc(8)
     number.writeBigUInt64BE(name * 1024n + 3n)
     expect(readPayload(payload(12, 7, 0x81, number, 0)).failure).toEqual({ code: 'unsupported', detail: 'module type ReJSON-RL' })

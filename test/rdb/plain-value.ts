@@ -15,7 +15,9 @@ export function plain(value: RdbValue): unknown {
     case 'hash': {
       const values = texts(value.values)
       const { expiries } = value
-      return { hash: byName(texts(value.fields).map((field, i) => [field, values[i], ...(expiries === null ? [] : [expiries[i]])])) }
+      return {
+        hash: byName(texts(value.fields).map((field, i) => [field, values[i], ...(expiries === null ? [] : [expiries[i]])])),
+      }
     }
     case 'stream':
       return {
