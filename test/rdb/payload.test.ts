@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ByteList } from '../../src/rdb/byte-list.js'
+import { compareIds } from '../../src/rdb/stream-reader.js'
 import { readPayload, writePayload } from '../../src/rdb/payload.js'
 import type { RdbStreamEntry, RdbValue } from '../../src/rdb/value.js'
 import { i64le, payload, str, u32be } from './old-encodings.js'
@@ -33,7 +34,7 @@ const entries = fc
   })
   .map((rows) =>
     rows
-      .sort(([a], [b]) => Number(a.ms === b.ms ? (a.seq > b.seq ? 1 : -1) : a.ms > b.ms ? 1 : -1))
+      .sort(([a], [b]) => compareIds(a, b))
       .map(([id, pairs]): RdbStreamEntry => ({
         id,
         names: ByteList.of(pairs.map(([name]) => name)),
@@ -196,7 +197,7 @@ describe('payloads', () => {
 
   it('name the module that a value is of', () => {
     // "ReJSON-RL", version 3.
-    const name = [...'ReJSON-RL'].reduce(
+    const name = Array.from('ReJSON-RL').reduce(
       (sum, c) => sum * 64n + BigInt('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'.indexOf(c)),
       0n,
     )
