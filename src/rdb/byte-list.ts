@@ -1,3 +1,5 @@
+import { copyBytes } from '../base/bytes.js'
+
 /**
  * Many byte strings in one buffer: what a payload holds must not become an object for each element, because a few compressed bytes can
  * stand for very many of them.
@@ -15,19 +17,19 @@ export class ByteList {
   }
 
   push(buf: Uint8Array, off: number, len: number): void {
-    if (this.used + len > this.bytes.length) {
-      const grown = new Uint8Array(Math.max(this.used + len, this.bytes.length * 2))
-      grown.set(this.bytes.subarray(0, this.used))
-      this.bytes = grown
-    }
-    if (this.count === this.ends.length) {
-      const grown = new Uint32Array(Math.max(4, this.count * 2))
-      grown.set(this.ends)
-      this.ends = grown
-    }
-    this.bytes.set(buf.subarray(off, off + len), this.used)
+    this.reserve(len, 1)
+    copyBytes(buf, off, this.bytes, this.used, len)
     this.used += len
     this.ends[this.count++] = this.used
+  }
+
+  /** Pushes every element of another list. */
+  pushAll(other: ByteList): void {
+    this.reserve(other.used, other.count)
+    this.bytes.set(other.bytes.subarray(0, other.used), this.used)
+    for (let i = 0; i < other.count; i++) this.ends[this.count + i] = this.used + other.ends[i]
+    this.used += other.used
+    this.count += other.count
   }
 
   /** Element i as a view; good until the next push. */
@@ -37,5 +39,18 @@ export class ByteList {
 
   *[Symbol.iterator](): IterableIterator<Uint8Array> {
     for (let i = 0; i < this.count; i++) yield this.at(i)
+  }
+
+  private reserve(bytes: number, elements: number): void {
+    if (this.used + bytes > this.bytes.length) {
+      const grown = new Uint8Array(Math.max(this.used + bytes, this.bytes.length * 2))
+      grown.set(this.bytes.subarray(0, this.used))
+      this.bytes = grown
+    }
+    if (this.count + elements > this.ends.length) {
+      const grown = new Uint32Array(Math.max(4, this.count + elements, this.count * 2))
+      grown.set(this.ends)
+      this.ends = grown
+    }
   }
 }

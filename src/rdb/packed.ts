@@ -1,3 +1,4 @@
+import { writeInteger } from '../base/bytes.js'
 import { ByteList } from './byte-list.js'
 
 /**
@@ -8,6 +9,8 @@ const END = 0xff
 /** Header's element count that means "count them". */
 const MANY = 0xffff
 const TWO_32 = 2 ** 32
+/** Where integers are printed: a packed value may hold millions. */
+const digits = new Uint8Array(24)
 
 /**
  * ```
@@ -193,8 +196,12 @@ function pushInteger(list: ByteList, buf: Uint8Array, at: number, bytes: number,
 
 function pushNumber(list: ByteList, value: number | bigint, at: number, end: number): number {
   if (at > end) return -1
-  const text = Buffer.from(String(value), 'latin1')
-  list.push(text, 0, text.length)
+  if (typeof value === 'number') {
+    list.push(digits, 0, writeInteger(value, digits, 0))
+  } else {
+    const text = Buffer.from(String(value), 'latin1')
+    list.push(text, 0, text.length)
+  }
   return at
 }
 

@@ -113,7 +113,7 @@ function readQuicklist(reader: RdbReader, type: number): RdbList {
     }
     const node = container !== NODE_PACKED ? null : type === RdbType.listQuicklist2 ? readListpack(bytes) : readZiplist(bytes)
     if (node === null) reader.fail('malformed', 'a node of a list contradicts itself')
-    else for (const element of node) elements.push(element, 0, element.length)
+    else elements.pushAll(node)
   }
   if (elements.count === 0) reader.fail('empty', 'a list without elements')
   return { type: 'list', elements }

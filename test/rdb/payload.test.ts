@@ -109,6 +109,30 @@ describe('payloads', () => {
     )
   })
 
+  it('that were changed are refused, or mean a value that can be written and read', () => {
+    const changes = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 4 })
+    fc.assert(
+      fc.property(values, changes, fc.option(fc.nat()), (value, bytes, cut) => {
+        const written = Buffer.from(writePayload(value))
+        const body = written.subarray(0, cut === null ? -10 : cut % written.length)
+        for (const [at, byte] of bytes) body[at % Math.max(1, body.length)] = byte
+        const result = readPayload(payload(12, body))
+        if (result.failure === null) expect(read(writePayload(result.value))).toEqual(plain(result.value))
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
+  it('of noise behind any type are refused, or mean a value', () => {
+    fc.assert(
+      fc.property(fc.nat(30), fc.uint8Array({ maxLength: 60 }), (type, noise) => {
+        const result = readPayload(payload(12, type, noise))
+        expect(result.value === null).toBe(result.failure !== null)
+      }),
+      { numRuns: 5000 },
+    )
+  })
+
   it('give back long strings and lists', () => {
     for (const length of [63, 64, 16383, 16384, 1 << 20]) {
       const value = Buffer.from(Array.from({ length }, (_, i) => (Math.imul(i + 1, 0x9e3779b1) >>> 11) & 255))
