@@ -37,6 +37,7 @@ const TWO_32 = 2 ** 32
 export class RdbReader {
   failure: RdbFailure | null = null
   private unpacked = 0
+  private objects = 0
 
   constructor(
     readonly buf: Uint8Array,
@@ -121,6 +122,15 @@ export class RdbReader {
       return 0
     }
     return count
+  }
+
+  /** As count, for things that become objects of their own: their sum over the value is bounded too. */
+  countObjects(leastBytes: number): number {
+    const count = this.count(leastBytes)
+    this.objects += count
+    if (this.objects <= LIMITS.payloadStreamEntries) return count
+    this.fail('too-large', `a stream with ${this.objects} groups, consumers and pending entries`)
+    return 0
   }
 
   /** A string: a view of the input, or bytes of its own. */

@@ -1,4 +1,5 @@
 import { parseInteger64 } from '../base/bytes.js'
+import { LIMITS } from '../base/limits.js'
 import { ByteList } from './byte-list.js'
 import { readListpack } from './packed.js'
 import type { RdbReader } from './rdb-reader.js'
@@ -40,7 +41,7 @@ export function readStream(reader: RdbReader, type: number): RdbStream | null {
   }
   const groups: RdbStreamGroup[] = []
   const names = new Set<string>()
-  for (let left = reader.count(1); left > 0 && !reader.failed; left--) groups.push(readGroup(reader, type, names))
+  for (let left = reader.countObjects(1); left > 0 && !reader.failed; left--) groups.push(readGroup(reader, type, names))
   return reader.failed ? null : { type: 'stream', entries, lastId, firstId, maxDeletedId, entriesAdded, groups }
 }
 
@@ -117,6 +118,7 @@ class NodeReader {
   private add(entry: RdbStreamEntry): boolean {
     const { entries } = this
     if (entries.length > 0 && compareIds(entries[entries.length - 1].id, entry.id) >= 0) return false
+    if (entries.length === LIMITS.payloadStreamEntries) return false
     entries.push(entry)
     return true
   }
@@ -159,7 +161,7 @@ function readGroup(reader: RdbReader, type: number, groupNames: Set<string>): Rd
     entriesRead = read === UNKNOWN_READS ? null : read
   }
   const pending = new Map<string, RdbPendingEntry>()
-  for (let left = reader.count(ID_BYTES + 9); left > 0 && !reader.failed; left--) {
+  for (let left = reader.countObjects(ID_BYTES + 9); left > 0 && !reader.failed; left--) {
     const entry = { id: readRawId(reader), deliveredMs: reader.milliseconds(), deliveries: reader.length64() }
     const key = idKey(entry.id)
     if (pending.has(key)) reader.fail('malformed', 'an entry is pending twice in a group')
@@ -167,7 +169,7 @@ function readGroup(reader: RdbReader, type: number, groupNames: Set<string>): Rd
   }
   const consumers: RdbStreamConsumer[] = []
   const names = new Set<string>()
-  for (let left = reader.count(1); left > 0 && !reader.failed; left--) {
+  for (let left = reader.countObjects(1); left > 0 && !reader.failed; left--) {
     consumers.push(readConsumer(reader, type, names, pending))
   }
   if (pending.size > 0) reader.fail('malformed', 'a pending entry belongs to no consumer')
@@ -185,7 +187,7 @@ function readConsumer(
   const seenMs = reader.milliseconds()
   const activeMs = type === RdbType.stream3 ? reader.milliseconds() : seenMs
   const own: RdbPendingEntry[] = []
-  for (let left = reader.count(ID_BYTES); left > 0 && !reader.failed; left--) {
+  for (let left = reader.countObjects(ID_BYTES); left > 0 && !reader.failed; left--) {
     const key = idKey(readRawId(reader))
     const entry = pending.get(key)
     if (entry === undefined) {

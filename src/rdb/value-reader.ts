@@ -1,9 +1,10 @@
-import { latin1, parseInteger64 } from '../base/bytes.js'
+import { parseInteger64 } from '../base/bytes.js'
 import { ByteList } from './byte-list.js'
 import { readIntset, readListpack, readZiplist, readZipmap } from './packed.js'
 import type { RdbReader } from './rdb-reader.js'
 import { NODE_PACKED, NODE_PLAIN, RdbType } from './rdb-types.js'
 import { readStream } from './stream-reader.js'
+import { checkUnique } from './uniqueness.js'
 import type { RdbHash, RdbList, RdbSet, RdbSortedSet, RdbValue } from './value.js'
 
 /** First bytes of a score as text that are no length. */
@@ -222,17 +223,8 @@ function someExpiry(expiries: Float64Array | null): Float64Array | null {
 
 function failUnlessUnique(reader: RdbReader, list: ByteList): void {
   if (reader.failed) return
-  const seen = new Set<string>()
-  let count = 0
-  for (const item of list) {
-    seen.add(latin1(item, 0, item.length))
-    // At once: a few compressed bytes can stand for very many equal elements.
-    if (seen.size === count) {
-      reader.fail('malformed', 'a member or field stands there twice')
-      return
-    }
-    count = seen.size
-  }
+  const result = checkUnique(list)
+  if (result !== 'unique') reader.fail('malformed', `members or fields: ${result}`)
 }
 
 const MODULE_NAME_CHARACTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'

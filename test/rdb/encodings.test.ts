@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { readPayload } from '../../src/rdb/payload.js'
+import { ByteList } from '../../src/rdb/byte-list.js'
+import { checkUnique } from '../../src/rdb/uniqueness.js'
 import { ListpackWriter } from '../../src/rdb/listpack-writer.js'
 import { i64le, payload, str, ziplist } from './old-encodings.js'
 import { OLD_PAYLOADS } from './old-payloads.js'
@@ -105,6 +107,16 @@ describe('packed values that contradict themselves', () => {
     expect(read(payload(11, 5, 1, str('m'), Buffer.from('000000000000f87f', 'hex')))).toBe('malformed')
     expect(read(payload(11, 11, str(Buffer.from('02000000020000000200' + '0100', 'hex'))))).toBe('malformed')
     expect(read(payload(11, 18, 1, 3, str(listpack('a'))))).toBe('malformed')
+  })
+
+  it('are refused when one of very many members is there twice', () => {
+    const equal = ByteList.of(Array.from({ length: 200_000 }, () => Buffer.from('same')))
+    expect(checkUnique(equal)).toBe('duplicate')
+    const different = ByteList.of(Array.from({ length: 200_000 }, (_, i) => Buffer.from(`member:${i}`)))
+    expect(checkUnique(different)).toBe('unique')
+    const late = ByteList.of([...different, Buffer.from('member:5')])
+    expect(checkUnique(late)).toBe('duplicate')
+    expect(checkUnique(new ByteList())).toBe('unique')
   })
 
   it('are refused when they are empty', () => {

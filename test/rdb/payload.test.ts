@@ -219,6 +219,12 @@ describe('payloads', () => {
     expect(read(payload(12, 1, 2, element, run, element, run))).toBe('too-large')
   })
 
+  it('hold a bounded number of what becomes objects', () => {
+    const count = Buffer.concat([Buffer.from([0x80]), u32be(1_000_001)])
+    const head = [21, 0, 0, 0, 0, 0, 0, 0, 0, 0] as const
+    expect(read(payload(12, ...head, count, Buffer.alloc(1_000_001)))).toBe('too-large')
+  })
+
   it('name the module that a value is of', () => {
     // "ReJSON-RL", version 3.
     const name = Array.from('ReJSON-RL').reduce(
