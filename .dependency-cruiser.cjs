@@ -9,8 +9,9 @@ const MAY_IMPORT = {
   crdt: ['base', 'memory'],
   keyspace: ['base', 'memory', 'crdt'],
   resp: ['base'],
+  rdb: ['base'],
   // Of the ports it is the clock: commands that wait set timers.
-  commands: ['base', 'ports', 'memory', 'crdt', 'keyspace', 'resp'],
+  commands: ['base', 'ports', 'memory', 'crdt', 'keyspace', 'resp', 'rdb'],
   // The engine appends to the log through its interface; the log itself is below it.
   engine: ['base', 'ports', 'memory', 'crdt', 'keyspace', 'resp', 'commands', 'oplog/op-log.ts'],
   oplog: ['base', 'ports', 'crdt'],

@@ -124,4 +124,9 @@ export const LIMITS = {
   digestSliceBytes: 1 * MiB,
   /** Times that CRDT.DIGEST begins anew because data changed under it; then it answers TRYAGAIN. */
   digestAttempts: 8,
+  /**
+   * Entries of a stream in a payload, and its groups, consumers and pending entries together (a pending one counts twice): each is objects of
+   * some hundred bytes while it is read. Beyond: "Bad data format".
+   */
+  payloadStreamEntries: 1_000_000,
 } as const

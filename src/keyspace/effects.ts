@@ -66,7 +66,7 @@ export class Effects {
     const hidden = ref !== 0 && !this.keyspace.isVisible(db, ref)
     if (hidden) this.noteExpired(database, db, ref, key, keyOff, keyLen)
     // A key that is due, or only waits with old expiries, does not hand them on.
-    const effectiveMode = mode === ExpiryMode.keep && hidden ? ExpiryMode.clear : mode
+    const effectiveMode = mode === ExpiryMode.keep && (hidden || ref === 0) ? ExpiryMode.clear : mode
     this.begin(EffectType.setString, database, key, keyOff, keyLen)
     const { writer } = this
     writer.putByte(
@@ -87,7 +87,11 @@ export class Effects {
     const ref = db.lookup(key, keyOff, keyLen)
     if (ref === 0) return
     if (due) this.noteExpired(database, db, ref, key, keyOff, keyLen)
-    const resets = this.resets(db, ref)
+    this.writeRemove(database, db, ref, key, keyOff, keyLen, due)
+  }
+
+  private writeRemove(database: number, db: Database, ref: Ref, key: Uint8Array, keyOff: number, keyLen: number, due: boolean): void {
+    const resets = ref === 0 ? NO_RESETS : this.resets(db, ref)
     this.begin(EffectType.remove, database, key, keyOff, keyLen)
     this.writer.putByte((due ? REMOVE_DUE : 0) | (resets.length > 0 ? HAS_RESETS : 0))
     if (resets.length > 0) this.putResets(resets)
@@ -218,12 +222,15 @@ export class Effects {
     }
   }
 
-  /** A record that is not visible (due, or only waiting with old expiries) is removed before a write that would build on it. */
+  /**
+   * A write that would build on what is there begins with a removal when nothing visible is: of a key that is due, or of old expiries that only wait
+   * to be stable. Also when no record is left here: another member may still have those expiries, and must not give them to the new value.
+   */
   private clearHidden(database: number, db: Database, key: Uint8Array, keyOff: number, keyLen: number): void {
     const ref = db.lookup(key, keyOff, keyLen)
-    if (ref === 0 || this.keyspace.isVisible(db, ref)) return
-    this.noteExpired(database, db, ref, key, keyOff, keyLen)
-    this.remove(database, key, keyOff, keyLen)
+    if (ref === 0 ? this.solo : this.keyspace.isVisible(db, ref)) return
+    if (ref !== 0) this.noteExpired(database, db, ref, key, keyOff, keyLen)
+    this.writeRemove(database, db, ref, key, keyOff, keyLen, false)
   }
 
   private noteExpired(database: number, db: Database, ref: Ref, key: Uint8Array, keyOff: number, keyLen: number): void {

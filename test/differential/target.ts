@@ -38,7 +38,7 @@ export class SocketTarget implements Target {
   constructor(
     readonly name: string,
     private readonly host: string,
-    private readonly port: number,
+    readonly port: number,
   ) {}
 
   supports(): boolean {

@@ -1,5 +1,6 @@
 import type { CommandSpec } from '../command-spec.js'
 import { DATABASE_COMMANDS } from './database-commands.js'
+import { DUMP_COMMANDS } from './dump-commands.js'
 import { EXPIRY_COMMANDS } from './expiry-commands.js'
 import { KEY_COMMANDS } from './key-commands.js'
 import { OBJECT_COMMANDS } from './object-commands.js'
@@ -12,6 +13,7 @@ export const GENERIC_COMMANDS: readonly CommandSpec[] = [
   ...EXPIRY_COMMANDS,
   ...SCAN_COMMANDS,
   ...RENAME_COMMANDS,
+  ...DUMP_COMMANDS,
   ...OBJECT_COMMANDS,
   ...DATABASE_COMMANDS,
 ]

@@ -1,0 +1,161 @@
+import { assert } from '../../base/assert.js'
+import { KeyType } from '../../keyspace/database.js'
+import { ExpiryMode } from '../../keyspace/string-store.js'
+import { readPayload, writePayload } from '../../rdb/payload.js'
+import type { RdbValue } from '../../rdb/value.js'
+import type { Call } from '../call.js'
+import { CommandError, syntaxError } from '../command-error.js'
+import { keyRange, type CommandSpec } from '../command-spec.js'
+
+const BUSY_KEY = 'BUSYKEY Target key name already exists.'
+const INVALID_TTL = 'ERR Invalid TTL value, must be >= 0'
+const INVALID_IDLE_TIME = 'ERR Invalid IDLETIME value, must be >= 0'
+const INVALID_FREQUENCY = 'ERR Invalid FREQ value, must be >= 0 and <= 255'
+const BAD_PAYLOAD = 'ERR Bad data format'
+const BAD_FOOTER = 'ERR DUMP payload version or checksum are wrong'
+
+const MAX_FREQUENCY = 255n
+/** Seconds that the access clock can tell. */
+const MAX_IDLE_SECONDS = 0xffffff
+
+const TYPE_WORDS: Readonly<Record<RdbValue['type'], string>> = {
+  string: 'string',
+  list: 'list',
+  set: 'set',
+  zset: 'sorted set',
+  hash: 'hash',
+  stream: 'stream',
+}
+
+/** DUMP and RESTORE: values as Redis' payloads, which redis-server gives and takes too. */
+export const DUMP_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: 'dump',
+    arity: 2,
+    flags: ['readonly'],
+    keys: keyRange(1, 1, 1, 'RO', 'access'),
+    group: 'generic',
+    categories: ['keyspace'],
+    since: '2.6.0',
+    summary: 'Gives a value in the form that RESTORE takes, also that of redis-server.',
+    complexity: 'O(N), N being the size of the value',
+    tips: ['nondeterministic_output'],
+    arguments: [{ name: 'key', type: 'key', keySpecIndex: 0 }],
+    handler: dump,
+  },
+  {
+    name: 'restore',
+    arity: -4,
+    flags: ['write', 'denyoom'],
+    keys: keyRange(1, 1, 1, 'OW', 'update'),
+    group: 'generic',
+    categories: ['keyspace', 'dangerous'],
+    since: '2.6.0',
+    history: [
+      ['3.0.0', 'The option REPLACE.'],
+      ['5.0.0', 'The option ABSTTL.'],
+      ['5.0.0', 'The options IDLETIME and FREQ.'],
+    ],
+    summary: 'Makes a key from what DUMP gave.',
+    complexity: 'O(N), N being the size of the value',
+    arguments: [
+      { name: 'key', type: 'key', keySpecIndex: 0 },
+      { name: 'ttl', type: 'integer' },
+      { name: 'serialized-value', type: 'string' },
+      { name: 'replace', type: 'pure-token', token: 'REPLACE', flags: ['optional'], since: '3.0.0' },
+      { name: 'absttl', type: 'pure-token', token: 'ABSTTL', flags: ['optional'], since: '5.0.0' },
+      { name: 'seconds', type: 'integer', token: 'IDLETIME', flags: ['optional'], since: '5.0.0' },
+      { name: 'frequency', type: 'integer', token: 'FREQ', flags: ['optional'], since: '5.0.0' },
+    ],
+    handler: restore,
+  },
+]
+
+function dump(call: Call): void {
+  const ref = call.findForRead(1)
+  if (ref === 0) {
+    call.reply.null()
+    return
+  }
+  const { strings, db } = call
+  assert(db.type(ref) === KeyType.string, 'a type that DUMP does not know')
+  strings.read(db, ref)
+  const value = strings.buf.subarray(strings.off, strings.off + strings.len)
+  call.reply.bulkBytes(writePayload({ type: 'string', value }))
+}
+
+interface RestoreOptions {
+  readonly replace: boolean
+  readonly absolute: boolean
+  /** -1 unless given. */
+  readonly idleSeconds: number
+}
+
+/** The checks come in the order in which Redis makes them. */
+function restore(call: Call): void {
+  const options = parseOptions(call)
+  const taken = call.find(1) !== 0
+  if (taken && !options.replace) throw new CommandError(BUSY_KEY)
+  const ttl = call.integer64(2)
+  if (ttl < 0n) throw new CommandError(INVALID_TTL)
+  const value = parsePayload(call.bytes(3))
+
+  const { buf, off, len } = call.request
+  // The whole key goes, whatever it holds, and comes anew: one op.
+  if (taken) call.effects.remove(call.database, buf, off[1], len[1])
+  const at = ttl === 0n ? Infinity : Math.min(Number(ttl) + (options.absolute ? 0 : call.nowMs), Number.MAX_SAFE_INTEGER)
+  if (at > call.nowMs) {
+    const mode = at === Infinity ? ExpiryMode.clear : ExpiryMode.set
+    call.effects.setString(call.database, buf, off[1], len[1], value, 0, value.length, mode, at)
+    if (options.idleSeconds >= 0) setIdleTime(call, options.idleSeconds)
+  }
+  call.reply.ok()
+}
+
+function parseOptions(call: Call): RestoreOptions {
+  let replace = false
+  let absolute = false
+  let idleSeconds = -1
+  let frequencyGiven = false
+  for (let i = 4; i < call.argc; i++) {
+    const hasNext = i + 1 < call.argc
+    if (call.is(i, 'REPLACE')) {
+      replace = true
+    } else if (call.is(i, 'ABSTTL')) {
+      absolute = true
+    } else if (call.is(i, 'IDLETIME') && hasNext && !frequencyGiven) {
+      const idle = call.integer64(++i)
+      if (idle < 0n) throw new CommandError(INVALID_IDLE_TIME)
+      idleSeconds = Math.min(Number(idle), MAX_IDLE_SECONDS)
+    } else if (call.is(i, 'FREQ') && hasNext && idleSeconds === -1) {
+      // Only counts under an LFU eviction policy, as in Redis.
+      const frequency = call.integer64(++i)
+      if (frequency < 0n || frequency > MAX_FREQUENCY) throw new CommandError(INVALID_FREQUENCY)
+      frequencyGiven = true
+    } else {
+      throw syntaxError()
+    }
+  }
+  return { replace, absolute, idleSeconds }
+}
+
+/** The string that a payload holds. */
+function parsePayload(payload: Uint8Array): Uint8Array {
+  const { value, failure } = readPayload(payload)
+  if (failure !== null) {
+    if (failure.code === 'version' || failure.code === 'checksum') throw new CommandError(BAD_FOOTER)
+    throw failure.code === 'unsupported' ? unsupported(failure.detail) : new CommandError(BAD_PAYLOAD)
+  }
+  if (value.type !== 'string') throw unsupported(TYPE_WORDS[value.type])
+  return value.value
+}
+
+function unsupported(what: string): CommandError {
+  return new CommandError(`ERR RESTORE of a ${what} is not supported by this version of Meridian`)
+}
+
+/** When a key was last used is each member's own knowledge: set here only, as by a read. */
+function setIdleTime(call: Call, seconds: number): void {
+  const ref = call.find(1)
+  call.db.touch(ref, (call.keyspace.clock - seconds) & MAX_IDLE_SECONDS)
+}

@@ -1,0 +1,56 @@
+import { copyBytes } from '../base/bytes.js'
+
+/**
+ * Many byte strings in one buffer: what a payload holds must not become an object for each element, because a few compressed bytes can
+ * stand for very many of them.
+ */
+export class ByteList {
+  private bytes = new Uint8Array(0)
+  private ends = new Uint32Array(0)
+  private used = 0
+  count = 0
+
+  static of(items: Iterable<Uint8Array>): ByteList {
+    const list = new ByteList()
+    for (const item of items) list.push(item, 0, item.length)
+    return list
+  }
+
+  push(buf: Uint8Array, off: number, len: number): void {
+    this.reserve(len, 1)
+    copyBytes(buf, off, this.bytes, this.used, len)
+    this.used += len
+    this.ends[this.count++] = this.used
+  }
+
+  /** Pushes every element of another list. */
+  pushAll(other: ByteList): void {
+    this.reserve(other.used, other.count)
+    this.bytes.set(other.bytes.subarray(0, other.used), this.used)
+    for (let i = 0; i < other.count; i++) this.ends[this.count + i] = this.used + other.ends[i]
+    this.used += other.used
+    this.count += other.count
+  }
+
+  /** Element i as a view; good until the next push. */
+  at(i: number): Uint8Array {
+    return this.bytes.subarray(i === 0 ? 0 : this.ends[i - 1], this.ends[i])
+  }
+
+  *[Symbol.iterator](): IterableIterator<Uint8Array> {
+    for (let i = 0; i < this.count; i++) yield this.at(i)
+  }
+
+  private reserve(bytes: number, elements: number): void {
+    if (this.used + bytes > this.bytes.length) {
+      const grown = new Uint8Array(Math.max(this.used + bytes, this.bytes.length * 2))
+      grown.set(this.bytes.subarray(0, this.used))
+      this.bytes = grown
+    }
+    if (this.count + elements > this.ends.length) {
+      const grown = new Uint32Array(Math.max(4, this.count + elements, this.count * 2))
+      grown.set(this.ends)
+      this.ends = grown
+    }
+  }
+}

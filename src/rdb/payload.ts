@@ -1,0 +1,55 @@
+import { writeCrc64 } from './crc64.js'
+import { RdbReader, type RdbFailure } from './rdb-reader.js'
+import { NEWEST_RDB_VERSION, versionOf } from './rdb-types.js'
+import { RdbWriter } from './rdb-writer.js'
+import { readValue } from './value-reader.js'
+import { typeOf, writeValue } from './value-writer.js'
+import type { RdbValue } from './value.js'
+
+/** What DUMP gives and RESTORE takes: `type:u8 value version:u16 crc64:u64`, the last two little-endian. */
+const FOOTER_BYTES = 10
+const CRC_BYTES = 8
+/** Type byte, encoding byte and two lengths in front of a string, and the footer. */
+const FRAME_BYTES = 1 + 1 + 2 * 9 + FOOTER_BYTES
+
+export type PayloadFailure = RdbFailure | { readonly code: 'version' | 'checksum'; readonly detail: string }
+
+/** The value, or why there is none. Never throws. */
+export type PayloadResult =
+  { readonly value: RdbValue; readonly failure: null } | { readonly value: null; readonly failure: PayloadFailure }
+
+/** Says version 6 to 12: the lowest that can hold the value, so that older servers take it. */
+export function writePayload(value: RdbValue): Uint8Array {
+  const writer = new RdbWriter(value.type === 'string' ? value.value.length + FRAME_BYTES : undefined)
+  const type = typeOf(value)
+  writer.u8(type)
+  writeValue(writer, value)
+  const version = versionOf(type)
+  writer.u8(version & 0xff)
+  writer.u8(version >>> 8)
+  writer.f64(0)
+  const { bytes, size } = writer
+  writeCrc64(bytes, 0, size - CRC_BYTES, bytes, size - CRC_BYTES)
+  return bytes.subarray(0, size)
+}
+
+/** Strings in the value may be views of the payload. */
+export function readPayload(payload: Uint8Array): PayloadResult {
+  const end = payload.length - FOOTER_BYTES
+  if (end < 0) return refusal('checksum', `${payload.length} bytes are too few`)
+  const version = payload[end] | (payload[end + 1] << 8)
+  if (version > NEWEST_RDB_VERSION) return refusal('version', `version ${version}, known are up to ${NEWEST_RDB_VERSION}`)
+  const crc = new Uint8Array(CRC_BYTES)
+  writeCrc64(payload, 0, payload.length - CRC_BYTES, crc, 0)
+  for (let i = 0; i < CRC_BYTES; i++) if (crc[i] !== payload[end + 2 + i]) return refusal('checksum', 'the checksum is another')
+
+  const reader = new RdbReader(payload, 0, end)
+  const value = readValue(reader, reader.u8())
+  if (reader.remaining > 0) reader.fail('malformed', `${reader.remaining} bytes follow the value`)
+  if (value !== null && reader.failure === null) return { value, failure: null }
+  return { value: null, failure: reader.failure ?? { code: 'malformed', detail: 'no value' } }
+}
+
+function refusal(code: 'version' | 'checksum', detail: string): PayloadResult {
+  return { value: null, failure: { code, detail } }
+}

@@ -1,0 +1,213 @@
+import { parseInteger64 } from '../base/bytes.js'
+import { LIMITS } from '../base/limits.js'
+import { ByteList } from './byte-list.js'
+import { readListpack } from './packed.js'
+import type { RdbReader } from './rdb-reader.js'
+import { RdbType } from './rdb-types.js'
+import type { RdbPendingEntry, RdbStream, RdbStreamConsumer, RdbStreamEntry, RdbStreamGroup, RdbStreamId } from './value.js'
+
+/**
+ * Streams: nodes, each a key (the ID that the node's entries count from) and a listpack; then numbers, then groups.
+ *
+ * ```
+ * node  := live deleted names:n name{n} 0  entry{live + deleted}
+ * entry := flags msDelta seqDelta ( value{n} | names:m (name value){m} ) elements
+ * ```
+ * The flags say whether the entry is deleted (1) and has the node's own names (2); `elements` counts what precedes it, for reading backwards.
+ */
+const DELETED = 1
+const SAME_NAMES = 2
+const ID_BYTES = 16
+/** What an entry has beside names and values. */
+const ENTRY_FRAME = 3
+const UNKNOWN_READS = 2n ** 64n - 1n
+const ZERO: RdbStreamId = { ms: 0n, seq: 0n }
+
+export function readStream(reader: RdbReader, type: number): RdbStream | null {
+  const entries = readNodes(reader)
+  const declared = reader.length64()
+  const lastId = readId(reader)
+  let firstId = entries.length === 0 ? ZERO : entries[0].id
+  let maxDeletedId = ZERO
+  let entriesAdded = declared
+  if (type !== RdbType.stream) {
+    firstId = readId(reader)
+    maxDeletedId = readId(reader)
+    entriesAdded = reader.length64()
+  }
+  if (declared !== BigInt(entries.length)) reader.fail('malformed', `a stream of ${declared} entries has ${entries.length}`)
+  if (entries.length > 0 && compareIds(entries[entries.length - 1].id, lastId) > 0) {
+    reader.fail('malformed', 'a stream entry lies behind the last ID')
+  }
+  const groups: RdbStreamGroup[] = []
+  const names = new Set<string>()
+  for (let left = reader.countObjects(1); left > 0 && !reader.failed; left--) groups.push(readGroup(reader, type, names))
+  return reader.failed ? null : { type: 'stream', entries, lastId, firstId, maxDeletedId, entriesAdded, groups }
+}
+
+export function compareIds(a: RdbStreamId, b: RdbStreamId): number {
+  if (a.ms !== b.ms) return a.ms < b.ms ? -1 : 1
+  return a.seq === b.seq ? 0 : a.seq < b.seq ? -1 : 1
+}
+
+function readId(reader: RdbReader): RdbStreamId {
+  const ms = reader.length64()
+  return { ms, seq: reader.length64() }
+}
+
+function readRawId(reader: RdbReader): RdbStreamId {
+  const ms = reader.u64BigEndian()
+  return { ms, seq: reader.u64BigEndian() }
+}
+
+function readNodes(reader: RdbReader): RdbStreamEntry[] {
+  const entries: RdbStreamEntry[] = []
+  for (let left = reader.count(2); left > 0 && !reader.failed; left--) {
+    const key = reader.string()
+    const packed = reader.string()
+    if (reader.failed) break
+    const elements = key.length === ID_BYTES ? readListpack(packed) : null
+    if (elements === null || !new NodeReader(key, elements, entries).read()) reader.fail('malformed', 'a node of a stream')
+  }
+  return entries
+}
+
+class NodeReader {
+  private next = 0
+  private broken = false
+
+  constructor(
+    private readonly key: Uint8Array,
+    private readonly elements: ByteList,
+    private readonly entries: RdbStreamEntry[],
+  ) {}
+
+  /** Adds the live entries; false when the node is not one, or does not continue what was there. */
+  read(): boolean {
+    const bytes = Buffer.from(this.key)
+    const base = { ms: bytes.readBigUInt64BE(0), seq: bytes.readBigUInt64BE(8) }
+    const live = this.count()
+    const deleted = this.count()
+    const names = new ByteList()
+    for (let left = this.count(); left > 0 && !this.broken; left--) this.copy(names)
+    if (this.count() !== 0) return false
+    let seen = 0
+    let seenDeleted = 0
+    for (; seen < live + deleted && !this.broken; seen++) {
+      const start = this.next
+      const flags = this.count()
+      // Differences are signed, and wrap where that does not reach.
+      const ms = BigInt.asUintN(64, base.ms + this.integer())
+      const seq = BigInt.asUintN(64, base.seq + this.integer())
+      const same = (flags & SAME_NAMES) !== 0
+      const ownNames = same ? names : new ByteList()
+      const values = new ByteList()
+      for (let left = same ? names.count : this.count(); left > 0 && !this.broken; left--) {
+        if (!same) this.copy(ownNames)
+        this.copy(values)
+      }
+      const elements = this.next - start
+      if (this.count() !== elements || elements < ENTRY_FRAME || this.broken) return false
+      if ((flags & DELETED) !== 0) seenDeleted++
+      else if (!this.add({ id: { ms, seq }, names: ownNames, values })) return false
+    }
+    return !this.broken && seenDeleted === deleted && this.next === this.elements.count
+  }
+
+  /** IDs rise through the whole stream; so a few compressed bytes cannot stand for entries without end. */
+  private add(entry: RdbStreamEntry): boolean {
+    const { entries } = this
+    if (entries.length > 0 && compareIds(entries[entries.length - 1].id, entry.id) >= 0) return false
+    if (entries.length === LIMITS.payloadStreamEntries) return false
+    entries.push(entry)
+    return true
+  }
+
+  private copy(to: ByteList): void {
+    const element = this.element()
+    if (element !== null) to.push(element, 0, element.length)
+  }
+
+  /** A count: what is more than there are elements is broken. */
+  private count(): number {
+    const value = this.integer()
+    if (value >= 0n && value <= BigInt(this.elements.count)) return Number(value)
+    this.broken = true
+    return 0
+  }
+
+  private integer(): bigint {
+    const element = this.element()
+    const value = element === null ? null : parseInteger64(element, 0, element.length)
+    if (value !== null) return value
+    this.broken = true
+    return 0n
+  }
+
+  private element(): Uint8Array | null {
+    if (!this.broken && this.next < this.elements.count) return this.elements.at(this.next++)
+    this.broken = true
+    return null
+  }
+}
+
+function readGroup(reader: RdbReader, type: number, groupNames: Set<string>): RdbStreamGroup {
+  const name = readName(reader, groupNames)
+  const lastId = readId(reader)
+  let entriesRead: bigint | null = null
+  if (type !== RdbType.stream) {
+    // -1 stands for "not known"; older ones that lack the number count as that too.
+    const read = reader.length64()
+    entriesRead = read === UNKNOWN_READS ? null : read
+  }
+  const pending = new Map<string, RdbPendingEntry>()
+  for (let left = reader.countObjects(ID_BYTES + 9); left > 0 && !reader.failed; left--) {
+    const entry = { id: readRawId(reader), deliveredMs: reader.milliseconds(), deliveries: reader.length64() }
+    const key = idKey(entry.id)
+    if (pending.has(key)) reader.fail('malformed', 'an entry is pending twice in a group')
+    pending.set(key, entry)
+  }
+  const consumers: RdbStreamConsumer[] = []
+  const names = new Set<string>()
+  for (let left = reader.countObjects(1); left > 0 && !reader.failed; left--) {
+    consumers.push(readConsumer(reader, type, names, pending))
+  }
+  if (pending.size > 0) reader.fail('malformed', 'a pending entry belongs to no consumer')
+  return { name, lastId, entriesRead, consumers }
+}
+
+/** Takes its entries out of `pending`: each belongs to one consumer. */
+function readConsumer(
+  reader: RdbReader,
+  type: number,
+  names: Set<string>,
+  pending: Map<string, RdbPendingEntry>,
+): RdbStreamConsumer {
+  const name = readName(reader, names)
+  const seenMs = reader.milliseconds()
+  const activeMs = type === RdbType.stream3 ? reader.milliseconds() : seenMs
+  const own: RdbPendingEntry[] = []
+  for (let left = reader.countObjects(ID_BYTES); left > 0 && !reader.failed; left--) {
+    const key = idKey(readRawId(reader))
+    const entry = pending.get(key)
+    if (entry === undefined) {
+      reader.fail('malformed', 'an entry of a consumer is not pending in its group, or in another consumer too')
+      break
+    }
+    pending.delete(key)
+    own.push(entry)
+  }
+  return { name, seenMs, activeMs, pending: own }
+}
+
+function readName(reader: RdbReader, taken: Set<string>): Uint8Array {
+  const name = reader.string()
+  const key = Buffer.from(name).toString('latin1')
+  if (taken.has(key)) reader.fail('malformed', 'two groups or consumers have one name')
+  taken.add(key)
+  return name
+}
+
+function idKey(id: RdbStreamId): string {
+  return `${id.ms}-${id.seq}`
+}

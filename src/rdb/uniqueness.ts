@@ -1,0 +1,39 @@
+import { equalBytes } from '../base/bytes.js'
+import type { ByteList } from './byte-list.js'
+
+/** Looks at the table for each element, on average. At half a load about 1.5 are needed; more means that somebody chose the elements. */
+const LOOKS_PER_ELEMENT = 16
+const SPARE_LOOKS = 1024
+/** FNV-1a. */
+const OFFSET = 0x811c9dc5
+const PRIME = 0x01000193
+
+/**
+ * Whether no element is there twice. The table is a typed array, 8 to 16 bytes an element: a payload may hold a hundred million. Elements made to
+ * collide count as `colliding` instead of taking quadratic time.
+ */
+export function checkUnique(list: ByteList): 'unique' | 'duplicate' | 'colliding' {
+  const table = new Uint32Array(2 ** Math.ceil(Math.log2(2 * list.count + 2)))
+  const mask = table.length - 1
+  let looks = LOOKS_PER_ELEMENT * list.count + SPARE_LOOKS
+  for (let i = 0; i < list.count; i++) {
+    const item = list.at(i)
+    let slot = hash(item) & mask
+    while (table[slot] !== 0) {
+      const other = list.at(table[slot] - 1)
+      if (other.length === item.length && equalBytes(other, 0, item, 0, item.length)) return 'duplicate'
+      if (--looks === 0) return 'colliding'
+      slot = (slot + 1) & mask
+    }
+    table[slot] = i + 1
+  }
+  return 'unique'
+}
+
+function hash(item: Uint8Array): number {
+  let h = OFFSET
+  for (let i = 0; i < item.length; i++) h = Math.imul(h ^ item[i], PRIME)
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
+  return (h ^ (h >>> 16)) >>> 0
+}

@@ -1,0 +1,237 @@
+import { parseInteger64 } from '../base/bytes.js'
+import { ByteList } from './byte-list.js'
+import { readIntset, readListpack, readZiplist, readZipmap } from './packed.js'
+import type { RdbReader } from './rdb-reader.js'
+import { NODE_PACKED, NODE_PLAIN, RdbType } from './rdb-types.js'
+import { readStream } from './stream-reader.js'
+import { checkUnique } from './uniqueness.js'
+import type { RdbHash, RdbList, RdbSet, RdbSortedSet, RdbValue } from './value.js'
+
+/** First bytes of a score as text that are no length. */
+const TEXT_NAN = 253
+const TEXT_INFINITY = 254
+const TEXT_NEGATIVE_INFINITY = 255
+const FLOAT = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/
+/** Redis' EB_EXPIRE_TIME_MAX: times of expiry of fields have 48 bits. */
+const MAX_FIELD_EXPIRY = 2 ** 48 - 2
+
+/** Reads the value behind a type byte, whole. Null: `reader.failure` says why. */
+export function readValue(reader: RdbReader, type: number): RdbValue | null {
+  const value = readByType(reader, type)
+  return reader.failed ? null : value
+}
+
+function readByType(reader: RdbReader, type: number): RdbValue | null {
+  switch (type) {
+    case RdbType.string:
+      return { type: 'string', value: reader.string() }
+    case RdbType.list:
+      return { type: 'list', elements: readStrings(reader, readCount(reader, 1)) }
+    case RdbType.listZiplist:
+      return { type: 'list', elements: packed(reader, readZiplist) }
+    case RdbType.listQuicklist:
+    case RdbType.listQuicklist2:
+      return readQuicklist(reader, type)
+    case RdbType.set:
+      return asSet(reader, readStrings(reader, readCount(reader, 1)))
+    case RdbType.setIntset:
+      return asSet(reader, packed(reader, readIntset))
+    case RdbType.setListpack:
+      return asSet(reader, packed(reader, readListpack))
+    case RdbType.zset:
+    case RdbType.zsetText:
+      return readSortedSet(reader, type)
+    case RdbType.zsetZiplist:
+      return asSortedSet(reader, packed(reader, readZiplist))
+    case RdbType.zsetListpack:
+      return asSortedSet(reader, packed(reader, readListpack))
+    case RdbType.hash:
+      return asHash(reader, readStrings(reader, 2 * readCount(reader, 2)), 2)
+    case RdbType.hashZipmap:
+      return asHash(reader, packed(reader, readZipmap), 2)
+    case RdbType.hashZiplist:
+      return asHash(reader, packed(reader, readZiplist), 2)
+    case RdbType.hashListpack:
+      return asHash(reader, packed(reader, readListpack), 2)
+    case RdbType.hashListpackExpiring:
+      // The earliest of the times, for servers that keep the value packed; it says nothing new.
+      reader.milliseconds()
+      return asHash(reader, packed(reader, readListpack), 3)
+    case RdbType.hashListpackExpiringPreRelease:
+      return asHash(reader, packed(reader, readListpack), 3)
+    case RdbType.hashExpiring:
+    case RdbType.hashExpiringPreRelease:
+      return readExpiringHash(reader, type)
+    case RdbType.stream:
+    case RdbType.stream2:
+    case RdbType.stream3:
+      return readStream(reader, type)
+    case RdbType.module:
+      reader.fail('unsupported', `module type ${moduleName(reader.length64())}`)
+      return null
+    case RdbType.modulePreRelease:
+      reader.fail('unsupported', 'module type of a release candidate')
+      return null
+    default:
+      reader.fail('malformed', `there is no type ${type}`)
+      return null
+  }
+}
+
+/** A number of elements, not zero. */
+function readCount(reader: RdbReader, leastBytes: number): number {
+  const count = reader.count(leastBytes)
+  if (count === 0) reader.fail('empty', 'a value without elements')
+  return count
+}
+
+function readStrings(reader: RdbReader, count: number): ByteList {
+  const list = new ByteList()
+  for (let i = 0; i < count && !reader.failed; i++) {
+    const value = reader.string()
+    list.push(value, 0, value.length)
+  }
+  return list
+}
+
+function packed(reader: RdbReader, read: (bytes: Uint8Array) => ByteList | null): ByteList {
+  const bytes = reader.string()
+  const list = reader.failed ? null : read(bytes)
+  if (list === null) reader.fail('malformed', 'a packed value contradicts itself')
+  else if (list.count === 0) reader.fail('empty', 'a value without elements')
+  return list ?? new ByteList()
+}
+
+function readQuicklist(reader: RdbReader, type: number): RdbList {
+  const elements = new ByteList()
+  for (let left = readCount(reader, 1); left > 0 && !reader.failed; left--) {
+    const container = type === RdbType.listQuicklist2 ? reader.length() : NODE_PACKED
+    const bytes = reader.string()
+    if (reader.failed) break
+    if (container === NODE_PLAIN && bytes.length > 0) {
+      elements.push(bytes, 0, bytes.length)
+      continue
+    }
+    const node = container !== NODE_PACKED ? null : type === RdbType.listQuicklist2 ? readListpack(bytes) : readZiplist(bytes)
+    if (node === null) reader.fail('malformed', 'a node of a list contradicts itself')
+    else elements.pushAll(node)
+  }
+  if (elements.count === 0) reader.fail('empty', 'a list without elements')
+  return { type: 'list', elements }
+}
+
+function asSet(reader: RdbReader, members: ByteList): RdbSet {
+  failUnlessUnique(reader, members)
+  return { type: 'set', members }
+}
+
+function readSortedSet(reader: RdbReader, type: number): RdbSortedSet {
+  // A score in binary takes 8 bytes, as text 1 at least.
+  const count = readCount(reader, type === RdbType.zset ? 9 : 2)
+  const members = new ByteList()
+  const scores = new Float64Array(count)
+  for (let i = 0; i < count && !reader.failed; i++) {
+    const member = reader.string()
+    members.push(member, 0, member.length)
+    scores[i] = type === RdbType.zset ? reader.f64() : textScore(reader)
+    if (Number.isNaN(scores[i])) reader.fail('malformed', 'a score is not a number')
+  }
+  failUnlessUnique(reader, members)
+  return { type: 'zset', members, scores }
+}
+
+function textScore(reader: RdbReader): number {
+  const length = reader.u8()
+  if (length === TEXT_INFINITY) return Infinity
+  if (length === TEXT_NEGATIVE_INFINITY) return -Infinity
+  if (length === TEXT_NAN) return Number.NaN
+  const at = reader.take(length)
+  return at < 0 ? 0 : parseScore(reader.buf.subarray(at, at + length))
+}
+
+/** NaN for what is no score. */
+function parseScore(text: Uint8Array): number {
+  // No double takes more; Redis itself reads at most 127 bytes.
+  if (text.length > 127) return Number.NaN
+  const word = Buffer.from(text).toString('latin1')
+  if (FLOAT.test(word)) return Number(word)
+  if (word === 'inf' || word === '+inf') return Infinity
+  return word === '-inf' ? -Infinity : Number.NaN
+}
+
+function asSortedSet(reader: RdbReader, pairs: ByteList): RdbSortedSet {
+  if (pairs.count % 2 !== 0) reader.fail('malformed', 'a member without a score')
+  const members = new ByteList()
+  const scores = new Float64Array(pairs.count >> 1)
+  for (let i = 0; i + 1 < pairs.count && !reader.failed; i += 2) {
+    const member = pairs.at(i)
+    members.push(member, 0, member.length)
+    scores[i >> 1] = parseScore(pairs.at(i + 1))
+    if (Number.isNaN(scores[i >> 1])) reader.fail('malformed', 'a score is not a number')
+  }
+  failUnlessUnique(reader, members)
+  return { type: 'zset', members, scores }
+}
+
+/** tuple: 2 for field and value, 3 for field, value and time of expiry. */
+function asHash(reader: RdbReader, elements: ByteList, tuple: 2 | 3): RdbHash {
+  if (elements.count % tuple !== 0) reader.fail('malformed', 'a field without a value')
+  const fields = new ByteList()
+  const values = new ByteList()
+  const expiries = tuple === 3 ? new Float64Array(elements.count / tuple) : null
+  for (let i = 0; i + tuple <= elements.count && !reader.failed; i += tuple) {
+    const field = elements.at(i)
+    const value = elements.at(i + 1)
+    fields.push(field, 0, field.length)
+    values.push(value, 0, value.length)
+    if (expiries === null) continue
+    const text = elements.at(i + 2)
+    expiries[i / tuple] = checkedExpiry(reader, Number(parseInteger64(text, 0, text.length) ?? Number.NaN))
+  }
+  failUnlessUnique(reader, fields)
+  return { type: 'hash', fields, values, expiries: someExpiry(expiries) }
+}
+
+function readExpiringHash(reader: RdbReader, type: number): RdbHash {
+  const relative = type === RdbType.hashExpiring
+  const earliest = relative ? reader.milliseconds() : 0
+  const count = readCount(reader, 3)
+  const fields = new ByteList()
+  const values = new ByteList()
+  const expiries = new Float64Array(count)
+  for (let i = 0; i < count && !reader.failed; i++) {
+    const time = reader.length()
+    expiries[i] = checkedExpiry(reader, relative && time !== 0 ? time + earliest - 1 : time)
+    const field = reader.string()
+    fields.push(field, 0, field.length)
+    const value = reader.string()
+    values.push(value, 0, value.length)
+  }
+  failUnlessUnique(reader, fields)
+  return { type: 'hash', fields, values, expiries: someExpiry(expiries) }
+}
+
+function checkedExpiry(reader: RdbReader, at: number): number {
+  if (at >= 0 && at <= MAX_FIELD_EXPIRY) return at
+  reader.fail('malformed', 'a time of expiry of a field')
+  return 0
+}
+
+function someExpiry(expiries: Float64Array | null): Float64Array | null {
+  return expiries !== null && expiries.some((at) => at !== 0) ? expiries : null
+}
+
+function failUnlessUnique(reader: RdbReader, list: ByteList): void {
+  if (reader.failed) return
+  const result = checkUnique(list)
+  if (result !== 'unique') reader.fail('malformed', `members or fields: ${result}`)
+}
+
+const MODULE_NAME_CHARACTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+
+/** The 9 characters in the upper 54 bits of a module type's number; the lower 10 are its version. */
+function moduleName(id: bigint): string {
+  let name = ''
+  for (let rest = id >> 10n, i = 0; i < 9; i++, rest >>= 6n) name = MODULE_NAME_CHARACTERS[Number(rest & 63n)] + name
+  return name
+}
