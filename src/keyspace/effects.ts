@@ -90,7 +90,15 @@ export class Effects {
     this.writeRemove(database, db, ref, key, keyOff, keyLen, due)
   }
 
-  private writeRemove(database: number, db: Database, ref: Ref, key: Uint8Array, keyOff: number, keyLen: number, due: boolean): void {
+  private writeRemove(
+    database: number,
+    db: Database,
+    ref: Ref,
+    key: Uint8Array,
+    keyOff: number,
+    keyLen: number,
+    due: boolean,
+  ): void {
     const resets = ref === 0 ? NO_RESETS : this.resets(db, ref)
     this.begin(EffectType.remove, database, key, keyOff, keyLen)
     this.writer.putByte((due ? REMOVE_DUE : 0) | (resets.length > 0 ? HAS_RESETS : 0))
