@@ -22,7 +22,7 @@ import { ExpiryMode, NO_RESETS, type StringStore } from './string-store.js'
 export class Effects {
   /** This member is the only one: increments and edits go straight into the register. */
   solo = true
-  /** Effects written since the engine last reset it: redis' `dirty`. */
+  /** Effects written by local commands since the start: Redis' `dirty`. */
   count = 0
   /** Told of each key that went because its time was up: removed for that, or found due by a write to it. */
   onExpired: (database: number, key: Uint8Array, keyOff: number, keyLen: number) => void = () => undefined

@@ -59,12 +59,13 @@ export function memorySection(call: Call): InfoFields {
   ]
 }
 
-export function persistenceSection({ services }: Call): InfoFields {
+export function persistenceSection({ services, effects }: Call): InfoFields {
   const { log } = services.server
   return [
     ['loading', 0],
     ['async_loading', 0],
-    ['rdb_changes_since_last_save', 0],
+    // There are no snapshots yet: all changes since the start.
+    ['rdb_changes_since_last_save', effects.count],
     ['rdb_bgsave_in_progress', 0],
     ['rdb_last_bgsave_status', 'ok'],
     ['aof_enabled', 1],
