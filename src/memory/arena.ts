@@ -282,7 +282,7 @@ export class Arena {
     return new MeridianError(
       'MRD_MEMORY',
       `The data does not fit: ${this.reservedBytes} bytes are in use`,
-      'Remove data, or set maxmemory below the limit of one process.',
+      'Remove data, or spread it over more databases: the limit is for each of them.',
     )
   }
 
