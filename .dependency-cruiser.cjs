@@ -7,7 +7,7 @@ const MAY_IMPORT = {
   ports: ['base'],
   memory: ['base'],
   crdt: ['base', 'memory'],
-  keyspace: ['base', 'memory', 'crdt'],
+  keyspace: ['base', 'memory', 'crdt', 'rdb'],
   resp: ['base'],
   rdb: ['base'],
   // Of the ports it is the clock: commands that wait set timers.

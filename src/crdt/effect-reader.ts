@@ -14,7 +14,37 @@ export const EffectType = {
   setBits: 6,
   expire: 7,
   flushDb: 8,
+
+  /** From here on a collection's: the type of key it is for times 8, and up to seven more. */
+  hashSet: 16,
+  hashRemove: 17,
+  hashIncrement: 18,
+  hashExpire: 19,
+  setAdd: 24,
+  setRemove: 25,
+  zsetAdd: 32,
+  zsetRemove: 33,
+  zsetIncrement: 34,
+  listInsert: 40,
+  listSet: 41,
+  listRemove: 42,
+  streamAdd: 48,
+  streamRemove: 49,
+  streamGroup: 50,
+  streamGroupRemove: 51,
+  streamAck: 52,
+  streamPending: 53,
+  streamMeta: 54,
+  hllAdd: 56,
 } as const
+/** Effects of types from here on are for the store of the collection type type >> COLLECTION_SHIFT. */
+export const FIRST_COLLECTION_EFFECT = 16
+export const COLLECTION_SHIFT = 3
+
+/** Checks the payloads of a collection type's effects by walking them. */
+export interface PayloadCheck {
+  check(effect: EffectReader): void
+}
 export const SET_EXPIRY_GIVEN = 1
 export const SET_EXPIRY_KEPT = 2
 export const REMOVE_DUE = 1
@@ -64,7 +94,11 @@ export class EffectReader {
   private numberText: string | null = null
   private frame: FrameView | null = null
 
-  constructor(private readonly databaseCount: number) {}
+  constructor(
+    private readonly databaseCount: number,
+    /** By collection type (effect type >> COLLECTION_SHIFT). */
+    private readonly collections: readonly (PayloadCheck | undefined)[] = [],
+  ) {}
 
   start(frame: FrameView): void {
     this.frame = frame
@@ -77,8 +111,11 @@ export class EffectReader {
     this.error = null
   }
 
-  /** Decodes the next effect; false at the end of the frame or when `error` is set. */
-  next(): boolean {
+  /**
+   * Decodes the next effect; false at the end of the frame or when `error` is set. The payload of a collection's effect is checked and passed
+   * over by its store; when `applying` it is left to the caller, who passes over it, by the primitives below, before the next call.
+   */
+  next(applying = false): boolean {
     if (this.pos === this.end) {
       this.checkEnd()
       return false
@@ -95,11 +132,18 @@ export class EffectReader {
     this.keyLen = this.varint()
     this.keyOff = this.skip(this.keyLen)
     this.stamp = this.nextStamp++
-    this.payload()
+    if (this.type < FIRST_COLLECTION_EFFECT) this.payload()
+    else if (!applying) this.collectionPayload()
     if (this.error === null && this.database >= this.databaseCount) {
       this.error = `database ${this.database}; this member has ${this.databaseCount}: give every member the same "databases"`
     }
     return this.error === null
+  }
+
+  private collectionPayload(): void {
+    const store = this.collections[this.type >> COLLECTION_SHIFT]
+    if (store === undefined) this.fail(`effect type ${this.type} is not known to this version`)
+    else store.check(this)
   }
 
   private payload(): void {
@@ -145,7 +189,8 @@ export class EffectReader {
     }
   }
 
-  private readIncrement(): void {
+  /** epoch, total and n of an increment, into the fields of those names. */
+  readIncrement(): void {
     this.epoch = this.float64()
     this.total = this.number()
     const totalText = this.numberText
@@ -161,10 +206,11 @@ export class EffectReader {
   }
 
   private readResets(): void {
-    if ((this.flags & HAS_RESETS) === 0) {
-      this.resets = NO_RESETS
-      return
-    }
+    this.resets = (this.flags & HAS_RESETS) === 0 ? NO_RESETS : this.resetList()
+  }
+
+  /** `resets` of docs/formats/effects.md. */
+  resetList(): readonly Reset[] {
     const resets: Reset[] = []
     for (let count = this.varint(); count > 0 && this.error === null; count--) {
       const member = this.byte()
@@ -176,7 +222,7 @@ export class EffectReader {
       }
       resets.push({ member, epoch, stamp, total: this.decimal(this.numberText, total) })
     }
-    this.resets = resets
+    return resets
   }
 
   /** Kind 0 gives the value and no text, kind 1 the text. */
@@ -203,13 +249,15 @@ export class EffectReader {
     return parsed ?? decimalOf(0)
   }
 
-  private time(): number {
+  /** Unix ms or Infinity. */
+  time(): number {
     const at = this.float64()
     if (!(at === Infinity || Number.isSafeInteger(at))) this.fail('a time that is none')
     return at
   }
 
-  private block(): void {
+  /** A length and so many bytes, into valueOff and valueLen. */
+  block(): void {
     this.valueLen = this.varint()
     this.valueOff = this.skip(this.valueLen)
     if (this.valueLen > LIMITS.maxBulkBytes) this.fail('a value longer than the longest string')
@@ -223,12 +271,12 @@ export class EffectReader {
     else if (this.nextStamp - 1 !== frame.last) this.fail('effects and header disagree on the last stamp')
   }
 
-  private byte(): number {
+  byte(): number {
     if (this.pos >= this.end) return this.fail('it ends within an effect')
     return this.bytes[this.pos++]
   }
 
-  private varint(): number {
+  varint(): number {
     let value = 0
     let factor = 1
     for (let i = 0; i < 8; i++) {
@@ -240,12 +288,12 @@ export class EffectReader {
     return this.fail('an integer beyond 53 bits')
   }
 
-  private float64(): number {
+  float64(): number {
     const off = this.skip(8)
     return this.error === null ? readFloat64(this.bytes, off) : 0
   }
 
-  private uint32(): number {
+  uint32(): number {
     const off = this.skip(4)
     if (this.error !== null) return 0
     const b = this.bytes
@@ -253,14 +301,15 @@ export class EffectReader {
   }
 
   /** Passes over bytes and gives where they began. */
-  private skip(length: number): number {
+  skip(length: number): number {
     const off = this.pos
     if (length > this.end - off) return this.fail('it ends within an effect')
     this.pos = off + length
     return off
   }
 
-  private fail(what: string): number {
+  /** Ends the walk: what is wrong with the payload. */
+  fail(what: string): number {
     this.error ??= what
     this.pos = this.end
     return 0

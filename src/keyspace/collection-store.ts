@@ -1,0 +1,76 @@
+import type { EffectReader } from '../crdt/effect-reader.js'
+import type { Arena, Ref } from '../memory/arena.js'
+import type { RdbValue } from '../rdb/value.js'
+import type { Database } from './database.js'
+import type { Hash64 } from './hash64.js'
+
+/**
+ * What the code that deals with keys as a whole needs of the store of one collection type (hash, set, sorted set, list, stream, HyperLogLog).
+ *
+ * A collection is one *root*: a reference to an arena block of the store's own making, from which everything of the collection is reached. It
+ * stands in the record of the key, which stays where it is while the collection changes; 0 means that there is none. Key, expiry of the key,
+ * which type is visible, and when a key is gone are not the store's business (see keys.ts): it is given a root and gives back the root as it is now.
+ *
+ * Whose writes are observed the store asks its ApplyContext, what is stable Keyspace.stability. It reads neither clock nor chance.
+ */
+export interface CollectionStore {
+  /** KeyType of the keys it keeps. Its effects have the types type * 8 .. type * 8 + 7. */
+  readonly type: number
+
+  /**
+   * Walks the payload of one effect by the reader's primitives and calls effect.fail for whatever is wrong in itself (lengths, impossible
+   * numbers). It must pass over exactly the payload. Changes nothing.
+   */
+  check(effect: EffectReader): void
+
+  /** The same walk once more, applying. Also applied again over a state that contains it and later ones. Gives the root; 0: nothing at all is left. */
+  apply(db: Database, root: Ref, effect: EffectReader): Ref
+
+  /** Removes what the context's origin had observed: DEL, FLUSHDB, a key that is due. Large collections go to Keyspace.reclaim, not element by element. */
+  remove(db: Database, root: Ref): Ref
+
+  /**
+   * Called when a key is about to be removed by a local command, before its `remove` effect and in the same op: writes effects that say what is
+   * seen of counters, for those that have some (see SEMANTICS in docs/formats/effects.md). Nothing for types without counters.
+   */
+  beforeRemove(db: Database, root: Ref, database: number, key: Uint8Array, keyOff: number, keyLen: number): void
+
+  /** False when clients see no such key: what is left only waits until it is stable. */
+  isVisible(db: Database, root: Ref): boolean
+
+  /** The highest dot of any surviving write, as a packed pair; asked only when a key holds two types. */
+  newestDot(db: Database, root: Ref): { readonly member: number; readonly stamp: number }
+
+  /** Folds and drops what has become stable. Cheap when there is nothing to do. If more may become stable later it calls Keyspace.noteUnsettled. */
+  settle(db: Database, root: Ref): Ref
+
+  /** Frees up to about `budget` elements of a collection that nothing refers to any more. Gives the root of what is left, 0 when all is freed. */
+  free(arena: Arena, root: Ref, budget: number): Ref
+
+  /** Elements that clients see. */
+  size(db: Database, root: Ref): number
+
+  /** Bytes of the collection, for MEMORY USAGE; of large ones `samples` elements are looked at (0: all). */
+  bytes(db: Database, root: Ref, samples: number): number
+
+  /** The encoding that Redis would use: OBJECT ENCODING. */
+  encoding(db: Database, root: Ref): string
+
+  /** Hashes what clients see, so that equal data hashes alike however it came about. Gives about how many bytes were hashed. */
+  digest(hash: Hash64, db: Database, root: Ref): number
+
+  /** The visible value in the form of DUMP. */
+  toRdb(db: Database, root: Ref): RdbValue
+
+  /** Writes, as local effects, a value of this type to a key that holds nothing: RESTORE. The value has been validated by the rdb reader. */
+  writeRdb(value: RdbValue, database: number, key: Uint8Array, keyOff: number, keyLen: number): void
+
+  /** Writes, as local effects, the visible value to another key that holds nothing: RENAME, COPY, MOVE. `db` and `root` are the source. */
+  copy(db: Database, root: Ref, database: number, key: Uint8Array, keyOff: number, keyLen: number): void
+
+  /** Class (NotificationClass) and name of the keyspace event for an applied remote effect of this type, null for none. */
+  eventOf(effectType: number): { readonly kind: number; readonly event: string } | null
+
+  /** Lines of CRDT.DEBUG: the elements' dots, contributions, expiries; at most `limit`. */
+  debug(db: Database, root: Ref, limit: number): string[]
+}
