@@ -101,7 +101,7 @@ export class Keyspace {
 
   /** Something of a record may be folded or dropped once more is stable. */
   noteUnsettled(db: Database, ref: Ref): void {
-    db.unsettled[db.shardOf(ref)] = 1
+    db.markUnsettled(ref)
     this.unsettledCount++
   }
 
