@@ -14,9 +14,14 @@ const silent = {
 
 it('DEBUG RELOAD brings back from the log what was there, and writing goes on', () => {
   const clock = new ManualClock()
-  const self = { id: 1 as MemberId, name: 'a', region: 'a', zone: 'a', address: { host: '', port: 0 } }
+  const self = { id: 1 as MemberId, name: 'a', region: 'a', zone: 'a', address: { host: '', port: 0, name: '' } }
   const member = new EmbeddedMember(
-    { topology: { clusterId: 'c', self: self.id, members: [self] }, dataFolder: '/data', databases: 16, appendfsync: 'everysec' },
+    {
+      topology: { clusterId: 'c', version: 1, self: self.id, members: [self] },
+      dataFolder: '/data',
+      databases: 16,
+      appendfsync: 'everysec',
+    },
     { clock, random: { uint32: () => 5 }, disk: new MemoryDisk(), network: null, logger: silent },
   )
   const session = member.newSession()
