@@ -318,8 +318,10 @@ export class Engine implements CommandExecutor, EngineService {
     call.command = command.spec
     call.db = this.keyspace.database(session.database)
     if (command.spec.name === 'exec') {
+      const startMs = this.commandStartMs
+      if (!this.exec(session, reply)) command.failedCalls++
       command.calls++
-      this.exec(session, reply)
+      command.microseconds += (this.commandStartMs - startMs) * 1000
     } else {
       this.invoke(command, call, reply)
     }
@@ -485,23 +487,23 @@ export class Engine implements CommandExecutor, EngineService {
     reply.simpleString('QUEUED')
   }
 
-  /** Runs the queued commands as one op. */
-  private exec(session: Session, reply: ReplyWriter): void {
+  /** Runs the queued commands as one op. False when it refused to. */
+  private exec(session: Session, reply: ReplyWriter): boolean {
     const queued = session.queued
     if (queued === null) {
       this.refuse(session, reply, 'ERR EXEC without MULTI')
-      return
+      return false
     }
     const { queueFailed } = session
     const watchBroken = session.watchBroken || this.watches.hasLapsed(session)
     this.discard(session)
     if (queueFailed) {
       this.refuse(session, reply, 'EXECABORT Transaction discarded because of previous errors.')
-      return
+      return false
     }
     if (watchBroken) {
       reply.nullArray()
-      return
+      return true
     }
     this.inExec = true
     reply.array(queued.length)
@@ -511,6 +513,7 @@ export class Engine implements CommandExecutor, EngineService {
     }
     this.inExec = false
     session.lastCommand = 'exec'
+    return true
   }
 
   private discard(session: Session): void {
