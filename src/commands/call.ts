@@ -88,8 +88,9 @@ export class Call {
     return this.mustBeString(this.findForRead(i))
   }
 
+  /** A HyperLogLog is a string to commands that read one. */
   mustBeString(ref: Ref): Ref {
-    return this.mustBe(ref, KeyType.string)
+    return ref !== 0 && this.db.type(ref) === KeyType.hll ? ref : this.mustBe(ref, KeyType.string)
   }
 
   /** find, and WRONGTYPE unless it holds this type or there is none. For writes. */

@@ -44,6 +44,15 @@ export interface CollectionStore {
   /** Folds and drops what has become stable. Cheap when there is nothing to do. If more may become stable later it calls Keyspace.noteUnsettled. */
   settle(db: Database, root: Ref): Ref
 
+  /** True when settle may have more to do once more is stable: asked after each write, and after settle. Without it: never. */
+  isUnsettled?(db: Database, root: Ref): boolean
+
+  /**
+   * For types whose removals are remembered until they are stable: makes, in the arena of the fresh database that a flush of everything
+   * leaves, a root that remembers what this one does; 0 if that is nothing.
+   */
+  carryOver?(from: Arena, root: Ref, to: Arena): Ref
+
   /** Frees up to about `budget` elements of a collection that nothing refers to any more. Gives the root of what is left, 0 when all is freed. */
   free(arena: Arena, root: Ref, budget: number): Ref
 
