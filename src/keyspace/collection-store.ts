@@ -41,11 +41,11 @@ export interface CollectionStore {
   /** The highest dot of any surviving write, as a packed pair; asked only when a key holds two types. */
   newestDot(db: Database, root: Ref): { readonly member: number; readonly stamp: number }
 
-  /** Folds and drops what has become stable. Cheap when there is nothing to do. If more may become stable later it calls Keyspace.noteUnsettled. */
-  settle(db: Database, root: Ref): Ref
+  /** True when settle may have something to do now or once more is stable. Asked after every effect: cheap. */
+  isUnsettled(db: Database, root: Ref): boolean
 
-  /** True when settle may have more to do once more is stable: asked after each write, and after settle. Without it: never. */
-  isUnsettled?(db: Database, root: Ref): boolean
+  /** Folds and drops what has become stable, a bounded number of elements at a time: it is called again while isUnsettled. */
+  settle(db: Database, root: Ref): Ref
 
   /**
    * For types whose removals are remembered until they are stable: makes, in the arena of the fresh database that a flush of everything

@@ -103,7 +103,7 @@ export class Keys {
     db.setRoot(to, root)
     db.touch(to, this.keyspace.clock)
     const store = this.store(type)
-    if (store.isUnsettled?.(db, root) === true) this.keyspace.noteUnsettled(db, to)
+    if (store.isUnsettled(db, root)) this.keyspace.noteUnsettled(db, to)
     if (!store.isVisible(db, root)) this.elect(db, key, keyOff, keyLen)
   }
 
@@ -220,9 +220,9 @@ export class Keys {
       return
     }
     if (after !== root) db.setRoot(ref, after)
+    if (store.isUnsettled(db, after)) this.keyspace.noteUnsettled(db, ref)
     const unsettled = (db.flags(ref) & HAS_EXTRAS) !== 0 || ((db.flags(ref) & HAS_EXPIRY) !== 0 && db.expiresAt(ref) === Infinity)
-    const to = unsettled ? this.setExpiries(db, ref, this.strings.load(db, ref).expiries) : ref
-    if (store.isUnsettled?.(db, after) === true) this.keyspace.noteUnsettled(db, to)
+    if (unsettled) this.setExpiries(db, ref, this.strings.load(db, ref).expiries)
   }
 
   /** Brings what a key holds of a type to the front: the record, one of no type, or 0. */
@@ -315,6 +315,7 @@ export class Keys {
         : db.reshape(at, type | (db.flags(at) & (HAS_EXPIRY | HAS_EXTRAS)), ROOT_BYTES, false)
     db.setRoot(ref, root)
     db.setDot(ref, member, stamp)
+    if (this.store(type).isUnsettled(db, root)) this.keyspace.noteUnsettled(db, ref)
     return ref
   }
 
