@@ -88,9 +88,15 @@ export class Call {
     return this.mustBeString(this.findForRead(i))
   }
 
-  /** A HyperLogLog is a string to commands that read one. */
   mustBeString(ref: Ref): Ref {
-    return ref !== 0 && this.db.type(ref) === KeyType.hll ? ref : this.mustBe(ref, KeyType.string)
+    if (ref !== 0 && !this.isString(ref)) throw new CommandError(Errors.wrongType)
+    return ref
+  }
+
+  /** True for a record that clients take for a string: a HyperLogLog is one to them. */
+  isString(ref: Ref): boolean {
+    const type = this.db.type(ref)
+    return type === KeyType.string || type === KeyType.hll
   }
 
   /** find, and WRONGTYPE unless it holds this type or there is none. For writes. */

@@ -131,7 +131,16 @@ export class HllStore implements CollectionStore {
    * PFADD of elements with the given patterns (see patternOf) to a key whose root, 0 for none, is given. False when no register rises: then nothing is
    * written.
    */
-  add(db: Database, from: Ref, database: number, key: Uint8Array, off: number, len: number, patterns: Int32Array, count: number): boolean {
+  add(
+    db: Database,
+    from: Ref,
+    database: number,
+    key: Uint8Array,
+    off: number,
+    len: number,
+    patterns: Int32Array,
+    count: number,
+  ): boolean {
     let first = 0
     if (from !== 0) {
       while (first < count && this.register(db.arena, from, indexOf(patterns[first])) >= rankIn(patterns[first])) first++
@@ -159,7 +168,16 @@ export class HllStore implements CollectionStore {
    * PFMERGE: writes what the registers, one a byte, have beyond those of a key whose root, 0 for none, is given. dense: what was merged was not all
    * sparse.
    */
-  merge(db: Database, from: Ref, database: number, key: Uint8Array, off: number, len: number, merged: Uint8Array, dense: boolean): void {
+  merge(
+    db: Database,
+    from: Ref,
+    database: number,
+    key: Uint8Array,
+    off: number,
+    len: number,
+    merged: Uint8Array,
+    dense: boolean,
+  ): void {
     const { effects, context, registers } = this
     registers.fill(0)
     if (from !== 0) this.mergeInto(registers, db, from)
@@ -179,7 +197,15 @@ export class HllStore implements CollectionStore {
   }
 
   /** Writes a HyperLogLog, given in its bytes, to a key that holds nothing. */
-  writeWhole(database: number, key: Uint8Array, keyOff: number, keyLen: number, bytes: Uint8Array, off: number, len: number): void {
+  writeWhole(
+    database: number,
+    key: Uint8Array,
+    keyOff: number,
+    keyLen: number,
+    bytes: Uint8Array,
+    off: number,
+    len: number,
+  ): void {
     const { effects, context } = this
     const { arena } = this.keyspace.database(database)
     let root = effects.openCollection(EffectType.hllAdd, database, key, keyOff, keyLen)

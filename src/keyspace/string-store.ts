@@ -120,6 +120,7 @@ export class StringStore {
   /** The visible value as a safe integer without touching the heap; NaN when it is none or not in the small form. */
   counterValue(db: RecordSpace, ref: Ref): number {
     const flags = db.flags(ref)
+    if ((flags & TYPE_MASK) === KeyType.hll) return NaN
     const chunk = ref >>> CHUNK_SHIFT
     let value = (flags & NO_VALUE) !== 0 ? 0 : parseInteger(db.arena.u8[chunk], db.valueOffset(ref), db.valueLength(ref))
     if ((flags & HAS_EXTRAS) === 0) return value
