@@ -1,52 +1,58 @@
 import { assert } from '../base/assert.js'
 import { copyBytes } from '../base/bytes.js'
-import { CHUNK_SHIFT, UNIT_MASK, Arena, type Ref } from '../memory/arena.js'
+import type { Arena } from '../memory/arena.js'
+import { CHUNK_SHIFT, UNIT_MASK, type Ref } from '../memory/arena.js'
 import { MAX_MEMBER_ID } from '../base/ids.js'
 import { ByteDictionary, TABLE_WORDS } from '../memory/byte-dictionary.js'
 import {
   byteOf,
   CLOCK_SHIFT,
-  DOT_WORD,
-  EXPIRY_DOT_WORD,
   EXPIRY_INDEX_WORD,
-  EXPIRY_WORD,
   extrasWord,
   FLAGS_MASK,
   HASH_WORD,
   HAS_EXPIRY,
   HAS_EXTRAS,
   headerBytes,
+  HIDDEN,
   KEY_LENGTH_WORD,
-  packDotHigh,
-  packDotLow,
   TYPE_MASK,
-  unpackMember,
-  unpackStamp,
   VALUE_LENGTH_WORD,
   wordOf,
 } from '../memory/record.js'
 import { SLOT_COUNT, type KeyHasher } from './key-hash.js'
+import { RecordSpace } from './record-space.js'
 
 /** In-process shards of a database: 16 slots each, so that a rehash stays short at any size. */
 export const SHARD_COUNT = 1024
 const SLOTS_PER_SHARD = SLOT_COUNT / SHARD_COUNT
 
-/** Type of a key in its record's flags. NONE: no value; the record only waits with expiry entries that are not stable yet. */
-export const KeyType = { none: 0, string: 1, hash: 2, set: 3, zset: 4, list: 5, stream: 6 } as const
+/**
+ * Type of a key in its record's flags. NONE: no value; the record only waits with expiry entries that are not stable yet. A HyperLogLog is a string to
+ * clients.
+ */
+export const KeyType = { none: 0, string: 1, hash: 2, set: 3, zset: 4, list: 5, stream: 6, hll: 7 } as const
+export const TYPE_COUNT = 8
+/** Tables of a database: the shards, and behind them one for what is hidden of each type. */
+export const TABLE_COUNT = SHARD_COUNT + TYPE_COUNT
+/** A collection's record holds the reference to its root. */
+export const ROOT_BYTES = 4
 
 /**
  * One database: 1,024 tables of records by hash slot, and the list of records that have an expiry. It knows the layout of
  * records and nothing of what concurrent writes mean; that is string-store and its siblings.
  */
-export class Database {
-  /** Descriptors of the shards' tables; see ByteDictionary. */
-  private readonly tables = new Uint32Array(SHARD_COUNT * TABLE_WORDS)
-  /** Per shard: 1 when it may hold records that need another look once more is stable. */
-  readonly unsettled = new Uint8Array(SHARD_COUNT)
+export class Database extends RecordSpace {
+  /** Descriptors of the shards' tables and of the hidden types' tables behind them; see ByteDictionary. */
+  private readonly tables = new Uint32Array(TABLE_COUNT * TABLE_WORDS)
+  /** Per table: 1 when it may hold records that need another look once more is stable. */
+  readonly unsettled = new Uint8Array(TABLE_COUNT)
   /** Per member: the highest stamp of it that was ever written here. Lets FLUSHDB see that it has observed everything. */
   readonly highest = new Float64Array(MAX_MEMBER_ID + 1)
   /** Keys that have a value: records less those of type none. */
   keyCount = 0
+  /** Records of hidden types: 0 unless members wrote different types to one key at the same time. */
+  hiddenCount = 0
   /** Records that have HAS_EXPIRY, in no order. */
   private expiring = new Uint32Array(16)
   expiringCount = 0
@@ -56,11 +62,12 @@ export class Database {
   private found: Ref = 0
   private foundGeneration = -1
 
+  /** The arena holds everything of this database and nothing else, so that FLUSHDB can let all of it go at once. */
   constructor(
-    /** Holds everything of this database and nothing else, so that FLUSHDB can let all of it go at once. */
-    readonly arena: Arena,
+    arena: Arena,
     private readonly hasher: KeyHasher,
   ) {
+    super(arena)
     this.dictionary = new ByteDictionary(arena)
   }
 
@@ -75,6 +82,13 @@ export class Database {
     this.found = ref
     this.foundGeneration = hasher.generation
     return ref
+  }
+
+  /** The hidden record of a key and type, 0 if there is none. */
+  lookupHidden(type: number, buf: Uint8Array, off: number, len: number): Ref {
+    if (this.hiddenCount === 0) return 0
+    this.hasher.computeArgument(buf, off, len)
+    return this.dictionary.find(this.tables, (SHARD_COUNT + type) * TABLE_WORDS, this.hasher.hash, buf, off, len)
   }
 
   /**
@@ -94,181 +108,45 @@ export class Database {
     copyBytes(buf, off, arena.u8[ref >>> CHUNK_SHIFT], byteOf(ref) + header, len)
     if ((flags & HAS_EXTRAS) !== 0) words[w + extrasWord(flags)] = 0
     this.foundGeneration = -1
+    if ((flags & HIDDEN) !== 0) {
+      this.dictionary.insert(this.tables, (SHARD_COUNT + (flags & TYPE_MASK)) * TABLE_WORDS, ref)
+      this.hiddenCount++
+      return ref
+    }
     this.dictionary.insert(this.tables, ((this.hasher.slot / SLOTS_PER_SHARD) | 0) * TABLE_WORDS, ref)
     if ((flags & TYPE_MASK) !== KeyType.none) this.keyCount++
     if ((flags & HAS_EXPIRY) !== 0) this.addExpiring(ref)
     return ref
   }
 
-  /**
-   * Gives a record another layout or value length, moving it if it must. Key, hash, dot and the parts that both layouts have stay; the
-   * value stays up to the shorter length when keepValue. slack asks for room to grow in place later.
-   */
-  reshape(ref: Ref, flags: number, valueLength: number, keepValue: boolean, slack = 0): Ref {
-    const arena = this.arena
-    const chunk = ref >>> CHUNK_SHIFT
-    const words = arena.u32[chunk]
-    const w = wordOf(ref)
-    const oldFlags = words[w] & FLAGS_MASK
-    const oldHeader = headerBytes(oldFlags)
-    const newHeader = headerBytes(flags)
-    const keyLength = words[w + KEY_LENGTH_WORD]
-    const need = newHeader + keyLength + valueLength
-    const have = arena.sizeOf(ref)
-    if (oldHeader === newHeader && need <= have && Arena.sizeFor(need) * 2 > have) {
-      // The common overwrite: same layout, fits, wastes less than half.
-      if (((oldFlags ^ flags) & FLAGS_MASK) !== 0) this.setFlags(ref, flags)
-      words[w + VALUE_LENGTH_WORD] = valueLength
-      return ref
-    }
-    const to = arena.alloc(need + slack)
-    const toWords = arena.u32[to >>> CHUNK_SHIFT]
-    const t = wordOf(to)
-    for (let i = 0; i < EXPIRY_WORD; i++) toWords[t + i] = words[w + i]
-    toWords[t + VALUE_LENGTH_WORD] = valueLength
-    const bytes = arena.u8[chunk]
-    const toBytes = arena.u8[to >>> CHUNK_SHIFT]
-    copyBytes(bytes, byteOf(ref) + oldHeader, toBytes, byteOf(to) + newHeader, keyLength)
-    if (keepValue) {
-      const kept = Math.min(words[w + VALUE_LENGTH_WORD], valueLength)
-      copyBytes(bytes, byteOf(ref) + oldHeader + keyLength, toBytes, byteOf(to) + newHeader + keyLength, kept)
-    }
-    const hadExpiry = (oldFlags & HAS_EXPIRY) !== 0
-    const hasExpiry = (flags & HAS_EXPIRY) !== 0
-    if (hadExpiry && hasExpiry) {
-      for (let i = EXPIRY_WORD; i <= EXPIRY_INDEX_WORD; i++) toWords[t + i] = words[w + i]
-      this.expiring[words[w + EXPIRY_INDEX_WORD]] = to
-    } else if (hadExpiry) {
-      this.removeExpiring(ref)
-    }
-    if ((flags & HAS_EXTRAS) !== 0) {
-      toWords[t + extrasWord(flags)] = (oldFlags & HAS_EXTRAS) !== 0 ? words[w + extrasWord(oldFlags)] : 0
-    }
-    this.foundGeneration = -1
-    this.dictionary.replace(this.tables, this.tableOf(ref), ref, to)
-    arena.free(ref)
-    toWords[t] = (toWords[t] & ~FLAGS_MASK) | oldFlags
-    this.setFlags(to, flags)
-    if (hasExpiry && !hadExpiry) this.addExpiring(to)
-    return to
-  }
-
   /** Takes a record out and frees its block. Extras must have been freed by whoever knows what they are. */
   remove(ref: Ref): void {
     const flags = this.flags(ref)
     if ((flags & HAS_EXPIRY) !== 0) this.removeExpiring(ref)
-    if ((flags & TYPE_MASK) !== KeyType.none) this.keyCount--
+    if ((flags & HIDDEN) !== 0) this.hiddenCount--
+    else if ((flags & TYPE_MASK) !== KeyType.none) this.keyCount--
     this.foundGeneration = -1
     this.dictionary.remove(this.tables, this.tableOf(ref), ref)
     this.arena.free(ref)
   }
 
-  flags(ref: Ref): number {
-    return this.arena.u32[ref >>> CHUNK_SHIFT][(ref & UNIT_MASK) << 1] & FLAGS_MASK
+  /** The root of a collection's record. It stands unaligned behind the key. */
+  root(ref: Ref): Ref {
+    const bytes = this.arena.u8[ref >>> CHUNK_SHIFT]
+    const at = this.valueOffset(ref)
+    return (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0
   }
 
-  type(ref: Ref): number {
-    return this.arena.u32[ref >>> CHUNK_SHIFT][(ref & UNIT_MASK) << 1] & TYPE_MASK
+  setRoot(ref: Ref, root: Ref): void {
+    const bytes = this.arena.u8[ref >>> CHUNK_SHIFT]
+    const at = this.valueOffset(ref)
+    bytes[at] = root
+    bytes[at + 1] = root >>> 8
+    bytes[at + 2] = root >>> 16
+    bytes[at + 3] = root >>> 24
   }
 
-  keyLength(ref: Ref): number {
-    return this.arena.u32[ref >>> CHUNK_SHIFT][((ref & UNIT_MASK) << 1) + KEY_LENGTH_WORD]
-  }
-
-  /** A copy of a record's key. */
-  key(ref: Ref): Uint8Array {
-    const start = byteOf(ref) + headerBytes(this.flags(ref))
-    return this.arena.u8[ref >>> CHUNK_SHIFT].slice(start, start + this.keyLength(ref))
-  }
-
-  /** Where a record's key begins in its chunk's bytes. */
-  keyOffset(ref: Ref): number {
-    return byteOf(ref) + headerBytes(this.flags(ref))
-  }
-
-  /** Where a record's value begins in its chunk's bytes. */
-  valueOffset(ref: Ref): number {
-    return byteOf(ref) + headerBytes(this.flags(ref)) + this.keyLength(ref)
-  }
-
-  valueLength(ref: Ref): number {
-    return this.arena.u32[ref >>> CHUNK_SHIFT][((ref & UNIT_MASK) << 1) + VALUE_LENGTH_WORD]
-  }
-
-  /** Bytes that the value could grow to without moving the record. */
-  valueCapacity(ref: Ref): number {
-    return this.arena.sizeOf(ref) - headerBytes(this.flags(ref)) - this.keyLength(ref)
-  }
-
-  dotMember(ref: Ref): number {
-    return unpackMember(this.arena.u32[ref >>> CHUNK_SHIFT][((ref & UNIT_MASK) << 1) + DOT_WORD])
-  }
-
-  dotStamp(ref: Ref): number {
-    const words = this.arena.u32[ref >>> CHUNK_SHIFT]
-    const w = ((ref & UNIT_MASK) << 1) + DOT_WORD
-    return unpackStamp(words[w], words[w + 1])
-  }
-
-  setDot(ref: Ref, member: number, stamp: number): void {
-    const words = this.arena.u32[ref >>> CHUNK_SHIFT]
-    const w = ((ref & UNIT_MASK) << 1) + DOT_WORD
-    words[w] = packDotHigh(member, stamp)
-    words[w + 1] = packDotLow(stamp)
-  }
-
-  /** Unix ms at which the record is due; Infinity for PERSIST's entry or when it has no expiry. */
-  expiresAt(ref: Ref): number {
-    if ((this.flags(ref) & HAS_EXPIRY) === 0) return Infinity
-    return this.arena.f64[ref >>> CHUNK_SHIFT][(ref & UNIT_MASK) + (EXPIRY_WORD >>> 1)]
-  }
-
-  expiryMember(ref: Ref): number {
-    return unpackMember(this.arena.u32[ref >>> CHUNK_SHIFT][((ref & UNIT_MASK) << 1) + EXPIRY_DOT_WORD])
-  }
-
-  expiryStamp(ref: Ref): number {
-    const words = this.arena.u32[ref >>> CHUNK_SHIFT]
-    const w = ((ref & UNIT_MASK) << 1) + EXPIRY_DOT_WORD
-    return unpackStamp(words[w], words[w + 1])
-  }
-
-  /** Writes the inline expiry entry; the layout must have one. */
-  setExpiry(ref: Ref, at: number, member: number, stamp: number): void {
-    const words = this.arena.u32[ref >>> CHUNK_SHIFT]
-    const w = (ref & UNIT_MASK) << 1
-    assert((words[w] & HAS_EXPIRY) !== 0, 'record without room for an expiry')
-    this.arena.f64[ref >>> CHUNK_SHIFT][(ref & UNIT_MASK) + (EXPIRY_WORD >>> 1)] = at
-    words[w + EXPIRY_DOT_WORD] = packDotHigh(member, stamp)
-    words[w + EXPIRY_DOT_WORD + 1] = packDotLow(stamp)
-  }
-
-  /** Reference to the extras block, 0 if there is none. */
-  extras(ref: Ref): Ref {
-    const words = this.arena.u32[ref >>> CHUNK_SHIFT]
-    const w = (ref & UNIT_MASK) << 1
-    const flags = words[w]
-    return (flags & HAS_EXTRAS) === 0 ? 0 : words[w + extrasWord(flags)]
-  }
-
-  setExtras(ref: Ref, extras: Ref): void {
-    const words = this.arena.u32[ref >>> CHUNK_SHIFT]
-    const w = (ref & UNIT_MASK) << 1
-    words[w + extrasWord(words[w])] = extras
-  }
-
-  /** 24-bit access clock, in seconds; see Keyspace.clock. */
-  accessClock(ref: Ref): number {
-    return this.arena.u32[ref >>> CHUNK_SHIFT][(ref & UNIT_MASK) << 1] >>> CLOCK_SHIFT
-  }
-
-  touch(ref: Ref, clock: number): void {
-    const words = this.arena.u32[ref >>> CHUNK_SHIFT]
-    const w = (ref & UNIT_MASK) << 1
-    words[w] = (words[w] & FLAGS_MASK) | (clock << CLOCK_SHIFT)
-  }
-
-  /** Records of one shard, values or not. */
+  /** Records of one shard, or of the table of a hidden type (SHARD_COUNT + type); values or not. */
   shardCount(shard: number): number {
     return this.dictionary.count(this.tables, shard * TABLE_WORDS)
   }
@@ -299,13 +177,18 @@ export class Database {
   /** Bytes of all tables. */
   tableBytes(): number {
     let bytes = this.tables.byteLength + this.expiring.byteLength
-    for (let shard = 0; shard < SHARD_COUNT; shard++) bytes += this.dictionary.tableBytes(this.tables, shard * TABLE_WORDS)
+    for (let table = 0; table < TABLE_COUNT; table++) bytes += this.dictionary.tableBytes(this.tables, table * TABLE_WORDS)
     return bytes
   }
 
-  private setFlags(ref: Ref, flags: number): void {
+  protected setFlags(ref: Ref, flags: number): void {
     const words = this.arena.u32[ref >>> CHUNK_SHIFT]
     const w = (ref & UNIT_MASK) << 1
+    assert(((words[w] ^ flags) & HIDDEN) === 0, 'a record is shown or hidden by a new one')
+    if ((flags & HIDDEN) !== 0) {
+      words[w] = (words[w] & ~FLAGS_MASK) | flags
+      return
+    }
     const hadValue = (words[w] & TYPE_MASK) !== KeyType.none
     const hasValue = (flags & TYPE_MASK) !== KeyType.none
     if (hadValue !== hasValue) this.keyCount += hasValue ? 1 : -1
@@ -313,12 +196,14 @@ export class Database {
   }
 
   private tableOf(ref: Ref): number {
+    const flags = this.flags(ref)
+    if ((flags & HIDDEN) !== 0) return (SHARD_COUNT + (flags & TYPE_MASK)) * TABLE_WORDS
     const bytes = this.arena.u8[ref >>> CHUNK_SHIFT]
     this.hasher.compute(bytes, this.keyOffset(ref), this.keyLength(ref))
     return ((this.hasher.slot / SLOTS_PER_SHARD) | 0) * TABLE_WORDS
   }
 
-  private addExpiring(ref: Ref): void {
+  protected addExpiring(ref: Ref): void {
     if (this.expiringCount === this.expiring.length) {
       const grown = new Uint32Array(this.expiring.length * 2)
       grown.set(this.expiring)
@@ -329,11 +214,28 @@ export class Database {
     this.expiringCount++
   }
 
-  private removeExpiring(ref: Ref): void {
+  protected removeExpiring(ref: Ref): void {
     const index = this.arena.u32[ref >>> CHUNK_SHIFT][wordOf(ref) + EXPIRY_INDEX_WORD]
     assert(this.expiring[index] === ref, 'list of expiring keys out of step')
     const moved = this.expiring[--this.expiringCount]
     this.expiring[index] = moved
     this.arena.u32[moved >>> CHUNK_SHIFT][wordOf(moved) + EXPIRY_INDEX_WORD] = index
+  }
+
+  protected expiringMoved(to: Ref, index: number): void {
+    this.expiring[index] = to
+  }
+
+  protected replaced(from: Ref, to: Ref): void {
+    this.foundGeneration = -1
+    this.dictionary.replace(this.tables, this.tableOf(from), from, to)
+  }
+
+  noteWrite(member: number, stamp: number): void {
+    if (this.highest[member] < stamp) this.highest[member] = stamp
+  }
+
+  markUnsettled(ref: Ref): void {
+    this.unsettled[this.shardOf(ref)] = 1
   }
 }

@@ -22,9 +22,10 @@ import {
   type StringState,
 } from '../crdt/string-state.js'
 import { CHUNK_SHIFT, UNIT_MASK, type Ref } from '../memory/arena.js'
-import { HAS_EXPIRY, HAS_EXTRAS, NO_VALUE, RAW, TYPE_MASK } from '../memory/record.js'
-import { KeyType, SHARD_COUNT, type Database } from './database.js'
+import { HAS_EXPIRY, HAS_EXTRAS, HIDDEN, NO_VALUE, RAW, TYPE_MASK } from '../memory/record.js'
+import { KeyType } from './database.js'
 import type { Keyspace } from './keyspace.js'
+import type { RecordSpace } from './record-space.js'
 import {
   appendEdit,
   comesLast,
@@ -67,20 +68,20 @@ export class StringStore {
   ) {}
 
   /** True when the key's state has counter contributions: writes over them say what they saw. */
-  hasContributions(db: Database, ref: Ref): boolean {
+  hasContributions(db: RecordSpace, ref: Ref): boolean {
     const extras = db.extras(ref)
     return extras !== 0 && extrasContributions(db.arena, extras) > 0
   }
 
   /** True when the unstable edits of a string take so much room that its whole value is the better thing to ship. */
-  hasManyEdits(db: Database, ref: Ref): boolean {
+  hasManyEdits(db: RecordSpace, ref: Ref): boolean {
     const extras = db.extras(ref)
     if (extras === 0 || !isMaterialized(db.arena, extras)) return false
     return extrasRestBytes(db.arena, extras) > db.valueLength(ref) * 2 + LIMITS.minUnstableEditBytes
   }
 
   /** Makes the visible value of a record with a string available in buf, off, len. */
-  read(db: Database, ref: Ref): void {
+  read(db: RecordSpace, ref: Ref): void {
     const flags = db.flags(ref)
     if ((flags & (HAS_EXTRAS | NO_VALUE)) === 0) {
       this.buf = db.arena.u8[ref >>> CHUNK_SHIFT]
@@ -109,7 +110,7 @@ export class StringStore {
   }
 
   /** The visible value as a safe integer without touching the heap; NaN when it is none or not in the small form. */
-  counterValue(db: Database, ref: Ref): number {
+  counterValue(db: RecordSpace, ref: Ref): number {
     const flags = db.flags(ref)
     const chunk = ref >>> CHUNK_SHIFT
     let value = (flags & NO_VALUE) !== 0 ? 0 : parseInteger(db.arena.u8[chunk], db.valueOffset(ref), db.valueLength(ref))
@@ -129,7 +130,7 @@ export class StringStore {
   }
 
   /** Index into the f64 view of a member's small contribution, or -1. */
-  private smallContribution(db: Database, ref: Ref, member: number): number {
+  private smallContribution(db: RecordSpace, ref: Ref, member: number): number {
     const extras = db.extras(ref)
     if (extras === 0) return -1
     const words = db.arena.u32[extras >>> CHUNK_SHIFT]
@@ -141,19 +142,19 @@ export class StringStore {
   }
 
   /** Epoch of a member's small contribution, or 0 when it has none in that form. */
-  contributionEpoch(db: Database, ref: Ref, member: number): number {
+  contributionEpoch(db: RecordSpace, ref: Ref, member: number): number {
     const d = this.smallContribution(db, ref, member)
     return d < 0 ? 0 : db.arena.f64[db.extras(ref) >>> CHUNK_SHIFT][d + CONTRIBUTION_EPOCH]
   }
 
   /** Total of a member's small contribution; it must have one. */
-  contributionTotal(db: Database, ref: Ref, member: number): number {
+  contributionTotal(db: RecordSpace, ref: Ref, member: number): number {
     const d = this.smallContribution(db, ref, member)
     return db.arena.f64[db.extras(ref) >>> CHUNK_SHIFT][d + CONTRIBUTION_TOTAL]
   }
 
   set(
-    db: Database,
+    db: RecordSpace,
     from: Ref,
     key: Uint8Array,
     keyOff: number,
@@ -190,7 +191,7 @@ export class StringStore {
     if (setsExpiry) db.setExpiry(ref, at, origin, stamp)
   }
 
-  remove(db: Database, ref: Ref, keepExpiry: boolean, resets: readonly Reset[]): void {
+  remove(db: RecordSpace, ref: Ref, keepExpiry: boolean, resets: readonly Reset[]): void {
     this.noteWrite(db)
     if (ref === 0) return
     const flags = db.flags(ref)
@@ -205,7 +206,7 @@ export class StringStore {
   }
 
   increment(
-    db: Database,
+    db: RecordSpace,
     ref: Ref,
     key: Uint8Array,
     keyOff: number,
@@ -232,7 +233,7 @@ export class StringStore {
   }
 
   incrementExact(
-    db: Database,
+    db: RecordSpace,
     ref: Ref,
     key: Uint8Array,
     keyOff: number,
@@ -247,7 +248,7 @@ export class StringStore {
     this.store(db, ref, state, false, key, keyOff, keyLen)
   }
 
-  edit(db: Database, ref: Ref, key: Uint8Array, keyOff: number, keyLen: number, edit: Edit): void {
+  edit(db: RecordSpace, ref: Ref, key: Uint8Array, keyOff: number, keyLen: number, edit: Edit): void {
     this.noteWrite(db)
     const { origin, stamp } = this.context
     if (
@@ -281,7 +282,7 @@ export class StringStore {
    * Applies an edit to the record's value: the register itself when the edit is stable at once, because this member is the only one; else the
    * text that register and edits make.
    */
-  private editInPlace(db: Database, ref: Ref, edit: Edit): Ref {
+  private editInPlace(db: RecordSpace, ref: Ref, edit: Edit): Ref {
     const oldLength = db.valueLength(ref)
     const length = Math.max(oldLength, lengthAfter(oldLength, edit))
     const slack = length > db.valueCapacity(ref) ? Math.min(length, MAX_SLACK_BYTES) : 0
@@ -300,7 +301,7 @@ export class StringStore {
     return to
   }
 
-  expire(db: Database, ref: Ref, key: Uint8Array, keyOff: number, keyLen: number, at: number): void {
+  expire(db: RecordSpace, ref: Ref, key: Uint8Array, keyOff: number, keyLen: number, at: number): void {
     this.noteWrite(db)
     const { origin, stamp } = this.context
     if (ref !== 0 && (db.flags(ref) & (HAS_EXTRAS | NO_VALUE)) === 0) {
@@ -312,7 +313,7 @@ export class StringStore {
         }
         const to = db.reshape(ref, flags | HAS_EXPIRY, db.valueLength(ref), true)
         db.setExpiry(to, at, origin, stamp)
-        if (at === Infinity) db.unsettled[db.shardOf(to)] = 1
+        if (at === Infinity) db.markUnsettled(to)
         return
       }
     }
@@ -321,51 +322,28 @@ export class StringStore {
     this.store(db, ref, state, ref !== 0 && (db.flags(ref) & RAW) !== 0, key, keyOff, keyLen)
   }
 
-  /** Removes what the origin had observed in a whole database. */
-  flush(index: number): void {
-    const db = this.keyspace.peek(index)
-    if (db === undefined) return
-    let all = true
-    for (let member = 1; member < db.highest.length && all; member++) {
-      if (db.highest[member] > 0 && !this.context.covers(member, db.highest[member])) all = false
-    }
-    if (all) {
-      this.keyspace.reset(index)
-      return
-    }
-    for (let shard = 0; shard < SHARD_COUNT; shard++) {
-      for (let i = db.shardCount(shard) - 1; i >= 0; i--) this.remove(db, db.recordAt(shard, i), false, NO_RESETS)
-    }
+  /** Folds and drops what has become stable in one record of a string, or of no type. */
+  settleRecord(db: RecordSpace, ref: Ref): void {
+    const flags = db.flags(ref)
+    if ((flags & (HAS_EXTRAS | NO_VALUE)) === 0 && !((flags & HAS_EXPIRY) !== 0 && db.expiresAt(ref) === Infinity)) return
+    const state = this.load(db, ref)
+    if (isUnsettled(state)) this.store(db, ref, state, (flags & RAW) !== 0, EMPTY, 0, 0)
   }
 
-  /** Folds and drops what has become stable, in one shard. Returns how many records it looked at. */
-  settleShard(db: Database, shard: number): number {
-    if (db.unsettled[shard] === 0) return 0
-    db.unsettled[shard] = 0
-    const count = db.shardCount(shard)
-    for (let i = count - 1; i >= 0; i--) {
-      const ref = db.recordAt(shard, i)
-      const flags = db.flags(ref)
-      if ((flags & (HAS_EXTRAS | NO_VALUE)) === 0 && !((flags & HAS_EXPIRY) !== 0 && db.expiresAt(ref) === Infinity)) continue
-      const state = this.load(db, ref)
-      if (isUnsettled(state)) this.store(db, ref, state, (flags & RAW) !== 0, EMPTY, 0, 0)
-    }
-    return count
-  }
-
-  /** The whole state of a key; empty when ref is 0. Values are copies. */
-  load(db: Database, ref: Ref): StringState {
+  /** The whole state of a key; empty when ref is 0, the expiries alone when it holds a collection. Values are copies. */
+  load(db: RecordSpace, ref: Ref): StringState {
     const state = emptyStringState()
     if (ref === 0) return state
     const flags = db.flags(ref)
     if ((flags & HAS_EXTRAS) !== 0) readExtras(db.arena, db.extras(ref), state)
     const materialized = (flags & HAS_EXTRAS) !== 0 && isMaterialized(db.arena, db.extras(ref))
-    if ((flags & NO_VALUE) === 0 && !materialized) {
+    const type = flags & TYPE_MASK
+    if (type === KeyType.string && (flags & NO_VALUE) === 0 && !materialized) {
       const start = db.valueOffset(ref)
       const value = db.arena.u8[ref >>> CHUNK_SHIFT].slice(start, start + db.valueLength(ref))
       // The record holds the highest entry.
       state.registers.push({ member: db.dotMember(ref), stamp: db.dotStamp(ref), value })
-    } else if ((flags & TYPE_MASK) === KeyType.none) {
+    } else if (type === KeyType.none) {
       state.orphanedAt = db.dotStamp(ref)
     }
     if ((flags & HAS_EXPIRY) !== 0) {
@@ -377,7 +355,7 @@ export class StringStore {
 
   /** Settles a state and writes it back, in the smallest form that holds it. The key is needed only when there is no record yet. */
   private store(
-    db: Database,
+    db: RecordSpace,
     from: Ref,
     state: StringState,
     raw: boolean,
@@ -386,11 +364,16 @@ export class StringStore {
     keyLen: number,
   ): void {
     settle(state, this.keyspace.stability)
+    this.write(db, from, state, raw, key, keyOff, keyLen)
+  }
+
+  /** Writes a state as it is to a record of a string or of no type, made if there is none; a state without anything takes the record away. */
+  write(db: RecordSpace, from: Ref, state: StringState, raw: boolean, key: Uint8Array, keyOff: number, keyLen: number): Ref {
     const oldExtras = from === 0 ? 0 : db.extras(from)
     if (!hasValue(state) && state.expiries.length === 0) {
       if (oldExtras !== 0) db.arena.free(oldExtras)
       if (from !== 0) db.remove(from)
-      return
+      return 0
     }
     const register = state.registers.at(-1) ?? null
     const edited = state.edits.length > 0
@@ -403,7 +386,8 @@ export class StringStore {
       (expiry === null ? 0 : HAS_EXPIRY) |
       (extras === 0 ? 0 : HAS_EXTRAS) |
       (register === null && !edited ? NO_VALUE : 0) |
-      (raw ? RAW : 0)
+      (raw ? RAW : 0) |
+      (from === 0 ? 0 : db.flags(from) & HIDDEN)
     let ref = from
     if (ref === 0) {
       // lookup has been asked for this key last, so its hash is at hand.
@@ -419,22 +403,22 @@ export class StringStore {
     else db.setDot(ref, 0, state.orphanedAt)
     if (expiry !== null) db.setExpiry(ref, expiry.at, expiry.member, expiry.stamp)
     if (isUnsettled(state)) {
-      db.unsettled[db.shardOf(ref)] = 1
+      db.markUnsettled(ref)
       this.keyspace.unsettledCount++
     }
+    return ref
   }
 
   /** True when the record is in the plain form and the effect has observed its register and, if asked, its expiry. */
-  private isPlain(db: Database, ref: Ref, withExpiry: boolean): boolean {
+  private isPlain(db: RecordSpace, ref: Ref, withExpiry: boolean): boolean {
     const flags = db.flags(ref)
     if ((flags & HAS_EXTRAS) !== 0) return false
     if ((flags & NO_VALUE) === 0 && !this.context.covers(db.dotMember(ref), db.dotStamp(ref))) return false
     return !withExpiry || (flags & HAS_EXPIRY) === 0 || this.context.covers(db.expiryMember(ref), db.expiryStamp(ref))
   }
 
-  private noteWrite(db: Database): void {
-    const { origin, stamp } = this.context
-    if (db.highest[origin] < stamp) db.highest[origin] = stamp
+  private noteWrite(db: RecordSpace): void {
+    db.noteWrite(this.context.origin, this.context.stamp)
   }
 }
 
