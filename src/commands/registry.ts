@@ -3,6 +3,7 @@ import type { CommandSpec } from './command-spec.js'
 import { GENERIC_COMMANDS } from './generic/generic-commands.js'
 import { CONNECTION_COMMANDS } from './connection/connection-commands.js'
 import { CRDT_COMMANDS } from './crdt/crdt-commands.js'
+import { LIST_COMMANDS } from './list/list-commands.js'
 import { PUBLISH_COMMANDS } from './pubsub/publish-commands.js'
 import { SUBSCRIBE_COMMANDS } from './pubsub/subscribe-commands.js'
 import { SERVER_COMMANDS } from './server/server-commands.js'
@@ -14,6 +15,7 @@ export const ALL_COMMANDS: readonly CommandSpec[] = [
   ...TRANSACTION_COMMANDS,
   ...STRING_COMMANDS,
   ...BITMAP_COMMANDS,
+  ...LIST_COMMANDS,
   ...GENERIC_COMMANDS,
   ...CONNECTION_COMMANDS,
   ...SUBSCRIBE_COMMANDS,

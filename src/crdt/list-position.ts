@@ -2,6 +2,10 @@ import { LIMITS } from '../base/limits.js'
 import type { EffectReader } from './effect-reader.js'
 import type { FrameWriter } from './frame-writer.js'
 
+/** Indexes are signed and have 32 bits: a run that comes near a bound is left for a new one. */
+export const MAX_LIST_INDEX = 2 ** 31 - 1
+export const MIN_LIST_INDEX = -(2 ** 31)
+
 /**
  * Position of a list element: a path of levels (anchor, run stamp, run's member, index), compared level by level, a shorter path first. It never
  * changes and is never given to another element, so every member has the elements in the same order whatever arrives first.
@@ -18,7 +22,6 @@ export class ListPosition {
   anchors = new Float64Array(2)
   stamps = new Float64Array(2)
   members = new Uint8Array(2)
-  /** Signed, 32 bits: a run that comes near a bound is left for a new one. */
   indexes = new Int32Array(2)
 
   clear(): this {
@@ -54,20 +57,22 @@ export class ListPosition {
 
   /** Negative when this position comes first, 0 when they are the same. */
   compare(other: ListPosition): number {
-    const common = Math.min(this.depth, other.depth)
-    for (let i = 0; i < common; i++) {
+    return this.compareLevels(other, Math.min(this.depth, other.depth)) || this.depth - other.depth
+  }
+
+  /** True when this is a position below the other one: behind that element, and before the next of its run. */
+  isBelow(other: ListPosition): boolean {
+    return this.depth > other.depth && this.compareLevels(other, other.depth) === 0
+  }
+
+  private compareLevels(other: ListPosition, levels: number): number {
+    for (let i = 0; i < levels; i++) {
       const order =
-        compareRuns(
-          this.anchors[i],
-          this.stamps[i],
-          this.members[i],
-          other.anchors[i],
-          other.stamps[i],
-          other.members[i],
-        ) || this.indexes[i] - other.indexes[i]
+        compareRuns(this.anchors[i], this.stamps[i], this.members[i], other.anchors[i], other.stamps[i], other.members[i]) ||
+        this.indexes[i] - other.indexes[i]
       if (order !== 0) return order
     }
-    return this.depth - other.depth
+    return 0
   }
 
   /** True when both are in the same run, whatever their indexes. */

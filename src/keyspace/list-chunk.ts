@@ -5,6 +5,7 @@ import { CHUNK_SHIFT, UNIT_MASK, Arena, type Ref } from '../memory/arena.js'
 import { byteOf, packDotHigh, packDotLow, unpackMember, unpackStamp, wordOf } from '../memory/record.js'
 import {
   APART_BYTES,
+  apartCount,
   apartRef,
   deltaOf,
   entryBefore,
@@ -49,7 +50,7 @@ export const OWN_END = 4
 /** It may have entries with a block apart. */
 const HAS_APART = 8
 /** It may have elements with more than one value. */
-export const HAS_HIDDEN = 16
+const HAS_HIDDEN = 16
 const FLAGS_MASK = 0xffff
 
 const RANGE_WORD = 1
@@ -97,7 +98,7 @@ export class ListChunks {
     words[w + RANGE_WORD] = begin | (begin << 16)
     words[w + FIRST_WORD] = position.index
     words[w + SPAN_WORD] = 0
-    words[w + END_WORD] = position.index
+    words[w + END_WORD] = position.index + 1
     words[w + BEGIN_WORD] = position.index
     words[w + PATH_WORD] = path
     words[w + MAX_DELTA_WORD] = 0
@@ -131,11 +132,20 @@ export class ListChunks {
     return this.arena.u32[chunk >>> CHUNK_SHIFT][(chunk & UNIT_MASK) << 1] & FLAGS_MASK
   }
 
+  /** It may have elements with hidden values. */
+  hasHidden(chunk: Ref): boolean {
+    return (this.flags(chunk) & HAS_HIDDEN) !== 0
+  }
+
+  noteHidden(chunk: Ref): void {
+    this.setFlag(chunk, HAS_HIDDEN)
+  }
+
   setFlag(chunk: Ref, flag: number): void {
     this.arena.u32[chunk >>> CHUNK_SHIFT][(chunk & UNIT_MASK) << 1] |= flag
   }
 
-  clearFlag(chunk: Ref, flag: number): void {
+  private clearFlag(chunk: Ref, flag: number): void {
     this.arena.u32[chunk >>> CHUNK_SHIFT][(chunk & UNIT_MASK) << 1] &= ~flag
   }
 
@@ -165,6 +175,23 @@ export class ListChunks {
   /** Of an OWN_BEGIN chunk: the lowest index that was ever given out in the run. */
   beginIndex(chunk: Ref): number {
     return this.word(chunk, BEGIN_WORD) | 0
+  }
+
+  /** The run goes on in another chunk, which stands at its end now. */
+  passEnd(from: Ref, to: Ref): void {
+    if ((this.flags(from) & OWN_END) === 0) return
+    this.clearFlag(from, OWN_END)
+    this.setFlag(to, OWN_END)
+    const words = this.arena.u32[to >>> CHUNK_SHIFT]
+    words[wordOf(to) + END_WORD] = Math.max(this.endIndex(from), this.endIndex(to))
+  }
+
+  passBegin(from: Ref, to: Ref): void {
+    if ((this.flags(from) & OWN_BEGIN) === 0) return
+    this.clearFlag(from, OWN_BEGIN)
+    this.setFlag(to, OWN_BEGIN)
+    const words = this.arena.u32[to >>> CHUNK_SHIFT]
+    words[wordOf(to) + BEGIN_WORD] = Math.min(this.beginIndex(from), this.beginIndex(to))
   }
 
   isTopLevel(chunk: Ref): boolean {
@@ -233,9 +260,7 @@ export class ListChunks {
     }
     if (position.depth <= level) return -1
     return (
-      this.compareRun(position, level, chunk) ||
-      position.indexes[level] - this.firstIndex(chunk) ||
-      position.depth - level - 1
+      this.compareRun(position, level, chunk) || position.indexes[level] - this.firstIndex(chunk) || position.depth - level - 1
     )
   }
 
@@ -473,8 +498,14 @@ export class ListChunks {
    * Removes what the context covers of the elements that `chosen` says, and leaves holes. Gives the chunk, or 0 when it has become empty and is
    * freed.
    * @param chosen asked once for each element, in order, with its offset and index.
+   * @param asked called when all have been asked, while the chunk still stands where it stood.
    */
-  remove(chunk: Ref, context: ApplyContext, chosen: (u8: Uint8Array, at: number, index: number) => boolean): Ref {
+  remove(
+    chunk: Ref,
+    context: ApplyContext,
+    chosen: (u8: Uint8Array, at: number, index: number) => boolean,
+    asked?: () => void,
+  ): Ref {
     const { arena } = this
     const words = arena.u32[chunk >>> CHUNK_SHIFT]
     const u8 = arena.u8[chunk >>> CHUNK_SHIFT]
@@ -520,6 +551,7 @@ export class ListChunks {
       reach = slot
       at += size
     }
+    asked?.()
     if (kept === 0) {
       this.freeEmptied(chunk)
       return 0
@@ -545,6 +577,33 @@ export class ListChunks {
     if (kept.length === 0) return true
     putApart(u8, at, writeApart(this.arena, kept))
     return false
+  }
+
+  /** The highest dot of the element at an offset. */
+  newestDot(chunk: Ref, at: number): { readonly member: number; readonly stamp: number } {
+    const u8 = this.arena.u8[chunk >>> CHUNK_SHIFT]
+    if (isApart(u8, at)) return readApart(this.arena, apartRef(u8, at))[0]
+    return { member: this.member(chunk), stamp: this.base(chunk) + deltaOf(u8, at) }
+  }
+
+  /** Drops hidden values that are stable; true when some are left. */
+  settle(chunk: Ref, stable: (member: number, stamp: number) => boolean): boolean {
+    const { arena } = this
+    const u8 = arena.u8[chunk >>> CHUNK_SHIFT]
+    const end = this.end(chunk)
+    let hidden = false
+    for (let at = this.begin(chunk); at < end; at += entryBytes(u8, at)) {
+      if (!isApart(u8, at) || apartCount(arena, apartRef(u8, at)) === 1) continue
+      const ref = apartRef(u8, at)
+      const registers = readApart(arena, ref)
+      const kept = registers.filter(({ member, stamp }, i) => i === 0 || !stable(member, stamp))
+      if (kept.length > 1) hidden = true
+      if (kept.length === registers.length) continue
+      arena.free(ref)
+      putApart(u8, at, writeApart(arena, kept))
+    }
+    if (!hidden) this.clearFlag(chunk, HAS_HIDDEN)
+    return hidden
   }
 
   /** The blocks apart are gone already. */

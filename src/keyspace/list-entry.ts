@@ -1,4 +1,4 @@
-import { copyBytes } from '../base/bytes.js'
+import { copyBytes, equalBytes } from '../base/bytes.js'
 import { writeVarint } from '../base/byte-stream.js'
 import { CHUNK_SHIFT, UNIT_MASK, type Arena, type Ref } from '../memory/arena.js'
 import { packDotHigh, packDotLow, unpackMember, unpackStamp } from '../memory/record.js'
@@ -223,4 +223,11 @@ export function apartOffset(ref: Ref): number {
 
 export function apartLength(arena: Arena, ref: Ref): number {
   return arena.u32[ref >>> CHUNK_SHIFT][((ref & UNIT_MASK) << 1) + APART_HEAD_WORDS + 2]
+}
+
+/** True when clients see these bytes as the value of the element at an offset. */
+export function isValueAt(arena: Arena, u8: Uint8Array, at: number, value: Uint8Array, off: number, len: number): boolean {
+  if (!isApart(u8, at)) return valueLength(u8, at) === len && equalBytes(u8, valueOffset(u8, at), value, off, len)
+  const ref = apartRef(u8, at)
+  return apartLength(arena, ref) === len && equalBytes(arena.u8[ref >>> CHUNK_SHIFT], apartOffset(ref), value, off, len)
 }

@@ -63,9 +63,7 @@ export class ListSequence implements Ordering {
     if (this.isOneChunk) return chunks.count(root)
     const words = this.words(root)
     const w = wordOf(root)
-    return (
-      chunks.count(words[w + FIRST_WORD]) + this.index.weight(words, w + INDEX_WORD) + chunks.count(words[w + LAST_WORD])
-    )
+    return chunks.count(words[w + FIRST_WORD]) + this.index.weight(words, w + INDEX_WORD) + chunks.count(words[w + LAST_WORD])
   }
 
   /** Goes to the first chunk and gives it; 0 when the list is empty. */
@@ -164,7 +162,9 @@ export class ListSequence implements Ordering {
         break
       case Place.middle:
         if (chunk !== before) this.index.replace(this.cursor, chunk)
-        this.index.setWeight(this.words(this.root), wordOf(this.root) + INDEX_WORD, this.cursor, this.chunks.count(chunk))
+        this.index.setWeight(this.words(this.root), this.descriptor, this.cursor, this.chunks.count(chunk))
+        break
+      case Place.none:
         break
     }
   }
@@ -282,9 +282,9 @@ export class ListSequence implements Ordering {
     return this.isOneChunk ? 1 : 2 + this.index.count(this.words(this.root), this.descriptor)
   }
 
-  /** Elements may have hidden values, of which some may go once more is stable. In a list of one chunk the chunk says so. */
+  /** Elements may have hidden values, which may go once more is stable. In a list of one chunk the chunk says so. */
   get mayHaveHidden(): boolean {
-    return this.isOneChunk || this.rootWord(UNSETTLED_WORD) !== 0
+    return this.isOneChunk ? this.chunks.hasHidden(this.root) : this.rootWord(UNSETTLED_WORD) !== 0
   }
 
   set mayHaveHidden(value: boolean) {
@@ -321,7 +321,7 @@ export class ListSequence implements Ordering {
     words[w] = SEVERAL
     words[w + FIRST_WORD] = first
     words[w + LAST_WORD] = last
-    words[w + UNSETTLED_WORD] = 1
+    words[w + UNSETTLED_WORD] = this.chunks.hasHidden(first) || this.chunks.hasHidden(last) ? 1 : 0
     this.root = root
   }
 
