@@ -26,8 +26,6 @@ const HOLE = 0xd0
 const MAX_ONE_BYTE_BACK = 127
 /** Longer values get a block of their own, so that a chunk holds several elements in any case. */
 export const MAX_INLINE_BYTES = 512
-/** Entries that are no values: apart and hole take at most so much. */
-export const MAX_SHORT_ENTRY_BYTES = 10
 
 export function isHole(u8: Uint8Array, at: number): boolean {
   return u8[at] === HOLE
