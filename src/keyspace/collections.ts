@@ -2,6 +2,7 @@ import type { MemberId } from '../base/ids.js'
 import type { ApplyContext } from '../crdt/apply-context.js'
 import type { CollectionStore } from './collection-store.js'
 import type { Effects } from './effects.js'
+import { HllStore } from './hll-store.js'
 import type { Keyspace } from './keyspace.js'
 import { ListStore } from './list-store.js'
 import type { StringStore } from './string-store.js'
@@ -20,13 +21,12 @@ export interface StoreEnvironment {
  * which need both.
  */
 export class Collections {
+  readonly hlls: HllStore
   readonly lists: ListStore
 
-  constructor(
-    readonly environment: StoreEnvironment,
-    readonly byType: (CollectionStore | undefined)[],
-  ) {
+  constructor(environment: StoreEnvironment, byType: (CollectionStore | undefined)[]) {
+    this.hlls = new HllStore(environment)
     this.lists = new ListStore(environment)
-    for (const store of [this.lists]) byType[store.type] = store
+    for (const store of [this.hlls, this.lists]) byType[store.type] = store
   }
 }
