@@ -30,6 +30,8 @@ export interface LiveValues {
   /** Commands that take longer are noted; negative: none. */
   readonly slowlogSlowerThanMicroseconds: number
   readonly slowlogMaxLength: number
+  /** 0: nothing is watched. */
+  readonly latencyThresholdMs: number
 }
 
 export function initialLiveValues(config: MemberConfig): LiveValues {
@@ -49,6 +51,7 @@ export function initialLiveValues(config: MemberConfig): LiveValues {
     loglevel: config.logging.level,
     slowlogSlowerThanMicroseconds: config.slowlog.slowerThanMicroseconds,
     slowlogMaxLength: config.slowlog.maxLength,
+    latencyThresholdMs: config.latency.thresholdMs,
   }
 }
 
@@ -101,6 +104,7 @@ export const SETTINGS: readonly Setting[] = [
   constant('save', ''),
   constant('maxmemory', '0'),
   constant('maxmemory-policy', 'noeviction'),
+  constant('latency-tracking', 'yes'),
   constant('lazyfree-lazy-eviction', 'yes'),
   constant('lazyfree-lazy-expire', 'yes'),
   constant('lazyfree-lazy-server-del', 'yes'),
@@ -244,6 +248,15 @@ export const SETTINGS: readonly Setting[] = [
       parse: (text) => integer(text, 0, LIMITS.slowLogEntries, (slowlogMaxLength) => ({ slowlogMaxLength })),
       filePath: ['slowlog', 'max-len'],
       toFile: (values) => values.slowlogMaxLength,
+    },
+  },
+  {
+    name: 'latency-monitor-threshold',
+    get: (values) => String(values.latencyThresholdMs),
+    change: {
+      parse: (text) => integer(text, 0, INT_MAX, (latencyThresholdMs) => ({ latencyThresholdMs })),
+      filePath: ['latency', 'monitor-threshold'],
+      toFile: (values) => values.latencyThresholdMs,
     },
   },
 ]

@@ -195,6 +195,7 @@ function tuneEngine({ engine }: Member, values: LiveValues): void {
   engine.notifications.classes = values.notifyKeyspaceEvents
   engine.slowLog.slowerThanMicroseconds = values.slowlogSlowerThanMicroseconds
   engine.slowLog.maxLength = values.slowlogMaxLength
+  engine.latency.thresholdMs = values.latencyThresholdMs
 }
 
 function settingsService(live: LiveSettings, config: MemberConfig): SettingsService {
