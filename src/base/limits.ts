@@ -109,6 +109,12 @@ export const LIMITS = {
   expiryCycleRemovals: 1000,
   /** Due keys that one command or transaction comes upon and has removed at once; further ones are left to the cycle. */
   expirySeenKeys: 16,
+  /** Keys that one blocking command may wait for: about 8 MiB. Beyond: refused. */
+  blockingKeys: 65_536,
+  /** The same for all clients together, a key counting once for each client: about 200 MiB. Beyond: the command is refused. */
+  blockedEntries: 1_000_000,
+  /** Blocked commands that are tried again in one go, about 1 ms. The rest follows in the next turn. */
+  blockedTries: 512,
   /** Keys, values and 64 bytes a key that SWAPDB may have to write anew: 250,000 small keys, about 0.3 s. Beyond: refused. */
   swapDatabaseBytes: 16 * MiB,
   /** Records that RANDOMKEY looks through after as many unlucky draws as Redis allows; then it answers nil. */

@@ -1,15 +1,13 @@
 import { assert } from '../base/assert.js'
 import { copyBytes } from '../base/bytes.js'
-import { CHUNK_SHIFT, UNIT_MASK, Arena, type Ref } from '../memory/arena.js'
+import type { Arena } from '../memory/arena.js'
+import { CHUNK_SHIFT, UNIT_MASK, type Ref } from '../memory/arena.js'
 import { MAX_MEMBER_ID } from '../base/ids.js'
 import { ByteDictionary, TABLE_WORDS } from '../memory/byte-dictionary.js'
 import {
   byteOf,
   CLOCK_SHIFT,
-  DOT_WORD,
-  EXPIRY_DOT_WORD,
   EXPIRY_INDEX_WORD,
-  EXPIRY_WORD,
   extrasWord,
   FLAGS_MASK,
   HASH_WORD,
@@ -17,15 +15,12 @@ import {
   HAS_EXTRAS,
   headerBytes,
   KEY_LENGTH_WORD,
-  packDotHigh,
-  packDotLow,
   TYPE_MASK,
-  unpackMember,
-  unpackStamp,
   VALUE_LENGTH_WORD,
   wordOf,
 } from '../memory/record.js'
 import { SLOT_COUNT, type KeyHasher } from './key-hash.js'
+import { RecordSpace } from './record-space.js'
 
 /** In-process shards of a database: 16 slots each, so that a rehash stays short at any size. */
 export const SHARD_COUNT = 1024
@@ -38,7 +33,7 @@ export const KeyType = { none: 0, string: 1, hash: 2, set: 3, zset: 4, list: 5, 
  * One database: 1,024 tables of records by hash slot, and the list of records that have an expiry. It knows the layout of
  * records and nothing of what concurrent writes mean; that is string-store and its siblings.
  */
-export class Database {
+export class Database extends RecordSpace {
   /** Descriptors of the shards' tables; see ByteDictionary. */
   private readonly tables = new Uint32Array(SHARD_COUNT * TABLE_WORDS)
   /** Per shard: 1 when it may hold records that need another look once more is stable. */
@@ -56,11 +51,12 @@ export class Database {
   private found: Ref = 0
   private foundGeneration = -1
 
+  /** The arena holds everything of this database and nothing else, so that FLUSHDB can let all of it go at once. */
   constructor(
-    /** Holds everything of this database and nothing else, so that FLUSHDB can let all of it go at once. */
-    readonly arena: Arena,
+    arena: Arena,
     private readonly hasher: KeyHasher,
   ) {
+    super(arena)
     this.dictionary = new ByteDictionary(arena)
   }
 
@@ -100,59 +96,6 @@ export class Database {
     return ref
   }
 
-  /**
-   * Gives a record another layout or value length, moving it if it must. Key, hash, dot and the parts that both layouts have stay; the
-   * value stays up to the shorter length when keepValue. slack asks for room to grow in place later.
-   */
-  reshape(ref: Ref, flags: number, valueLength: number, keepValue: boolean, slack = 0): Ref {
-    const arena = this.arena
-    const chunk = ref >>> CHUNK_SHIFT
-    const words = arena.u32[chunk]
-    const w = wordOf(ref)
-    const oldFlags = words[w] & FLAGS_MASK
-    const oldHeader = headerBytes(oldFlags)
-    const newHeader = headerBytes(flags)
-    const keyLength = words[w + KEY_LENGTH_WORD]
-    const need = newHeader + keyLength + valueLength
-    const have = arena.sizeOf(ref)
-    if (oldHeader === newHeader && need <= have && Arena.sizeFor(need) * 2 > have) {
-      // The common overwrite: same layout, fits, wastes less than half.
-      if (((oldFlags ^ flags) & FLAGS_MASK) !== 0) this.setFlags(ref, flags)
-      words[w + VALUE_LENGTH_WORD] = valueLength
-      return ref
-    }
-    const to = arena.alloc(need + slack)
-    const toWords = arena.u32[to >>> CHUNK_SHIFT]
-    const t = wordOf(to)
-    for (let i = 0; i < EXPIRY_WORD; i++) toWords[t + i] = words[w + i]
-    toWords[t + VALUE_LENGTH_WORD] = valueLength
-    const bytes = arena.u8[chunk]
-    const toBytes = arena.u8[to >>> CHUNK_SHIFT]
-    copyBytes(bytes, byteOf(ref) + oldHeader, toBytes, byteOf(to) + newHeader, keyLength)
-    if (keepValue) {
-      const kept = Math.min(words[w + VALUE_LENGTH_WORD], valueLength)
-      copyBytes(bytes, byteOf(ref) + oldHeader + keyLength, toBytes, byteOf(to) + newHeader + keyLength, kept)
-    }
-    const hadExpiry = (oldFlags & HAS_EXPIRY) !== 0
-    const hasExpiry = (flags & HAS_EXPIRY) !== 0
-    if (hadExpiry && hasExpiry) {
-      for (let i = EXPIRY_WORD; i <= EXPIRY_INDEX_WORD; i++) toWords[t + i] = words[w + i]
-      this.expiring[words[w + EXPIRY_INDEX_WORD]] = to
-    } else if (hadExpiry) {
-      this.removeExpiring(ref)
-    }
-    if ((flags & HAS_EXTRAS) !== 0) {
-      toWords[t + extrasWord(flags)] = (oldFlags & HAS_EXTRAS) !== 0 ? words[w + extrasWord(oldFlags)] : 0
-    }
-    this.foundGeneration = -1
-    this.dictionary.replace(this.tables, this.tableOf(ref), ref, to)
-    arena.free(ref)
-    toWords[t] = (toWords[t] & ~FLAGS_MASK) | oldFlags
-    this.setFlags(to, flags)
-    if (hasExpiry && !hadExpiry) this.addExpiring(to)
-    return to
-  }
-
   /** Takes a record out and frees its block. Extras must have been freed by whoever knows what they are. */
   remove(ref: Ref): void {
     const flags = this.flags(ref)
@@ -161,111 +104,6 @@ export class Database {
     this.foundGeneration = -1
     this.dictionary.remove(this.tables, this.tableOf(ref), ref)
     this.arena.free(ref)
-  }
-
-  flags(ref: Ref): number {
-    return this.arena.u32[ref >>> CHUNK_SHIFT][(ref & UNIT_MASK) << 1] & FLAGS_MASK
-  }
-
-  type(ref: Ref): number {
-    return this.arena.u32[ref >>> CHUNK_SHIFT][(ref & UNIT_MASK) << 1] & TYPE_MASK
-  }
-
-  keyLength(ref: Ref): number {
-    return this.arena.u32[ref >>> CHUNK_SHIFT][((ref & UNIT_MASK) << 1) + KEY_LENGTH_WORD]
-  }
-
-  /** A copy of a record's key. */
-  key(ref: Ref): Uint8Array {
-    const start = byteOf(ref) + headerBytes(this.flags(ref))
-    return this.arena.u8[ref >>> CHUNK_SHIFT].slice(start, start + this.keyLength(ref))
-  }
-
-  /** Where a record's key begins in its chunk's bytes. */
-  keyOffset(ref: Ref): number {
-    return byteOf(ref) + headerBytes(this.flags(ref))
-  }
-
-  /** Where a record's value begins in its chunk's bytes. */
-  valueOffset(ref: Ref): number {
-    return byteOf(ref) + headerBytes(this.flags(ref)) + this.keyLength(ref)
-  }
-
-  valueLength(ref: Ref): number {
-    return this.arena.u32[ref >>> CHUNK_SHIFT][((ref & UNIT_MASK) << 1) + VALUE_LENGTH_WORD]
-  }
-
-  /** Bytes that the value could grow to without moving the record. */
-  valueCapacity(ref: Ref): number {
-    return this.arena.sizeOf(ref) - headerBytes(this.flags(ref)) - this.keyLength(ref)
-  }
-
-  dotMember(ref: Ref): number {
-    return unpackMember(this.arena.u32[ref >>> CHUNK_SHIFT][((ref & UNIT_MASK) << 1) + DOT_WORD])
-  }
-
-  dotStamp(ref: Ref): number {
-    const words = this.arena.u32[ref >>> CHUNK_SHIFT]
-    const w = ((ref & UNIT_MASK) << 1) + DOT_WORD
-    return unpackStamp(words[w], words[w + 1])
-  }
-
-  setDot(ref: Ref, member: number, stamp: number): void {
-    const words = this.arena.u32[ref >>> CHUNK_SHIFT]
-    const w = ((ref & UNIT_MASK) << 1) + DOT_WORD
-    words[w] = packDotHigh(member, stamp)
-    words[w + 1] = packDotLow(stamp)
-  }
-
-  /** Unix ms at which the record is due; Infinity for PERSIST's entry or when it has no expiry. */
-  expiresAt(ref: Ref): number {
-    if ((this.flags(ref) & HAS_EXPIRY) === 0) return Infinity
-    return this.arena.f64[ref >>> CHUNK_SHIFT][(ref & UNIT_MASK) + (EXPIRY_WORD >>> 1)]
-  }
-
-  expiryMember(ref: Ref): number {
-    return unpackMember(this.arena.u32[ref >>> CHUNK_SHIFT][((ref & UNIT_MASK) << 1) + EXPIRY_DOT_WORD])
-  }
-
-  expiryStamp(ref: Ref): number {
-    const words = this.arena.u32[ref >>> CHUNK_SHIFT]
-    const w = ((ref & UNIT_MASK) << 1) + EXPIRY_DOT_WORD
-    return unpackStamp(words[w], words[w + 1])
-  }
-
-  /** Writes the inline expiry entry; the layout must have one. */
-  setExpiry(ref: Ref, at: number, member: number, stamp: number): void {
-    const words = this.arena.u32[ref >>> CHUNK_SHIFT]
-    const w = (ref & UNIT_MASK) << 1
-    assert((words[w] & HAS_EXPIRY) !== 0, 'record without room for an expiry')
-    this.arena.f64[ref >>> CHUNK_SHIFT][(ref & UNIT_MASK) + (EXPIRY_WORD >>> 1)] = at
-    words[w + EXPIRY_DOT_WORD] = packDotHigh(member, stamp)
-    words[w + EXPIRY_DOT_WORD + 1] = packDotLow(stamp)
-  }
-
-  /** Reference to the extras block, 0 if there is none. */
-  extras(ref: Ref): Ref {
-    const words = this.arena.u32[ref >>> CHUNK_SHIFT]
-    const w = (ref & UNIT_MASK) << 1
-    const flags = words[w]
-    return (flags & HAS_EXTRAS) === 0 ? 0 : words[w + extrasWord(flags)]
-  }
-
-  setExtras(ref: Ref, extras: Ref): void {
-    const words = this.arena.u32[ref >>> CHUNK_SHIFT]
-    const w = (ref & UNIT_MASK) << 1
-    words[w + extrasWord(words[w])] = extras
-  }
-
-  /** 24-bit access clock, in seconds; see Keyspace.clock. */
-  accessClock(ref: Ref): number {
-    return this.arena.u32[ref >>> CHUNK_SHIFT][(ref & UNIT_MASK) << 1] >>> CLOCK_SHIFT
-  }
-
-  touch(ref: Ref, clock: number): void {
-    const words = this.arena.u32[ref >>> CHUNK_SHIFT]
-    const w = (ref & UNIT_MASK) << 1
-    words[w] = (words[w] & FLAGS_MASK) | (clock << CLOCK_SHIFT)
   }
 
   /** Records of one shard, values or not. */
@@ -303,7 +141,7 @@ export class Database {
     return bytes
   }
 
-  private setFlags(ref: Ref, flags: number): void {
+  protected setFlags(ref: Ref, flags: number): void {
     const words = this.arena.u32[ref >>> CHUNK_SHIFT]
     const w = (ref & UNIT_MASK) << 1
     const hadValue = (words[w] & TYPE_MASK) !== KeyType.none
@@ -318,7 +156,7 @@ export class Database {
     return ((this.hasher.slot / SLOTS_PER_SHARD) | 0) * TABLE_WORDS
   }
 
-  private addExpiring(ref: Ref): void {
+  protected addExpiring(ref: Ref): void {
     if (this.expiringCount === this.expiring.length) {
       const grown = new Uint32Array(this.expiring.length * 2)
       grown.set(this.expiring)
@@ -329,11 +167,28 @@ export class Database {
     this.expiringCount++
   }
 
-  private removeExpiring(ref: Ref): void {
+  protected removeExpiring(ref: Ref): void {
     const index = this.arena.u32[ref >>> CHUNK_SHIFT][wordOf(ref) + EXPIRY_INDEX_WORD]
     assert(this.expiring[index] === ref, 'list of expiring keys out of step')
     const moved = this.expiring[--this.expiringCount]
     this.expiring[index] = moved
     this.arena.u32[moved >>> CHUNK_SHIFT][wordOf(moved) + EXPIRY_INDEX_WORD] = index
+  }
+
+  protected expiringMoved(to: Ref, index: number): void {
+    this.expiring[index] = to
+  }
+
+  protected replaced(from: Ref, to: Ref): void {
+    this.foundGeneration = -1
+    this.dictionary.replace(this.tables, this.tableOf(from), from, to)
+  }
+
+  noteWrite(member: number, stamp: number): void {
+    if (this.highest[member] < stamp) this.highest[member] = stamp
+  }
+
+  markUnsettled(ref: Ref): void {
+    this.unsettled[this.shardOf(ref)] = 1
   }
 }

@@ -25,6 +25,7 @@ import { CHUNK_SHIFT, UNIT_MASK, type Ref } from '../memory/arena.js'
 import { HAS_EXPIRY, HAS_EXTRAS, NO_VALUE, RAW, TYPE_MASK } from '../memory/record.js'
 import { KeyType, SHARD_COUNT, type Database } from './database.js'
 import type { Keyspace } from './keyspace.js'
+import type { RecordSpace } from './record-space.js'
 import {
   appendEdit,
   comesLast,
@@ -67,20 +68,20 @@ export class StringStore {
   ) {}
 
   /** True when the key's state has counter contributions: writes over them say what they saw. */
-  hasContributions(db: Database, ref: Ref): boolean {
+  hasContributions(db: RecordSpace, ref: Ref): boolean {
     const extras = db.extras(ref)
     return extras !== 0 && extrasContributions(db.arena, extras) > 0
   }
 
   /** True when the unstable edits of a string take so much room that its whole value is the better thing to ship. */
-  hasManyEdits(db: Database, ref: Ref): boolean {
+  hasManyEdits(db: RecordSpace, ref: Ref): boolean {
     const extras = db.extras(ref)
     if (extras === 0 || !isMaterialized(db.arena, extras)) return false
     return extrasRestBytes(db.arena, extras) > db.valueLength(ref) * 2 + LIMITS.minUnstableEditBytes
   }
 
   /** Makes the visible value of a record with a string available in buf, off, len. */
-  read(db: Database, ref: Ref): void {
+  read(db: RecordSpace, ref: Ref): void {
     const flags = db.flags(ref)
     if ((flags & (HAS_EXTRAS | NO_VALUE)) === 0) {
       this.buf = db.arena.u8[ref >>> CHUNK_SHIFT]
@@ -109,7 +110,7 @@ export class StringStore {
   }
 
   /** The visible value as a safe integer without touching the heap; NaN when it is none or not in the small form. */
-  counterValue(db: Database, ref: Ref): number {
+  counterValue(db: RecordSpace, ref: Ref): number {
     const flags = db.flags(ref)
     const chunk = ref >>> CHUNK_SHIFT
     let value = (flags & NO_VALUE) !== 0 ? 0 : parseInteger(db.arena.u8[chunk], db.valueOffset(ref), db.valueLength(ref))
@@ -129,7 +130,7 @@ export class StringStore {
   }
 
   /** Index into the f64 view of a member's small contribution, or -1. */
-  private smallContribution(db: Database, ref: Ref, member: number): number {
+  private smallContribution(db: RecordSpace, ref: Ref, member: number): number {
     const extras = db.extras(ref)
     if (extras === 0) return -1
     const words = db.arena.u32[extras >>> CHUNK_SHIFT]
@@ -141,19 +142,19 @@ export class StringStore {
   }
 
   /** Epoch of a member's small contribution, or 0 when it has none in that form. */
-  contributionEpoch(db: Database, ref: Ref, member: number): number {
+  contributionEpoch(db: RecordSpace, ref: Ref, member: number): number {
     const d = this.smallContribution(db, ref, member)
     return d < 0 ? 0 : db.arena.f64[db.extras(ref) >>> CHUNK_SHIFT][d + CONTRIBUTION_EPOCH]
   }
 
   /** Total of a member's small contribution; it must have one. */
-  contributionTotal(db: Database, ref: Ref, member: number): number {
+  contributionTotal(db: RecordSpace, ref: Ref, member: number): number {
     const d = this.smallContribution(db, ref, member)
     return db.arena.f64[db.extras(ref) >>> CHUNK_SHIFT][d + CONTRIBUTION_TOTAL]
   }
 
   set(
-    db: Database,
+    db: RecordSpace,
     from: Ref,
     key: Uint8Array,
     keyOff: number,
@@ -190,7 +191,7 @@ export class StringStore {
     if (setsExpiry) db.setExpiry(ref, at, origin, stamp)
   }
 
-  remove(db: Database, ref: Ref, keepExpiry: boolean, resets: readonly Reset[]): void {
+  remove(db: RecordSpace, ref: Ref, keepExpiry: boolean, resets: readonly Reset[]): void {
     this.noteWrite(db)
     if (ref === 0) return
     const flags = db.flags(ref)
@@ -205,7 +206,7 @@ export class StringStore {
   }
 
   increment(
-    db: Database,
+    db: RecordSpace,
     ref: Ref,
     key: Uint8Array,
     keyOff: number,
@@ -232,7 +233,7 @@ export class StringStore {
   }
 
   incrementExact(
-    db: Database,
+    db: RecordSpace,
     ref: Ref,
     key: Uint8Array,
     keyOff: number,
@@ -247,7 +248,7 @@ export class StringStore {
     this.store(db, ref, state, false, key, keyOff, keyLen)
   }
 
-  edit(db: Database, ref: Ref, key: Uint8Array, keyOff: number, keyLen: number, edit: Edit): void {
+  edit(db: RecordSpace, ref: Ref, key: Uint8Array, keyOff: number, keyLen: number, edit: Edit): void {
     this.noteWrite(db)
     const { origin, stamp } = this.context
     if (
@@ -281,7 +282,7 @@ export class StringStore {
    * Applies an edit to the record's value: the register itself when the edit is stable at once, because this member is the only one; else the
    * text that register and edits make.
    */
-  private editInPlace(db: Database, ref: Ref, edit: Edit): Ref {
+  private editInPlace(db: RecordSpace, ref: Ref, edit: Edit): Ref {
     const oldLength = db.valueLength(ref)
     const length = Math.max(oldLength, lengthAfter(oldLength, edit))
     const slack = length > db.valueCapacity(ref) ? Math.min(length, MAX_SLACK_BYTES) : 0
@@ -300,7 +301,7 @@ export class StringStore {
     return to
   }
 
-  expire(db: Database, ref: Ref, key: Uint8Array, keyOff: number, keyLen: number, at: number): void {
+  expire(db: RecordSpace, ref: Ref, key: Uint8Array, keyOff: number, keyLen: number, at: number): void {
     this.noteWrite(db)
     const { origin, stamp } = this.context
     if (ref !== 0 && (db.flags(ref) & (HAS_EXTRAS | NO_VALUE)) === 0) {
@@ -312,7 +313,7 @@ export class StringStore {
         }
         const to = db.reshape(ref, flags | HAS_EXPIRY, db.valueLength(ref), true)
         db.setExpiry(to, at, origin, stamp)
-        if (at === Infinity) db.unsettled[db.shardOf(to)] = 1
+        if (at === Infinity) db.markUnsettled(to)
         return
       }
     }
@@ -354,7 +355,7 @@ export class StringStore {
   }
 
   /** The whole state of a key; empty when ref is 0. Values are copies. */
-  load(db: Database, ref: Ref): StringState {
+  load(db: RecordSpace, ref: Ref): StringState {
     const state = emptyStringState()
     if (ref === 0) return state
     const flags = db.flags(ref)
@@ -377,7 +378,7 @@ export class StringStore {
 
   /** Settles a state and writes it back, in the smallest form that holds it. The key is needed only when there is no record yet. */
   private store(
-    db: Database,
+    db: RecordSpace,
     from: Ref,
     state: StringState,
     raw: boolean,
@@ -419,22 +420,21 @@ export class StringStore {
     else db.setDot(ref, 0, state.orphanedAt)
     if (expiry !== null) db.setExpiry(ref, expiry.at, expiry.member, expiry.stamp)
     if (isUnsettled(state)) {
-      db.unsettled[db.shardOf(ref)] = 1
+      db.markUnsettled(ref)
       this.keyspace.unsettledCount++
     }
   }
 
   /** True when the record is in the plain form and the effect has observed its register and, if asked, its expiry. */
-  private isPlain(db: Database, ref: Ref, withExpiry: boolean): boolean {
+  private isPlain(db: RecordSpace, ref: Ref, withExpiry: boolean): boolean {
     const flags = db.flags(ref)
     if ((flags & HAS_EXTRAS) !== 0) return false
     if ((flags & NO_VALUE) === 0 && !this.context.covers(db.dotMember(ref), db.dotStamp(ref))) return false
     return !withExpiry || (flags & HAS_EXPIRY) === 0 || this.context.covers(db.expiryMember(ref), db.expiryStamp(ref))
   }
 
-  private noteWrite(db: Database): void {
-    const { origin, stamp } = this.context
-    if (db.highest[origin] < stamp) db.highest[origin] = stamp
+  private noteWrite(db: RecordSpace): void {
+    db.noteWrite(this.context.origin, this.context.stamp)
   }
 }
 
