@@ -91,7 +91,6 @@ export class StreamChunks {
   private msLow = 0
   private stampDelta = 0
   private bodyBytes = 0
-  private readonly names = new StreamFields()
   private readonly moving = new EntryView()
   private readonly movingFields = new StreamFields()
 

@@ -5,10 +5,10 @@
 export class StreamFields {
   buf: Uint8Array = new Uint8Array(0)
   count = 0
-  nameOff = new Int32Array(16)
-  nameLen = new Int32Array(16)
-  valueOff = new Int32Array(16)
-  valueLen = new Int32Array(16)
+  nameOff: Int32Array = new Int32Array(16)
+  nameLen: Int32Array = new Int32Array(16)
+  valueOff: Int32Array = new Int32Array(16)
+  valueLen: Int32Array = new Int32Array(16)
 
   start(buf: Uint8Array): void {
     this.buf = buf
