@@ -117,6 +117,13 @@ export const LIMITS = {
   blockedTries: 512,
   /** Keys, values and 64 bytes a key that SWAPDB may have to write anew: 250,000 small keys, about 0.3 s. Beyond: refused. */
   swapDatabaseBytes: 16 * MiB,
+  /** Elements of a removed collection that are freed with it; what is larger goes in slices, some 0.1 ms each. */
+  reclaimAtOnce: 256,
+  reclaimSlice: 2048,
+  /** Elements of a collection in one effect when a whole one is written anew (COPY, RENAME, RESTORE). */
+  copyEffectElements: 1024,
+  /** Elements that CRDT.DEBUG shows of a collection. */
+  debugElements: 256,
   /** Records that RANDOMKEY looks through after as many unlucky draws as Redis allows; then it answers nil. */
   randomKeyLooks: 16_384,
   /** Kinds of error codes counted apart for INFO errorstats (Redis: 128). Further ones count in the total only. */

@@ -4,6 +4,8 @@ import type { Request } from '../resp/request.js'
 import type { Ref } from '../memory/arena.js'
 import { KeyType, type Database } from '../keyspace/database.js'
 import type { Effects } from '../keyspace/effects.js'
+import type { Collections } from '../keyspace/collections.js'
+import type { Keys } from '../keyspace/keys.js'
 import type { Keyspace } from '../keyspace/keyspace.js'
 import type { StringStore } from '../keyspace/string-store.js'
 import { CommandError, Errors } from './command-error.js'
@@ -28,6 +30,8 @@ export class Call {
   constructor(
     readonly keyspace: Keyspace,
     readonly strings: StringStore,
+    readonly keys: Keys,
+    readonly collections: Collections,
     readonly effects: Effects,
     readonly services: Services,
     readonly engine: EngineService,
@@ -85,8 +89,26 @@ export class Call {
   }
 
   mustBeString(ref: Ref): Ref {
-    if (ref !== 0 && this.db.type(ref) !== KeyType.string) throw new CommandError(Errors.wrongType)
+    return this.mustBe(ref, KeyType.string)
+  }
+
+  /** find, and WRONGTYPE unless it holds this type or there is none. For writes. */
+  findTyped(i: number, type: number): Ref {
+    return this.mustBe(this.find(i), type)
+  }
+
+  findTypedForRead(i: number, type: number): Ref {
+    return this.mustBe(this.findForRead(i), type)
+  }
+
+  mustBe(ref: Ref, type: number): Ref {
+    if (ref !== 0 && this.db.type(ref) !== type) throw new CommandError(Errors.wrongType)
     return ref
+  }
+
+  /** The root of the collection in a record that findTyped gave; 0 for none. */
+  root(ref: Ref): Ref {
+    return ref === 0 ? 0 : this.db.root(ref)
   }
 
   /**

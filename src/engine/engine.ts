@@ -12,8 +12,12 @@ import { isStabilityNote, stabilityNote } from '../crdt/stability-note.js'
 import { FrameWriter } from '../crdt/frame-writer.js'
 import { HybridClock } from '../crdt/hybrid-clock.js'
 import { VersionVector } from '../crdt/version-vector.js'
+import type { CollectionStore } from '../keyspace/collection-store.js'
+import { Collections } from '../keyspace/collections.js'
+import { TYPE_COUNT } from '../keyspace/database.js'
 import { Effects } from '../keyspace/effects.js'
 import { FrameApplier } from '../keyspace/frame-applier.js'
+import { Keys } from '../keyspace/keys.js'
 import { KeyObservers } from '../keyspace/key-observers.js'
 import { Keyspace } from '../keyspace/keyspace.js'
 import { StringStore } from '../keyspace/string-store.js'
@@ -57,6 +61,8 @@ const RECOVERY_UNSETTLED = 16_384
 export class Engine implements CommandExecutor, EngineService {
   readonly keyspace: Keyspace
   readonly strings: StringStore
+  readonly keys: Keys
+  readonly collections: Collections
   readonly effects: Effects
   readonly applied = new VersionVector()
   readonly hlc = new HybridClock()
@@ -117,10 +123,15 @@ export class Engine implements CommandExecutor, EngineService {
     this.keyspace = new Keyspace(options.databases, options.hashSeed)
     this.strings = new StringStore(this.keyspace, this.context)
     this.writer = new FrameWriter(options.self, this.applied)
-    this.effects = new Effects(options.self, this.keyspace, this.strings, this.context, this.hlc, this.writer)
+    const { keyspace, strings, context } = this
+    const stores = new Array<CollectionStore | undefined>(TYPE_COUNT).fill(undefined)
+    this.keys = new Keys(keyspace, strings, context, stores)
+    this.effects = new Effects(options.self, keyspace, strings, context, this.hlc, this.writer, this.keys, stores)
     this.effects.solo = options.solo
-    this.applier = new FrameApplier(this.keyspace, this.strings, this.context)
-    this.call = new Call(this.keyspace, this.strings, this.effects, services, this)
+    this.collections = new Collections({ self: options.self, keyspace, strings, context, effects: this.effects }, stores)
+    this.applier = new FrameApplier(keyspace, strings, this.keys, context, stores)
+    this.call = new Call(keyspace, strings, this.keys, this.collections, this.effects, services, this)
+    keyspace.reclaimer.onWork = () => this.reclaim()
     this.waits = new WaitQueue(
       clock,
       (check) => services.replication.onProgress(check),
@@ -148,7 +159,7 @@ export class Engine implements CommandExecutor, EngineService {
       },
       (interested) => observers.set(this.blocking, interested),
     )
-    this.notifications = new KeyspaceNotifications(this.pubsub, this.keyspace, this.effects, this.applier)
+    this.notifications = new KeyspaceNotifications(this.pubsub, this.keyspace, this.effects, this.applier, stores)
     this.effects.onExpired = (database, key, off, len) => {
       this.statistics.expiredKeys++
       this.notifications.expired(database, key, off, len)
@@ -652,6 +663,13 @@ export class Engine implements CommandExecutor, EngineService {
     this.peakBytes = Math.max(this.peakBytes, this.keyspace.usedBytes())
   }
 
+  /** Gives the memory of removed collections back, a slice a turn. */
+  private reclaim(): void {
+    this.clock.setTimer(0, () => {
+      if (!this.stopped && this.keyspace.reclaimer.step()) this.reclaim()
+    })
+  }
+
   /** Walks the shards that hold unsettled records, a bounded number of records a turn. */
   private scheduleSettling(delayMs: number): void {
     this.clock.setTimer(delayMs, () => {
@@ -664,7 +682,7 @@ export class Engine implements CommandExecutor, EngineService {
     for (let database = 0; database < this.keyspace.databaseCount; database++) {
       const db = this.keyspace.peek(database)
       if (db === undefined) continue
-      for (let shard = 0; shard < db.unsettled.length; shard++) this.strings.settleShard(db, shard)
+      for (let shard = 0; shard < db.unsettled.length; shard++) this.keys.settleTable(db, shard)
     }
     this.keyspace.unsettledCount = 0
   }
@@ -679,7 +697,7 @@ export class Engine implements CommandExecutor, EngineService {
         if (this.settleDatabase === 0) return false
         continue
       }
-      looked += this.strings.settleShard(db, this.settleShard++)
+      looked += this.keys.settleTable(db, this.settleShard++)
     }
     return true
   }
