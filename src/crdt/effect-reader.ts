@@ -30,11 +30,11 @@ export const EffectType = {
   listRemove: 42,
   streamAdd: 48,
   streamRemove: 49,
-  streamGroup: 50,
-  streamGroupRemove: 51,
-  streamAck: 52,
-  streamPending: 53,
-  streamMeta: 54,
+  streamTrim: 50,
+  streamSetId: 51,
+  streamGroup: 52,
+  streamAck: 53,
+  streamPending: 54,
   hllAdd: 56,
 } as const
 /** Effects of types from here on are for the store of the collection type type >> COLLECTION_SHIFT. */

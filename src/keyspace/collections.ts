@@ -3,6 +3,7 @@ import type { ApplyContext } from '../crdt/apply-context.js'
 import type { CollectionStore } from './collection-store.js'
 import type { Effects } from './effects.js'
 import type { Keyspace } from './keyspace.js'
+import { StreamStore } from './stream-store.js'
 import type { StringStore } from './string-store.js'
 
 /** What a store is made with. */
@@ -19,8 +20,13 @@ export interface StoreEnvironment {
  * which need both.
  */
 export class Collections {
+  readonly streams: StreamStore
+
   constructor(
     readonly environment: StoreEnvironment,
     readonly byType: (CollectionStore | undefined)[],
-  ) {}
+  ) {
+    this.streams = new StreamStore(environment)
+    byType[this.streams.type] = this.streams
+  }
 }

@@ -1,6 +1,6 @@
 import { copyBytes } from '../base/bytes.js'
 import { compareIds, type StreamId } from '../crdt/stream-id.js'
-import { CHUNK_SHIFT, UNIT_MASK, type Arena, type Ref } from '../memory/arena.js'
+import { CHUNK_SHIFT, UNIT_MASK, type Arena } from '../memory/arena.js'
 import { byteOf } from '../memory/record.js'
 
 /**
@@ -58,11 +58,17 @@ export class DoneIntervals {
     } else if (extendsAfter) {
       this.put(words, w, after, FIRST, id)
     } else {
-      this.insertAt(words, w, after)
-      this.words(words, w)[this.at(words, w, after)] = member
-      this.put(words, w, after, FIRST, id)
-      this.put(words, w, after, LAST, id)
+      this.addInterval(words, w, member, id, id)
     }
+  }
+
+  /** Adds an interval that touches none of the member's others. */
+  addInterval(words: Uint32Array, w: number, member: number, first: StreamId, last: StreamId): void {
+    const i = this.before(words, w, member, first) + 1
+    this.insertAt(words, w, i)
+    this.words(words, w)[this.at(words, w, i)] = member
+    this.put(words, w, i, FIRST, first)
+    this.put(words, w, i, LAST, last)
   }
 
   /** Drops a member's intervals that end at or before an ID: the cursor has passed them. */

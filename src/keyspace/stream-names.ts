@@ -1,3 +1,4 @@
+import { assert } from '../base/assert.js'
 import { copyBytes } from '../base/bytes.js'
 import { CHUNK_SHIFT, UNIT_MASK, type Arena, type Ref } from '../memory/arena.js'
 import { hashElement } from '../memory/element-hash.js'
@@ -59,6 +60,11 @@ export class StreamNames {
     const block = this.blockOf(record)
     this.arena.free(record)
     return block
+  }
+
+  /** Frees the table's own blocks; there must be no name in it. */
+  freeTable(words: Uint32Array, t: number): void {
+    assert(this.table.drain(words, t) === 0, 'a table of names that is freed has some')
   }
 
   blockOf(record: Ref): Ref {

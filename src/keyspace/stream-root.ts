@@ -11,7 +11,7 @@ import { byteOf } from '../memory/record.js'
  * ```
  * words  0   index of the chunks (INDEX_WORDS)
  *        6   table of the groups (ELEMENT_TABLE_WORDS)
- *        9   number of member records
+ *        9   number of member records; bit 16 UNSETTLED: some removal or destroy is remembered until it is stable
  *       10   member record {n}, MEMBER_WORDS each
  *
  * member record   0   member: bits 0..7; 8 ADDED, 9 DELETED, 10 REMOVED: which parts there are
@@ -28,6 +28,8 @@ export const CHUNKS_WORD = 0
 export const GROUPS_WORD = INDEX_WORDS
 const COUNT_WORD = GROUPS_WORD + ELEMENT_TABLE_WORDS
 const HEAD_WORDS = COUNT_WORD + 1
+const COUNT_MASK = 0xffff
+const UNSETTLED = 0x10000
 const MEMBER_WORDS = 18
 
 export const MemberPart = { added: 0x100, deleted: 0x200, removed: 0x400 } as const
@@ -69,7 +71,17 @@ export class StreamRoots {
 
   /** Number of member records. */
   count(root: Ref): number {
-    return this.words(root)[this.at(root) + COUNT_WORD]
+    return this.words(root)[this.at(root) + COUNT_WORD] & COUNT_MASK
+  }
+
+  isUnsettled(root: Ref): boolean {
+    return (this.words(root)[this.at(root) + COUNT_WORD] & UNSETTLED) !== 0
+  }
+
+  setUnsettled(root: Ref, unsettled: boolean): void {
+    const words = this.words(root)
+    const w = this.at(root) + COUNT_WORD
+    words[w] = unsettled ? words[w] | UNSETTLED : words[w] & ~UNSETTLED
   }
 
   memberAt(root: Ref, i: number): number {
@@ -160,6 +172,7 @@ export class StreamRoots {
     const doubles = this.arena.f64[to >>> CHUNK_SHIFT]
     if ((words[r] & MemberPart.removed) !== 0 && doubles[(r + REMOVED_STAMP) >>> 1] >= stamp) return to
     words[r] |= MemberPart.removed
+    this.setUnsettled(to, true)
     doubles[(r + REMOVED_STAMP) >>> 1] = stamp
     return to
   }
@@ -233,7 +246,7 @@ export class StreamRoots {
       copyBytes(arena.u8[root >>> CHUNK_SHIFT], byteOf(root), arena.u8[to >>> CHUNK_SHIFT], byteOf(to), used)
       arena.free(root)
     }
-    this.words(to)[this.at(to) + COUNT_WORD] = count + 1
+    this.words(to)[this.at(to) + COUNT_WORD]++
     const r = this.record(to, count)
     this.words(to).fill(0, r, r + MEMBER_WORDS)
     this.words(to)[r] = member
@@ -244,7 +257,7 @@ export class StreamRoots {
     const words = this.words(root)
     const last = this.count(root) - 1
     if (i !== last) words.copyWithin(this.record(root, i), this.record(root, last), this.record(root, last) + MEMBER_WORDS)
-    words[this.at(root) + COUNT_WORD] = last
+    words[this.at(root) + COUNT_WORD]--
   }
 }
 
