@@ -90,6 +90,8 @@ export interface ServerService {
   shutdown(): void
   /** The error reply while writes are refused (disk full, disk failure), or null. */
   readonly writeRefusal: string | null
+  /** Reads all data again from the log: DEBUG RELOAD. Null, or the error reply. Not while an op is open. */
+  reload(): string | null
   /** Blocks the whole process for a time: DEBUG SLEEP. */
   sleep(ms: number): void
 }

@@ -60,6 +60,8 @@ export interface Setting {
   get(values: LiveValues, config: MemberConfig): string
   /** Missing: cannot be changed while the server runs. */
   readonly change?: SettingChange
+  /** Redis could change it, here it is always this: setting it to what it is succeeds. */
+  readonly isConstant?: boolean
 }
 
 export interface SettingChange {
@@ -93,11 +95,25 @@ export const SETTINGS: readonly Setting[] = [
   fixed('peer-port', (config) => String(config.peers?.port ?? 0)),
   fixed('log-format', (config) => config.logging.format),
   fixed('enable-debug-command', (config) => config.debug.enableDebugCommand),
-  // True of every Meridian server, and asked for by redis-benchmark and client libraries.
-  fixed('appendonly', () => 'yes'),
-  fixed('save', () => ''),
-  fixed('maxmemory', () => '0'),
-  fixed('maxmemory-policy', () => 'noeviction'),
+  // True of every Meridian server, and asked for by redis-benchmark, client libraries and tests.
+  fixed('daemonize', () => 'no'),
+  constant('appendonly', 'yes'),
+  constant('save', ''),
+  constant('maxmemory', '0'),
+  constant('maxmemory-policy', 'noeviction'),
+  constant('lazyfree-lazy-eviction', 'yes'),
+  constant('lazyfree-lazy-expire', 'yes'),
+  constant('lazyfree-lazy-server-del', 'yes'),
+  constant('lazyfree-lazy-user-del', 'yes'),
+  constant('lazyfree-lazy-user-flush', 'yes'),
+  // Up to here collections are kept in their small form, as OBJECT ENCODING says.
+  constant('hash-max-listpack-entries', '512'),
+  constant('hash-max-listpack-value', '64'),
+  constant('set-max-intset-entries', '512'),
+  constant('set-max-listpack-entries', '128'),
+  constant('set-max-listpack-value', '64'),
+  constant('zset-max-listpack-entries', '128'),
+  constant('zset-max-listpack-value', '64'),
   {
     name: 'appendfsync',
     get: (values) => values.appendfsync,
@@ -234,6 +250,10 @@ export const SETTINGS: readonly Setting[] = [
 
 function fixed(name: string, get: (config: MemberConfig) => string): Setting {
   return { name, get: (_values, config) => get(config) }
+}
+
+function constant(name: string, value: string): Setting {
+  return { name, get: () => value, isConstant: true }
 }
 
 function choice<T extends string>(text: string, choices: readonly T[], change: (value: T) => Partial<LiveValues>) {

@@ -196,6 +196,19 @@ export class Engine implements CommandExecutor, EngineService {
   /** Applies a frame that was read back from the log. Only before start. */
   recover(frame: FrameView): void {
     assert(this.log === null, 'recovery after start')
+    this.replay(frame)
+  }
+
+  /** Lets all data go, as far as the log has it: everything is to be replayed from there. */
+  forgetData(): void {
+    assert(!this.inExec, 'data forgotten in the middle of a transaction')
+    this.closeFrame()
+    for (let database = 0; database < this.keyspace.databaseCount; database++) this.keyspace.reset(database)
+    this.keyspace.unsettledCount = 0
+  }
+
+  /** Applies a frame of the log to data that has everything before it and nothing else. */
+  replay(frame: FrameView): void {
     this.hlc.observe(frame.last)
     if (isStabilityNote(frame)) {
       for (let i = 0; i < frame.contextCount; i++) this.recoveredStability.raise(frame.contextMember(i), frame.contextStamp(i))

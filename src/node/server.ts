@@ -251,6 +251,7 @@ function serverService(
       const refusal = member().log.refusal
       return refusal === null ? null : `MISCONF Writes are refused: ${refusal.message}`
     },
+    reload: () => member().reload(),
     sleep: (ms) => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms),
   }
 }
