@@ -504,6 +504,14 @@ export class StreamGroups {
     return this.at(group) + PENDING
   }
 
+  consumerWords(consumer: Ref): Uint32Array {
+    return this.arena.u32[consumer >>> CHUNK_SHIFT]
+  }
+
+  consumerAt(consumer: Ref): number {
+    return (consumer & UNIT_MASK) << 1
+  }
+
   findPending(group: Ref, id: StreamId, region: number): Ref {
     return this.pending.find(this.words(group), this.at(group) + PENDING, id, region)
   }

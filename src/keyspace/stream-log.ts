@@ -171,6 +171,15 @@ export class StreamLog {
     return this.enter(cursor, index.item(cursor.index))
   }
 
+  /** Goes to the entry that so many come before. */
+  seekRank(words: Uint32Array, d: number, rank: number, cursor: StreamCursor): void {
+    let rest = this.index.seekRank(words, d, rank, cursor.index)
+    const chunk = this.index.item(cursor.index)
+    let at = this.chunks.first(chunk)
+    for (; rest > 0; rest--) at = this.chunks.skip(chunk, at)
+    this.at(cursor, chunk, at)
+  }
+
   /** How many entries come before the one at the cursor. */
   rank(words: Uint32Array, d: number, cursor: StreamCursor): number {
     let rank = this.index.rank(words, d, cursor.index)

@@ -24,6 +24,7 @@ export class PendingLists {
   readonly index: OrderIndex
   private readonly ordering: PendingOrdering
   private readonly place = new IndexCursor()
+  private readonly sought = new IndexCursor()
 
   constructor(private readonly arena: Arena) {
     this.index = new OrderIndex(arena)
@@ -36,6 +37,43 @@ export class PendingLists {
     this.ordering.region = region
     const found = this.index.find(words, d, this.ordering, cursor)
     return found ? this.index.item(cursor) : 0
+  }
+
+  first(words: Uint32Array, d: number): Ref {
+    return this.index.first(words, d, this.place)
+  }
+
+  last(words: Uint32Array, d: number): Ref {
+    return this.index.last(words, d, this.place)
+  }
+
+  /** The first pending entry at or after an ID; nextSought goes on from there. 0 when there is none. */
+  seek(words: Uint32Array, d: number, id: StreamId): Ref {
+    this.ordering.id = id
+    this.ordering.region = 0
+    this.index.find(words, d, this.ordering, this.sought)
+    return this.index.item(this.sought)
+  }
+
+  /** The index must not have changed since. */
+  nextSought(): Ref {
+    return this.index.next(this.sought)
+  }
+
+  /** How an entry's ID stands to another. */
+  compareId(ref: Ref, id: StreamId): number {
+    const words = this.arena.u32[ref >>> CHUNK_SHIFT]
+    const w = ((ref & UNIT_MASK) << 1) + ID_WORD
+    return compareIds(
+      words[w],
+      words[w + 1],
+      words[w + 2],
+      words[w + 3],
+      id.msHigh,
+      id.msLow,
+      id.seqHigh,
+      id.seqLow,
+    )
   }
 
   create(id: StreamId, region: number): Ref {

@@ -30,6 +30,19 @@ import { CHUNKS_WORD, GROUPS_WORD, MemberPart } from './stream-root.js'
 import { StreamSpace } from './stream-space.js'
 import { StreamWrites } from './stream-writes.js'
 
+export const STREAM_ID_MODES = ['strict', 'semi-strict', 'liberal'] as const
+
+export interface StreamSettings {
+  /**
+   * IDs in a database with several members. strict: each member makes its own, which no other makes; semi-strict: full IDs are taken as well; liberal: as
+   * Redis. A database with one member is always as Redis.
+   */
+  readonly idMode: (typeof STREAM_ID_MODES)[number]
+  /** Redis' stream-node-max-entries and stream-node-max-bytes; 0: no bound but the built-in ones of chunks. */
+  readonly nodeMaxEntries: number
+  readonly nodeMaxBytes: number
+}
+
 /**
  * Streams. A stream is a map from positions (ms, seq, region) to entries, each with the dot of its addition; deletions, trims and removals of the whole
  * stream take the entries that their origin had observed, so an entry that is added at the same time stays. Two members may add the same full ID:
@@ -45,12 +58,11 @@ export class StreamStore implements CollectionStore {
   /** Writes by local commands. */
   readonly writes: StreamWrites
   readonly self: MemberId
+  settings: StreamSettings = { idMode: 'semi-strict', nodeMaxEntries: 100, nodeMaxBytes: 4096 }
   private readonly context: ApplyContext
   private readonly keyspace: Keyspace
   private readonly spaces = new WeakMap<Arena, StreamSpace>()
   private current: StreamSpace | null = null
-  private maxEntries = DEFAULT_NODE_ENTRIES
-  private maxBytes = DEFAULT_NODE_BYTES
   private readonly id = new StreamId()
   private readonly lastId = new StreamId()
   private readonly fields = new StreamFields()
@@ -64,10 +76,9 @@ export class StreamStore implements CollectionStore {
     this.writes = new StreamWrites(this, environment.effects, environment.keyspace)
   }
 
-  /** Settings stream-node-max-entries and stream-node-max-bytes, for chunks from now on. */
-  setNodeLimits(maxEntries: number, maxBytes: number): void {
-    this.maxEntries = maxEntries
-    this.maxBytes = maxBytes
+  /** Settings; those of chunks hold for chunks from now on. */
+  configure(settings: StreamSettings): void {
+    this.settings = settings
     if (this.current !== null) this.limit(this.current)
   }
 
@@ -85,8 +96,8 @@ export class StreamStore implements CollectionStore {
   }
 
   private limit(space: StreamSpace): void {
-    space.log.chunks.maxEntries = this.maxEntries
-    space.log.chunks.maxBytes = this.maxBytes
+    space.log.chunks.maxEntries = this.settings.nodeMaxEntries
+    space.log.chunks.maxBytes = this.settings.nodeMaxBytes
   }
 
   // Effects: one walk for checking and for applying.
@@ -220,7 +231,7 @@ export class StreamStore implements CollectionStore {
   private walkPendingOp(space: StreamSpace | null, group: Ref, effect: EffectReader): void {
     const op = effect.byte()
     const { id } = this
-    if (op > PendingOp.pass) {
+    if (op > PendingOp.redeliver) {
       effect.fail('stream-pending with an unknown operation')
       return
     }
@@ -245,7 +256,7 @@ export class StreamStore implements CollectionStore {
       if (op === PendingOp.createConsumer) return
     }
     const entriesRead = op === PendingOp.deliver ? readCount(effect) : 0
-    const deliveredAt = op === PendingOp.assign ? effect.time() : at
+    const deliveredAt = op === PendingOp.assign || op === PendingOp.redeliver ? effect.time() : at
     for (let left = effect.varint(); left > 0 && effect.error === null; left--) {
       readId(effect, id)
       const region = readRegion(effect)
@@ -261,7 +272,7 @@ export class StreamStore implements CollectionStore {
     if (space === null || op === PendingOp.drop) return
     if (op === PendingOp.deliver) space.groups.setEntriesRead(group, entriesRead)
     space.groups.setSeen(consumer, at)
-    space.groups.setActive(consumer, at)
+    if (op !== PendingOp.redeliver) space.groups.setActive(consumer, at)
   }
 
   // Changes. The context says whose they are and what was observed.
@@ -697,8 +708,6 @@ export class StreamStore implements CollectionStore {
   }
 }
 
-const DEFAULT_NODE_ENTRIES = 100
-const DEFAULT_NODE_BYTES = 4096
 const GROUP_COST_BYTES = 32
 
 const EVENTS: ReadonlyMap<number, { readonly kind: number; readonly event: string }> = new Map([

@@ -9,6 +9,7 @@ import type { Keyspace } from './keyspace.js'
 import { ACK_READ, ADD_REGIONS, GroupOp, PendingOp, putCount, putFields, putId, REMOVE_BY_TRIM } from './stream-codec.js'
 import { StreamFields } from './stream-fields.js'
 import { StreamPositions } from './stream-positions.js'
+import { StreamCursor } from './stream-log.js'
 import { CHUNKS_WORD, MemberPart } from './stream-root.js'
 import type { StreamSpace } from './stream-space.js'
 import type { StreamStore } from './stream-store.js'
@@ -37,6 +38,7 @@ export class StreamWrites {
   private readonly body = new ByteWriter()
   private readonly fields = new StreamFields()
   private readonly positions = new StreamPositions()
+  private readonly reading = new StreamCursor()
 
   constructor(
     private readonly store: StreamStore,
@@ -209,10 +211,22 @@ export class StreamWrites {
     })
   }
 
-  /** XCLAIM, XAUTOCLAIM, reading again what is pending: the entries belong to a consumer that exists. The number of a position is its deliveries. */
-  assign(key: StreamKey, group: Name, consumer: Name, positions: StreamPositions, deliveredMs: number): void {
+  /** XREADGROUP of what is pending: delivered once more, to the consumer that has it. The number of a position is its deliveries. */
+  redeliver(key: StreamKey, group: Name, consumer: Name, positions: StreamPositions): void {
+    this.assign(key, group, consumer, positions, this.now, false)
+  }
+
+  /** XCLAIM, XAUTOCLAIM: the entries belong to a consumer that exists. The number of a position is its deliveries. */
+  assign(
+    key: StreamKey,
+    group: Name,
+    consumer: Name,
+    positions: StreamPositions,
+    deliveredMs: number,
+    isActivity = true,
+  ): void {
     const { body, id, now } = this
-    this.beginBody(PendingOp.assign, consumer)
+    this.beginBody(isActivity ? PendingOp.assign : PendingOp.redeliver, consumer)
     body.f64(now)
     body.f64(deliveredMs)
     body.varint(positions.count)
@@ -227,7 +241,7 @@ export class StreamWrites {
         groups.assign(record, positions.id(i, id), positions.region(i), owner, deliveredMs, positions.number(i))
       }
       groups.setSeen(owner, now)
-      groups.setActive(owner, now)
+      if (isActivity) groups.setActive(owner, now)
     })
   }
 
@@ -282,22 +296,19 @@ export class StreamWrites {
     const { roots, log, groups } = space
     const words = roots.words(root)
     const d = roots.at(root) + CHUNKS_WORD
-    const { cursor } = space
-    // What is read moves when the target lies in the same arena's index: positions are found again for each effect.
-    const next = new StreamId()
-    let region = 0
-    for (let left = log.length(words, d), begun = false; left > 0 || !begun; begun = true) {
+    const { reading, fields } = this
+    let on = log.first(words, d, reading)
+    let left = log.length(words, d)
+    do {
       const count = Math.min(left, LIMITS.copyEffectElements)
-      log.find(words, d, next, region, cursor)
       this.addMany(key, ADD_REGIONS, count, (i) => {
-        if (i > 0) log.find(words, d, next, region, cursor)
-        log.chunks.fields(cursor.entry, this.fields)
-        next.copyFrom(cursor.entry.id)
-        region = cursor.entry.region + 1
-        return { id: cursor.entry.id, region: cursor.entry.region, fields: this.fields }
+        if (i > 0) on = log.next(reading)
+        log.chunks.fields(reading.entry, fields)
+        return { id: reading.entry.id, region: reading.entry.region, fields }
       })
       left -= count
-    }
+      on = on && left > 0 && log.next(reading)
+    } while (on)
     this.setId(key, roots.lastId(root, new StreamId()), roots.entriesAdded(root), roots.maxDeletedId(root, new StreamId()))
     const id = new StreamId()
     for (const group of groups.sorted(root)) this.copyGroup(space, root, group, key, id)
@@ -307,9 +318,10 @@ export class StreamWrites {
     const { groups } = space
     const name = nameOf(groups.names.name(group).slice())
     // Cursors of several members become one place: what lies behind it and was read comes once more.
-    const place = groups.hasDoneIntervals(group) ? groups.frontier(group, id) : groups.lastDelivered(group, id)
+    const unread = groups.seekFrontier(root, group, space.cursor)
+    const place = groups.frontier(group, id)
+    if (unread && space.cursor.entry.id.compare(place) === 0) place.decrement()
     this.createGroup(key, name, place, groups.entriesRead(group))
-    void root
     const { pending } = groups
     for (const consumer of groups.consumers(group)) {
       const owner = nameOf(groups.consumerName(consumer).slice())
