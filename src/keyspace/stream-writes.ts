@@ -272,10 +272,10 @@ export class StreamWrites {
       const count = Math.min(entries.length - start, LIMITS.copyEffectElements)
       this.addMany(key, 0, count, (i) => this.fromRdb(entries[start + i], id))
     }
-    this.setId(key, idOf(stream.lastId, new StreamId()), Number(stream.entriesAdded), idOf(stream.maxDeletedId, new StreamId()))
+    this.setId(key, idOf(stream.lastId, new StreamId()), countOf(stream.entriesAdded), idOf(stream.maxDeletedId, new StreamId()))
     for (const group of groups) {
       const name = nameOf(group.name)
-      this.createGroup(key, name, idOf(group.lastId, id), group.entriesRead === null ? -1 : Number(group.entriesRead))
+      this.createGroup(key, name, idOf(group.lastId, id), group.entriesRead === null ? -1 : countOf(group.entriesRead))
       for (const consumer of group.consumers) {
         const owner = nameOf(consumer.name)
         this.createConsumer(key, name, owner)
@@ -459,6 +459,11 @@ export class StreamWrites {
     change(space, space.groups.find(root, group.buf, group.off, group.len))
     effects.closeCollection(root)
   }
+}
+
+/** Counts are safe integers here. */
+function countOf(count: bigint): number {
+  return Math.min(Number(count), Number.MAX_SAFE_INTEGER - 1)
 }
 
 function nameOf(bytes: Uint8Array): Name {

@@ -132,11 +132,11 @@ function xlen(call: Call): void {
 }
 
 function xdel(call: Call): void {
-  for (let i = 2; i < call.argc; i++) strictId(call, i, given)
   if (!openForWrite(call, 1, stream)) {
     call.reply.integer(0)
     return
   }
+  for (let i = 2; i < call.argc; i++) strictId(call, i, given)
   const { space } = stream
   const { cursor } = space
   positions.clear()

@@ -25,6 +25,8 @@ import {
 
 /** XGROUP, XACK and XACKDEL. Which groups there are and what is acknowledged all members share; consumers are this member's own. */
 const DOLLAR = 36
+/** Counts are safe integers; Redis' go up to 2^63. */
+const MAX_ENTRIES_READ = Number.MAX_SAFE_INTEGER - 1
 const stream = new StreamReading()
 const id = new StreamId()
 const positions = new StreamPositions()
@@ -53,7 +55,7 @@ class GroupOptions {
         this.makesStream = true
         i++
       } else if (call.is(i, 'ENTRIESREAD') && i + 1 < call.argc) {
-        this.entriesRead = call.integer(i + 1)
+        this.entriesRead = Math.min(call.integer(i + 1), MAX_ENTRIES_READ)
         if (this.entriesRead < -1) throw new CommandError('ERR value for ENTRIESREAD must be positive or -1')
         i += 2
       } else {

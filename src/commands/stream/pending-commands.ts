@@ -1,5 +1,5 @@
 import { NotificationClass } from '../../base/notification-classes.js'
-import { StreamId } from '../../crdt/stream-id.js'
+import { MAX_U32, StreamId } from '../../crdt/stream-id.js'
 import { KeyType } from '../../keyspace/database.js'
 import { StreamPositions } from '../../keyspace/stream-positions.js'
 import type { Ref } from '../../memory/arena.js'
@@ -215,7 +215,7 @@ function xclaim(call: Call): void {
       if (ref !== 0 && minIdle > 0 && call.nowMs - pending.time(ref) < minIdle) continue
       const before = ref === 0 ? 1 : pending.deliveries(ref)
       const deliveries = options.retryCount >= 0 ? options.retryCount : options.justId ? before : before + 1
-      claimed.push(start, region, deliveries)
+      claimed.push(start, region, Math.min(deliveries, MAX_U32))
     }
   }
   writeClaims(call, options.deliveredMs)

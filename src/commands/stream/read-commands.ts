@@ -1,4 +1,5 @@
 import { StreamId } from '../../crdt/stream-id.js'
+import { equalBytes } from '../../base/bytes.js'
 import { NotificationClass } from '../../base/notification-classes.js'
 import { KeyType } from '../../keyspace/database.js'
 import { StreamPositions } from '../../keyspace/stream-positions.js'
@@ -194,7 +195,9 @@ function serveGroup(call: Call, request: ReadRequest): boolean {
       continue
     }
     const group = mustHaveGroup(call, request.firstKey + i, request.groupArgument)
-    if (hasNew(group)) ready.push(i)
+    // A key that is named more than once has what the times before have left.
+    const before = timesBefore(call, request, i)
+    if (before === 0 ? hasNew(group) : request.count > 0 && hasNewBehind(group, before * request.count)) ready.push(i)
   }
   if (ready.length === 0) return false
   ensureConsumers(call, request)
@@ -220,6 +223,29 @@ function hasNew(group: Ref): boolean {
     groups.pass(group, entry.member, entry.id, entry.region)
   }
   groups.sweep(group)
+  return false
+}
+
+/** How often the key at an index is asked for new entries before. */
+function timesBefore(call: Call, request: ReadRequest, index: number): number {
+  if (index === 0) return 0
+  const { buf, off, len } = call.request
+  const key = request.firstKey + index
+  let times = 0
+  for (let i = 0; i < index; i++) {
+    const other = request.firstKey + i
+    if (request.behind[i] === NEW && len[other] === len[key] && equalBytes(buf, off[other], buf, off[key], len[key])) times++
+  }
+  return times
+}
+
+/** True when there are more entries that are not done than so many. */
+function hasNewBehind(group: Ref, skipped: number): boolean {
+  const { groups, cursor, log } = stream.space
+  let left = skipped
+  for (let on = groups.seekFrontier(stream.root, group, cursor); on; on = log.next(cursor)) {
+    if (!groups.isDone(group, cursor.entry) && left-- === 0) return true
+  }
   return false
 }
 
