@@ -30,14 +30,12 @@ import { CHUNKS_WORD, GROUPS_WORD, MemberPart } from './stream-root.js'
 import { StreamSpace } from './stream-space.js'
 import { StreamWrites } from './stream-writes.js'
 
-export const STREAM_ID_MODES = ['strict', 'semi-strict', 'liberal'] as const
-
 export interface StreamSettings {
   /**
    * IDs in a database with several members. strict: each member makes its own, which no other makes; semi-strict: full IDs are taken as well; liberal: as
    * Redis. A database with one member is always as Redis.
    */
-  readonly idMode: (typeof STREAM_ID_MODES)[number]
+  readonly idMode: 'strict' | 'semi-strict' | 'liberal'
   /** Redis' stream-node-max-entries and stream-node-max-bytes; 0: no bound but the built-in ones of chunks. */
   readonly nodeMaxEntries: number
   readonly nodeMaxBytes: number
