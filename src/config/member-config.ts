@@ -17,6 +17,8 @@ export interface MemberConfig {
   readonly streams: StreamsConfig
   readonly logging: LoggingConfig
   readonly slowlog: SlowLogConfig
+  readonly latency: LatencyConfig
+  readonly data: DataConfig
   readonly debug: DebugConfig
 }
 
@@ -143,6 +145,16 @@ export interface LoggingConfig {
 }
 
 /** Both live. */
+export interface DataConfig {
+  /** Longest sparse representation of a HyperLogLog. Live. */
+  readonly hllSparseMaxBytes: number
+}
+
+export interface LatencyConfig {
+  /** Events that take at least so long are kept for LATENCY; 0: none. Live. */
+  readonly thresholdMs: number
+}
+
 export interface SlowLogConfig {
   /** Commands that take longer are noted; negative: none. */
   readonly slowerThanMicroseconds: number

@@ -2,7 +2,15 @@ import { z } from 'zod'
 import { MAX_MEMBER_ID, type MemberId } from '../base/ids.js'
 import { LIMITS } from '../base/limits.js'
 import { parseNotificationClasses } from '../base/notification-classes.js'
-import { APPENDFSYNC, DEBUG_COMMAND_ACCESS, LOG_FORMATS, LOG_LEVELS, PUBSUB_SCOPES, STREAM_ID_MODES, TLS_AUTH_CLIENTS } from './member-config.js'
+import {
+  APPENDFSYNC,
+  DEBUG_COMMAND_ACCESS,
+  LOG_FORMATS,
+  LOG_LEVELS,
+  PUBSUB_SCOPES,
+  STREAM_ID_MODES,
+  TLS_AUTH_CLIENTS,
+} from './member-config.js'
 import { DEFAULT_OUTPUT_BUFFER_LIMITS, parseOutputBufferLimits } from './output-buffer-limit.js'
 import { formatSize, parseDuration, parseSize } from './units.js'
 
@@ -194,6 +202,9 @@ export const fileSchema = z.strictObject({
       'max-len': integer(0, LIMITS.slowLogEntries, 128),
     })
     .prefault({}),
+  // Milliseconds; 0 watches nothing.
+  latency: z.strictObject({ 'monitor-threshold': integer(0, MAX_SECONDS, 0) }).prefault({}),
+  data: z.strictObject({ 'hll-sparse-max-bytes': integer(0, LIMITS.hllSparseBytes, 3000) }).prefault({}),
   debug: z.strictObject({ 'enable-debug-command': oneOf(DEBUG_COMMAND_ACCESS, 'no') }).prefault({}),
 })
 

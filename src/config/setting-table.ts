@@ -35,6 +35,9 @@ export interface LiveValues {
   /** Commands that take longer are noted; negative: none. */
   readonly slowlogSlowerThanMicroseconds: number
   readonly slowlogMaxLength: number
+  /** 0: nothing is watched. */
+  readonly latencyThresholdMs: number
+  readonly hllSparseMaxBytes: number
 }
 
 export function initialLiveValues(config: MemberConfig): LiveValues {
@@ -57,6 +60,8 @@ export function initialLiveValues(config: MemberConfig): LiveValues {
     loglevel: config.logging.level,
     slowlogSlowerThanMicroseconds: config.slowlog.slowerThanMicroseconds,
     slowlogMaxLength: config.slowlog.maxLength,
+    latencyThresholdMs: config.latency.thresholdMs,
+    hllSparseMaxBytes: config.data.hllSparseMaxBytes,
   }
 }
 
@@ -109,6 +114,7 @@ export const SETTINGS: readonly Setting[] = [
   constant('save', ''),
   constant('maxmemory', '0'),
   constant('maxmemory-policy', 'noeviction'),
+  constant('latency-tracking', 'yes'),
   constant('lazyfree-lazy-eviction', 'yes'),
   constant('lazyfree-lazy-expire', 'yes'),
   constant('lazyfree-lazy-server-del', 'yes'),
@@ -279,6 +285,24 @@ export const SETTINGS: readonly Setting[] = [
       parse: (text) => integer(text, 0, LIMITS.slowLogEntries, (slowlogMaxLength) => ({ slowlogMaxLength })),
       filePath: ['slowlog', 'max-len'],
       toFile: (values) => values.slowlogMaxLength,
+    },
+  },
+  {
+    name: 'latency-monitor-threshold',
+    get: (values) => String(values.latencyThresholdMs),
+    change: {
+      parse: (text) => integer(text, 0, INT_MAX, (latencyThresholdMs) => ({ latencyThresholdMs })),
+      filePath: ['latency', 'monitor-threshold'],
+      toFile: (values) => values.latencyThresholdMs,
+    },
+  },
+  {
+    name: 'hll-sparse-max-bytes',
+    get: (values) => String(values.hllSparseMaxBytes),
+    change: {
+      parse: (text) => size(text, 0, LIMITS.hllSparseBytes, (hllSparseMaxBytes) => ({ hllSparseMaxBytes })),
+      filePath: ['data', 'hll-sparse-max-bytes'],
+      toFile: (values) => values.hllSparseMaxBytes,
     },
   },
 ]

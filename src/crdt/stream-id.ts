@@ -54,16 +54,7 @@ export class StreamId {
   }
 
   compare(other: StreamId): number {
-    return compareIds(
-      this.msHigh,
-      this.msLow,
-      this.seqHigh,
-      this.seqLow,
-      other.msHigh,
-      other.msLow,
-      other.seqHigh,
-      other.seqLow,
-    )
+    return compareIds(this.msHigh, this.msLow, this.seqHigh, this.seqLow, other.msHigh, other.msLow, other.seqHigh, other.seqLow)
   }
 
   /** The next ID; false, and nothing changed, when there is none. */

@@ -2,7 +2,9 @@ import type { MemberId } from '../base/ids.js'
 import type { ApplyContext } from '../crdt/apply-context.js'
 import type { CollectionStore } from './collection-store.js'
 import type { Effects } from './effects.js'
+import { HllStore } from './hll-store.js'
 import type { Keyspace } from './keyspace.js'
+import { ListStore } from './list-store.js'
 import { StreamStore } from './stream-store.js'
 import type { StringStore } from './string-store.js'
 
@@ -20,13 +22,14 @@ export interface StoreEnvironment {
  * which need both.
  */
 export class Collections {
+  readonly hlls: HllStore
+  readonly lists: ListStore
   readonly streams: StreamStore
 
-  constructor(
-    readonly environment: StoreEnvironment,
-    readonly byType: (CollectionStore | undefined)[],
-  ) {
+  constructor(environment: StoreEnvironment, byType: (CollectionStore | undefined)[]) {
+    this.hlls = new HllStore(environment)
+    this.lists = new ListStore(environment)
     this.streams = new StreamStore(environment)
-    byType[this.streams.type] = this.streams
+    for (const store of [this.hlls, this.lists, this.streams]) byType[store.type] = store
   }
 }

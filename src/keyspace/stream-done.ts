@@ -130,16 +130,7 @@ export class DoneIntervals {
   private compare(words: Uint32Array, w: number, i: number, end: number, id: StreamId): number {
     const block = this.words(words, w)
     const at = this.at(words, w, i) + end
-    return compareIds(
-      block[at],
-      block[at + 1],
-      block[at + 2],
-      block[at + 3],
-      id.msHigh,
-      id.msLow,
-      id.seqHigh,
-      id.seqLow,
-    )
+    return compareIds(block[at], block[at + 1], block[at + 2], block[at + 3], id.msHigh, id.msLow, id.seqHigh, id.seqLow)
   }
 
   private put(words: Uint32Array, w: number, i: number, end: number, id: StreamId): void {

@@ -417,9 +417,7 @@ export class StreamGroups {
   }
 
   consumers(group: Ref): Ref[] {
-    return this.names
-      .sorted(this.words(group), this.at(group) + CONSUMERS)
-      .map((record) => this.names.blockOf(record))
+    return this.names.sorted(this.words(group), this.at(group) + CONSUMERS).map((record) => this.names.blockOf(record))
   }
 
   findConsumer(group: Ref, buf: Uint8Array, off: number, len: number): Ref {
@@ -681,15 +679,5 @@ function getId(words: Uint32Array, w: number, id: StreamId): StreamId {
 }
 
 function compareWords(words: Uint32Array, w: number, id: StreamId): number {
-  return compareIds(
-    words[w],
-    words[w + 1],
-    words[w + 2],
-    words[w + 3],
-    id.msHigh,
-    id.msLow,
-    id.seqHigh,
-    id.seqLow,
-  )
+  return compareIds(words[w], words[w + 1], words[w + 2], words[w + 3], id.msHigh, id.msLow, id.seqHigh, id.seqLow)
 }
-

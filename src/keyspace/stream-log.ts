@@ -192,7 +192,7 @@ export class StreamLog {
   /** Frees up to about `budget` entries, from the end. True when none is left. */
   free(words: Uint32Array, d: number, budget: number): boolean {
     const { arena, index, place, chunks } = this
-    for (let left = budget; left > 0; ) {
+    for (let left = budget; left > 0;) {
       const last = index.last(words, d, place)
       if (last === 0) return true
       const { leaf } = place

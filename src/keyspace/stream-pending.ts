@@ -64,16 +64,7 @@ export class PendingLists {
   compareId(ref: Ref, id: StreamId): number {
     const words = this.arena.u32[ref >>> CHUNK_SHIFT]
     const w = ((ref & UNIT_MASK) << 1) + ID_WORD
-    return compareIds(
-      words[w],
-      words[w + 1],
-      words[w + 2],
-      words[w + 3],
-      id.msHigh,
-      id.msLow,
-      id.seqHigh,
-      id.seqLow,
-    )
+    return compareIds(words[w], words[w + 1], words[w + 2], words[w + 3], id.msHigh, id.msLow, id.seqHigh, id.seqLow)
   }
 
   create(id: StreamId, region: number): Ref {

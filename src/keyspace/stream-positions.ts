@@ -1,4 +1,4 @@
-import { StreamId } from '../crdt/stream-id.js'
+import type { StreamId } from '../crdt/stream-id.js'
 
 /** Positions of entries, with a number for each: a list that is reused. */
 export class StreamPositions {

@@ -205,16 +205,7 @@ export class StreamRoots {
       const r = this.record(root, i)
       if ((words[r] & part) === 0) continue
       const w = r + word
-      const order = compareIds(
-        words[w],
-        words[w + 1],
-        words[w + 2],
-        words[w + 3],
-        id.msHigh,
-        id.msLow,
-        id.seqHigh,
-        id.seqLow,
-      )
+      const order = compareIds(words[w], words[w + 1], words[w + 2], words[w + 3], id.msHigh, id.msLow, id.seqHigh, id.seqLow)
       if (order > 0) id.set(words[w], words[w + 1], words[w + 2], words[w + 3])
     }
     return id

@@ -204,7 +204,8 @@ export class StreamStore implements CollectionStore {
       if (isRead && this.context.origin === this.self) this.passRead(space, root, group, this.id, region)
       else this.ack(space, root, group, this.id, region)
     }
-    if (space !== null && group !== 0 && isRead && this.context.origin === this.self) space.groups.setEntriesRead(group, entriesRead)
+    if (space !== null && group !== 0 && isRead && this.context.origin === this.self)
+      space.groups.setEntriesRead(group, entriesRead)
     return root
   }
 
@@ -690,7 +691,9 @@ export class StreamStore implements CollectionStore {
       const added = roots.stampOf(root, i, MemberPart.added)
       const deleted = roots.stampOf(root, i, MemberPart.deleted)
       const removed = roots.stampOf(root, i, MemberPart.removed)
-      lines.push(`member ${member}: added ${added}, deleted ${deleted}, removed ${removed}, entries ${roots.addedBy(root, member)}`)
+      lines.push(
+        `member ${member}: added ${added}, deleted ${deleted}, removed ${removed}, entries ${roots.addedBy(root, member)}`,
+      )
     }
     for (const group of groups.sorted(root)) {
       const name = Buffer.from(groups.names.name(group)).toString('latin1')

@@ -217,14 +217,7 @@ export class StreamWrites {
   }
 
   /** XCLAIM, XAUTOCLAIM: the entries belong to a consumer that exists. The number of a position is its deliveries. */
-  assign(
-    key: StreamKey,
-    group: Name,
-    consumer: Name,
-    positions: StreamPositions,
-    deliveredMs: number,
-    isActivity = true,
-  ): void {
+  assign(key: StreamKey, group: Name, consumer: Name, positions: StreamPositions, deliveredMs: number, isActivity = true): void {
     const { body, id, now } = this
     this.beginBody(isActivity ? PendingOp.assign : PendingOp.redeliver, consumer)
     body.f64(now)

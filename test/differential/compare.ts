@@ -92,9 +92,9 @@ export const EXCEPTIONS: readonly Exception[] = [
   },
   {
     name: 'times in stream groups',
-    because: 'how long an entry has been pending, and when a consumer was seen, is each server’s own; the lag is reckoned better since 7.0',
-    applies: (command) =>
-      NAMES('XPENDING', 'XINFO')(command),
+    because:
+      'how long an entry has been pending, and when a consumer was seen, is each server’s own; the lag is reckoned better since 7.0',
+    applies: (command) => NAMES('XPENDING', 'XINFO')(command),
     equal: (a, b, command) => withoutTimes(a, command) === withoutTimes(b, command),
   },
   {

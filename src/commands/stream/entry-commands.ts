@@ -168,7 +168,7 @@ export interface IdBlock {
 export function parseIdBlock(call: Call, first: number): IdBlock {
   let policy: number = ReferencePolicy.keep
   let block: { firstId: number; count: number } | null = null
-  for (let i = first; i < call.argc; ) {
+  for (let i = first; i < call.argc;) {
     const named = parseReferencePolicy(call, i)
     if (named >= 0) {
       policy = named
@@ -180,9 +180,7 @@ export function parseIdBlock(call: Call, first: number): IdBlock {
       block = { firstId: i + 2, count }
       i += 2 + count
     } else {
-      throw block === null
-        ? syntaxError()
-        : new CommandError('ERR The `numids` parameter must match the number of arguments')
+      throw block === null ? syntaxError() : new CommandError('ERR The `numids` parameter must match the number of arguments')
     }
   }
   if (block === null) throw syntaxError()

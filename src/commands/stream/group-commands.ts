@@ -50,7 +50,7 @@ class GroupOptions {
   parse(call: Call, allowsMakeStream: boolean): void {
     this.makesStream = false
     this.entriesRead = -1
-    for (let i = 5; i < call.argc; ) {
+    for (let i = 5; i < call.argc;) {
       if (allowsMakeStream && call.is(i, 'MKSTREAM')) {
         this.makesStream = true
         i++
@@ -282,11 +282,7 @@ export const STREAM_GROUP_COMMANDS: readonly CommandSpec[] = [
         'insert',
         '5.0.0',
         'Makes a group.',
-        [
-          ID_OR_LAST,
-          { name: 'mkstream', type: 'pure-token', token: 'MKSTREAM', flags: ['optional'] },
-          ENTRIES_READ,
-        ],
+        [ID_OR_LAST, { name: 'mkstream', type: 'pure-token', token: 'MKSTREAM', flags: ['optional'] }, ENTRIES_READ],
         create,
       ),
       subcommand('setid', -5, ['write'], 'update', '5.0.0', 'Sets where a group goes on.', [ID_OR_LAST, ENTRIES_READ], setId),
@@ -360,4 +356,3 @@ export const STREAM_GROUP_COMMANDS: readonly CommandSpec[] = [
     handler: xackdel,
   },
 ]
-

@@ -236,7 +236,13 @@ export const STREAM_INFO_COMMANDS: readonly CommandSpec[] = [
         info,
       ),
       subcommand('groups', 3, 'Describes the groups of a stream.', [], infoGroups),
-      subcommand('consumers', 4, 'Describes the consumers of a group, as they are in this region.', [GROUP_ARGUMENT], infoConsumers),
+      subcommand(
+        'consumers',
+        4,
+        'Describes the consumers of a group, as they are in this region.',
+        [GROUP_ARGUMENT],
+        infoConsumers,
+      ),
       helpSubcommand(
         '5.0.0',
         [

@@ -61,9 +61,7 @@ function read(call: Call, isGroup: boolean): void {
       firstKey = i + 1
       if (more % 2 !== 0) {
         const [name, what] = isGroup ? ['xreadgroup', "ID or '>'"] : ['xread', "ID, '+', or '$'"]
-        throw new CommandError(
-          `ERR Unbalanced '${name}' list of streams: for each stream key an ${what} must be specified.`,
-        )
+        throw new CommandError(`ERR Unbalanced '${name}' list of streams: for each stream key an ${what} must be specified.`)
       }
       keyCount = more / 2
       break
@@ -290,7 +288,7 @@ function deliver(call: Call, request: ReadRequest, key: number, group: Ref): voi
   else writes.deliver(KEY, GROUP, CONSUMER, positions, counter.value)
   call.reply.array(positions.count)
   on = log.find(stream.words, stream.at, positions.id(0, scratch), positions.region(0), cursor)
-  for (let i = 0; i < positions.count; ) {
+  for (let i = 0; i < positions.count;) {
     if (cursor.entry.id.compare(positions.id(i, scratch)) === 0 && cursor.entry.region === positions.region(i)) {
       replyEntry(call.reply, space, cursor.entry)
       i++

@@ -87,7 +87,7 @@ export class Trim {
   /** For XTRIM, which has nothing but options. */
   parseAll(call: Call): void {
     this.reset()
-    for (let i = 2; i < call.argc; ) {
+    for (let i = 2; i < call.argc;) {
       const next = this.parse(call, i)
       if (next === i) throw syntaxError()
       i = next
@@ -137,7 +137,7 @@ export class Trim {
     const { cursor, log } = space
     const { chunks, index } = log
     let count = 0
-    for (let on = log.first(words, at, cursor); on; ) {
+    for (let on = log.first(words, at, cursor); on;) {
       const { chunk } = cursor.entry
       const entries = chunks.count(chunk)
       if (this.limit > 0 && count + entries > this.limit) break
@@ -175,7 +175,8 @@ export class Trim {
     ids.clear()
     for (let on = log.first(words, at, cursor); on; on = log.next(cursor)) {
       const { entry } = cursor
-      if (this.strategy === TrimStrategy.maxLength ? length - ids.count <= this.maxLength : entry.id.compare(this.minId) >= 0) break
+      if (this.strategy === TrimStrategy.maxLength ? length - ids.count <= this.maxLength : entry.id.compare(this.minId) >= 0)
+        break
       if (this.limit > 0 && ids.count >= this.limit) break
       if (!isReferenced(stream, entry)) ids.push(entry.id, entry.region)
     }
