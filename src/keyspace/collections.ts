@@ -2,6 +2,7 @@ import type { MemberId } from '../base/ids.js'
 import type { ApplyContext } from '../crdt/apply-context.js'
 import type { CollectionStore } from './collection-store.js'
 import type { Effects } from './effects.js'
+import { HllStore } from './hll-store.js'
 import type { Keyspace } from './keyspace.js'
 import type { StringStore } from './string-store.js'
 
@@ -19,8 +20,10 @@ export interface StoreEnvironment {
  * which need both.
  */
 export class Collections {
-  constructor(
-    readonly environment: StoreEnvironment,
-    readonly byType: (CollectionStore | undefined)[],
-  ) {}
+  readonly hlls: HllStore
+
+  constructor(environment: StoreEnvironment, byType: (CollectionStore | undefined)[]) {
+    this.hlls = new HllStore(environment)
+    byType[this.hlls.type] = this.hlls
+  }
 }
