@@ -115,6 +115,11 @@ export const LIMITS = {
   blockedEntries: 1_000_000,
   /** Blocked commands that are tried again in one go, about 1 ms. The rest follows in the next turn. */
   blockedTries: 512,
+  /**
+   * Levels of a list element's position, 24 bytes each. Random insertions take some twenty; only insertions that go on halving one gap between two
+   * elements take more. Where it would be exceeded, LINSERT writes the list anew.
+   */
+  listPositionLevels: 64,
   /** Keys, values and 64 bytes a key that SWAPDB may have to write anew: 250,000 small keys, about 0.3 s. Beyond: refused. */
   swapDatabaseBytes: 16 * MiB,
   /** Elements of a removed collection that are freed with it; what is larger goes in slices, some 0.1 ms each. */

@@ -4,6 +4,7 @@ import { GENERIC_COMMANDS } from './generic/generic-commands.js'
 import { HYPERLOGLOG_COMMANDS } from './hyperloglog/hyperloglog-commands.js'
 import { CONNECTION_COMMANDS } from './connection/connection-commands.js'
 import { CRDT_COMMANDS } from './crdt/crdt-commands.js'
+import { LIST_COMMANDS } from './list/list-commands.js'
 import { PUBLISH_COMMANDS } from './pubsub/publish-commands.js'
 import { SUBSCRIBE_COMMANDS } from './pubsub/subscribe-commands.js'
 import { SERVER_COMMANDS } from './server/server-commands.js'
@@ -16,6 +17,7 @@ export const ALL_COMMANDS: readonly CommandSpec[] = [
   ...STRING_COMMANDS,
   ...BITMAP_COMMANDS,
   ...HYPERLOGLOG_COMMANDS,
+  ...LIST_COMMANDS,
   ...GENERIC_COMMANDS,
   ...CONNECTION_COMMANDS,
   ...SUBSCRIBE_COMMANDS,

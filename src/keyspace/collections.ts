@@ -4,6 +4,7 @@ import type { CollectionStore } from './collection-store.js'
 import type { Effects } from './effects.js'
 import { HllStore } from './hll-store.js'
 import type { Keyspace } from './keyspace.js'
+import { ListStore } from './list-store.js'
 import type { StringStore } from './string-store.js'
 
 /** What a store is made with. */
@@ -21,9 +22,11 @@ export interface StoreEnvironment {
  */
 export class Collections {
   readonly hlls: HllStore
+  readonly lists: ListStore
 
   constructor(environment: StoreEnvironment, byType: (CollectionStore | undefined)[]) {
     this.hlls = new HllStore(environment)
-    byType[this.hlls.type] = this.hlls
+    this.lists = new ListStore(environment)
+    for (const store of [this.hlls, this.lists]) byType[store.type] = store
   }
 }
