@@ -5,6 +5,7 @@ import type { Effects } from './effects.js'
 import { HllStore } from './hll-store.js'
 import type { Keyspace } from './keyspace.js'
 import { ListStore } from './list-store.js'
+import { StreamStore } from './stream-store.js'
 import type { StringStore } from './string-store.js'
 
 /** What a store is made with. */
@@ -23,10 +24,12 @@ export interface StoreEnvironment {
 export class Collections {
   readonly hlls: HllStore
   readonly lists: ListStore
+  readonly streams: StreamStore
 
   constructor(environment: StoreEnvironment, byType: (CollectionStore | undefined)[]) {
     this.hlls = new HllStore(environment)
     this.lists = new ListStore(environment)
-    for (const store of [this.hlls, this.lists]) byType[store.type] = store
+    this.streams = new StreamStore(environment)
+    for (const store of [this.hlls, this.lists, this.streams]) byType[store.type] = store
   }
 }
