@@ -1,6 +1,6 @@
 import type { EffectBody, Expiry, PlacedEffect } from './effects.js'
 import type { Reply } from './reply.js'
-import { typeNamed, typeOfBody } from './types/all-types.js'
+import { typeNamed } from './types/all-types.js'
 import { isDue, presentAt, type KeyView, type TypeName, type Value, type ValueOf } from './values.js'
 
 /** What a client does not see of a key, but a member that makes effects must know. Where it is not sure, more does no harm. */
@@ -56,15 +56,15 @@ export class ModelStore {
     this.put(db, key, { value: { type: 'string', text }, expireAt }, { kind: 'set-string', value: text, expiry })
   }
 
-  /** The value as it is after effects of its own type; null when nothing is left. The expiry stays. */
-  write(db: number, key: string, value: Value | null, ...bodies: EffectBody[]): void {
-    const before = this.fresh(db, key, typeOfBody(bodies[0])!.name)
+  /** A value as it is after effects of its type; null when nothing is left. The expiry stays. */
+  write(db: number, key: string, type: TypeName, value: Value | null, ...bodies: EffectBody[]): void {
+    const before = this.fresh(db, key, type)
     this.put(db, key, value === null ? null : { value, expireAt: before?.expireAt ?? null }, ...bodies)
   }
 
   /** A whole value to a key that holds nothing. */
   create(db: number, key: string, { value, expireAt }: KeyView): void {
-    this.write(db, key, value, ...typeNamed(value.type).copy(value))
+    this.write(db, key, value.type, value, ...(typeNamed(value.type).plain?.copy(value) ?? []))
     if (expireAt !== null) this.expire(db, key, expireAt)
   }
 

@@ -3,6 +3,7 @@ import type { MemberInfo, Topology } from '../../src/peer-sync/sync-host.js'
 import type { Logger } from '../../src/ports/logger.js'
 import { canonical } from './canonical.js'
 import { modelCommand, modelTransaction } from './command-model.js'
+import { SimulationFailure } from './failure.js'
 import { describeFault, planFaults, type Fault } from './faults.js'
 import { decodeStabilityNote, isStabilityNote } from './frame-decoder.js'
 import { History } from './history.js'
@@ -31,11 +32,6 @@ export interface SimulationOptions {
   /** Kinds of faults that do not happen. */
   readonly withoutFaults: ReadonlySet<string>
   readonly trace: ((line: string) => void) | null
-}
-
-/** An invariant does not hold. */
-export class SimulationFailure extends Error {
-  override readonly name = 'SimulationFailure'
 }
 
 export interface SimulationResult {

@@ -4,6 +4,9 @@ export type Value =
   | { readonly type: 'hash'; readonly fields: ReadonlyMap<string, FieldView> }
   | { readonly type: 'set'; readonly members: ReadonlySet<string> }
   | { readonly type: 'zset'; readonly scores: ReadonlyMap<string, number> }
+  | { readonly type: 'list'; readonly items: readonly string[] }
+  /** Ranks by index of the register; those of 0 are left out. */
+  | { readonly type: 'hll'; readonly registers: ReadonlyMap<number, number> }
 
 export type TypeName = Value['type']
 export type ValueOf<T extends TypeName> = Extract<Value, { type: T }>
@@ -54,6 +57,13 @@ export function showValue(value: Value): string {
       return `zset {${[...value.scores]
         .map(([member, score]) => `${JSON.stringify(member)}: ${score}`)
         .sort()
+        .join(', ')}}`
+    case 'list':
+      return `list [${value.items.map((item) => JSON.stringify(item)).join(', ')}]`
+    case 'hll':
+      return `hll {${[...value.registers]
+        .sort(([a], [b]) => a - b)
+        .map(([index, rank]) => `${index}: ${rank}`)
         .join(', ')}}`
   }
 }

@@ -19,7 +19,7 @@ function fieldsOf(store: ModelStore, db: number, key: string): Fields {
 }
 
 function put(store: ModelStore, db: number, key: string, fields: Fields, ...bodies: HashBody[]): void {
-  store.write(db, key, fields.size === 0 ? null : { type: 'hash', fields }, ...bodies)
+  store.write(db, key, 'hash', fields.size === 0 ? null : { type: 'hash', fields }, ...bodies)
 }
 
 function set(store: ModelStore, db: number, key: string, pairs: readonly (readonly [string, string])[], expiry: Expiry): number {
@@ -184,33 +184,42 @@ export const HASH_TYPE: ValueType = {
     }
   },
 
-  encode(body, writer, stamp) {
-    switch (body.kind) {
-      case 'hash-set':
-        writer.u8(typeof body.expiry === 'number' ? 1 : body.expiry === 'keep' ? 2 : 0)
-        if (typeof body.expiry === 'number') writer.f64(body.expiry)
-        writer.list(body.fields, ([field, value]) => {
-          writer.block(field)
-          writer.block(value)
-        })
-        return true
-      case 'hash-remove':
-        writer.u8(body.due ? 1 : 0)
-        writer.list(body.fields, (field) => writer.block(field))
-        return true
-      case 'hash-increment':
-        writer.block(body.field)
-        writer.f64(stamp)
-        writer.number(body.n)
-        writer.number(body.n)
-        return true
-      case 'hash-expire':
-        writer.f64(body.at)
-        writer.list(body.fields, (field) => writer.block(field))
-        return true
-      default:
-        return false
-    }
+  plain: {
+    encode(body, writer, stamp) {
+      switch (body.kind) {
+        case 'hash-set':
+          writer.u8(typeof body.expiry === 'number' ? 1 : body.expiry === 'keep' ? 2 : 0)
+          if (typeof body.expiry === 'number') writer.f64(body.expiry)
+          writer.list(body.fields, ([field, value]) => {
+            writer.block(field)
+            writer.block(value)
+          })
+          return
+        case 'hash-remove':
+          writer.u8(body.due ? 1 : 0)
+          writer.list(body.fields, (field) => writer.block(field))
+          return
+        case 'hash-increment':
+          writer.block(body.field)
+          writer.f64(stamp)
+          writer.number(body.n)
+          writer.number(body.n)
+          return
+        case 'hash-expire':
+          writer.f64(body.at)
+          writer.list(body.fields, (field) => writer.block(field))
+          return
+        default:
+      }
+    },
+    copy(value: Value): EffectBody[] {
+      if (value.type !== 'hash') return []
+      return [...value.fields].map(([field, { text, expireAt }]) => ({
+        kind: 'hash-set',
+        expiry: expireAt ?? 'clear',
+        fields: [[field, text]],
+      }))
+    },
   },
 
   visible(effects, cleared, fired) {
@@ -223,15 +232,6 @@ export const HASH_TYPE: ValueType = {
       writes.push(...view.writes)
     }
     return fields.size === 0 ? null : { value: { type: 'hash', fields }, writes }
-  },
-
-  copy(value: Value): EffectBody[] {
-    if (value.type !== 'hash') return []
-    return [...value.fields].map(([field, { text, expireAt }]) => ({
-      kind: 'hash-set',
-      expiry: expireAt ?? 'clear',
-      fields: [[field, text]],
-    }))
   },
 
   commands: {

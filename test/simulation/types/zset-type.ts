@@ -22,7 +22,7 @@ function scoresOf(store: ModelStore, db: number, key: string): Scores {
 }
 
 function put(store: ModelStore, db: number, key: string, scores: Scores, ...bodies: ZsetBody[]): void {
-  store.write(db, key, scores.size === 0 ? null : { type: 'zset', scores }, ...bodies)
+  store.write(db, key, 'zset', scores.size === 0 ? null : { type: 'zset', scores }, ...bodies)
 }
 
 const show = (score: number): string => String(score)
@@ -158,28 +158,30 @@ export const ZSET_TYPE: ValueType = {
     }
   },
 
-  encode(body, writer, stamp) {
-    switch (body.kind) {
-      case 'zset-add':
-        writer.u8(0)
-        writer.list(body.scores, ([member, score]) => {
-          writer.block(member)
-          writer.f64(score)
-        })
-        return true
-      case 'zset-remove':
-        writer.u8(0)
-        writer.list(body.members, (member) => writer.block(member))
-        return true
-      case 'zset-increment':
-        writer.block(body.member)
-        writer.f64(stamp)
-        writer.f64(body.n)
-        writer.f64(body.n)
-        return true
-      default:
-        return false
-    }
+  plain: {
+    encode(body, writer, stamp) {
+      switch (body.kind) {
+        case 'zset-add':
+          writer.u8(0)
+          writer.list(body.scores, ([member, score]) => {
+            writer.block(member)
+            writer.f64(score)
+          })
+          return
+        case 'zset-remove':
+          writer.u8(0)
+          writer.list(body.members, (member) => writer.block(member))
+          return
+        case 'zset-increment':
+          writer.block(body.member)
+          writer.f64(stamp)
+          writer.f64(body.n)
+          writer.f64(body.n)
+          return
+        default:
+      }
+    },
+    copy: (value: Value) => (value.type === 'zset' ? [{ kind: 'zset-add', scores: [...value.scores] }] : []),
   },
 
   visible(effects, cleared) {
@@ -215,8 +217,6 @@ export const ZSET_TYPE: ValueType = {
     }
     return scores.size === 0 ? null : { value: { type: 'zset', scores }, writes }
   },
-
-  copy: (value: Value) => (value.type === 'zset' ? [{ kind: 'zset-add', scores: [...value.scores] }] : []),
 
   commands: {
     ZADD: add,
