@@ -6,6 +6,7 @@ import { CRDT_COMMANDS } from './crdt/crdt-commands.js'
 import { PUBLISH_COMMANDS } from './pubsub/publish-commands.js'
 import { SUBSCRIBE_COMMANDS } from './pubsub/subscribe-commands.js'
 import { SERVER_COMMANDS } from './server/server-commands.js'
+import { SORTED_SET_COMMANDS } from './sorted-set/sorted-set-commands.js'
 import { STRING_COMMANDS } from './string/string-commands.js'
 import { TRANSACTION_COMMANDS } from './transactions/transaction-commands.js'
 
@@ -14,6 +15,7 @@ export const ALL_COMMANDS: readonly CommandSpec[] = [
   ...TRANSACTION_COMMANDS,
   ...STRING_COMMANDS,
   ...BITMAP_COMMANDS,
+  ...SORTED_SET_COMMANDS,
   ...GENERIC_COMMANDS,
   ...CONNECTION_COMMANDS,
   ...SUBSCRIBE_COMMANDS,

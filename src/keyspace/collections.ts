@@ -1,9 +1,11 @@
 import type { MemberId } from '../base/ids.js'
 import type { ApplyContext } from '../crdt/apply-context.js'
 import type { CollectionStore } from './collection-store.js'
+import { KeyType } from './database.js'
 import type { Effects } from './effects.js'
 import type { Keyspace } from './keyspace.js'
 import type { StringStore } from './string-store.js'
+import { ZsetStore } from './zset-store.js'
 
 /** What a store is made with. */
 export interface StoreEnvironment {
@@ -19,8 +21,13 @@ export interface StoreEnvironment {
  * which need both.
  */
 export class Collections {
+  readonly zsets: ZsetStore
+
   constructor(
     readonly environment: StoreEnvironment,
     readonly byType: (CollectionStore | undefined)[],
-  ) {}
+  ) {
+    this.zsets = new ZsetStore(environment)
+    byType[KeyType.zset] = this.zsets
+  }
 }

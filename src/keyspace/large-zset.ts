@@ -486,8 +486,7 @@ export class LargeZset {
     for (const { member, stamp } of registers) this.noteWriter(root, member, stamp)
     for (const { member, stamp } of contributions) this.noteWriter(root, member, stamp)
     if (registers.length === 1 && contributions.length === 0) return
-    const doublesCount =
-      EXTRAS_HEAD_DOUBLES + registers.length * REGISTER_DOUBLES + contributions.length * CONTRIBUTION_DOUBLES
+    const doublesCount = EXTRAS_HEAD_DOUBLES + registers.length * REGISTER_DOUBLES + contributions.length * CONTRIBUTION_DOUBLES
     const extras = this.arena.alloc(doublesCount * 8)
     const words = this.words(extras)
     const doubles = this.arena.f64[extras >>> CHUNK_SHIFT]
@@ -568,7 +567,13 @@ export class LargeZset {
     if (list === 0 || bytes > arena.sizeOf(list)) {
       const grown = arena.alloc(bytes)
       if (list !== 0) {
-        copyBytes(arena.u8[list >>> CHUNK_SHIFT], (list & UNIT_MASK) << 3, arena.u8[grown >>> CHUNK_SHIFT], (grown & UNIT_MASK) << 3, bytes - 16)
+        copyBytes(
+          arena.u8[list >>> CHUNK_SHIFT],
+          (list & UNIT_MASK) << 3,
+          arena.u8[grown >>> CHUNK_SHIFT],
+          (grown & UNIT_MASK) << 3,
+          bytes - 16,
+        )
         arena.free(list)
       }
       list = grown

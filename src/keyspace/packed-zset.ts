@@ -262,14 +262,7 @@ export class PackedZset {
 const aside = new Uint8Array(MAX_PACKED_MEMBER_BYTES)
 
 /** As memcmp, a shorter one first among equals. */
-export function compareRanges(
-  a: Uint8Array,
-  aOff: number,
-  aLen: number,
-  b: Uint8Array,
-  bOff: number,
-  bLen: number,
-): number {
+export function compareRanges(a: Uint8Array, aOff: number, aLen: number, b: Uint8Array, bOff: number, bLen: number): number {
   const length = aLen < bLen ? aLen : bLen
   for (let i = 0; i < length; i++) {
     const difference = a[aOff + i] - b[bOff + i]

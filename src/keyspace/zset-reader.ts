@@ -4,6 +4,7 @@ import { KEY_LENGTH_WORD } from '../memory/record.js'
 import type { Database } from './database.js'
 import type { LargeZset } from './large-zset.js'
 import { compareRanges, MAX_PACKED_MEMBERS } from './packed-zset.js'
+import { ScoreTable } from './score-table.js'
 import { ZsetCursor } from './zset-cursor.js'
 import { ZsetFormsOf } from './zset-forms.js'
 
@@ -22,9 +23,16 @@ export class ZsetReader {
   private readonly byScore = new ScoreBound()
   private readonly byName = new NameBound()
 
-  constructor(hashSeed: number) {
+  constructor(private readonly hashSeed: number) {
     this.formsOf = new ZsetFormsOf(hashSeed)
   }
+
+  /** For what commands gather; made when first needed. */
+  get scratch(): ScoreTable {
+    return (this.scratchTable ??= new ScoreTable(this.hashSeed))
+  }
+
+  private scratchTable: ScoreTable | null = null
 
   /** Members; 0 for root 0. */
   size(db: Database, root: Ref): number {

@@ -160,15 +160,7 @@ export class ZsetStore extends ZsetReader implements CollectionStore {
   }
 
   /** Takes an increment of the located member over. Gives the root. */
-  incrementLocated(
-    root: Ref,
-    buf: Uint8Array,
-    off: number,
-    len: number,
-    epoch: number,
-    total: number,
-    before: number,
-  ): Ref {
+  incrementLocated(root: Ref, buf: Uint8Array, off: number, len: number, epoch: number, total: number, before: number): Ref {
     const { forms, context } = this
     const { large } = forms
     let to = root
@@ -414,7 +406,8 @@ export class ZsetStore extends ZsetReader implements CollectionStore {
         const parts = [
           ...registers.map((each) => `dot ${each.member}:${each.stamp} score ${each.score}`),
           ...contributions.map(
-            (each) => `increments of ${each.member} epoch ${each.epoch} stamp ${each.stamp} total ${each.total} base ${each.base}`,
+            (each) =>
+              `increments of ${each.member} epoch ${each.epoch} stamp ${each.stamp} total ${each.total} base ${each.base}`,
           ),
         ]
         lines.push(`${name} ${parts.join(', ')}`)

@@ -62,8 +62,12 @@ export class ZsetWriter {
 
   /** Writes a score. A write that changes nothing is one still in a mesh: it wins over a removal that another member makes at the same time. */
   put(buf: Uint8Array, off: number, len: number, score: number): void {
+    this.write(buf, off, len, score, this.look(buf, off, len))
+  }
+
+  /** As put, right after a look at the member, which gave `before`. */
+  write(buf: Uint8Array, off: number, len: number, score: number, before: number): void {
     const { store } = this
-    const before = this.look(buf, off, len)
     if (before === score && this.effects.solo && store.locatedIsPlain) return
     if (this.open !== 0 && (this.isWritten() || this.isFull(EffectType.zsetAdd))) this.close()
     if (this.open === 0) this.openEffect(EffectType.zsetAdd, buf, off, len)
@@ -90,21 +94,23 @@ export class ZsetWriter {
     return true
   }
 
-  /** Adds to a score; a member that is not there counts as 0. The sum must be a number. Gives the score that is visible then. */
-  increment(buf: Uint8Array, off: number, len: number, n: number): number {
+  /**
+   * Adds to a score right after a look at it, which gave `before`; a member that is not there counts as 0. The sum must be a number. Gives the score
+   * that is visible then.
+   */
+  increment(buf: Uint8Array, off: number, len: number, n: number, before: number): number {
     const { store, effects } = this
-    const before = this.look(buf, off, len)
     const isThere = before === before
     const sum = (isThere ? before : 0) + n
     if (effects.solo && (!isThere || store.locatedIsPlain)) {
-      this.put(buf, off, len, sum)
+      this.write(buf, off, len, sum, before)
       return sum
     }
     let epoch = store.locatedEpoch(this.self)
     const totalBefore = epoch === 0 ? 0 : store.locatedTotal
     const total = totalBefore + n
     if (!Number.isFinite(total)) {
-      this.put(buf, off, len, sum)
+      this.write(buf, off, len, sum, before)
       return sum
     }
     if (this.open !== 0) this.close()
