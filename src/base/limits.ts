@@ -128,6 +128,8 @@ export const LIMITS = {
   randomKeyLooks: 16_384,
   /** Kinds of error codes counted apart for INFO errorstats (Redis: 128). Further ones count in the total only. */
   errorKinds: 128,
+  /** Samples kept of each event of LATENCY; Redis' number. The oldest is dropped. */
+  latencySamples: 160,
   /** What a slow-log entry keeps of a command: arguments, and bytes of each; Redis' numbers. */
   /** Most that slowlog-max-len may be set to: about 4 KiB an entry. */
   slowLogEntries: 10_000,

@@ -1,6 +1,7 @@
 import { BITMAP_COMMANDS } from './bitmap/bitmap-commands.js'
 import type { CommandSpec } from './command-spec.js'
 import { GENERIC_COMMANDS } from './generic/generic-commands.js'
+import { HYPERLOGLOG_COMMANDS } from './hyperloglog/hyperloglog-commands.js'
 import { CONNECTION_COMMANDS } from './connection/connection-commands.js'
 import { CRDT_COMMANDS } from './crdt/crdt-commands.js'
 import { PUBLISH_COMMANDS } from './pubsub/publish-commands.js'
@@ -16,6 +17,7 @@ export const ALL_COMMANDS: readonly CommandSpec[] = [
   ...STRING_COMMANDS,
   ...BITMAP_COMMANDS,
   ...SORTED_SET_COMMANDS,
+  ...HYPERLOGLOG_COMMANDS,
   ...GENERIC_COMMANDS,
   ...CONNECTION_COMMANDS,
   ...SUBSCRIBE_COMMANDS,

@@ -1,8 +1,8 @@
 import type { MemberId } from '../base/ids.js'
 import type { ApplyContext } from '../crdt/apply-context.js'
 import type { CollectionStore } from './collection-store.js'
-import { KeyType } from './database.js'
 import type { Effects } from './effects.js'
+import { HllStore } from './hll-store.js'
 import type { Keyspace } from './keyspace.js'
 import type { StringStore } from './string-store.js'
 import { ZsetStore } from './zset-store.js'
@@ -21,13 +21,15 @@ export interface StoreEnvironment {
  * which need both.
  */
 export class Collections {
+  readonly hlls: HllStore
   readonly zsets: ZsetStore
 
   constructor(
     readonly environment: StoreEnvironment,
     readonly byType: (CollectionStore | undefined)[],
   ) {
+    this.hlls = new HllStore(environment)
     this.zsets = new ZsetStore(environment)
-    byType[KeyType.zset] = this.zsets
+    for (const store of [this.hlls, this.zsets]) byType[store.type] = store
   }
 }
