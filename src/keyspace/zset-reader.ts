@@ -3,7 +3,7 @@ import { IndexCursor, type Ordering } from '../memory/order-index.js'
 import { KEY_LENGTH_WORD } from '../memory/record.js'
 import type { Database } from './database.js'
 import type { LargeZset } from './large-zset.js'
-import { compareRanges, MAX_PACKED_MEMBERS } from './packed-zset.js'
+import { compareRanges } from './packed-zset.js'
 import { ScoreTable } from './score-table.js'
 import { ZsetCursor } from './zset-cursor.js'
 import { ZsetFormsOf } from './zset-forms.js'
@@ -19,7 +19,6 @@ export class ZsetReader {
   readonly cursor = new ZsetCursor()
   protected readonly formsOf: ZsetFormsOf
   private readonly place = new IndexCursor()
-  private readonly starts = new Uint32Array(MAX_PACKED_MEMBERS + 1)
   private readonly byScore = new ScoreBound()
   private readonly byName = new NameBound()
 
@@ -91,24 +90,9 @@ export class ZsetReader {
     return this.rankOf(forms.large, root, byScore)
   }
 
-  /** How many members come before these bytes, in a set whose scores are all alike; with `orEqual` that member included. */
+  /** How many members of a large set come before these bytes, if its scores are all alike; with `orEqual` that member included. */
   countBefore(db: Database, root: Ref, buf: Uint8Array, off: number, len: number, orEqual: boolean): number {
-    if (root === 0) return 0
     const forms = this.formsOf.of(db.arena)
-    if (forms.isPacked(root)) {
-      const { packed } = forms
-      const bytes = db.arena.u8[root >>> CHUNK_SHIFT]
-      let low = 0
-      let high = packed.index(root, this.starts)
-      while (low < high) {
-        const middle = (low + high) >>> 1
-        const start = this.starts[middle]
-        const order = compareRanges(bytes, packed.memberOff(root, start), packed.memberLen(root, start), buf, off, len)
-        if (order < 0 || (orEqual && order === 0)) low = middle + 1
-        else high = middle
-      }
-      return low
-    }
     const { byName } = this
     byName.arena = db.arena
     byName.large = forms.large

@@ -1,5 +1,6 @@
-import { formatScore, parseScore } from '../../base/score.js'
+import { formatScore, parseScore, parseScoreBound } from '../../base/score.js'
 import { KeyType } from '../../keyspace/database.js'
+import { compareRanges } from '../../keyspace/packed-zset.js'
 import type { Ref } from '../../memory/arena.js'
 import type { ReplyWriter } from '../../resp/reply-writer.js'
 import type { Call } from '../call.js'
@@ -65,19 +66,17 @@ const PLUS = 43
 const MINUS = 45
 
 export function scoreRange(call: Call, minAt: number, maxAt: number): ScoreRange {
-  const { buf, off } = call.request
-  const minExclusive = buf[off[minAt]] === OPEN
+  const { buf, off, len } = call.request
+  const minExclusive = len[minAt] > 0 && buf[off[minAt]] === OPEN
   const min = boundScore(call, minAt, minExclusive)
-  const maxExclusive = buf[off[maxAt]] === OPEN
+  const maxExclusive = len[maxAt] > 0 && buf[off[maxAt]] === OPEN
   return { min, minExclusive, max: boundScore(call, maxAt, maxExclusive), maxExclusive }
 }
 
 function boundScore(call: Call, i: number, exclusive: boolean): number {
   const { buf, off, len } = call.request
   const skip = exclusive ? 1 : 0
-  // As for strtod, nothing is zero.
-  if (len[i] === skip) return 0
-  const score = parseScore(buf, off[i] + skip, len[i] - skip)
+  const score = parseScoreBound(buf, off[i] + skip, len[i] - skip)
   if (score !== score) throw new CommandError('ERR min or max is not a float')
   return score
 }
@@ -113,9 +112,49 @@ export function ranksOfScores(call: Call, root: Ref, range: ScoreRange): RankRan
   return { from, to: Math.max(from, zsets.countBelow(db, root, range.max, !range.maxExclusive)) }
 }
 
-export function ranksOfNames(call: Call, root: Ref, min: NameBound, max: NameBound): RankRange {
-  const from = namesBefore(call, root, min, min.exclusive)
-  return { from, to: Math.max(from, namesBefore(call, root, max, !max.exclusive)) }
+/**
+ * Members between two names, in a set whose scores are all alike. If they are not, a small set is looked through from the end that the walk begins at, as
+ * Redis does; of a large one the result is as undefined as there.
+ */
+export function ranksOfNames(call: Call, root: Ref, min: NameBound, max: NameBound, reverse = false): RankRange {
+  const { zsets, db } = call
+  const size = zsets.size(db, root)
+  if (size === 0) return NO_RANKS
+  if (!zsets.isPacked(db, root)) {
+    const from = namesBefore(call, root, min, min.exclusive)
+    return { from, to: Math.max(from, namesBefore(call, root, max, !max.exclusive)) }
+  }
+  const isAboveMin = (rank: number) => order(call, root, rank, min) > (min.exclusive ? 0 : -1)
+  const isBelowMax = (rank: number) => order(call, root, rank, max) < (max.exclusive ? 0 : 1)
+  if (isEmptyRange(call, min, max) || !isAboveMin(size - 1) || !isBelowMax(0)) return NO_RANKS
+  if (reverse) {
+    let to = size
+    while (!isBelowMax(to - 1)) to--
+    let from = to
+    while (from > 0 && isAboveMin(from - 1)) from--
+    return { from, to }
+  }
+  let from = 0
+  while (!isAboveMin(from)) from++
+  let to = from
+  while (to < size && isBelowMax(to)) to++
+  return { from, to }
+}
+
+const NO_RANKS: RankRange = { from: 0, to: 0 }
+
+/** -1, 0 or 1: how the member at a rank compares with a bound. */
+function order(call: Call, root: Ref, rank: number, bound: NameBound): number {
+  if (bound.end !== 0) return -bound.end
+  const { buf, off, len } = call.zsets.seek(call.db, root, rank)
+  return Math.sign(compareRanges(buf, off, len, call.request.buf, bound.off, bound.len))
+}
+
+function isEmptyRange(call: Call, min: NameBound, max: NameBound): boolean {
+  const { buf } = call.request
+  const difference =
+    min.end !== 0 || max.end !== 0 ? min.end - max.end : compareRanges(buf, min.off, min.len, buf, max.off, max.len)
+  return difference > 0 || (difference === 0 && (min.exclusive || max.exclusive))
 }
 
 function namesBefore(call: Call, root: Ref, bound: NameBound, orEqual: boolean): number {

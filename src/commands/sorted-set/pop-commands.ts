@@ -12,7 +12,7 @@ const NOT_POSITIVE = 'ERR value is out of range, must be positive'
 function zpop(call: Call, max: boolean): void {
   if (call.argc > 3) throw syntaxError()
   const counted = call.argc === 3
-  const count = counted ? call.integer(2) : 1
+  const count = counted ? call.integer(2, NOT_POSITIVE) : 1
   if (count < 0) throw new CommandError(NOT_POSITIVE)
   const root = rootForWrite(call, 1)
   const { reply, zsets, db } = call

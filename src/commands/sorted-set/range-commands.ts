@@ -50,14 +50,14 @@ function parseBounds(call: Call, by: By, minAt: number, maxAt: number): Bounds {
   }
 }
 
-function ranksOf(call: Call, root: Ref, bounds: Bounds): RankRange {
+function ranksOf(call: Call, root: Ref, bounds: Bounds, reverse: boolean): RankRange {
   switch (bounds.by) {
     case 'index':
       return ranksOfIndexes(call.zsets.size(call.db, root), bounds.start, bounds.stop)
     case 'score':
       return ranksOfScores(call, root, bounds.range)
     case 'name':
-      return ranksOfNames(call, root, bounds.min, bounds.max)
+      return ranksOfNames(call, root, bounds.min, bounds.max, reverse)
   }
 }
 
@@ -103,7 +103,7 @@ function range(call: Call, first: number, fixed: { by?: By; reverse?: boolean })
   const swapped = options.reverse && options.by !== 'index'
   const bounds = parseBounds(call, options.by, first + (swapped ? 2 : 1), first + (swapped ? 1 : 2))
   const root = rootForRead(call, first)
-  const found = root === 0 ? { from: 0, to: 0 } : cut(call, root, ranksOf(call, root, bounds), options)
+  const found = root === 0 ? { from: 0, to: 0 } : cut(call, root, ranksOf(call, root, bounds, options.reverse), options)
   if (stores) storeScored(call, 1, root === 0 ? new ScoredList() : listOf(call, root, found.from, found.to), 'zrangestore')
   else replyRange(call, root, found, options)
 }
@@ -138,7 +138,7 @@ function replyRange(call: Call, root: Ref, { from, to }: RankRange, options: Ran
 function removeRange(call: Call, by: By, event: string): void {
   const bounds = parseBounds(call, by, 2, 3)
   const root = rootForWrite(call, 1)
-  const { from, to } = root === 0 ? { from: 0, to: 0 } : ranksOf(call, root, bounds)
+  const { from, to } = root === 0 ? { from: 0, to: 0 } : ranksOf(call, root, bounds, false)
   const { zsets, db, effects, request } = call
   const { buf, off, len } = request
   const { writer } = zsets
