@@ -115,6 +115,11 @@ export const LIMITS = {
   blockedEntries: 1_000_000,
   /** Blocked commands that are tried again in one go, about 1 ms. The rest follows in the next turn. */
   blockedTries: 512,
+  /**
+   * Levels of a list element's position, 24 bytes each. Random insertions take some twenty; only insertions that go on halving one gap between two
+   * elements take more. Where it would be exceeded, LINSERT writes the list anew.
+   */
+  listPositionLevels: 64,
   /** Keys, values and 64 bytes a key that SWAPDB may have to write anew: 250,000 small keys, about 0.3 s. Beyond: refused. */
   swapDatabaseBytes: 16 * MiB,
   /** Elements of a removed collection that are freed with it; what is larger goes in slices, some 0.1 ms each. */
@@ -124,6 +129,8 @@ export const LIMITS = {
   copyEffectElements: 1024,
   /** Elements that CRDT.DEBUG shows of a collection. */
   debugElements: 256,
+  /** Most that hll-sparse-max-bytes may be set to: a dense HyperLogLog takes 12 KiB, and what is longer is slow to add to. */
+  hllSparseBytes: 16 * KiB,
   /** Records that RANDOMKEY looks through after as many unlucky draws as Redis allows; then it answers nil. */
   randomKeyLooks: 16_384,
   /** Kinds of error codes counted apart for INFO errorstats (Redis: 128). Further ones count in the total only. */

@@ -4,6 +4,8 @@ import type { CollectionStore } from './collection-store.js'
 import type { Effects } from './effects.js'
 import { HllStore } from './hll-store.js'
 import type { Keyspace } from './keyspace.js'
+import { ListStore } from './list-store.js'
+import { StreamStore } from './stream-store.js'
 import type { StringStore } from './string-store.js'
 import { ZsetStore } from './zset-store.js'
 
@@ -23,6 +25,8 @@ export interface StoreEnvironment {
 export class Collections {
   readonly hlls: HllStore
   readonly zsets: ZsetStore
+  readonly lists: ListStore
+  readonly streams: StreamStore
 
   constructor(
     readonly environment: StoreEnvironment,
@@ -30,6 +34,8 @@ export class Collections {
   ) {
     this.hlls = new HllStore(environment)
     this.zsets = new ZsetStore(environment)
-    for (const store of [this.hlls, this.zsets]) byType[store.type] = store
+    this.lists = new ListStore(environment)
+    this.streams = new StreamStore(environment)
+    for (const store of [this.hlls, this.lists, this.streams, this.zsets]) byType[store.type] = store
   }
 }
