@@ -129,6 +129,8 @@ export const LIMITS = {
   copyEffectElements: 1024,
   /** Elements that CRDT.DEBUG shows of a collection. */
   debugElements: 256,
+  /** Most that hll-sparse-max-bytes may be set to: a dense HyperLogLog takes 12 KiB, and what is longer is slow to add to. */
+  hllSparseBytes: 16 * KiB,
   /** Records that RANDOMKEY looks through after as many unlucky draws as Redis allows; then it answers nil. */
   randomKeyLooks: 16_384,
   /** Kinds of error codes counted apart for INFO errorstats (Redis: 128). Further ones count in the total only. */

@@ -14,9 +14,11 @@ export interface MemberConfig {
   /** Null: a database of one region, no peer port. */
   readonly peers: PeersConfig | null
   readonly pubsub: PubSubConfig
+  readonly streams: StreamsConfig
   readonly logging: LoggingConfig
   readonly slowlog: SlowLogConfig
   readonly latency: LatencyConfig
+  readonly data: DataConfig
   readonly debug: DebugConfig
 }
 
@@ -118,6 +120,18 @@ export interface PubSubConfig {
   readonly notifyKeyspaceEvents: number
 }
 
+export const STREAM_ID_MODES = ['strict', 'semi-strict', 'liberal'] as const
+export type StreamIdMode = (typeof STREAM_ID_MODES)[number]
+
+/** All live. */
+export interface StreamsConfig {
+  /** Which IDs XADD takes and makes in a database with several members. */
+  readonly idMode: StreamIdMode
+  /** Entries and bytes of one chunk of a stream, 0: no bound but the built-in ones. MAXLEN ~ removes whole chunks. */
+  readonly nodeMaxEntries: number
+  readonly nodeMaxBytes: number
+}
+
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
@@ -131,6 +145,11 @@ export interface LoggingConfig {
 }
 
 /** Both live. */
+export interface DataConfig {
+  /** Longest sparse representation of a HyperLogLog. Live. */
+  readonly hllSparseMaxBytes: number
+}
+
 export interface LatencyConfig {
   /** Events that take at least so long are kept for LATENCY; 0: none. Live. */
   readonly thresholdMs: number

@@ -8,7 +8,9 @@ import {
   type LogLevel,
   type MemberConfig,
   type OutputBufferLimit,
+  STREAM_ID_MODES,
   type PubSubScope,
+  type StreamIdMode,
 } from './member-config.js'
 import { formatOutputBufferLimits, formatOutputBufferLimitsForFile, parseOutputBufferLimits } from './output-buffer-limit.js'
 import { formatDuration, formatSize, parseSize } from './units.js'
@@ -26,12 +28,16 @@ export interface LiveValues {
   readonly protoMaxBulkLen: number
   readonly pubsubScope: PubSubScope
   readonly notifyKeyspaceEvents: number
+  readonly streamIdMode: StreamIdMode
+  readonly streamNodeMaxEntries: number
+  readonly streamNodeMaxBytes: number
   readonly loglevel: LogLevel
   /** Commands that take longer are noted; negative: none. */
   readonly slowlogSlowerThanMicroseconds: number
   readonly slowlogMaxLength: number
   /** 0: nothing is watched. */
   readonly latencyThresholdMs: number
+  readonly hllSparseMaxBytes: number
 }
 
 export function initialLiveValues(config: MemberConfig): LiveValues {
@@ -48,10 +54,14 @@ export function initialLiveValues(config: MemberConfig): LiveValues {
     protoMaxBulkLen: clients.protoMaxBulkLen,
     pubsubScope: config.pubsub.scope,
     notifyKeyspaceEvents: config.pubsub.notifyKeyspaceEvents,
+    streamIdMode: config.streams.idMode,
+    streamNodeMaxEntries: config.streams.nodeMaxEntries,
+    streamNodeMaxBytes: config.streams.nodeMaxBytes,
     loglevel: config.logging.level,
     slowlogSlowerThanMicroseconds: config.slowlog.slowerThanMicroseconds,
     slowlogMaxLength: config.slowlog.maxLength,
     latencyThresholdMs: config.latency.thresholdMs,
+    hllSparseMaxBytes: config.data.hllSparseMaxBytes,
   }
 }
 
@@ -104,6 +114,7 @@ export const SETTINGS: readonly Setting[] = [
   constant('save', ''),
   constant('maxmemory', '0'),
   constant('maxmemory-policy', 'noeviction'),
+  constant('hz', '10'),
   constant('latency-tracking', 'yes'),
   constant('lazyfree-lazy-eviction', 'yes'),
   constant('lazyfree-lazy-expire', 'yes'),
@@ -224,6 +235,33 @@ export const SETTINGS: readonly Setting[] = [
     },
   },
   {
+    name: 'stream-id-mode',
+    get: (values) => values.streamIdMode,
+    change: {
+      parse: (text) => choice(text, STREAM_ID_MODES, (streamIdMode) => ({ streamIdMode })),
+      filePath: ['streams', 'id-mode'],
+      toFile: (values) => values.streamIdMode,
+    },
+  },
+  {
+    name: 'stream-node-max-entries',
+    get: (values) => String(values.streamNodeMaxEntries),
+    change: {
+      parse: (text) => integer(text, 0, INT_MAX, (streamNodeMaxEntries) => ({ streamNodeMaxEntries })),
+      filePath: ['streams', 'node-max-entries'],
+      toFile: (values) => values.streamNodeMaxEntries,
+    },
+  },
+  {
+    name: 'stream-node-max-bytes',
+    get: (values) => String(values.streamNodeMaxBytes),
+    change: {
+      parse: (text) => integer(text, 0, INT_MAX, (streamNodeMaxBytes) => ({ streamNodeMaxBytes })),
+      filePath: ['streams', 'node-max-bytes'],
+      toFile: (values) => values.streamNodeMaxBytes,
+    },
+  },
+  {
     name: 'loglevel',
     get: (values) => values.loglevel,
     change: {
@@ -257,6 +295,15 @@ export const SETTINGS: readonly Setting[] = [
       parse: (text) => integer(text, 0, INT_MAX, (latencyThresholdMs) => ({ latencyThresholdMs })),
       filePath: ['latency', 'monitor-threshold'],
       toFile: (values) => values.latencyThresholdMs,
+    },
+  },
+  {
+    name: 'hll-sparse-max-bytes',
+    get: (values) => String(values.hllSparseMaxBytes),
+    change: {
+      parse: (text) => size(text, 0, LIMITS.hllSparseBytes, (hllSparseMaxBytes) => ({ hllSparseMaxBytes })),
+      filePath: ['data', 'hll-sparse-max-bytes'],
+      toFile: (values) => values.hllSparseMaxBytes,
     },
   },
 ]

@@ -144,7 +144,7 @@ export class Engine implements CommandExecutor, EngineService {
       (session, request) => this.resume(session, request),
       () => {
         this.blocking.release()
-        this.serveLater()
+        this.serveReady()
       },
     )
     const observers = new KeyObservers(this.keyspace)
@@ -155,7 +155,7 @@ export class Engine implements CommandExecutor, EngineService {
       {
         tryAgain: (client) => this.tryAgain(client),
         isHeld: (client) => this.pause.mode !== 'none' && this.pause.holds(client.spec, client.session),
-        serveSoon: () => clock.defer(() => this.serveLater()),
+        serveSoon: () => clock.defer(() => this.serveReady()),
         ended: (client, error) => this.blockedEnded(client, error),
         commandOf: (request) => this.commandOf(request),
       },
@@ -331,7 +331,7 @@ export class Engine implements CommandExecutor, EngineService {
     if (this.inExec) return
     if (this.endOp()) this.wrote(session)
     if (this.expiry.hasSeen) this.removeSeenDue()
-    if (this.blocking.hasReady) this.blocking.serve()
+    if (this.blocking.hasReady) this.serveReady()
     if (this.pause.hasReleased) this.pause.release()
   }
 
@@ -436,8 +436,8 @@ export class Engine implements CommandExecutor, EngineService {
     this.countCall(client.spec, client.session, client.request, client.microseconds)
   }
 
-  /** Serves blocked clients outside of a command. */
-  private serveLater(): void {
+  /** Serves blocked clients, between commands, at the time that it is now: a transaction may have taken long. */
+  private serveReady(): void {
     if (this.stopped || !this.blocking.hasReady) return
     this.beginBatch()
     this.blocking.serve()
@@ -590,7 +590,7 @@ export class Engine implements CommandExecutor, EngineService {
     this.statistics.remoteOps += frame.opCount
     this.onAppended()
     this.waits.check()
-    this.serveLater()
+    this.serveReady()
   }
 
   /** Something is under way that `applied` does not include yet. */
@@ -665,7 +665,7 @@ export class Engine implements CommandExecutor, EngineService {
       const startMs = this.clock.monotonicMs()
       const more = mayExpire && this.expiry.run()
       this.latency.note('expire-cycle', this.clock.monotonicMs() - startMs, this.keyspace.nowMs)
-      this.serveLater()
+      this.serveReady()
       this.scheduleExpiry(more ? 1 : EXPIRY_PERIOD_MS)
     })
   }
