@@ -7,6 +7,7 @@ import type { Keyspace } from './keyspace.js'
 import { ListStore } from './list-store.js'
 import { StreamStore } from './stream-store.js'
 import type { StringStore } from './string-store.js'
+import { ZsetStore } from './zset-store.js'
 
 /** What a store is made with. */
 export interface StoreEnvironment {
@@ -23,13 +24,18 @@ export interface StoreEnvironment {
  */
 export class Collections {
   readonly hlls: HllStore
+  readonly zsets: ZsetStore
   readonly lists: ListStore
   readonly streams: StreamStore
 
-  constructor(environment: StoreEnvironment, byType: (CollectionStore | undefined)[]) {
+  constructor(
+    readonly environment: StoreEnvironment,
+    readonly byType: (CollectionStore | undefined)[],
+  ) {
     this.hlls = new HllStore(environment)
+    this.zsets = new ZsetStore(environment)
     this.lists = new ListStore(environment)
     this.streams = new StreamStore(environment)
-    for (const store of [this.hlls, this.lists, this.streams]) byType[store.type] = store
+    for (const store of [this.hlls, this.lists, this.streams, this.zsets]) byType[store.type] = store
   }
 }
