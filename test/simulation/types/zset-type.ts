@@ -150,8 +150,8 @@ export const ZSET_TYPE: ValueType = {
       case 34: {
         const member = reader.block()
         reader.f64()
-        reader.f64()
-        return { kind: 'zset-increment', member, n: reader.f64() }
+        const total = reader.f64()
+        return { kind: 'zset-increment', member, n: total - reader.f64() }
       }
       default:
         return null
@@ -176,7 +176,7 @@ export const ZSET_TYPE: ValueType = {
           writer.block(body.member)
           writer.f64(stamp)
           writer.f64(body.n)
-          writer.f64(body.n)
+          writer.f64(0)
           return
         default:
       }
