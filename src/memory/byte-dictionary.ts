@@ -133,6 +133,18 @@ export class ByteDictionary {
     else if (table[t + CAPACITY] > MIN_CAPACITY * 4 && last * 8 < table[t + CAPACITY]) this.rebuild(table, t, last)
   }
 
+  /**
+   * Takes the last record out of a table that is to be freed: of the rest nothing can be found or changed any more, only drained. 0 when all are out;
+   * then the table's own blocks are freed.
+   */
+  drain(table: Uint32Array, t: number): Ref {
+    if (table[t + COUNT] === 0) {
+      this.clear(table, t)
+      return 0
+    }
+    return this.at(table, t, --table[t + COUNT])
+  }
+
   /** Frees the table's own blocks; the records are the caller's. */
   clear(table: Uint32Array, t: number): void {
     if (table[t + SLOTS] === 0) return

@@ -1,12 +1,8 @@
-import { Redis } from 'ioredis'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, expect, it } from 'vitest'
 import { readPayload, writePayload } from '../../src/rdb/payload.js'
-import { RedisServerTarget, redisVersion } from '../differential/redis-server.js'
+import { describeWithRedisServer } from '../support/with-redis-server.js'
 import { OLD_PAYLOADS } from './old-payloads.js'
 import { plain } from './plain-value.js'
-
-const version = redisVersion()
-const inCi = process.env.CI === 'true' || process.env.CI === '1'
 
 type Item = string | number | Buffer
 
@@ -145,33 +141,13 @@ const GOLDEN: Readonly<Record<string, { make: Item[][]; type: number; value: unk
   },
 }
 
-if (version === null && !inCi) {
-  console.warn(
-    '\n*** SKIPPED: payloads of redis-server need it on the PATH (apt install redis-server). With CI=true they fail instead. ***\n',
-  )
-}
-
-describe.skipIf(version === null && !inCi)('payloads and redis-server', () => {
-  let server: RedisServerTarget
-  let redis: Redis
-
-  beforeAll(async () => {
-    if (version === null) throw new Error('redis-server is not on the PATH; install it (apt install redis-server)')
-    server = await RedisServerTarget.start()
-    redis = new Redis(server.port, '127.0.0.1')
-  })
-
-  afterAll(async () => {
-    redis.disconnect()
-    await server.close()
-  })
-
+describeWithRedisServer('payloads and redis-server', (suite) => {
   beforeEach(async () => {
-    await redis.flushall()
+    await suite.redis.flushall()
   })
 
   async function dump(key: string): Promise<Buffer> {
-    return (await redis.callBuffer('DUMP', key)) as Buffer
+    return (await suite.redis.callBuffer('DUMP', key)) as Buffer
   }
 
   /** Without the clock times that XREADGROUP left in consumers. */
@@ -182,22 +158,22 @@ describe.skipIf(version === null && !inCi)('payloads and redis-server', () => {
 
   for (const [name, { make, type, value }] of Object.entries(GOLDEN)) {
     it(`reads ${name}, and redis-server reads it back`, async () => {
-      for (const [command, ...args] of make) await redis.callBuffer(String(command), ...args)
+      for (const [command, ...args] of make) await suite.redis.callBuffer(String(command), ...args)
       const theirs = await dump('k')
       // Newer servers choose other types for some values; what they mean is the same.
-      if (version?.startsWith('7.0.') === true) expect(theirs[0]).toBe(type)
+      if (suite.version.startsWith('7.0.')) expect(theirs[0]).toBe(type)
       expect(read(theirs)).toEqual(value)
 
       const parsed = readPayload(theirs).value
       if (parsed === null) throw new Error('no value')
-      await redis.callBuffer('RESTORE', 'copy', 0, Buffer.from(writePayload(parsed)))
+      await suite.redis.callBuffer('RESTORE', 'copy', 0, Buffer.from(writePayload(parsed)))
       expect(read(await dump('copy'))).toEqual(plain(parsed))
     })
   }
 
   for (const [name, { bytes, value }] of Object.entries(OLD_PAYLOADS)) {
     it(`reads ${name} as redis-server does`, async () => {
-      await redis.callBuffer('RESTORE', 'k', 0, bytes)
+      await suite.redis.callBuffer('RESTORE', 'k', 0, bytes)
       const theirs = read(await dump('k'))
       if (!name.includes('stream')) {
         expect(theirs).toEqual(value)

@@ -1,10 +1,9 @@
-import { Redis } from 'ioredis'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { readPayload, writePayload } from '../../../src/rdb/payload.js'
-import { RedisServerTarget, redisVersion } from '../../differential/redis-server.js'
 import { list } from '../../rdb/plain-value.js'
 import { payload, sealed } from '../../rdb/old-encodings.js'
 import { OLD_PAYLOADS } from '../../rdb/old-payloads.js'
+import { describeWithRedisServer } from '../../support/with-redis-server.js'
 import { KeysHarness } from './keys-harness.js'
 
 const HELLO = payload(10, 0, 5, 'hello')
@@ -189,30 +188,7 @@ describe('RESTORE', () => {
   })
 })
 
-const version = redisVersion()
-const inCi = process.env.CI === 'true' || process.env.CI === '1'
-
-if (version === null && !inCi) {
-  console.warn(
-    '\n*** SKIPPED: DUMP to and from redis-server needs it on the PATH (apt install redis-server). With CI=true it fails. ***\n',
-  )
-}
-
-describe.skipIf(version === null && !inCi)('DUMP and RESTORE between redis-server and Meridian', () => {
-  let server: RedisServerTarget
-  let redis: Redis
-
-  beforeAll(async () => {
-    if (version === null) throw new Error('redis-server is not on the PATH; install it (apt install redis-server)')
-    server = await RedisServerTarget.start()
-    redis = new Redis(server.port, '127.0.0.1')
-  })
-
-  afterAll(async () => {
-    redis.disconnect()
-    await server.close()
-  })
-
+describeWithRedisServer('DUMP and RESTORE between redis-server and Meridian', (suite) => {
   const noise = Buffer.from(Array.from({ length: 1 << 20 }, (_, i) => (Math.imul(i + 1, 0x9e3779b1) >>> 11) & 255))
   const VALUES: Readonly<Record<string, Buffer>> = {
     'no bytes': Buffer.alloc(0),
@@ -231,11 +207,11 @@ describe.skipIf(version === null && !inCi)('DUMP and RESTORE between redis-serve
     it(`carries ${name} both ways`, async () => {
       const h = new KeysHarness()
       h.run('SET', 'k', value)
-      await redis.callBuffer('RESTORE', 'k', 0, dump(h, 'k'), 'REPLACE')
-      const there = (await redis.callBuffer('GET', 'k')) as Buffer
+      await suite.redis.callBuffer('RESTORE', 'k', 0, dump(h, 'k'), 'REPLACE')
+      const there = (await suite.redis.callBuffer('GET', 'k')) as Buffer
       expect(Buffer.compare(there, value)).toBe(0)
 
-      const theirs = (await redis.callBuffer('DUMP', 'k')) as Buffer
+      const theirs = (await suite.redis.callBuffer('DUMP', 'k')) as Buffer
       expect(h.run('RESTORE', 'back', '0', theirs)).toBe('OK')
       expect(Buffer.compare(Buffer.from(h.run('GET', 'back') as string, 'latin1'), value)).toBe(0)
     })
