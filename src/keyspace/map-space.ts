@@ -278,8 +278,7 @@ export class MapSpace extends RecordSpace {
   /** Puts the collection where it belongs in the database's list of those with expiring fields. */
   register(expiries: FieldExpiries, key: Uint8Array, keyOff: number, keyLen: number): void {
     const { words, w, arena } = this
-    const next = this.nextRemoval()
-    if (next === Infinity) {
+    if (this.expiring === 0) {
       this.unregister(expiries)
       return
     }
@@ -289,7 +288,7 @@ export class MapSpace extends RecordSpace {
       copyBytes(key, keyOff, arena.u8[copy >>> CHUNK_SHIFT], ((copy & UNIT_MASK) << 3) + 4, keyLen)
       words[w + KEY] = copy
     }
-    expiries.put(this.root, next)
+    expiries.put(this.root, this.nextRemoval())
   }
 
   /** The database forgets about the collection's expiring fields. */
