@@ -4,11 +4,13 @@ import type { Request } from '../resp/request.js'
 import type { Ref } from '../memory/arena.js'
 import { KeyType, type Database } from '../keyspace/database.js'
 import type { Effects } from '../keyspace/effects.js'
+import type { Collections } from '../keyspace/collections.js'
+import type { Keys } from '../keyspace/keys.js'
 import type { Keyspace } from '../keyspace/keyspace.js'
 import type { StringStore } from '../keyspace/string-store.js'
 import { CommandError, Errors } from './command-error.js'
 import type { CommandSpec } from './command-spec.js'
-import type { EngineService, Services } from './services.js'
+import type { EngineService, KeyWait, Services } from './services.js'
 import type { Session } from './session.js'
 
 /**
@@ -28,6 +30,8 @@ export class Call {
   constructor(
     readonly keyspace: Keyspace,
     readonly strings: StringStore,
+    readonly keys: Keys,
+    readonly collections: Collections,
     readonly effects: Effects,
     readonly services: Services,
     readonly engine: EngineService,
@@ -85,8 +89,44 @@ export class Call {
   }
 
   mustBeString(ref: Ref): Ref {
-    if (ref !== 0 && this.db.type(ref) !== KeyType.string) throw new CommandError(Errors.wrongType)
+    return this.mustBe(ref, KeyType.string)
+  }
+
+  /** find, and WRONGTYPE unless it holds this type or there is none. For writes. */
+  findTyped(i: number, type: number): Ref {
+    return this.mustBe(this.find(i), type)
+  }
+
+  findTypedForRead(i: number, type: number): Ref {
+    return this.mustBe(this.findForRead(i), type)
+  }
+
+  mustBe(ref: Ref, type: number): Ref {
+    if (ref !== 0 && this.db.type(ref) !== type) throw new CommandError(Errors.wrongType)
     return ref
+  }
+
+  /** The root of the collection in a record that findTyped gave; 0 for none. */
+  root(ref: Ref): Ref {
+    return ref === 0 ? 0 : this.db.root(ref)
+  }
+
+  /**
+   * The command found nothing at its keys and waits: the handler returns without a reply. Inside EXEC nothing waits: the reply is that of a time
+   * that is up. May throw, so it comes before any effect. A blocking command is written so:
+   *
+   *   const timeoutMs = blockingTimeout(call, call.argc - 1)       // parse and check everything first
+   *   if (popFirst(call)) return                                   // true: popped and replied
+   *   call.blockOn({ firstKey: 1, keyCount: call.argc - 2, type: KeyType.list, timeoutMs, retry: popFirst })
+   *
+   * retry is called, as an op of its own, whenever one of the keys has changed and holds the type, by whatever way: command, transaction, remote op. It may
+   * be a closure that keeps what the arguments meant when the command came ($ of XREAD). Clients are tried in the order in which
+   * they began to wait, never in the middle of a transaction.
+   */
+  blockOn(wait: KeyWait): void {
+    if (!this.engine.isInExec) this.engine.blocking.block(this, wait)
+    else if (wait.timedOut === undefined) this.reply.nullArray()
+    else wait.timedOut(this.reply)
   }
 
   /** Publishes a keyspace event (a class of NotificationClass, Redis' word) about the key in argument i. Called after its effect. */

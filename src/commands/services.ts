@@ -2,6 +2,7 @@ import type { MemberId } from '../base/ids.js'
 import type { VersionVector } from '../crdt/version-vector.js'
 import type { Clock } from '../ports/clock.js'
 import type { ReplyWriter } from '../resp/reply-writer.js'
+import type { Call } from './call.js'
 import type { ClientRegistry } from './client-registry.js'
 import type { CommandTable } from './command-table.js'
 import type { Session } from './session.js'
@@ -116,6 +117,7 @@ export interface EngineService {
   /** EXEC runs: a command that would block answers at once. */
   readonly isInExec: boolean
   readonly waits: SessionWaits
+  readonly blocking: KeyBlocking
   readonly pause: PauseControl
   readonly slowLog: SlowLogReader
   readonly pubsub: PubSubService
@@ -202,6 +204,37 @@ export interface SessionWait {
   reply(reply: ReplyWriter): void
   /** Called once, however it ended. */
   ended?(): void
+}
+
+/** Clients that wait for keys. Commands use Call.blockOn. */
+export interface KeyBlocking {
+  readonly clientCount: number
+  /** Of them, those whose time is limited. */
+  readonly timedClientCount: number
+  /** Keys that somebody waits for, and those of them that somebody waits for to go. */
+  readonly keyCount: number
+  readonly keyCountWhenGone: number
+  block(call: Call, wait: KeyWait): void
+}
+
+/** A command that found nothing at its keys and waits for them; see Call.blockOn. */
+export interface KeyWait {
+  /** The keys: arguments firstKey .. firstKey + keyCount - 1. */
+  readonly firstKey: number
+  readonly keyCount: number
+  /** Type (of KeyType) that a key must have for the command to be tried again: BLPOP waits on through a SET of its key. */
+  readonly type: number
+  /** 0 for ever; see blockingTimeout. */
+  readonly timeoutMs: number
+  /**
+   * Tries again, with the request as it was. Either writes effects and the reply like a handler and answers true, or has changed and
+   * written nothing and answers false: then the client waits on. What it throws as CommandError is the reply.
+   */
+  retry(call: Call): boolean
+  /** Writes the reply when time is up. Default: the null array. */
+  timedOut?(reply: ReplyWriter): void
+  /** Tries also when a key has gone or has become another type: XREADGROUP, which answers an error then. */
+  readonly alsoWhenGone?: boolean
 }
 
 /** CLIENT PAUSE. */

@@ -48,10 +48,13 @@ export interface PayloadCheck {
 export const SET_EXPIRY_GIVEN = 1
 export const SET_EXPIRY_KEPT = 2
 export const REMOVE_DUE = 1
+/** The removal is of what the key holds of one type, and leaves the expiry. */
+export const REMOVE_ONE_TYPE = 8
 export const HAS_RESETS = 4
 
 const LAST_EFFECT = 0x80
 const NO_RESETS: readonly Reset[] = []
+const MAX_KEY_TYPE = 7
 const MAX_BIT_OFFSET = LIMITS.maxBulkBytes * 8
 
 /**
@@ -74,6 +77,8 @@ export class EffectReader {
   valueLen = 0
   at = 0
   resets: readonly Reset[] = NO_RESETS
+  /** Of a removal: the type it is for, 0 for all. */
+  keyType = 0
   epoch = 0
   /** Small numbers stand in total and n; then exact is false. */
   exact = false
@@ -157,7 +162,10 @@ export class EffectReader {
         break
       case EffectType.remove:
         this.flags = this.byte()
-        if ((this.flags & ~(REMOVE_DUE | HAS_RESETS)) !== 0) this.fail('remove with unknown flags')
+        if ((this.flags & ~(REMOVE_DUE | HAS_RESETS | REMOVE_ONE_TYPE)) !== 0) this.fail('remove with unknown flags')
+        this.keyType = (this.flags & REMOVE_ONE_TYPE) === 0 ? 0 : this.byte()
+        if (this.keyType > MAX_KEY_TYPE || ((this.flags & REMOVE_ONE_TYPE) !== 0 && this.keyType === 0))
+          this.fail('remove of an unknown type')
         this.readResets()
         break
       case EffectType.increment:

@@ -59,6 +59,12 @@ export interface ExpiryEntry {
   readonly at: number
 }
 
+/** The highest dot of what makes the value; null when there is no value. */
+export function newestDot(state: StringState): Dotted | null {
+  const entries: Dotted[] = [...state.registers, ...state.edits, ...state.contributions]
+  return entries.length === 0 ? null : entries.reduce((newest, entry) => (compareDots(entry, newest) > 0 ? entry : newest))
+}
+
 /** A contribution as a write or delete saw it. */
 export interface Reset {
   readonly member: number
@@ -113,7 +119,7 @@ export function applySet(
 ): void {
   removeObserved(state, context, resets)
   state.registers = withEntry(state.registers, { member: context.origin, stamp: context.stamp, value })
-  if (expiry.kind !== 'keep') state.expiries = state.expiries.filter((entry) => !context.covers(entry.member, entry.stamp))
+  if (expiry.kind !== 'keep') state.expiries = unobservedOf(state.expiries, context)
   if (expiry.kind === 'set') {
     state.expiries = withEntry(state.expiries, { member: context.origin, stamp: context.stamp, at: expiry.at })
   }
@@ -123,13 +129,12 @@ export function applySet(
 /** DEL and its kin; with keepExpiry the removal of a key that is due. */
 export function applyRemove(state: StringState, context: ApplyContext, keepExpiry: boolean, resets: readonly Reset[]): void {
   removeObserved(state, context, resets)
-  if (!keepExpiry) state.expiries = state.expiries.filter((entry) => !context.covers(entry.member, entry.stamp))
+  if (!keepExpiry) state.expiries = unobservedOf(state.expiries, context)
   noteOrphan(state, context)
 }
 
 export function applyExpire(state: StringState, context: ApplyContext, at: number): void {
-  state.expiries = state.expiries.filter((entry) => !context.covers(entry.member, entry.stamp))
-  state.expiries = withEntry(state.expiries, { member: context.origin, stamp: context.stamp, at })
+  state.expiries = withExpiry(state.expiries, context, at)
   noteOrphan(state, context)
 }
 
@@ -180,7 +185,7 @@ export function resetsOf(state: StringState): Reset[] {
 }
 
 /** The latest time, with its dot: the highest dot among equals, so that every member names the same owner. Null when there is none. */
-export function visibleExpiry(state: StringState): ExpiryEntry | null {
+export function visibleExpiry(state: { readonly expiries: readonly ExpiryEntry[] }): ExpiryEntry | null {
   let visible: ExpiryEntry | null = null
   for (const entry of state.expiries) if (visible === null || entry.at >= visible.at) visible = entry
   return visible
@@ -235,14 +240,33 @@ export function settle(state: StringState, stability: Stability): void {
     state.registers = [{ member, stamp, value: text }, ...rest.filter((entry) => 'value' in entry)]
     state.edits = rest.filter((entry) => 'edit' in entry)
   }
-  if (state.expiries.length > 0) {
-    const visible = visibleExpiry(state)
-    const keepVisible = hasValue(state) || !stability.coversAllUpTo(state.orphanedAt)
-    state.expiries = state.expiries.filter((entry) => unstable(entry) || (keepVisible && entry === visible))
-    // A PERSIST that everyone has, with nothing beside it, says what no entry says.
-    if (state.expiries.length === 1 && state.expiries[0].at === Infinity && !unstable(state.expiries[0]) && hasValue(state))
-      state.expiries = []
-  }
+  const keepVisible = hasValue(state) || !stability.coversAllUpTo(state.orphanedAt)
+  state.expiries = settleExpiries(state.expiries, stability, hasValue(state), keepVisible)
+}
+
+/** What remains of expiry entries: the unstable ones, and the visible one when keepVisible. */
+export function settleExpiries(
+  entries: ExpiryEntry[],
+  stability: Stability,
+  besideValue: boolean,
+  keepVisible: boolean,
+): ExpiryEntry[] {
+  if (entries.length === 0) return entries
+  const visible = visibleExpiry({ expiries: entries })
+  const kept = entries.filter((entry) => !stability.covers(entry.member, entry.stamp) || (keepVisible && entry === visible))
+  // A PERSIST that everyone has, with nothing beside it, says what no entry says.
+  const saysNothing = kept.length === 1 && kept[0].at === Infinity && stability.covers(kept[0].member, kept[0].stamp)
+  return saysNothing && besideValue ? [] : kept
+}
+
+/** The entries after a write of the expiry. */
+export function withExpiry(entries: readonly ExpiryEntry[], context: ApplyContext, at: number): ExpiryEntry[] {
+  return withEntry(unobservedOf(entries, context), { member: context.origin, stamp: context.stamp, at })
+}
+
+/** The entries that the context's origin had not observed. */
+export function unobservedOf<T extends Dotted>(entries: readonly T[], context: ApplyContext): T[] {
+  return entries.filter((entry) => !context.covers(entry.member, entry.stamp))
 }
 
 /** True when settle might still change the state once more is stable. */

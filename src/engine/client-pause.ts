@@ -2,7 +2,7 @@ import type { Command } from '../commands/command-table.js'
 import type { PauseControl } from '../commands/services.js'
 import type { BlockedState, Session } from '../commands/session.js'
 import type { Clock, Timer } from '../ports/clock.js'
-import { Request } from '../resp/request.js'
+import type { Request } from '../resp/request.js'
 
 interface Postponed {
   readonly session: Session
@@ -16,6 +16,8 @@ interface Postponed {
  */
 export class ClientPause implements PauseControl {
   mode: 'none' | 'write' | 'all' = 'none'
+  /** A pause has ended and what it held back has not run yet. */
+  hasReleased = false
   private endMs = 0
   private timer: Timer | null = null
   private postponed: Postponed[] = []
@@ -26,25 +28,39 @@ export class ClientPause implements PauseControl {
     private readonly clock: Clock,
     /** Runs a command that was held back, replies, and lets the session go on. */
     private readonly resume: (session: Session, request: Request) => void,
+    /** Told when a pause is over, before the commands run that it held back: blocked clients have waited longer. */
+    private readonly onRelease: () => void,
   ) {}
 
   begin(untilUnixMs: number, mode: 'write' | 'all'): void {
     if (this.mode !== 'all') this.mode = mode
     if (untilUnixMs > this.endMs) this.endMs = untilUnixMs
     this.timer?.cancel()
-    this.timer = this.clock.setTimer(Math.max(0, this.endMs - this.clock.wallMs()), () => this.end())
+    this.timer = this.clock.setTimer(Math.max(0, this.endMs - this.clock.wallMs()), () => {
+      this.end()
+      this.release()
+    })
   }
 
+  /** The pause is over. What it held back runs at release, because a command may be under way. */
   end(): void {
+    if (this.mode === 'none') return
     this.timer?.cancel()
     this.timer = null
     this.mode = 'none'
     this.endMs = 0
+    this.hasReleased = true
     this.released.push(...this.postponed)
     this.postponed = []
+  }
+
+  /** Runs what was held back. Between commands; nothing unless a pause has ended. */
+  release(): void {
     // One of the commands that run now may itself end a pause: then the loop below takes what that one released.
-    if (this.releasing) return
+    if (this.releasing || !this.hasReleased) return
+    this.hasReleased = false
     this.releasing = true
+    this.onRelease()
     for (let next = this.released.shift(); next !== undefined; next = this.released.shift()) {
       if (next.session.blocked === next.state) this.resume(next.session, next.request)
     }
@@ -60,8 +76,6 @@ export class ClientPause implements PauseControl {
 
   /** Keeps a copy of the request and blocks the session. */
   postpone(command: Command, session: Session, request: Request): void {
-    const args: Uint8Array[] = []
-    for (let i = 0; i < request.argc; i++) args.push(request.buf.subarray(request.off[i], request.off[i] + request.len[i]))
     const state: BlockedState = {
       command: command.fullName,
       isPostponed: true,
@@ -72,6 +86,6 @@ export class ClientPause implements PauseControl {
       },
     }
     session.blocked = state
-    this.postponed.push({ session, request: Request.of(args), state })
+    this.postponed.push({ session, request: request.copy(), state })
   }
 }

@@ -12,15 +12,21 @@ import { isStabilityNote, stabilityNote } from '../crdt/stability-note.js'
 import { FrameWriter } from '../crdt/frame-writer.js'
 import { HybridClock } from '../crdt/hybrid-clock.js'
 import { VersionVector } from '../crdt/version-vector.js'
+import type { CollectionStore } from '../keyspace/collection-store.js'
+import { Collections } from '../keyspace/collections.js'
+import { TYPE_COUNT } from '../keyspace/database.js'
 import { Effects } from '../keyspace/effects.js'
 import { FrameApplier } from '../keyspace/frame-applier.js'
+import { Keys } from '../keyspace/keys.js'
+import { KeyObservers } from '../keyspace/key-observers.js'
 import { Keyspace } from '../keyspace/keyspace.js'
 import { StringStore } from '../keyspace/string-store.js'
 import { LIMITS } from '../base/limits.js'
 import type { Clock } from '../ports/clock.js'
 import type { OpLog } from '../oplog/op-log.js'
-import { Request } from '../resp/request.js'
+import type { Request } from '../resp/request.js'
 import { ReplyWriter } from '../resp/reply-writer.js'
+import { BlockedClient, BlockedClients } from './blocked-clients.js'
 import { ClientPause } from './client-pause.js'
 import type { CommandExecutor } from './command-executor.js'
 import { ExpiryCycle } from './expiry-cycle.js'
@@ -55,6 +61,8 @@ const RECOVERY_UNSETTLED = 16_384
 export class Engine implements CommandExecutor, EngineService {
   readonly keyspace: Keyspace
   readonly strings: StringStore
+  readonly keys: Keys
+  readonly collections: Collections
   readonly effects: Effects
   readonly applied = new VersionVector()
   readonly hlc = new HybridClock()
@@ -71,6 +79,7 @@ export class Engine implements CommandExecutor, EngineService {
   }
   readonly errorCounts = new Map<string, number>()
   readonly waits: WaitQueue
+  readonly blocking: BlockedClients
   readonly pause: ClientPause
   readonly slowLog = new SlowLog()
   readonly pubsub = new PubSub()
@@ -84,6 +93,8 @@ export class Engine implements CommandExecutor, EngineService {
   private readonly outputRate = new RateMeter()
   /** Replies of commands that had been held back. */
   private readonly lateReply = new ReplyWriter()
+  /** Replies of commands that were blocked. */
+  private readonly servedReply = new ReplyWriter()
   private readonly context = new ApplyContext()
   private readonly writer: FrameWriter
   private readonly applier: FrameApplier
@@ -112,20 +123,43 @@ export class Engine implements CommandExecutor, EngineService {
     this.keyspace = new Keyspace(options.databases, options.hashSeed)
     this.strings = new StringStore(this.keyspace, this.context)
     this.writer = new FrameWriter(options.self, this.applied)
-    this.effects = new Effects(options.self, this.keyspace, this.strings, this.context, this.hlc, this.writer)
+    const { keyspace, strings, context } = this
+    const stores = new Array<CollectionStore | undefined>(TYPE_COUNT).fill(undefined)
+    this.keys = new Keys(keyspace, strings, context, stores)
+    this.effects = new Effects(options.self, keyspace, strings, context, this.hlc, this.writer, this.keys, stores)
     this.effects.solo = options.solo
-    this.applier = new FrameApplier(this.keyspace, this.strings, this.context)
-    this.call = new Call(this.keyspace, this.strings, this.effects, services, this)
+    this.collections = new Collections({ self: options.self, keyspace, strings, context, effects: this.effects }, stores)
+    this.applier = new FrameApplier(keyspace, strings, this.keys, context, stores)
+    this.call = new Call(keyspace, strings, this.keys, this.collections, this.effects, services, this)
+    keyspace.reclaimer.onWork = () => this.reclaim()
     this.waits = new WaitQueue(
       clock,
       (check) => services.replication.onProgress(check),
       (message) => this.countError(message),
     )
-    this.pause = new ClientPause(clock, (session, request) => this.resume(session, request))
-    this.watches = new WatchRegistry(this.keyspace, (interested) => {
-      this.keyspace.observer = interested ? this.watches : null
-    })
-    this.notifications = new KeyspaceNotifications(this.pubsub, this.keyspace, this.effects, this.applier)
+    this.pause = new ClientPause(
+      clock,
+      (session, request) => this.resume(session, request),
+      () => {
+        this.blocking.release()
+        this.serveLater()
+      },
+    )
+    const observers = new KeyObservers(this.keyspace)
+    this.watches = new WatchRegistry(this.keyspace, (interested) => observers.set(this.watches, interested))
+    this.blocking = new BlockedClients(
+      this.keyspace,
+      clock,
+      {
+        tryAgain: (client) => this.tryAgain(client),
+        isHeld: (client) => this.pause.mode !== 'none' && this.pause.holds(client.spec, client.session),
+        serveSoon: () => clock.defer(() => this.serveLater()),
+        ended: (client, error) => this.blockedEnded(client, error),
+        commandOf: (request) => this.commandOf(request),
+      },
+      (interested) => observers.set(this.blocking, interested),
+    )
+    this.notifications = new KeyspaceNotifications(this.pubsub, this.keyspace, this.effects, this.applier, stores)
     this.effects.onExpired = (database, key, off, len) => {
       this.statistics.expiredKeys++
       this.notifications.expired(database, key, off, len)
@@ -279,6 +313,8 @@ export class Engine implements CommandExecutor, EngineService {
     if (this.inExec) return
     if (this.endOp()) this.wrote(session)
     if (this.expiry.hasSeen) this.removeSeenDue()
+    if (this.blocking.hasReady) this.blocking.serve()
+    if (this.pause.hasReleased) this.pause.release()
   }
 
   /** False when a write could make its op larger than a frame may be. */
@@ -315,14 +351,81 @@ export class Engine implements CommandExecutor, EngineService {
     const endMs = this.clock.monotonicMs()
     const microseconds = (endMs - this.commandStartMs) * 1000
     this.commandStartMs = endMs
+    const { blocked } = call.session
+    // A command that waits for keys counts when it ends.
+    if (blocked instanceof BlockedClient) blocked.microseconds = microseconds
+    else this.countCall(command, call.session, call.request, microseconds)
+  }
+
+  private countCall(command: Command, session: Session, request: Request, microseconds: number): void {
     command.calls++
     command.microseconds += microseconds
     const { slowLog } = this
-    if (slowLog.slowerThanMicroseconds >= 0 && microseconds >= slowLog.slowerThanMicroseconds) {
-      const { session, request } = call
-      const address = this.services.clients.find(session.id)?.address ?? ''
-      slowLog.note(command, request, microseconds, this.keyspace.nowMs, address, session.name)
+    if (slowLog.slowerThanMicroseconds < 0 || microseconds < slowLog.slowerThanMicroseconds) return
+    const address = this.services.clients.find(session.id)?.address ?? ''
+    slowLog.note(command, request, microseconds, this.keyspace.nowMs, address, session.name)
+  }
+
+  /** Runs a command again that waits for keys. It is an op of its own, and a write of the client that sent it. */
+  private tryAgain(client: BlockedClient): boolean {
+    const { call, servedReply } = this
+    const { session, request, spec } = client
+    servedReply.reset()
+    servedReply.protocol = session.protocol
+    this.keyspace.beginCommand()
+    call.session = session
+    call.request = request
+    call.reply = servedReply
+    call.command = spec.spec
+    call.db = this.keyspace.database(session.database)
+    let served = true
+    let failed = false
+    try {
+      const { writeRefusal } = this.services.server
+      if (spec.isWrite && writeRefusal !== null) throw new CommandError(writeRefusal)
+      served = client.wait.retry(call)
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error
+      failed = true
+      this.countError(error.message)
+      servedReply.reset()
+      servedReply.error(error.message)
     }
+    assert(served === servedReply.length > 0, 'a blocked command replies when it is served, and only then')
+    const endMs = this.clock.monotonicMs()
+    client.microseconds += (endMs - this.commandStartMs) * 1000
+    this.commandStartMs = endMs
+    if (this.endOp()) this.wrote(session)
+    if (served) {
+      if (failed) spec.failedCalls++
+      this.countCall(spec, session, request, client.microseconds)
+      const bytes = servedReply.take()
+      this.blocking.end(client, (reply) => reply.raw(bytes))
+    }
+    if (this.expiry.hasSeen) this.removeSeenDue()
+    return served
+  }
+
+  /** A command that waited for keys has ended: time up, CLIENT UNBLOCK. */
+  private blockedEnded(client: BlockedClient, error: string | null): void {
+    if (error !== null) {
+      client.spec.failedCalls++
+      this.countError(error)
+    }
+    this.countCall(client.spec, client.session, client.request, client.microseconds)
+  }
+
+  /** Serves blocked clients outside of a command. */
+  private serveLater(): void {
+    if (this.stopped || !this.blocking.hasReady) return
+    this.beginBatch()
+    this.blocking.serve()
+  }
+
+  private commandOf(request: Request): Command {
+    const command = this.services.table.lookup(request)
+    assert(command !== undefined, 'a blocked command is not in the table')
+    return command
   }
 
   /** Runs a command that CLIENT PAUSE had held back, and delivers its reply. */
@@ -363,12 +466,8 @@ export class Engine implements CommandExecutor, EngineService {
       return
     }
     assert(session.queued !== null, 'queueing outside MULTI')
-    const args: Uint8Array[] = []
-    for (let i = 0; i < request.argc; i++) {
-      args.push(request.buf.subarray(request.off[i], request.off[i] + request.len[i]))
-      session.queuedBytes += request.len[i] + 16
-    }
-    session.queued.push(Request.of(args))
+    for (let i = 0; i < request.argc; i++) session.queuedBytes += request.len[i] + 16
+    session.queued.push(request.copy())
     if (command.isWrite || command.mayReplicate) session.queuedWrite = true
     reply.simpleString('QUEUED')
   }
@@ -469,6 +568,7 @@ export class Engine implements CommandExecutor, EngineService {
     this.statistics.remoteOps += frame.opCount
     this.onAppended()
     this.waits.check()
+    this.serveLater()
   }
 
   /** Something is under way that `applied` does not include yet. */
@@ -541,6 +641,7 @@ export class Engine implements CommandExecutor, EngineService {
       // While clients are paused the data stands still.
       const mayExpire = this.activeExpiry && this.pause.mode === 'none' && this.services.server.writeRefusal === null
       const more = mayExpire && this.expiry.run()
+      this.serveLater()
       this.scheduleExpiry(more ? 1 : EXPIRY_PERIOD_MS)
     })
   }
@@ -562,6 +663,13 @@ export class Engine implements CommandExecutor, EngineService {
     this.peakBytes = Math.max(this.peakBytes, this.keyspace.usedBytes())
   }
 
+  /** Gives the memory of removed collections back, a slice a turn. */
+  private reclaim(): void {
+    this.clock.setTimer(0, () => {
+      if (!this.stopped && this.keyspace.reclaimer.step()) this.reclaim()
+    })
+  }
+
   /** Walks the shards that hold unsettled records, a bounded number of records a turn. */
   private scheduleSettling(delayMs: number): void {
     this.clock.setTimer(delayMs, () => {
@@ -574,7 +682,7 @@ export class Engine implements CommandExecutor, EngineService {
     for (let database = 0; database < this.keyspace.databaseCount; database++) {
       const db = this.keyspace.peek(database)
       if (db === undefined) continue
-      for (let shard = 0; shard < db.unsettled.length; shard++) this.strings.settleShard(db, shard)
+      for (let shard = 0; shard < db.unsettled.length; shard++) this.keys.settleTable(db, shard)
     }
     this.keyspace.unsettledCount = 0
   }
@@ -589,7 +697,7 @@ export class Engine implements CommandExecutor, EngineService {
         if (this.settleDatabase === 0) return false
         continue
       }
-      looked += this.strings.settleShard(db, this.settleShard++)
+      looked += this.keys.settleTable(db, this.settleShard++)
     }
     return true
   }

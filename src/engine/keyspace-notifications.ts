@@ -1,6 +1,14 @@
 import { NotificationClass } from '../base/notification-classes.js'
 import type { NotificationService } from '../commands/services.js'
-import { EffectType, REMOVE_DUE, SET_EXPIRY_GIVEN, type EffectReader } from '../crdt/effect-reader.js'
+import {
+  COLLECTION_SHIFT,
+  EffectType,
+  FIRST_COLLECTION_EFFECT,
+  REMOVE_DUE,
+  SET_EXPIRY_GIVEN,
+  type EffectReader,
+} from '../crdt/effect-reader.js'
+import type { CollectionStore } from '../keyspace/collection-store.js'
 import type { Effects } from '../keyspace/effects.js'
 import { KeyPresence, type AppliedEffectListener, type FrameApplier } from '../keyspace/frame-applier.js'
 import type { Keyspace } from '../keyspace/keyspace.js'
@@ -21,6 +29,8 @@ export class KeyspaceNotifications implements NotificationService, AppliedEffect
     private readonly keyspace: Keyspace,
     private readonly effects: Effects,
     private readonly applier: FrameApplier,
+    /** By KeyType. */
+    private readonly stores: readonly (CollectionStore | undefined)[],
   ) {}
 
   /** Bits of NotificationClass. May change at run time. */
@@ -69,6 +79,13 @@ export class KeyspaceNotifications implements NotificationService, AppliedEffect
       if (before === KeyPresence.absent || isVisible) return
       if ((effect.flags & REMOVE_DUE) !== 0) this.expired(database, bytes, keyOff, keyLen)
       else if (before === KeyPresence.visible) this.tell(effect, NotificationClass.generic, 'del')
+      return
+    }
+    if (type >= FIRST_COLLECTION_EFFECT) {
+      const event = this.stores[type >> COLLECTION_SHIFT]?.eventOf(type) ?? null
+      if (isVisible && before !== KeyPresence.visible) this.tell(effect, NotificationClass.newKey, 'new')
+      if (event !== null && (isVisible || before === KeyPresence.visible)) this.tell(effect, event.kind, event.event)
+      if (!isVisible && before === KeyPresence.visible) this.tell(effect, NotificationClass.generic, 'del')
       return
     }
     if (!isVisible) return

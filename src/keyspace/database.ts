@@ -14,6 +14,7 @@ import {
   HAS_EXPIRY,
   HAS_EXTRAS,
   headerBytes,
+  HIDDEN,
   KEY_LENGTH_WORD,
   TYPE_MASK,
   VALUE_LENGTH_WORD,
@@ -26,22 +27,32 @@ import { RecordSpace } from './record-space.js'
 export const SHARD_COUNT = 1024
 const SLOTS_PER_SHARD = SLOT_COUNT / SHARD_COUNT
 
-/** Type of a key in its record's flags. NONE: no value; the record only waits with expiry entries that are not stable yet. */
-export const KeyType = { none: 0, string: 1, hash: 2, set: 3, zset: 4, list: 5, stream: 6 } as const
+/**
+ * Type of a key in its record's flags. NONE: no value; the record only waits with expiry entries that are not stable yet. A HyperLogLog is a string to
+ * clients.
+ */
+export const KeyType = { none: 0, string: 1, hash: 2, set: 3, zset: 4, list: 5, stream: 6, hll: 7 } as const
+export const TYPE_COUNT = 8
+/** Tables of a database: the shards, and behind them one for what is hidden of each type. */
+export const TABLE_COUNT = SHARD_COUNT + TYPE_COUNT
+/** A collection's record holds the reference to its root. */
+export const ROOT_BYTES = 4
 
 /**
  * One database: 1,024 tables of records by hash slot, and the list of records that have an expiry. It knows the layout of
  * records and nothing of what concurrent writes mean; that is string-store and its siblings.
  */
 export class Database extends RecordSpace {
-  /** Descriptors of the shards' tables; see ByteDictionary. */
-  private readonly tables = new Uint32Array(SHARD_COUNT * TABLE_WORDS)
-  /** Per shard: 1 when it may hold records that need another look once more is stable. */
-  readonly unsettled = new Uint8Array(SHARD_COUNT)
+  /** Descriptors of the shards' tables and of the hidden types' tables behind them; see ByteDictionary. */
+  private readonly tables = new Uint32Array(TABLE_COUNT * TABLE_WORDS)
+  /** Per table: 1 when it may hold records that need another look once more is stable. */
+  readonly unsettled = new Uint8Array(TABLE_COUNT)
   /** Per member: the highest stamp of it that was ever written here. Lets FLUSHDB see that it has observed everything. */
   readonly highest = new Float64Array(MAX_MEMBER_ID + 1)
   /** Keys that have a value: records less those of type none. */
   keyCount = 0
+  /** Records of hidden types: 0 unless members wrote different types to one key at the same time. */
+  hiddenCount = 0
   /** Records that have HAS_EXPIRY, in no order. */
   private expiring = new Uint32Array(16)
   expiringCount = 0
@@ -73,6 +84,13 @@ export class Database extends RecordSpace {
     return ref
   }
 
+  /** The hidden record of a key and type, 0 if there is none. */
+  lookupHidden(type: number, buf: Uint8Array, off: number, len: number): Ref {
+    if (this.hiddenCount === 0) return 0
+    this.hasher.computeArgument(buf, off, len)
+    return this.dictionary.find(this.tables, (SHARD_COUNT + type) * TABLE_WORDS, this.hasher.hash, buf, off, len)
+  }
+
   /**
    * Adds a record with the given flags (layout and type) for a key that has none, which lookup has just been asked for: its hash and
    * slot are taken from there. The value bytes and the dot are the caller's to write.
@@ -90,6 +108,11 @@ export class Database extends RecordSpace {
     copyBytes(buf, off, arena.u8[ref >>> CHUNK_SHIFT], byteOf(ref) + header, len)
     if ((flags & HAS_EXTRAS) !== 0) words[w + extrasWord(flags)] = 0
     this.foundGeneration = -1
+    if ((flags & HIDDEN) !== 0) {
+      this.dictionary.insert(this.tables, (SHARD_COUNT + (flags & TYPE_MASK)) * TABLE_WORDS, ref)
+      this.hiddenCount++
+      return ref
+    }
     this.dictionary.insert(this.tables, ((this.hasher.slot / SLOTS_PER_SHARD) | 0) * TABLE_WORDS, ref)
     if ((flags & TYPE_MASK) !== KeyType.none) this.keyCount++
     if ((flags & HAS_EXPIRY) !== 0) this.addExpiring(ref)
@@ -100,13 +123,30 @@ export class Database extends RecordSpace {
   remove(ref: Ref): void {
     const flags = this.flags(ref)
     if ((flags & HAS_EXPIRY) !== 0) this.removeExpiring(ref)
-    if ((flags & TYPE_MASK) !== KeyType.none) this.keyCount--
+    if ((flags & HIDDEN) !== 0) this.hiddenCount--
+    else if ((flags & TYPE_MASK) !== KeyType.none) this.keyCount--
     this.foundGeneration = -1
     this.dictionary.remove(this.tables, this.tableOf(ref), ref)
     this.arena.free(ref)
   }
 
-  /** Records of one shard, values or not. */
+  /** The root of a collection's record. It stands unaligned behind the key. */
+  root(ref: Ref): Ref {
+    const bytes = this.arena.u8[ref >>> CHUNK_SHIFT]
+    const at = this.valueOffset(ref)
+    return (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0
+  }
+
+  setRoot(ref: Ref, root: Ref): void {
+    const bytes = this.arena.u8[ref >>> CHUNK_SHIFT]
+    const at = this.valueOffset(ref)
+    bytes[at] = root
+    bytes[at + 1] = root >>> 8
+    bytes[at + 2] = root >>> 16
+    bytes[at + 3] = root >>> 24
+  }
+
+  /** Records of one shard, or of the table of a hidden type (SHARD_COUNT + type); values or not. */
   shardCount(shard: number): number {
     return this.dictionary.count(this.tables, shard * TABLE_WORDS)
   }
@@ -137,13 +177,18 @@ export class Database extends RecordSpace {
   /** Bytes of all tables. */
   tableBytes(): number {
     let bytes = this.tables.byteLength + this.expiring.byteLength
-    for (let shard = 0; shard < SHARD_COUNT; shard++) bytes += this.dictionary.tableBytes(this.tables, shard * TABLE_WORDS)
+    for (let table = 0; table < TABLE_COUNT; table++) bytes += this.dictionary.tableBytes(this.tables, table * TABLE_WORDS)
     return bytes
   }
 
   protected setFlags(ref: Ref, flags: number): void {
     const words = this.arena.u32[ref >>> CHUNK_SHIFT]
     const w = (ref & UNIT_MASK) << 1
+    assert(((words[w] ^ flags) & HIDDEN) === 0, 'a record is shown or hidden by a new one')
+    if ((flags & HIDDEN) !== 0) {
+      words[w] = (words[w] & ~FLAGS_MASK) | flags
+      return
+    }
     const hadValue = (words[w] & TYPE_MASK) !== KeyType.none
     const hasValue = (flags & TYPE_MASK) !== KeyType.none
     if (hadValue !== hasValue) this.keyCount += hasValue ? 1 : -1
@@ -151,6 +196,8 @@ export class Database extends RecordSpace {
   }
 
   private tableOf(ref: Ref): number {
+    const flags = this.flags(ref)
+    if ((flags & HIDDEN) !== 0) return (SHARD_COUNT + (flags & TYPE_MASK)) * TABLE_WORDS
     const bytes = this.arena.u8[ref >>> CHUNK_SHIFT]
     this.hasher.compute(bytes, this.keyOffset(ref), this.keyLength(ref))
     return ((this.hasher.slot / SLOTS_PER_SHARD) | 0) * TABLE_WORDS

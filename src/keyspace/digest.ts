@@ -2,6 +2,7 @@ import { CHUNK_SHIFT } from '../memory/arena.js'
 import { KeyType, SHARD_COUNT, type Database } from './database.js'
 import { Hash64 } from './hash64.js'
 import { KeyHasher, SLOT_COUNT } from './key-hash.js'
+import type { Keys } from './keys.js'
 import type { Keyspace } from './keyspace.js'
 import type { StringStore } from './string-store.js'
 import type { Ref } from '../memory/arena.js'
@@ -20,6 +21,12 @@ const TWO_32 = 2 ** 32
 const KEY_COST_BYTES = 64
 const NO_EXPIRY = 0
 
+/** Where values are read from. */
+export interface ValueReaders {
+  readonly strings: StringStore
+  readonly keys: Keys
+}
+
 export class KeyspaceDigest {
   private high = 0
   private low = 0
@@ -32,7 +39,7 @@ export class KeyspaceDigest {
 
   constructor(
     private readonly keyspace: Keyspace,
-    private readonly strings: StringStore,
+    private readonly values: ValueReaders,
     private readonly firstSlot = 0,
     /** Inclusive. */
     private readonly lastSlot = SLOT_COUNT - 1,
@@ -71,7 +78,7 @@ export class KeyspaceDigest {
   private add(db: Database, ref: Ref): number {
     const type = db.type(ref)
     if (type === KeyType.none || !this.inRange(db, ref)) return KEY_COST_BYTES
-    const size = hashKey(this.hash, this.strings, this.database, db, ref)
+    const size = hashKey(this.hash, this.values, this.database, db, ref)
     const low = this.low + this.hash.low
     this.low = low >>> 0
     this.high = (this.high + this.hash.high + (low >= TWO_32 ? 1 : 0)) >>> 0
@@ -88,21 +95,21 @@ export class KeyspaceDigest {
 }
 
 /** The digest of the slots in a range (inclusive) of all databases, at one go. */
-export function digestOf(keyspace: Keyspace, strings: StringStore, firstSlot = 0, lastSlot = SLOT_COUNT - 1): string {
-  const digest = new KeyspaceDigest(keyspace, strings, firstSlot, lastSlot)
+export function digestOf(keyspace: Keyspace, values: ValueReaders, firstSlot = 0, lastSlot = SLOT_COUNT - 1): string {
+  const digest = new KeyspaceDigest(keyspace, values, firstSlot, lastSlot)
   digest.step(Infinity)
   return digest.hex
 }
 
 /** The digest of one key that has a value. */
-export function digestOfKey(strings: StringStore, database: number, db: Database, ref: Ref): string {
+export function digestOfKey(values: ValueReaders, database: number, db: Database, ref: Ref): string {
   const hash = new Hash64()
-  hashKey(hash, strings, database, db, ref)
+  hashKey(hash, values, database, db, ref)
   return hex64(hash.high, hash.low)
 }
 
 /** Hashes a key that has a value; returns the bytes hashed. */
-function hashKey(hash: Hash64, strings: StringStore, database: number, db: Database, ref: Ref): number {
+function hashKey(hash: Hash64, values: ValueReaders, database: number, db: Database, ref: Ref): number {
   const keyLength = db.keyLength(ref)
   const at = db.expiresAt(ref)
   hash.begin()
@@ -111,12 +118,19 @@ function hashKey(hash: Hash64, strings: StringStore, database: number, db: Datab
   hash.number(at === Infinity ? NO_EXPIRY : at)
   hash.number(keyLength)
   hash.bytes(db.arena.u8[ref >>> CHUNK_SHIFT], db.keyOffset(ref), keyLength)
-  strings.read(db, ref)
-  const { len } = strings
-  hash.number(len)
-  hash.bytes(strings.buf, strings.off, len)
+  const type = db.type(ref)
+  let size: number
+  if (type === KeyType.string) {
+    const { strings } = values
+    strings.read(db, ref)
+    size = strings.len
+    hash.number(size)
+    hash.bytes(strings.buf, strings.off, size)
+  } else {
+    size = values.keys.store(type).digest(hash, db, db.root(ref))
+  }
   hash.end()
-  return KEY_COST_BYTES + keyLength + len
+  return KEY_COST_BYTES + keyLength + size
 }
 
 function hex64(high: number, low: number): string {

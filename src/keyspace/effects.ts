@@ -3,13 +3,23 @@ import { writeInteger } from '../base/bytes.js'
 import { addDecimals, decimalOf, decimalToText, printDecimal, type Decimal } from '../base/decimal.js'
 import type { MemberId } from '../base/ids.js'
 import type { ApplyContext } from '../crdt/apply-context.js'
-import { EffectType, HAS_RESETS, REMOVE_DUE, SET_EXPIRY_GIVEN, SET_EXPIRY_KEPT } from '../crdt/effect-reader.js'
+import {
+  COLLECTION_SHIFT,
+  EffectType,
+  HAS_RESETS,
+  REMOVE_DUE,
+  REMOVE_ONE_TYPE,
+  SET_EXPIRY_GIVEN,
+  SET_EXPIRY_KEPT,
+} from '../crdt/effect-reader.js'
 import type { FrameWriter } from '../crdt/frame-writer.js'
 import type { HybridClock } from '../crdt/hybrid-clock.js'
 import { editText, resetsOf, visibleText, type Edit, type Reset } from '../crdt/string-state.js'
 import type { Ref } from '../memory/arena.js'
 import { HAS_EXTRAS } from '../memory/record.js'
-import { KeyType, SHARD_COUNT, type Database } from './database.js'
+import type { CollectionStore } from './collection-store.js'
+import { KeyType, TABLE_COUNT, TYPE_COUNT, type Database } from './database.js'
+import { EVERY_TYPE, type Keys } from './keys.js'
 import type { Keyspace } from './keyspace.js'
 import { ExpiryMode, NO_RESETS, type StringStore } from './string-store.js'
 
@@ -19,6 +29,8 @@ import { ExpiryMode, NO_RESETS, type StringStore } from './string-store.js'
  *
  * Keys and values are byte ranges; they may lie in the request or anywhere else, also in the arena.
  */
+const NO_KEY = new Uint8Array(0)
+
 export class Effects {
   /** This member is the only one: increments and edits go straight into the register. */
   solo = true
@@ -29,6 +41,9 @@ export class Effects {
   /** Told of each key that was not there before an effect. Null while nobody wants to know. */
   onNewKey: ((database: number, key: Uint8Array, keyOff: number, keyLen: number) => void) | null = null
   private inOp = false
+  /** The collection effect that is open, from openCollection to closeCollection. */
+  private open: OpenCollection | null = null
+  private readonly opened = new OpenCollection()
   private readonly digits = new Uint8Array(24)
 
   constructor(
@@ -37,7 +52,11 @@ export class Effects {
     private readonly strings: StringStore,
     private readonly context: ApplyContext,
     private readonly clock: HybridClock,
-    private readonly writer: FrameWriter,
+    /** For the payloads of collection effects, between openCollection and closeCollection. */
+    readonly writer: FrameWriter,
+    private readonly keys: Keys,
+    /** By KeyType. */
+    private readonly stores: readonly (CollectionStore | undefined)[],
   ) {}
 
   /** Ends the op if one is open; true if there was one. */
@@ -61,12 +80,34 @@ export class Effects {
     at = 0,
   ): void {
     const db = this.keyspace.database(database)
-    const ref = db.lookup(key, keyOff, keyLen)
-    const resets = ref === 0 ? NO_RESETS : this.resets(db, ref)
+    let ref = db.lookup(key, keyOff, keyLen)
     const hidden = ref !== 0 && !this.keyspace.isVisible(db, ref)
     if (hidden) this.noteExpired(database, db, ref, key, keyOff, keyLen)
     // A key that is due, or only waits with old expiries, does not hand them on.
     const effectiveMode = mode === ExpiryMode.keep && (hidden || ref === 0) ? ExpiryMode.clear : mode
+    const isNew = ref === 0 || hidden
+    if (!this.keys.isSimple(db, ref, KeyType.string)) {
+      if (effectiveMode === ExpiryMode.keep && ref !== 0 && db.type(ref) !== KeyType.string) {
+        // What the key holds goes as a whole, so its expiry is written anew.
+        const kept = db.expiresAt(ref)
+        this.removeOthers(database, db, key, keyOff, keyLen, KeyType.string)
+        this.setString(
+          database,
+          key,
+          keyOff,
+          keyLen,
+          value,
+          off,
+          len,
+          kept === Infinity ? ExpiryMode.clear : ExpiryMode.set,
+          kept,
+        )
+        return
+      }
+      this.removeOthers(database, db, key, keyOff, keyLen, KeyType.string)
+      ref = this.keys.focus(db, KeyType.string, key, keyOff, keyLen)
+    }
+    const resets = ref === 0 ? NO_RESETS : this.resets(db, ref)
     this.begin(EffectType.setString, database, key, keyOff, keyLen)
     const { writer } = this
     writer.putByte(
@@ -78,7 +119,7 @@ export class Effects {
     if (resets.length > 0) this.putResets(resets)
     this.strings.set(db, ref, key, keyOff, keyLen, value, off, len, effectiveMode, at, resets)
     this.keyspace.observer?.keyChanged(database, key, keyOff, keyLen)
-    if (this.onNewKey !== null && (ref === 0 || hidden)) this.onNewKey(database, key, keyOff, keyLen)
+    if (isNew) this.onNewKey?.(database, key, keyOff, keyLen)
   }
 
   /** DEL and its kin. Does nothing when there is no record. due: the key's time was up, see docs/formats/effects.md. */
@@ -87,24 +128,102 @@ export class Effects {
     const ref = db.lookup(key, keyOff, keyLen)
     if (ref === 0) return
     if (due) this.noteExpired(database, db, ref, key, keyOff, keyLen)
-    this.writeRemove(database, db, ref, key, keyOff, keyLen, due)
+    this.writeRemove(database, db, EVERY_TYPE, key, keyOff, keyLen, due)
   }
 
+  /**
+   * Begins an effect on a collection and gives its root, 0 for none: the caller writes the payload to `writer`, changes the collection, and calls
+   * closeCollection with the root as it is then. The effect's dot and context are in the ApplyContext from here on. The key must hold
+   * this type or nothing visible: whatever else there is of it is removed first, in the same op.
+   */
+  openCollection(effectType: number, database: number, key: Uint8Array, keyOff: number, keyLen: number): Ref {
+    assert(this.open === null, 'a collection effect within another')
+    const db = this.keyspace.database(database)
+    const type = effectType >> COLLECTION_SHIFT
+    let ref = db.lookup(key, keyOff, keyLen)
+    const isNew = this.isNew(db, ref)
+    if (isNew || db.hiddenCount > 0) {
+      this.clearHidden(database, db, key, keyOff, keyLen)
+      this.removeOthers(database, db, key, keyOff, keyLen, type)
+      ref = this.keys.focus(db, type, key, keyOff, keyLen)
+    }
+    this.begin(effectType, database, key, keyOff, keyLen)
+    const { opened } = this
+    this.open = opened
+    opened.db = db
+    opened.database = database
+    opened.type = type
+    opened.ref = ref
+    opened.isNew = isNew
+    opened.key = key
+    opened.keyOff = keyOff
+    opened.keyLen = keyLen
+    return this.keys.rootOf(db, ref)
+  }
+
+  /** Ends what openCollection began. The key goes when the root is 0. */
+  closeCollection(root: Ref): void {
+    const { open } = this
+    assert(open !== null, 'no collection effect is open')
+    this.open = null
+    const { db, database, type, ref, key, keyOff, keyLen } = open
+    this.keys.put(db, type, ref, root, key, keyOff, keyLen)
+    this.keyspace.observer?.keyChanged(database, key, keyOff, keyLen)
+    if (open.isNew && root !== 0) this.onNewKey?.(database, key, keyOff, keyLen)
+  }
+
+  /** type: what goes is only what the key holds of it, or EVERY_TYPE. */
   private writeRemove(
     database: number,
     db: Database,
-    ref: Ref,
+    type: number,
     key: Uint8Array,
     keyOff: number,
     keyLen: number,
     due: boolean,
   ): void {
-    const resets = ref === 0 ? NO_RESETS : this.resets(db, ref)
+    if (!this.solo) this.sayWhatCollectionsSaw(database, db, type, key, keyOff, keyLen)
+    const resets = type === EVERY_TYPE || type === KeyType.string ? this.stringResets(db, key, keyOff, keyLen) : NO_RESETS
     this.begin(EffectType.remove, database, key, keyOff, keyLen)
-    this.writer.putByte((due ? REMOVE_DUE : 0) | (resets.length > 0 ? HAS_RESETS : 0))
+    const { writer } = this
+    writer.putByte((due ? REMOVE_DUE : 0) | (resets.length > 0 ? HAS_RESETS : 0) | (type === EVERY_TYPE ? 0 : REMOVE_ONE_TYPE))
+    if (type !== EVERY_TYPE) writer.putByte(type)
     if (resets.length > 0) this.putResets(resets)
-    this.strings.remove(db, ref, due, resets)
+    this.keys.remove(db, type, key, keyOff, keyLen, due, resets)
     this.keyspace.observer?.keyChanged(database, key, keyOff, keyLen)
+  }
+
+  /** Before a removal: the stores write what they have seen of counters. */
+  private sayWhatCollectionsSaw(
+    database: number,
+    db: Database,
+    type: number,
+    key: Uint8Array,
+    keyOff: number,
+    keyLen: number,
+  ): void {
+    const front = db.lookup(key, keyOff, keyLen)
+    for (let each = KeyType.string + 1; each < TYPE_COUNT; each++) {
+      if (type !== EVERY_TYPE && type !== each) continue
+      const ref = front !== 0 && db.type(front) === each ? front : db.lookupHidden(each, key, keyOff, keyLen)
+      if (ref !== 0) this.stores[each]?.beforeRemove(db, db.root(ref), database, key, keyOff, keyLen)
+    }
+  }
+
+  private stringResets(db: Database, key: Uint8Array, keyOff: number, keyLen: number): readonly Reset[] {
+    const front = db.lookup(key, keyOff, keyLen)
+    const ref = front !== 0 && db.type(front) === KeyType.string ? front : db.lookupHidden(KeyType.string, key, keyOff, keyLen)
+    return ref === 0 ? NO_RESETS : this.resets(db, ref)
+  }
+
+  /** Removes what a key holds of other types than the one that is about to be written. */
+  private removeOthers(database: number, db: Database, key: Uint8Array, keyOff: number, keyLen: number, type: number): void {
+    for (let each = 1; each < TYPE_COUNT; each++) {
+      if (each === type) continue
+      const front = db.lookup(key, keyOff, keyLen)
+      const holds = (front !== 0 && db.type(front) === each) || db.lookupHidden(each, key, keyOff, keyLen) !== 0
+      if (holds) this.writeRemove(database, db, each, key, keyOff, keyLen, false)
+    }
   }
 
   /**
@@ -112,7 +231,7 @@ export class Effects {
    */
   addInteger(database: number, key: Uint8Array, keyOff: number, keyLen: number, n: number, result: number): void {
     const db = this.keyspace.database(database)
-    const ref = db.lookup(key, keyOff, keyLen)
+    const ref = this.forString(database, db, key, keyOff, keyLen)
     if (this.solo && !this.hasExtras(db, ref)) {
       const length = writeInteger(result, this.digits, 0)
       this.setString(database, key, keyOff, keyLen, this.digits, 0, length, ExpiryMode.keep)
@@ -141,7 +260,7 @@ export class Effects {
   /** Increments that need exact decimals or 64 bits. result is the visible value afterwards. */
   addDecimal(database: number, key: Uint8Array, keyOff: number, keyLen: number, n: Decimal, result: Decimal): void {
     const db = this.keyspace.database(database)
-    const ref = db.lookup(key, keyOff, keyLen)
+    const ref = this.forString(database, db, key, keyOff, keyLen)
     if (this.solo && !this.hasExtras(db, ref)) {
       const text = Buffer.from(printDecimal(result), 'latin1')
       this.setString(database, key, keyOff, keyLen, text, 0, text.length, ExpiryMode.keep)
@@ -165,6 +284,7 @@ export class Effects {
   /** APPEND, SETRANGE, SETBIT, BITFIELD. The caller has checked lengths and offsets. */
   edit(database: number, key: Uint8Array, keyOff: number, keyLen: number, edit: Edit): void {
     const db = this.keyspace.database(database)
+    this.forString(database, db, key, keyOff, keyLen)
     this.clearHidden(database, db, key, keyOff, keyLen)
     const ref = db.lookup(key, keyOff, keyLen)
     // An edit becomes a write of the whole value beside counters, and when the edits that wait outweigh it.
@@ -201,10 +321,9 @@ export class Effects {
   /** EXPIRE family and PERSIST (Infinity) on a visible key. at: Unix ms. */
   expire(database: number, key: Uint8Array, keyOff: number, keyLen: number, at: number): void {
     const db = this.keyspace.database(database)
-    const ref = db.lookup(key, keyOff, keyLen)
     this.begin(EffectType.expire, database, key, keyOff, keyLen)
     this.writer.putFloat64(at)
-    this.strings.expire(db, ref, key, keyOff, keyLen, at)
+    this.keys.expire(db, key, keyOff, keyLen, at)
     this.keyspace.observer?.keyChanged(database, key, keyOff, keyLen)
   }
 
@@ -215,19 +334,33 @@ export class Effects {
     if (!this.solo) this.removeCounters(database, db)
     this.begin(EffectType.flushDb, database, NO_KEY, 0, 0)
     this.keyspace.observer?.databaseFlushing(database)
-    this.strings.flush(database)
+    this.keys.flush(database)
   }
 
   /** Counters are removed one by one, because their removal must say what it saw of them. */
   private removeCounters(database: number, db: Database): void {
-    for (let shard = 0; shard < SHARD_COUNT; shard++) {
-      for (let i = db.shardCount(shard) - 1; i >= 0; i--) {
-        const ref = db.recordAt(shard, i)
-        if (!this.strings.hasContributions(db, ref)) continue
-        const key = db.key(ref)
-        this.remove(database, key, 0, key.length)
+    for (let table = 0; table < TABLE_COUNT; table++) {
+      for (let i = db.shardCount(table) - 1; i >= 0; i--) {
+        if (i >= db.shardCount(table)) continue
+        const ref = db.recordAt(table, i)
+        if (db.type(ref) > KeyType.string) {
+          const key = db.key(ref)
+          this.stores[db.type(ref)]?.beforeRemove(db, db.root(ref), database, key, 0, key.length)
+        } else if (this.strings.hasContributions(db, ref)) {
+          const key = db.key(ref)
+          this.remove(database, key, 0, key.length)
+        }
       }
     }
+  }
+
+  /** The record that a write of a string builds on: what the key holds of other types goes. */
+  private forString(database: number, db: Database, key: Uint8Array, keyOff: number, keyLen: number): Ref {
+    const ref = db.lookup(key, keyOff, keyLen)
+    if (this.keys.isSimple(db, ref, KeyType.string)) return ref
+    this.clearHidden(database, db, key, keyOff, keyLen)
+    this.removeOthers(database, db, key, keyOff, keyLen, KeyType.string)
+    return this.keys.focus(db, KeyType.string, key, keyOff, keyLen)
   }
 
   /**
@@ -238,7 +371,7 @@ export class Effects {
     const ref = db.lookup(key, keyOff, keyLen)
     if (ref === 0 ? this.solo : this.keyspace.isVisible(db, ref)) return
     if (ref !== 0) this.noteExpired(database, db, ref, key, keyOff, keyLen)
-    this.writeRemove(database, db, ref, key, keyOff, keyLen, false)
+    this.writeRemove(database, db, EVERY_TYPE, key, keyOff, keyLen, false)
   }
 
   private noteExpired(database: number, db: Database, ref: Ref, key: Uint8Array, keyOff: number, keyLen: number): void {
@@ -288,4 +421,14 @@ export class Effects {
   }
 }
 
-const NO_KEY = new Uint8Array(0)
+/** What openCollection has found; one for all. */
+class OpenCollection {
+  db!: Database
+  database = 0
+  type = 0
+  ref: Ref = 0
+  isNew = false
+  key: Uint8Array = NO_KEY
+  keyOff = 0
+  keyLen = 0
+}

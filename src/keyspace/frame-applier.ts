@@ -1,11 +1,20 @@
 import { assert } from '../base/assert.js'
 import { MeridianError } from '../base/errors.js'
 import type { ApplyContext } from '../crdt/apply-context.js'
-import { EffectReader, EffectType, REMOVE_DUE, SET_EXPIRY_GIVEN, SET_EXPIRY_KEPT } from '../crdt/effect-reader.js'
+import {
+  EffectReader,
+  EffectType,
+  FIRST_COLLECTION_EFFECT,
+  REMOVE_DUE,
+  SET_EXPIRY_GIVEN,
+  SET_EXPIRY_KEPT,
+  type PayloadCheck,
+} from '../crdt/effect-reader.js'
 import type { FrameView } from '../crdt/frame.js'
 import type { Edit } from '../crdt/string-state.js'
 import type { Ref } from '../memory/arena.js'
 import { KeyType, type Database } from './database.js'
+import type { Keys } from './keys.js'
 import type { Keyspace } from './keyspace.js'
 import { ExpiryMode, type StringStore } from './string-store.js'
 
@@ -30,9 +39,12 @@ export class FrameApplier {
   constructor(
     private readonly keyspace: Keyspace,
     private readonly strings: StringStore,
+    private readonly keys: Keys,
     private readonly context: ApplyContext,
+    /** By KeyType. */
+    stores: readonly (PayloadCheck | undefined)[] = [],
   ) {
-    this.reader = new EffectReader(keyspace.databaseCount)
+    this.reader = new EffectReader(keyspace.databaseCount, stores)
   }
 
   /**
@@ -55,20 +67,41 @@ export class FrameApplier {
     context.now = now
     for (let i = 0; i < frame.contextCount; i++) context.vector[frame.contextMember(i)] = frame.contextStamp(i)
     reader.start(frame)
-    while (reader.next()) this.applyEffect()
+    while (reader.next(true)) this.applyEffect()
     assert(reader.error === null, 'frame changed between check and application')
     for (let i = 0; i < frame.contextCount; i++) context.vector[frame.contextMember(i)] = 0
     context.local = true
   }
 
   private applyEffect(): void {
-    const { reader: r, strings, keyspace, context } = this
+    const { reader: r, keyspace, context } = this
     context.stamp = r.stamp
     const db = keyspace.database(r.database)
     const { bytes, keyOff, keyLen } = r
-    const ref = db.lookup(bytes, keyOff, keyLen)
+    const found = db.lookup(bytes, keyOff, keyLen)
     const { listener } = this
-    const before = listener === null || ref === 0 ? KeyPresence.absent : this.presence(db, ref)
+    const before = listener === null || found === 0 ? KeyPresence.absent : this.presence(db, found)
+    if (r.type === EffectType.flushDb) {
+      keyspace.observer?.databaseFlushing(r.database)
+      this.keys.flush(r.database)
+      return
+    }
+    if (r.type >= FIRST_COLLECTION_EFFECT) this.keys.applyCollection(db, r)
+    else if (r.type === EffectType.remove) {
+      this.keys.remove(db, r.keyType, bytes, keyOff, keyLen, (r.flags & REMOVE_DUE) !== 0, r.resets)
+    } else if (r.type === EffectType.expire) this.keys.expire(db, bytes, keyOff, keyLen, r.at)
+    else if (this.keys.isSimple(db, found, KeyType.string)) this.applyString(db, found)
+    else {
+      this.applyString(db, this.keys.focus(db, KeyType.string, bytes, keyOff, keyLen))
+      this.keys.elect(db, bytes, keyOff, keyLen)
+    }
+    keyspace.observer?.keyChanged(r.database, bytes, keyOff, keyLen)
+    listener?.effectApplied(r, before)
+  }
+
+  private applyString(db: Database, ref: Ref): void {
+    const { reader: r, strings } = this
+    const { bytes, keyOff, keyLen } = r
     switch (r.type) {
       case EffectType.setString: {
         const mode =
@@ -80,9 +113,6 @@ export class FrameApplier {
         strings.set(db, ref, bytes, keyOff, keyLen, bytes, r.valueOff, r.valueLen, mode, r.at, r.resets)
         break
       }
-      case EffectType.remove:
-        strings.remove(db, ref, (r.flags & REMOVE_DUE) !== 0, r.resets)
-        break
       case EffectType.increment:
         if (r.exact) strings.incrementExact(db, ref, bytes, keyOff, keyLen, r.epoch, r.exactTotal, r.exactN)
         else strings.increment(db, ref, bytes, keyOff, keyLen, r.epoch, r.total, r.n)
@@ -92,16 +122,7 @@ export class FrameApplier {
       case EffectType.setBits:
         strings.edit(db, ref, bytes, keyOff, keyLen, this.readEdit())
         break
-      case EffectType.expire:
-        strings.expire(db, ref, bytes, keyOff, keyLen, r.at)
-        break
-      case EffectType.flushDb:
-        keyspace.observer?.databaseFlushing(r.database)
-        strings.flush(r.database)
-        return
     }
-    keyspace.observer?.keyChanged(r.database, bytes, keyOff, keyLen)
-    listener?.effectApplied(r, before)
   }
 
   private presence(db: Database, ref: Ref): KeyPresence {

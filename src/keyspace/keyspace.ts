@@ -3,6 +3,7 @@ import { CHUNK_SHIFT, UNIT_MASK, Arena, type Ref } from '../memory/arena.js'
 import { EXPIRY_WORD, HAS_EXPIRY, TYPE_MASK } from '../memory/record.js'
 import { Database, KeyType } from './database.js'
 import { KeyHasher } from './key-hash.js'
+import { Reclaimer } from './reclaimer.js'
 
 /** Told of every key that a local or remote effect may have changed: WATCH, notifications, tracking. */
 export interface KeyObserver {
@@ -36,6 +37,8 @@ export class Keyspace {
   missListener: ((db: Database, buf: Uint8Array, off: number, len: number) => void) | null = null
   hits = 0
   misses = 0
+  /** Takes removed collections. */
+  readonly reclaimer = new Reclaimer()
 
   constructor(
     readonly databaseCount: number,
@@ -59,6 +62,7 @@ export class Keyspace {
   reset(index: number): void {
     const old = this.databases[index]
     if (old === undefined) return
+    this.reclaimer.forget(old.arena)
     const fresh = new Database(new Arena(), this.hasher)
     fresh.highest.set(old.highest)
     this.databases[index] = fresh
@@ -93,6 +97,12 @@ export class Keyspace {
     this.hits++
     if (touch) db.touch(ref, this.clock)
     return ref
+  }
+
+  /** Something of a record may be folded or dropped once more is stable. */
+  noteUnsettled(db: Database, ref: Ref): void {
+    db.markUnsettled(ref)
+    this.unsettledCount++
   }
 
   /** A walk or a search came upon a record that is not visible. */

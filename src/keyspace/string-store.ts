@@ -22,8 +22,8 @@ import {
   type StringState,
 } from '../crdt/string-state.js'
 import { CHUNK_SHIFT, UNIT_MASK, type Ref } from '../memory/arena.js'
-import { HAS_EXPIRY, HAS_EXTRAS, NO_VALUE, RAW, TYPE_MASK } from '../memory/record.js'
-import { KeyType, SHARD_COUNT, type Database } from './database.js'
+import { HAS_EXPIRY, HAS_EXTRAS, HIDDEN, NO_VALUE, RAW, TYPE_MASK } from '../memory/record.js'
+import { KeyType } from './database.js'
 import type { Keyspace } from './keyspace.js'
 import type { RecordSpace } from './record-space.js'
 import {
@@ -322,51 +322,28 @@ export class StringStore {
     this.store(db, ref, state, ref !== 0 && (db.flags(ref) & RAW) !== 0, key, keyOff, keyLen)
   }
 
-  /** Removes what the origin had observed in a whole database. */
-  flush(index: number): void {
-    const db = this.keyspace.peek(index)
-    if (db === undefined) return
-    let all = true
-    for (let member = 1; member < db.highest.length && all; member++) {
-      if (db.highest[member] > 0 && !this.context.covers(member, db.highest[member])) all = false
-    }
-    if (all) {
-      this.keyspace.reset(index)
-      return
-    }
-    for (let shard = 0; shard < SHARD_COUNT; shard++) {
-      for (let i = db.shardCount(shard) - 1; i >= 0; i--) this.remove(db, db.recordAt(shard, i), false, NO_RESETS)
-    }
+  /** Folds and drops what has become stable in one record of a string, or of no type. */
+  settleRecord(db: RecordSpace, ref: Ref): void {
+    const flags = db.flags(ref)
+    if ((flags & (HAS_EXTRAS | NO_VALUE)) === 0 && !((flags & HAS_EXPIRY) !== 0 && db.expiresAt(ref) === Infinity)) return
+    const state = this.load(db, ref)
+    if (isUnsettled(state)) this.store(db, ref, state, (flags & RAW) !== 0, EMPTY, 0, 0)
   }
 
-  /** Folds and drops what has become stable, in one shard. Returns how many records it looked at. */
-  settleShard(db: Database, shard: number): number {
-    if (db.unsettled[shard] === 0) return 0
-    db.unsettled[shard] = 0
-    const count = db.shardCount(shard)
-    for (let i = count - 1; i >= 0; i--) {
-      const ref = db.recordAt(shard, i)
-      const flags = db.flags(ref)
-      if ((flags & (HAS_EXTRAS | NO_VALUE)) === 0 && !((flags & HAS_EXPIRY) !== 0 && db.expiresAt(ref) === Infinity)) continue
-      const state = this.load(db, ref)
-      if (isUnsettled(state)) this.store(db, ref, state, (flags & RAW) !== 0, EMPTY, 0, 0)
-    }
-    return count
-  }
-
-  /** The whole state of a key; empty when ref is 0. Values are copies. */
+  /** The whole state of a key; empty when ref is 0, the expiries alone when it holds a collection. Values are copies. */
   load(db: RecordSpace, ref: Ref): StringState {
     const state = emptyStringState()
     if (ref === 0) return state
     const flags = db.flags(ref)
     if ((flags & HAS_EXTRAS) !== 0) readExtras(db.arena, db.extras(ref), state)
     const materialized = (flags & HAS_EXTRAS) !== 0 && isMaterialized(db.arena, db.extras(ref))
-    if ((flags & NO_VALUE) === 0 && !materialized) {
+    const type = flags & TYPE_MASK
+    if (type === KeyType.string && (flags & NO_VALUE) === 0 && !materialized) {
       const start = db.valueOffset(ref)
       const value = db.arena.u8[ref >>> CHUNK_SHIFT].slice(start, start + db.valueLength(ref))
       // The record holds the highest entry.
       state.registers.push({ member: db.dotMember(ref), stamp: db.dotStamp(ref), value })
-    } else if ((flags & TYPE_MASK) === KeyType.none) {
+    } else if (type === KeyType.none) {
       state.orphanedAt = db.dotStamp(ref)
     }
     if ((flags & HAS_EXPIRY) !== 0) {
@@ -387,11 +364,16 @@ export class StringStore {
     keyLen: number,
   ): void {
     settle(state, this.keyspace.stability)
+    this.write(db, from, state, raw, key, keyOff, keyLen)
+  }
+
+  /** Writes a state as it is to a record of a string or of no type, made if there is none; a state without anything takes the record away. */
+  write(db: RecordSpace, from: Ref, state: StringState, raw: boolean, key: Uint8Array, keyOff: number, keyLen: number): Ref {
     const oldExtras = from === 0 ? 0 : db.extras(from)
     if (!hasValue(state) && state.expiries.length === 0) {
       if (oldExtras !== 0) db.arena.free(oldExtras)
       if (from !== 0) db.remove(from)
-      return
+      return 0
     }
     const register = state.registers.at(-1) ?? null
     const edited = state.edits.length > 0
@@ -404,7 +386,8 @@ export class StringStore {
       (expiry === null ? 0 : HAS_EXPIRY) |
       (extras === 0 ? 0 : HAS_EXTRAS) |
       (register === null && !edited ? NO_VALUE : 0) |
-      (raw ? RAW : 0)
+      (raw ? RAW : 0) |
+      (from === 0 ? 0 : db.flags(from) & HIDDEN)
     let ref = from
     if (ref === 0) {
       // lookup has been asked for this key last, so its hash is at hand.
@@ -423,6 +406,7 @@ export class StringStore {
       db.markUnsettled(ref)
       this.keyspace.unsettledCount++
     }
+    return ref
   }
 
   /** True when the record is in the plain form and the effect has observed its register and, if asked, its expiry. */

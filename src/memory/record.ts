@@ -5,7 +5,7 @@ import { UNIT_MASK, type Ref } from './arena.js'
  * set, so one dictionary serves all.
  *
  * ```
- * word  0   flags     bits 0..3 type, 4 HAS_EXPIRY, 5 HAS_EXTRAS, 6 NO_VALUE, 7 RAW, 8..31 access clock
+ * word  0   flags     bits 0..2 type, 3 HIDDEN, 4 HAS_EXPIRY, 5 HAS_EXTRAS, 6 NO_VALUE, 7 RAW, 8..31 access clock
  *       1   hash      of the key
  *       2   key length
  *       3   value length
@@ -20,7 +20,9 @@ import { UNIT_MASK, type Ref } from './arena.js'
  *       key bytes, value bytes
  * ```
  */
-export const TYPE_MASK = 0x0f
+export const TYPE_MASK = 0x07
+/** What a key holds of a type that is not the visible one; not in the shards' tables. Such a record has no expiry. */
+export const HIDDEN = 0x08
 export const HAS_EXPIRY = 0x10
 export const HAS_EXTRAS = 0x20
 /** The register is empty: the value comes from extras (counter contributions, edits), or there is none. */

@@ -47,6 +47,15 @@ export class Request {
     other.argc = 0
   }
 
+  /** A copy with bytes of its own, to be kept. */
+  copy(): Request {
+    const copy = new Request()
+    const args: Uint8Array[] = []
+    for (let i = 0; i < this.argc; i++) args.push(this.buf.subarray(this.off[i], this.off[i] + this.len[i]))
+    copy.setArguments(args)
+    return copy
+  }
+
   /** A request from separate arguments: for callers without a socket, and for queued commands. Copies. */
   static of(args: readonly (string | Uint8Array)[]): Request {
     const request = new Request()

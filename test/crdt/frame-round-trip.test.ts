@@ -17,6 +17,7 @@ import { FrameWriter } from '../../src/crdt/frame-writer.js'
 import { VersionVector } from '../../src/crdt/version-vector.js'
 import { ApplyContext } from '../../src/crdt/apply-context.js'
 import { FrameApplier } from '../../src/keyspace/frame-applier.js'
+import { Keys } from '../../src/keyspace/keys.js'
 import { Keyspace } from '../../src/keyspace/keyspace.js'
 import { StringStore } from '../../src/keyspace/string-store.js'
 
@@ -258,7 +259,8 @@ describe('damaged frames whose checksum fits', () => {
   function openApplier(): { keyspace: Keyspace; applier: FrameApplier } {
     const keyspace = new Keyspace(16, 1)
     const local = new ApplyContext()
-    return { keyspace, applier: new FrameApplier(keyspace, new StringStore(keyspace, local), local) }
+    const strings = new StringStore(keyspace, local)
+    return { keyspace, applier: new FrameApplier(keyspace, strings, new Keys(keyspace, strings, local, []), local) }
   }
 
   function keyCount(keyspace: Keyspace): number {

@@ -2,8 +2,9 @@ import { EXCEPTIONS, firstDifference } from './compare.js'
 import { generate } from './grammar/families.js'
 import { SeededRandom } from './seeded-random.js'
 import { commandsOf, printCommand, type Sequence } from './sequence.js'
+import { compareState } from './key-state.js'
 import { shrink } from './shrink.js'
-import type { Answer, Target } from './target.js'
+import { run, type Answer, type Target } from './target.js'
 
 export interface CampaignOptions {
   readonly family: string
@@ -27,27 +28,43 @@ export async function runCampaign(model: Target, subject: Target, options: Campa
 }
 
 interface Difference {
+  /** Index of the command that was answered differently; -1: all were answered alike. */
   readonly at: number
   readonly expected: readonly Answer[]
   readonly actual: readonly Answer[]
+  /** What differs in the data at the end of the sequence. */
+  readonly state: string | null
 }
 
 async function differenceOf(model: Target, subject: Target, sequence: Sequence): Promise<Difference | null> {
-  const [expected, actual] = await Promise.all([model.run(sequence), subject.run(sequence)])
-  const at = firstDifference(commandsOf(sequence), expected, actual)
-  return at < 0 ? null : { at, expected, actual }
+  const { protocol } = sequence
+  const [a, b] = await Promise.all([model.open(protocol), subject.open(protocol)])
+  try {
+    const [expected, actual] = await Promise.all([run(a, sequence), run(b, sequence)])
+    const at = firstDifference(commandsOf(sequence), expected, actual)
+    if (at >= 0) return { at, expected, actual, state: null }
+    const state = await compareState({ target: model, conversation: a }, { target: subject, conversation: b })
+    return state === null ? null : { at, expected, actual, state }
+  } finally {
+    a.close()
+    b.close()
+  }
 }
 
 function report(model: Target, subject: Target, sequence: Sequence, difference: Difference, note: string): string {
   const { family, seed, protocol } = sequence
-  const lines = [
-    `${subject.name} answered differently from ${model.name}${note} (family ${family}, seed ${seed}, RESP${protocol}):`,
-  ]
   const commands = commandsOf(sequence)
-  const { at, expected, actual } = difference
-  for (let i = 0; i < at; i++) lines.push(`  > ${printCommand(commands[i])}`, `      ${show(expected[i])}`)
-  lines.push(`  > ${printCommand(commands[at])}`)
-  lines.push(`      ${model.name}: ${show(expected[at])}`, `      ${subject.name}: ${show(actual[at])}`)
+  const { at, expected, actual, state } = difference
+  const where = `(family ${family}, seed ${seed}, RESP${protocol})`
+  const what = state === null ? 'answered differently from' : 'holds something else than'
+  const lines = [`${subject.name} ${what} ${model.name}${note} ${where}:`]
+  const alike = at < 0 ? commands.length : at
+  for (let i = 0; i < alike; i++) lines.push(`  > ${printCommand(commands[i])}`, `      ${show(expected[i])}`)
+  if (at >= 0) {
+    lines.push(`  > ${printCommand(commands[at])}`)
+    lines.push(`      ${model.name}: ${show(expected[at])}`, `      ${subject.name}: ${show(actual[at])}`)
+  }
+  if (state !== null) lines.push(`  ${state}`)
   lines.push(`  again: DIFFERENTIAL_FAMILY=${family} DIFFERENTIAL_SEED=${seed} npx vitest run test/differential`)
   lines.push(`  (not compared: ${EXCEPTIONS.map(({ name }) => name).join(', ')})`)
   return lines.join('\n')

@@ -35,13 +35,67 @@ export const EXCEPTIONS: readonly Exception[] = [
   },
   {
     name: 'cursor',
-    because: 'a cursor means something to its own server only; keys are compared when both walks were complete',
-    applies: NAMES('SCAN'),
+    because: 'a cursor means something to its own server only; what is found is compared when both walks were complete',
+    applies: NAMES('SCAN', 'HSCAN', 'SSCAN', 'ZSCAN'),
     equal: (a, b, command) => {
       if (a.items.length !== 2 || b.items.length !== 2) return false
-      const complete = command[1] === '0' && a.items[0].text === '0' && b.items[0].text === '0'
-      return !complete || sameMembers(a.items[1], b.items[1])
+      const paired = NAMES('HSCAN', 'ZSCAN')(command)
+      const complete =
+        command[paired || NAMES('SSCAN')(command) ? 2 : 1] === '0' && a.items[0].text === '0' && b.items[0].text === '0'
+      return !complete || (paired ? samePairs : sameMembers)(a.items[1], b.items[1])
     },
+  },
+  {
+    name: 'order in sets and hashes',
+    because: 'they have none; members are compared as a set, fields with their values',
+    applies: NAMES('SMEMBERS', 'SINTER', 'SUNION', 'SDIFF', 'HKEYS', 'HVALS', 'SPOP'),
+    equal: sameMembers,
+  },
+  {
+    name: 'order of a whole hash',
+    because: 'the same; fields are compared with their values',
+    applies: NAMES('HGETALL'),
+    equal: samePairs,
+  },
+  {
+    name: 'random members',
+    because: 'any are right; how many there are is compared, and which, when all were asked for',
+    applies: NAMES('SRANDMEMBER', 'HRANDFIELD', 'ZRANDMEMBER', 'SPOP'),
+    equal: (a, b, command) => {
+      if (a.type !== b.type || (a.text === null) !== (b.text === null) || a.items.length !== b.items.length) return false
+      const perItem = a.items[0]?.type === '*' || command.length < 4 ? 1 : 2
+      const count = Number(command[2])
+      const all = a.type === '*' && a.items.length / perItem < count
+      return !all || (perItem === 2 ? samePairs : sameMembers)(a, b)
+    },
+  },
+  {
+    name: 'order of what is not sorted',
+    because: 'SORT of a set BY nosort, and SORT ALPHA by weights that are equal, come in any order',
+    applies: (command) => NAMES('SORT', 'SORT_RO')(command) && hasWord(command, 'BY') && !hasWord(command, 'LIMIT'),
+    equal: sameMembers,
+  },
+  {
+    name: 'order of places',
+    because: 'a search without ASC or DESC finds them in any order',
+    applies: (command) =>
+      NAMES('GEOSEARCH', 'GEORADIUS', 'GEORADIUS_RO', 'GEORADIUSBYMEMBER', 'GEORADIUSBYMEMBER_RO')(command) &&
+      !hasWord(command, 'ASC') &&
+      !hasWord(command, 'DESC'),
+    equal: sameMembers,
+  },
+  {
+    name: 'negative zero',
+    because: 'redis-server forgets the sign of a score of -0 in sorted sets that are small',
+    applies: (command) => /^(B?Z|SORT|GEO)/i.test(command[0]),
+    equal: (a, b) => textOf(a).replace(/([$,])-0(?!\S)/g, '$10') === textOf(b).replace(/([$,])-0(?!\S)/g, '$10'),
+  },
+  {
+    name: 'times in stream groups',
+    because: 'how long an entry has been pending, and when a consumer was seen, is each server’s own',
+    applies: (command) =>
+      NAMES('XPENDING')(command) || SUBCOMMAND('XINFO', 'CONSUMERS')(command) || SUBCOMMAND('XINFO', 'STREAM')(command),
+    equal: (a, b, command) => withoutTimes(a, command) === withoutTimes(b, command),
   },
   {
     name: 'time left in seconds',
@@ -119,9 +173,44 @@ function withoutQuotes(error: Reply): string | undefined {
   return error.text?.replace(/'.*'/, "''").replace(/(?<=Unsupported option ).*/, '')
 }
 
+function hasWord(command: CommandLine, word: string): boolean {
+  return command.some((arg) => arg.toUpperCase() === word)
+}
+
+function textOf(reply: Reply): string {
+  return reply.items.length === 0 ? `${reply.type}${reply.text}` : `[${reply.items.map(textOf).join(' ')}]`
+}
+
 function sameMembers(a: Reply, b: Reply): boolean {
-  const members = (reply: Reply) => reply.items.map((item) => item.text).sort()
+  const members = (reply: Reply) => reply.items.map(textOf).sort()
   return a.type === b.type && JSON.stringify(members(a)) === JSON.stringify(members(b))
+}
+
+/** Two items belong together: field and value, member and score. */
+function samePairs(a: Reply, b: Reply): boolean {
+  const pairs = ({ items }: Reply) =>
+    items.filter((_, i) => i % 2 === 0).map((item, i) => `${textOf(item)} ${textOf(items[i * 2 + 1])}`)
+  return a.type === b.type && JSON.stringify(pairs(a).sort()) === JSON.stringify(pairs(b).sort())
+}
+
+/** Names in XINFO of what passes or of how a server keeps a stream; the value after each is left out. */
+const NOT_COMPARED = new Set(['idle', 'inactive', 'radix-tree-keys', 'radix-tree-nodes', 'seen-time', 'active-time'])
+
+/** In the long form of XPENDING the third of four items is the time since delivery; in lists of XINFO it is a Unix time. */
+function withoutTimes(reply: Reply, command: CommandLine): string {
+  const pending = NAMES('XPENDING')(command)
+  const text = ({ type, items, text: line }: Reply): string => {
+    if (type === ':' && Number(line) > 1e12) return 'time'
+    if (items.length === 0) return `${type}${line}`
+    const parts: string[] = []
+    for (let i = 0; i < items.length; i++) {
+      if (pending && i === 2 && items.length === 4 && items[3].type === ':') parts.push('time')
+      else if (NOT_COMPARED.has(items[i].text ?? '')) i++
+      else parts.push(text(items[i]))
+    }
+    return `[${parts.join(' ')}]`
+  }
+  return text(reply)
 }
 
 /** Integers that differ by so much; what is negative has a meaning of its own. */

@@ -15,17 +15,20 @@ export function redisVersion(): string | null {
 export class RedisServerTarget extends SocketTarget {
   private constructor(
     port: number,
+    name: string,
     private readonly child: ChildProcess,
     private readonly folder: string,
   ) {
-    super('redis', '127.0.0.1', port)
+    super(name, '127.0.0.1', port)
   }
 
-  static async start(): Promise<RedisServerTarget> {
+  static async start(name = 'redis'): Promise<RedisServerTarget> {
     const port = await freePort()
     const folder = mkdtempSync(join(tmpdir(), 'meridian-differential-'))
     const options = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder]
-    const child = spawn('redis-server', options, { stdio: ['ignore', 'pipe', 'pipe'] })
+    // SORT ALPHA compares as the locale says.
+    const env = { ...process.env, LC_ALL: 'C' }
+    const child = spawn('redis-server', options, { env, stdio: ['ignore', 'pipe', 'pipe'] })
     await new Promise<void>((resolve, reject) => {
       let said = ''
       child.stdout.on('data', (bytes: Buffer) => {
@@ -35,7 +38,7 @@ export class RedisServerTarget extends SocketTarget {
       child.once('error', reject)
       child.once('exit', () => reject(new Error(`redis-server did not start: ${said}`)))
     })
-    return new RedisServerTarget(port, child, folder)
+    return new RedisServerTarget(port, name, child, folder)
   }
 
   override close(): Promise<void> {

@@ -3,7 +3,7 @@ import { CommandTable } from '../../src/commands/command-table.js'
 import { ALL_COMMANDS } from '../../src/commands/registry.js'
 import { EngineHarness, ManualClock } from '../support/engine-harness.js'
 import { readReply, type Reply } from './reply-tree.js'
-import { encodeCommand, type CommandLine, type Sequence, type Step } from './sequence.js'
+import { encodeCommand, printCommand, type CommandLine, type Sequence, type Step } from './sequence.js'
 
 /** A reply with the bytes that it stands in. */
 export interface Answer {
@@ -11,13 +11,31 @@ export interface Answer {
   readonly reply: Reply
 }
 
-/** Something that runs sequences: each on an empty database, over a connection of its own. */
+/** A connection to an empty server. */
+export interface Conversation {
+  /** Sends the commands as one pipeline. One answer a command; fewer when the connection was closed. */
+  ask(commands: readonly CommandLine[]): Promise<Answer[]>
+  close(): void
+}
+
+/** Something that sequences are run on: each on an empty database, over a connection of its own. */
 export interface Target {
   readonly name: string
-  /** One answer a command; fewer when the connection was closed. */
-  run(sequence: Sequence): Promise<Answer[]>
+  open(protocol: 2 | 3): Promise<Conversation>
   supports(command: string): boolean
   close(): Promise<void>
+}
+
+/** Runs a sequence. One answer a command; fewer when the connection was closed. */
+export async function run(conversation: Conversation, sequence: Sequence): Promise<Answer[]> {
+  const answers: Answer[] = []
+  for (const [i, commands] of batches(sequence.steps).entries()) {
+    if (i > 0) await pause()
+    const got = await conversation.ask(commands)
+    answers.push(...got)
+    if (got.length < commands.length) break
+  }
+  return answers
 }
 
 const ANSWER_MS = 10_000
@@ -45,22 +63,10 @@ export class SocketTarget implements Target {
     return true
   }
 
-  async run(sequence: Sequence): Promise<Answer[]> {
+  async open(protocol: 2 | 3): Promise<Conversation> {
     const connection = await Connection.open(this.host, this.port)
-    try {
-      const setup = prologue(sequence.protocol)
-      await connection.ask(setup)
-      const answers: Answer[] = []
-      for (const [i, commands] of batches(sequence.steps).entries()) {
-        if (i > 0) await pause()
-        const got = await connection.ask(commands)
-        answers.push(...got)
-        if (got.length < commands.length) break
-      }
-      return answers
-    } finally {
-      connection.close()
-    }
+    await connection.ask(prologue(protocol))
+    return connection
   }
 
   close(): Promise<void> {
@@ -78,7 +84,7 @@ function batches(steps: readonly Step[]): CommandLine[][] {
   return result.filter((commands) => commands.length > 0)
 }
 
-class Connection {
+class Connection implements Conversation {
   private input: Buffer = Buffer.alloc(0)
   private closed = false
   private wake: () => void = () => undefined
@@ -104,6 +110,7 @@ class Connection {
   }
 
   async ask(commands: readonly CommandLine[]): Promise<Answer[]> {
+    if (commands.length === 0) return []
     this.socket.write(Buffer.concat(commands.map(encodeCommand)))
     const answers: Answer[] = []
     const deadline = Date.now() + ANSWER_MS
@@ -147,26 +154,23 @@ export class InProcessTarget implements Target {
     return this.table.find(command) !== undefined
   }
 
-  async run(sequence: Sequence): Promise<Answer[]> {
+  open(protocol: 2 | 3): Promise<Conversation> {
     const clock = new ManualClock()
     clock.now = Date.now()
     const harness = new EngineHarness({}, clock)
-    harness.session.protocol = sequence.protocol
-    const answers: Answer[] = []
-    for (const [i, commands] of batches(sequence.steps).entries()) {
-      if (i > 0) await pause()
-      for (const command of commands) {
-        clock.advance(Math.max(0, Date.now() - clock.now))
-        const args = command.map((arg) => Buffer.from(arg, 'latin1'))
-        const bytes = Buffer.from(harness.raw(args), 'latin1')
-        const reply = readReply(bytes, 0)
-        if (reply === null || reply.end !== bytes.length)
-          throw new Error(`not one reply: ${JSON.stringify(bytes.toString('latin1'))}`)
-        answers.push({ bytes, reply })
-      }
+    harness.session.protocol = protocol
+    const answer = (command: CommandLine): Answer => {
+      clock.advance(Math.max(0, Date.now() - clock.now))
+      const bytes = Buffer.from(harness.raw(command.map((arg) => Buffer.from(arg, 'latin1'))), 'latin1')
+      const reply = readReply(bytes, 0)
+      if (reply === null || reply.end !== bytes.length)
+        throw new Error(`not one reply to ${printCommand(command)}: ${JSON.stringify(bytes.toString('latin1'))}`)
+      return { bytes, reply }
     }
-    harness.engine.stop()
-    return answers
+    return Promise.resolve({
+      ask: (commands) => Promise.resolve(commands.map(answer)),
+      close: () => harness.engine.stop(),
+    })
   }
 
   close(): Promise<void> {

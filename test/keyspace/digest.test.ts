@@ -3,7 +3,7 @@ import { digestOf, KeyspaceDigest } from '../../src/keyspace/digest.js'
 import { EngineHarness } from '../support/engine-harness.js'
 
 function digest(h: EngineHarness): string {
-  return digestOf(h.engine.keyspace, h.engine.strings)
+  return digestOf(h.engine.keyspace, h.engine)
 }
 
 function filled(...commands: string[][]): EngineHarness {
@@ -81,7 +81,7 @@ describe('digest', () => {
     const h = new EngineHarness()
     for (let i = 0; i < 300; i++) h.run('SET', `k${i}`, 'x'.repeat(i))
     for (const bytes of [1, 100, 5000]) {
-      const sliced = new KeyspaceDigest(h.engine.keyspace, h.engine.strings)
+      const sliced = new KeyspaceDigest(h.engine.keyspace, h.engine)
       let slices = 1
       while (!sliced.step(bytes)) slices++
       expect(slices).toBeGreaterThan(5)
@@ -92,13 +92,13 @@ describe('digest', () => {
   it('of ranges of slots adds up to the whole', () => {
     const h = new EngineHarness()
     for (let i = 0; i < 300; i++) h.run('SET', `k${i}`, String(i))
-    const { keyspace, strings } = h.engine
+    const { keyspace } = h.engine
     const parts = [
       [0, 7],
       [8, 8],
       [9, 5000],
       [5001, 16383],
-    ].map(([first, last]) => BigInt(`0x${digestOf(keyspace, strings, first, last)}`))
+    ].map(([first, last]) => BigInt(`0x${digestOf(keyspace, h.engine, first, last)}`))
     expect(
       BigInt.asUintN(
         64,

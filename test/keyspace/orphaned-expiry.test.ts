@@ -13,7 +13,7 @@ function oneHasForgotten(): { a: EngineHarness; b: EngineHarness } {
   b.receive(a)
   a.engine.keyspace.stability = EVERYTHING_STABLE
   const db = a.engine.keyspace.database(0)
-  for (let shard = 0; shard < 1024; shard++) a.engine.strings.settleShard(db, shard)
+  for (let shard = 0; shard < 1024; shard++) a.engine.keys.settleTable(db, shard)
   expect(db.expiringCount).toBe(0)
   expect(b.engine.keyspace.database(0).expiringCount).toBe(1)
   return { a, b }

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ApplyContext } from '../../src/crdt/apply-context.js'
 import { hasValue, settle, type StringState } from '../../src/crdt/string-state.js'
+import { Keys } from '../../src/keyspace/keys.js'
 import { Keyspace } from '../../src/keyspace/keyspace.js'
 import { ExpiryMode, StringStore } from '../../src/keyspace/string-store.js'
 import { contextOf, History, seen, stepsFor, type HistoryMember, type Op } from '../crdt/string-history.js'
@@ -14,6 +15,7 @@ class StoredMember {
   private readonly context = new ApplyContext()
   readonly strings = new StringStore(this.keyspace, this.context)
   readonly db = this.keyspace.database(0)
+  readonly keys = new Keys(this.keyspace, this.strings, this.context, [])
 
   constructor(member: HistoryMember) {
     this.keyspace.stability = member.stability
@@ -102,7 +104,7 @@ describe.each([1, 2, 3])('string store with %i members', (size) => {
           if (store === undefined) throw new Error('no such member')
           store.apply(op, now, op.origin === member.id)
           if (settleEvery > 0 && ++count % settleEvery === 0) {
-            for (let shard = 0; shard < 1024; shard++) store.strings.settleShard(store.db, shard)
+            for (let shard = 0; shard < 1024; shard++) store.keys.settleTable(store.db, shard)
           }
           const general = copyOf(member.state)
           const loaded = store.load()
@@ -120,8 +122,8 @@ describe.each([1, 2, 3])('string store with %i members', (size) => {
         // Everything is stable now and removed: not a byte stays.
         history.write(1, { kind: 'remove', due: false })
         history.finish()
-        for (const { strings, db } of stored.values()) {
-          for (let shard = 0; shard < 1024; shard++) strings.settleShard(db, shard)
+        for (const { keys, db } of stored.values()) {
+          for (let shard = 0; shard < 1024; shard++) keys.settleTable(db, shard)
           expect([db.lookup(KEY, 0, KEY.length), db.keyCount, db.expiringCount, db.arena.usedBytes]).toEqual([0, 0, 0, 0])
         }
       }),

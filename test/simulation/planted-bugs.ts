@@ -5,6 +5,7 @@ import type { ApplyContext } from '../../src/crdt/apply-context.js'
 import { Engine } from '../../src/engine/engine.js'
 import { ExpiryCycle } from '../../src/engine/expiry-cycle.js'
 import { FrameApplier } from '../../src/keyspace/frame-applier.js'
+import { Keys } from '../../src/keyspace/keys.js'
 import type { Keyspace } from '../../src/keyspace/keyspace.js'
 import { NO_RESETS, StringStore } from '../../src/keyspace/string-store.js'
 import { ReplicatedStability } from '../../src/node/replicated-stability.js'
@@ -189,7 +190,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'flush-removes-unobserved',
     what: 'a flush empties the database, whatever it had observed',
-    apply: () => patch(StringStore, 'flush', (_original, self) => (index) => (field(self, 'keyspace') as Keyspace).reset(index)),
+    apply: () => patch(Keys, 'flush', (_original, self) => (index) => (field(self, 'keyspace') as Keyspace).reset(index)),
   },
   {
     name: 'last-expire-wins',

@@ -1,8 +1,12 @@
 import { decimalToText } from '../../base/decimal.js'
 import { hasValue, isUnsettled, visibleText, type EditEntry } from '../../crdt/string-state.js'
+import { LIMITS } from '../../base/limits.js'
+import { KeyType } from '../../keyspace/database.js'
 import { slotOf } from '../../keyspace/key-hash.js'
+import type { Ref } from '../../memory/arena.js'
 import type { ReplyWriter } from '../../resp/reply-writer.js'
 import type { Call } from '../call.js'
+import { TYPE_NAMES } from '../generic/type-names.js'
 
 type Value = string | number | boolean | Uint8Array | null | readonly Fields[]
 type Fields = readonly (readonly [name: string, value: Value])[]
@@ -16,6 +20,11 @@ export function writeKeyDebug(call: Call): void {
     return
   }
   const state = strings.load(db, ref)
+  const type = db.type(ref)
+  if (type > KeyType.string) {
+    writeCollectionDebug(call, ref)
+    return
+  }
   const { stability } = keyspace
   const dots = [...state.registers, ...state.edits, ...state.contributions, ...state.expiries]
   writeFields(reply, [
@@ -40,6 +49,27 @@ export function writeKeyDebug(call: Call): void {
       ]),
     ],
     ['expiries', state.expiries.map(({ member, stamp, at }) => [...dot(member, stamp), ['at', at === Infinity ? 'never' : at]])],
+  ])
+}
+
+function writeCollectionDebug(call: Call, ref: Ref): void {
+  const { db, keyspace, keys, strings, reply } = call
+  const store = keys.store(db.type(ref))
+  const root = db.root(ref)
+  const lines = store.debug(db, root, LIMITS.debugElements)
+  writeFields(reply, [
+    ['type', TYPE_NAMES[db.type(ref)]],
+    ['slot', slotOf(call.bytes(1))],
+    ['encoding', store.encoding(db, root)],
+    ['size', store.size(db, root)],
+    ['due', !keyspace.isVisible(db, ref)],
+    [
+      'expiries',
+      strings
+        .load(db, ref)
+        .expiries.map(({ member, stamp, at }) => [...dot(member, stamp), ['at', at === Infinity ? 'never' : at]]),
+    ],
+    ['elements', lines.map((line) => [['element', line]])],
   ])
 }
 

@@ -22,9 +22,10 @@ export class SlicedDigest implements SessionWait {
   private attempts = 1
   private state: 'running' | 'done' | 'failed' | 'over' = 'running'
 
-  constructor({ engine, keyspace, strings }: Call, firstSlot: number, lastSlot: number) {
+  constructor(call: Call, firstSlot: number, lastSlot: number) {
+    const { engine, keyspace, strings, keys } = call
     this.engine = engine
-    this.fresh = () => new KeyspaceDigest(keyspace, strings, firstSlot, lastSlot)
+    this.fresh = () => new KeyspaceDigest(keyspace, { strings, keys }, firstSlot, lastSlot)
     this.digest = this.fresh()
     this.vector = engine.position()
   }

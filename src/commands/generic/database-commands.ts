@@ -1,10 +1,11 @@
 import { LIMITS } from '../../base/limits.js'
-import { SHARD_COUNT, type Database } from '../../keyspace/database.js'
-import { ExpiryMode } from '../../keyspace/string-store.js'
+import { KeyType, SHARD_COUNT, type Database } from '../../keyspace/database.js'
+import type { RdbValue } from '../../rdb/value.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
 import type { ArgumentSpec, CommandSpec } from '../command-spec.js'
 import { databaseArgument, int32Argument } from '../database-argument.js'
+import { rdbValueOf, writeRdbValue } from './whole-values.js'
 
 const FLUSH_TYPE: readonly ArgumentSpec[] = [
   {
@@ -137,7 +138,9 @@ function bytesToWrite(call: Call, index: number): number {
   for (let shard = 0; shard < SHARD_COUNT && bytes <= LIMITS.swapDatabaseBytes; shard++) {
     for (let i = 0; i < db.shardCount(shard); i++) {
       const ref = db.recordAt(shard, i)
-      bytes += db.keyLength(ref) + db.valueLength(ref)
+      const type = db.type(ref)
+      bytes +=
+        db.keyLength(ref) + (type > KeyType.string ? call.keys.store(type).bytes(db, db.root(ref), 0) : db.valueLength(ref))
     }
   }
   return bytes
@@ -145,22 +148,21 @@ function bytesToWrite(call: Call, index: number): number {
 
 interface TakenKey {
   readonly key: Uint8Array
-  readonly value: Uint8Array
+  readonly value: RdbValue
   /** Unix ms, or Infinity. */
   readonly at: number
 }
 
 /** Copies of all visible keys: the flush takes the memory that they stand in. */
 function takeKeys(call: Call, index: number): TakenKey[] {
-  const { keyspace, strings } = call
+  const { keyspace } = call
   const db: Database | undefined = keyspace.peek(index)
   const taken: TakenKey[] = []
   for (let shard = 0; db !== undefined && shard < SHARD_COUNT; shard++) {
     for (let i = 0; i < db.shardCount(shard); i++) {
       const ref = db.recordAt(shard, i)
       if (!keyspace.isVisible(db, ref)) continue
-      strings.read(db, ref)
-      taken.push({ key: db.key(ref), value: strings.buf.slice(strings.off, strings.off + strings.len), at: db.expiresAt(ref) })
+      taken.push({ key: db.key(ref), value: rdbValueOf(call, db, ref), at: db.expiresAt(ref) })
     }
   }
   return taken
@@ -168,7 +170,6 @@ function takeKeys(call: Call, index: number): TakenKey[] {
 
 function putKeys(call: Call, index: number, taken: readonly TakenKey[]): void {
   for (const { key, value, at } of taken) {
-    const mode = at === Infinity ? ExpiryMode.clear : ExpiryMode.set
-    call.effects.setString(index, key, 0, key.length, value, 0, value.length, mode, at)
+    writeRdbValue(call, value, index, key, 0, key.length, at)
   }
 }

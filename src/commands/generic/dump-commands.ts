@@ -1,11 +1,9 @@
-import { assert } from '../../base/assert.js'
-import { KeyType } from '../../keyspace/database.js'
-import { ExpiryMode } from '../../keyspace/string-store.js'
 import { readPayload, writePayload } from '../../rdb/payload.js'
 import type { RdbValue } from '../../rdb/value.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
 import { keyRange, type CommandSpec } from '../command-spec.js'
+import { hasStore, rdbValueOf, writeRdbValue } from './whole-values.js'
 
 const BUSY_KEY = 'BUSYKEY Target key name already exists.'
 const INVALID_TTL = 'ERR Invalid TTL value, must be >= 0'
@@ -77,11 +75,7 @@ function dump(call: Call): void {
     call.reply.null()
     return
   }
-  const { strings, db } = call
-  assert(db.type(ref) === KeyType.string, 'a type that DUMP does not know')
-  strings.read(db, ref)
-  const value = strings.buf.subarray(strings.off, strings.off + strings.len)
-  call.reply.bulkBytes(writePayload({ type: 'string', value }))
+  call.reply.bulkBytes(writePayload(rdbValueOf(call, call.db, ref)))
 }
 
 interface RestoreOptions {
@@ -98,15 +92,14 @@ function restore(call: Call): void {
   if (taken && !options.replace) throw new CommandError(BUSY_KEY)
   const ttl = call.integer64(2)
   if (ttl < 0n) throw new CommandError(INVALID_TTL)
-  const value = parsePayload(call.bytes(3))
+  const value = parsePayload(call, call.bytes(3))
 
   const { buf, off, len } = call.request
   // The whole key goes, whatever it holds, and comes anew: one op.
   if (taken) call.effects.remove(call.database, buf, off[1], len[1])
   const at = ttl === 0n ? Infinity : Math.min(Number(ttl) + (options.absolute ? 0 : call.nowMs), Number.MAX_SAFE_INTEGER)
   if (at > call.nowMs) {
-    const mode = at === Infinity ? ExpiryMode.clear : ExpiryMode.set
-    call.effects.setString(call.database, buf, off[1], len[1], value, 0, value.length, mode, at)
+    writeRdbValue(call, value, call.database, buf, off[1], len[1], at)
     if (options.idleSeconds >= 0) setIdleTime(call, options.idleSeconds)
   }
   call.reply.ok()
@@ -139,15 +132,14 @@ function parseOptions(call: Call): RestoreOptions {
   return { replace, absolute, idleSeconds }
 }
 
-/** The string that a payload holds. */
-function parsePayload(payload: Uint8Array): Uint8Array {
+function parsePayload(call: Call, payload: Uint8Array): RdbValue {
   const { value, failure } = readPayload(payload)
   if (failure !== null) {
     if (failure.code === 'version' || failure.code === 'checksum') throw new CommandError(BAD_FOOTER)
     throw failure.code === 'unsupported' ? unsupported(failure.detail) : new CommandError(BAD_PAYLOAD)
   }
-  if (value.type !== 'string') throw unsupported(TYPE_WORDS[value.type])
-  return value.value
+  if (!hasStore(call, value)) throw unsupported(TYPE_WORDS[value.type])
+  return value
 }
 
 function unsupported(what: string): CommandError {

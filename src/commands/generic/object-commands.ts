@@ -1,4 +1,5 @@
 import { parseInteger64 } from '../../base/bytes.js'
+import { KeyType } from '../../keyspace/database.js'
 import { RAW } from '../../memory/record.js'
 import type { Ref } from '../../memory/arena.js'
 import type { Call } from '../call.js'
@@ -85,8 +86,11 @@ function inspecting(name: string, since: string, summary: string, answer: (call:
   }
 }
 
-function encoding(call: Call, ref: Ref): string {
+/** The encoding that Redis would use for a value. */
+export function encoding(call: Call, ref: Ref): string {
   const { db, strings } = call
+  const type = db.type(ref)
+  if (type !== KeyType.string) return call.keys.store(type).encoding(db, db.root(ref))
   if ((db.flags(ref) & RAW) !== 0) return 'raw'
   strings.read(db, ref)
   if (parseInteger64(strings.buf, strings.off, strings.len) !== null) return 'int'

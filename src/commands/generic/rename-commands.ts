@@ -1,11 +1,11 @@
 import { NotificationClass } from '../../base/notification-classes.js'
 import { equalBytes } from '../../base/bytes.js'
-import { ExpiryMode } from '../../keyspace/string-store.js'
 import type { Ref } from '../../memory/arena.js'
 import { databaseArgument } from '../database-argument.js'
 import type { Call } from '../call.js'
 import { CommandError, Errors, syntaxError } from '../command-error.js'
 import { keyRange, type ArgumentSpec, type CommandSpec } from '../command-spec.js'
+import { copyValue } from './whole-values.js'
 
 const SAME_OBJECT = 'ERR source and destination objects are the same'
 
@@ -132,13 +132,9 @@ function copy(call: Call): void {
 
 /** Writes the value and expiry of a record of the selected database to the key in argument i of another, or the same, database. */
 function carry(call: Call, ref: Ref, database: number, i: number): void {
-  const { strings, db } = call
   const { buf, off, len } = call.request
-  const at = db.expiresAt(ref)
-  const mode = at === Infinity ? ExpiryMode.clear : ExpiryMode.set
   const replaces = exists(call, database, i)
-  strings.read(db, ref)
-  call.effects.setString(database, buf, off[i], len[i], strings.buf, strings.off, strings.len, mode, at)
+  copyValue(call, call.db, ref, database, buf, off[i], len[i])
   // To Redis what is replaced goes first.
   if (replaces) call.notify(NotificationClass.newKey, 'new', i, database)
 }

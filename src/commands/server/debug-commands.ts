@@ -1,12 +1,13 @@
 import { matchesGlob } from '../../base/glob.js'
-import { parseInteger64 } from '../../base/bytes.js'
 import { digestOf, digestOfKey } from '../../keyspace/digest.js'
 import { ExpiryMode } from '../../keyspace/string-store.js'
-import { RAW } from '../../memory/record.js'
+import { writePayload } from '../../rdb/payload.js'
 import type { Call } from '../call.js'
 import { CommandError, Errors } from '../command-error.js'
 import type { CommandSpec } from '../command-spec.js'
 import { helpSubcommand, wrongSubcommand } from '../help.js'
+import { encoding } from '../generic/object-commands.js'
+import { rdbValueOf } from '../generic/whole-values.js'
 import { debugProtocol } from './debug-protocol.js'
 
 interface DebugForm {
@@ -96,18 +97,17 @@ function setActiveExpire(call: Call): void {
   call.reply.ok()
 }
 
+/** A payload's type byte, version and checksum. */
+const ENVELOPE_BYTES = 11
+
 function object(call: Call): void {
-  const { db, strings, keyspace } = call
+  const { db, keyspace } = call
   const ref = call.find(2)
   if (ref === 0) throw new CommandError(Errors.noSuchKey)
-  strings.read(db, ref)
-  const { buf, off, len } = strings
-  const isInteger = parseInteger64(buf, off, len) !== null
-  const encoding = isInteger && (db.flags(ref) & RAW) === 0 ? 'int' : len <= 44 && (db.flags(ref) & RAW) === 0 ? 'embstr' : 'raw'
   const clock = db.accessClock(ref)
   const idle = (keyspace.clock - clock + 0x1000000) % 0x1000000
   call.reply.simpleString(
-    `Value at:0x${ref.toString(16)} refcount:1 encoding:${encoding} serializedlength:${len + 1} lru:${clock} lru_seconds_idle:${idle}`,
+    `Value at:0x${ref.toString(16)} refcount:1 encoding:${encoding(call, ref)} serializedlength:${writePayload(rdbValueOf(call, db, ref)).length - ENVELOPE_BYTES} lru:${clock} lru_seconds_idle:${idle}`,
   )
 }
 
@@ -119,14 +119,14 @@ function stringMatch(call: Call): void {
 
 /** Padded to the length that Redis' digests have. */
 function digest(call: Call): void {
-  call.reply.simpleString(digestOf(call.keyspace, call.strings).padStart(40, '0'))
+  call.reply.simpleString(digestOf(call.keyspace, call).padStart(40, '0'))
 }
 
 function digestValue(call: Call): void {
   call.reply.array(call.argc - 2)
   for (let i = 2; i < call.argc; i++) {
     const ref = call.find(i)
-    const found = ref === 0 ? '' : digestOfKey(call.strings, call.database, call.db, ref)
+    const found = ref === 0 ? '' : digestOfKey(call, call.database, call.db, ref)
     call.reply.simpleString(found.padStart(40, '0'))
   }
 }

@@ -5,6 +5,7 @@ import type { InfoFields } from './info-fields.js'
 /** INFO's sections about clients, commands and keys. */
 export function clientsSection({ services, engine }: Call): InfoFields {
   const { clients } = services
+  const { blocking } = engine
   let largestInput = 0
   let largestOutput = 0
   let blocked = 0
@@ -25,7 +26,10 @@ export function clientsSection({ services, engine }: Call): InfoFields {
     ['tracking_clients', 0],
     ['pubsub_clients', engine.pubsub.clientCount],
     ['watching_clients', watching],
+    ['clients_in_timeout_table', blocking.timedClientCount],
     ['total_watched_keys', engine.watchedKeys],
+    ['total_blocking_keys', blocking.keyCount],
+    ['total_blocking_keys_on_nokey', blocking.keyCountWhenGone],
   ]
 }
 

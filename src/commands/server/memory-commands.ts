@@ -1,3 +1,4 @@
+import { KeyType } from '../../keyspace/database.js'
 import type { Call } from '../call.js'
 import { syntaxError } from '../command-error.js'
 import type { CommandSpec } from '../command-spec.js'
@@ -49,15 +50,21 @@ export const MEMORY_COMMAND: CommandSpec = {
       'STATS',
       '    Where the memory is.',
       'USAGE <key> [SAMPLES <count>]',
-      '    The bytes that a key takes. They are counted, so there is nothing to sample.',
+      '    The bytes that a key takes; of a large collection so many elements are looked at, 0 for all.',
     ]),
   ],
 }
 
-/** Record, extras and share of the table. SAMPLES is accepted: nothing needs sampling. */
+/** Elements looked at when SAMPLES is not given, as in Redis. */
+const DEFAULT_SAMPLES = 5
+
+/** Record, extras, share of the table, and what the collection takes. */
 function usage(call: Call): void {
+  let samples = DEFAULT_SAMPLES
   for (let i = 3; i < call.argc; i += 2) {
-    if (!call.is(i, 'SAMPLES') || i + 1 === call.argc || call.integer(i + 1) < 0) throw syntaxError()
+    if (!call.is(i, 'SAMPLES') || i + 1 === call.argc) throw syntaxError()
+    samples = call.integer(i + 1)
+    if (samples < 0) throw syntaxError()
   }
   const { db, reply } = call
   const ref = call.find(2)
@@ -66,7 +73,9 @@ function usage(call: Call): void {
     return
   }
   const extras = db.extras(ref)
-  reply.integer(db.arena.sizeOf(ref) + (extras === 0 ? 0 : db.arena.sizeOf(extras)) + db.tableShare(ref))
+  const type = db.type(ref)
+  const collection = type === KeyType.string ? 0 : call.keys.store(type).bytes(db, db.root(ref), samples)
+  reply.integer(db.arena.sizeOf(ref) + (extras === 0 ? 0 : db.arena.sizeOf(extras)) + db.tableShare(ref) + collection)
 }
 
 /** Below this nothing that the doctor measures means anything. */

@@ -39,7 +39,7 @@ export const KEY_PRODUCTIONS: readonly Production[] = [
     w.random.chance(0.05) ? w.random.pick(['abc', '1.5', '1x']) : '0',
     ...w.maybe(0.4, () => [w.word('MATCH'), w.pattern()]),
     ...w.maybe(0.8, () => [w.word('COUNT'), w.random.chance(0.1) ? w.random.pick(['0', '-1', 'abc', '2']) : '100000']),
-    ...w.maybe(0.3, () => [w.word('TYPE'), w.word(w.random.pick(['STRING', 'HASH', 'LIST']))]),
+    ...w.maybe(0.3, () => [w.word('TYPE'), w.word(w.random.pick(['STRING', 'HASH', 'LIST', 'SET', 'ZSET', 'STREAM']))]),
   ],
   (w) => ['OBJECT', w.word(w.random.pick(['ENCODING', 'REFCOUNT', 'IDLETIME', 'FREQ'])), w.key()],
   (w) => ['OBJECT', w.word(w.random.pick(['HELP', 'NOPE'])), ...w.maybe(0.3, () => [w.key()])],

@@ -1,8 +1,11 @@
 import type { CommandLine } from '../sequence.js'
 import type { SeededRandom } from '../seeded-random.js'
 
-/** Makes one command, or several that belong together. */
+/** Makes one command. */
 export type Production = (words: Words) => CommandLine
+
+/** Makes several commands that are only right together. */
+export type Compound = (words: Words) => readonly CommandLine[]
 
 const KEYS = ['k0', 'k1', 'k2', 'k3', 'k4', 'k5', '', '{t}a', '\xff\x00\r\n']
 const TEXTS = [
@@ -27,6 +30,19 @@ const EDGES = [
 ]
 const NOT_INTEGERS = ['', ' 1', '1 ', '+1', '01', '-0', '1.0', '1e3', '0x10', 'abc', '1\x00']
 const FLOATS = ['0.1', '0.2', '-1.5', '3.0e3', '5', '1e17', '-2.5e-3', '1234567.891', '0.00000000001', '3.141592653589793']
+const SCORES = ['inf', '-inf', '+inf', 'Infinity', '1.7e308', '-1.7e308', '1e-320', '0', '-0', '0.30000000000000004', '1e400']
+const ELEMENTS = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'hh', 'ij', '', '\x00\r\n', 'z'.repeat(64), 'z'.repeat(65), 'q'.repeat(200)]
+const SMALL = ['0', '1', '2', '3', '-1', '-2']
+const COUNTS = [
+  '9223372036854775807',
+  '-9223372036854775808',
+  '9223372036854775808',
+  '-1',
+  '',
+  'abc',
+  '1.5',
+  '4611686018427387904',
+]
 const NOT_FLOATS = ['', 'nan', 'abc', '1.5x', ' 1.5', '1e', '--1']
 
 /** Vocabulary that productions draw from. Keys are few, so that commands meet. */
@@ -40,6 +56,11 @@ export class Words {
   key(): string {
     // The first keys come more often than the strange ones.
     return this.random.chance(0.85) ? this.random.pick(KEYS.slice(0, 5)) : this.random.pick(KEYS)
+  }
+
+  /** One of very few keys, for commands that need something to be there. */
+  near(): string {
+    return this.random.chance(0.7) ? this.random.pick(['k0', 'k1']) : this.key()
   }
 
   value(): string {
@@ -64,6 +85,64 @@ export class Words {
     const kind = random.below(12)
     if (kind === 0) return random.pick(NOT_FLOATS)
     return kind < 8 ? random.pick(FLOATS) : this.integer()
+  }
+
+  /** A hash field, a member of a set, an element of a list: few, so that commands meet, and now and then one that is long or strange. */
+  element(): string {
+    const { random } = this
+    const kind = random.below(20)
+    if (kind < 11) return random.pick(ELEMENTS.slice(0, 9))
+    if (kind < 15) return String(random.below(12))
+    return kind < 18 ? random.pick(ELEMENTS) : this.value()
+  }
+
+  elements(low: number, high: number): string[] {
+    return this.random.times(low, high, () => this.element())
+  }
+
+  /** Enough elements that a collection leaves its compact form. */
+  manyElements(prefix: string): string[] {
+    const from = this.random.below(100)
+    return Array.from({ length: this.random.between(100, 180) }, (_, i) => `${prefix}${from + i}`)
+  }
+
+  /** A score of a sorted set. */
+  score(): string {
+    const { random } = this
+    const kind = random.below(16)
+    if (kind < 8) return String(random.between(-5, 12))
+    if (kind < 12) return random.pick(FLOATS)
+    return kind < 14 ? random.pick(SCORES) : this.float()
+  }
+
+  /** How many: small, now and then none, huge or no number. */
+  count(): string {
+    return this.random.chance(0.08) ? this.random.pick(COUNTS) : String(this.random.between(0, 6))
+  }
+
+  /** How many random members, negative with repetitions: never so many that a server would be at it for years. */
+  randomCount(): string {
+    const { random } = this
+    return random.chance(0.06)
+      ? random.pick(['', 'abc', '1.5', '9223372036854775807', '-9223372036854775808', '9223372036854775808'])
+      : String(random.between(-12, 12))
+  }
+
+  /** An index or rank from the start or from the end. */
+  index(): string {
+    const { random } = this
+    const kind = random.below(20)
+    if (kind === 0) return random.pick(COUNTS)
+    return kind < 12 ? random.pick(SMALL) : String(random.between(-40, 40))
+  }
+
+  /** numkeys and so many keys; rarely another number. */
+  numberedKeys(low: number, high: number): string[] {
+    const keys = this.keys(low, high)
+    const count = this.random.chance(0.06)
+      ? this.random.pick(['0', '-1', 'abc', '100', '9223372036854775807'])
+      : String(keys.length)
+    return [count, ...keys]
   }
 
   /** An integer in a range, rarely something else. */

@@ -1,0 +1,26 @@
+import type { MemberId } from '../base/ids.js'
+import type { ApplyContext } from '../crdt/apply-context.js'
+import type { CollectionStore } from './collection-store.js'
+import type { Effects } from './effects.js'
+import type { Keyspace } from './keyspace.js'
+import type { StringStore } from './string-store.js'
+
+/** What a store is made with. */
+export interface StoreEnvironment {
+  readonly self: MemberId
+  readonly keyspace: Keyspace
+  readonly strings: StringStore
+  readonly context: ApplyContext
+  readonly effects: Effects
+}
+
+/**
+ * The stores of all collection types. They are entered by type too, in the list that keys and effects look them up in: it is made before the stores,
+ * which need both.
+ */
+export class Collections {
+  constructor(
+    readonly environment: StoreEnvironment,
+    readonly byType: (CollectionStore | undefined)[],
+  ) {}
+}
