@@ -2,7 +2,9 @@ import type { MemberId } from '../base/ids.js'
 import type { ApplyContext } from '../crdt/apply-context.js'
 import type { CollectionStore } from './collection-store.js'
 import type { Effects } from './effects.js'
+import { HashStore } from './hash-store.js'
 import type { Keyspace } from './keyspace.js'
+import { SetStore } from './set-store.js'
 import type { StringStore } from './string-store.js'
 
 /** What a store is made with. */
@@ -19,8 +21,15 @@ export interface StoreEnvironment {
  * which need both.
  */
 export class Collections {
+  readonly hashes: HashStore
+  readonly sets: SetStore
+
   constructor(
     readonly environment: StoreEnvironment,
     readonly byType: (CollectionStore | undefined)[],
-  ) {}
+  ) {
+    this.hashes = new HashStore(environment)
+    this.sets = new SetStore(environment)
+    for (const store of [this.hashes, this.sets]) byType[store.type] = store
+  }
 }

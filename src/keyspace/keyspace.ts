@@ -42,7 +42,8 @@ export class Keyspace {
 
   constructor(
     readonly databaseCount: number,
-    hashSeed: number,
+    /** Secret, so that clients cannot choose keys or elements that collide. */
+    readonly hashSeed: number,
   ) {
     this.databases = new Array<Database | undefined>(databaseCount).fill(undefined)
     this.hasher = new KeyHasher(hashSeed)

@@ -252,11 +252,6 @@ export class MapSpace extends RecordSpace {
     return this.expiring === 0 ? Infinity : this.removalTime(this.heapAt(0))
   }
 
-  /** The element that nextRemoval is about. */
-  firstExpiring(): Ref {
-    return this.heapAt(0)
-  }
-
   /** Elements with a value that are due at a time; counts up to so many. */
   countDue(nowMs: number, limit: number): number {
     const count = this.expiring
@@ -273,6 +268,22 @@ export class MapSpace extends RecordSpace {
       if (place * 2 + 2 < count) stack.push(place * 2 + 2)
     }
     return due
+  }
+
+  /** Visits up to so many elements that this member may remove now. */
+  collectRemovable(nowMs: number, most: number, visit: (buf: Uint8Array, keyOff: number, keyLen: number) => void): void {
+    const count = this.expiring
+    if (count === 0) return
+    const stack = [0]
+    let visited = 0
+    for (let place = stack.pop(); place !== undefined && visited < most; place = stack.pop()) {
+      const ref = this.heapAt(place)
+      if (this.removalTime(ref) > nowMs) continue
+      visit(this.arena.u8[ref >>> CHUNK_SHIFT], this.keyOffset(ref), this.keyLength(ref))
+      visited++
+      if (place * 2 + 2 < count) stack.push(place * 2 + 2)
+      if (place * 2 + 1 < count) stack.push(place * 2 + 1)
+    }
   }
 
   /** Puts the collection where it belongs in the database's list of those with expiring fields. */
