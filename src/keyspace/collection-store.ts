@@ -41,10 +41,10 @@ export interface CollectionStore {
   /** The highest dot of any surviving write, as a packed pair; asked only when a key holds two types. */
   newestDot(db: Database, root: Ref): { readonly member: number; readonly stamp: number }
 
-  /** True when settle may have something to do once more is stable; asked after each effect and each settle. Absent where nothing ever waits. */
-  isUnsettled?(db: Database, root: Ref): boolean
+  /** True when settle may have something to do now or once more is stable. Asked after every effect: cheap. */
+  isUnsettled(db: Database, root: Ref): boolean
 
-  /** Folds and drops what has become stable. Cheap when there is nothing to do. */
+  /** Folds and drops what has become stable, a bounded number of elements at a time: it is called again while isUnsettled. */
   settle(db: Database, root: Ref): Ref
 
   /** Frees up to about `budget` elements of a collection that nothing refers to any more. Gives the root of what is left, 0 when all is freed. */

@@ -103,7 +103,7 @@ export class Keys {
     db.setRoot(to, root)
     db.touch(to, this.keyspace.clock)
     const store = this.store(type)
-    if (store.isUnsettled?.(db, root) === true) this.keyspace.noteUnsettled(db, to)
+    if (store.isUnsettled(db, root)) this.keyspace.noteUnsettled(db, to)
     if (!store.isVisible(db, root)) this.elect(db, key, keyOff, keyLen)
   }
 
@@ -197,7 +197,7 @@ export class Keys {
       return
     }
     if (after !== root) db.setRoot(ref, after)
-    if (this.store(type).isUnsettled?.(db, after) === true) this.keyspace.noteUnsettled(db, ref)
+    if (this.store(type).isUnsettled(db, after)) this.keyspace.noteUnsettled(db, ref)
     const unsettled = (db.flags(ref) & HAS_EXTRAS) !== 0 || ((db.flags(ref) & HAS_EXPIRY) !== 0 && db.expiresAt(ref) === Infinity)
     if (unsettled) this.setExpiries(db, ref, this.strings.load(db, ref).expiries)
   }
