@@ -128,6 +128,8 @@ export const LIMITS = {
   debugElements: 256,
   /** Records that RANDOMKEY looks through after as many unlucky draws as Redis allows; then it answers nil. */
   randomKeyLooks: 16_384,
+  /** Elements that HRANDFIELD and SRANDMEMBER return with repetitions: a reply of some 64 MiB. Beyond: out of range. */
+  randomRepetitions: 4_194_304,
   /** Kinds of error codes counted apart for INFO errorstats (Redis: 128). Further ones count in the total only. */
   errorKinds: 128,
   /** What a slow-log entry keeps of a command: arguments, and bytes of each; Redis' numbers. */

@@ -5,7 +5,9 @@ import { CONNECTION_COMMANDS } from './connection/connection-commands.js'
 import { CRDT_COMMANDS } from './crdt/crdt-commands.js'
 import { PUBLISH_COMMANDS } from './pubsub/publish-commands.js'
 import { SUBSCRIBE_COMMANDS } from './pubsub/subscribe-commands.js'
+import { HASH_COMMANDS } from './hash/hash-commands.js'
 import { SERVER_COMMANDS } from './server/server-commands.js'
+import { SET_COMMANDS } from './set/set-commands.js'
 import { STRING_COMMANDS } from './string/string-commands.js'
 import { TRANSACTION_COMMANDS } from './transactions/transaction-commands.js'
 
@@ -14,6 +16,8 @@ export const ALL_COMMANDS: readonly CommandSpec[] = [
   ...TRANSACTION_COMMANDS,
   ...STRING_COMMANDS,
   ...BITMAP_COMMANDS,
+  ...HASH_COMMANDS,
+  ...SET_COMMANDS,
   ...GENERIC_COMMANDS,
   ...CONNECTION_COMMANDS,
   ...SUBSCRIBE_COMMANDS,

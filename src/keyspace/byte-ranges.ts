@@ -25,7 +25,12 @@ export class DistinctRanges {
     this.begin(Math.ceil((end - first) / step))
     // From the end, so that the last one is met first; then the picks are turned round.
     for (let i = end - 1 - ((end - 1 - first) % step); i >= first; i -= step) this.pick(args, i)
-    this.picked.subarray(0, this.count).reverse()
+    const { picked } = this
+    for (let low = 0, high = this.count - 1; low < high; low++, high--) {
+      const swapped = picked[low]
+      picked[low] = picked[high]
+      picked[high] = swapped
+    }
   }
 
   begin(most: number): void {

@@ -175,7 +175,13 @@ export class Database extends RecordSpace {
 
   /** Bytes that the database itself takes, outside its arena. */
   get fixedBytes(): number {
-    return this.tables.byteLength + this.unsettled.byteLength + this.highest.byteLength + this.expiring.byteLength + this.fieldExpiries.bytes
+    return (
+      this.tables.byteLength +
+      this.unsettled.byteLength +
+      this.highest.byteLength +
+      this.expiring.byteLength +
+      this.fieldExpiries.bytes
+    )
   }
 
   /** Bytes of all tables. */

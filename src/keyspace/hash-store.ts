@@ -81,7 +81,8 @@ export class HashStore extends MapStore {
     switch (effect.type) {
       case EffectType.hashSet: {
         const flags = effect.byte()
-        const mode = (flags & SET_EXPIRY_GIVEN) !== 0 ? ExpiryMode.set : (flags & SET_EXPIRY_KEPT) !== 0 ? ExpiryMode.keep : ExpiryMode.clear
+        const mode =
+          (flags & SET_EXPIRY_GIVEN) !== 0 ? ExpiryMode.set : (flags & SET_EXPIRY_KEPT) !== 0 ? ExpiryMode.keep : ExpiryMode.clear
         const at = mode === ExpiryMode.set ? effect.time() : 0
         const count = effect.varint()
         for (let i = 0; i < count; i++) {
@@ -227,12 +228,17 @@ export class HashStore extends MapStore {
     this.contribute(database, args, n)
   }
 
-  /** Removes fields whose time is up, up to so many; they stand in the space's heap. Gives how many went. */
+  /** The key of a hash that has fields with an expiry. */
+  registeredKey(db: Database, root: Ref): Uint8Array {
+    this.space.open(db.arena, root)
+    return this.space.registeredKey()
+  }
+
+  /** Removes fields whose time is up and that this member may remove, up to so many. Gives how many went. */
   removeDue(db: Database, root: Ref, database: number, key: Uint8Array, most: number): number {
     const { space, keyspace } = this
     space.open(db.arena, root)
     const due = new ByteList()
-    // They are taken out of the heap by the removal only, so they are looked for in the heap's order.
     space.collectRemovable(keyspace.nowMs, most, (buf, off, len) => due.push(buf, off, len))
     if (due.count === 0) return 0
     this.removeList(database, key, 0, key.length, due, true)

@@ -22,6 +22,8 @@ export class MapCursor {
   valueLen = 0
   /** Unix ms at which the element goes, Infinity for never. */
   expiresAt = Infinity
+  /** The element's record, 0 in a packed map. */
+  ref: Ref = 0
   private arena!: Arena
   private root: Ref = 0
   private isPacked = false
@@ -29,8 +31,6 @@ export class MapCursor {
   /** Packed: place of the next entry, and the end. Large: the scan's cursor, -1 when it has ended. */
   private position = 0
   private end = 0
-  /** The element's record, 0 in a packed map. */
-  private ref: Ref = 0
 
   constructor(
     private readonly packed: PackedMap,

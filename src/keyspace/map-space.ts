@@ -78,7 +78,7 @@ export class MapSpace extends RecordSpace {
   private table: ElementTable
   private root: Ref = 0
   /** The root's words. */
-  private words = new Uint32Array(0)
+  private words: Uint32Array = new Uint32Array(0)
   private w = 0
   /** Of the element looked up last. */
   private hash = 0
@@ -242,7 +242,7 @@ export class MapSpace extends RecordSpace {
     return true
   }
 
-  setExpiry(ref: Ref, at: number, member: number, stamp: number): void {
+  override setExpiry(ref: Ref, at: number, member: number, stamp: number): void {
     super.setExpiry(ref, at, member, stamp)
     this.sift(this.arena.u32[ref >>> CHUNK_SHIFT][wordOf(ref) + EXPIRY_INDEX_WORD])
   }

@@ -42,6 +42,8 @@ export abstract class MapStore implements CollectionStore {
   buf: Uint8Array = EMPTY
   off = 0
   len = 0
+  /** A search came upon an element that clients do not see: it may be due. Whoever removes those puts it back. */
+  seenDue = false
   /** For walks by commands; one at a time. */
   readonly cursor: MapCursor
   protected readonly space: MapSpace
@@ -93,6 +95,24 @@ export abstract class MapStore implements CollectionStore {
     return space.values - space.countDue(this.keyspace.nowMs, COUNTED_DUE)
   }
 
+  /** Exactly how many elements a walk comes to. */
+  countShown(db: Database, root: Ref): number {
+    if (root === 0) return 0
+    if (this.isPacked(db.arena, root)) return this.packed.count(db.arena, root)
+    this.space.open(db.arena, root)
+    if (this.space.expiring === 0) return this.space.values
+    let count = 0
+    for (const cursor = this.walk(db, root); cursor.next();) count++
+    return count
+  }
+
+  /** True when elements of a map can be drawn one by one at the same cost, and few of those drawn are hidden. */
+  canDraw(db: Database, root: Ref): boolean {
+    if (root === 0 || this.isPacked(db.arena, root)) return false
+    this.space.open(db.arena, root)
+    return this.space.expiring === 0 && this.space.count === this.space.values
+  }
+
   /** Looks an element up: true when clients see it. Its value is in buf, off, len. */
   find(db: Database, root: Ref, key: Uint8Array, keyOff: number, keyLen: number): boolean {
     if (root === 0) return false
@@ -122,6 +142,12 @@ export abstract class MapStore implements CollectionStore {
     return this.findRecord(db, root, key, keyOff, keyLen) !== 0
   }
 
+  /** Unix ms at which an element goes, Infinity for never; NaN when clients see no such element. */
+  expiryOf(db: Database, root: Ref, key: Uint8Array, keyOff: number, keyLen: number): number {
+    if (!this.has(db, root, key, keyOff, keyLen)) return NaN
+    return this.isPacked(db.arena, root) ? Infinity : this.space.expiresAt(this.findRecord(db, root, key, keyOff, keyLen))
+  }
+
   /** Puts the cursor before the first element that clients see. */
   walk(db: Database, root: Ref): MapCursor {
     this.cursor.begin(db.arena, root, this.keyspace.nowMs)
@@ -137,7 +163,9 @@ export abstract class MapStore implements CollectionStore {
     const { space } = this
     space.open(db.arena, root)
     const ref = space.lookup(key, keyOff, keyLen)
-    return ref !== 0 && space.isShown(ref, this.keyspace.nowMs) ? ref : 0
+    if (ref === 0 || space.isShown(ref, this.keyspace.nowMs)) return ref
+    this.seenDue = true
+    return 0
   }
 
   /** Applies a register write of one element. The space is open on the map if it is large then. */
@@ -494,4 +522,3 @@ export abstract class MapStore implements CollectionStore {
 function text(buf: Uint8Array, off: number, len: number): string {
   return JSON.stringify(Buffer.from(buf.buffer, buf.byteOffset + off, len).toString('latin1'))
 }
-

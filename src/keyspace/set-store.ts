@@ -99,6 +99,48 @@ export class SetStore extends MapStore {
     return count
   }
 
+  /** Adds one member to the set at a key; true if it was not there. Its bytes may lie in the arena, in another set. */
+  addOne(
+    db: Database,
+    known: Ref,
+    database: number,
+    key: Uint8Array,
+    keyOff: number,
+    keyLen: number,
+    member: Uint8Array,
+    off: number,
+    len: number,
+  ): boolean {
+    const { effects } = this
+    if (effects.solo && this.has(db, known, member, off, len)) return false
+    const from = effects.openCollection(EffectType.setAdd, database, key, keyOff, keyLen)
+    effects.writer.putVarint(1)
+    effects.writer.putBlock(member, off, len)
+    const root = this.addMember(db, from, member, off, len)
+    const isNew = !this.existed
+    effects.closeCollection(this.finish(db, root, key, keyOff, keyLen))
+    return isNew
+  }
+
+  /** Removes one member that is there. Its bytes may be the set's own. */
+  removeOne(
+    database: number,
+    key: Uint8Array,
+    keyOff: number,
+    keyLen: number,
+    member: Uint8Array,
+    off: number,
+    len: number,
+  ): void {
+    const { effects } = this
+    const db = this.keyspace.database(database)
+    const from = effects.openCollection(EffectType.setRemove, database, key, keyOff, keyLen)
+    effects.writer.putVarint(1)
+    effects.writer.putBlock(member, off, len)
+    const root = this.removeElement(db, from, member, off, len, false, NO_RESETS)
+    effects.closeCollection(this.finish(db, root, key, keyOff, keyLen))
+  }
+
   /** Adds members that are not arguments, no two of them the same. */
   addList(database: number, key: Uint8Array, keyOff: number, keyLen: number, members: ByteList): void {
     this.writeList(EffectType.setAdd, database, key, keyOff, keyLen, members)
