@@ -117,6 +117,11 @@ export const LIMITS = {
   blockedEntries: 1_000_000,
   /** Blocked commands that are tried again in one go, about 1 ms. The rest follows in the next turn. */
   blockedTries: 512,
+  /**
+   * Levels of a list element's position, 24 bytes each. Random insertions take some twenty; only insertions that go on halving one gap between two
+   * elements take more. Where it would be exceeded, LINSERT writes the list anew.
+   */
+  listPositionLevels: 64,
   /** Keys, values and 64 bytes a key that SWAPDB may have to write anew: 250,000 small keys, about 0.3 s. Beyond: refused. */
   swapDatabaseBytes: 16 * MiB,
   /** Elements of a removed collection that are freed with it; what is larger goes in slices, some 0.1 ms each. */
@@ -132,6 +137,8 @@ export const LIMITS = {
   randomRepetitions: 4_194_304,
   /** Kinds of error codes counted apart for INFO errorstats (Redis: 128). Further ones count in the total only. */
   errorKinds: 128,
+  /** Samples kept of each event of LATENCY; Redis' number. The oldest is dropped. */
+  latencySamples: 160,
   /** What a slow-log entry keeps of a command: arguments, and bytes of each; Redis' numbers. */
   /** Most that slowlog-max-len may be set to: about 4 KiB an entry. */
   slowLogEntries: 10_000,

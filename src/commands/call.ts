@@ -89,7 +89,14 @@ export class Call {
   }
 
   mustBeString(ref: Ref): Ref {
-    return this.mustBe(ref, KeyType.string)
+    if (ref !== 0 && !this.isString(ref)) throw new CommandError(Errors.wrongType)
+    return ref
+  }
+
+  /** True for a record that clients take for a string: a HyperLogLog is one to them. */
+  isString(ref: Ref): boolean {
+    const type = this.db.type(ref)
+    return type === KeyType.string || type === KeyType.hll
   }
 
   /** find, and WRONGTYPE unless it holds this type or there is none. For writes. */

@@ -2,6 +2,7 @@ import { assert } from '../base/assert.js'
 import { utf8 } from '../base/bytes.js'
 import type { Request } from '../resp/request.js'
 import type { CommandSpec } from './command-spec.js'
+import { LatencyHistogram } from './latency-histogram.js'
 
 /** A command or subcommand with what the engine derives from its spec once. */
 export class Command {
@@ -18,6 +19,8 @@ export class Command {
   microseconds = 0
   rejectedCalls = 0
   failedCalls = 0
+  readonly isFast: boolean
+  readonly latency = new LatencyHistogram()
 
   constructor(
     readonly spec: CommandSpec,
@@ -26,6 +29,7 @@ export class Command {
   ) {
     this.isWrite = spec.flags.includes('write')
     this.mayReplicate = spec.flags.includes('may_replicate')
+    this.isFast = spec.flags.includes('fast')
     this.noAuth = spec.flags.includes('no_auth')
     this.noMulti = spec.flags.includes('no_multi')
     this.allowedWhileQueueing = QUEUEING_CONTROL.has(spec.name)
@@ -34,6 +38,7 @@ export class Command {
   }
 
   resetStatistics(): void {
+    this.latency.reset()
     this.calls = this.microseconds = this.rejectedCalls = this.failedCalls = 0
   }
 

@@ -1,8 +1,10 @@
 import { BITMAP_COMMANDS } from './bitmap/bitmap-commands.js'
 import type { CommandSpec } from './command-spec.js'
 import { GENERIC_COMMANDS } from './generic/generic-commands.js'
+import { HYPERLOGLOG_COMMANDS } from './hyperloglog/hyperloglog-commands.js'
 import { CONNECTION_COMMANDS } from './connection/connection-commands.js'
 import { CRDT_COMMANDS } from './crdt/crdt-commands.js'
+import { LIST_COMMANDS } from './list/list-commands.js'
 import { PUBLISH_COMMANDS } from './pubsub/publish-commands.js'
 import { SUBSCRIBE_COMMANDS } from './pubsub/subscribe-commands.js'
 import { HASH_COMMANDS } from './hash/hash-commands.js'
@@ -18,6 +20,8 @@ export const ALL_COMMANDS: readonly CommandSpec[] = [
   ...BITMAP_COMMANDS,
   ...HASH_COMMANDS,
   ...SET_COMMANDS,
+  ...HYPERLOGLOG_COMMANDS,
+  ...LIST_COMMANDS,
   ...GENERIC_COMMANDS,
   ...CONNECTION_COMMANDS,
   ...SUBSCRIBE_COMMANDS,

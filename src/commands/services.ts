@@ -90,6 +90,8 @@ export interface ServerService {
   shutdown(): void
   /** The error reply while writes are refused (disk full, disk failure), or null. */
   readonly writeRefusal: string | null
+  /** Reads all data again from the log: DEBUG RELOAD. Null, or the error reply. Not while an op is open. */
+  reload(): string | null
   /** Blocks the whole process for a time: DEBUG SLEEP. */
   sleep(ms: number): void
 }
@@ -120,6 +122,7 @@ export interface EngineService {
   readonly blocking: KeyBlocking
   readonly pause: PauseControl
   readonly slowLog: SlowLogReader
+  readonly latency: LatencyReader
   readonly pubsub: PubSubService
   readonly notifications: NotificationService
   readonly statistics: EngineStatistics
@@ -251,6 +254,21 @@ export interface SlowLogReader {
   /** Newest first. */
   newest(count: number): readonly SlowLogEntry[]
   reset(): void
+}
+
+/** What stopped the server for how long. */
+export interface LatencyReader {
+  readonly thresholdMs: number
+  events(): readonly LatencyEvent[]
+  /** False if there is no such event. */
+  reset(name: string): boolean
+}
+
+export interface LatencyEvent {
+  readonly name: string
+  /** At least one, the oldest first. */
+  readonly samples: readonly { readonly unixSeconds: number; readonly ms: number }[]
+  readonly maxMs: number
 }
 
 export interface SlowLogEntry {

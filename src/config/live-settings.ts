@@ -46,13 +46,19 @@ export class LiveSettings {
     for (const [given] of pairs) {
       const setting = this.byName.get(given.toLowerCase())
       if (!setting) return `ERR Unknown option or number of arguments for CONFIG SET - '${given}'`
-      if (!setting.change) return failed(given, "can't set immutable config")
+      if (!setting.change && setting.isConstant !== true) return failed(given, "can't set immutable config")
       if (named.has(setting)) return failed(given, 'duplicate parameter')
       named.add(setting)
     }
     for (const [given, text] of pairs) {
-      const change = this.byName.get(given.toLowerCase())?.change
-      assert(change !== undefined, 'the first pass let an immutable setting pass')
+      const setting = this.byName.get(given.toLowerCase())
+      assert(setting !== undefined, 'the first pass let an unknown setting pass')
+      const { change } = setting
+      if (change === undefined) {
+        const only = setting.get(this.current, this.config)
+        if (text === only) continue
+        return failed(given, `this version of Meridian has no other value than '${only}'`)
+      }
       const values = change.parse(text)
       if (typeof values === 'string') return failed(given, values)
       changes.push(values)

@@ -16,6 +16,7 @@ export interface MemberConfig {
   readonly pubsub: PubSubConfig
   readonly logging: LoggingConfig
   readonly slowlog: SlowLogConfig
+  readonly latency: LatencyConfig
   readonly debug: DebugConfig
 }
 
@@ -130,6 +131,11 @@ export interface LoggingConfig {
 }
 
 /** Both live. */
+export interface LatencyConfig {
+  /** Events that take at least so long are kept for LATENCY; 0: none. Live. */
+  readonly thresholdMs: number
+}
+
 export interface SlowLogConfig {
   /** Commands that take longer are noted; negative: none. */
   readonly slowerThanMicroseconds: number

@@ -187,6 +187,8 @@ export const fileSchema = z.strictObject({
       'max-len': integer(0, LIMITS.slowLogEntries, 128),
     })
     .prefault({}),
+  // Milliseconds; 0 watches nothing.
+  latency: z.strictObject({ 'monitor-threshold': integer(0, MAX_SECONDS, 0) }).prefault({}),
   debug: z.strictObject({ 'enable-debug-command': oneOf(DEBUG_COMMAND_ACCESS, 'no') }).prefault({}),
 })
 

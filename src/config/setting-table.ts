@@ -30,6 +30,8 @@ export interface LiveValues {
   /** Commands that take longer are noted; negative: none. */
   readonly slowlogSlowerThanMicroseconds: number
   readonly slowlogMaxLength: number
+  /** 0: nothing is watched. */
+  readonly latencyThresholdMs: number
 }
 
 export function initialLiveValues(config: MemberConfig): LiveValues {
@@ -49,6 +51,7 @@ export function initialLiveValues(config: MemberConfig): LiveValues {
     loglevel: config.logging.level,
     slowlogSlowerThanMicroseconds: config.slowlog.slowerThanMicroseconds,
     slowlogMaxLength: config.slowlog.maxLength,
+    latencyThresholdMs: config.latency.thresholdMs,
   }
 }
 
@@ -60,6 +63,8 @@ export interface Setting {
   get(values: LiveValues, config: MemberConfig): string
   /** Missing: cannot be changed while the server runs. */
   readonly change?: SettingChange
+  /** Redis could change it, here it is always this: setting it to what it is succeeds. */
+  readonly isConstant?: boolean
 }
 
 export interface SettingChange {
@@ -93,11 +98,26 @@ export const SETTINGS: readonly Setting[] = [
   fixed('peer-port', (config) => String(config.peers?.port ?? 0)),
   fixed('log-format', (config) => config.logging.format),
   fixed('enable-debug-command', (config) => config.debug.enableDebugCommand),
-  // True of every Meridian server, and asked for by redis-benchmark and client libraries.
-  fixed('appendonly', () => 'yes'),
-  fixed('save', () => ''),
-  fixed('maxmemory', () => '0'),
-  fixed('maxmemory-policy', () => 'noeviction'),
+  // True of every Meridian server, and asked for by redis-benchmark, client libraries and tests.
+  fixed('daemonize', () => 'no'),
+  constant('appendonly', 'yes'),
+  constant('save', ''),
+  constant('maxmemory', '0'),
+  constant('maxmemory-policy', 'noeviction'),
+  constant('latency-tracking', 'yes'),
+  constant('lazyfree-lazy-eviction', 'yes'),
+  constant('lazyfree-lazy-expire', 'yes'),
+  constant('lazyfree-lazy-server-del', 'yes'),
+  constant('lazyfree-lazy-user-del', 'yes'),
+  constant('lazyfree-lazy-user-flush', 'yes'),
+  // Up to here collections are kept in their small form, as OBJECT ENCODING says.
+  constant('hash-max-listpack-entries', '512'),
+  constant('hash-max-listpack-value', '64'),
+  constant('set-max-intset-entries', '512'),
+  constant('set-max-listpack-entries', '128'),
+  constant('set-max-listpack-value', '64'),
+  constant('zset-max-listpack-entries', '128'),
+  constant('zset-max-listpack-value', '64'),
   {
     name: 'appendfsync',
     get: (values) => values.appendfsync,
@@ -230,10 +250,23 @@ export const SETTINGS: readonly Setting[] = [
       toFile: (values) => values.slowlogMaxLength,
     },
   },
+  {
+    name: 'latency-monitor-threshold',
+    get: (values) => String(values.latencyThresholdMs),
+    change: {
+      parse: (text) => integer(text, 0, INT_MAX, (latencyThresholdMs) => ({ latencyThresholdMs })),
+      filePath: ['latency', 'monitor-threshold'],
+      toFile: (values) => values.latencyThresholdMs,
+    },
+  },
 ]
 
 function fixed(name: string, get: (config: MemberConfig) => string): Setting {
   return { name, get: (_values, config) => get(config) }
+}
+
+function constant(name: string, value: string): Setting {
+  return { name, get: () => value, isConstant: true }
 }
 
 function choice<T extends string>(text: string, choices: readonly T[], change: (value: T) => Partial<LiveValues>) {

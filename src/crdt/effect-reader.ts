@@ -36,6 +36,7 @@ export const EffectType = {
   streamPending: 53,
   streamMeta: 54,
   hllAdd: 56,
+  hllRemove: 57,
 } as const
 /** Effects of types from here on are for the store of the collection type type >> COLLECTION_SHIFT. */
 export const FIRST_COLLECTION_EFFECT = 16

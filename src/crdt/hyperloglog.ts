@@ -123,12 +123,12 @@ export function forgetCount(buf: Uint8Array, off: number): void {
   buf[off + HEADER_BYTES - 1] |= 0x80
 }
 
-/** The count in the header, NaN when it is out of date. */
+/** The count in the header, NaN when it is out of date. Bytes from elsewhere may say any number: a safe integer all the same. */
 export function rememberedCount(buf: Uint8Array, off: number): number {
   if ((buf[off + HEADER_BYTES - 1] & 0x80) !== 0) return Number.NaN
   let count = 0
   for (let i = COUNT_BYTES - 1; i >= 0; i--) count = count * 256 + buf[off + COUNT_BYTE + i]
-  return count
+  return Math.min(count, Number.MAX_SAFE_INTEGER)
 }
 
 export function rememberCount(buf: Uint8Array, off: number, count: number): void {

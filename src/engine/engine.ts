@@ -32,6 +32,7 @@ import type { CommandExecutor } from './command-executor.js'
 import { ExpiryCycle } from './expiry-cycle.js'
 import { FieldExpiryCycle } from './field-expiry-cycle.js'
 import { KeyspaceNotifications } from './keyspace-notifications.js'
+import { LatencyMonitor } from './latency-monitor.js'
 import { PubSub } from './pubsub.js'
 import { RateMeter } from './rate-meter.js'
 import { SlowLog } from './slow-log.js'
@@ -85,6 +86,7 @@ export class Engine implements CommandExecutor, EngineService {
   readonly blocking: BlockedClients
   readonly pause: ClientPause
   readonly slowLog = new SlowLog()
+  readonly latency = new LatencyMonitor()
   readonly pubsub = new PubSub()
   readonly notifications: KeyspaceNotifications
   /** Most bytes that the data ever took, as far as samples saw. */
@@ -203,6 +205,19 @@ export class Engine implements CommandExecutor, EngineService {
   /** Applies a frame that was read back from the log. Only before start. */
   recover(frame: FrameView): void {
     assert(this.log === null, 'recovery after start')
+    this.replay(frame)
+  }
+
+  /** Lets all data go, as far as the log has it: everything is to be replayed from there. */
+  forgetData(): void {
+    assert(!this.inExec, 'data forgotten in the middle of a transaction')
+    this.closeFrame()
+    for (let database = 0; database < this.keyspace.databaseCount; database++) this.keyspace.reset(database)
+    this.keyspace.unsettledCount = 0
+  }
+
+  /** Applies a frame of the log to data that has everything before it and nothing else. */
+  replay(frame: FrameView): void {
     this.hlc.observe(frame.last)
     if (isStabilityNote(frame)) {
       for (let i = 0; i < frame.contextCount; i++) this.recoveredStability.raise(frame.contextMember(i), frame.contextStamp(i))
@@ -312,8 +327,11 @@ export class Engine implements CommandExecutor, EngineService {
     call.command = command.spec
     call.db = this.keyspace.database(session.database)
     if (command.spec.name === 'exec') {
+      const startMs = this.commandStartMs
+      if (!this.exec(session, reply)) command.failedCalls++
       command.calls++
-      this.exec(session, reply)
+      command.microseconds += (this.commandStartMs - startMs) * 1000
+      command.latency.add((this.commandStartMs - startMs) * 1000)
     } else {
       this.invoke(command, call, reply)
     }
@@ -372,7 +390,10 @@ export class Engine implements CommandExecutor, EngineService {
   private countCall(command: Command, session: Session, request: Request, microseconds: number): void {
     command.calls++
     command.microseconds += microseconds
-    const { slowLog } = this
+    command.latency.add(microseconds)
+    const { slowLog, latency } = this
+    if (latency.thresholdMs > 0)
+      latency.note(command.isFast ? 'fast-command' : 'command', microseconds / 1000, this.keyspace.nowMs)
     if (slowLog.slowerThanMicroseconds < 0 || microseconds < slowLog.slowerThanMicroseconds) return
     const address = this.services.clients.find(session.id)?.address ?? ''
     slowLog.note(command, request, microseconds, this.keyspace.nowMs, address, session.name)
@@ -484,23 +505,23 @@ export class Engine implements CommandExecutor, EngineService {
     reply.simpleString('QUEUED')
   }
 
-  /** Runs the queued commands as one op. */
-  private exec(session: Session, reply: ReplyWriter): void {
+  /** Runs the queued commands as one op. False when it refused to. */
+  private exec(session: Session, reply: ReplyWriter): boolean {
     const queued = session.queued
     if (queued === null) {
       this.refuse(session, reply, 'ERR EXEC without MULTI')
-      return
+      return false
     }
     const { queueFailed } = session
     const watchBroken = session.watchBroken || this.watches.hasLapsed(session)
     this.discard(session)
     if (queueFailed) {
       this.refuse(session, reply, 'EXECABORT Transaction discarded because of previous errors.')
-      return
+      return false
     }
     if (watchBroken) {
       reply.nullArray()
-      return
+      return true
     }
     this.inExec = true
     reply.array(queued.length)
@@ -510,6 +531,7 @@ export class Engine implements CommandExecutor, EngineService {
     }
     this.inExec = false
     session.lastCommand = 'exec'
+    return true
   }
 
   private discard(session: Session): void {
@@ -652,8 +674,10 @@ export class Engine implements CommandExecutor, EngineService {
       this.keyspace.setTime(this.clock.wallMs())
       // While clients are paused the data stands still.
       const mayExpire = this.activeExpiry && this.pause.mode === 'none' && this.services.server.writeRefusal === null
+      const startMs = this.clock.monotonicMs()
       const moreKeys = mayExpire && this.expiry.run()
       const more = (mayExpire && this.fieldExpiry.run()) || moreKeys
+      this.latency.note('expire-cycle', this.clock.monotonicMs() - startMs, this.keyspace.nowMs)
       this.serveLater()
       this.scheduleExpiry(more ? 1 : EXPIRY_PERIOD_MS)
     })

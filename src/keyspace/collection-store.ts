@@ -47,6 +47,12 @@ export interface CollectionStore {
   /** Folds and drops what has become stable, a bounded number of elements at a time: it is called again while isUnsettled. */
   settle(db: Database, root: Ref): Ref
 
+  /**
+   * For types whose removals are remembered until they are stable: makes, in the arena of the fresh database that a flush of everything
+   * leaves, a root that remembers what this one does; 0 if that is nothing.
+   */
+  carryOver?(from: Arena, root: Ref, to: Arena): Ref
+
   /** Frees up to about `budget` elements of a collection that nothing refers to any more. Gives the root of what is left, 0 when all is freed. */
   free(arena: Arena, root: Ref, budget: number): Ref
 

@@ -3,7 +3,9 @@ import type { ApplyContext } from '../crdt/apply-context.js'
 import type { CollectionStore } from './collection-store.js'
 import type { Effects } from './effects.js'
 import { HashStore } from './hash-store.js'
+import { HllStore } from './hll-store.js'
 import type { Keyspace } from './keyspace.js'
+import { ListStore } from './list-store.js'
 import { SetStore } from './set-store.js'
 import type { StringStore } from './string-store.js'
 
@@ -22,14 +24,15 @@ export interface StoreEnvironment {
  */
 export class Collections {
   readonly hashes: HashStore
+  readonly hlls: HllStore
   readonly sets: SetStore
+  readonly lists: ListStore
 
-  constructor(
-    readonly environment: StoreEnvironment,
-    readonly byType: (CollectionStore | undefined)[],
-  ) {
+  constructor(environment: StoreEnvironment, byType: (CollectionStore | undefined)[]) {
     this.hashes = new HashStore(environment)
     this.sets = new SetStore(environment)
-    for (const store of [this.hashes, this.sets]) byType[store.type] = store
+    this.hlls = new HllStore(environment)
+    this.lists = new ListStore(environment)
+    for (const store of [this.hashes, this.sets, this.hlls, this.lists]) byType[store.type] = store
   }
 }

@@ -134,22 +134,6 @@ export class Database extends RecordSpace {
     this.arena.free(ref)
   }
 
-  /** The root of a collection's record. It stands unaligned behind the key. */
-  root(ref: Ref): Ref {
-    const bytes = this.arena.u8[ref >>> CHUNK_SHIFT]
-    const at = this.valueOffset(ref)
-    return (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0
-  }
-
-  setRoot(ref: Ref, root: Ref): void {
-    const bytes = this.arena.u8[ref >>> CHUNK_SHIFT]
-    const at = this.valueOffset(ref)
-    bytes[at] = root
-    bytes[at + 1] = root >>> 8
-    bytes[at + 2] = root >>> 16
-    bytes[at + 3] = root >>> 24
-  }
-
   /** Records of one shard, or of the table of a hidden type (SHARD_COUNT + type); values or not. */
   shardCount(shard: number): number {
     return this.dictionary.count(this.tables, shard * TABLE_WORDS)

@@ -41,6 +41,8 @@ export class Effects {
   /** Told of each key that was not there before an effect. Null while nobody wants to know. */
   onNewKey: ((database: number, key: Uint8Array, keyOff: number, keyLen: number) => void) | null = null
   private inOp = false
+  /** Stores are writing what a removal has to say: see CollectionStore.beforeRemove. */
+  private beforeRemoval = false
   /** The collection effect that is open, from openCollection to closeCollection. */
   private open: OpenCollection | null = null
   private readonly opened = new OpenCollection()
@@ -134,7 +136,8 @@ export class Effects {
   /**
    * Begins an effect on a collection and gives its root, 0 for none: the caller writes the payload to `writer`, changes the collection, and calls
    * closeCollection with the root as it is then. The effect's dot and context are in the ApplyContext from here on. The key must hold
-   * this type or nothing visible: whatever else there is of it is removed first, in the same op.
+   * this type or nothing visible: whatever else there is of it is removed first, in the same op; not so in CollectionStore.beforeRemove, where
+   * that is about to happen anyway.
    */
   openCollection(effectType: number, database: number, key: Uint8Array, keyOff: number, keyLen: number): Ref {
     assert(this.open === null, 'a collection effect within another')
@@ -142,7 +145,9 @@ export class Effects {
     const type = effectType >> COLLECTION_SHIFT
     let ref = db.lookup(key, keyOff, keyLen)
     const isNew = this.isNew(db, ref)
-    if (isNew || db.hiddenCount > 0) {
+    if (this.beforeRemoval) {
+      ref = this.keys.focus(db, type, key, keyOff, keyLen)
+    } else if (isNew || db.hiddenCount > 0) {
       this.clearHidden(database, db, key, keyOff, keyLen)
       this.removeOthers(database, db, key, keyOff, keyLen, type)
       ref = this.keys.focus(db, type, key, keyOff, keyLen)
@@ -203,11 +208,13 @@ export class Effects {
     keyLen: number,
   ): void {
     const front = db.lookup(key, keyOff, keyLen)
+    this.beforeRemoval = true
     for (let each = KeyType.string + 1; each < TYPE_COUNT; each++) {
       if (type !== EVERY_TYPE && type !== each) continue
       const ref = front !== 0 && db.type(front) === each ? front : db.lookupHidden(each, key, keyOff, keyLen)
       if (ref !== 0) this.stores[each]?.beforeRemove(db, db.root(ref), database, key, keyOff, keyLen)
     }
+    this.beforeRemoval = false
   }
 
   private stringResets(db: Database, key: Uint8Array, keyOff: number, keyLen: number): readonly Reset[] {
@@ -284,6 +291,13 @@ export class Effects {
   /** APPEND, SETRANGE, SETBIT, BITFIELD. The caller has checked lengths and offsets. */
   edit(database: number, key: Uint8Array, keyOff: number, keyLen: number, edit: Edit): void {
     const db = this.keyspace.database(database)
+    const front = db.lookup(key, keyOff, keyLen)
+    if (front !== 0 && db.type(front) === KeyType.hll && this.keyspace.isVisible(db, front)) {
+      // To clients it is a string: it becomes one.
+      this.strings.read(db, front)
+      const text = this.strings.buf.slice(this.strings.off, this.strings.off + this.strings.len)
+      this.setString(database, key, keyOff, keyLen, text, 0, text.length, ExpiryMode.keep)
+    }
     this.forString(database, db, key, keyOff, keyLen)
     this.clearHidden(database, db, key, keyOff, keyLen)
     const ref = db.lookup(key, keyOff, keyLen)
@@ -337,15 +351,21 @@ export class Effects {
     this.keys.flush(database)
   }
 
-  /** Counters are removed one by one, because their removal must say what it saw of them. */
+  /** Counters are removed one by one, because their removal must say what it saw of them; and so is what must be remembered. */
   private removeCounters(database: number, db: Database): void {
     for (let table = 0; table < TABLE_COUNT; table++) {
       for (let i = db.shardCount(table) - 1; i >= 0; i--) {
         if (i >= db.shardCount(table)) continue
         const ref = db.recordAt(table, i)
-        if (db.type(ref) > KeyType.string) {
+        const store = this.stores[db.type(ref)]
+        if (store?.carryOver !== undefined) {
           const key = db.key(ref)
-          this.stores[db.type(ref)]?.beforeRemove(db, db.root(ref), database, key, 0, key.length)
+          this.remove(database, key, 0, key.length)
+        } else if (store !== undefined) {
+          const key = db.key(ref)
+          this.beforeRemoval = true
+          store.beforeRemove(db, db.root(ref), database, key, 0, key.length)
+          this.beforeRemoval = false
         } else if (this.strings.hasContributions(db, ref)) {
           const key = db.key(ref)
           this.remove(database, key, 0, key.length)

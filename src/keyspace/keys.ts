@@ -15,7 +15,7 @@ import {
 import type { Ref } from '../memory/arena.js'
 import { HAS_EXPIRY, HAS_EXTRAS, HIDDEN, RAW } from '../memory/record.js'
 import type { CollectionStore } from './collection-store.js'
-import { KeyType, ROOT_BYTES, TABLE_COUNT, TYPE_COUNT, type Database } from './database.js'
+import { KeyType, ROOT_BYTES, SHARD_COUNT, TABLE_COUNT, TYPE_COUNT, type Database } from './database.js'
 import type { Keyspace } from './keyspace.js'
 import { NO_RESETS, type StringStore } from './string-store.js'
 import { writeExtras } from './string-extras.js'
@@ -159,7 +159,7 @@ export class Keys {
       if (db.highest[member] > 0 && !this.context.covers(member, db.highest[member])) all = false
     }
     if (all) {
-      this.keyspace.reset(index)
+      this.resetDatabase(index, db)
       return
     }
     for (let table = 0; table < TABLE_COUNT; table++) {
@@ -168,6 +168,28 @@ export class Keys {
         if (i >= db.shardCount(table)) continue
         const key = db.key(db.recordAt(table, i))
         this.remove(db, EVERY_TYPE, key, 0, key.length, false, NO_RESETS)
+      }
+    }
+  }
+
+  /** Lets a database go, but not what types remember of removals: those stand in hidden records by now. */
+  private resetDatabase(index: number, db: Database): void {
+    this.keyspace.reset(index)
+    if (db.hiddenCount === 0) return
+    const fresh = this.keyspace.database(index)
+    for (let type = 1; type < TYPE_COUNT; type++) {
+      const carryOver = this.stores[type]?.carryOver?.bind(this.stores[type])
+      const table = SHARD_COUNT + type
+      for (let i = 0; carryOver !== undefined && i < db.shardCount(table); i++) {
+        const from = db.recordAt(table, i)
+        const root = carryOver(db.arena, db.root(from), fresh.arena)
+        if (root === 0) continue
+        const key = db.key(from)
+        fresh.lookup(key, 0, key.length)
+        const hidden = fresh.insert(type | HIDDEN, key, 0, key.length, ROOT_BYTES, this.keyspace.clock)
+        fresh.setRoot(hidden, root)
+        fresh.setDot(hidden, db.dotMember(from), db.dotStamp(from))
+        this.keyspace.noteUnsettled(fresh, hidden)
       }
     }
   }
@@ -189,7 +211,8 @@ export class Keys {
   private settleCollection(db: Database, ref: Ref): void {
     const type = db.type(ref)
     const root = db.root(ref)
-    const after = this.store(type).settle(db, root)
+    const store = this.store(type)
+    const after = store.settle(db, root)
     if (after === 0) {
       const key = db.key(ref)
       this.vanish(db, ref)
@@ -197,7 +220,7 @@ export class Keys {
       return
     }
     if (after !== root) db.setRoot(ref, after)
-    if (this.store(type).isUnsettled(db, after)) this.keyspace.noteUnsettled(db, ref)
+    if (store.isUnsettled(db, after)) this.keyspace.noteUnsettled(db, ref)
     const unsettled = (db.flags(ref) & HAS_EXTRAS) !== 0 || ((db.flags(ref) & HAS_EXPIRY) !== 0 && db.expiresAt(ref) === Infinity)
     if (unsettled) this.setExpiries(db, ref, this.strings.load(db, ref).expiries)
   }
@@ -292,6 +315,7 @@ export class Keys {
         : db.reshape(at, type | (db.flags(at) & (HAS_EXPIRY | HAS_EXTRAS)), ROOT_BYTES, false)
     db.setRoot(ref, root)
     db.setDot(ref, member, stamp)
+    if (this.store(type).isUnsettled(db, root)) this.keyspace.noteUnsettled(db, ref)
     return ref
   }
 

@@ -136,6 +136,22 @@ export abstract class RecordSpace {
     return byteOf(ref) + headerBytes(this.flags(ref))
   }
 
+  /** The root of a collection's record. It stands unaligned behind the key. */
+  root(ref: Ref): Ref {
+    const bytes = this.arena.u8[ref >>> CHUNK_SHIFT]
+    const at = this.valueOffset(ref)
+    return (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0
+  }
+
+  setRoot(ref: Ref, root: Ref): void {
+    const bytes = this.arena.u8[ref >>> CHUNK_SHIFT]
+    const at = this.valueOffset(ref)
+    bytes[at] = root
+    bytes[at + 1] = root >>> 8
+    bytes[at + 2] = root >>> 16
+    bytes[at + 3] = root >>> 24
+  }
+
   /** Where a record's value begins in its chunk's bytes. */
   valueOffset(ref: Ref): number {
     return byteOf(ref) + headerBytes(this.flags(ref)) + this.keyLength(ref)

@@ -24,6 +24,7 @@ import {
 import { CHUNK_SHIFT, UNIT_MASK, type Ref } from '../memory/arena.js'
 import { HAS_EXPIRY, HAS_EXTRAS, HIDDEN, NO_VALUE, RAW, TYPE_MASK } from '../memory/record.js'
 import { KeyType } from './database.js'
+import { sketchLength, sketchOffset } from './hll-block.js'
 import type { Keyspace } from './keyspace.js'
 import type { RecordSpace } from './record-space.js'
 import {
@@ -83,6 +84,13 @@ export class StringStore {
   /** Makes the visible value of a record with a string available in buf, off, len. */
   read(db: RecordSpace, ref: Ref): void {
     const flags = db.flags(ref)
+    if ((flags & TYPE_MASK) === KeyType.hll) {
+      const root = db.root(ref)
+      this.buf = db.arena.u8[root >>> CHUNK_SHIFT]
+      this.off = sketchOffset(root)
+      this.len = sketchLength(db.arena, root)
+      return
+    }
     if ((flags & (HAS_EXTRAS | NO_VALUE)) === 0) {
       this.buf = db.arena.u8[ref >>> CHUNK_SHIFT]
       this.off = db.valueOffset(ref)
@@ -112,6 +120,7 @@ export class StringStore {
   /** The visible value as a safe integer without touching the heap; NaN when it is none or not in the small form. */
   counterValue(db: RecordSpace, ref: Ref): number {
     const flags = db.flags(ref)
+    if ((flags & TYPE_MASK) === KeyType.hll) return NaN
     const chunk = ref >>> CHUNK_SHIFT
     let value = (flags & NO_VALUE) !== 0 ? 0 : parseInteger(db.arena.u8[chunk], db.valueOffset(ref), db.valueLength(ref))
     if ((flags & HAS_EXTRAS) === 0) return value

@@ -5,6 +5,7 @@ import { VersionVector } from '../crdt/version-vector.js'
 import type { Services } from '../commands/services.js'
 import { Engine } from '../engine/engine.js'
 import { claimDataFolder } from '../oplog/data-folder.js'
+import { LogScan } from '../oplog/log-scan.js'
 import { openLog, type RecoveryReport } from '../oplog/open-log.js'
 import type { LogCursor, SyncPolicy } from '../oplog/op-log.js'
 import type { SegmentedLog } from '../oplog/segmented-log.js'
@@ -52,8 +53,8 @@ export class Member implements SyncHost {
   private readonly noted = new VersionVector()
 
   constructor(
-    options: MemberOptions,
-    ports: MemberPorts,
+    private readonly options: MemberOptions,
+    private readonly ports: MemberPorts,
     /** Made by the caller around the member; commands reach the server through it. */
     services: Services,
   ) {
@@ -153,6 +154,24 @@ export class Member implements SyncHost {
   setAppendFsync(policy: 'always' | 'everysec' | 'no'): void {
     this.engine.syncAlways = policy === 'always'
     this.log.setSyncPolicy(syncPolicyOf(policy, this.sync === null))
+  }
+
+  /**
+   * Forgets all data and reads it again from the log, while everything else stands still. Null, or why not, as an error reply. Only alone: what others have
+   * reported as stable by now must not be taken for what was stable then.
+   */
+  reload(): string | null {
+    if (this.sync !== null) return 'ERR only a member without peers can reload its data'
+    if (this.log.refusal !== null) return `MISCONF the log is not whole on the disk: ${this.log.refusal.message}`
+    this.engine.forgetData()
+    const scan = new LogScan({
+      disk: this.ports.disk,
+      folder: this.options.dataFolder,
+      visit: (frame) => this.engine.replay(frame),
+    })
+    while (!scan.step());
+    scan.close()
+    return null
   }
 
   /** Orderly stop: everything appended is made durable. */

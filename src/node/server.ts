@@ -195,6 +195,7 @@ function tuneEngine({ engine }: Member, values: LiveValues): void {
   engine.notifications.classes = values.notifyKeyspaceEvents
   engine.slowLog.slowerThanMicroseconds = values.slowlogSlowerThanMicroseconds
   engine.slowLog.maxLength = values.slowlogMaxLength
+  engine.latency.thresholdMs = values.latencyThresholdMs
 }
 
 function settingsService(live: LiveSettings, config: MemberConfig): SettingsService {
@@ -251,6 +252,7 @@ function serverService(
       const refusal = member().log.refusal
       return refusal === null ? null : `MISCONF Writes are refused: ${refusal.message}`
     },
+    reload: () => member().reload(),
     sleep: (ms) => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms),
   }
 }

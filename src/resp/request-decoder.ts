@@ -55,6 +55,8 @@ export class RequestDecoder {
   private buf: Uint8Array = NOTHING
   /** First byte of the command being decoded. Everything before it is done with. */
   private start = 0
+  /** Where the command begins that was asked for last. */
+  private lastStart = 0
   /** Next byte to decode; start <= pos <= end. */
   private pos = 0
   private end = 0
@@ -74,6 +76,11 @@ export class RequestDecoder {
   /** Bytes received and not yet decoded into a finished command. */
   get pendingBytes(): number {
     return this.end - this.start
+  }
+
+  /** As pendingBytes, with the command that next() has just given out. */
+  get inputBytes(): number {
+    return this.end - this.lastStart
   }
 
   /** Bytes of the decoder's own buffer, used or free. */
@@ -102,6 +109,7 @@ export class RequestDecoder {
   /** Decodes the next command into request. False when none is complete, or when the protocol was broken: see `error`. */
   next(request: Request): boolean {
     if (this.error !== null) return false
+    this.lastStart = this.start
     if (this.missing > 0) return this.resume(request)
     while (this.pos < this.end) {
       request.argc = 0

@@ -98,7 +98,8 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
   }
 
   get queryBufferBytes(): number {
-    return this.decoder.pendingBytes
+    const { decoder, host } = this
+    return host.turn.running === this ? decoder.inputBytes : decoder.pendingBytes
   }
 
   get queryBufferFreeBytes(): number {

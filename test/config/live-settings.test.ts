@@ -62,6 +62,7 @@ describe('CONFIG SET', () => {
   it.each([
     [['nope', '1'], "ERR Unknown option or number of arguments for CONFIG SET - 'nope'"],
     [['port', '1'], "ERR CONFIG SET failed (possibly related to argument 'port') - can't set immutable config"],
+    [['appendonly', 'no'], "- this version of Meridian has no other value than 'yes'"],
     [['maxclients', '0'], '- argument must be between 1 and 4294967295 inclusive'],
     [['appendfsync', 'x'], '- argument(s) must be one of the following: always, everysec, no'],
     [['proto-max-bulk-len', 'x'], '- argument must be a memory value'],
@@ -74,6 +75,16 @@ describe('CONFIG SET', () => {
     ],
   ] as const)('refuses %j in the words of Redis', (pair, expected) => {
     expect(new LiveSettings(loadConfig(null)).set([pair])).toContain(expected)
+  })
+
+  it('lets a constant be set to what it is', () => {
+    const settings = new LiveSettings(loadConfig(null))
+    const pairs = [
+      ['appendonly', 'yes'],
+      ['timeout', '5'],
+    ] as const
+    expect(settings.set(pairs)).toBe(null)
+    expect(settings.values.timeoutMs).toBe(5000)
   })
 
   it('refuses a name given twice', () => {

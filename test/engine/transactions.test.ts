@@ -10,6 +10,17 @@ describe('transactions', () => {
     expect(h.raw(['MULTI'])).toBe('-ERR MULTI calls can not be nested\r\n')
   })
 
+  it('counts an EXEC that is refused as a failed call', () => {
+    const h = new EngineHarness()
+    h.run('EXEC')
+    h.run('MULTI')
+    h.run('NOPE')
+    h.run('EXEC')
+    h.run('MULTI')
+    h.run('EXEC')
+    expect(h.services.table.find('exec')).toMatchObject({ calls: 3, failedCalls: 2, rejectedCalls: 0 })
+  })
+
   it('answers an unknown command in the words of Redis', () => {
     const h = new EngineHarness()
     expect(h.raw(['NOPE', 'a', 'b'])).toBe("-ERR unknown command 'NOPE', with args beginning with: 'a' 'b' \r\n")

@@ -101,6 +101,7 @@ function serverOf(member: () => Member, options: MemberOptions, ports: MemberPor
       const { refusal } = member().log
       return refusal === null ? null : `MISCONF Writes are refused: ${refusal.message}`
     },
+    reload: () => member().reload(),
     sleep: () => undefined,
   }
 }

@@ -118,6 +118,7 @@ export class EngineHarness {
         random: () => 4,
         shutdown: () => undefined,
         writeRefusal: null,
+        reload: () => 'ERR no log',
         sleep: (ms) => this.clock.advance(ms),
       },
       transactions: {

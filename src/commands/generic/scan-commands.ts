@@ -119,7 +119,7 @@ function scan(call: Call): void {
     }
     const ref = db.recordAt(shard, --rest)
     looked++
-    if ((type !== ANY_TYPE && db.type(ref) !== type) || !matches(call, db, ref, pattern)) continue
+    if ((type !== ANY_TYPE && TYPE_NAMES[db.type(ref)] !== TYPE_NAMES[type]) || !matches(call, db, ref, pattern)) continue
     if (call.keyspace.isVisible(db, ref)) addFound(ref)
     else call.keyspace.noteHidden(db, ref)
   }

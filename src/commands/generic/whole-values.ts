@@ -1,4 +1,5 @@
 import { KeyType, type Database } from '../../keyspace/database.js'
+import { isSketch } from '../../keyspace/hll-store.js'
 import { ExpiryMode } from '../../keyspace/string-store.js'
 import type { Ref } from '../../memory/arena.js'
 import type { RdbValue } from '../../rdb/value.js'
@@ -40,6 +41,12 @@ export function writeRdbValue(
 ): void {
   const { effects } = call
   if (value.type === 'string') {
+    // A HyperLogLog is dumped as a string; written as what it is, it converges.
+    if (isSketch(value.value, 0, value.value.length)) {
+      call.collections.hlls.writeRdb(value, database, key, off, len)
+      if (at !== Infinity) effects.expire(database, key, off, len, at)
+      return
+    }
     const mode = at === Infinity ? ExpiryMode.clear : ExpiryMode.set
     effects.setString(database, key, off, len, value.value, 0, value.value.length, mode, at)
     return

@@ -38,6 +38,8 @@ const FORMS: ReadonlyMap<string, DebugForm> = new Map([
   ['digest', { least: 2, most: 2, run: digest }],
   ['digest-value', { least: 2, most: Infinity, run: digestValue }],
   ['populate', { least: 3, most: 5, run: populate }],
+  ['reload', { least: 2, most: 2, run: reload }],
+  ['loadaof', { least: 2, most: 2, run: reload }],
   ['error', { least: 3, most: 3, run: error }],
 ])
 
@@ -48,12 +50,16 @@ const HELP = helpSubcommand('1.0.0', [
   '    A digest of each key.',
   'ERROR <string>',
   '    Answer with this error.',
+  'LOADAOF',
+  '    Forget all data and read it again from the log.',
   'OBJECT <key>',
   '    What is known of a key.',
   'POPULATE <count> [<prefix>] [<size>]',
   '    Make string keys <prefix>:<number>.',
   'PROTOCOL (string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false)',
   '    Answer with a value of this type.',
+  'RELOAD',
+  '    The same as LOADAOF.',
   'SET-ACTIVE-EXPIRE (0|1)',
   '    Whether due keys are removed by the server itself.',
   'SLEEP <seconds>',
@@ -148,6 +154,16 @@ function populate(call: Call): void {
     const value = size === 0 ? text : Buffer.concat([text, Buffer.alloc(size)], size)
     call.effects.setString(call.database, key, 0, key.length, value, 0, value.length, ExpiryMode.clear)
   }
+  call.reply.ok()
+}
+
+/** Data is in the log and nowhere else, so both mean the same. */
+function reload(call: Call): void {
+  if (call.engine.isInExec) throw new CommandError('ERR DEBUG RELOAD is not possible inside a transaction')
+  const failure = call.services.server.reload()
+  if (failure !== null) throw new CommandError(failure)
+  // What was found out about the arguments is no longer true.
+  call.keyspace.beginCommand()
   call.reply.ok()
 }
 

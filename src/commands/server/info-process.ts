@@ -9,6 +9,9 @@ export function serverSection({ services, engine, nowMs, keyspace }: Call): Info
   const uptime = Math.max(0, Math.floor((nowMs - server.startedMs) / 1000))
   return [
     ['redis_version', REDIS_VERSION],
+    // No repository is known to a package, as in Redis' own.
+    ['redis_git_sha1', '00000000'],
+    ['redis_git_dirty', 0],
     ['meridian_version', server.version],
     ['redis_mode', 'standalone'],
     ['arch_bits', 64],
@@ -56,6 +59,7 @@ export function memorySection(call: Call): InfoFields {
     ['mem_clients_normal', memory.clients],
     ['mem_clients_slaves', 0],
     ['mem_allocator', 'meridian-arena'],
+    ['lazyfree_pending_objects', call.keyspace.reclaimer.pending],
   ]
 }
 
@@ -104,6 +108,7 @@ export function statsSection({ services, engine, keyspace }: Call): InfoFields {
     ['pubsubshard_channels', pubsub.shardChannelCount],
     ['latest_fork_usec', 0],
     ['total_forks', 0],
+    ['migrate_cached_sockets', 0],
     ['unexpected_error_replies', 0],
     ['total_error_replies', statistics.errorReplies],
     ['unknown_commands', statistics.unknownCommands],

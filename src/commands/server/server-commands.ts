@@ -4,6 +4,7 @@ import { COMMAND_COMMAND } from './command-commands.js'
 import { CONFIG_COMMAND } from './config-commands.js'
 import { DEBUG_COMMAND } from './debug-commands.js'
 import { INFO_COMMAND } from './info-command.js'
+import { LATENCY_COMMAND } from './latency-commands.js'
 import { LOLWUT_COMMAND } from './lolwut.js'
 import { MEMORY_COMMAND } from './memory-commands.js'
 import { REPLICATION_COMMANDS } from './replication-commands.js'
@@ -16,6 +17,7 @@ export const SERVER_COMMANDS: readonly CommandSpec[] = [
   CONFIG_COMMAND,
   DEBUG_COMMAND,
   INFO_COMMAND,
+  LATENCY_COMMAND,
   LOLWUT_COMMAND,
   MEMORY_COMMAND,
   SLOWLOG_COMMAND,

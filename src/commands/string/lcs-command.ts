@@ -1,6 +1,5 @@
 import { LIMITS } from '../../base/limits.js'
 import type { Ref } from '../../memory/arena.js'
-import { KeyType } from '../../keyspace/database.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
 import { keyRange, type CommandSpec } from '../command-spec.js'
@@ -45,7 +44,7 @@ function lcs(call: Call): void {
 }
 
 function isStringOrNone(call: Call, ref: Ref): boolean {
-  return ref === 0 || call.db.type(ref) === KeyType.string
+  return ref === 0 || call.isString(ref)
 }
 
 function copyOf(call: Call, ref: Ref): Uint8Array {

@@ -1,4 +1,3 @@
-import { KeyType } from '../../keyspace/database.js'
 import { ExpiryMode } from '../../keyspace/string-store.js'
 import type { Call } from '../call.js'
 import { CommandError } from '../command-error.js'
@@ -16,7 +15,7 @@ function mget(call: Call): void {
   call.reply.array(call.argc - 1)
   for (let i = 1; i < call.argc; i++) {
     const ref = call.findForRead(i)
-    replyValue(call, ref !== 0 && call.db.type(ref) === KeyType.string ? ref : 0)
+    replyValue(call, ref !== 0 && call.isString(ref) ? ref : 0)
   }
 }
 

@@ -1,0 +1,28 @@
+/** Powers of two of microseconds: up to 2^0, 2^1, … 2^31 and beyond. */
+const BUCKETS = 33
+
+/** How often a command took how long; LATENCY HISTOGRAM. */
+export class LatencyHistogram {
+  private readonly counts = new Uint32Array(BUCKETS)
+
+  add(microseconds: number): void {
+    this.counts[microseconds <= 1 ? 0 : 32 - Math.clz32(Math.min(Math.ceil(microseconds), 0xffffffff) - 1)]++
+  }
+
+  reset(): void {
+    this.counts.fill(0)
+  }
+
+  /** Upper bounds in microseconds of the buckets that have calls, each with the calls up to it. */
+  cumulative(): (readonly [microseconds: number, calls: number])[] {
+    const { counts } = this
+    const rows: (readonly [number, number])[] = []
+    let calls = 0
+    for (let i = 0; i < BUCKETS; i++) {
+      if (counts[i] === 0) continue
+      calls += counts[i]
+      rows.push([2 ** i, calls])
+    }
+    return rows
+  }
+}

@@ -1,0 +1,98 @@
+import type { EffectReader } from './effect-reader.js'
+import type { FrameWriter } from './frame-writer.js'
+import { MAX_LIST_INDEX, ListPosition } from './list-position.js'
+
+/** Kinds of `range` in docs/formats/effects.md. */
+const END = 0
+const ONE = 1
+const RUN = 2
+const BETWEEN = 3
+const NEXT_ONE = 4
+const NEXT_RUN = 5
+
+/**
+ * Ranges of positions in a list-remove effect, from one position to another, both inclusive. What a range removes is for the context to say, so it may
+ * span whatever lies between: a million elements that were pushed by few members are a handful of numbers.
+ */
+export class ListRangeReader {
+  readonly first = new ListPosition()
+  readonly last = new ListPosition()
+  private begun = false
+
+  /** Before the first range of an effect. */
+  begin(): void {
+    this.begun = false
+  }
+
+  /** Reads the next range into first and last; false at the end, or when the effect has failed. */
+  next(effect: EffectReader): boolean {
+    const { first, last } = this
+    const kind = effect.byte()
+    if (kind === END) return false
+    if (kind > NEXT_RUN || (kind >= NEXT_ONE && !this.begun)) effect.fail('a list range of unknown kind')
+    if (effect.error !== null) return false
+    if (kind >= NEXT_ONE) {
+      first.copyFrom(last)
+      setIndex(effect, first, last.index + 1 + effect.varint())
+    } else {
+      first.read(effect)
+    }
+    if (effect.error !== null) return false
+    if (kind === BETWEEN) {
+      last.read(effect)
+      if (effect.error === null && first.compare(last) > 0) effect.fail('a list range that ends before it begins')
+    } else {
+      last.copyFrom(first)
+      if (kind === RUN || kind === NEXT_RUN) setIndex(effect, last, first.index + effect.varint())
+    }
+    this.begun = true
+    return effect.error === null
+  }
+}
+
+function setIndex(effect: EffectReader, position: ListPosition, index: number): void {
+  if (index > MAX_LIST_INDEX) effect.fail('a list range beyond the last index')
+  else position.index = index
+}
+
+/** Writes them. */
+export class ListRangeWriter {
+  private readonly last = new ListPosition()
+  private begun = false
+  private stamp = 0
+
+  /** @param stamp of the effect. */
+  begin(stamp: number): void {
+    this.begun = false
+    this.stamp = stamp
+  }
+
+  /** From a position to one of the same run that is `span` indexes on. */
+  run(writer: FrameWriter, first: ListPosition, span: number): void {
+    const { last } = this
+    const goesOn = this.begun && first.sharesRun(last) && first.index > last.index
+    writer.putByte(goesOn ? (span === 0 ? NEXT_ONE : NEXT_RUN) : span === 0 ? ONE : RUN)
+    if (goesOn) writer.putVarint(first.index - last.index - 1)
+    else first.write(writer, this.stamp)
+    if (span > 0) writer.putVarint(span)
+    last.copyFrom(first)
+    last.index += span
+    this.begun = true
+  }
+
+  between(writer: FrameWriter, first: ListPosition, last: ListPosition): void {
+    if (first.sharesRun(last)) {
+      this.run(writer, first, last.index - first.index)
+      return
+    }
+    writer.putByte(BETWEEN)
+    first.write(writer, this.stamp)
+    last.write(writer, this.stamp)
+    this.last.copyFrom(last)
+    this.begun = true
+  }
+
+  end(writer: FrameWriter): void {
+    writer.putByte(END)
+  }
+}

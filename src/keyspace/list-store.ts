@@ -1,0 +1,336 @@
+import { equalBytes } from '../base/bytes.js'
+import { EffectType, type EffectReader } from '../crdt/effect-reader.js'
+import { ListPosition, MAX_LIST_INDEX } from '../crdt/list-position.js'
+import { ListRangeReader } from '../crdt/list-ranges.js'
+import { compareDots } from '../crdt/string-state.js'
+import { CHUNK_SHIFT, type Arena, type Ref } from '../memory/arena.js'
+import { ByteList } from '../rdb/byte-list.js'
+import type { RdbValue } from '../rdb/value.js'
+import { NotificationClass } from '../base/notification-classes.js'
+import type { CollectionStore } from './collection-store.js'
+import type { StoreEnvironment } from './collections.js'
+import { KeyType, type Database } from './database.js'
+import type { Hash64 } from './hash64.js'
+import { ListEdits } from './list-edits.js'
+import { entryBytes, isHole } from './list-entry.js'
+import { ListSequence } from './list-sequence.js'
+import { ListWalk } from './list-walk.js'
+import { ListWrites } from './list-writes.js'
+
+/** Takes elements one by one, such as a reply. */
+export interface ElementSink {
+  bulk(from: Uint8Array, off: number, len: number): void
+}
+
+/** What a list may take as one of Redis' listpacks (list-max-listpack-size -2): beyond, it is a quicklist. */
+const LISTPACK_BYTES = 8192
+const LISTPACK_HEAD_BYTES = 7
+/** What an element costs a digest beside its bytes, in bytes hashed. */
+const ELEMENT_COST_BYTES = 16
+
+/**
+ * Lists: an ordered map from position to register (crdt/list-position.ts). The elements lie in chunks, each with neighbouring elements of one run
+ * (list-chunk.ts), the chunks in a sequence (list-sequence.ts). A list of few elements is one chunk and nothing else.
+ *
+ * Removals leave nothing behind: an element is there as long as it has a value, so there is nothing to wait for but the hidden values of elements that were
+ * set in several members at once.
+ */
+export class ListStore implements CollectionStore {
+  readonly type = KeyType.list
+  /** What commands change. */
+  readonly writes: ListWrites
+  /** Result of element and of at: the value is buf[off .. off+len). Good until the list changes. */
+  readonly walk: ListWalk
+  private readonly sequence = new ListSequence()
+  private readonly edits: ListEdits
+  private readonly position = new ListPosition()
+  private readonly ranges = new ListRangeReader()
+
+  constructor(private readonly environment: StoreEnvironment) {
+    this.edits = new ListEdits(this.sequence)
+    this.walk = new ListWalk(this.sequence)
+    this.writes = new ListWrites(environment, this.sequence, this.edits)
+  }
+
+  check(effect: EffectReader): void {
+    const { position, ranges } = this
+    switch (effect.type) {
+      case EffectType.listInsert: {
+        position.read(effect)
+        const count = effect.varint()
+        if (effect.error === null && (count === 0 || position.index + count - 1 > MAX_LIST_INDEX)) {
+          effect.fail('a list insertion of an impossible size')
+        }
+        for (let i = 0; i < count && effect.error === null; i++) effect.block()
+        break
+      }
+      case EffectType.listSet:
+        position.read(effect)
+        effect.block()
+        break
+      case EffectType.listRemove:
+        ranges.begin()
+        while (ranges.next(effect));
+        break
+      default:
+        effect.fail(`effect type ${effect.type} is not known to this version`)
+    }
+  }
+
+  apply(db: Database, root: Ref, effect: EffectReader): Ref {
+    const { position, sequence, edits, ranges } = this
+    const { context } = this.environment
+    sequence.open(db.arena, root)
+    switch (effect.type) {
+      case EffectType.listInsert: {
+        position.read(effect)
+        const { index } = position
+        const count = effect.varint()
+        for (let i = 0; i < count; i++) {
+          effect.block()
+          position.index = index + i
+          edits.insert(position, context.origin, context.stamp, effect.bytes, effect.valueOff, effect.valueLen)
+        }
+        break
+      }
+      case EffectType.listSet:
+        position.read(effect)
+        effect.block()
+        edits.set(position, context, effect.bytes, effect.valueOff, effect.valueLen)
+        break
+      case EffectType.listRemove:
+        ranges.begin()
+        while (ranges.next(effect)) edits.removeRange(ranges.first, ranges.last, context)
+        break
+    }
+    return sequence.root
+  }
+
+  remove(db: Database, root: Ref): Ref {
+    const { context, keyspace } = this.environment
+    const sequence = this.open(db, root)
+    if (this.isCovered()) {
+      keyspace.reclaimer.add(db.arena, this, root)
+      return 0
+    }
+    const { chunks } = sequence
+    for (let chunk = sequence.first(); chunk !== 0;) {
+      const covered = chunks.isCovered(chunk, context)
+      if (covered) chunks.free(chunk)
+      const left = covered ? 0 : chunks.remove(chunk, context, () => true)
+      if (left === 0) {
+        chunk = sequence.drop()
+      } else {
+        sequence.changed(left)
+        chunk = sequence.next()
+      }
+    }
+    return sequence.root
+  }
+
+  /** True when the context surely covers all of the list. */
+  private isCovered(): boolean {
+    const { context } = this.environment
+    if (context.local) return true
+    const { sequence } = this
+    for (let chunk = sequence.first(); chunk !== 0; chunk = sequence.next()) {
+      if (!sequence.chunks.isCovered(chunk, context)) return false
+    }
+    return true
+  }
+
+  beforeRemove(): void {
+    // No counters.
+  }
+
+  isVisible(_db: Database, root: Ref): boolean {
+    return root !== 0
+  }
+
+  newestDot(db: Database, root: Ref): { readonly member: number; readonly stamp: number } {
+    const sequence = this.open(db, root)
+    const { chunks } = sequence
+    let newest = { member: 0, stamp: 0 }
+    for (let chunk = sequence.first(); chunk !== 0; chunk = sequence.next()) {
+      if (chunks.maxStamp(chunk) < newest.stamp) continue
+      const u8 = db.arena.u8[chunk >>> CHUNK_SHIFT]
+      const end = chunks.end(chunk)
+      for (let at = chunks.begin(chunk); at < end; at += entryBytes(u8, at)) {
+        if (isHole(u8, at)) continue
+        const dot = chunks.newestDot(chunk, at)
+        if (compareDots(dot, newest) > 0) newest = dot
+      }
+    }
+    return newest
+  }
+
+  isUnsettled(db: Database, root: Ref): boolean {
+    return root !== 0 && this.open(db, root).mayHaveHidden
+  }
+
+  settle(db: Database, root: Ref): Ref {
+    const { stability } = this.environment.keyspace
+    this.open(db, root)
+    this.edits.settle((member, stamp) => stability.covers(member, stamp))
+    return root
+  }
+
+  free(arena: Arena, root: Ref, budget: number): Ref {
+    return this.sequence.open(arena, root).free(budget)
+  }
+
+  size(db: Database, root: Ref): number {
+    return this.open(db, root).length
+  }
+
+  bytes(db: Database, root: Ref, samples: number): number {
+    const sequence = this.open(db, root)
+    const { chunks } = sequence
+    let bytes = 0
+    let elements = 0
+    for (let chunk = sequence.first(); chunk !== 0 && (samples === 0 || elements < samples); chunk = sequence.next()) {
+      bytes += chunks.bytes(chunk)
+      elements += chunks.count(chunk)
+    }
+    const { length } = sequence
+    return sequence.fixedBytes + (elements === 0 ? 0 : Math.round((bytes / elements) * length))
+  }
+
+  encoding(db: Database, root: Ref): string {
+    const sequence = this.open(db, root)
+    let bytes = LISTPACK_HEAD_BYTES
+    // An element of a listpack takes two bytes at least.
+    if (sequence.length * 2 > LISTPACK_BYTES) return 'quicklist'
+    const { walk } = this
+    walk.seek(0)
+    do bytes += listpackBytes(walk.len)
+    while (walk.next() && bytes <= LISTPACK_BYTES)
+    return bytes > LISTPACK_BYTES ? 'quicklist' : 'listpack'
+  }
+
+  digest(hash: Hash64, db: Database, root: Ref): number {
+    const sequence = this.open(db, root)
+    const { walk } = this
+    hash.number(sequence.length)
+    let bytes = 0
+    walk.seek(0)
+    do {
+      hash.number(walk.len)
+      hash.bytes(walk.buf, walk.off, walk.len)
+      bytes += ELEMENT_COST_BYTES + walk.len
+    } while (walk.next())
+    return bytes
+  }
+
+  toRdb(db: Database, root: Ref): RdbValue {
+    this.open(db, root)
+    const { walk } = this
+    const elements = new ByteList()
+    walk.seek(0)
+    do elements.push(walk.buf, walk.off, walk.len)
+    while (walk.next())
+    return { type: 'list', elements }
+  }
+
+  writeRdb(value: RdbValue, database: number, key: Uint8Array, keyOff: number, keyLen: number): void {
+    if (value.type === 'list') this.writes.pushAll(database, key, keyOff, keyLen, value.elements)
+  }
+
+  copy(db: Database, root: Ref, database: number, key: Uint8Array, keyOff: number, keyLen: number): void {
+    this.writes.pushAll(database, key, keyOff, keyLen, elementsOf(db.arena, root))
+  }
+
+  eventOf(effectType: number): { readonly kind: number; readonly event: string } | null {
+    switch (effectType) {
+      case EffectType.listInsert:
+        return { kind: NotificationClass.list, event: 'rpush' }
+      case EffectType.listSet:
+        return { kind: NotificationClass.list, event: 'lset' }
+      case EffectType.listRemove:
+        return { kind: NotificationClass.list, event: 'lrem' }
+      default:
+        return null
+    }
+  }
+
+  debug(db: Database, root: Ref, limit: number): string[] {
+    const sequence = this.open(db, root)
+    const { chunks } = sequence
+    const { walk, position } = this
+    const lines: string[] = []
+    walk.seek(0)
+    do {
+      const at = chunks.position(sequence.chunk, walk.index, position).toString()
+      for (const { member, stamp, value } of this.edits.registers(sequence.chunk, walk.at)) {
+        lines.push(`${at} ${member}-${stamp} ${Buffer.from(value).toString('latin1')}`)
+      }
+    } while (lines.length < limit && walk.next())
+    return lines.slice(0, limit)
+  }
+
+  /** The element of a rank below the length, into walk. */
+  element(db: Database, root: Ref, rank: number): void {
+    this.open(db, root)
+    this.walk.seek(rank)
+  }
+
+  /** Gives `count` elements to a sink, from a rank on in the order of the list, or backwards. There must be as many. */
+  read(db: Database, root: Ref, rank: number, count: number, backwards: boolean, sink: ElementSink): void {
+    if (count === 0) return
+    this.open(db, root)
+    const { walk } = this
+    walk.seek(rank)
+    sink.bulk(walk.buf, walk.off, walk.len)
+    for (let left = count - 1; left > 0; left--) {
+      if (backwards) walk.previous()
+      else walk.next()
+      sink.bulk(walk.buf, walk.off, walk.len)
+    }
+  }
+
+  /**
+   * Looks for elements equal to a value, from the beginning or the end, among the first `looks` elements. `found` is told the rank of each and says
+   * whether to go on.
+   */
+  search(
+    db: Database,
+    root: Ref,
+    value: Uint8Array,
+    off: number,
+    len: number,
+    backwards: boolean,
+    looks: number,
+    found: (rank: number) => boolean,
+  ): void {
+    const { length } = this.open(db, root)
+    const { walk } = this
+    walk.seek(backwards ? length - 1 : 0)
+    const most = Math.min(looks, length)
+    for (let i = 0; i < most; i++) {
+      if (walk.len === len && equalBytes(walk.buf, walk.off, value, off, len)) {
+        if (!found(backwards ? length - 1 - i : i)) return
+      }
+      if (backwards) walk.previous()
+      else walk.next()
+    }
+  }
+
+  private open(db: Database, root: Ref): ListSequence {
+    return this.sequence.open(db.arena, root)
+  }
+}
+
+/** The elements of a list as views, good until it changes. With a walk of its own: others may go on meanwhile. */
+function* elementsOf(arena: Arena, root: Ref): Iterable<Uint8Array> {
+  const walk = new ListWalk(new ListSequence().open(arena, root))
+  walk.seek(0)
+  do yield walk.buf.subarray(walk.off, walk.off + walk.len)
+  while (walk.next())
+}
+
+/** Bytes of an entry in a listpack; numbers, which take fewer, count as text. */
+function listpackBytes(length: number): number {
+  const head = length < 64 ? 1 : length < 4096 ? 2 : 5
+  const body = head + length
+  return body + (body < 128 ? 1 : body < 16_384 ? 2 : 3)
+}

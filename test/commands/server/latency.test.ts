@@ -1,0 +1,90 @@
+import { beforeEach, expect, it } from 'vitest'
+import { LIMITS } from '../../../src/base/limits.js'
+import { EngineHarness } from '../../support/engine-harness.js'
+
+let h: EngineHarness
+
+beforeEach(() => {
+  h = new EngineHarness()
+  h.engine.latency.thresholdMs = 100
+})
+
+function takes(ms: number, name = 'command'): void {
+  h.engine.latency.note(name, ms, h.clock.now)
+}
+
+it('keeps the longest of each second that reaches the threshold', () => {
+  expect(h.run('LATENCY', 'LATEST')).toEqual([])
+  takes(99)
+  takes(150.9)
+  takes(120)
+  h.clock.advance(1000)
+  takes(110)
+  const now = Math.floor(h.clock.now / 1000)
+  expect(h.run('LATENCY', 'LATEST')).toEqual([['command', now, 110, 150]])
+  expect(h.run('LATENCY', 'HISTORY', 'command')).toEqual([
+    [now - 1, 150],
+    [now, 110],
+  ])
+  expect(h.run('LATENCY', 'HISTORY', 'nothing')).toEqual([])
+})
+
+it('is told of commands by how fast they ought to be', () => {
+  h.engine.latency.thresholdMs = 1
+  const { monotonicMs } = h.clock
+  h.clock.monotonicMs = () => (h.clock.now += 5)
+  h.run('GET', 'k')
+  h.run('KEYS', '*')
+  h.clock.monotonicMs = monotonicMs
+  expect((h.run('LATENCY', 'LATEST') as unknown[][]).map(([name]) => name)).toEqual(['fast-command', 'command'])
+})
+
+it('forgets what it is told to', () => {
+  takes(100)
+  takes(200, 'expire-cycle')
+  expect(h.run('LATENCY', 'RESET', 'nothing', 'command')).toBe(1)
+  expect(h.run('LATENCY', 'RESET')).toBe(1)
+  expect(h.run('LATENCY', 'LATEST')).toEqual([])
+})
+
+it('keeps a bounded number of samples', () => {
+  for (let i = 0; i < LIMITS.latencySamples + 5; i++) {
+    takes(100)
+    h.clock.now += 1000
+  }
+  expect(h.run('LATENCY', 'HISTORY', 'command')).toHaveLength(LIMITS.latencySamples)
+})
+
+it('draws a graph and says in words what it saw', () => {
+  takes(100)
+  h.clock.advance(61_000)
+  takes(300)
+  expect(h.run('LATENCY', 'GRAPH', 'command')).toBe(
+    `command - high 300 ms, low 100 ms (all time high 300 ms)\n${'-'.repeat(80)}\n #\n #\n #\n##\n\n10\nms\n`,
+  )
+  expect(h.raw(['LATENCY', 'GRAPH', 'x'])).toBe("-ERR No samples available for event 'x'\r\n")
+  expect(h.run('LATENCY', 'DOCTOR')).toContain('command: 2 times, 200 ms on average, 300 ms at most.')
+  h.run('LATENCY', 'RESET')
+  expect(h.run('LATENCY', 'DOCTOR')).toBe('Nothing has taken 100 ms.\n')
+  h.engine.latency.thresholdMs = 0
+  expect(h.run('LATENCY', 'DOCTOR')).toContain('CONFIG SET latency-monitor-threshold')
+})
+
+it('counts how long commands took, by powers of two', () => {
+  const histogram = h.services.table.find('get')?.latency
+  for (const microseconds of [0, 1, 2, 3, 4, 5, 1e12]) histogram?.add(microseconds)
+  expect(histogram?.cumulative()).toEqual([
+    [1, 2],
+    [2, 3],
+    [4, 5],
+    [8, 6],
+    [2 ** 32, 7],
+  ])
+  h.run('CONFIG', 'RESETSTAT')
+  h.run('SET', 'k', 'v')
+  h.run('CLIENT', 'ID')
+  h.run('CLIENT', 'INFO')
+  expect(h.run('LATENCY', 'HISTOGRAM', 'set', 'nothing', 'get')).toEqual(['set', ['calls', 1, 'histogram_usec', [1, 1]]])
+  expect(h.run('LATENCY', 'HISTOGRAM', 'client')).toHaveLength(4)
+  expect(h.run('LATENCY', 'HISTOGRAM', 'client|id')).toHaveLength(2)
+})
