@@ -21,6 +21,17 @@ export function equalBytes(a: Uint8Array, aOff: number, b: Uint8Array, bOff: num
   return true
 }
 
+/** Order of two byte ranges [start, end) by their bytes, a beginning before what it begins: negative, 0 or positive. */
+export function compareBytes(a: Uint8Array, aStart: number, aEnd: number, b: Uint8Array, bStart: number, bEnd: number): number {
+  const common = Math.min(aEnd - aStart, bEnd - bStart)
+  if (common > LOOP_BYTES) return Buffer.compare(a.subarray(aStart, aEnd), b.subarray(bStart, bEnd))
+  for (let i = 0; i < common; i++) {
+    const difference = a[aStart + i] - b[bStart + i]
+    if (difference !== 0) return difference
+  }
+  return aEnd - aStart - (bEnd - bStart)
+}
+
 /** Case-insensitive comparison of a byte range with an upper-case ASCII word. */
 export function equalsWord(buf: Uint8Array, off: number, len: number, upper: string): boolean {
   if (len !== upper.length) return false

@@ -131,6 +131,8 @@ export const LIMITS = {
   copyEffectElements: 1024,
   /** Elements that CRDT.DEBUG shows of a collection. */
   debugElements: 256,
+  /** Most that hll-sparse-max-bytes may be set to: a dense HyperLogLog takes 12 KiB, and what is longer is slow to add to. */
+  hllSparseBytes: 16 * KiB,
   /** Records that RANDOMKEY looks through after as many unlucky draws as Redis allows; then it answers nil. */
   randomKeyLooks: 16_384,
   /** Elements that HRANDFIELD and SRANDMEMBER return with repetitions: a reply of some 64 MiB. Beyond: out of range. */

@@ -17,6 +17,7 @@ export interface MemberConfig {
   readonly logging: LoggingConfig
   readonly slowlog: SlowLogConfig
   readonly latency: LatencyConfig
+  readonly data: DataConfig
   readonly debug: DebugConfig
 }
 
@@ -131,6 +132,11 @@ export interface LoggingConfig {
 }
 
 /** Both live. */
+export interface DataConfig {
+  /** Longest sparse representation of a HyperLogLog. Live. */
+  readonly hllSparseMaxBytes: number
+}
+
 export interface LatencyConfig {
   /** Events that take at least so long are kept for LATENCY; 0: none. Live. */
   readonly thresholdMs: number

@@ -189,6 +189,7 @@ export const fileSchema = z.strictObject({
     .prefault({}),
   // Milliseconds; 0 watches nothing.
   latency: z.strictObject({ 'monitor-threshold': integer(0, MAX_SECONDS, 0) }).prefault({}),
+  data: z.strictObject({ 'hll-sparse-max-bytes': integer(0, LIMITS.hllSparseBytes, 3000) }).prefault({}),
   debug: z.strictObject({ 'enable-debug-command': oneOf(DEBUG_COMMAND_ACCESS, 'no') }).prefault({}),
 })
 

@@ -32,6 +32,7 @@ export interface LiveValues {
   readonly slowlogMaxLength: number
   /** 0: nothing is watched. */
   readonly latencyThresholdMs: number
+  readonly hllSparseMaxBytes: number
 }
 
 export function initialLiveValues(config: MemberConfig): LiveValues {
@@ -52,6 +53,7 @@ export function initialLiveValues(config: MemberConfig): LiveValues {
     slowlogSlowerThanMicroseconds: config.slowlog.slowerThanMicroseconds,
     slowlogMaxLength: config.slowlog.maxLength,
     latencyThresholdMs: config.latency.thresholdMs,
+    hllSparseMaxBytes: config.data.hllSparseMaxBytes,
   }
 }
 
@@ -257,6 +259,15 @@ export const SETTINGS: readonly Setting[] = [
       parse: (text) => integer(text, 0, INT_MAX, (latencyThresholdMs) => ({ latencyThresholdMs })),
       filePath: ['latency', 'monitor-threshold'],
       toFile: (values) => values.latencyThresholdMs,
+    },
+  },
+  {
+    name: 'hll-sparse-max-bytes',
+    get: (values) => String(values.hllSparseMaxBytes),
+    change: {
+      parse: (text) => size(text, 0, LIMITS.hllSparseBytes, (hllSparseMaxBytes) => ({ hllSparseMaxBytes })),
+      filePath: ['data', 'hll-sparse-max-bytes'],
+      toFile: (values) => values.hllSparseMaxBytes,
     },
   },
 ]

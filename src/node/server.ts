@@ -196,6 +196,7 @@ function tuneEngine({ engine }: Member, values: LiveValues): void {
   engine.slowLog.slowerThanMicroseconds = values.slowlogSlowerThanMicroseconds
   engine.slowLog.maxLength = values.slowlogMaxLength
   engine.latency.thresholdMs = values.latencyThresholdMs
+  engine.collections.hlls.sparseMaxBytes = values.hllSparseMaxBytes
 }
 
 function settingsService(live: LiveSettings, config: MemberConfig): SettingsService {

@@ -1,4 +1,4 @@
-import { copyBytes } from '../base/bytes.js'
+import { compareBytes, copyBytes } from '../base/bytes.js'
 
 /**
  * Many byte strings in one buffer: what a payload holds must not become an object for each element, because a few compressed bytes can
@@ -35,6 +35,26 @@ export class ByteList {
   /** Element i as a view; good until the next push. */
   at(i: number): Uint8Array {
     return this.bytes.subarray(i === 0 ? 0 : this.ends[i - 1], this.ends[i])
+  }
+
+  /** Where all elements stand; good until the next push. */
+  get buf(): Uint8Array {
+    return this.bytes
+  }
+
+  /** Where element i begins in `buf`. */
+  start(i: number): number {
+    return i === 0 ? 0 : this.ends[i - 1]
+  }
+
+  /** Where element i ends in `buf`. */
+  end(i: number): number {
+    return this.ends[i]
+  }
+
+  /** Order of two elements by their bytes, a beginning before what it begins. */
+  compare(i: number, j: number): number {
+    return compareBytes(this.bytes, this.start(i), this.ends[i], this.bytes, this.start(j), this.ends[j])
   }
 
   *[Symbol.iterator](): IterableIterator<Uint8Array> {

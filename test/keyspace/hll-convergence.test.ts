@@ -202,7 +202,7 @@ describe.each([2, 3])('HyperLogLogs of %i members', (size) => {
         const digests = members.map(({ harness }) => digest(harness))
         expect(new Set(digests).size).toBe(1)
       }),
-      { numRuns: 80 },
+      { numRuns: 50 },
     )
   })
 
@@ -217,7 +217,7 @@ describe.each([2, 3])('HyperLogLogs of %i members', (size) => {
           expect(digest(again)).toBe(digest(harness))
         }
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     )
   })
 
@@ -240,7 +240,7 @@ describe.each([2, 3])('HyperLogLogs of %i members', (size) => {
           member.check(members[0].seen)
         }
       }),
-      { numRuns: 30 },
+      { numRuns: 15 },
     )
   })
 })
