@@ -76,7 +76,7 @@ const NO_KEY = new Uint8Array(0)
 
 export class MapSpace extends RecordSpace {
   private table: ElementTable
-  private root: Ref = 0
+  private mapRoot: Ref = 0
   /** The root's words. */
   private words: Uint32Array = new Uint32Array(0)
   private w = 0
@@ -107,7 +107,7 @@ export class MapSpace extends RecordSpace {
       this.arena = arena
       this.table = new ElementTable(arena)
     }
-    this.root = root
+    this.mapRoot = root
     this.words = arena.u32[root >>> CHUNK_SHIFT]
     this.w = (root & UNIT_MASK) << 1
   }
@@ -192,11 +192,11 @@ export class MapSpace extends RecordSpace {
   }
 
   get settleCursor(): number {
-    return this.arena.f64[this.root >>> CHUNK_SHIFT][(this.root & UNIT_MASK) + (CURSOR >>> 1)]
+    return this.arena.f64[this.mapRoot >>> CHUNK_SHIFT][(this.mapRoot & UNIT_MASK) + (CURSOR >>> 1)]
   }
 
   set settleCursor(cursor: number) {
-    this.arena.f64[this.root >>> CHUNK_SHIFT][(this.root & UNIT_MASK) + (CURSOR >>> 1)] = cursor
+    this.arena.f64[this.mapRoot >>> CHUNK_SHIFT][(this.mapRoot & UNIT_MASK) + (CURSOR >>> 1)] = cursor
   }
 
   markUnsettled(): void {
@@ -299,13 +299,13 @@ export class MapSpace extends RecordSpace {
       copyBytes(key, keyOff, arena.u8[copy >>> CHUNK_SHIFT], ((copy & UNIT_MASK) << 3) + 4, keyLen)
       words[w + KEY] = copy
     }
-    expiries.put(this.root, this.nextRemoval())
+    expiries.put(this.mapRoot, this.nextRemoval())
   }
 
   /** The database forgets about the collection's expiring fields. */
   unregister(expiries: FieldExpiries): void {
     const { words, w } = this
-    if (words[w + FIELD_EXPIRY_INDEX_WORD] !== 0) expiries.remove(this.root)
+    if (words[w + FIELD_EXPIRY_INDEX_WORD] !== 0) expiries.remove(this.mapRoot)
     if (words[w + KEY] !== 0) this.arena.free(words[w + KEY])
     words[w + KEY] = 0
   }
@@ -326,7 +326,7 @@ export class MapSpace extends RecordSpace {
       const ref = this.table.drain(words, w + TABLE)
       if (ref === 0) {
         for (const word of [HEAP, KEY, SEEN]) if (words[w + word] !== 0) arena.free(words[w + word])
-        arena.free(this.root)
+        arena.free(this.mapRoot)
         return true
       }
       const extras = this.extras(ref)
@@ -339,7 +339,7 @@ export class MapSpace extends RecordSpace {
   /** Bytes beside the records: root, table, lists. */
   ownBytes(): number {
     const { arena, words, w } = this
-    let bytes = arena.sizeOf(this.root) + this.table.tableBytes(words, w + TABLE)
+    let bytes = arena.sizeOf(this.mapRoot) + this.table.tableBytes(words, w + TABLE)
     for (const word of [HEAP, KEY, SEEN]) if (words[w + word] !== 0) bytes += arena.sizeOf(words[w + word])
     return bytes
   }
