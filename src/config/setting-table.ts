@@ -106,6 +106,7 @@ export const SETTINGS: readonly Setting[] = [
   constant('save', ''),
   constant('maxmemory', '0'),
   constant('maxmemory-policy', 'noeviction'),
+  constant('hz', '10'),
   constant('latency-tracking', 'yes'),
   constant('lazyfree-lazy-eviction', 'yes'),
   constant('lazyfree-lazy-expire', 'yes'),

@@ -147,7 +147,7 @@ export class Engine implements CommandExecutor, EngineService {
       (session, request) => this.resume(session, request),
       () => {
         this.blocking.release()
-        this.serveLater()
+        this.serveReady()
       },
     )
     const observers = new KeyObservers(this.keyspace)
@@ -158,7 +158,7 @@ export class Engine implements CommandExecutor, EngineService {
       {
         tryAgain: (client) => this.tryAgain(client),
         isHeld: (client) => this.pause.mode !== 'none' && this.pause.holds(client.spec, client.session),
-        serveSoon: () => clock.defer(() => this.serveLater()),
+        serveSoon: () => clock.defer(() => this.serveReady()),
         ended: (client, error) => this.blockedEnded(client, error),
         commandOf: (request) => this.commandOf(request),
       },
@@ -338,7 +338,7 @@ export class Engine implements CommandExecutor, EngineService {
     if (this.inExec) return
     if (this.endOp()) this.wrote(session)
     if (this.expiry.hasSeen || this.collections.hashes.seenDue) this.removeSeenDue()
-    if (this.blocking.hasReady) this.blocking.serve()
+    if (this.blocking.hasReady) this.serveReady()
     if (this.pause.hasReleased) this.pause.release()
   }
 
@@ -448,8 +448,8 @@ export class Engine implements CommandExecutor, EngineService {
     this.countCall(client.spec, client.session, client.request, client.microseconds)
   }
 
-  /** Serves blocked clients outside of a command. */
-  private serveLater(): void {
+  /** Serves blocked clients, between commands, at the time that it is now: a transaction may have taken long. */
+  private serveReady(): void {
     if (this.stopped || !this.blocking.hasReady) return
     this.beginBatch()
     this.blocking.serve()
@@ -602,7 +602,7 @@ export class Engine implements CommandExecutor, EngineService {
     this.statistics.remoteOps += frame.opCount
     this.onAppended()
     this.waits.check()
-    this.serveLater()
+    this.serveReady()
   }
 
   /** Something is under way that `applied` does not include yet. */
@@ -678,7 +678,7 @@ export class Engine implements CommandExecutor, EngineService {
       const moreKeys = mayExpire && this.expiry.run()
       const more = (mayExpire && this.fieldExpiry.run()) || moreKeys
       this.latency.note('expire-cycle', this.clock.monotonicMs() - startMs, this.keyspace.nowMs)
-      this.serveLater()
+      this.serveReady()
       this.scheduleExpiry(more ? 1 : EXPIRY_PERIOD_MS)
     })
   }

@@ -13,8 +13,11 @@ let c: TestClient
 let refusal: string | null
 
 function harness(): EngineHarness {
-  const server = Object.defineProperty({ ...new EngineHarness().services.server }, 'writeRefusal', { get: () => refusal })
-  return new EngineHarness({ services: { clients, table: tableWithBlockingCommands(), server } })
+  const { services } = new EngineHarness()
+  const sleep = (ms: number): void => void (h.clock.now += ms)
+  const server = Object.defineProperty({ ...services.server, sleep }, 'writeRefusal', { get: () => refusal })
+  const settings = { ...services.settings, debugCommand: 'yes' as const }
+  return new EngineHarness({ services: { clients, table: tableWithBlockingCommands(), server, settings } })
 }
 
 beforeEach(() => {
@@ -161,6 +164,15 @@ describe('a client that waits for keys', () => {
     send(a, 'CARRY', 'k', 'x', '0')
     expect(send(a, 'EXEC')).toBe('*2\r\n*-1\r\n$-1\r\n')
     expect(a.blocked).toBe(null)
+  })
+
+  it('is not served what has fallen due by the end of the transaction', () => {
+    wait(a, 'TAKE', 'k', '0')
+    send(admin, 'MULTI')
+    send(admin, 'SET', 'k', 'v', 'PX', '10')
+    send(admin, 'DEBUG', 'SLEEP', '0.02')
+    send(admin, 'EXEC')
+    expect(received(a)).toBe('')
   })
 
   it('waits in the database that it has selected', () => {

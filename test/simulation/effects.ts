@@ -1,17 +1,40 @@
 /**
  * What ops are made of, as the oracle sees it. Strings hold bytes as latin1.
  */
-export type EffectBody =
-  | { readonly kind: 'set-string'; readonly value: string; readonly expiry: number | 'keep' | 'clear' }
-  | { readonly kind: 'remove'; readonly due: boolean }
+export type EffectBody = KeyBody | StringBody | HashBody | SetBody | ZsetBody
+
+/** On keys as a whole. */
+export type KeyBody =
+  /** only: the one type (KeyType) that is removed. */
+  | { readonly kind: 'remove'; readonly due: boolean; readonly only?: number }
+  /** Infinity for PERSIST. */
+  | { readonly kind: 'expire'; readonly at: number }
+  | { readonly kind: 'flush-db' }
+
+export type Expiry = number | 'keep' | 'clear'
+
+export type StringBody =
+  | { readonly kind: 'set-string'; readonly value: string; readonly expiry: Expiry }
   /** n is decimal text. */
   | { readonly kind: 'increment'; readonly n: string }
   | { readonly kind: 'append'; readonly value: string }
   | { readonly kind: 'set-range'; readonly offset: number; readonly value: string }
   | { readonly kind: 'set-bits'; readonly bitOffset: number; readonly width: number; readonly bits: bigint }
-  /** Infinity for PERSIST. */
-  | { readonly kind: 'expire'; readonly at: number }
-  | { readonly kind: 'flush-db' }
+
+export type HashBody =
+  | { readonly kind: 'hash-set'; readonly expiry: Expiry; readonly fields: readonly (readonly [field: string, value: string])[] }
+  | { readonly kind: 'hash-remove'; readonly due: boolean; readonly fields: readonly string[] }
+  | { readonly kind: 'hash-increment'; readonly field: string; readonly n: string }
+  | { readonly kind: 'hash-expire'; readonly at: number; readonly fields: readonly string[] }
+
+export type SetBody =
+  | { readonly kind: 'set-add'; readonly members: readonly string[] }
+  | { readonly kind: 'set-remove'; readonly members: readonly string[] }
+
+export type ZsetBody =
+  | { readonly kind: 'zset-add'; readonly scores: readonly (readonly [member: string, score: number])[] }
+  | { readonly kind: 'zset-remove'; readonly members: readonly string[] }
+  | { readonly kind: 'zset-increment'; readonly member: string; readonly n: number }
 
 export interface PlacedEffect {
   readonly db: number

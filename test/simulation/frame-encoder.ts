@@ -1,5 +1,7 @@
 import { crc32FromTable } from '../../src/base/crc32.js'
-import type { PlacedEffect } from './effects.js'
+import { ByteWriter } from './byte-writer.js'
+import type { KeyBody, PlacedEffect } from './effects.js'
+import { typeOfBody } from './types/all-types.js'
 
 /**
  * Makes frames from abstract effects, in the format of docs/formats: for the plain member and for the tests of the decoder. Every
@@ -14,100 +16,29 @@ export interface FrameParts {
   readonly ops: readonly (readonly PlacedEffect[])[]
 }
 
-class Writer {
-  readonly bytes: number[] = []
+const KEY_EFFECTS: Readonly<Record<KeyBody['kind'], number>> = { remove: 2, expire: 7, 'flush-db': 8 }
 
-  varint(value: number): void {
-    let rest = value
-    while (rest >= 128) {
-      this.bytes.push((rest % 128) + 128)
-      rest = Math.floor(rest / 128)
-    }
-    this.bytes.push(rest)
-  }
-
-  u32(value: number): void {
-    this.bytes.push(value & 255, (value >>> 8) & 255, (value >>> 16) & 255, value >>> 24)
-  }
-
-  f64(value: number): void {
-    this.bytes.push(...new Uint8Array(new Float64Array([value]).buffer))
-  }
-
-  text(value: string): void {
-    this.varint(value.length)
-    for (let i = 0; i < value.length; i++) this.bytes.push(value.charCodeAt(i))
-  }
-
-  number(decimal: string): void {
-    const value = Number(decimal)
-    if (Number.isSafeInteger(value) && Math.abs(value) < 2 ** 51) {
-      this.bytes.push(0)
-      this.varint(value < 0 ? -value * 2 - 1 : value * 2)
-    } else {
-      this.bytes.push(1)
-      this.text(decimal)
-    }
-  }
-}
-
-const TYPES = {
-  'set-string': 1,
-  remove: 2,
-  increment: 3,
-  append: 4,
-  'set-range': 5,
-  'set-bits': 6,
-  expire: 7,
-  'flush-db': 8,
-} as const
-
-function writeEffect(writer: Writer, { db, key, body }: PlacedEffect, stamp: number, final: boolean): void {
-  writer.bytes.push(TYPES[body.kind] | (final ? 128 : 0))
+function writeEffect(writer: ByteWriter, { db, key, body }: PlacedEffect, stamp: number, final: boolean): void {
+  const owner = typeOfBody(body)
+  const type = owner === undefined ? KEY_EFFECTS[body.kind as KeyBody['kind']] : owner.kinds[body.kind]
+  writer.u8(type | (final ? 128 : 0))
   writer.varint(db)
-  writer.text(key)
-  switch (body.kind) {
-    case 'set-string':
-      writer.bytes.push(typeof body.expiry === 'number' ? 1 : body.expiry === 'keep' ? 2 : 0)
-      writer.text(body.value)
-      if (typeof body.expiry === 'number') writer.f64(body.expiry)
-      return
-    case 'remove':
-      writer.bytes.push(body.due ? 1 : 0)
-      return
-    case 'increment':
-      writer.f64(stamp)
-      writer.number(body.n)
-      writer.number(body.n)
-      return
-    case 'append':
-      writer.text(body.value)
-      return
-    case 'set-range':
-      writer.varint(body.offset)
-      writer.text(body.value)
-      return
-    case 'set-bits':
-      writer.varint(body.bitOffset)
-      writer.bytes.push(body.width)
-      writer.bytes.push(...new Uint8Array(new BigUint64Array([body.bits]).buffer))
-      return
-    case 'expire':
-      writer.f64(body.at)
-      return
-    case 'flush-db':
-      return
-  }
+  writer.block(key)
+  if (owner?.encode(body, writer, stamp) === true) return
+  if (body.kind === 'expire') writer.f64(body.at)
+  if (body.kind !== 'remove') return
+  writer.u8((body.due ? 1 : 0) | (body.only === undefined ? 0 : 8))
+  if (body.only !== undefined) writer.u8(body.only)
 }
 
 export function encodeFrame({ origin, previous, first, context, ops }: FrameParts): Uint8Array {
-  const body = new Writer()
+  const body = new ByteWriter()
   let stamp = first
   for (const effects of ops) {
     body.varint(0)
     effects.forEach((effect, i) => writeEffect(body, effect, stamp++, i === effects.length - 1))
   }
-  const entries = new Writer()
+  const entries = new ByteWriter()
   let count = 0
   for (let member = 1; member < context.length; member++) {
     if (member === origin || context[member] === 0) continue
@@ -115,7 +46,7 @@ export function encodeFrame({ origin, previous, first, context, ops }: FramePart
     entries.u32(member * 2 ** 21 + Math.floor(context[member] / 2 ** 32))
     entries.u32(context[member] % 2 ** 32)
   }
-  const header = new Writer()
+  const header = new ByteWriter()
   header.u32(40 + entries.bytes.length + body.bytes.length)
   header.u32(0)
   header.bytes.push(1, 1, origin, count)

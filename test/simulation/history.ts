@@ -1,5 +1,7 @@
 import type { DecodedFrame, Effect } from './effects.js'
-import { visibleState, type FiredExpiry, type KeyView } from './oracle.js'
+import type { FiredExpiry } from './expiry-oracle.js'
+import { visibleState } from './oracle.js'
+import type { KeyView } from './values.js'
 
 interface RecordedFrame {
   readonly bytes: Uint8Array

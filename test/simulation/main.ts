@@ -6,7 +6,7 @@ import { meridianMemberKind } from './meridian-member.js'
 import { PLANTED_BUGS, plant, timesExercised } from './planted-bugs.js'
 import { parseRanges, replayCommand, runSeed, seedOptions, shrink, type SeedOverrides } from './runner.js'
 import { SimulationFailure } from './simulation.js'
-import { PROFILES } from './workload.js'
+import { PROFILES } from './profiles.js'
 
 const HELP = `Simulates a cluster of members on simulated clocks, network and disks, and checks what they do against the history.
 
@@ -19,8 +19,6 @@ const HELP = `Simulates a cluster of members on simulated clocks, network and di
   --profile P         ${Object.keys(PROFILES).join(', ')}; otherwise the seed decides
   --steps K           client turns a seed; otherwise the seed decides
   --without F,…       faults that do not happen: ${FAULT_KINDS.join(', ')}
-  --path commands|effects
-                      clients use the member's commands, or the simulator's own model of them on the member's effects
   --keep-going        do not stop at the first failure
   --verbose           print everything that happens
   --skip-faults R     leave out faults by index (0-3,7), --skip-steps R likewise; a shrunk failure says so
@@ -48,7 +46,6 @@ function main(): number {
       profile: { type: 'string' },
       steps: { type: 'string' },
       without: { type: 'string' },
-      path: { type: 'string' },
       bug: { type: 'string' },
       'skip-faults': { type: 'string' },
       'skip-steps': { type: 'string' },
@@ -64,10 +61,7 @@ function main(): number {
   }
   if (values.profile !== undefined && !(values.profile in PROFILES))
     throw new Error(`--profile must be one of ${Object.keys(PROFILES).join(', ')}`)
-  const { path } = values
-  if (path !== undefined && path !== 'commands' && path !== 'effects')
-    throw new Error(`--path must be commands or effects, not '${path}'`)
-  const kind = meridianMemberKind(path)
+  const kind = meridianMemberKind()
   const overrides: SeedOverrides = {
     members: integer('members', values.members, 2, 5),
     profile: values.profile,

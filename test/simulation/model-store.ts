@@ -1,8 +1,9 @@
-import { applyEdit, type EffectBody, type PlacedEffect } from './effects.js'
-import { add, formatSum, parseDecimal, ZERO } from './decimal.js'
-import { isDue, type KeyView } from './oracle.js'
+import type { EffectBody, Expiry, PlacedEffect } from './effects.js'
+import type { Reply } from './reply.js'
+import { typeNamed, typeOfBody } from './types/all-types.js'
+import { isDue, presentAt, type KeyView, type TypeName, type Value, type ValueOf } from './values.js'
 
-/** What a client does not see of a key, but a member that makes effects must know. Where it is not sure, true does no harm. */
+/** What a client does not see of a key, but a member that makes effects must know. Where it is not sure, more does no harm. */
 export interface HiddenFacts {
   /**
    * An absent key still has an expiry which nothing has removed (a DEL and a concurrent EXPIRE): a write must remove that first,
@@ -11,7 +12,12 @@ export interface HiddenFacts {
   hasOrphanExpiry(db: number, key: string): boolean
   /** There are increments on the key: an edit becomes a write of the whole text. */
   hasIncrements(db: number, key: string): boolean
+  /** Types (KeyType) of which something was ever written to the key: a write of another one removes them. */
+  typesOn(db: number, key: string): readonly number[]
 }
+
+/** A command meets a key that holds something else. */
+export class WrongType extends Error {}
 
 /**
  * What one client sees of the keys while its commands run: the state before, and the commands' own writes over it. Also collects
@@ -21,6 +27,8 @@ export class ModelStore {
   private readonly written = new Map<string, KeyView | null>()
   private readonly flushed = new Set<number>()
   readonly effects: PlacedEffect[] = []
+  /** What a member answered to the command at hand, for commands that may choose. */
+  hint: Reply | null = null
 
   constructor(
     private readonly before: (db: number, key: string) => KeyView | null,
@@ -28,41 +36,40 @@ export class ModelStore {
     private readonly facts: HiddenFacts | null = null,
   ) {}
 
-  /** The key as a client sees it: due keys are gone. */
+  /** The key as a client sees it: what is due is gone. */
   read(db: number, key: string): KeyView | null {
-    const view = this.stored(db, key)
-    return view === null || isDue(view.expireAt, this.nowMs) ? null : view
+    return presentAt(this.stored(db, key), this.nowMs)
   }
 
-  set(db: number, key: string, value: string, expiry: number | 'keep' | 'clear'): void {
-    const before = this.fresh(db, key)
+  /** The value of a key that must hold one type or nothing. @throws WrongType */
+  typed<T extends TypeName>(db: number, key: string, type: T): ValueOf<T> | null {
+    const view = this.read(db, key)
+    if (view === null) return null
+    if (view.value.type !== type) throw new WrongType()
+    return view.value as ValueOf<T>
+  }
+
+  /** A string over whatever there is. */
+  set(db: number, key: string, text: string, expiry: Expiry): void {
+    const before = this.fresh(db, key, 'string')
     const expireAt = expiry === 'keep' ? (before?.expireAt ?? null) : expiry === 'clear' ? null : expiry
-    this.put(db, key, { value, expireAt }, { kind: 'set-string', value, expiry })
+    this.put(db, key, { value: { type: 'string', text }, expireAt }, { kind: 'set-string', value: text, expiry })
+  }
+
+  /** The value as it is after effects of its own type; null when nothing is left. The expiry stays. */
+  write(db: number, key: string, value: Value | null, ...bodies: EffectBody[]): void {
+    const before = this.fresh(db, key, typeOfBody(bodies[0])!.name)
+    this.put(db, key, value === null ? null : { value, expireAt: before?.expireAt ?? null }, ...bodies)
+  }
+
+  /** A whole value to a key that holds nothing. */
+  create(db: number, key: string, { value, expireAt }: KeyView): void {
+    this.write(db, key, value, ...typeNamed(value.type).copy(value))
+    if (expireAt !== null) this.expire(db, key, expireAt)
   }
 
   remove(db: number, key: string): void {
     this.put(db, key, null, { kind: 'remove', due: false })
-  }
-
-  increment(db: number, key: string, n: string): string {
-    const before = this.fresh(db, key)
-    const base = before === null ? ZERO : parseDecimal(before.value)
-    const value = formatSum(add(base!, parseDecimal(n)!))
-    this.put(db, key, { value, expireAt: before?.expireAt ?? null }, { kind: 'increment', n })
-    return value
-  }
-
-  edit(db: number, key: string, body: EffectBody): string {
-    const before = this.fresh(db, key)
-    const value = applyEdit(before?.value ?? '', body)
-    const counts = this.facts !== null && before !== null && (this.facts.hasIncrements(db, key) || this.incremented(db, key))
-    this.put(
-      db,
-      key,
-      { value, expireAt: before?.expireAt ?? null },
-      counts ? { kind: 'set-string', value, expiry: 'keep' } : body,
-    )
-    return value
   }
 
   /** Infinity persists. */
@@ -77,15 +84,17 @@ export class ModelStore {
     this.effects.push({ db, key: '', body: { kind: 'flush-db' } })
   }
 
+  mayHaveIncrements(db: number, key: string): boolean {
+    if (this.facts === null) return false
+    const here = this.effects.some((effect) => effect.db === db && effect.key === key && effect.body.kind === 'increment')
+    return here || this.facts.hasIncrements(db, key)
+  }
+
   /** Every key written here, as it must be now. */
   *expected(): Generator<{ db: number; key: string; view: KeyView | null }> {
     for (const [place, stored] of this.written) {
       const colon = place.indexOf(':')
-      yield {
-        db: Number(place.slice(0, colon)),
-        key: place.slice(colon + 1),
-        view: stored !== null && isDue(stored.expireAt, this.nowMs) ? null : stored,
-      }
+      yield { db: Number(place.slice(0, colon)), key: place.slice(colon + 1), view: presentAt(stored, this.nowMs) }
     }
   }
 
@@ -93,14 +102,22 @@ export class ModelStore {
     return this.flushed
   }
 
-  /** The key for a write; one that is due is removed first, so that its time does not fall on what is written now. */
-  private fresh(db: number, key: string): KeyView | null {
+  /** The key for a write of a type; one that is due is removed first, so that its time does not fall on what is written now. */
+  private fresh(db: number, key: string, type: TypeName): KeyView | null {
     const stored = this.stored(db, key)
-    if (stored === null ? (this.facts?.hasOrphanExpiry(db, key) ?? false) : isDue(stored.expireAt, this.nowMs)) {
+    const gone = presentAt(stored, this.nowMs) === null
+    if (stored === null ? (this.facts?.hasOrphanExpiry(db, key) ?? false) : gone) {
       this.remove(db, key)
       return null
     }
-    return stored
+    this.removeOthers(db, key, type)
+    return stored === null || isDue(stored.expireAt, this.nowMs) ? null : stored
+  }
+
+  private removeOthers(db: number, key: string, type: TypeName): void {
+    for (const other of this.facts?.typesOn(db, key) ?? []) {
+      if (other !== typeNamed(type).keyType) this.effects.push({ db, key, body: { kind: 'remove', due: false, only: other } })
+    }
   }
 
   private stored(db: number, key: string): KeyView | null {
@@ -109,12 +126,8 @@ export class ModelStore {
     return this.flushed.has(db) ? null : this.before(db, key)
   }
 
-  private incremented(db: number, key: string): boolean {
-    return this.effects.some((effect) => effect.db === db && effect.key === key && effect.body.kind === 'increment')
-  }
-
-  private put(db: number, key: string, view: KeyView | null, body: EffectBody): void {
+  private put(db: number, key: string, view: KeyView | null, ...bodies: EffectBody[]): void {
     this.written.set(`${db}:${key}`, view)
-    this.effects.push({ db, key, body })
+    for (const body of bodies) this.effects.push({ db, key, body })
   }
 }

@@ -3,7 +3,8 @@ import { add, formatDecimal, formatSum, parseDecimal, parseInteger } from './dec
 import { applyEdit, readBits, type Effect, type EffectBody } from './effects.js'
 import { decodeFrame } from './frame-decoder.js'
 import { encodeFrame } from './frame-encoder.js'
-import { isDue, visibleState } from './oracle.js'
+import { visibleState } from './oracle.js'
+import { isDue, showView } from './values.js'
 
 /** Effects on one key: who, when, what of others they had seen (by member id), and what they do. */
 function at(origin: number, stamp: number, seen: readonly number[], body: EffectBody): Effect {
@@ -19,11 +20,11 @@ const expire = (time: number): EffectBody => ({ kind: 'expire', at: time })
 
 /** Whatever the order in which they are listed. */
 function visible(...effects: Effect[]): string {
-  const one = JSON.stringify(visibleState(effects, everything))
-  expect(JSON.stringify(visibleState([...effects].reverse(), everything))).toBe(one)
+  const one = showView(visibleState(effects, everything))
+  expect(showView(visibleState([...effects].reverse(), everything))).toBe(one)
   return one
 }
-const is = (value: string, expireAt: number | null = null): string => JSON.stringify({ value, expireAt })
+const is = (text: string, expireAt: number | null = null): string => showView({ value: { type: 'string', text }, expireAt })
 
 describe('registers', () => {
   test('the later stamp wins, then the higher member', () => {
@@ -32,7 +33,7 @@ describe('registers', () => {
   })
 
   test('a delete removes only what its origin had seen', () => {
-    expect(visible(at(1, 10, [0, 0], set('a')), at(2, 11, [10, 0], remove))).toBe('null')
+    expect(visible(at(1, 10, [0, 0], set('a')), at(2, 11, [10, 0], remove))).toBe('absent')
     expect(visible(at(1, 10, [0, 0], set('a')), at(1, 12, [0, 0], set('c')), at(2, 13, [10, 0], remove))).toBe(is('c'))
   })
 
@@ -112,13 +113,10 @@ describe('expiry', () => {
   test('what survives the removal of a due key keeps the time; what is written afterwards does not', () => {
     const first = at(1, 1, [0, 0], set('v', 500))
     const gone = at(1, 9, [0, 0], removeDue)
-    expect(visible(first, gone)).toBe('null')
+    expect(visible(first, gone)).toBe('absent')
     expect(visible(first, gone, at(2, 5, [1, 0], append('x')))).toBe(is('x', 500))
     expect(visible(first, gone, at(2, 12, [9, 0], append('x')))).toBe(is('x'))
-    expect(visibleState([first, gone, at(2, 12, [9, 0], append('x'))], everything, 'stays')).toEqual({
-      value: 'x',
-      expireAt: 500,
-    })
+    expect(showView(visibleState([first, gone, at(2, 12, [9, 0], append('x'))], everything, 'stays'))).toBe(is('x', 500))
   })
 
   test('a key is due at its time', () => {
@@ -126,10 +124,46 @@ describe('expiry', () => {
   })
 })
 
+describe('collections', () => {
+  const add = (...members: string[]): EffectBody => ({ kind: 'set-add', members })
+  const take = (...members: string[]): EffectBody => ({ kind: 'set-remove', members })
+  const hset = (field: string, value: string): EffectBody => ({ kind: 'hash-set', expiry: 'clear', fields: [[field, value]] })
+  const zadd = (member: string, score: number): EffectBody => ({ kind: 'zset-add', scores: [[member, score]] })
+
+  test('a set: what is added wins over a removal that had not seen it', () => {
+    expect(visible(at(1, 1, [0, 0], add('a', 'b')), at(1, 5, [0, 0], take('a')), at(2, 5, [1, 0], add('a')))).toBe(
+      'set {"a", "b"}',
+    )
+    expect(visible(at(1, 1, [0, 0], add('a', 'b')), at(2, 5, [1, 0], take('a')))).toBe('set {"b"}')
+  })
+
+  test('a hash: each field is a register with its own time, and increments add up', () => {
+    const increment: EffectBody = { kind: 'hash-increment', field: 'n', n: '3' }
+    const first = at(1, 1, [0, 0], hset('n', '10'))
+    expect(visible(first, at(1, 5, [0, 0], hset('n', '0')), at(2, 6, [1, 0], increment))).toBe('hash {"n": "3"}')
+    const timed: EffectBody = { kind: 'hash-expire', at: 500, fields: ['n'] }
+    expect(visible(first, at(2, 5, [1, 0], timed), at(1, 6, [0, 0], hset('m', 'x')))).toBe('hash {"m": "x", "n": "10" until 500}')
+  })
+
+  test('a sorted set: synced 4; ZREM in A while +2 in B: both end at 2', () => {
+    const increment: EffectBody = { kind: 'zset-increment', member: 'a', n: 2 }
+    const gone: EffectBody = { kind: 'zset-remove', members: ['a'] }
+    expect(visible(at(1, 1, [0, 0], zadd('a', 4)), at(1, 5, [0, 0], gone), at(2, 6, [1, 0], increment))).toBe('zset {"a": 2}')
+  })
+
+  test('of several types the one with the newest surviving write is visible; a removal of one type leaves the others and the time', () => {
+    const text = at(1, 1, [0, 0], set('text', 500))
+    const members = at(2, 5, [0, 0], add('a'))
+    expect(visible(text, members)).toBe('set {"a"} until 500')
+    expect(visible(text, members, at(3, 9, [1, 5], { kind: 'remove', due: false, only: 3 }))).toBe(is('text', 500))
+    expect(visible(text, members, at(3, 9, [1, 5], remove))).toBe('absent')
+  })
+})
+
 describe('what was not applied does not count', () => {
   test('only effects that the vector covers', () => {
     const effects = [at(1, 1, [0, 0], set('a')), at(2, 5, [1, 0], set('b'))]
-    expect(visibleState(effects, [0, 1, 4])).toEqual({ value: 'a', expireAt: null })
+    expect(showView(visibleState(effects, [0, 1, 4]))).toBe(is('a'))
     expect(visibleState(effects, [0, 0, 0])).toBeNull()
   })
 })
@@ -167,6 +201,17 @@ describe('frame decoder', () => {
       { kind: 'set-bits', bitOffset: 5, width: 64, bits: 2n ** 63n + 1n },
       expire(Infinity),
       { kind: 'flush-db' },
+      { kind: 'remove', due: false, only: 3 },
+      { kind: 'hash-set', expiry: 5, fields: [['f', 'v']] },
+      { kind: 'hash-set', expiry: 'keep', fields: [] },
+      { kind: 'hash-remove', due: true, fields: ['f', ''] },
+      { kind: 'hash-increment', field: 'f', n: '-0.5' },
+      { kind: 'hash-expire', at: 7, fields: ['f'] },
+      { kind: 'set-add', members: ['a', '\xff'] },
+      { kind: 'set-remove', members: ['a'] },
+      { kind: 'zset-add', scores: [['m', -Infinity]] },
+      { kind: 'zset-remove', members: ['m'] },
+      { kind: 'zset-increment', member: 'm', n: 0.1 },
     ]
     const first = 258_696_805_785_602
     const effects = bodies.map((body) => ({ db: 3, key: body.kind === 'flush-db' ? '' : 'key', body }))
@@ -179,9 +224,9 @@ describe('frame decoder', () => {
     })
     const frame = decodeFrame(bytes)
     expect(frame.ops.flat().map((effect) => effect.body)).toEqual(bodies)
-    expect(frame.ops.map((op) => op.length)).toEqual([4, 9])
+    expect(frame.ops.map((op) => op.length)).toEqual([4, bodies.length - 4])
     expect(frame.context.slice(0, 4)).toEqual([0, first - 9, 0, 12])
-    expect([frame.origin, frame.previous, frame.first, frame.last]).toEqual([2, 7, first, first + 12])
+    expect([frame.origin, frame.previous, frame.first, frame.last]).toEqual([2, 7, first, first + bodies.length - 1])
     bytes[bytes.length - 1] ^= 1
     expect(() => decodeFrame(bytes)).toThrow(/checksum/)
   })

@@ -8,9 +8,10 @@ import { decodeFrame } from './frame-decoder.js'
 import { encodeFrame } from './frame-encoder.js'
 import { History } from './history.js'
 import { ModelStore } from './model-store.js'
-import { isDue } from './oracle.js'
-import { latin1 } from './reply.js'
+import { latin1, shown, type Reply } from './reply.js'
 import type { MemberEnvironment, MemberKind, SimulatedMember, SimulatedSession } from './simulated-member.js'
+import { VALUE_TYPES, typeOfBody } from './types/all-types.js'
+import { isDue, showView } from './values.js'
 
 /** What a plain member can be told to do wrong. */
 export type PlainBug =
@@ -72,7 +73,7 @@ class PlainMember implements SimulatedMember {
         if (name === 'EXEC') {
           const commands = queued!
           queued = null
-          return `*[${this.execute(db, commands).join(' ')}]`
+          return this.execute(db, commands)
         }
         if (queued !== null) {
           queued.push(command)
@@ -87,7 +88,7 @@ class PlainMember implements SimulatedMember {
     const lines: string[] = []
     for (const { db, key } of this.history.places()) {
       const view = this.history.visible(db, key, this.applied.stamps)
-      if (view !== null) lines.push(`${db}:${key}=${view.value}@${view.expireAt}`)
+      if (view !== null) lines.push(`${db}:${key}=${showView(view)}`)
     }
     return String(crc32FromTable(Buffer.from(lines.sort().join('\n'), 'latin1')))
   }
@@ -108,14 +109,18 @@ class PlainMember implements SimulatedMember {
     return count
   }
 
-  private execute(db: number, commands: string[][]): string[] {
+  private execute(db: number, commands: string[][]): Reply[] {
     const { stamps } = this.applied
     const store = new ModelStore((from, key) => this.history.visible(from, key, stamps), this.environment.clock.wallMs(), {
       hasOrphanExpiry: (from, key) => this.history.effectsOn(from, key).length > 0,
+      typesOn: (from, key) => {
+        const bodies = this.history.effectsOn(from, key).map(({ body }) => typeOfBody(body))
+        return VALUE_TYPES.filter((type) => bodies.includes(type)).map(({ keyType }) => keyType)
+      },
       hasIncrements: (from, key) => this.history.effectsOn(from, key).some(({ body }) => body.kind === 'increment'),
     })
     const replies = commands.map((args) => modelCommand(store, db, args))
-    if (this.bug === 'wrong-reply' && commands[0][0] === 'INCR' && replies[0] === ':7') replies[0] = ':8'
+    if (this.bug === 'wrong-reply' && commands[0][0] === 'INCR' && shown(replies[0]).endsWith('7')) replies[0] = ':8'
     if (store.effects.length > 0) {
       if (this.isRefused()) return commands.map(() => '-MISCONF')
       this.make(store)
@@ -271,7 +276,12 @@ class PlainMember implements SimulatedMember {
       const store = new ModelStore(() => null, nowMs)
       for (const { db, key } of this.history.places()) {
         const view = this.history.visible(db, key, this.applied.stamps)
-        if (view !== null && isDue(view.expireAt, nowMs)) store.effects.push({ db, key, body: { kind: 'remove', due: true } })
+        if (view === null) continue
+        const { value } = view
+        const fields = value.type === 'hash' ? [...value.fields].filter(([, { expireAt }]) => isDue(expireAt, nowMs)) : []
+        if (isDue(view.expireAt, nowMs)) store.effects.push({ db, key, body: { kind: 'remove', due: true } })
+        else if (fields.length > 0)
+          store.effects.push({ db, key, body: { kind: 'hash-remove', due: true, fields: fields.map(([field]) => field) } })
       }
       if (store.effects.length > 0) this.make(store)
     })
@@ -300,5 +310,5 @@ class FrameSplitter {
 }
 
 export function plainMemberKind(bug: PlainBug | null = null): MemberKind {
-  return { start: (environment) => new PlainMember(environment, bug), decode: decodeFrame }
+  return { start: (environment) => new PlainMember(environment, bug), decode: decodeFrame, supports: () => true }
 }

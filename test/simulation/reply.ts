@@ -1,15 +1,22 @@
 /**
- * Replies as one line of text each, for comparing and printing: `$bytes`, `+simple`, `:integer`, `_` for null, `*[...]`, and for an
- * error its code word only, `-ERR`, for the words of messages are held against a real server elsewhere.
+ * A reply, for comparing and printing: `$bytes`, `+simple`, `:integer`, `_` for null, an array, and for an error its code word only, `-ERR`, for
+ * the words of messages are held against a real server elsewhere.
  */
-export function replyText(resp2: string): string {
+export type Reply = string | readonly Reply[]
+
+export function parseReply(resp2: string): Reply {
   const reader = { at: 0 }
-  const text = readReply(resp2, reader)
+  const reply = readReply(resp2, reader)
   if (reader.at !== resp2.length) throw new Error(`more than one reply: ${JSON.stringify(resp2)}`)
-  return text
+  return reply
 }
 
-function readReply(resp: string, reader: { at: number }): string {
+/** On one line. */
+export function shown(reply: Reply): string {
+  return typeof reply === 'string' ? reply : `*[${reply.map(shown).join(' ')}]`
+}
+
+function readReply(resp: string, reader: { at: number }): Reply {
   const type = resp[reader.at]
   const end = resp.indexOf('\r\n', reader.at)
   if (end < 0) throw new Error(`not a reply: ${JSON.stringify(resp)}`)
@@ -24,16 +31,14 @@ function readReply(resp: string, reader: { at: number }): string {
     return `$${resp.slice(end + 2, end + 2 + length)}`
   }
   if (type !== '*') throw new Error(`not a reply: ${JSON.stringify(resp)}`)
-  const items: string[] = []
-  for (let i = 0; i < length; i++) items.push(readReply(resp, reader))
-  return `*[${items.join(' ')}]`
+  return Array.from({ length }, () => readReply(resp, reader))
 }
 
 export function latin1(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
 }
 
-export function bytesOf(text: string): Uint8Array {
+function bytesOf(text: string): Uint8Array {
   return new Uint8Array(Buffer.from(text, 'latin1'))
 }
 

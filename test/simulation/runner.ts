@@ -1,7 +1,7 @@
 import { Simulation, type SimulationOptions, type SimulationResult } from './simulation.js'
 import type { MemberKind } from './simulated-member.js'
 import { SeededRandom } from './random.js'
-import { PROFILES } from './workload.js'
+import { PROFILES } from './profiles.js'
 
 /** What of a seed is fixed by the command line; the rest follows from the seed. */
 export interface SeedOverrides {

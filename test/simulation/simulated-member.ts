@@ -7,6 +7,7 @@ import type { Logger } from '../../src/ports/logger.js'
 import type { Network } from '../../src/ports/network.js'
 import type { Random } from '../../src/ports/random.js'
 import type { DecodedFrame } from './effects.js'
+import type { Reply } from './reply.js'
 
 /** What a member gets to run on, and where it tells the simulator what it logs. */
 export interface MemberEnvironment {
@@ -26,8 +27,8 @@ export interface MemberEnvironment {
 }
 
 export interface SimulatedSession {
-  /** Runs one command at once and gives its reply in the notation of reply.ts. */
-  call(args: readonly (string | Uint8Array)[]): string
+  /** Runs one command at once. */
+  call(args: readonly (string | Uint8Array)[]): Reply
 }
 
 /** A running member, as the simulator drives it. */
@@ -46,4 +47,6 @@ export interface SimulatedMember {
 export interface MemberKind {
   start(environment: MemberEnvironment): SimulatedMember
   decode(bytes: Uint8Array): DecodedFrame
+  /** The workload leaves out commands that a kind does not have. */
+  supports(command: string): boolean
 }

@@ -1,20 +1,24 @@
 import type { MemberId } from '../../src/base/ids.js'
 import type { MemberInfo, Topology } from '../../src/peer-sync/sync-host.js'
 import type { Logger } from '../../src/ports/logger.js'
+import { canonical } from './canonical.js'
 import { modelCommand, modelTransaction } from './command-model.js'
 import { describeFault, planFaults, type Fault } from './faults.js'
 import { decodeStabilityNote, isStabilityNote } from './frame-decoder.js'
 import { History } from './history.js'
 import { ModelStore } from './model-store.js'
-import { isDue, type FiredExpiry, type KeyView } from './oracle.js'
+import type { FiredExpiry } from './expiry-oracle.js'
+import { PROFILES, type Profile } from './profiles.js'
 import { SeededRandom } from './random.js'
-import { argument } from './reply.js'
+import { argument, shown, type Reply } from './reply.js'
 import { Scheduler } from './scheduler.js'
 import { Life, MachineClock, SimClock } from './sim-clock.js'
 import { SimDisk } from './sim-disk.js'
 import { SimNetwork } from './sim-network.js'
 import type { MemberKind, SimulatedMember, SimulatedSession } from './simulated-member.js'
-import { PROFILES, Workload, resolveTimes, type Profile, type Step } from './workload.js'
+import { typeNamed } from './types/all-types.js'
+import { isDue, presentAt, showView, type KeyView } from './values.js'
+import { Workload, resolveTimes, type Step } from './workload.js'
 
 export interface SimulationOptions {
   readonly seed: number
@@ -151,7 +155,7 @@ export class Simulation {
 
   private runSteps(): void {
     const { options, profile } = this
-    const workload = new Workload(this.random.stream('workload'), profile)
+    const workload = new Workload(this.random.stream('workload'), profile, (command) => this.kind.supports(command))
     const faults = planFaults(this.random.stream('faults'), options.steps, profile.faultRate)
     let nextFault = 0
     for (this.step = 0; this.step < options.steps; this.step++) {
@@ -390,14 +394,15 @@ export class Simulation {
     const nowMs = machine.clock.wallMs()
     for (const op of frame.ops) {
       for (const { db, key, body, stamp } of op) {
-        if (body.kind !== 'remove' || !body.due) continue
+        if (!('due' in body) || !body.due) continue
         const seen = Float64Array.from(machine.logged)
         seen[machine.id] = stamp - 1
-        const view = this.history.visible(db, key, seen)
-        const strict = this.history.visible(db, key, seen, 'stays')
-        if (view !== null && !isDue(view.expireAt, nowMs) && !isDue(strict!.expireAt, nowMs)) {
+        const readings = (['spent', 'stays'] as const).map((fired) => this.history.visible(db, key, seen, fired))
+        for (const field of body.kind === 'hash-remove' ? body.fields : [null]) {
+          const times = readings.map((view) => timeOf(view, field))
+          if (times.some((time) => time === undefined || isDue(time, nowMs))) continue
           throw this.fail(
-            `${machine.name} removes ${key} as due, which it is not: ${describeView(view)}, its clock says ${nowMs}`,
+            `${machine.name} removes ${field ?? ''} ${key} as due, which it is not: ${showView(readings[0])}, its clock says ${nowMs}`,
           )
         }
       }
@@ -419,22 +424,22 @@ export class Simulation {
     const given = sent.map((args) => session.call(args.map(argument)))
     member.endTurn()
     const refusing = machine.disk.full || this.scheduler.now < machine.mayRefuseUntilMs
-    this.trace(() => `${machine.name}[${step.db}] ${sent.map((args, i) => `${args.join(' ')} -> ${given[i]}`).join('; ')}`)
+    this.trace(() => `${machine.name}[${step.db}] ${sent.map((args, i) => `${args.join(' ')} -> ${shown(given[i])}`).join('; ')}`)
 
     const check = (fired: FiredExpiry): void => {
       let store = new ModelStore((db, key) => this.history.visible(db, key, before, fired), nowMs)
       const expected = step.transaction
-        ? modelTransaction(store, step.db, commands)
-        : commands.map((args) => modelCommand(store, step.db, args))
-      const wrong = given.findIndex((reply, i) => reply !== expected[i])
-      if (wrong >= 0 && refusing && given.some((reply) => /^-(MISCONF|EXECABORT)|^\*\[-MISCONF/.test(reply))) {
+        ? modelTransaction(store, step.db, commands, given[given.length - 1])
+        : commands.map((args, i) => modelCommand(store, step.db, args, given[i]))
+      const wrong = given.findIndex((reply, i) => !sameReply(sent[i], commands, reply, expected[i]))
+      if (wrong >= 0 && refusing && given.some((reply) => /^-(MISCONF|EXECABORT)|^\*\[-MISCONF/.test(shown(reply)))) {
         // The member refuses writes because its disk does. What it did run is in what it logged, and checked at the end.
         if (machine.turnFrames > 0) return
         store = new ModelStore((db, key) => this.history.visible(db, key, before, fired), nowMs)
       } else if (wrong >= 0) {
         const text = sent.map((args) => args.join(' ')).join('; ')
         throw this.fail(
-          `${machine.name}[${step.db}] ${text} answered ${given[wrong]} to the ${wrong + 1}., must be ${expected[wrong]}`,
+          `${machine.name}[${step.db}] ${text} answered ${shown(given[wrong])} to the ${wrong + 1}., must be ${shown(expected[wrong])}`,
         )
       }
       this.checkWrites(machine, store, nowMs, sent, fired)
@@ -465,11 +470,11 @@ export class Simulation {
   ): void {
     const checkKey = (db: number, key: string, expected: KeyView | null): void => {
       const stored = this.history.visible(db, key, machine.logged, fired)
-      const view = stored !== null && isDue(stored.expireAt, nowMs) ? null : stored
-      if (view?.value === expected?.value && view?.expireAt === expected?.expireAt) return
+      const view = presentAt(stored, nowMs)
+      if (showView(view) === showView(expected)) return
       const text = sent.map((args) => args.join(' ')).join('; ')
       throw this.fail(
-        `${machine.name}: after ${text} the logged effects make ${db}:${key} ${describeView(view)}, must be ${describeView(expected)}\n` +
+        `${machine.name}: after ${text} the logged effects make ${db}:${key} ${showView(view)}, must be ${showView(expected)}\n` +
           this.describeKey(db, key, machine.logged),
       )
     }
@@ -486,7 +491,7 @@ export class Simulation {
       machine.sessions.set(db, (session = member.newSession()))
       if (db !== 0) {
         const reply = session.call(['SELECT', String(db)])
-        if (reply !== '+OK') throw this.fail(`SELECT ${db} answered ${reply}`)
+        if (reply !== '+OK') throw this.fail(`SELECT ${db} answered ${shown(reply)}`)
       }
     }
     return session
@@ -500,18 +505,19 @@ export class Simulation {
     const nowMs = machine.clock.wallMs()
     for (const { db, key } of this.history.places()) {
       const session = this.session(machine, member, db)
-      const value = session.call(['GET', key])
-      const time = session.call(['PEXPIRETIME', key])
       this.either((fired) => {
-        const stored = this.history.visible(db, key, machine.logged, fired)
-        const view = stored !== null && isDue(stored.expireAt, nowMs) ? null : stored
-        const expectedValue = view === null ? '_' : `$${view.value}`
-        const expectedTime = view === null ? ':-2' : `:${view.expireAt ?? -1}`
-        if (value === expectedValue && time === expectedTime) return
-        throw this.fail(
-          `${machine.name} has ${db}:${key} = ${value} expiring ${time}; the history says ${expectedValue} expiring ${expectedTime}\n` +
-            this.describeKey(db, key, machine.logged),
-        )
+        const store = new ModelStore((_, name) => this.history.visible(db, name, machine.logged, fired), nowMs)
+        const view = store.read(db, key)
+        const reads = [['TYPE', key], ['PEXPIRETIME', key], ...(view === null ? [] : typeNamed(view.value.type).readBack(key))]
+        for (const args of reads) {
+          const given = session.call(args.map(argument))
+          const expected = modelCommand(store, db, args)
+          if (canonical(args[0], given) === canonical(args[0], expected)) continue
+          throw this.fail(
+            `${machine.name} has ${db}:${key}, ${args[0]} ${shown(given)}; the history says ${shown(expected)}: ${showView(view)}\n` +
+              this.describeKey(db, key, machine.logged),
+          )
+        }
       })
     }
     member.endTurn()
@@ -617,11 +623,11 @@ export class Simulation {
       const expected = new Map<number, number>()
       for (const { db, key } of this.history.places()) {
         const view = this.history.visible(db, key, machine.logged, 'stays')
-        const lives = view !== null && !isDue(view.expireAt, machine.clock.wallMs())
+        const lives = presentAt(view, machine.clock.wallMs()) !== null
         expected.set(db, (expected.get(db) ?? 0) + (lives ? 1 : 0))
       }
       for (const [db, count] of expected) {
-        const reply = this.session(machine, machine.member!, db).call(['DBSIZE'])
+        const reply = shown(this.session(machine, machine.member!, db).call(['DBSIZE']))
         sizes.push(`${machine.name}[${db}] ${reply} ${reply === `:${count}` ? '=' : '!='} ${count}`)
       }
     }
@@ -629,8 +635,19 @@ export class Simulation {
   }
 }
 
-function describeView(view: KeyView | null): string {
-  return view === null ? 'absent' : `${JSON.stringify(view.value)}${view.expireAt === null ? '' : ` until ${view.expireAt}`}`
+/** When the key is due, or a field of it; undefined when it is not there. */
+function timeOf(view: KeyView | null, field: string | null): number | null | undefined {
+  if (view === null || field === null) return view?.expireAt
+  return view.value.type === 'hash' ? view.value.fields.get(field)?.expireAt : undefined
+}
+
+/** EXEC answers what its commands do. */
+function sameReply(args: readonly string[], commands: readonly (readonly string[])[], given: Reply, expected: Reply): boolean {
+  if (args[0] !== 'EXEC' || typeof given === 'string' || typeof expected === 'string')
+    return canonical(args[0], given) === canonical(args[0], expected)
+  return (
+    given.length === expected.length && commands.every(([name], i) => canonical(name, given[i]) === canonical(name, expected[i]))
+  )
 }
 
 function describeEffect(effect: { readonly db: number; readonly key: string; readonly body: object }): string {

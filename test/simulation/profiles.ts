@@ -1,0 +1,87 @@
+/** How often each family is drawn, how many keys there are, and what is done to the members meanwhile. */
+export interface Profile {
+  /** Of each type. */
+  readonly keys: number
+  readonly databases: number
+  /** By family; those left out are not drawn. */
+  readonly weights: Readonly<Record<string, number>>
+  /** How often a command goes to a key whose name belongs to another type: then types are in conflict. */
+  readonly mixing: number
+  readonly meanDelayMs: number
+  readonly faultRate: number
+}
+
+const STRINGS = { register: 5, counter: 4, float: 2, edit: 4, stringExpiry: 2, stringRead: 3 }
+const HASHES = { hash: 4, hashCounter: 2, hashExpiry: 1, hashRead: 1.5 }
+const SETS = { set: 4, setRead: 1.5 }
+const ZSETS = { zset: 4, zsetCounter: 2, zsetRead: 1.5 }
+const KEYS = { expiry: 2, remove: 2, move: 2, read: 2, flush: 0.15 }
+
+const CALM = { keys: 4, databases: 2, mixing: 0, meanDelayMs: 3, faultRate: 0 }
+const BUSY = { keys: 2, databases: 1, mixing: 0, meanDelayMs: 4, faultRate: 0.05 }
+
+export const PROFILES: Readonly<Record<string, Profile>> = {
+  mix: { ...BUSY, keys: 5, databases: 2, meanDelayMs: 8, weights: { ...STRINGS, ...KEYS } },
+  counters: { ...BUSY, weights: { counter: 8, float: 2, register: 1, remove: 1, stringRead: 2 } },
+  registers: { ...BUSY, keys: 3, weights: { register: 6, remove: 1, move: 0.5, stringRead: 2 } },
+  edits: { ...BUSY, keys: 3, meanDelayMs: 5, weights: { edit: 8, register: 1, remove: 0.5, counter: 0.5, stringRead: 2 } },
+  expiry: {
+    ...BUSY,
+    keys: 3,
+    meanDelayMs: 12,
+    faultRate: 0.04,
+    weights: { expiry: 4, stringExpiry: 2, register: 3, counter: 2, edit: 2, remove: 1, stringRead: 2, read: 2 },
+  },
+  keys: {
+    ...BUSY,
+    keys: 4,
+    databases: 3,
+    meanDelayMs: 6,
+    faultRate: 0.04,
+    weights: { register: 3, counter: 2, move: 4, remove: 2, flush: 0.5, stringRead: 1, read: 1 },
+  },
+  calm: { ...CALM, weights: { ...STRINGS, ...KEYS } },
+  storm: {
+    ...BUSY,
+    keys: 3,
+    meanDelayMs: 20,
+    faultRate: 0.2,
+    weights: { register: 3, counter: 3, edit: 2, remove: 1, stringRead: 2, hash: 1, set: 1, zset: 1 },
+  },
+  hashes: { ...BUSY, weights: { ...HASHES, expiry: 0.5, remove: 0.5, move: 0.3 } },
+  'hash-counters': { ...BUSY, keys: 1, weights: { hashCounter: 8, hash: 2, remove: 0.5, hashRead: 1 } },
+  'field-expiry': {
+    ...BUSY,
+    meanDelayMs: 12,
+    faultRate: 0.04,
+    weights: { hashExpiry: 5, hash: 3, hashCounter: 1, expiry: 0.5, remove: 0.3, hashRead: 2 },
+  },
+  sets: { ...BUSY, weights: { ...SETS, expiry: 0.3, remove: 0.5, move: 0.3 } },
+  zsets: { ...BUSY, weights: { ...ZSETS, expiry: 0.3, remove: 0.5, move: 0.3 } },
+  'zset-counters': { ...BUSY, keys: 1, weights: { zsetCounter: 8, zset: 2, remove: 0.5, zsetRead: 1 } },
+  'collection-expiry': {
+    ...BUSY,
+    meanDelayMs: 12,
+    faultRate: 0.04,
+    weights: { expiry: 6, hash: 2, set: 2, zset: 2, hashCounter: 1, zsetCounter: 1, remove: 1, read: 2 },
+  },
+  types: {
+    ...BUSY,
+    keys: 1,
+    mixing: 0.3,
+    weights: {
+      register: 2,
+      counter: 1,
+      edit: 1,
+      ...HASHES,
+      ...SETS,
+      ...ZSETS,
+      expiry: 2,
+      remove: 2,
+      move: 1,
+      read: 1,
+      flush: 0.1,
+    },
+  },
+  'calm-types': { ...CALM, keys: 1, mixing: 0.15, weights: { register: 2, counter: 1, ...HASHES, ...SETS, ...ZSETS, ...KEYS } },
+}

@@ -1,0 +1,71 @@
+/** What a key holds, as clients see it. Strings hold bytes as latin1. */
+export type Value =
+  | { readonly type: 'string'; readonly text: string }
+  | { readonly type: 'hash'; readonly fields: ReadonlyMap<string, FieldView> }
+  | { readonly type: 'set'; readonly members: ReadonlySet<string> }
+  | { readonly type: 'zset'; readonly scores: ReadonlyMap<string, number> }
+
+export type TypeName = Value['type']
+export type ValueOf<T extends TypeName> = Extract<Value, { type: T }>
+
+export interface FieldView {
+  readonly text: string
+  /** Unix ms, or null for a field that does not expire. */
+  readonly expireAt: number | null
+}
+
+export interface KeyView {
+  readonly value: Value
+  /** Unix ms, or null for a key that does not expire. */
+  readonly expireAt: number | null
+}
+
+/** A key is gone at its time. (Redis keeps it for that last millisecond, which no client can rely on.) */
+export function isDue(expireAt: number | null, nowMs: number): boolean {
+  return expireAt !== null && nowMs >= expireAt
+}
+
+/** The key as a client sees it at a time: without what is due; null when that is all of it. */
+export function presentAt(view: KeyView | null, nowMs: number): KeyView | null {
+  if (view === null || isDue(view.expireAt, nowMs)) return null
+  const { value } = view
+  if (value.type !== 'hash') return view
+  const fields = [...value.fields].filter(([, { expireAt }]) => !isDue(expireAt, nowMs))
+  if (fields.length === value.fields.size) return view
+  return fields.length === 0 ? null : { ...view, value: { type: 'hash', fields: new Map(fields) } }
+}
+
+/** The same text for the same value. */
+export function showValue(value: Value): string {
+  switch (value.type) {
+    case 'string':
+      return JSON.stringify(value.text)
+    case 'hash':
+      return `hash {${[...value.fields]
+        .map(([field, view]) => `${JSON.stringify(field)}: ${showField(view)}`)
+        .sort()
+        .join(', ')}}`
+    case 'set':
+      return `set {${[...value.members]
+        .map((member) => JSON.stringify(member))
+        .sort()
+        .join(', ')}}`
+    case 'zset':
+      return `zset {${[...value.scores]
+        .map(([member, score]) => `${JSON.stringify(member)}: ${score}`)
+        .sort()
+        .join(', ')}}`
+  }
+}
+
+function showField({ text, expireAt }: FieldView): string {
+  return JSON.stringify(text) + until(expireAt)
+}
+
+export function showView(view: KeyView | null): string {
+  return view === null ? 'absent' : showValue(view.value) + until(view.expireAt)
+}
+
+function until(expireAt: number | null): string {
+  return expireAt === null ? '' : ` until ${expireAt}`
+}
