@@ -86,7 +86,7 @@ function checkMembers({ member, peers }: FileSettings): ConfigProblem[] {
 
 /** Valid settings as the program uses them; relative paths count from baseFolder. */
 export function toMemberConfig(settings: FileSettings, file: string | null, baseFolder: string): MemberConfig {
-  const { cluster, member, storage, clients, pubsub, logging, slowlog, latency, data, debug } = settings
+  const { cluster, member, storage, clients, pubsub, streams, logging, slowlog, latency, data, debug } = settings
   const peers = settings.peers ? toPeers(settings.peers, baseFolder) : null
   const listed = peers?.members.find((entry) => entry.id === member.id)
   const region = member.region ?? listed?.region ?? member.name
@@ -114,6 +114,11 @@ export function toMemberConfig(settings: FileSettings, file: string | null, base
     },
     peers,
     pubsub: { scope: pubsub.scope, notifyKeyspaceEvents: pubsub['notify-keyspace-events'] },
+    streams: {
+      idMode: streams['id-mode'],
+      nodeMaxEntries: streams['node-max-entries'],
+      nodeMaxBytes: streams['node-max-bytes'],
+    },
     logging,
     slowlog: { slowerThanMicroseconds: slowlog['log-slower-than'], maxLength: slowlog['max-len'] },
     latency: { thresholdMs: latency['monitor-threshold'] },

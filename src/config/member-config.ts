@@ -14,6 +14,7 @@ export interface MemberConfig {
   /** Null: a database of one region, no peer port. */
   readonly peers: PeersConfig | null
   readonly pubsub: PubSubConfig
+  readonly streams: StreamsConfig
   readonly logging: LoggingConfig
   readonly slowlog: SlowLogConfig
   readonly latency: LatencyConfig
@@ -117,6 +118,18 @@ export interface PubSubConfig {
   readonly scope: PubSubScope
   /** Keyspace events that are published, as bits of NotificationClass. */
   readonly notifyKeyspaceEvents: number
+}
+
+export const STREAM_ID_MODES = ['strict', 'semi-strict', 'liberal'] as const
+export type StreamIdMode = (typeof STREAM_ID_MODES)[number]
+
+/** All live. */
+export interface StreamsConfig {
+  /** Which IDs XADD takes and makes in a database with several members. */
+  readonly idMode: StreamIdMode
+  /** Entries and bytes of one chunk of a stream, 0: no bound but the built-in ones. MAXLEN ~ removes whole chunks. */
+  readonly nodeMaxEntries: number
+  readonly nodeMaxBytes: number
 }
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const

@@ -2,7 +2,15 @@ import { z } from 'zod'
 import { MAX_MEMBER_ID, type MemberId } from '../base/ids.js'
 import { LIMITS } from '../base/limits.js'
 import { parseNotificationClasses } from '../base/notification-classes.js'
-import { APPENDFSYNC, DEBUG_COMMAND_ACCESS, LOG_FORMATS, LOG_LEVELS, PUBSUB_SCOPES, TLS_AUTH_CLIENTS } from './member-config.js'
+import {
+  APPENDFSYNC,
+  DEBUG_COMMAND_ACCESS,
+  LOG_FORMATS,
+  LOG_LEVELS,
+  PUBSUB_SCOPES,
+  STREAM_ID_MODES,
+  TLS_AUTH_CLIENTS,
+} from './member-config.js'
 import { DEFAULT_OUTPUT_BUFFER_LIMITS, parseOutputBufferLimits } from './output-buffer-limit.js'
 import { formatSize, parseDuration, parseSize } from './units.js'
 
@@ -179,6 +187,13 @@ export const fileSchema = z.strictObject({
     })
     .optional(),
   pubsub: z.strictObject({ scope: oneOf(PUBSUB_SCOPES, 'cluster'), 'notify-keyspace-events': notificationClasses }).prefault({}),
+  streams: z
+    .strictObject({
+      'id-mode': oneOf(STREAM_ID_MODES, 'semi-strict'),
+      'node-max-entries': integer(0, MAX_SECONDS, 100),
+      'node-max-bytes': integer(0, MAX_SECONDS, 4096),
+    })
+    .prefault({}),
   logging: z.strictObject({ level: oneOf(LOG_LEVELS, 'info'), format: oneOf(LOG_FORMATS, 'json') }).prefault({}),
   slowlog: z
     .strictObject({

@@ -8,7 +8,9 @@ import {
   type LogLevel,
   type MemberConfig,
   type OutputBufferLimit,
+  STREAM_ID_MODES,
   type PubSubScope,
+  type StreamIdMode,
 } from './member-config.js'
 import { formatOutputBufferLimits, formatOutputBufferLimitsForFile, parseOutputBufferLimits } from './output-buffer-limit.js'
 import { formatDuration, formatSize, parseSize } from './units.js'
@@ -26,6 +28,9 @@ export interface LiveValues {
   readonly protoMaxBulkLen: number
   readonly pubsubScope: PubSubScope
   readonly notifyKeyspaceEvents: number
+  readonly streamIdMode: StreamIdMode
+  readonly streamNodeMaxEntries: number
+  readonly streamNodeMaxBytes: number
   readonly loglevel: LogLevel
   /** Commands that take longer are noted; negative: none. */
   readonly slowlogSlowerThanMicroseconds: number
@@ -49,6 +54,9 @@ export function initialLiveValues(config: MemberConfig): LiveValues {
     protoMaxBulkLen: clients.protoMaxBulkLen,
     pubsubScope: config.pubsub.scope,
     notifyKeyspaceEvents: config.pubsub.notifyKeyspaceEvents,
+    streamIdMode: config.streams.idMode,
+    streamNodeMaxEntries: config.streams.nodeMaxEntries,
+    streamNodeMaxBytes: config.streams.nodeMaxBytes,
     loglevel: config.logging.level,
     slowlogSlowerThanMicroseconds: config.slowlog.slowerThanMicroseconds,
     slowlogMaxLength: config.slowlog.maxLength,
@@ -224,6 +232,33 @@ export const SETTINGS: readonly Setting[] = [
       },
       filePath: ['pubsub', 'notify-keyspace-events'],
       toFile: (values) => formatNotificationClasses(values.notifyKeyspaceEvents),
+    },
+  },
+  {
+    name: 'stream-id-mode',
+    get: (values) => values.streamIdMode,
+    change: {
+      parse: (text) => choice(text, STREAM_ID_MODES, (streamIdMode) => ({ streamIdMode })),
+      filePath: ['streams', 'id-mode'],
+      toFile: (values) => values.streamIdMode,
+    },
+  },
+  {
+    name: 'stream-node-max-entries',
+    get: (values) => String(values.streamNodeMaxEntries),
+    change: {
+      parse: (text) => integer(text, 0, INT_MAX, (streamNodeMaxEntries) => ({ streamNodeMaxEntries })),
+      filePath: ['streams', 'node-max-entries'],
+      toFile: (values) => values.streamNodeMaxEntries,
+    },
+  },
+  {
+    name: 'stream-node-max-bytes',
+    get: (values) => String(values.streamNodeMaxBytes),
+    change: {
+      parse: (text) => integer(text, 0, INT_MAX, (streamNodeMaxBytes) => ({ streamNodeMaxBytes })),
+      filePath: ['streams', 'node-max-bytes'],
+      toFile: (values) => values.streamNodeMaxBytes,
     },
   },
   {

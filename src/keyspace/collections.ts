@@ -7,6 +7,7 @@ import { HllStore } from './hll-store.js'
 import type { Keyspace } from './keyspace.js'
 import { ListStore } from './list-store.js'
 import { SetStore } from './set-store.js'
+import { StreamStore } from './stream-store.js'
 import type { StringStore } from './string-store.js'
 
 /** What a store is made with. */
@@ -27,12 +28,14 @@ export class Collections {
   readonly hlls: HllStore
   readonly sets: SetStore
   readonly lists: ListStore
+  readonly streams: StreamStore
 
   constructor(environment: StoreEnvironment, byType: (CollectionStore | undefined)[]) {
     this.hashes = new HashStore(environment)
     this.sets = new SetStore(environment)
     this.hlls = new HllStore(environment)
     this.lists = new ListStore(environment)
-    for (const store of [this.hashes, this.sets, this.hlls, this.lists]) byType[store.type] = store
+    this.streams = new StreamStore(environment)
+    for (const store of [this.hashes, this.sets, this.hlls, this.lists, this.streams]) byType[store.type] = store
   }
 }

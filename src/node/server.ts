@@ -193,6 +193,11 @@ function outputLimit({ hardBytes, softBytes, softMs }: OutputBufferLimit): Outpu
 function tuneEngine({ engine }: Member, values: LiveValues): void {
   engine.pubsub.reachesCluster = values.pubsubScope === 'cluster'
   engine.notifications.classes = values.notifyKeyspaceEvents
+  engine.collections.streams.configure({
+    idMode: values.streamIdMode,
+    nodeMaxEntries: values.streamNodeMaxEntries,
+    nodeMaxBytes: values.streamNodeMaxBytes,
+  })
   engine.slowLog.slowerThanMicroseconds = values.slowlogSlowerThanMicroseconds
   engine.slowLog.maxLength = values.slowlogMaxLength
   engine.latency.thresholdMs = values.latencyThresholdMs

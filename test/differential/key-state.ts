@@ -101,6 +101,8 @@ async function restored(from: Talk, states: readonly KeyState[], into: Talk): Pr
   )
   for (const [i, state] of states.entries()) {
     const { text } = told[i + 2].reply
+    // redis-server 7.0 knows no payloads that say when consumers were last active.
+    if (state.payload.charCodeAt(0) === RDB_TYPE_STREAM_3 && text?.startsWith('ERR DUMP payload version')) continue
     if (text !== 'OK') return `${target.name} restores ${from.target.name}'s payload of ${placeOf(state)}: ${text}`
     if (contents[i] !== state.content)
       return `${target.name} makes of ${from.target.name}'s payload of ${placeOf(state)}: ${contents[i]} instead of ${state.content}`
@@ -166,8 +168,10 @@ function pairs(items: readonly string[]): string[] {
   return Array.from({ length: items.length / 2 }, (_, i) => `${items[i * 2]}: ${items[i * 2 + 1]}`)
 }
 
-/** What XINFO says of how a server keeps a stream, or of when something happened. */
-const NOT_COMPARED = new Set(['radix-tree-keys', 'radix-tree-nodes', 'seen-time', 'active-time'])
+const RDB_TYPE_STREAM_3 = 21
+
+/** What XINFO says of how a server keeps a stream, of when something happened, or what later versions reckon better. */
+const NOT_COMPARED = new Set(['radix-tree-keys', 'radix-tree-nodes', 'seen-time', 'active-time', 'lag'])
 
 /** A reply as text, without what is a server's own affair. In the list of pending entries the third item is a time. */
 function plain(reply: Reply): string {

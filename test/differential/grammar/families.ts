@@ -86,7 +86,7 @@ export const FAMILIES: Readonly<Record<string, Family>> = {
   },
   errors: {
     needs: ['set'],
-    make: (w, supports) => ({ commands: [mutilate(w, single(w, supports, EVERYTHING).commands[0])] }),
+    make: (w, supports) => ({ commands: [mutilate(w, single(w, supports, EVERYTHING).commands.at(-1) ?? ['PING'])] }),
   },
 }
 
@@ -107,9 +107,21 @@ function typeFamily(needs: readonly string[], own: readonly Production[], compou
 function single(w: Words, supports: Supports, productions: readonly Production[]): Step {
   for (let attempt = 0; attempt < 200; attempt++) {
     const command = w.random.pick(productions)(w)
-    if (supports(command[0].toLowerCase())) return { commands: [changeCase(w, command)] }
+    if (supports(command[0].toLowerCase())) return { commands: [...consumersOf(command), changeCase(w, command)] }
   }
   return NOTHING
+}
+
+/**
+ * What makes the consumer that a command names. redis-server 7.0 makes it only when there is something to give to it; from 7.2 on, and here, it is made in
+ * any case.
+ */
+function consumersOf(command: CommandLine): CommandLine[] {
+  if (command[0] === 'XCLAIM' || command[0] === 'XAUTOCLAIM') return [['XGROUP', 'CREATECONSUMER', ...command.slice(1, 4)]]
+  if (command[0] !== 'XREADGROUP') return []
+  const streams = command.findIndex((word) => word.toUpperCase() === 'STREAMS')
+  const keys = command.slice(streams + 1, streams + 1 + Math.floor((command.length - streams - 1) / 2))
+  return keys.map((key) => ['XGROUP', 'CREATECONSUMER', key, command[2], command[3]])
 }
 
 function several(w: Words, supports: Supports, compounds: readonly Compound[]): Step {
@@ -197,7 +209,7 @@ function transaction(w: Words, supports: Supports): Step {
   for (let n = w.random.below(6); n > 0; n--) {
     const kind = w.random.below(20)
     if (kind === 0) commands.push([w.random.pick(['MULTI', 'WATCH', 'UNWATCH', 'NOPE']), ...w.maybe(0.5, () => [w.key()])])
-    else if (kind === 1) commands.push(mutilate(w, single(w, supports, EVERYTHING).commands[0]))
+    else if (kind === 1) commands.push(mutilate(w, single(w, supports, EVERYTHING).commands.at(-1) ?? ['PING']))
     else commands.push(...single(w, supports, EVERYTHING).commands)
   }
   commands.push([w.random.chance(0.85) ? 'EXEC' : 'DISCARD'])

@@ -172,5 +172,9 @@ export const STREAM_COMPOUNDS: readonly Compound[] = [
     return [['XADD', key, newId(w), ...fields(w)], create, ['XADD', key, newId(w), ...fields(w)]]
   },
   (w) => [['MULTI'], ['XREAD', 'BLOCK', '0', 'STREAMS', w.near(), w.random.pick(['$', '0', id(w)])], ['EXEC']],
-  (w) => [['MULTI'], ['XREADGROUP', 'GROUP', group(w), consumer(w), 'BLOCK', '0', 'STREAMS', w.near(), '>'], ['EXEC']],
+  (w) => {
+    const [key, name, reader] = [w.near(), group(w), consumer(w)]
+    const read = ['XREADGROUP', 'GROUP', name, reader, 'BLOCK', '0', 'STREAMS', key, '>']
+    return [['XGROUP', 'CREATECONSUMER', key, name, reader], ['MULTI'], read, ['EXEC']]
+  },
 ]

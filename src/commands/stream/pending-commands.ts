@@ -1,0 +1,371 @@
+import { NotificationClass } from '../../base/notification-classes.js'
+import { MAX_U32, StreamId } from '../../crdt/stream-id.js'
+import { KeyType } from '../../keyspace/database.js'
+import { StreamPositions } from '../../keyspace/stream-positions.js'
+import type { Ref } from '../../memory/arena.js'
+import type { Call } from '../call.js'
+import { CommandError, syntaxError } from '../command-error.js'
+import { keyRange, type CommandSpec } from '../command-spec.js'
+import { findConsumer, findGroup } from './group-commands.js'
+import { seekEntry } from './range-commands.js'
+import {
+  CONSUMER,
+  CONSUMER_ARGUMENT,
+  GROUP,
+  GROUP_ARGUMENT,
+  ID_ARGUMENTS,
+  isStrictId,
+  KEY,
+  KEY_ARGUMENT,
+  rangeStart,
+  rangeStop,
+  strictId,
+  StreamReading,
+} from './stream-arguments.js'
+import { replyEntry, replyId } from './stream-reply.js'
+
+/** What was delivered and not acknowledged here: XPENDING, XCLAIM, XAUTOCLAIM. */
+const stream = new StreamReading()
+const start = new StreamId()
+const stop = new StreamId()
+const claimed = new StreamPositions()
+const gone = new StreamPositions()
+const wanted = new StreamPositions()
+
+/** Pending entries that XAUTOCLAIM looks at for each that it may give. */
+const LOOKS_FOR_EACH = 10
+const DEFAULT_AUTOCLAIM = 100
+const MAX_AUTOCLAIM = 576460752303423487n
+
+function groupOf(call: Call, ref: Ref): Ref {
+  const group = stream.open(call, call.mustBe(ref, KeyType.stream)) ? findGroup(call, stream, 2) : 0
+  if (group !== 0) return group
+  throw new CommandError(`NOGROUP No such key '${call.text(1)}' or consumer group '${call.text(2)}'`)
+}
+
+function xpending(call: Call): void {
+  const { argc } = call
+  if (argc === 3) {
+    summarize(call, groupOf(call, call.findForRead(1)))
+    return
+  }
+  if (argc < 6 || argc > 9) throw syntaxError()
+  let first = 3
+  let minIdle = 0
+  if (call.is(3, 'IDLE')) {
+    minIdle = call.integer(4)
+    if (argc < 8) throw syntaxError()
+    first = 5
+  }
+  const count = Math.max(0, call.integer(first + 2))
+  rangeStart(call, first, start)
+  rangeStop(call, first + 1, stop)
+  const group = groupOf(call, call.findForRead(1))
+  const { groups } = stream.space
+  const { pending } = groups
+  let words = groups.pendingWords(group)
+  let at = groups.pendingAt(group)
+  if (first + 3 < argc) {
+    const consumer = findConsumer(call, stream, group, first + 3)
+    if (consumer === 0) {
+      call.reply.array(0)
+      return
+    }
+    words = groups.consumerWords(consumer)
+    at = groups.consumerAt(consumer)
+  }
+  const refs: Ref[] = []
+  let ref = count === 0 ? 0 : pending.seek(words, at, start)
+  for (; ref !== 0 && pending.compareId(ref, stop) <= 0 && refs.length < count; ref = pending.nextSought()) {
+    if (minIdle === 0 || call.nowMs - pending.time(ref) >= minIdle) refs.push(ref)
+  }
+  const { reply } = call
+  reply.array(refs.length)
+  for (const each of refs) {
+    reply.array(4)
+    replyId(reply, pending.id(each, start))
+    reply.bulkBytes(groups.consumerName(pending.consumer(each)))
+    reply.integer(Math.max(0, call.nowMs - pending.time(each)))
+    reply.integer(pending.deliveries(each))
+  }
+}
+
+function summarize(call: Call, group: Ref): void {
+  const { reply } = call
+  const { groups } = stream.space
+  const { pending } = groups
+  const count = groups.pendingCount(group)
+  reply.array(4)
+  reply.integer(count)
+  if (count === 0) {
+    reply.null()
+    reply.null()
+    reply.nullArray()
+    return
+  }
+  const words = groups.pendingWords(group)
+  const at = groups.pendingAt(group)
+  replyId(reply, pending.id(pending.first(words, at), start))
+  replyId(reply, pending.id(pending.last(words, at), start))
+  const owners = groups.consumers(group).filter((consumer) => groups.consumerPendingCount(consumer) > 0)
+  reply.array(owners.length)
+  for (const owner of owners) {
+    reply.array(2)
+    reply.bulkBytes(groups.consumerName(owner))
+    reply.bulkInteger(groups.consumerPendingCount(owner))
+  }
+}
+
+/** Makes the consumer named by argument 3 if there is none, and notes that it was seen. */
+function ensureConsumer(call: Call, group: Ref): Ref {
+  const consumer = findConsumer(call, stream, group, 3)
+  if (consumer !== 0) {
+    stream.space.groups.setSeen(consumer, call.nowMs)
+    return consumer
+  }
+  call.collections.streams.writes.createConsumer(KEY.of(call, 1), GROUP.of(call, 2), CONSUMER.of(call, 3))
+  call.notify(NotificationClass.stream, 'xgroup-createconsumer', 1)
+  return findConsumer(call, stream, group, 3)
+}
+
+/** Options of XCLAIM. */
+interface ClaimOptions {
+  readonly deliveredMs: number
+  readonly retryCount: number
+  readonly force: boolean
+  readonly justId: boolean
+}
+
+function parseClaim(call: Call, first: number, lastId: StreamId): ClaimOptions {
+  let deliveredMs = -1
+  let retryCount = -1
+  let force = false
+  let justId = false
+  lastId.set(0, 0, 0, 0)
+  for (let i = first; i < call.argc; i++) {
+    const more = call.argc - 1 - i
+    if (call.is(i, 'FORCE')) force = true
+    else if (call.is(i, 'JUSTID')) justId = true
+    else if (call.is(i, 'IDLE') && more > 0) {
+      deliveredMs = call.nowMs - call.integer(++i, 'ERR Invalid IDLE option argument for XCLAIM')
+    } else if (call.is(i, 'TIME') && more > 0) {
+      deliveredMs = call.integer(++i, 'ERR Invalid TIME option argument for XCLAIM')
+    } else if (call.is(i, 'RETRYCOUNT') && more > 0) {
+      retryCount = call.integer(++i, 'ERR Invalid RETRYCOUNT option argument for XCLAIM')
+    } else if (call.is(i, 'LASTID') && more > 0) {
+      strictId(call, ++i, lastId)
+    } else {
+      throw new CommandError(`ERR Unrecognized XCLAIM option '${call.text(i)}'`)
+    }
+  }
+  // A time that makes no sense is taken for now, as in Redis.
+  if (deliveredMs < 0 || deliveredMs > call.nowMs) deliveredMs = call.nowMs
+  return { deliveredMs, retryCount, force, justId }
+}
+
+const lastDelivered = new StreamId()
+
+function xclaim(call: Call): void {
+  const group = groupOf(call, call.findForRead(1))
+  const minIdle = Math.max(0, call.integer(4, 'ERR Invalid min-idle-time argument for XCLAIM'))
+  let firstOption = 5
+  while (firstOption < call.argc && isStrictId(call, firstOption, start)) firstOption++
+  const options = parseClaim(call, firstOption, stop)
+  const { groups, log, cursor } = stream.space
+  const { pending } = groups
+  if (stop.compare(groups.lastDelivered(group, lastDelivered)) > 0) {
+    call.collections.streams.writes.pass(KEY.of(call, 1), GROUP.of(call, 2), stop)
+  }
+  ensureConsumer(call, group)
+  claimed.clear()
+  gone.clear()
+  const taken = new Set<string>()
+  for (let i = 5; i < firstOption; i++) {
+    strictId(call, i, start)
+    // Twice the same ID is claimed twice, with two deliveries: counted in one go.
+    const text = start.toString()
+    if (taken.has(text)) {
+      for (let j = 0; j < claimed.count; j++) {
+        if (claimed.id(j, stop).compare(start) === 0 && options.retryCount < 0 && !options.justId) {
+          claimed.setNumber(j, claimed.number(j) + 1)
+        }
+      }
+      continue
+    }
+    taken.add(text)
+    wanted.clear()
+    for (
+      let ref = pending.seek(groups.pendingWords(group), groups.pendingAt(group), start);
+      ref !== 0 && pending.compareId(ref, start) === 0;
+      ref = pending.nextSought()
+    ) {
+      wanted.push(start, pending.region(ref), ref)
+    }
+    if (wanted.count === 0 && options.force) {
+      let on = log.find(stream.words, stream.at, start, 0, cursor)
+      for (; on && cursor.entry.id.compare(start) === 0; on = log.next(cursor)) wanted.push(start, cursor.entry.region)
+    }
+    for (let j = 0; j < wanted.count; j++) {
+      const ref = wanted.number(j)
+      const region = wanted.region(j)
+      if (!seekEntry(stream, start, region)) {
+        gone.push(start, region)
+        continue
+      }
+      if (ref !== 0 && minIdle > 0 && call.nowMs - pending.time(ref) < minIdle) continue
+      const before = ref === 0 ? 1 : pending.deliveries(ref)
+      const deliveries = options.retryCount >= 0 ? options.retryCount : options.justId ? before : before + 1
+      claimed.push(start, region, Math.min(deliveries, MAX_U32))
+    }
+  }
+  writeClaims(call, options.deliveredMs)
+  replyClaimed(call, options.justId)
+}
+
+/** Writes what is claimed and what has gone from the stream. */
+function writeClaims(call: Call, deliveredMs: number): void {
+  const { writes } = call.collections.streams
+  KEY.of(call, 1)
+  GROUP.of(call, 2)
+  if (gone.count > 0) writes.drop(KEY, GROUP, gone)
+  if (claimed.count > 0) writes.assign(KEY, GROUP, CONSUMER.of(call, 3), claimed, deliveredMs)
+}
+
+function replyClaimed(call: Call, justId: boolean): void {
+  const { reply } = call
+  reply.array(claimed.count)
+  for (let i = 0; i < claimed.count; i++) {
+    claimed.id(i, start)
+    if (justId) {
+      replyId(reply, start)
+    } else {
+      seekEntry(stream, start, claimed.region(i))
+      replyEntry(reply, stream.space, stream.space.cursor.entry)
+    }
+  }
+}
+
+function xautoclaim(call: Call): void {
+  const minIdle = Math.max(0, call.integer(4, 'ERR Invalid min-idle-time argument for XAUTOCLAIM'))
+  rangeStart(call, 5, start)
+  let count = DEFAULT_AUTOCLAIM
+  let justId = false
+  for (let i = 6; i < call.argc; i++) {
+    if (call.is(i, 'COUNT') && i + 1 < call.argc) {
+      const value = call.integer64(++i, 'ERR COUNT must be > 0')
+      if (value < 1n || value > MAX_AUTOCLAIM) throw new CommandError('ERR COUNT must be > 0')
+      count = Number(value)
+    } else if (call.is(i, 'JUSTID')) {
+      justId = true
+    } else {
+      throw syntaxError()
+    }
+  }
+  const group = groupOf(call, call.findForRead(1))
+  const { groups } = stream.space
+  const { pending } = groups
+  ensureConsumer(call, group)
+  claimed.clear()
+  gone.clear()
+  let looks = count * LOOKS_FOR_EACH
+  let ref = pending.seek(groups.pendingWords(group), groups.pendingAt(group), start)
+  for (; ref !== 0 && looks > 0 && claimed.count + gone.count < count; ref = pending.nextSought(), looks--) {
+    pending.id(ref, stop)
+    const region = pending.region(ref)
+    if (!seekEntry(stream, stop, region)) gone.push(stop, region)
+    else if (minIdle === 0 || call.nowMs - pending.time(ref) >= minIdle) {
+      claimed.push(stop, region, pending.deliveries(ref) + (justId ? 0 : 1))
+    }
+  }
+  const { reply } = call
+  reply.array(3)
+  if (ref === 0) stop.set(0, 0, 0, 0)
+  else pending.id(ref, stop)
+  replyId(reply, stop)
+  writeClaims(call, call.nowMs)
+  replyClaimed(call, justId)
+  reply.array(gone.count)
+  for (let i = 0; i < gone.count; i++) replyId(reply, gone.id(i, start))
+}
+
+export const STREAM_PENDING_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: 'xpending',
+    arity: -3,
+    flags: ['readonly'],
+    keys: keyRange(1, 1, 1, 'RO', 'access'),
+    group: 'stream',
+    categories: ['stream'],
+    since: '5.0.0',
+    summary: 'Tells what a group has pending: in sum, or entry by entry.',
+    complexity: 'O(log(N)+M), N being the number of pending entries and M the number that is looked at',
+    history: [['6.2.0', 'Option IDLE, and bounds that are not part of the range.']],
+    tips: ['nondeterministic_output'],
+    arguments: [
+      KEY_ARGUMENT,
+      GROUP_ARGUMENT,
+      {
+        name: 'filters',
+        type: 'block',
+        flags: ['optional'],
+        arguments: [
+          { name: 'min-idle-time', type: 'integer', token: 'IDLE', flags: ['optional'], since: '6.2.0' },
+          { name: 'start', type: 'string' },
+          { name: 'end', type: 'string' },
+          { name: 'count', type: 'integer' },
+          { ...CONSUMER_ARGUMENT, flags: ['optional'] },
+        ],
+      },
+    ],
+    handler: xpending,
+  },
+  {
+    name: 'xclaim',
+    arity: -6,
+    flags: ['write', 'fast'],
+    keys: keyRange(1, 1, 1, 'RW', 'update'),
+    group: 'stream',
+    categories: ['stream'],
+    since: '5.0.0',
+    summary: 'Gives pending entries of other consumers to one that will work on them.',
+    complexity: 'O(log(N)) for each ID, N being the number of pending entries',
+    tips: ['nondeterministic_output'],
+    arguments: [
+      KEY_ARGUMENT,
+      GROUP_ARGUMENT,
+      CONSUMER_ARGUMENT,
+      { name: 'min-idle-time', type: 'string' },
+      ID_ARGUMENTS,
+      { name: 'ms', type: 'integer', token: 'IDLE', flags: ['optional'] },
+      { name: 'unix-time-milliseconds', type: 'unix-time', token: 'TIME', flags: ['optional'] },
+      { name: 'count', type: 'integer', token: 'RETRYCOUNT', flags: ['optional'] },
+      { name: 'force', type: 'pure-token', token: 'FORCE', flags: ['optional'] },
+      { name: 'justid', type: 'pure-token', token: 'JUSTID', flags: ['optional'] },
+      { name: 'lastid', type: 'string', token: 'LASTID', flags: ['optional'] },
+    ],
+    handler: xclaim,
+  },
+  {
+    name: 'xautoclaim',
+    arity: -6,
+    flags: ['write', 'fast'],
+    keys: keyRange(1, 1, 1, 'RW', 'access', 'delete'),
+    group: 'stream',
+    categories: ['stream'],
+    since: '6.2.0',
+    summary: 'Gives entries that have been pending for some time to a consumer, one part of the list after the other.',
+    complexity: 'O(M log(N)), N being the number of pending entries and M the number that is looked at',
+    history: [['7.0.0', 'Pending entries that have gone from the stream are dropped and named.']],
+    tips: ['nondeterministic_output'],
+    arguments: [
+      KEY_ARGUMENT,
+      GROUP_ARGUMENT,
+      CONSUMER_ARGUMENT,
+      { name: 'min-idle-time', type: 'string' },
+      { name: 'start', type: 'string' },
+      { name: 'count', type: 'integer', token: 'COUNT', flags: ['optional'] },
+      { name: 'justid', type: 'pure-token', token: 'JUSTID', flags: ['optional'] },
+    ],
+    handler: xautoclaim,
+  },
+]

@@ -1,0 +1,103 @@
+import { StreamId } from '../../crdt/stream-id.js'
+import { MAX_REGION } from '../../keyspace/stream-groups.js'
+import { comparePosition } from '../../keyspace/stream-log.js'
+import type { Call } from '../call.js'
+import { syntaxError } from '../command-error.js'
+import { keyRange, type CommandSpec } from '../command-spec.js'
+import { KEY_ARGUMENT, openForRead, rangeStart, rangeStop, StreamReading } from './stream-arguments.js'
+import { replyEntry } from './stream-reply.js'
+
+/** XRANGE and XREVRANGE. The number of entries is known before the first is written: positions are counted in the index. */
+const stream = new StreamReading()
+const start = new StreamId()
+const stop = new StreamId()
+
+function xrange(call: Call, backwards: boolean): void {
+  rangeStart(call, backwards ? 3 : 2, start)
+  rangeStop(call, backwards ? 2 : 3, stop)
+  let limit = Infinity
+  for (let i = 4; i < call.argc; i += 2) {
+    if (!call.is(i, 'COUNT') || i + 1 === call.argc) throw syntaxError()
+    limit = Math.max(0, call.integer(i + 1))
+  }
+  if (!openForRead(call, 1, stream)) {
+    call.reply.array(0)
+    return
+  }
+  if (limit === 0) {
+    call.reply.nullArray()
+    return
+  }
+  replyRange(call, stream, start, stop, limit, backwards)
+}
+
+/** Replies with the entries from one ID to another, both included. */
+export function replyRange(
+  call: Call,
+  from: StreamReading,
+  first: StreamId,
+  last: StreamId,
+  limit: number,
+  backwards = false,
+): void {
+  const { space, words, at } = from
+  const { log, cursor } = space
+  const { reply } = call
+  const end = log.find(words, at, last, MAX_REGION, cursor) ? log.rank(words, at, cursor) : from.length
+  const begin = log.find(words, at, first, 0, cursor) ? log.rank(words, at, cursor) : from.length
+  const count = Math.min(limit, end - begin)
+  if (count <= 0) {
+    reply.array(0)
+    return
+  }
+  if (backwards) log.findLast(words, at, last, MAX_REGION, cursor)
+  reply.array(count)
+  for (let left = count; left > 0; left--) {
+    replyEntry(reply, space, cursor.entry)
+    if (backwards) log.previous(cursor)
+    else log.next(cursor)
+  }
+}
+
+/** Moves the space's cursor to the entry at a position; false when it has gone. */
+export function seekEntry(from: StreamReading, id: StreamId, region: number): boolean {
+  const { log, cursor } = from.space
+  return log.find(from.words, from.at, id, region, cursor) && comparePosition(id, region, cursor.entry) === 0
+}
+
+const BOUNDS = [
+  { name: 'start', type: 'string' },
+  { name: 'end', type: 'string' },
+] as const
+const COUNT = { name: 'count', type: 'integer', token: 'COUNT', flags: ['optional'] } as const
+
+export const STREAM_RANGE_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: 'xrange',
+    arity: -4,
+    flags: ['readonly'],
+    keys: keyRange(1, 1, 1, 'RO', 'access'),
+    group: 'stream',
+    categories: ['stream'],
+    since: '5.0.0',
+    summary: 'Gives the entries of a stream within a range of IDs.',
+    complexity: 'O(log(N)+M), N being the number of entries of the stream and M the number that is given',
+    history: [['6.2.0', 'Bounds that are not part of the range.']],
+    arguments: [KEY_ARGUMENT, ...BOUNDS, COUNT],
+    handler: (call) => xrange(call, false),
+  },
+  {
+    name: 'xrevrange',
+    arity: -4,
+    flags: ['readonly'],
+    keys: keyRange(1, 1, 1, 'RO', 'access'),
+    group: 'stream',
+    categories: ['stream'],
+    since: '5.0.0',
+    summary: 'Gives the entries of a stream within a range of IDs, the newest first.',
+    complexity: 'O(log(N)+M), N being the number of entries of the stream and M the number that is given',
+    history: [['6.2.0', 'Bounds that are not part of the range.']],
+    arguments: [KEY_ARGUMENT, BOUNDS[1], BOUNDS[0], COUNT],
+    handler: (call) => xrange(call, true),
+  },
+]

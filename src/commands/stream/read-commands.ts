@@ -1,0 +1,401 @@
+import { StreamId } from '../../crdt/stream-id.js'
+import { equalBytes } from '../../base/bytes.js'
+import { NotificationClass } from '../../base/notification-classes.js'
+import { KeyType } from '../../keyspace/database.js'
+import { StreamPositions } from '../../keyspace/stream-positions.js'
+import type { Ref } from '../../memory/arena.js'
+import { blockingMilliseconds } from '../blocking-timeout.js'
+import type { Call } from '../call.js'
+import { CommandError, syntaxError } from '../command-error.js'
+import type { ArgumentSpec, CommandSpec, KeySpec } from '../command-spec.js'
+import { findConsumer, findGroup } from './group-commands.js'
+import { ReadCounter } from './group-progress.js'
+import { replyRange, seekEntry } from './range-commands.js'
+import { CONSUMER, GROUP, isByte, KEY, strictId, StreamReading } from './stream-arguments.js'
+import { replyEntry, replyId } from './stream-reply.js'
+
+/**
+ * XREAD and XREADGROUP, blocking or not. XREAD gives what has a higher ID than the client names, so it may miss an entry that another region added
+ * earlier and that arrives later; a group never does.
+ */
+const DOLLAR = 36
+const PLUS = 43
+const GREATER = 62
+/** What a group is asked for: its new entries. */
+const NEW: StreamId | null = null
+
+/** A command's arguments, kept while it is blocked. */
+interface ReadRequest {
+  readonly isGroup: boolean
+  readonly noAck: boolean
+  /** 0: no bound. */
+  readonly count: number
+  /** Argument of the group's name; the consumer's follows. */
+  readonly groupArgument: number
+  readonly firstKey: number
+  readonly keyCount: number
+  /** For each key the ID to read behind; NEW for `>`. */
+  readonly behind: readonly (StreamId | null)[]
+}
+
+const stream = new StreamReading()
+const positions = new StreamPositions()
+const counter = new ReadCounter()
+const scratch = new StreamId()
+const stop = new StreamId()
+
+function read(call: Call, isGroup: boolean): void {
+  let timeoutMs = -1
+  let count = 0
+  let noAck = false
+  let groupArgument = 0
+  let firstKey = 0
+  let keyCount = 0
+  for (let i = 1; i < call.argc; i++) {
+    const more = call.argc - i - 1
+    if (call.is(i, 'BLOCK') && more > 0) {
+      timeoutMs = blockingMilliseconds(call, ++i)
+    } else if (call.is(i, 'COUNT') && more > 0) {
+      count = Math.max(0, call.integer(++i))
+    } else if (call.is(i, 'STREAMS') && more > 0) {
+      firstKey = i + 1
+      if (more % 2 !== 0) {
+        const [name, what] = isGroup ? ['xreadgroup', "ID or '>'"] : ['xread', "ID, '+', or '$'"]
+        throw new CommandError(`ERR Unbalanced '${name}' list of streams: for each stream key an ${what} must be specified.`)
+      }
+      keyCount = more / 2
+      break
+    } else if (call.is(i, 'GROUP') && more > 1) {
+      if (!isGroup) throw onlyForGroups('GROUP')
+      groupArgument = i + 1
+      i += 2
+    } else if (call.is(i, 'NOACK')) {
+      if (!isGroup) throw onlyForGroups('NOACK')
+      noAck = true
+    } else {
+      throw syntaxError()
+    }
+  }
+  if (firstKey === 0) throw syntaxError()
+  if (isGroup && groupArgument === 0) throw new CommandError('ERR Missing GROUP option for XREADGROUP')
+  const behind: (StreamId | null)[] = []
+  for (let i = 0; i < keyCount; i++) behind.push(parseBehind(call, firstKey + i, firstKey + keyCount + i, isGroup, groupArgument))
+  const request: ReadRequest = { isGroup, noAck, count, groupArgument, firstKey, keyCount, behind }
+  const serves = isGroup ? serveGroup : serve
+  if (serves(call, request)) return
+  if (timeoutMs < 0) {
+    if (isGroup) ensureConsumers(call, request)
+    call.reply.nullArray()
+    return
+  }
+  call.blockOn({
+    firstKey,
+    keyCount,
+    type: KeyType.stream,
+    timeoutMs,
+    alsoWhenGone: isGroup,
+    retry: (again) => {
+      // A group or its stream may have gone: then the answer is the error that a new command would get.
+      if (isGroup) for (let i = 0; i < keyCount; i++) mustHaveGroup(again, firstKey + i, groupArgument)
+      return serves(again, request)
+    },
+  })
+  if (isGroup) ensureConsumers(call, request)
+}
+
+function onlyForGroups(option: string): CommandError {
+  return new CommandError(`ERR The ${option} option is only supported by XREADGROUP. You called XREAD instead.`)
+}
+
+function meaningless(symbol: string): CommandError {
+  return new CommandError(
+    `ERR The ${symbol} ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by specifying a proper ID, or use the > ID to get new messages. The ${symbol} ID would just return an empty result set.`,
+  )
+}
+
+function mustHaveGroup(call: Call, key: number, groupArgument: number): Ref {
+  const group = stream.open(call, call.findTyped(key, KeyType.stream)) ? findGroup(call, stream, groupArgument) : 0
+  if (group !== 0) return group
+  throw new CommandError(
+    `NOGROUP No such key '${call.text(key)}' or consumer group '${call.text(groupArgument)}' in XREADGROUP with GROUP option`,
+  )
+}
+
+function parseBehind(call: Call, key: number, argument: number, isGroup: boolean, groupArgument: number): StreamId | null {
+  const exists = stream.open(call, call.findTypedForRead(key, KeyType.stream))
+  if (isGroup) mustHaveGroup(call, key, groupArgument)
+  const id = new StreamId()
+  if (isByte(call, argument, DOLLAR)) {
+    if (isGroup) throw meaningless('$')
+    return exists ? stream.space.roots.lastId(stream.root, id) : id
+  }
+  if (isByte(call, argument, PLUS)) {
+    if (isGroup) throw meaningless('+')
+    if (exists && !stream.space.roots.lastId(stream.root, id).decrement()) {
+      throw new CommandError('ERR the stream last element ID is 0-0')
+    }
+    return id
+  }
+  if (isByte(call, argument, GREATER)) {
+    if (isGroup) return NEW
+    throw new CommandError(
+      'ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.',
+    )
+  }
+  strictId(call, argument, id)
+  return id
+}
+
+/** XREAD: true when at least one stream had something, and the reply is written. */
+function serve(call: Call, request: ReadRequest): boolean {
+  const ready: number[] = []
+  for (let i = 0; i < request.keyCount; i++) {
+    const id = request.behind[i]
+    if (id === null || !openKey(call, request.firstKey + i)) continue
+    if (stream.space.log.last(stream.words, stream.at, stream.space.cursor) && stream.space.cursor.entry.id.compare(id) > 0) {
+      ready.push(i)
+    }
+  }
+  if (ready.length === 0) return false
+  beginReply(call, ready.length)
+  for (const i of ready) {
+    const id = request.behind[i] ?? scratch
+    openKey(call, request.firstKey + i)
+    replyKey(call, request.firstKey + i)
+    scratch.copyFrom(id).increment()
+    replyRange(call, stream, scratch, stop.setMax(), request.count === 0 ? Infinity : request.count)
+  }
+  return true
+}
+
+function openKey(call: Call, i: number): boolean {
+  const ref = call.find(i)
+  return ref !== 0 && call.db.type(ref) === KeyType.stream && stream.open(call, ref)
+}
+
+function beginReply(call: Call, streams: number): void {
+  if (call.reply.protocol === 3) call.reply.map(streams)
+  else call.reply.array(streams)
+}
+
+function replyKey(call: Call, key: number): void {
+  const { buf, off, len } = call.request
+  if (call.reply.protocol === 2) call.reply.array(2)
+  call.reply.bulk(buf, off[key], len[key])
+}
+
+/** XREADGROUP: as serve. What is served is written as pending before the reply. */
+function serveGroup(call: Call, request: ReadRequest): boolean {
+  const ready: number[] = []
+  for (let i = 0; i < request.keyCount; i++) {
+    if (request.behind[i] !== null) {
+      ready.push(i)
+      continue
+    }
+    const group = mustHaveGroup(call, request.firstKey + i, request.groupArgument)
+    // A key that is named more than once has what the times before have left.
+    const before = timesBefore(call, request, i)
+    if (before === 0 ? hasNew(group) : request.count > 0 && hasNewBehind(group, before * request.count)) ready.push(i)
+  }
+  if (ready.length === 0) return false
+  ensureConsumers(call, request)
+  beginReply(call, ready.length)
+  for (const i of ready) {
+    const key = request.firstKey + i
+    const group = mustHaveGroup(call, key, request.groupArgument)
+    replyKey(call, key)
+    const id = request.behind[i]
+    if (id === null) deliver(call, request, key, group)
+    else replyHistory(call, request, key, group, id)
+  }
+  return true
+}
+
+/** True when there is an entry that is not done; what is done before it is passed. */
+function hasNew(group: Ref): boolean {
+  const { groups, cursor, log } = stream.space
+  let on = groups.seekFrontier(stream.root, group, cursor)
+  for (; on; on = log.next(cursor)) {
+    const { entry } = cursor
+    if (!groups.isDone(group, entry)) return true
+    groups.pass(group, entry.member, entry.id, entry.region)
+  }
+  groups.sweep(group)
+  return false
+}
+
+/** How often the key at an index is asked for new entries before. */
+function timesBefore(call: Call, request: ReadRequest, index: number): number {
+  if (index === 0) return 0
+  const { buf, off, len } = call.request
+  const key = request.firstKey + index
+  let times = 0
+  for (let i = 0; i < index; i++) {
+    const other = request.firstKey + i
+    if (request.behind[i] === NEW && len[other] === len[key] && equalBytes(buf, off[other], buf, off[key], len[key])) times++
+  }
+  return times
+}
+
+/** True when there are more entries that are not done than so many. */
+function hasNewBehind(group: Ref, skipped: number): boolean {
+  const { groups, cursor, log } = stream.space
+  let left = skipped
+  for (let on = groups.seekFrontier(stream.root, group, cursor); on; on = log.next(cursor)) {
+    if (!groups.isDone(group, cursor.entry) && left-- === 0) return true
+  }
+  return false
+}
+
+/** Makes the consumer where it is missing, and notes that it was seen. */
+function ensureConsumers(call: Call, request: ReadRequest): void {
+  const consumerArgument = request.groupArgument + 1
+  for (let i = 0; i < request.keyCount; i++) {
+    const key = request.firstKey + i
+    const group = mustHaveGroup(call, key, request.groupArgument)
+    const consumer = findConsumer(call, stream, group, consumerArgument)
+    if (consumer !== 0) {
+      stream.space.groups.setSeen(consumer, call.nowMs)
+      continue
+    }
+    call.collections.streams.writes.createConsumer(
+      KEY.of(call, key),
+      GROUP.of(call, request.groupArgument),
+      CONSUMER.of(call, consumerArgument),
+    )
+    call.notify(NotificationClass.stream, 'xgroup-createconsumer', key)
+  }
+}
+
+function deliver(call: Call, request: ReadRequest, key: number, group: Ref): void {
+  const { space } = stream
+  const { groups, log, cursor } = space
+  const limit = request.count === 0 ? Infinity : request.count
+  positions.clear()
+  counter.begin(stream, group)
+  let on = groups.seekFrontier(stream.root, group, cursor)
+  for (; on && positions.count < limit; on = log.next(cursor)) {
+    const { entry } = cursor
+    if (groups.isDone(group, entry)) continue
+    positions.push(entry.id, entry.region, entry.member)
+    counter.delivered(entry.id)
+  }
+  KEY.of(call, key)
+  GROUP.of(call, request.groupArgument)
+  CONSUMER.of(call, request.groupArgument + 1)
+  const { writes } = call.collections.streams
+  if (request.noAck) writes.readWithoutPending(KEY, GROUP, positions, counter.value)
+  else writes.deliver(KEY, GROUP, CONSUMER, positions, counter.value)
+  call.reply.array(positions.count)
+  on = log.find(stream.words, stream.at, positions.id(0, scratch), positions.region(0), cursor)
+  for (let i = 0; i < positions.count;) {
+    if (cursor.entry.id.compare(positions.id(i, scratch)) === 0 && cursor.entry.region === positions.region(i)) {
+      replyEntry(call.reply, space, cursor.entry)
+      i++
+    }
+    log.next(cursor)
+  }
+}
+
+/** What a consumer has pending behind an ID: delivered once more. */
+function replyHistory(call: Call, request: ReadRequest, key: number, group: Ref, behind: StreamId): void {
+  const { groups } = stream.space
+  const { pending } = groups
+  const consumer = findConsumer(call, stream, group, request.groupArgument + 1)
+  const limit = request.count === 0 ? Infinity : request.count
+  positions.clear()
+  const from = scratch.copyFrom(behind)
+  if (from.increment()) {
+    let ref = pending.seek(groups.consumerWords(consumer), groups.consumerAt(consumer), from)
+    for (; ref !== 0 && positions.count < limit; ref = pending.nextSought()) {
+      const region = pending.region(ref)
+      positions.push(pending.id(ref, stop), region, pending.deliveries(ref) + 1)
+    }
+  }
+  call.reply.array(positions.count)
+  again.clear()
+  for (let i = 0; i < positions.count; i++) {
+    positions.id(i, stop)
+    const region = positions.region(i)
+    if (seekEntry(stream, stop, region)) {
+      replyEntry(call.reply, stream.space, stream.space.cursor.entry)
+      again.push(stop, region, positions.number(i))
+    } else {
+      call.reply.array(2)
+      replyId(call.reply, stop)
+      call.reply.nullArray()
+    }
+  }
+  if (again.count === 0) return
+  KEY.of(call, key)
+  GROUP.of(call, request.groupArgument)
+  CONSUMER.of(call, request.groupArgument + 1)
+  call.collections.streams.writes.redeliver(KEY, GROUP, CONSUMER, again)
+}
+
+const again = new StreamPositions()
+
+const STREAMS: ArgumentSpec = {
+  name: 'streams',
+  type: 'block',
+  token: 'STREAMS',
+  arguments: [
+    { name: 'key', type: 'key', keySpecIndex: 0, flags: ['multiple'] },
+    { name: 'id', type: 'string', flags: ['multiple'] },
+  ],
+}
+const COUNT: ArgumentSpec = { name: 'count', type: 'integer', token: 'COUNT', flags: ['optional'] }
+const BLOCK: ArgumentSpec = { name: 'milliseconds', type: 'integer', token: 'BLOCK', flags: ['optional'] }
+
+function keysBehind(startFrom: number): readonly KeySpec[] {
+  return [
+    {
+      flags: ['RO', 'access'],
+      beginSearch: { keyword: 'STREAMS', startFrom },
+      findKeys: { lastKey: -1, step: 1, limit: 2 },
+    },
+  ]
+}
+
+export const STREAM_READ_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: 'xread',
+    arity: -4,
+    flags: ['readonly', 'blocking', 'movablekeys'],
+    keys: keysBehind(1),
+    group: 'stream',
+    categories: ['stream'],
+    since: '5.0.0',
+    summary: 'Gives the entries of streams with higher IDs than the given ones; may wait for them.',
+    complexity: 'O(log(N)+M) for each stream, N being the number of its entries and M the number that is given',
+    arguments: [COUNT, BLOCK, STREAMS],
+    handler: (call) => read(call, false),
+  },
+  {
+    name: 'xreadgroup',
+    arity: -7,
+    flags: ['write', 'blocking', 'movablekeys'],
+    keys: keysBehind(4),
+    group: 'stream',
+    categories: ['stream'],
+    since: '5.0.0',
+    summary: 'Gives a consumer entries that its group has not read yet, or what it has pending; may wait for them.',
+    complexity: 'O(log(N)+M) for each stream, N being the number of its entries and M the number that is given',
+    arguments: [
+      {
+        name: 'group-block',
+        type: 'block',
+        token: 'GROUP',
+        arguments: [
+          { name: 'group', type: 'string' },
+          { name: 'consumer', type: 'string' },
+        ],
+      },
+      COUNT,
+      BLOCK,
+      { name: 'noack', type: 'pure-token', token: 'NOACK', flags: ['optional'] },
+      STREAMS,
+    ],
+    handler: (call) => read(call, true),
+  },
+]

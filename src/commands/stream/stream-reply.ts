@@ -1,0 +1,24 @@
+import { MAX_ID_BYTES, type StreamId } from '../../crdt/stream-id.js'
+import type { EntryView } from '../../keyspace/stream-chunk.js'
+import { StreamFields } from '../../keyspace/stream-fields.js'
+import type { StreamSpace } from '../../keyspace/stream-space.js'
+import type { ReplyWriter } from '../../resp/reply-writer.js'
+
+const digits = new Uint8Array(MAX_ID_BYTES)
+const fields = new StreamFields()
+
+export function replyId(reply: ReplyWriter, id: StreamId): void {
+  reply.bulk(digits, 0, id.write(digits, 0))
+}
+
+/** An entry as Redis gives it: its ID, and names and values in one flat array. */
+export function replyEntry(reply: ReplyWriter, space: StreamSpace, entry: EntryView): void {
+  space.log.chunks.fields(entry, fields)
+  reply.array(2)
+  replyId(reply, entry.id)
+  reply.array(fields.count * 2)
+  for (let i = 0; i < fields.count; i++) {
+    reply.bulk(fields.buf, fields.nameOff[i], fields.nameLen[i])
+    reply.bulk(fields.buf, fields.valueOff[i], fields.valueLen[i])
+  }
+}

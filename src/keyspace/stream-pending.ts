@@ -1,0 +1,177 @@
+import { compareIds, type StreamId } from '../crdt/stream-id.js'
+import { CHUNK_SHIFT, UNIT_MASK, type Arena, type Ref } from '../memory/arena.js'
+import { IndexCursor, OrderIndex, type Ordering } from '../memory/order-index.js'
+
+/**
+ * Entries that were delivered to a consumer and not acknowledged. Each is a block that stands in two indexes by position: its group's and its consumer's.
+ *
+ * ```
+ * words  0   ID: ms high, ms low, seq high, seq low
+ *        4   region
+ *        5   the consumer's block
+ *        6   f64, Unix ms of the last delivery
+ *        8   deliveries
+ * ```
+ */
+const ID_WORD = 0
+const REGION_WORD = 4
+const CONSUMER_WORD = 5
+const TIME_F64 = 3
+const DELIVERIES_WORD = 8
+const PENDING_BYTES = 36
+
+export class PendingLists {
+  readonly index: OrderIndex
+  private readonly ordering: PendingOrdering
+  private readonly place = new IndexCursor()
+  private readonly sought = new IndexCursor()
+
+  constructor(private readonly arena: Arena) {
+    this.index = new OrderIndex(arena)
+    this.ordering = new PendingOrdering(arena)
+  }
+
+  /** The pending entry at a position, 0 when there is none. The cursor is at it, or at the one that follows. */
+  find(words: Uint32Array, d: number, id: StreamId, region: number, cursor = this.place): Ref {
+    this.ordering.id = id
+    this.ordering.region = region
+    const found = this.index.find(words, d, this.ordering, cursor)
+    return found ? this.index.item(cursor) : 0
+  }
+
+  first(words: Uint32Array, d: number): Ref {
+    return this.index.first(words, d, this.place)
+  }
+
+  last(words: Uint32Array, d: number): Ref {
+    return this.index.last(words, d, this.place)
+  }
+
+  /** The first pending entry at or after an ID; nextSought goes on from there. 0 when there is none. */
+  seek(words: Uint32Array, d: number, id: StreamId): Ref {
+    this.ordering.id = id
+    this.ordering.region = 0
+    this.index.find(words, d, this.ordering, this.sought)
+    return this.index.item(this.sought)
+  }
+
+  /** The index must not have changed since. */
+  nextSought(): Ref {
+    return this.index.next(this.sought)
+  }
+
+  /** How an entry's ID stands to another. */
+  compareId(ref: Ref, id: StreamId): number {
+    const words = this.arena.u32[ref >>> CHUNK_SHIFT]
+    const w = ((ref & UNIT_MASK) << 1) + ID_WORD
+    return compareIds(words[w], words[w + 1], words[w + 2], words[w + 3], id.msHigh, id.msLow, id.seqHigh, id.seqLow)
+  }
+
+  create(id: StreamId, region: number): Ref {
+    const ref = this.arena.alloc(PENDING_BYTES)
+    const words = this.arena.u32[ref >>> CHUNK_SHIFT]
+    const w = (ref & UNIT_MASK) << 1
+    words[w + ID_WORD] = id.msHigh
+    words[w + ID_WORD + 1] = id.msLow
+    words[w + ID_WORD + 2] = id.seqHigh
+    words[w + ID_WORD + 3] = id.seqLow
+    words[w + REGION_WORD] = region
+    words[w + CONSUMER_WORD] = 0
+    words[w + DELIVERIES_WORD] = 0
+    this.setTime(ref, 0)
+    return ref
+  }
+
+  /** Adds a pending entry to one of its indexes. False when there is one at its position. */
+  insert(words: Uint32Array, d: number, ref: Ref, id: StreamId, region: number): boolean {
+    this.ordering.id = id
+    this.ordering.region = region
+    return this.index.insert(words, d, this.ordering, ref, 1, this.place)
+  }
+
+  /** Takes the entry at a position out of an index; its block stays the caller's. */
+  remove(words: Uint32Array, d: number, id: StreamId, region: number): void {
+    if (this.find(words, d, id, region) !== 0) this.index.remove(words, d, this.place)
+  }
+
+  id(ref: Ref, id: StreamId): StreamId {
+    const words = this.arena.u32[ref >>> CHUNK_SHIFT]
+    const w = ((ref & UNIT_MASK) << 1) + ID_WORD
+    return id.set(words[w], words[w + 1], words[w + 2], words[w + 3])
+  }
+
+  region(ref: Ref): number {
+    return this.arena.u32[ref >>> CHUNK_SHIFT][((ref & UNIT_MASK) << 1) + REGION_WORD]
+  }
+
+  consumer(ref: Ref): Ref {
+    return this.arena.u32[ref >>> CHUNK_SHIFT][((ref & UNIT_MASK) << 1) + CONSUMER_WORD]
+  }
+
+  setConsumer(ref: Ref, consumer: Ref): void {
+    this.arena.u32[ref >>> CHUNK_SHIFT][((ref & UNIT_MASK) << 1) + CONSUMER_WORD] = consumer
+  }
+
+  /** Unix ms of the last delivery. */
+  time(ref: Ref): number {
+    return this.arena.f64[ref >>> CHUNK_SHIFT][(ref & UNIT_MASK) + TIME_F64]
+  }
+
+  setTime(ref: Ref, unixMs: number): void {
+    this.arena.f64[ref >>> CHUNK_SHIFT][(ref & UNIT_MASK) + TIME_F64] = unixMs
+  }
+
+  deliveries(ref: Ref): number {
+    return this.arena.u32[ref >>> CHUNK_SHIFT][((ref & UNIT_MASK) << 1) + DELIVERIES_WORD]
+  }
+
+  setDeliveries(ref: Ref, deliveries: number): void {
+    this.arena.u32[ref >>> CHUNK_SHIFT][((ref & UNIT_MASK) << 1) + DELIVERIES_WORD] = deliveries
+  }
+
+  /** Frees about so many entries of an index whose items are its own. Gives how many were freed; fewer than asked for: all. */
+  free(words: Uint32Array, d: number, budget: number): number {
+    const { index, place, arena } = this
+    let freed = 0
+    while (freed < budget) {
+      const last = index.last(words, d, place)
+      if (last === 0) break
+      const { leaf } = place
+      for (let ref = last; ref !== 0 && place.leaf === leaf; ref = index.previous(place)) arena.free(ref)
+      freed += index.dropLastLeaf(words, d)
+    }
+    return freed
+  }
+
+  /** Bytes of one entry with its place in both indexes. */
+  entryBytes(): number {
+    return ENTRY_BYTES
+  }
+}
+
+/** The block's class, and two words with about a third of room in the leaves. */
+const ENTRY_BYTES = 40 + 12
+
+class PendingOrdering implements Ordering {
+  id!: StreamId
+  region = 0
+
+  constructor(private readonly arena: Arena) {}
+
+  compare(item: Ref): number {
+    const { id } = this
+    const words = this.arena.u32[item >>> CHUNK_SHIFT]
+    const w = (item & UNIT_MASK) << 1
+    const order = compareIds(
+      id.msHigh,
+      id.msLow,
+      id.seqHigh,
+      id.seqLow,
+      words[w + ID_WORD],
+      words[w + ID_WORD + 1],
+      words[w + ID_WORD + 2],
+      words[w + ID_WORD + 3],
+    )
+    return order !== 0 ? order : this.region - words[w + REGION_WORD]
+  }
+}
