@@ -9,6 +9,7 @@ import { ListStore } from './list-store.js'
 import { SetStore } from './set-store.js'
 import { StreamStore } from './stream-store.js'
 import type { StringStore } from './string-store.js'
+import { ZsetStore } from './zset-store.js'
 
 /** What a store is made with. */
 export interface StoreEnvironment {
@@ -26,16 +27,18 @@ export interface StoreEnvironment {
 export class Collections {
   readonly hashes: HashStore
   readonly hlls: HllStore
-  readonly sets: SetStore
+  readonly zsets: ZsetStore
   readonly lists: ListStore
   readonly streams: StreamStore
 
-  constructor(environment: StoreEnvironment, byType: (CollectionStore | undefined)[]) {
-    this.hashes = new HashStore(environment)
-    this.sets = new SetStore(environment)
+  constructor(
+    readonly environment: StoreEnvironment,
+    readonly byType: (CollectionStore | undefined)[],
+  ) {
     this.hlls = new HllStore(environment)
+    this.zsets = new ZsetStore(environment)
     this.lists = new ListStore(environment)
     this.streams = new StreamStore(environment)
-    for (const store of [this.hashes, this.sets, this.hlls, this.lists, this.streams]) byType[store.type] = store
+    for (const store of [this.hashes, this.sets, this.hlls, this.lists, this.streams, this.zsets]) byType[store.type] = store
   }
 }
