@@ -26,19 +26,19 @@ export interface StoreEnvironment {
  */
 export class Collections {
   readonly hashes: HashStore
-  readonly hlls: HllStore
+  readonly sets: SetStore
   readonly zsets: ZsetStore
   readonly lists: ListStore
   readonly streams: StreamStore
+  readonly hlls: HllStore
 
-  constructor(
-    readonly environment: StoreEnvironment,
-    readonly byType: (CollectionStore | undefined)[],
-  ) {
-    this.hlls = new HllStore(environment)
+  constructor(environment: StoreEnvironment, byType: (CollectionStore | undefined)[]) {
+    this.hashes = new HashStore(environment)
+    this.sets = new SetStore(environment)
     this.zsets = new ZsetStore(environment)
     this.lists = new ListStore(environment)
     this.streams = new StreamStore(environment)
-    for (const store of [this.hashes, this.sets, this.hlls, this.lists, this.streams, this.zsets]) byType[store.type] = store
+    this.hlls = new HllStore(environment)
+    for (const store of [this.hashes, this.sets, this.zsets, this.lists, this.streams, this.hlls]) byType[store.type] = store
   }
 }
