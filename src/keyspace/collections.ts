@@ -32,7 +32,10 @@ export class Collections {
   readonly streams: StreamStore
   readonly hlls: HllStore
 
-  constructor(environment: StoreEnvironment, byType: (CollectionStore | undefined)[]) {
+  constructor(
+    readonly environment: StoreEnvironment,
+    readonly byType: (CollectionStore | undefined)[],
+  ) {
     this.hashes = new HashStore(environment)
     this.sets = new SetStore(environment)
     this.zsets = new ZsetStore(environment)
