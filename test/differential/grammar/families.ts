@@ -221,7 +221,7 @@ function transaction(w: Words, supports: Supports): Step {
 function mutilate(w: Words, command: CommandLine): CommandLine {
   const { random } = w
   // Since 7.2 these take one argument more.
-  if (/^zrev?rank$/i.test(command[0])) return command.slice(0, 2)
+  if (/^z(rev)?rank$/i.test(command[0])) return command.slice(0, 2)
   const at = random.below(command.length)
   switch (random.below(6)) {
     case 0:

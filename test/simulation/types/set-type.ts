@@ -119,9 +119,10 @@ export const SET_TYPE: ValueType = {
       return member === undefined ? '_' : `$${member}`
     },
     SMOVE: (store, db, [, from, to, member]) => {
-      const there = membersOf(store, db, from).has(member)
+      const before = store.typed(db, from, 'set')
+      if (before === null) return ':0'
       membersOf(store, db, to)
-      if (!there) return ':0'
+      if (!before.members.has(member)) return ':0'
       if (from === to) return ':1'
       remove(store, db, from, [member])
       add(store, db, to, [member])
