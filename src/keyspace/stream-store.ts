@@ -456,10 +456,7 @@ export class StreamStore implements CollectionStore {
     const { groups } = space
     const wasPending = groups.unassign(group, id, region)
     if (!groups.knowsPlace(group, this.context) || !this.seek(space, root, id, region)) return wasPending
-    if (!groups.markDone(root, group, this.found.entry)) return wasPending
-    const entriesRead = groups.entriesRead(group)
-    if (entriesRead >= 0) groups.setEntriesRead(group, entriesRead + 1)
-    return true
+    return groups.markDone(root, group, this.found.entry) || wasPending
   }
 
   /** The group has read an entry that is not to be pending. */
