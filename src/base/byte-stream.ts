@@ -1,3 +1,5 @@
+import { copyBytes } from './bytes.js'
+
 /**
  * Small sequential writer and reader of the number formats that effects, messages and extras blocks use: u8, f64 (little-endian),
  * varint (unsigned LEB128, at most 53 bits) and byte strings with a varint length.
@@ -35,6 +37,14 @@ export class ByteWriter {
   block(value: Uint8Array): void {
     this.varint(value.length)
     this.raw(value)
+  }
+
+  /** As block, for a range. */
+  range(buf: Uint8Array, off: number, len: number): void {
+    this.varint(len)
+    this.reserve(len)
+    copyBytes(buf, off, this.bytes, this.length, len)
+    this.length += len
   }
 
   raw(value: Uint8Array): void {

@@ -8,6 +8,7 @@ import type { Collections } from '../keyspace/collections.js'
 import type { Keys } from '../keyspace/keys.js'
 import type { Keyspace } from '../keyspace/keyspace.js'
 import type { StringStore } from '../keyspace/string-store.js'
+import type { ZsetStore } from '../keyspace/zset-store.js'
 import { CommandError, Errors } from './command-error.js'
 import type { CommandSpec } from './command-spec.js'
 import type { EngineService, KeyWait, Services } from './services.js'
@@ -36,6 +37,10 @@ export class Call {
     readonly services: Services,
     readonly engine: EngineService,
   ) {}
+
+  get zsets(): ZsetStore {
+    return this.collections.zsets
+  }
 
   get argc(): number {
     return this.request.argc

@@ -115,6 +115,13 @@ export class FrameWriter {
     this.at += len
   }
 
+  /** Bytes as they are. */
+  putRaw(from: Uint8Array, off: number, len: number): void {
+    this.reserve(len)
+    copyBytes(from, off, this.slab, this.at, len)
+    this.at += len
+  }
+
   /** A safe integer as `number` of docs/formats/effects.md. */
   putInteger(value: number): void {
     this.putByte(0)

@@ -120,22 +120,21 @@ export class ListEdits {
     sequence.insertBefore(this.create(position, CHUNK_HEAD_BYTES + room, true))
   }
 
-  /** Sets the value of a position. True when there are several afterwards. */
-  set(position: ListPosition, context: ApplyContext, from: Uint8Array, off: number, length: number): boolean {
+  /** Sets the value of a position. */
+  set(position: ListPosition, context: ApplyContext, from: Uint8Array, off: number, length: number): void {
     const { sequence } = this
     const { chunks } = sequence
     const { origin, stamp } = context
     if (!sequence.seekPosition(position) || chunks.seek(sequence.chunk, position) !== Found.element) {
       this.insert(position, origin, stamp, from, off, length)
-      return false
+      return
     }
     const { chunk } = sequence
     const { at } = chunks
     const u8 = chunks.arena.u8[chunk >>> CHUNK_SHIFT]
-    if (context.local || (!isApart(u8, at) && context.covers(chunks.member(chunk), chunks.base(chunk) + deltaOf(u8, at)))) {
-      this.prepare(origin, stamp, from, off, length)
-      this.replace(position)
-      return false
+    if (!isApart(u8, at) && context.covers(chunks.member(chunk), chunks.base(chunk) + deltaOf(u8, at))) {
+      this.setHere(position, context, from, off, length)
+      return
     }
     const kept = this.registers(chunk, at).filter((register) => !context.covers(register.member, register.stamp))
     // Applied again: it is among those that its own context does not cover.
@@ -143,7 +142,12 @@ export class ListEdits {
       kept.push({ member: origin, stamp, value: from.slice(off, off + length) })
     }
     this.writeRegisters(position, kept)
-    return kept.length > 1
+  }
+
+  /** Sets the value of the element that the sequence and its chunks stand at, in a local effect. */
+  setHere(position: ListPosition, context: ApplyContext, from: Uint8Array, off: number, length: number): void {
+    this.prepare(context.origin, context.stamp, from, off, length)
+    this.replace(position)
   }
 
   /** Removes the observed values from one position to another (inclusive). */

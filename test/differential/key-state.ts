@@ -1,3 +1,4 @@
+import { spelledAlike } from './compare.js'
 import type { Reply } from './reply-tree.js'
 import type { CommandLine } from './sequence.js'
 import type { Answer, Conversation, Target } from './target.js'
@@ -157,7 +158,8 @@ function contentOf(type: string, commands: readonly CommandLine[], replies: read
   // A HyperLogLog is a string, whose bytes may differ for the same registers; of others PFCOUNT is an error.
   const count = commands[0]?.[0] === 'PFCOUNT' ? replies[0] : null
   const told = count?.type === ':' ? [count] : count === null ? replies : replies.slice(1)
-  return told.map(plain).join('\n')
+  const content = told.map(plain).join('\n')
+  return type === 'zset' ? spelledAlike(content) : content
 }
 
 function sorted(items: readonly string[]): string {

@@ -1,3 +1,4 @@
+import { NotificationClass } from '../../base/notification-classes.js'
 import { readPayload, writePayload } from '../../rdb/payload.js'
 import type { RdbValue } from '../../rdb/value.js'
 import type { Call } from '../call.js'
@@ -101,6 +102,9 @@ function restore(call: Call): void {
   if (at > call.nowMs) {
     writeRdbValue(call, value, call.database, buf, off[1], len[1], at)
     if (options.idleSeconds >= 0) setIdleTime(call, options.idleSeconds)
+    call.notify(NotificationClass.generic, 'restore', 1)
+  } else if (taken) {
+    call.notify(NotificationClass.generic, 'del', 1)
   }
   call.reply.ok()
 }

@@ -13,19 +13,23 @@ const lexBound = (w: Words) => {
   return w.random.chance(0.3) ? w.random.pick(['-', '+']) : w.random.pick(['[', '(']) + w.element()
 }
 
+/** Keys whose scores are all alike: without that, what a range of names holds depends in redis-server on how a skip list happens to be built. */
+const alike = (w: Words) => w.random.pick(['alike0', 'alike1'])
+
 const limit = (w: Words, probability: number) => w.maybe(probability, () => [w.word('LIMIT'), w.index(), w.index()])
 
-/** ZRANGE and ZRANGESTORE after the keys. */
+/** Source, bounds and options of ZRANGE and ZRANGESTORE. */
 function range(w: Words, withScores: number): string[] {
   const by = w.random.below(4)
+  const key = by === 1 ? alike(w) : w.near()
   const bounds = by === 0 ? [scoreBound(w), scoreBound(w)] : by === 1 ? [lexBound(w), lexBound(w)] : [w.index(), w.index()]
   const options = [
-    by === 0 ? [w.word('BYSCORE')] : by === 1 ? [w.word('BYLEX')] : w.option(0.04, 'BYLEX', 'BYSCORE'),
+    by === 0 ? [w.word('BYSCORE')] : by === 1 ? [w.word('BYLEX')] : w.option(0.04, 'BYSCORE'),
     w.option(0.35, 'REV'),
     limit(w, by < 2 ? 0.35 : 0.04),
     w.option(withScores, 'WITHSCORES'),
   ]
-  return [...bounds, ...options.flat()]
+  return [key, ...bounds, ...options.flat()]
 }
 
 const operands = (w: Words) => {
@@ -50,6 +54,7 @@ export const ZSET_PRODUCTIONS: readonly Production[] = [
   (w) => ['ZADD', w.near(), ...scored(w, 1, 4)],
   (w) => ['ZADD', w.near(), ...addOptions(w), ...scored(w, 1, w.random.chance(0.7) ? 1 : 3)],
   (w) => ['ZADD', w.near(), ...w.random.times(1, 6, () => ['0', w.element()]).flat()],
+  (w) => ['ZADD', alike(w), ...w.random.times(1, 9, () => ['0', w.element()]).flat()],
   (w) =>
     w.random.chance(0.2)
       ? ['ZADD', w.near(), ...w.manyElements('m').flatMap((member) => [String(w.random.below(20)), member])]
@@ -64,18 +69,18 @@ export const ZSET_PRODUCTIONS: readonly Production[] = [
   (w) => ['ZRANK', w.near(), w.element()],
   (w) => ['ZREVRANK', w.near(), w.element()],
   (w) => ['ZCOUNT', w.near(), scoreBound(w), scoreBound(w)],
-  (w) => ['ZLEXCOUNT', w.near(), lexBound(w), lexBound(w)],
-  (w) => ['ZRANGE', w.near(), ...range(w, 0.5)],
-  (w) => ['ZRANGE', w.near(), ...range(w, 0.5)],
-  (w) => ['ZRANGESTORE', w.near(), w.near(), ...range(w, 0.03)],
+  (w) => ['ZLEXCOUNT', alike(w), lexBound(w), lexBound(w)],
+  (w) => ['ZRANGE', ...range(w, 0.5)],
+  (w) => ['ZRANGE', ...range(w, 0.5)],
+  (w) => ['ZRANGESTORE', w.near(), ...range(w, 0.03)],
   (w) => ['ZREVRANGE', w.near(), w.index(), w.index(), ...w.option(0.5, 'WITHSCORES')],
   (w) => ['ZRANGEBYSCORE', w.near(), scoreBound(w), scoreBound(w), ...w.option(0.4, 'WITHSCORES'), ...limit(w, 0.4)],
   (w) => ['ZREVRANGEBYSCORE', w.near(), scoreBound(w), scoreBound(w), ...limit(w, 0.4), ...w.option(0.4, 'WITHSCORES')],
-  (w) => ['ZRANGEBYLEX', w.near(), lexBound(w), lexBound(w), ...limit(w, 0.4)],
-  (w) => ['ZREVRANGEBYLEX', w.near(), lexBound(w), lexBound(w), ...limit(w, 0.4)],
+  (w) => ['ZRANGEBYLEX', alike(w), lexBound(w), lexBound(w), ...limit(w, 0.4)],
+  (w) => ['ZREVRANGEBYLEX', alike(w), lexBound(w), lexBound(w), ...limit(w, 0.4)],
   (w) => ['ZREMRANGEBYRANK', w.near(), w.index(), w.index()],
   (w) => ['ZREMRANGEBYSCORE', w.near(), scoreBound(w), scoreBound(w)],
-  (w) => ['ZREMRANGEBYLEX', w.near(), lexBound(w), lexBound(w)],
+  (w) => ['ZREMRANGEBYLEX', alike(w), lexBound(w), lexBound(w)],
   (w) => ['ZPOPMIN', w.near(), ...w.maybe(0.5, () => [w.count()])],
   (w) => ['ZPOPMAX', w.near(), ...w.maybe(0.5, () => [w.count()])],
   (w) => [

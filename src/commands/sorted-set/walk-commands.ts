@@ -1,0 +1,197 @@
+import { INT64_MAX, INT64_MIN } from '../../base/bytes.js'
+import { matchesGlob } from '../../base/glob.js'
+import { formatScore } from '../../base/score.js'
+import type { ZsetCursor } from '../../keyspace/zset-cursor.js'
+import type { Ref } from '../../memory/arena.js'
+import type { Call } from '../call.js'
+import { CommandError, syntaxError } from '../command-error.js'
+import { keyRange, type CommandSpec } from '../command-spec.js'
+import { KEY, optional, token } from '../string/arguments.js'
+import { replyScore, rootForRead } from './arguments.js'
+import { ScoredList } from './scored-list.js'
+
+/** ZRANDMEMBER and ZSCAN: members in no order. */
+const OUT_OF_RANGE = 'ERR value is out of range'
+const TWO_32 = 2 ** 32
+const DEFAULT_COUNT = 10
+const NO_PATTERN = 0
+/** Fewer members than one in so many are drawn one by one; more are picked on a walk. */
+const DRAWN_SHARE = 3
+
+function zrandmember(call: Call): void {
+  if (call.argc === 2) {
+    const root = rootForRead(call, 1)
+    if (root === 0) call.reply.null()
+    else replyMember(call, call.zsets.seek(call.db, root, randomRank(call, root)), false, false)
+    return
+  }
+  const exact = call.integer64(2)
+  if (exact === INT64_MIN) throw new CommandError(OUT_OF_RANGE)
+  if (call.argc > 4 || (call.argc === 4 && !call.is(3, 'WITHSCORES'))) throw syntaxError()
+  const withScores = call.argc === 4
+  if (withScores && (exact > INT64_MAX / 2n || exact < -INT64_MAX / 2n)) throw new CommandError(OUT_OF_RANGE)
+  const root = rootForRead(call, 1)
+  const count = Number(exact)
+  if (root === 0 || count === 0) call.reply.array(0)
+  else if (count > 0) replyDistinct(call, root, count, withScores)
+  else replyRepeated(call, root, -count, withScores)
+}
+
+function randomRank(call: Call, root: Ref): number {
+  return Math.floor((call.services.server.random() / TWO_32) * call.zsets.size(call.db, root))
+}
+
+function replyRepeated(call: Call, root: Ref, count: number, withScores: boolean): void {
+  const nested = beginReply(call, count, withScores)
+  for (let left = count; left > 0; left--) {
+    replyMember(call, call.zsets.seek(call.db, root, randomRank(call, root)), withScores, nested)
+  }
+}
+
+/** Every subset with the same chance. */
+function replyDistinct(call: Call, root: Ref, asked: number, withScores: boolean): void {
+  const { zsets, db } = call
+  const size = zsets.size(db, root)
+  const count = Math.min(asked, size)
+  const nested = beginReply(call, count, withScores)
+  if (count * DRAWN_SHARE < size) {
+    const taken = new Set<number>()
+    while (taken.size < count) {
+      const rank = randomRank(call, root)
+      if (taken.has(rank)) continue
+      taken.add(rank)
+      replyMember(call, zsets.seek(db, root, rank), withScores, nested)
+    }
+    return
+  }
+  const cursor = zsets.seek(db, root, 0)
+  let wanted = count
+  // Each member is taken with the chance that makes the number come out (Knuth, algorithm S).
+  for (let left = size; wanted > 0; left--) {
+    if (Math.floor((call.services.server.random() / TWO_32) * left) < wanted) {
+      replyMember(call, cursor, withScores, nested)
+      wanted--
+    }
+    cursor.step(true)
+  }
+}
+
+function beginReply(call: Call, count: number, withScores: boolean): boolean {
+  const nested = withScores && call.reply.protocol === 3
+  call.reply.array(withScores && !nested ? count * 2 : count)
+  return nested
+}
+
+function replyMember(call: Call, cursor: ZsetCursor, withScores: boolean, nested: boolean): void {
+  const { reply } = call
+  if (nested) reply.array(2)
+  reply.bulk(cursor.buf, cursor.off, cursor.len)
+  if (withScores) replyScore(reply, cursor.score)
+}
+
+/** A small sorted set is replied as a whole, whatever COUNT says, as in Redis. */
+function zscan(call: Call): void {
+  const { zsets, db, reply } = call
+  const cursor = parseCursor(call)
+  const root = rootForRead(call, 1)
+  if (root === 0) {
+    reply.array(2)
+    reply.bulkInteger(0)
+    reply.array(0)
+    return
+  }
+  let count = DEFAULT_COUNT
+  let pattern = NO_PATTERN
+  for (let i = 3; i < call.argc; i += 2) {
+    const hasValue = i + 1 < call.argc
+    if (call.is(i, 'COUNT') && hasValue) {
+      count = call.integer(i + 1)
+      if (count < 1) throw syntaxError()
+    } else if (call.is(i, 'MATCH') && hasValue) {
+      pattern = call.is(i + 1, '*') ? NO_PATTERN : i + 1
+    } else if (call.is(i, 'NOVALUES')) {
+      throw new CommandError('ERR NOVALUES option can only be used in HSCAN')
+    } else {
+      throw syntaxError()
+    }
+  }
+  const found = new ScoredList()
+  let next = 0
+  if (zsets.isPacked(db, root)) {
+    const at = zsets.seek(db, root, 0)
+    do collect(call, at, pattern, found)
+    while (at.step(true))
+  } else {
+    next = cursor
+    for (let looked = 0; looked < count; looked++) {
+      next = zsets.scan(db, root, next)
+      if (zsets.hasScanned) collect(call, zsets.cursor, pattern, found)
+      if (next === 0) break
+    }
+  }
+  reply.array(2)
+  reply.bulkInteger(next)
+  reply.array(found.count * 2)
+  for (let i = 0; i < found.count; i++) {
+    reply.bulkBytes(found.members.at(i))
+    reply.bulkString(formatScore(found.score(i)))
+  }
+}
+
+function parseCursor(call: Call): number {
+  const text = call.text(2)
+  const cursor = /^\d{1,40}$/.test(text) ? BigInt(text) : -1n
+  if (cursor < 0n || cursor >= 2n ** 64n) throw new CommandError('ERR invalid cursor')
+  return Number(cursor)
+}
+
+function collect(call: Call, cursor: ZsetCursor, pattern: number, found: ScoredList): void {
+  const { buf, off, len } = call.request
+  if (pattern !== NO_PATTERN && !matchesGlob(buf, off[pattern], len[pattern], cursor.buf, cursor.off, cursor.len)) return
+  found.push(cursor.buf, cursor.off, cursor.len, cursor.score)
+}
+
+export const WALK_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: 'zrandmember',
+    arity: -2,
+    flags: ['readonly'],
+    keys: keyRange(1, 1, 1, 'RO', 'access'),
+    group: 'sorted-set',
+    categories: ['sortedset'],
+    since: '6.2.0',
+    summary: 'Picks members at random.',
+    complexity: 'O(N), N being the number of members picked',
+    tips: ['nondeterministic_output'],
+    arguments: [
+      KEY,
+      {
+        ...optional({
+          name: 'options',
+          type: 'block',
+          arguments: [{ name: 'count', type: 'integer' }, optional(token('withscores'))],
+        }),
+      },
+    ],
+    handler: zrandmember,
+  },
+  {
+    name: 'zscan',
+    arity: -3,
+    flags: ['readonly'],
+    keys: keyRange(1, 1, 1, 'RO', 'access'),
+    group: 'sorted-set',
+    categories: ['sortedset'],
+    since: '2.8.0',
+    summary: 'Walks the members of a sorted set, a few a call.',
+    complexity: 'O(1) for each call, O(N) for a whole walk, N being the number of members',
+    tips: ['nondeterministic_output'],
+    arguments: [
+      KEY,
+      { name: 'cursor', type: 'integer' },
+      { name: 'pattern', type: 'pattern', token: 'MATCH', flags: ['optional'] },
+      { name: 'count', type: 'integer', token: 'COUNT', flags: ['optional'] },
+    ],
+    handler: zscan,
+  },
+]
