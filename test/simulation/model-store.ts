@@ -1,7 +1,16 @@
 import type { EffectBody, Expiry, PlacedEffect } from './effects.js'
 import type { Reply } from './reply.js'
 import { typeNamed } from './types/all-types.js'
-import { isDue, presentAt, type KeyView, type TypeName, type Value, type ValueOf } from './values.js'
+import {
+  isDue,
+  presentAt,
+  type FieldView,
+  type HollowHashes,
+  type KeyView,
+  type TypeName,
+  type Value,
+  type ValueOf,
+} from './values.js'
 
 /** What a client does not see of a key, but a member that makes effects must know. Where it is not sure, more does no harm. */
 export interface HiddenFacts {
@@ -26,6 +35,9 @@ export class WrongType extends Error {}
 export class ModelStore {
   private readonly written = new Map<string, KeyView | null>()
   private readonly flushed = new Set<number>()
+  /** Keys whose values commands have looked into. */
+  private readonly seen = new Set<string>()
+  private readonly seenNow = new Set<string>()
   readonly effects: PlacedEffect[] = []
   /** What a member answered to the command at hand, for commands that may choose. */
   hint: Reply | null = null
@@ -34,11 +46,23 @@ export class ModelStore {
     private readonly before: (db: number, key: string) => KeyView | null,
     readonly nowMs: number,
     private readonly facts: HiddenFacts | null = null,
+    private readonly hollow: HollowHashes = 'gone',
   ) {}
 
   /** The key as a client sees it: what is due is gone. */
   read(db: number, key: string): KeyView | null {
-    return presentAt(this.stored(db, key), this.nowMs)
+    const stored = this.stored(db, key)
+    const present = presentAt(stored, this.nowMs)
+    if (present !== null || stored === null || isDue(stored.expireAt, this.nowMs)) return present
+    const isHere = this.hollow === 'here' || (this.hollow === 'gone once seen' && !this.seen.has(`${db}:${key}`))
+    return isHere ? { ...stored, value: { type: 'hash', fields: new Map() } } : null
+  }
+
+  /** Fields of a hash that are due and have not been removed. */
+  dueFields(db: number, key: string): (readonly [string, FieldView])[] {
+    const stored = this.stored(db, key)
+    if (this.read(db, key) === null || stored?.value.type !== 'hash') return []
+    return [...stored.value.fields].filter(([, { expireAt }]) => isDue(expireAt, this.nowMs))
   }
 
   /** The value of a key that must hold one type or nothing. @throws WrongType */
@@ -46,7 +70,14 @@ export class ModelStore {
     const view = this.read(db, key)
     if (view === null) return null
     if (view.value.type !== type) throw new WrongType()
+    this.seenNow.add(`${db}:${key}`)
     return view.value as ValueOf<T>
+  }
+
+  /** The command at hand is over. */
+  endCommand(): void {
+    for (const place of this.seenNow) this.seen.add(place)
+    this.seenNow.clear()
   }
 
   /** A string over whatever there is. */
@@ -105,13 +136,13 @@ export class ModelStore {
   /** The key for a write of a type; one that is due is removed first, so that its time does not fall on what is written now. */
   private fresh(db: number, key: string, type: TypeName): KeyView | null {
     const stored = this.stored(db, key)
-    const gone = presentAt(stored, this.nowMs) === null
+    const gone = this.read(db, key) === null
     if (stored === null ? (this.facts?.hasOrphanExpiry(db, key) ?? false) : gone) {
       this.remove(db, key)
       return null
     }
     this.removeOthers(db, key, type)
-    return stored === null || isDue(stored.expireAt, this.nowMs) ? null : stored
+    return gone ? null : stored
   }
 
   private removeOthers(db: number, key: string, type: TypeName): void {

@@ -34,9 +34,16 @@ export function presentAt(view: KeyView | null, nowMs: number): KeyView | null {
   const { value } = view
   if (value.type !== 'hash') return view
   const fields = [...value.fields].filter(([, { expireAt }]) => !isDue(expireAt, nowMs))
-  if (fields.length === value.fields.size) return view
-  return fields.length === 0 ? null : { ...view, value: { type: 'hash', fields: new Map(fields) } }
+  if (fields.length === 0) return null
+  return fields.length === value.fields.size ? view : { ...view, value: { type: 'hash', fields: new Map(fields) } }
 }
+
+/**
+ * A hash whose fields are all due is there until they are removed, by the member that set their times: when a command comes upon one, or by itself. So
+ * a client may find it there, gone, or gone after a command that looked into it. Members may do each of these.
+ */
+export type HollowHashes = 'here' | 'gone' | 'gone once seen'
+export const HOLLOW_HASHES: readonly HollowHashes[] = ['here', 'gone', 'gone once seen']
 
 /** The same text for the same value. */
 export function showValue(value: Value): string {

@@ -19,7 +19,9 @@ function fieldsOf(store: ModelStore, db: number, key: string): Fields {
 }
 
 function put(store: ModelStore, db: number, key: string, fields: Fields, ...bodies: HashBody[]): void {
-  store.write(db, key, 'hash', fields.size === 0 ? null : { type: 'hash', fields }, ...bodies)
+  // What is due stays until somebody removes it.
+  const all = new Map([...store.dueFields(db, key), ...fields])
+  store.write(db, key, 'hash', all.size === 0 ? null : { type: 'hash', fields: all }, ...bodies)
 }
 
 function set(store: ModelStore, db: number, key: string, pairs: readonly (readonly [string, string])[], expiry: Expiry): number {

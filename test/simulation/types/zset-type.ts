@@ -101,12 +101,18 @@ function between(scores: Scores, low: number, high: number): (readonly [string, 
   return inOrder(scores).filter(([, score]) => score >= low && score <= high)
 }
 
+/** A sorted set, or a set, whose members count as 1. */
+function operand(store: ModelStore, db: number, key: string): Scores {
+  const value = store.read(db, key)?.value
+  return value?.type === 'set' ? new Map([...value.members].map((member) => [member, 1])) : scoresOf(store, db, key)
+}
+
 function unionStore(store: ModelStore, db: number, [name, to, , ...keys]: readonly string[]): Reply {
-  const operands = keys.map((key) => scoresOf(store, db, key))
+  const operands = keys.map((key) => operand(store, db, key))
   const scores = new Map<string, number>()
-  for (const operand of operands) for (const [member, score] of operand) scores.set(member, (scores.get(member) ?? 0) + score)
+  for (const scored of operands) for (const [member, score] of scored) scores.set(member, (scores.get(member) ?? 0) + score)
   if (name === 'ZINTERSTORE') {
-    for (const member of [...scores.keys()]) if (!operands.every((operand) => operand.has(member))) scores.delete(member)
+    for (const member of [...scores.keys()]) if (!operands.every((scored) => scored.has(member))) scores.delete(member)
   }
   if (store.read(db, to) !== null) store.remove(db, to)
   if (scores.size > 0) put(store, db, to, scores, { kind: 'zset-add', scores: [...scores] })
