@@ -107,6 +107,8 @@ export const LIMITS = {
   expiryCycleLooks: 8192,
   /** Keys that an expiry cycle removes: about 1.6 ms. The next cycle follows after whatever else waits. */
   expiryCycleRemovals: 1000,
+  /** Overdue by this much, a key or field is removed by any member: the owner of its expiry cannot be reached. */
+  expiryTakeoverMs: 10_000,
   /** Due keys that one command or transaction comes upon and has removed at once; further ones are left to the cycle. */
   expirySeenKeys: 16,
   /** Keys that one blocking command may wait for: about 8 MiB. Beyond: refused. */
@@ -133,6 +135,8 @@ export const LIMITS = {
   hllSparseBytes: 16 * KiB,
   /** Records that RANDOMKEY looks through after as many unlucky draws as Redis allows; then it answers nil. */
   randomKeyLooks: 16_384,
+  /** Elements that HRANDFIELD and SRANDMEMBER return with repetitions: a reply of some 64 MiB. Beyond: out of range. */
+  randomRepetitions: 4_194_304,
   /** Kinds of error codes counted apart for INFO errorstats (Redis: 128). Further ones count in the total only. */
   errorKinds: 128,
   /** Samples kept of each event of LATENCY; Redis' number. The oldest is dropped. */

@@ -8,7 +8,9 @@ import { CRDT_COMMANDS } from './crdt/crdt-commands.js'
 import { LIST_COMMANDS } from './list/list-commands.js'
 import { PUBLISH_COMMANDS } from './pubsub/publish-commands.js'
 import { SUBSCRIBE_COMMANDS } from './pubsub/subscribe-commands.js'
+import { HASH_COMMANDS } from './hash/hash-commands.js'
 import { SERVER_COMMANDS } from './server/server-commands.js'
+import { SET_COMMANDS } from './set/set-commands.js'
 import { SORTED_SET_COMMANDS } from './sorted-set/sorted-set-commands.js'
 import { STREAM_COMMANDS } from './stream/stream-commands.js'
 import { STRING_COMMANDS } from './string/string-commands.js'
@@ -20,6 +22,8 @@ export const ALL_COMMANDS: readonly CommandSpec[] = [
   ...STRING_COMMANDS,
   ...STREAM_COMMANDS,
   ...BITMAP_COMMANDS,
+  ...HASH_COMMANDS,
+  ...SET_COMMANDS,
   ...SORTED_SET_COMMANDS,
   ...GEO_COMMANDS,
   ...HYPERLOGLOG_COMMANDS,

@@ -149,6 +149,7 @@ export interface EngineStatistics {
   readonly errorReplies: number
   readonly unknownCommands: number
   readonly expiredKeys: number
+  readonly expiredFields: number
   readonly remoteFrames: number
   readonly remoteOps: number
   /** AUTH and HELLO AUTH that were refused; commands refused because the client had not said AUTH. */

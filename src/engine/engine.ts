@@ -30,6 +30,7 @@ import { BlockedClient, BlockedClients } from './blocked-clients.js'
 import { ClientPause } from './client-pause.js'
 import type { CommandExecutor } from './command-executor.js'
 import { ExpiryCycle } from './expiry-cycle.js'
+import { FieldExpiryCycle } from './field-expiry-cycle.js'
 import { KeyspaceNotifications } from './keyspace-notifications.js'
 import { LatencyMonitor } from './latency-monitor.js'
 import { PubSub } from './pubsub.js'
@@ -69,6 +70,7 @@ export class Engine implements CommandExecutor, EngineService {
   readonly hlc = new HybridClock()
   readonly watches: WatchRegistry
   readonly expiry: ExpiryCycle
+  readonly fieldExpiry: FieldExpiryCycle
   readonly statistics = {
     commandsProcessed: 0,
     remoteFrames: 0,
@@ -76,6 +78,7 @@ export class Engine implements CommandExecutor, EngineService {
     unknownCommands: 0,
     errorReplies: 0,
     expiredKeys: 0,
+    expiredFields: 0,
     failedAuthentications: 0,
   }
   readonly errorCounts = new Map<string, number>()
@@ -167,6 +170,10 @@ export class Engine implements CommandExecutor, EngineService {
       this.notifications.expired(database, key, off, len)
     }
     this.expiry = new ExpiryCycle(options.self, this.keyspace, this.effects, () => this.endOp())
+    this.fieldExpiry = new FieldExpiryCycle(keyspace, this.collections.hashes, this.notifications, (fields) => {
+      this.statistics.expiredFields += fields
+      this.endOp()
+    })
     this.keyspace.dueListener = this.expiry
     this.keyspace.setTime(clock.wallMs())
   }
@@ -330,7 +337,7 @@ export class Engine implements CommandExecutor, EngineService {
     }
     if (this.inExec) return
     if (this.endOp()) this.wrote(session)
-    if (this.expiry.hasSeen) this.removeSeenDue()
+    if (this.expiry.hasSeen || this.collections.hashes.seenDue) this.removeSeenDue()
     if (this.blocking.hasReady) this.serveReady()
     if (this.pause.hasReleased) this.pause.release()
   }
@@ -347,8 +354,13 @@ export class Engine implements CommandExecutor, EngineService {
 
   /** Keys that the command found due go right behind it, each in an op of its own. While clients are paused the data stands still. */
   private removeSeenDue(): void {
-    if (this.pause.mode === 'none' && this.services.server.writeRefusal === null) this.expiry.removeSeen()
-    else this.expiry.forgetSeen()
+    if (this.pause.mode === 'none' && this.services.server.writeRefusal === null) {
+      this.expiry.removeSeen()
+      this.fieldExpiry.removeSeen()
+    } else {
+      this.expiry.forgetSeen()
+      this.collections.hashes.seenDue = false
+    }
   }
 
   /** Runs a handler and turns what it throws into the reply. */
@@ -423,7 +435,7 @@ export class Engine implements CommandExecutor, EngineService {
       const bytes = servedReply.take()
       this.blocking.end(client, (reply) => reply.raw(bytes))
     }
-    if (this.expiry.hasSeen) this.removeSeenDue()
+    if (this.expiry.hasSeen || this.collections.hashes.seenDue) this.removeSeenDue()
     return served
   }
 
@@ -663,7 +675,8 @@ export class Engine implements CommandExecutor, EngineService {
       // While clients are paused the data stands still.
       const mayExpire = this.activeExpiry && this.pause.mode === 'none' && this.services.server.writeRefusal === null
       const startMs = this.clock.monotonicMs()
-      const more = mayExpire && this.expiry.run()
+      const moreKeys = mayExpire && this.expiry.run()
+      const more = (mayExpire && this.fieldExpiry.run()) || moreKeys
       this.latency.note('expire-cycle', this.clock.monotonicMs() - startMs, this.keyspace.nowMs)
       this.serveReady()
       this.scheduleExpiry(more ? 1 : EXPIRY_PERIOD_MS)

@@ -5,8 +5,6 @@ import type { Effects } from '../keyspace/effects.js'
 import type { DueListener, Keyspace } from '../keyspace/keyspace.js'
 import type { Ref } from '../memory/arena.js'
 
-/** Overdue by this much, a key is removed by any member: its owner cannot be reached. */
-const TAKEOVER_MS = 10_000
 /** As long as at least one in this many of the keys looked at was due, the next cycle follows at once. */
 const DUE_RATIO = 10
 
@@ -90,6 +88,6 @@ export class ExpiryCycle implements DueListener {
     if (db.type(ref) === KeyType.none) return false
     const at = db.expiresAt(ref)
     const now = this.keyspace.nowMs
-    return at <= now && (db.expiryMember(ref) === this.self || at + TAKEOVER_MS <= now)
+    return at <= now && (db.expiryMember(ref) === this.self || at + LIMITS.expiryTakeoverMs <= now)
   }
 }

@@ -2,9 +2,11 @@ import type { MemberId } from '../base/ids.js'
 import type { ApplyContext } from '../crdt/apply-context.js'
 import type { CollectionStore } from './collection-store.js'
 import type { Effects } from './effects.js'
+import { HashStore } from './hash-store.js'
 import { HllStore } from './hll-store.js'
 import type { Keyspace } from './keyspace.js'
 import { ListStore } from './list-store.js'
+import { SetStore } from './set-store.js'
 import { StreamStore } from './stream-store.js'
 import type { StringStore } from './string-store.js'
 import { ZsetStore } from './zset-store.js'
@@ -23,19 +25,23 @@ export interface StoreEnvironment {
  * which need both.
  */
 export class Collections {
-  readonly hlls: HllStore
+  readonly hashes: HashStore
+  readonly sets: SetStore
   readonly zsets: ZsetStore
   readonly lists: ListStore
   readonly streams: StreamStore
+  readonly hlls: HllStore
 
   constructor(
     readonly environment: StoreEnvironment,
     readonly byType: (CollectionStore | undefined)[],
   ) {
-    this.hlls = new HllStore(environment)
+    this.hashes = new HashStore(environment)
+    this.sets = new SetStore(environment)
     this.zsets = new ZsetStore(environment)
     this.lists = new ListStore(environment)
     this.streams = new StreamStore(environment)
-    for (const store of [this.hlls, this.lists, this.streams, this.zsets]) byType[store.type] = store
+    this.hlls = new HllStore(environment)
+    for (const store of [this.hashes, this.sets, this.zsets, this.lists, this.streams, this.hlls]) byType[store.type] = store
   }
 }

@@ -20,6 +20,7 @@ import {
   VALUE_LENGTH_WORD,
   wordOf,
 } from '../memory/record.js'
+import { FieldExpiries } from './field-expiries.js'
 import { SLOT_COUNT, type KeyHasher } from './key-hash.js'
 import { RecordSpace } from './record-space.js'
 
@@ -56,6 +57,8 @@ export class Database extends RecordSpace {
   /** Records that have HAS_EXPIRY, in no order. */
   private expiring = new Uint32Array(16)
   expiringCount = 0
+  /** Hashes that have fields with an expiry. */
+  readonly fieldExpiries: FieldExpiries
 
   private readonly dictionary: ByteDictionary
   /** Result of the last lookup, good as long as the hasher's generation is this one. */
@@ -69,6 +72,7 @@ export class Database extends RecordSpace {
   ) {
     super(arena)
     this.dictionary = new ByteDictionary(arena)
+    this.fieldExpiries = new FieldExpiries(arena)
   }
 
   /** The record of a key, whether visible, due or without value; 0 if there is none. */
@@ -155,7 +159,13 @@ export class Database extends RecordSpace {
 
   /** Bytes that the database itself takes, outside its arena. */
   get fixedBytes(): number {
-    return this.tables.byteLength + this.unsettled.byteLength + this.highest.byteLength + this.expiring.byteLength
+    return (
+      this.tables.byteLength +
+      this.unsettled.byteLength +
+      this.highest.byteLength +
+      this.expiring.byteLength +
+      this.fieldExpiries.bytes
+    )
   }
 
   /** Bytes of all tables. */

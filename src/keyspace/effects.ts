@@ -410,7 +410,8 @@ export class Effects {
     return ref !== 0 && (db.flags(ref) & HAS_EXTRAS) !== 0
   }
 
-  private putResets(resets: readonly Reset[]): void {
+  /** Writes `resets` of docs/formats/effects.md into the payload. */
+  putResets(resets: readonly Reset[]): void {
     const { writer } = this
     writer.putVarint(resets.length)
     for (const { member, epoch, stamp, total } of resets) {

@@ -28,7 +28,7 @@ import {
  * holes; a chunk is never empty.
  *
  * ```
- * word  0   flags : 16 | elements : 16
+ * word  0   flags : 6 | size of the block in units of 8 bytes : 10 | elements : 16
  *       1   begin of the entries : 16 | end : 16      bytes from the block's begin
  *       2   index of the first entry                  signed
  *       3   indexes from the first to the last entry
@@ -51,7 +51,11 @@ export const OWN_END = 4
 const HAS_APART = 8
 /** It may have elements with more than one value. */
 const HAS_HIDDEN = 16
-const FLAGS_MASK = 0xffff
+const FLAGS_MASK = 0x3f
+const CAPACITY_SHIFT = 6
+const CAPACITY_MASK = 0x3ff
+/** Flags and size of the block. */
+const LOW_MASK = 0xffff
 
 const RANGE_WORD = 1
 const FIRST_WORD = 2
@@ -91,10 +95,11 @@ export class ListChunks {
     const last = position.depth - 1
     const path = last === 0 ? 0 : this.writePath(position)
     const ref = arena.alloc(bytes)
+    const capacity = Arena.sizeFor(bytes)
     const words = arena.u32[ref >>> CHUNK_SHIFT]
     const w = wordOf(ref)
-    words[w] = flags
-    const begin = atEnd ? arena.sizeOf(ref) : CHUNK_HEAD_BYTES
+    words[w] = flags | ((capacity >>> 3) << CAPACITY_SHIFT)
+    const begin = atEnd ? capacity : CHUNK_HEAD_BYTES
     words[w + RANGE_WORD] = begin | (begin << 16)
     words[w + FIRST_WORD] = position.index
     words[w + SPAN_WORD] = 0
@@ -557,7 +562,7 @@ export class ListChunks {
       return 0
     }
     const origin = byteOf(chunk)
-    words[w] = (words[w] & FLAGS_MASK) | (kept << 16)
+    words[w] = (words[w] & LOW_MASK) | (kept << 16)
     words[w + RANGE_WORD] = (begin - origin) | ((out - origin) << 16)
     words[w + FIRST_WORD] = first + lead
     words[w + SPAN_WORD] = reach - lead
@@ -646,7 +651,7 @@ export class ListChunks {
       span -= holeCount(u8, before)
       left = before
     }
-    words[w] = (flags & ~OWN_END) | (((words[w] >>> 16) - moved) << 16)
+    words[w] = (words[w] & LOW_MASK & ~OWN_END) | (((words[w] >>> 16) - moved) << 16)
     words[w + RANGE_WORD] = (words[w + RANGE_WORD] & 0xffff) | ((left - byteOf(chunk)) << 16)
     words[w + SPAN_WORD] = span
     return right
@@ -656,7 +661,7 @@ export class ListChunks {
   bytes(chunk: Ref): number {
     const { arena } = this
     const path = this.word(chunk, PATH_WORD)
-    let bytes = arena.sizeOf(chunk) + (path === 0 ? 0 : arena.sizeOf(path))
+    let bytes = this.capacity(chunk) + (path === 0 ? 0 : arena.sizeOf(path))
     if ((this.flags(chunk) & HAS_APART) === 0) return bytes
     const u8 = arena.u8[chunk >>> CHUNK_SHIFT]
     const end = this.end(chunk)
@@ -670,6 +675,11 @@ export class ListChunks {
     if (apart !== 0) words[w] |= HAS_APART
     else if (delta >= UNKNOWN_DELTA) words[w + MAX_DELTA_WORD] = UNKNOWN_DELTA
     else if (delta > words[w + MAX_DELTA_WORD]) words[w + MAX_DELTA_WORD] = delta
+  }
+
+  /** Bytes of the chunk's block. */
+  private capacity(chunk: Ref): number {
+    return ((this.arena.u32[chunk >>> CHUNK_SHIFT][(chunk & UNIT_MASK) << 1] >>> CAPACITY_SHIFT) & CAPACITY_MASK) << 3
   }
 
   private word(ref: Ref, word: number): number {
@@ -736,7 +746,7 @@ export class ListChunks {
     const range = this.word(chunk, RANGE_WORD)
     const begin = range & 0xffff
     const end = range >>> 16
-    const capacity = this.arena.sizeOf(chunk)
+    const capacity = this.capacity(chunk)
     if (end + need <= capacity) return chunk
     if (!this.worthMoving(end - begin, begin - CHUNK_HEAD_BYTES, need, capacity)) return 0
     return this.resize(chunk, need, false)
@@ -747,7 +757,7 @@ export class ListChunks {
     const begin = range & 0xffff
     const end = range >>> 16
     if (begin - CHUNK_HEAD_BYTES >= need) return chunk
-    const capacity = this.arena.sizeOf(chunk)
+    const capacity = this.capacity(chunk)
     if (!this.worthMoving(end - begin, capacity - end, need, capacity)) return 0
     return this.resize(chunk, need, true)
   }
@@ -758,7 +768,7 @@ export class ListChunks {
     return capacity < MAX_CHUNK_BYTES || otherRoom * 8 >= content
   }
 
-  /** Takes `need` more bytes, and a quarter to grow, to one side of the entries, in a block of another size if that is better. */
+  /** Takes `need` more bytes, and some to grow, to one side of the entries, in a block of another size if that is better. */
   private resize(chunk: Ref, need: number, atBegin: boolean): Ref {
     const { arena } = this
     const words = arena.u32[chunk >>> CHUNK_SHIFT]
@@ -766,8 +776,10 @@ export class ListChunks {
     const begin = words[w + RANGE_WORD] & 0xffff
     const content = (words[w + RANGE_WORD] >>> 16) - begin
     const wanted = CHUNK_HEAD_BYTES + content + need
-    const size = Arena.sizeFor(Math.min(MAX_CHUNK_BYTES, wanted + ((content + need) >>> 2)))
-    const to = size === arena.sizeOf(chunk) ? chunk : arena.alloc(size)
+    // A short list would otherwise move with every push.
+    const growth = (content + need) >>> (wanted < SMALL_BYTES ? 1 : 2)
+    const size = Arena.sizeFor(Math.min(MAX_CHUNK_BYTES, wanted + growth))
+    const to = size === this.capacity(chunk) ? chunk : arena.alloc(size)
     const newBegin = atBegin ? size - content : CHUNK_HEAD_BYTES
     const toBytes = arena.u8[to >>> CHUNK_SHIFT]
     const bytes = arena.u8[chunk >>> CHUNK_SHIFT]
@@ -778,6 +790,7 @@ export class ListChunks {
       const toWords = arena.u32[to >>> CHUNK_SHIFT]
       const t = wordOf(to)
       for (let i = 0; i < CHUNK_HEAD_BYTES >>> 2; i++) toWords[t + i] = words[w + i]
+      toWords[t] = (toWords[t] & ~(CAPACITY_MASK << CAPACITY_SHIFT)) | ((size >>> 3) << CAPACITY_SHIFT)
       arena.free(chunk)
     }
     arena.u32[to >>> CHUNK_SHIFT][wordOf(to) + RANGE_WORD] = newBegin | ((newBegin + content) << 16)
@@ -788,7 +801,7 @@ export class ListChunks {
   private shrink(chunk: Ref): Ref {
     const range = this.word(chunk, RANGE_WORD)
     const used = (range >>> 16) - (range & 0xffff)
-    const capacity = this.arena.sizeOf(chunk)
+    const capacity = this.capacity(chunk)
     if ((CHUNK_HEAD_BYTES + used) * 4 >= capacity || capacity <= SMALL_BYTES) return chunk
     return this.resize(chunk, used >>> 1, false)
   }
@@ -800,7 +813,7 @@ export class ListChunks {
     let to = chunk
     if (more > 0) {
       const range = this.word(chunk, RANGE_WORD)
-      if ((range >>> 16) + more > this.arena.sizeOf(chunk)) {
+      if ((range >>> 16) + more > this.capacity(chunk)) {
         if (CHUNK_HEAD_BYTES + (range >>> 16) - (range & 0xffff) + more > MAX_CHUNK_BYTES) return 0
         to = this.resize(chunk, more, false)
       }
@@ -816,5 +829,5 @@ export class ListChunks {
   }
 }
 
-/** Blocks of this size are not worth making smaller. */
+/** Blocks of this size are not worth making smaller, and grow by a half. */
 const SMALL_BYTES = 256

@@ -29,6 +29,8 @@ import type { ListSequence } from './list-sequence.js'
  * - The observed values of all positions from one to another are removed.
  */
 export class ListEdits {
+  /** Longer values get a block of their own, so that a chunk holds several elements in any case. At most MAX_INLINE_BYTES. */
+  inlineBytes: number = MAX_INLINE_BYTES
   private readonly scratch = new ListPosition()
   /** The value about to be written: a block apart, or 0; then `delta` and the bytes. */
   private apart: Ref = 0
@@ -72,7 +74,7 @@ export class ListEdits {
     const member = position.members[0]
     if (continues) {
       const { chunk } = sequence
-      const inline = length <= MAX_INLINE_BYTES
+      const inline = length <= this.inlineBytes
       const apart = inline ? 0 : this.makeApart(member, stamp, from, off, length)
       const to = chunks.append(chunk, position.index, apart, stamp - chunks.base(chunk), from, off, length)
       if (to !== 0) {
@@ -104,7 +106,7 @@ export class ListEdits {
     const member = position.members[0]
     if (continues) {
       const { chunk } = sequence
-      const apart = length <= MAX_INLINE_BYTES ? 0 : this.makeApart(member, stamp, from, off, length)
+      const apart = length <= this.inlineBytes ? 0 : this.makeApart(member, stamp, from, off, length)
       const to = chunks.prepend(chunk, position.index, apart, stamp - chunks.base(chunk), from, off, length)
       if (to !== 0) {
         if (to !== chunk) sequence.changed(to)
@@ -120,22 +122,21 @@ export class ListEdits {
     sequence.insertBefore(this.create(position, CHUNK_HEAD_BYTES + room, true))
   }
 
-  /** Sets the value of a position. True when there are several afterwards. */
-  set(position: ListPosition, context: ApplyContext, from: Uint8Array, off: number, length: number): boolean {
+  /** Sets the value of a position. */
+  set(position: ListPosition, context: ApplyContext, from: Uint8Array, off: number, length: number): void {
     const { sequence } = this
     const { chunks } = sequence
     const { origin, stamp } = context
     if (!sequence.seekPosition(position) || chunks.seek(sequence.chunk, position) !== Found.element) {
       this.insert(position, origin, stamp, from, off, length)
-      return false
+      return
     }
     const { chunk } = sequence
     const { at } = chunks
     const u8 = chunks.arena.u8[chunk >>> CHUNK_SHIFT]
-    if (context.local || (!isApart(u8, at) && context.covers(chunks.member(chunk), chunks.base(chunk) + deltaOf(u8, at)))) {
-      this.prepare(origin, stamp, from, off, length)
-      this.replace(position)
-      return false
+    if (!isApart(u8, at) && context.covers(chunks.member(chunk), chunks.base(chunk) + deltaOf(u8, at))) {
+      this.setHere(position, context, from, off, length)
+      return
     }
     const kept = this.registers(chunk, at).filter((register) => !context.covers(register.member, register.stamp))
     // Applied again: it is among those that its own context does not cover.
@@ -143,7 +144,12 @@ export class ListEdits {
       kept.push({ member: origin, stamp, value: from.slice(off, off + length) })
     }
     this.writeRegisters(position, kept)
-    return kept.length > 1
+  }
+
+  /** Sets the value of the element that the sequence and its chunks stand at, in a local effect. */
+  setHere(position: ListPosition, context: ApplyContext, from: Uint8Array, off: number, length: number): void {
+    this.prepare(context.origin, context.stamp, from, off, length)
+    this.replace(position)
   }
 
   /** Removes the observed values from one position to another (inclusive). */
@@ -319,7 +325,7 @@ export class ListEdits {
 
   private prepare(member: number, stamp: number, from: Uint8Array, off: number, length: number): void {
     this.prepareApart(
-      length > MAX_INLINE_BYTES ? this.makeApart(member, stamp, from, off, length) : 0,
+      length > this.inlineBytes ? this.makeApart(member, stamp, from, off, length) : 0,
       member,
       stamp,
       from,

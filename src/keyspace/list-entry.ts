@@ -23,8 +23,10 @@ import { packDotHigh, packDotLow, unpackMember, unpackStamp } from '../memory/re
 const LONG = 0xc0
 const APART = 0xc8
 const HOLE = 0xd0
-const MAX_ONE_BYTE_BACK = 127
-/** Longer values get a block of their own, so that a chunk holds several elements in any case. */
+export const MAX_ONE_BYTE_BACK = 127
+/** Longest value in a short entry. */
+export const MAX_SHORT_BYTES = LONG - 1
+/** Longest value that may stand in a chunk. */
 export const MAX_INLINE_BYTES = 512
 
 export function isHole(u8: Uint8Array, at: number): boolean {

@@ -12,15 +12,10 @@ import type { StoreEnvironment } from './collections.js'
 import { KeyType, type Database } from './database.js'
 import type { Hash64 } from './hash64.js'
 import { ListEdits } from './list-edits.js'
-import { entryBytes, isHole } from './list-entry.js'
+import { entryBytes, isHole, MAX_INLINE_BYTES } from './list-entry.js'
 import { ListSequence } from './list-sequence.js'
-import { ListWalk } from './list-walk.js'
+import { ListWalk, type ElementSink } from './list-walk.js'
 import { ListWrites } from './list-writes.js'
-
-/** Takes elements one by one, such as a reply. */
-export interface ElementSink {
-  bulk(from: Uint8Array, off: number, len: number): void
-}
 
 /** What a list may take as one of Redis' listpacks (list-max-listpack-size -2): beyond, it is a quicklist. */
 const LISTPACK_BYTES = 8192
@@ -137,6 +132,11 @@ export class ListStore implements CollectionStore {
       if (!sequence.chunks.isCovered(chunk, context)) return false
     }
     return true
+  }
+
+  /** Values of so many bytes, and longer ones, get a block of their own; 0: of more than MAX_INLINE_BYTES, as usual. For tests. */
+  setApartBytes(bytes: number): void {
+    this.edits.inlineBytes = bytes === 0 ? MAX_INLINE_BYTES : Math.min(bytes - 1, MAX_INLINE_BYTES)
   }
 
   beforeRemove(): void {
@@ -280,10 +280,15 @@ export class ListStore implements CollectionStore {
     this.open(db, root)
     const { walk } = this
     walk.seek(rank)
+    if (!backwards) {
+      let left = count
+      do left = walk.giveChunk(left, sink)
+      while (left > 0)
+      return
+    }
     sink.bulk(walk.buf, walk.off, walk.len)
     for (let left = count - 1; left > 0; left--) {
-      if (backwards) walk.previous()
-      else walk.next()
+      walk.previous()
       sink.bulk(walk.buf, walk.off, walk.len)
     }
   }

@@ -8,10 +8,17 @@ import {
   holeCount,
   isApart,
   isHole,
+  MAX_ONE_BYTE_BACK,
+  MAX_SHORT_BYTES,
   valueLength,
   valueOffset,
 } from './list-entry.js'
 import type { ListSequence } from './list-sequence.js'
+
+/** Takes elements one by one, such as a reply. */
+export interface ElementSink {
+  bulk(from: Uint8Array, off: number, len: number): void
+}
 
 /**
  * Goes through the elements of a list in either direction. The element at hand is buf[off .. off+len); it stands at the sequence's chunk, at an offset and
@@ -60,6 +67,43 @@ export class ListWalk {
     this.slot = slot
     this.read()
     return true
+  }
+
+  /**
+   * Gives elements from the one at hand on to a sink, to the end of their chunk or until so many are given, and goes to the next one. Gives how
+   * many are still wanted. This is where LRANGE spends its time.
+   */
+  giveChunk(wanted: number, sink: ElementSink): number {
+    const { bytes, end } = this
+    let left = wanted
+    let { at } = this
+    for (;;) {
+      const head = bytes[at]
+      if (head <= MAX_SHORT_BYTES) {
+        let p = at + 1
+        while (bytes[p++] >= 0x80);
+        sink.bulk(bytes, p, head)
+        p += head
+        at = p + (p - at <= MAX_ONE_BYTE_BACK ? 1 : 2)
+        left--
+      } else {
+        if (!isHole(bytes, at)) {
+          this.at = at
+          this.read()
+          sink.bulk(this.buf, this.off, this.len)
+          left--
+        }
+        at += entryBytes(bytes, at)
+      }
+      if (left === 0 || at === end) break
+    }
+    if (left > 0) {
+      this.sequence.next()
+      this.enter()
+      this.at = this.begin
+      this.slot = 0
+    }
+    return left
   }
 
   /** Goes to the element before; false at the first. */

@@ -91,7 +91,7 @@ export class ListWrites {
     this.positionOf(rank, position)
     position.write(effects.writer, context.stamp)
     effects.writer.putBlock(from, off, len)
-    this.edits.set(position, context, from, off, len)
+    this.edits.setHere(position, context, from, off, len)
     effects.closeCollection(sequence.root)
   }
 

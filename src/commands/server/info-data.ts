@@ -79,7 +79,10 @@ export function keyspaceSection({ keyspace }: Call): InfoFields {
       ttlMs += left
     }
     const average = sampled === 0 ? 0 : Math.floor(ttlMs / sampled)
-    fields.push([`db${database}`, `keys=${db.keyCount},expires=${db.expiringCount},avg_ttl=${average},subexpiry=0`])
+    fields.push([
+      `db${database}`,
+      `keys=${db.keyCount},expires=${db.expiringCount},avg_ttl=${average},subexpiry=${db.fieldExpiries.count}`,
+    ])
   }
   return fields
 }

@@ -98,6 +98,7 @@ export function statsSection({ services, engine, keyspace }: Call): InfoFields {
     ['sync_full', 0],
     ['sync_partial_ok', 0],
     ['sync_partial_err', 0],
+    ['expired_subkeys', statistics.expiredFields],
     ['expired_keys', statistics.expiredKeys],
     ['evicted_keys', 0],
     ['keyspace_hits', keyspace.hits],

@@ -1,11 +1,11 @@
 import { INT64_MAX, INT64_MIN, latin1, parseInteger64 } from '../../base/bytes.js'
 import { NotificationClass } from '../../base/notification-classes.js'
-import { addDecimals, decimalOf, DECIMAL_ZERO, parseDecimal, type Decimal } from '../../base/decimal.js'
-import { fitsLongDouble, printLongDouble, toLongDouble } from '../../base/long-double.js'
+import { decimalOf, DECIMAL_ZERO, type Decimal } from '../../base/decimal.js'
 import type { Ref } from '../../memory/arena.js'
 import type { Call } from '../call.js'
 import { CommandError, Errors } from '../command-error.js'
 import { keyRange, type CommandSpec } from '../command-spec.js'
+import { floatSum, NOT_FINITE, parseFloatText } from '../float-arithmetic.js'
 import { KEY } from './arguments.js'
 import { replyValue } from './value-commands.js'
 
@@ -14,8 +14,6 @@ import { replyValue } from './value-commands.js'
  * in two regions add up.
  */
 const OVERFLOW = 'ERR increment or decrement would overflow'
-const NOT_FINITE = 'ERR increment would produce NaN or Infinity'
-const INFINITY_WORD = /^[+-]?inf(inity)?$/i
 
 function increment(call: Call, by: number): void {
   const ref = call.findString(1)
@@ -71,31 +69,16 @@ function incrementByFloat(call: Call): void {
   let value: Decimal | 'infinite' = DECIMAL_ZERO
   if (ref !== 0) {
     strings.read(call.db, ref)
-    value = parseFloatText(latin1(strings.buf, strings.off, strings.len))
+    value = parseFloatText(latin1(strings.buf, strings.off, strings.len), Errors.notFloat)
   }
-  const by = parseFloatText(latin1(call.request.buf, call.request.off[2], call.request.len[2]))
+  const by = parseFloatText(latin1(call.request.buf, call.request.off[2], call.request.len[2]), Errors.notFloat)
   if (value === 'infinite' || by === 'infinite') throw new CommandError(NOT_FINITE)
-  const result = effects.solo ? longDoubleSum(value, by) : addDecimals(value, by)
-  if (!fitsLongDouble(result)) throw new CommandError(NOT_FINITE)
+  const result = floatSum(value, by, effects.solo)
   const { buf, off, len } = call.request
   effects.addDecimal(call.database, buf, off[1], len[1], by, result)
   call.notify(NotificationClass.string, 'incrbyfloat', 1)
   // What is visible now: beside a sum of several members it may be rounded otherwise than the result here.
   replyValue(call, call.find(1))
-}
-
-/** By Redis' own arithmetic, as it prints it. */
-function longDoubleSum(a: Decimal, b: Decimal): Decimal {
-  const sum = toLongDouble(addDecimals(toLongDouble(a), toLongDouble(b)))
-  if (!fitsLongDouble(sum)) throw new CommandError(NOT_FINITE)
-  return parseDecimal(printLongDouble(sum)) ?? DECIMAL_ZERO
-}
-
-function parseFloatText(text: string): Decimal | 'infinite' {
-  const value = parseDecimal(text)
-  if (value !== null && fitsLongDouble(value)) return value
-  if (INFINITY_WORD.test(text)) return 'infinite'
-  throw new CommandError(Errors.notFloat)
 }
 
 function counterSpec(

@@ -1,0 +1,189 @@
+import { NotificationClass } from '../../base/notification-classes.js'
+import type { Call } from '../call.js'
+import type { ArgumentSpec, CommandSpec } from '../command-spec.js'
+import { FIELDS_BLOCK, hashSpec, readHash, writtenHash } from './arguments.js'
+import { checkFields, fieldExpiryTime } from './field-arguments.js'
+import { notifyRemoval } from './field-commands.js'
+
+/** HEXPIRE and its kin: when a field goes by itself. Concurrent times: the latest wins, HPERSIST over all. */
+const SECONDS = 1000
+const MILLISECONDS = 1
+
+/** Replies for one field. */
+const NO_FIELD = -2
+const NO_EXPIRY = -1
+const CONDITION_NOT_MET = 0
+const DONE = 1
+const REMOVED = 2
+
+const NX = 1
+const XX = 2
+const GT = 3
+const LT = 4
+
+const CONDITION: ArgumentSpec = {
+  name: 'condition',
+  type: 'oneof',
+  flags: ['optional'],
+  arguments: [
+    { name: 'nx', type: 'pure-token', token: 'NX' },
+    { name: 'xx', type: 'pure-token', token: 'XX' },
+    { name: 'gt', type: 'pure-token', token: 'GT' },
+    { name: 'lt', type: 'pure-token', token: 'LT' },
+  ],
+}
+
+function hexpire(call: Call, unit: 1 | 1000, base: number): void {
+  const root = writtenHash(call)
+  const at = fieldExpiryTime(call, 2, unit, base)
+  const condition = call.is(3, 'NX') ? NX : call.is(3, 'XX') ? XX : call.is(3, 'GT') ? GT : call.is(3, 'LT') ? LT : 0
+  const first = checkFields(call, condition === 0 ? 3 : 4, 'ERR Parameter `numFields` should be greater than 0')
+  const { hashes } = call.collections
+  const { buf, off, len } = call.request
+  const isPast = at <= call.nowMs
+  const chosen: number[] = []
+  call.reply.array(call.argc - first)
+  for (let i = first; i < call.argc; i++) {
+    const current = hashes.expiryOf(call.db, root, buf, off[i], len[i])
+    const isRepeated = current === current && chosen.length > 0 && repeats(call, chosen, i)
+    if (current !== current || (isRepeated && isPast)) call.reply.integer(NO_FIELD)
+    else if (!allows(condition, at, isRepeated ? at : current)) call.reply.integer(CONDITION_NOT_MET)
+    else {
+      chosen.push(i)
+      call.reply.integer(isPast ? REMOVED : DONE)
+    }
+  }
+  if (chosen.length === 0) return
+  if (isPast) {
+    hashes.removeKnown(call.database, call.request, chosen)
+    notifyRemoval(call, 'hdel')
+  } else {
+    hashes.expireFields(call.database, call.request, chosen, at)
+    call.notify(NotificationClass.hash, 'hexpire', 1)
+  }
+}
+
+/** True when argument i has the bytes of one of the chosen ones. */
+function repeats(call: Call, chosen: readonly number[], i: number): boolean {
+  const field = call.bytes(i)
+  return chosen.some((other) => Buffer.compare(call.bytes(other), field) === 0)
+}
+
+/** current is Infinity for a field without an expiry. */
+function allows(condition: number, at: number, current: number): boolean {
+  if (condition === NX) return current === Infinity
+  if (condition === XX) return current !== Infinity
+  if (condition === GT) return current !== Infinity && at > current
+  return condition !== LT || at < current
+}
+
+/** answer gets the time of expiry, in Unix ms. */
+function replyExpiries(call: Call, answer: (at: number) => number): void {
+  const root = readHash(call)
+  const first = checkFields(call, 2, 'ERR Number of fields must be a positive integer')
+  const { buf, off, len } = call.request
+  call.reply.array(call.argc - first)
+  for (let i = first; i < call.argc; i++) {
+    const at = call.collections.hashes.expiryOf(call.db, root, buf, off[i], len[i])
+    call.reply.integer(at !== at ? NO_FIELD : at === Infinity ? NO_EXPIRY : answer(at))
+  }
+}
+
+function hpersist(call: Call): void {
+  const root = writtenHash(call)
+  const first = checkFields(call, 2, 'ERR Number of fields must be a positive integer')
+  const { hashes } = call.collections
+  const { buf, off, len } = call.request
+  const chosen: number[] = []
+  call.reply.array(call.argc - first)
+  for (let i = first; i < call.argc; i++) {
+    const at = hashes.expiryOf(call.db, root, buf, off[i], len[i])
+    if (at !== at) call.reply.integer(NO_FIELD)
+    else if (at === Infinity || repeats(call, chosen, i)) call.reply.integer(NO_EXPIRY)
+    else {
+      chosen.push(i)
+      call.reply.integer(DONE)
+    }
+  }
+  if (chosen.length === 0) return
+  hashes.expireFields(call.database, call.request, chosen, Infinity)
+  call.notify(NotificationClass.hash, 'hpersist', 1)
+}
+
+function expiring(name: string, summary: string, time: ArgumentSpec, unit: 1 | 1000, isRelative: boolean): CommandSpec {
+  return hashSpec(
+    name,
+    -6,
+    ['write', 'denyoom', 'fast'],
+    ['RW', 'update'],
+    '7.4.0',
+    summary,
+    'O(N), N being the number of fields',
+    [time, CONDITION, FIELDS_BLOCK],
+    (call) => hexpire(call, unit, isRelative ? call.nowMs : 0),
+  )
+}
+
+function asking(name: string, summary: string, answer: (at: number, now: number) => number): CommandSpec {
+  const spec = hashSpec(
+    name,
+    -5,
+    ['readonly', 'fast'],
+    ['RO', 'access'],
+    '7.4.0',
+    summary,
+    'O(N), N being the number of fields',
+    [FIELDS_BLOCK],
+    (call) => replyExpiries(call, (at) => answer(at, call.nowMs)),
+  )
+  return name.endsWith('ttl') ? { ...spec, tips: ['nondeterministic_output'] } : spec
+}
+
+/** Upwards: a field that has some of a second left has it. */
+function toSeconds(ms: number): number {
+  return Math.floor((ms + 999) / 1000)
+}
+
+export const FIELD_EXPIRY_COMMANDS: readonly CommandSpec[] = [
+  expiring('hexpire', 'Lets fields go after a number of seconds.', { name: 'seconds', type: 'integer' }, SECONDS, true),
+  expiring(
+    'hpexpire',
+    'Lets fields go after a number of milliseconds.',
+    { name: 'milliseconds', type: 'integer' },
+    MILLISECONDS,
+    true,
+  ),
+  expiring(
+    'hexpireat',
+    'Lets fields go at a Unix time in seconds.',
+    { name: 'unix-time-seconds', type: 'unix-time' },
+    SECONDS,
+    false,
+  ),
+  expiring(
+    'hpexpireat',
+    'Lets fields go at a Unix time in milliseconds.',
+    { name: 'unix-time-milliseconds', type: 'unix-time' },
+    MILLISECONDS,
+    false,
+  ),
+  asking('httl', 'Seconds that fields have left; -1 without an expiry, -2 without the field.', (at, now) => toSeconds(at - now)),
+  asking('hpttl', 'Milliseconds that fields have left; -1 without an expiry, -2 without the field.', (at, now) => at - now),
+  asking('hexpiretime', 'Unix times in seconds at which fields go; -1 without an expiry, -2 without the field.', toSeconds),
+  asking(
+    'hpexpiretime',
+    'Unix times in milliseconds at which fields go; -1 without an expiry, -2 without the field.',
+    (at) => at,
+  ),
+  hashSpec(
+    'hpersist',
+    -5,
+    ['write', 'fast'],
+    ['RW', 'update'],
+    '7.4.0',
+    'Takes the expiries of fields away.',
+    'O(N), N being the number of fields',
+    [FIELDS_BLOCK],
+    hpersist,
+  ),
+]

@@ -1,0 +1,211 @@
+import { NotificationClass } from '../../base/notification-classes.js'
+import { ExpiryMode } from '../../keyspace/string-store.js'
+import type { Ref } from '../../memory/arena.js'
+import type { Call } from '../call.js'
+import { CommandError } from '../command-error.js'
+import type { ArgumentSpec, CommandSpec } from '../command-spec.js'
+import { FIELD_PAIRS, FIELDS_BLOCK, hashSpec, writtenHash } from './arguments.js'
+import { checkFields, fieldExpiryTime } from './field-arguments.js'
+import { notifyRemoval, replyField } from './field-commands.js'
+
+/** HGETDEL, HGETEX, HSETEX: reading or writing fields and something else at once. */
+const NOT_POSITIVE = 'ERR Number of fields must be a positive integer'
+const BAD_FIELD_COUNT = 'ERR invalid number of fields'
+
+const TIMES: readonly ArgumentSpec[] = [
+  { name: 'seconds', type: 'integer', token: 'EX' },
+  { name: 'milliseconds', type: 'integer', token: 'PX' },
+  { name: 'unix-time-seconds', type: 'unix-time', token: 'EXAT' },
+  { name: 'unix-time-milliseconds', type: 'unix-time', token: 'PXAT' },
+]
+
+function hgetdel(call: Call): void {
+  const root = writtenHash(call)
+  const first = checkFields(call, 2, NOT_POSITIVE)
+  replyFields(call, root, first, true)
+  const removed = call.collections.hashes.removeFields(call.db, root, call.database, call.request, first, call.argc)
+  if (removed > 0) notifyRemoval(call, 'hdel')
+}
+
+/** once: a field that is named again is gone by then. */
+function replyFields(call: Call, root: Ref, first: number, once: boolean): void {
+  call.reply.array(call.argc - first)
+  for (let i = first; i < call.argc; i++) {
+    if (once && isRepeated(call, first, i)) call.reply.null()
+    else replyField(call, root, i)
+  }
+}
+
+function isRepeated(call: Call, first: number, i: number): boolean {
+  const field = call.bytes(i)
+  for (let other = first; other < i; other++) if (Buffer.compare(call.bytes(other), field) === 0) return true
+  return false
+}
+
+/** The time that options EX, PX, EXAT or PXAT at argument i ask for, in Unix ms; NaN when it is none of them. */
+function optionTime(call: Call, i: number): number {
+  if (call.is(i, 'EX')) return fieldExpiryTime(call, i + 1, 1000, call.nowMs)
+  if (call.is(i, 'PX')) return fieldExpiryTime(call, i + 1, 1, call.nowMs)
+  if (call.is(i, 'EXAT')) return fieldExpiryTime(call, i + 1, 1000, 0)
+  return call.is(i, 'PXAT') ? fieldExpiryTime(call, i + 1, 1, 0) : NaN
+}
+
+function hgetex(call: Call): void {
+  const { hashes } = call.collections
+  const root = writtenHash(call)
+  const at = optionTime(call, 2)
+  const persists = call.is(2, 'PERSIST')
+  const hasTime = at === at
+  const first = checkFields(call, hasTime ? 4 : persists ? 3 : 2, NOT_POSITIVE)
+  replyFields(call, root, first, hasTime && at <= call.nowMs)
+  if (!hasTime && !persists) return
+  const { buf, off, len } = call.request
+  const chosen: number[] = []
+  for (let i = first; i < call.argc; i++) {
+    const current = hashes.expiryOf(call.db, root, buf, off[i], len[i])
+    if (current === current && (hasTime || current !== Infinity)) chosen.push(i)
+  }
+  if (chosen.length === 0) return
+  if (hasTime && at <= call.nowMs) {
+    hashes.removeKnown(call.database, call.request, chosen)
+    notifyRemoval(call, 'hdel')
+  } else {
+    hashes.expireFields(call.database, call.request, chosen, hasTime ? at : Infinity)
+    call.notify(NotificationClass.hash, hasTime ? 'hexpire' : 'hpersist', 1)
+  }
+}
+
+function hsetex(call: Call): void {
+  const { hashes } = call.collections
+  let condition = 0
+  let at = NaN
+  let keeps = false
+  let i = 2
+  for (; i < call.argc && !call.is(i, 'FIELDS'); i++) {
+    const isCondition = call.is(i, 'FNX') ? 1 : call.is(i, 'FXX') ? 2 : 0
+    if (isCondition !== 0) {
+      if (condition !== 0) throw new CommandError('ERR Only one of FXX or FNX arguments can be specified')
+      condition = isCondition
+      continue
+    }
+    const isKeep = call.is(i, 'KEEPTTL')
+    const isTime = call.is(i, 'EX') || call.is(i, 'PX') || call.is(i, 'EXAT') || call.is(i, 'PXAT')
+    if (!isKeep && !isTime) throw new CommandError(`ERR unknown argument: ${call.text(i)}`)
+    if (keeps || at === at) {
+      throw new CommandError('ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified')
+    }
+    if (isKeep) {
+      keeps = true
+    } else {
+      if (i + 1 === call.argc) throw new CommandError('ERR missing expire time')
+      at = optionTime(call, i)
+      i++
+    }
+  }
+  if (i === call.argc) throw new CommandError('ERR missing FIELDS argument')
+  const count = i + 1 < call.argc ? call.integer(i + 1, BAD_FIELD_COUNT) : 0
+  if (count < 1) throw new CommandError(BAD_FIELD_COUNT)
+  const first = i + 2
+  if (count * 2 !== call.argc - first) throw new CommandError("ERR wrong number of arguments for 'hsetex' command")
+  const root = writtenHash(call)
+  if (condition !== 0 && !conditionHolds(call, root, first, condition === 2)) {
+    call.reply.integer(0)
+    return
+  }
+  if (at <= call.nowMs) {
+    // What would be due at once is not written at all.
+    const fields: number[] = []
+    for (let f = first; f < call.argc; f += 2) if (has(call, root, f)) fields.push(f)
+    if (fields.length > 0) {
+      hashes.removeKnown(call.database, call.request, fields)
+      notifyRemoval(call, 'hdel')
+    }
+    call.reply.integer(1)
+    return
+  }
+  if (keeps) hashes.setKeeping(call.db, root, call.database, call.request, first, call.argc)
+  else {
+    const mode = at === at ? ExpiryMode.set : ExpiryMode.clear
+    hashes.setFields(call.database, call.request, first, call.argc, mode, at)
+  }
+  call.notify(NotificationClass.hash, 'hset', 1)
+  if (at === at) call.notify(NotificationClass.hash, 'hexpire', 1)
+  call.reply.integer(1)
+}
+
+function has(call: Call, root: Ref, i: number): boolean {
+  const { buf, off, len } = call.request
+  return call.collections.hashes.has(call.db, root, buf, off[i], len[i])
+}
+
+/** All of the fields are there, or none of them. */
+function conditionHolds(call: Call, root: Ref, first: number, wanted: boolean): boolean {
+  for (let i = first; i < call.argc; i += 2) if (has(call, root, i) !== wanted) return false
+  return true
+}
+
+export const EXTENDED_COMMANDS: readonly CommandSpec[] = [
+  hashSpec(
+    'hgetdel',
+    -5,
+    ['write', 'fast'],
+    ['RW', 'access', 'delete'],
+    '8.0.0',
+    'Reads fields of a hash and removes them.',
+    'O(N), N being the number of fields',
+    [FIELDS_BLOCK],
+    hgetdel,
+  ),
+  hashSpec(
+    'hgetex',
+    -5,
+    ['write', 'fast'],
+    ['RW', 'access', 'update'],
+    '8.0.0',
+    'Reads fields of a hash; may set or take away their expiry.',
+    'O(N), N being the number of fields',
+    [
+      {
+        name: 'expiration',
+        type: 'oneof',
+        flags: ['optional'],
+        arguments: [...TIMES, { name: 'persist', type: 'pure-token', token: 'PERSIST' }],
+      },
+      FIELDS_BLOCK,
+    ],
+    hgetex,
+  ),
+  hashSpec(
+    'hsetex',
+    -6,
+    ['write', 'denyoom', 'fast'],
+    ['RW', 'update'],
+    '8.0.0',
+    'Writes fields of a hash with an expiry, if all or none of them exist.',
+    'O(N), N being the number of fields',
+    [
+      {
+        name: 'condition',
+        type: 'oneof',
+        flags: ['optional'],
+        arguments: [
+          { name: 'fnx', type: 'pure-token', token: 'FNX' },
+          { name: 'fxx', type: 'pure-token', token: 'FXX' },
+        ],
+      },
+      {
+        name: 'expiration',
+        type: 'oneof',
+        flags: ['optional'],
+        arguments: [...TIMES, { name: 'keepttl', type: 'pure-token', token: 'KEEPTTL' }],
+      },
+      {
+        name: 'fields',
+        type: 'block',
+        token: 'FIELDS',
+        arguments: [{ name: 'numfields', type: 'integer' }, FIELD_PAIRS],
+      },
+    ],
+    hsetex,
+  ),
+]

@@ -1,0 +1,240 @@
+import { NotificationClass } from '../../base/notification-classes.js'
+import { ExpiryMode } from '../../keyspace/string-store.js'
+import type { Ref } from '../../memory/arena.js'
+import type { Call } from '../call.js'
+import { CommandError } from '../command-error.js'
+import type { CommandSpec } from '../command-spec.js'
+import { FIELD, FIELD_LIST, FIELD_PAIRS, FIELD_VALUE, hashSpec, readHash, writtenHash } from './arguments.js'
+
+/** Reading, writing and removing fields. A write of a field removes the writes of it that its region had seen, and adds its own. */
+function hset(call: Call): void {
+  const created = writePairs(call)
+  call.reply.integer(created)
+}
+
+function hmset(call: Call): void {
+  writePairs(call)
+  call.reply.ok()
+}
+
+function writePairs(call: Call): number {
+  if (call.argc % 2 === 1) throw new CommandError(`ERR wrong number of arguments for '${call.command.name}' command`)
+  writtenHash(call)
+  const created = call.collections.hashes.setFields(call.database, call.request, 2, call.argc, ExpiryMode.clear)
+  call.notify(NotificationClass.hash, 'hset', 1)
+  return created
+}
+
+function hsetnx(call: Call): void {
+  const root = writtenHash(call)
+  const { buf, off, len } = call.request
+  const { hashes } = call.collections
+  if (hashes.has(call.db, root, buf, off[2], len[2])) {
+    call.reply.integer(0)
+    return
+  }
+  hashes.setFields(call.database, call.request, 2, 4, ExpiryMode.clear)
+  call.notify(NotificationClass.hash, 'hset', 1)
+  call.reply.integer(1)
+}
+
+/** Replies with the value of the field in argument i, or null. */
+export function replyField(call: Call, root: Ref, i: number): void {
+  const { buf, off, len } = call.request
+  const { hashes } = call.collections
+  if (hashes.find(call.db, root, buf, off[i], len[i])) call.reply.bulk(hashes.buf, hashes.off, hashes.len)
+  else call.reply.null()
+}
+
+function hget(call: Call): void {
+  replyField(call, readHash(call), 2)
+}
+
+function hmget(call: Call): void {
+  const root = readHash(call)
+  call.reply.array(call.argc - 2)
+  for (let i = 2; i < call.argc; i++) replyField(call, root, i)
+}
+
+function hexists(call: Call): void {
+  const root = readHash(call)
+  const { buf, off, len } = call.request
+  call.reply.integer(call.collections.hashes.has(call.db, root, buf, off[2], len[2]) ? 1 : 0)
+}
+
+function hstrlen(call: Call): void {
+  const root = readHash(call)
+  const { buf, off, len } = call.request
+  const { hashes } = call.collections
+  call.reply.integer(hashes.find(call.db, root, buf, off[2], len[2]) ? hashes.len : 0)
+}
+
+function hlen(call: Call): void {
+  call.reply.integer(call.collections.hashes.size(call.db, readHash(call)))
+}
+
+function hdel(call: Call): void {
+  const root = writtenHash(call)
+  const removed = call.collections.hashes.removeFields(call.db, root, call.database, call.request, 2, call.argc)
+  if (removed > 0) notifyRemoval(call, 'hdel')
+  call.reply.integer(removed)
+}
+
+/** The event of a removal of fields; when they were the last ones, also that of the key. */
+export function notifyRemoval(call: Call, event: string): void {
+  call.notify(NotificationClass.hash, event, 1)
+  if (call.find(1) === 0) call.notify(NotificationClass.generic, 'del', 1)
+}
+
+function hgetall(call: Call): void {
+  const root = readHash(call)
+  const { hashes } = call.collections
+  call.reply.map(hashes.countShown(call.db, root))
+  replyAll(call, root, true, true)
+}
+
+function hkeys(call: Call): void {
+  const root = readHash(call)
+  call.reply.array(call.collections.hashes.countShown(call.db, root))
+  replyAll(call, root, true, false)
+}
+
+function hvals(call: Call): void {
+  const root = readHash(call)
+  call.reply.array(call.collections.hashes.countShown(call.db, root))
+  replyAll(call, root, false, true)
+}
+
+function replyAll(call: Call, root: Ref, fields: boolean, values: boolean): void {
+  const { reply } = call
+  const cursor = call.collections.hashes.walk(call.db, root)
+  while (cursor.next()) {
+    if (fields) reply.bulk(cursor.buf, cursor.keyOff, cursor.keyLen)
+    if (!values) continue
+    cursor.readValue()
+    reply.bulk(cursor.valueBuf, cursor.valueOff, cursor.valueLen)
+  }
+}
+
+export const FIELD_COMMANDS: readonly CommandSpec[] = [
+  {
+    ...hashSpec(
+      'hset',
+      -4,
+      ['write', 'denyoom', 'fast'],
+      ['RW', 'update'],
+      '2.0.0',
+      'Writes fields of a hash; an expiry that they had goes.',
+      'O(N), N being the number of fields',
+      [FIELD_PAIRS],
+      hset,
+    ),
+    history: [['4.0.0', 'Several fields at once.']],
+  },
+  {
+    ...hashSpec(
+      'hmset',
+      -4,
+      ['write', 'denyoom', 'fast'],
+      ['RW', 'update'],
+      '2.0.0',
+      'Writes fields of a hash.',
+      'O(N), N being the number of fields',
+      [FIELD_PAIRS],
+      hmset,
+    ),
+    deprecated: { since: '4.0.0', replacedBy: '`HSET` with multiple field-value pairs' },
+  },
+  hashSpec(
+    'hsetnx',
+    4,
+    ['write', 'denyoom', 'fast'],
+    ['RW', 'insert'],
+    '2.0.0',
+    'Writes a field of a hash if it does not exist.',
+    'O(1)',
+    [FIELD, FIELD_VALUE],
+    hsetnx,
+  ),
+  hashSpec('hget', 3, ['readonly', 'fast'], ['RO', 'access'], '2.0.0', 'Reads a field of a hash.', 'O(1)', [FIELD], hget),
+  hashSpec(
+    'hmget',
+    -3,
+    ['readonly', 'fast'],
+    ['RO', 'access'],
+    '2.0.0',
+    'Reads fields of a hash.',
+    'O(N), N being the number of fields',
+    [FIELD_LIST],
+    hmget,
+  ),
+  hashSpec('hexists', 3, ['readonly', 'fast'], ['RO'], '2.0.0', 'Tells whether a hash has a field.', 'O(1)', [FIELD], hexists),
+  hashSpec(
+    'hstrlen',
+    3,
+    ['readonly', 'fast'],
+    ['RO'],
+    '3.2.0',
+    'Tells how many bytes the value of a field has.',
+    'O(1)',
+    [FIELD],
+    hstrlen,
+  ),
+  hashSpec('hlen', 2, ['readonly', 'fast'], ['RO'], '2.0.0', 'Counts the fields of a hash.', 'O(1)', [], hlen),
+  {
+    ...hashSpec(
+      'hdel',
+      -3,
+      ['write', 'fast'],
+      ['RW', 'delete'],
+      '2.0.0',
+      'Removes fields of a hash, and the hash when it has no more.',
+      'O(N), N being the number of fields',
+      [FIELD_LIST],
+      hdel,
+    ),
+    history: [['2.4.0', 'Several fields at once.']],
+  },
+  {
+    ...hashSpec(
+      'hgetall',
+      2,
+      ['readonly'],
+      ['RO', 'access'],
+      '2.0.0',
+      'Lists the fields of a hash with their values.',
+      'O(N), N being the size of the hash',
+      [],
+      hgetall,
+    ),
+    tips: ['nondeterministic_output_order'],
+  },
+  {
+    ...hashSpec(
+      'hkeys',
+      2,
+      ['readonly'],
+      ['RO', 'access'],
+      '2.0.0',
+      'Lists the fields of a hash.',
+      'O(N), N being the size of the hash',
+      [],
+      hkeys,
+    ),
+    tips: ['nondeterministic_output_order'],
+  },
+  {
+    ...hashSpec(
+      'hvals',
+      2,
+      ['readonly'],
+      ['RO', 'access'],
+      '2.0.0',
+      'Lists the values of a hash.',
+      'O(N), N being the size of the hash',
+      [],
+      hvals,
+    ),
+    tips: ['nondeterministic_output_order'],
+  },
+]

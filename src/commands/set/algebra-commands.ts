@@ -1,0 +1,183 @@
+import { NotificationClass } from '../../base/notification-classes.js'
+import type { Ref } from '../../memory/arena.js'
+import { ByteList } from '../../rdb/byte-list.js'
+import type { Call } from '../call.js'
+import { CommandError, syntaxError } from '../command-error.js'
+import { keyRange, type CommandSpec } from '../command-spec.js'
+import { readSet, SET_KEY, SET_KEYS, writtenSet } from './arguments.js'
+
+/**
+ * Intersection, union and difference of sets. No other collection is built to find them: a member is looked up in the sets that it has to be in, or
+ * must not be in. The STORE forms remove and write in one op.
+ */
+
+/** Visits the members that all sets have, until it says false. The smallest set is walked. */
+function intersect(call: Call, roots: readonly Ref[], visit: (buf: Uint8Array, off: number, len: number) => boolean): void {
+  if (roots.includes(0)) return
+  const { db } = call
+  const { sets } = call.collections
+  const bySize = [...roots].sort((a, b) => sets.size(db, a) - sets.size(db, b))
+  const cursor = sets.walk(db, bySize[0])
+  while (cursor.next()) {
+    const { buf, keyOff, keyLen } = cursor
+    let i = 1
+    while (i < bySize.length && sets.has(db, bySize[i], buf, keyOff, keyLen)) i++
+    if (i === bySize.length && !visit(buf, keyOff, keyLen)) return
+  }
+}
+
+function intersection(call: Call, roots: readonly Ref[]): ByteList {
+  const members = new ByteList()
+  intersect(call, roots, (buf, off, len) => {
+    members.push(buf, off, len)
+    return true
+  })
+  return members
+}
+
+function union(call: Call, roots: readonly Ref[]): ByteList {
+  const members = new ByteList()
+  // The largest first: what it has need not be looked up anywhere.
+  const { sets } = call.collections
+  const bySize = roots.filter((root) => root !== 0).sort((a, b) => sets.size(call.db, b) - sets.size(call.db, a))
+  bySize.forEach((root, i) => pushOthers(call, root, bySize.slice(0, i), members))
+  return members
+}
+
+function difference(call: Call, roots: readonly Ref[]): ByteList {
+  const members = new ByteList()
+  const { sets } = call.collections
+  // A member is most likely found in a large one.
+  const others = roots
+    .slice(1)
+    .filter((root) => root !== 0)
+    .sort((a, b) => sets.size(call.db, b) - sets.size(call.db, a))
+  if (roots[0] !== 0) pushOthers(call, roots[0], others, members)
+  return members
+}
+
+/** Pushes the members of a set that are in none of the others. */
+function pushOthers(call: Call, root: Ref, others: readonly Ref[], members: ByteList): void {
+  const { db } = call
+  const { sets } = call.collections
+  const cursor = sets.walk(db, root)
+  while (cursor.next()) {
+    const { buf, keyOff, keyLen } = cursor
+    let i = 0
+    while (i < others.length && !sets.has(db, others[i], buf, keyOff, keyLen)) i++
+    if (i === others.length) members.push(buf, keyOff, keyLen)
+  }
+}
+
+type Operation = (call: Call, roots: readonly Ref[]) => ByteList
+
+function replying(operation: Operation): (call: Call) => void {
+  return (call) => {
+    const roots: Ref[] = []
+    for (let i = 1; i < call.argc; i++) roots.push(readSet(call, i))
+    const members = operation(call, roots)
+    call.reply.set(members.count)
+    for (let i = 0; i < members.count; i++) call.reply.bulkBytes(members.at(i))
+  }
+}
+
+function storing(operation: Operation, event: string): (call: Call) => void {
+  return (call) => {
+    const roots: Ref[] = []
+    for (let i = 2; i < call.argc; i++) roots.push(writtenSet(call, i))
+    const members = operation(call, roots)
+    const { buf, off, len } = call.request
+    const existed = call.find(1) !== 0
+    call.effects.remove(call.database, buf, off[1], len[1])
+    if (members.count > 0) {
+      call.collections.sets.addList(call.database, buf, off[1], len[1], members)
+      call.notify(NotificationClass.set, event, 1)
+    } else if (existed) {
+      call.notify(NotificationClass.generic, 'del', 1)
+    }
+    call.reply.integer(members.count)
+  }
+}
+
+function sintercard(call: Call): void {
+  const count = call.integer(1, 'ERR numkeys should be greater than 0')
+  if (count < 1) throw new CommandError('ERR numkeys should be greater than 0')
+  if (count > call.argc - 2) throw new CommandError("ERR Number of keys can't be greater than number of args")
+  let limit = 0
+  for (let i = 2 + count; i < call.argc; i += 2) {
+    if (!call.is(i, 'LIMIT') || i + 1 === call.argc) throw syntaxError()
+    limit = call.integer(i + 1, "ERR LIMIT can't be negative")
+    if (limit < 0) throw new CommandError("ERR LIMIT can't be negative")
+  }
+  const roots: Ref[] = []
+  for (let i = 2; i < 2 + count; i++) roots.push(readSet(call, i))
+  let found = 0
+  intersect(call, roots, () => ++found !== limit)
+  call.reply.integer(found)
+}
+
+function readingSpec(name: string, summary: string, complexity: string, operation: Operation): CommandSpec {
+  return {
+    name,
+    arity: -2,
+    flags: ['readonly'],
+    keys: keyRange(1, -1, 1, 'RO', 'access'),
+    group: 'set',
+    categories: ['set'],
+    since: '1.0.0',
+    summary,
+    complexity,
+    tips: ['nondeterministic_output_order'],
+    arguments: [SET_KEYS],
+    handler: replying(operation),
+  }
+}
+
+function storingSpec(name: string, summary: string, complexity: string, operation: Operation): CommandSpec {
+  return {
+    name,
+    arity: -3,
+    flags: ['write', 'denyoom'],
+    keys: [...keyRange(1, 1, 1, 'OW', 'update'), ...keyRange(2, -1, 1, 'RO', 'access')],
+    group: 'set',
+    categories: ['set'],
+    since: '1.0.0',
+    summary,
+    complexity,
+    arguments: [
+      { name: 'destination', type: 'key', keySpecIndex: 0 },
+      { ...SET_KEYS, keySpecIndex: 1 },
+    ],
+    handler: storing(operation, name),
+  }
+}
+
+const INTERSECTION_COST = 'O(N*M), N being the size of the smallest set and M the number of sets'
+const UNION_COST = 'O(N*M), N being the number of members in all sets and M the number of sets'
+const DIFFERENCE_COST = 'O(N*M), N being the size of the first set and M the number of sets'
+
+export const ALGEBRA_COMMANDS: readonly CommandSpec[] = [
+  readingSpec('sinter', 'Lists the members that all of some sets have.', INTERSECTION_COST, intersection),
+  {
+    name: 'sintercard',
+    arity: -3,
+    flags: ['readonly'],
+    keys: [{ flags: ['RO', 'access'], beginSearch: { index: 1 }, findKeys: { keyNumIndex: 0, firstKey: 1, step: 1 } }],
+    group: 'set',
+    categories: ['set'],
+    since: '7.0.0',
+    summary: 'Counts the members that all of some sets have, up to a limit.',
+    complexity: INTERSECTION_COST,
+    arguments: [
+      { name: 'numkeys', type: 'integer' },
+      { ...SET_KEY, flags: ['multiple'] },
+      { name: 'limit', type: 'integer', token: 'LIMIT', flags: ['optional'] },
+    ],
+    handler: sintercard,
+  },
+  storingSpec('sinterstore', 'Keeps in a set the members that all of some sets have.', INTERSECTION_COST, intersection),
+  readingSpec('sunion', 'Lists the members that any of some sets has.', UNION_COST, union),
+  storingSpec('sunionstore', 'Keeps in a set the members that any of some sets has.', UNION_COST, union),
+  readingSpec('sdiff', 'Lists the members of a set that no other of some sets has.', DIFFERENCE_COST, difference),
+  storingSpec('sdiffstore', 'Keeps in a set the members of a set that no other of some sets has.', DIFFERENCE_COST, difference),
+]

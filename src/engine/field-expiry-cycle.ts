@@ -1,0 +1,65 @@
+import { LIMITS } from '../base/limits.js'
+import { NotificationClass } from '../base/notification-classes.js'
+import { KeyType, type Database } from '../keyspace/database.js'
+import type { HashStore } from '../keyspace/hash-store.js'
+import type { Keyspace } from '../keyspace/keyspace.js'
+import type { KeyspaceNotifications } from './keyspace-notifications.js'
+
+/** A hash that cannot be changed now (its key is due, or hidden behind another type) is looked at again after this time. */
+const POSTPONED_MS = 1000
+
+/**
+ * Removes the fields of hashes whose time is up, as ExpiryCycle does keys: the member that set the visible expiry at once, any other only when that one
+ * has not done it for long. FieldExpiries says what is due, so a cycle touches nothing else.
+ */
+export class FieldExpiryCycle {
+  constructor(
+    private readonly keyspace: Keyspace,
+    private readonly hashes: HashStore,
+    private readonly notifications: KeyspaceNotifications,
+    /** Called after each removal, which is an op of its own, with the number of fields that went. */
+    private readonly onRemoved: (fields: number) => void,
+  ) {}
+
+  /** One cycle, bounded in removals. Returns true when the next should follow at once. */
+  run(most: number = LIMITS.expiryCycleRemovals): boolean {
+    let left = most
+    for (let database = 0; database < this.keyspace.databaseCount; database++) {
+      const db = this.keyspace.peek(database)
+      if (db === undefined) continue
+      while (db.fieldExpiries.nextTime <= this.keyspace.nowMs) {
+        if (left <= 0) return true
+        left -= this.removeFirst(database, db, left)
+      }
+    }
+    return false
+  }
+
+  /** A command came upon a field that is due: what is due goes right behind it, so that a client which has seen it gone also sees it counted. */
+  removeSeen(): void {
+    if (!this.hashes.seenDue) return
+    this.hashes.seenDue = false
+    this.run(LIMITS.expirySeenKeys)
+  }
+
+  /** Removes fields of the hash that comes first. Gives at least 1, so that a cycle ends. */
+  private removeFirst(database: number, db: Database, most: number): number {
+    const { keyspace, hashes, notifications } = this
+    const root = db.fieldExpiries.first
+    const key = hashes.registeredKey(db, root)
+    const ref = keyspace.find(db, key, 0, key.length)
+    if (ref === 0 || db.type(ref) !== KeyType.hash || db.root(ref) !== root) {
+      db.fieldExpiries.put(root, keyspace.nowMs + POSTPONED_MS)
+      return 1
+    }
+    const removed = hashes.removeDue(db, root, database, key, most)
+    if (removed > 0) {
+      notifications.notify(NotificationClass.hash, 'hexpired', database, key, 0, key.length)
+      if (keyspace.find(db, key, 0, key.length) === 0) {
+        notifications.notify(NotificationClass.generic, 'del', database, key, 0, key.length)
+      }
+    }
+    this.onRemoved(removed)
+    return Math.max(1, removed)
+  }
+}
