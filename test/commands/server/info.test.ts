@@ -26,7 +26,7 @@ describe('INFO', () => {
     const byDefault = ['Server', 'Clients', 'Memory', 'Persistence', 'Stats', 'Replication', 'CRDT', 'Peers', 'CPU', 'Modules']
     expect(titles(h.run('INFO'))).toEqual([...byDefault, 'Errorstats', 'Cluster', 'Keyspace'])
     const all = [...byDefault, 'Commandstats', 'Errorstats', 'Latencystats', 'Cluster', 'Keyspace']
-    for (const args of [['all'], ['everything'], ['cpu', 'all'], ['default', 'commandstats']])
+    for (const args of [['all'], ['everything'], ['cpu', 'all'], ['default', 'commandstats', 'latencystats']])
       expect(titles(h.run('INFO', ...args))).toEqual(all)
   })
 
