@@ -29,6 +29,8 @@ import type { ListSequence } from './list-sequence.js'
  * - The observed values of all positions from one to another are removed.
  */
 export class ListEdits {
+  /** Longer values get a block of their own, so that a chunk holds several elements in any case. At most MAX_INLINE_BYTES. */
+  inlineBytes: number = MAX_INLINE_BYTES
   private readonly scratch = new ListPosition()
   /** The value about to be written: a block apart, or 0; then `delta` and the bytes. */
   private apart: Ref = 0
@@ -72,7 +74,7 @@ export class ListEdits {
     const member = position.members[0]
     if (continues) {
       const { chunk } = sequence
-      const inline = length <= MAX_INLINE_BYTES
+      const inline = length <= this.inlineBytes
       const apart = inline ? 0 : this.makeApart(member, stamp, from, off, length)
       const to = chunks.append(chunk, position.index, apart, stamp - chunks.base(chunk), from, off, length)
       if (to !== 0) {
@@ -104,7 +106,7 @@ export class ListEdits {
     const member = position.members[0]
     if (continues) {
       const { chunk } = sequence
-      const apart = length <= MAX_INLINE_BYTES ? 0 : this.makeApart(member, stamp, from, off, length)
+      const apart = length <= this.inlineBytes ? 0 : this.makeApart(member, stamp, from, off, length)
       const to = chunks.prepend(chunk, position.index, apart, stamp - chunks.base(chunk), from, off, length)
       if (to !== 0) {
         if (to !== chunk) sequence.changed(to)
@@ -323,7 +325,7 @@ export class ListEdits {
 
   private prepare(member: number, stamp: number, from: Uint8Array, off: number, length: number): void {
     this.prepareApart(
-      length > MAX_INLINE_BYTES ? this.makeApart(member, stamp, from, off, length) : 0,
+      length > this.inlineBytes ? this.makeApart(member, stamp, from, off, length) : 0,
       member,
       stamp,
       from,

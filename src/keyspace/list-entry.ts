@@ -26,7 +26,7 @@ const HOLE = 0xd0
 export const MAX_ONE_BYTE_BACK = 127
 /** Longest value in a short entry. */
 export const MAX_SHORT_BYTES = LONG - 1
-/** Longer values get a block of their own, so that a chunk holds several elements in any case. */
+/** Longest value that may stand in a chunk. */
 export const MAX_INLINE_BYTES = 512
 
 export function isHole(u8: Uint8Array, at: number): boolean {

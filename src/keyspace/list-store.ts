@@ -12,7 +12,7 @@ import type { StoreEnvironment } from './collections.js'
 import { KeyType, type Database } from './database.js'
 import type { Hash64 } from './hash64.js'
 import { ListEdits } from './list-edits.js'
-import { entryBytes, isHole } from './list-entry.js'
+import { entryBytes, isHole, MAX_INLINE_BYTES } from './list-entry.js'
 import { ListSequence } from './list-sequence.js'
 import { ListWalk, type ElementSink } from './list-walk.js'
 import { ListWrites } from './list-writes.js'
@@ -132,6 +132,11 @@ export class ListStore implements CollectionStore {
       if (!sequence.chunks.isCovered(chunk, context)) return false
     }
     return true
+  }
+
+  /** Values of so many bytes, and longer ones, get a block of their own; 0: of more than MAX_INLINE_BYTES, as usual. For tests. */
+  setApartBytes(bytes: number): void {
+    this.edits.inlineBytes = bytes === 0 ? MAX_INLINE_BYTES : Math.min(bytes - 1, MAX_INLINE_BYTES)
   }
 
   beforeRemove(): void {

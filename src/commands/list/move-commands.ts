@@ -25,6 +25,7 @@ export function moveElement(call: Call, fromBegin: boolean, toBegin: boolean): b
   const { writes } = store
   const { database } = call
   const isSame = len[1] === len[2] && equalBytes(buf, off[1], buf, off[2], len[1])
+  const changes = call.effects.count
   let left = 0
   if (!isSame) {
     left = writes.pop(database, buf, off[1], len[1], 1, fromBegin)
@@ -38,6 +39,8 @@ export function moveElement(call: Call, fromBegin: boolean, toBegin: boolean): b
     store.writes.set(database, buf, off[1], len[1], fromBegin ? 0 : length - 1, moved.buf, 0, moved.len[0])
     left = length
   }
+  // Redis counts a move as one change.
+  call.effects.count = changes + 1
   call.notify(NotificationClass.list, toBegin ? 'lpush' : 'rpush', 2)
   notifyPop(call, 1, fromBegin, left)
   return true

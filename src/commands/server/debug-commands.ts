@@ -40,6 +40,7 @@ const FORMS: ReadonlyMap<string, DebugForm> = new Map([
   ['populate', { least: 3, most: 5, run: populate }],
   ['reload', { least: 2, most: 2, run: reload }],
   ['loadaof', { least: 2, most: 2, run: reload }],
+  ['quicklist-packed-threshold', { least: 3, most: 3, run: packedThreshold }],
   ['error', { least: 3, most: 3, run: error }],
 ])
 
@@ -58,6 +59,8 @@ const HELP = helpSubcommand('1.0.0', [
   '    Make string keys <prefix>:<number>.',
   'PROTOCOL (string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false)',
   '    Answer with a value of this type.',
+  'QUICKLIST-PACKED-THRESHOLD <size>',
+  '    Elements of lists from this size on are kept apart from the others; 0 for the usual size.',
   'RELOAD',
   '    The same as LOADAOF.',
   'SET-ACTIVE-EXPIRE (0|1)',
@@ -100,6 +103,17 @@ function sleep(call: Call): void {
 
 function setActiveExpire(call: Call): void {
   call.engine.activeExpiry = call.integer(2) !== 0
+  call.reply.ok()
+}
+
+const SIZE = /^(\d{1,10})(b|kb?|mb?)?$/i
+
+function packedThreshold(call: Call): void {
+  const match = SIZE.exec(call.text(2))
+  if (match === null) throw new CommandError('ERR argument must be a memory value bigger than 1 and smaller than 4gb')
+  const unit = (match[2] ?? 'b').toLowerCase()
+  const bytes = Number(match[1]) * (unit.startsWith('k') ? 1024 : unit.startsWith('m') ? 1024 ** 2 : 1)
+  call.collections.lists.setApartBytes(bytes)
   call.reply.ok()
 }
 
