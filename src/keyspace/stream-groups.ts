@@ -322,7 +322,15 @@ export class StreamGroups {
     return this.done.count(this.words(group), this.at(group) + DONE) > 0
   }
 
-  /** The entry is done, and so are all before it: reading has come to it. */
+  /**
+   * Reading has come to an entry: it and all before it are done. Nothing is to be done for one that is done already: when the log is read over a newer state, the
+   * group may start before what it started at then.
+   */
+  read(group: Ref, member: number, id: StreamId, region: number): void {
+    if (!this.isDone(group, { id, member })) this.pass(group, member, id, region)
+  }
+
+  /** The entry is done, and so are all before it. */
   pass(group: Ref, member: number, id: StreamId, region: number): void {
     this.raiseCursor(group, member, id)
     const words = this.words(group)

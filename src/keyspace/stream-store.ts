@@ -266,7 +266,7 @@ export class StreamStore implements CollectionStore {
       const extra = op === PendingOp.deliver ? readRegion(effect) : effect.varint()
       if (space === null) continue
       space.groups.assign(group, id, region, consumer, deliveredAt, op === PendingOp.deliver ? 1 : extra)
-      if (op === PendingOp.deliver) space.groups.pass(group, extra, id, region)
+      if (op === PendingOp.deliver) space.groups.read(group, extra, id, region)
     }
     if (space === null || op === PendingOp.drop) return
     if (op === PendingOp.deliver) space.groups.setEntriesRead(group, entriesRead)
@@ -456,15 +456,12 @@ export class StreamStore implements CollectionStore {
     const { groups } = space
     const wasPending = groups.unassign(group, id, region)
     if (!groups.knowsPlace(group, this.context) || !this.seek(space, root, id, region)) return wasPending
-    if (!groups.markDone(root, group, this.found.entry)) return wasPending
-    const entriesRead = groups.entriesRead(group)
-    if (entriesRead >= 0) groups.setEntriesRead(group, entriesRead + 1)
-    return true
+    return groups.markDone(root, group, this.found.entry) || wasPending
   }
 
   /** The group has read an entry that is not to be pending. */
   passRead(space: StreamSpace, root: Ref, group: Ref, id: StreamId, region: number): void {
-    if (this.seek(space, root, id, region)) space.groups.pass(group, this.found.entry.member, id, region)
+    if (this.seek(space, root, id, region)) space.groups.read(group, this.found.entry.member, id, region)
   }
 
   /** Moves `found` to the entry at a position. */

@@ -214,6 +214,8 @@ export class StreamWrites {
   /** XREADGROUP of what is pending: delivered once more, to the consumer that has it. The number of a position is its deliveries. */
   redeliver(key: StreamKey, group: Name, consumer: Name, positions: StreamPositions): void {
     this.assign(key, group, consumer, positions, this.now, false)
+    // Redis does not count it as a change of the data.
+    this.effects.count--
   }
 
   /** XCLAIM, XAUTOCLAIM: the entries belong to a consumer that exists. The number of a position is its deliveries. */

@@ -41,13 +41,26 @@ export function readStream(reader: RdbReader, type: number): RdbStream | null {
   }
   const groups: RdbStreamGroup[] = []
   const names = new Set<string>()
-  for (let left = reader.countObjects(1); left > 0 && !reader.failed; left--) groups.push(readGroup(reader, type, names))
+  for (let left = reader.countObjects(1); left > 0 && !reader.failed; left--) {
+    const group = readGroup(reader, type, names)
+    groups.push(type === RdbType.stream ? { ...group, entriesRead: readsUpTo(group.lastId, entries, lastId) } : group)
+  }
   return reader.failed ? null : { type: 'stream', entries, lastId, firstId, maxDeletedId, entriesAdded, groups }
 }
 
 export function compareIds(a: RdbStreamId, b: RdbStreamId): number {
   if (a.ms !== b.ms) return a.ms < b.ms ? -1 : 1
   return a.seq === b.seq ? 0 : a.seq < b.seq ? -1 : 1
+}
+
+/** What a group of an old payload, which does not say it, has read: as far as that can be told. */
+function readsUpTo(id: RdbStreamId, entries: readonly RdbStreamEntry[], lastId: RdbStreamId): bigint | null {
+  const count = BigInt(entries.length)
+  const toLast = compareIds(id, lastId)
+  if (toLast === 0 || count === 0n) return toLast <= 0 ? count : null
+  if (toLast > 0) return null
+  const toFirst = compareIds(id, entries[0].id)
+  return toFirst < 0 ? 0n : toFirst === 0 ? 1n : null
 }
 
 function readId(reader: RdbReader): RdbStreamId {

@@ -125,7 +125,7 @@ export const OLD_PAYLOADS: Readonly<Record<string, { bytes: Buffer; value: unkno
       deleted: '0-0',
       added: 2,
       groups: [
-        { name: 'g', last: '10-5', read: null, consumers: [{ name: 'c', seen: 888, active: 888, pending: [['10-5', 777, 3]] }] },
+        { name: 'g', last: '10-5', read: 1, consumers: [{ name: 'c', seen: 888, active: 888, pending: [['10-5', 777, 3]] }] },
       ],
     },
   },

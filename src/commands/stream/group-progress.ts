@@ -76,6 +76,12 @@ export class ReadCounter {
   }
 }
 
+/** Entries that a group has read, UNKNOWN when that cannot be told. With several writers: those that were ever added less those to be read. */
+export function entriesReadBy(stream: StreamReading, group: Ref, solo: boolean): number {
+  const { groups, roots } = stream.space
+  return solo ? groups.entriesRead(group) : Math.max(0, roots.entriesAdded(stream.root) - lagBySight(stream, group))
+}
+
 /** Entries that a group has still to read, UNKNOWN when that cannot be told. */
 export function lagOf(stream: StreamReading, group: Ref, solo: boolean): number {
   const { groups } = stream.space

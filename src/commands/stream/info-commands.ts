@@ -6,7 +6,7 @@ import { CommandError, Errors } from '../command-error.js'
 import { keyRange, type ArgumentSpec, type CommandSpec } from '../command-spec.js'
 import { helpSubcommand, wrongSubcommand } from '../help.js'
 import { findGroup } from './group-commands.js'
-import { lagOf } from './group-progress.js'
+import { entriesReadBy, lagOf } from './group-progress.js'
 import { replyRange } from './range-commands.js'
 import { GROUP_ARGUMENT, KEY_ARGUMENT, StreamReading } from './stream-arguments.js'
 import { replyEntry, replyId } from './stream-reply.js'
@@ -80,7 +80,7 @@ function replyProgress(call: Call, group: Ref): void {
   reply.bulkString('last-delivered-id')
   replyId(reply, groups.lastDelivered(group, id))
   reply.bulkString('entries-read')
-  replyOrNull(call, groups.entriesRead(group))
+  replyOrNull(call, entriesReadBy(stream, group, call.effects.solo))
   reply.bulkString('lag')
   replyOrNull(call, lagOf(stream, group, call.effects.solo))
 }

@@ -1,0 +1,257 @@
+import { describe, expect, it } from 'vitest'
+import { KeyType } from '../../../src/keyspace/database.js'
+import { EVERYTHING_STABLE } from '../../../src/crdt/apply-context.js'
+import { EngineHarness } from '../../support/engine-harness.js'
+
+function mesh(count = 2): EngineHarness[] {
+  return Array.from({ length: count }, (_, i) => new EngineHarness({ self: i + 1, solo: false }))
+}
+
+function sync(...members: EngineHarness[]): void {
+  for (const from of members) for (const to of members) if (from !== to) to.receive(from)
+}
+
+const ids = (reply: unknown): unknown => (Array.isArray(reply) ? (reply as [string, unknown][]).map(([id]) => id) : reply)
+const read = (member: EngineHarness, group = 'g', ...options: string[]): unknown => {
+  const reply = member.run('XREADGROUP', 'GROUP', group, 'c', ...options, 'STREAMS', 's', '>')
+  return Array.isArray(reply) ? ids((reply as [string, unknown][])[0][1]) : reply
+}
+
+describe('IDs in several regions', () => {
+  it('end in the region that made them', () => {
+    const [, two] = mesh()
+    expect(two.run('XADD', 's', '110', 'f', 'v')).toBe('110-2')
+    expect(two.run('XADD', 's', '110-*', 'f', 'v')).toBe('110-258')
+    const now = two.clock.now
+    expect(two.run('XADD', 's', '*', 'f', 'v')).toBe(`${now}-2`)
+    expect(two.run('XADD', 's', '*', 'f', 'v')).toBe(`${now}-258`)
+    two.clock.now++
+    expect(two.run('XADD', 's', '*', 'f', 'v')).toBe(`${now + 1}-2`)
+  })
+
+  it('rise above what came from other regions, also with a clock that is behind', () => {
+    const [one, two] = mesh()
+    one.clock.now += 5000
+    expect(one.run('XADD', 's', '*', 'f', 'v')).toBe(`${one.clock.now}-1`)
+    sync(one, two)
+    expect(two.run('XADD', 's', '*', 'f', 'v')).toBe(`${one.clock.now}-2`)
+    sync(one, two)
+    expect(one.run('XADD', 's', '*', 'f', 'v')).toBe(`${one.clock.now}-257`)
+    expect(one.run('XADD', 's', `${one.clock.now}-256`, 'f', 'v')).toEqual(expect.any(Error))
+  })
+
+  it('may be given whole, unless the mode is strict; liberal numbers as Redis does', () => {
+    const [one] = mesh()
+    const { streams } = one.engine.collections
+    expect(one.run('XADD', 's', '5-7', 'f', 'v')).toBe('5-7')
+    streams.configure({ ...streams.settings, idMode: 'strict' })
+    expect(one.run('XADD', 's', '6-7', 'f', 'v')).toMatchObject({ message: expect.stringContaining('stream-id-mode is strict') })
+    expect(one.run('XADD', 's', '6-*', 'f', 'v')).toBe('6-1')
+    streams.configure({ ...streams.settings, idMode: 'liberal' })
+    expect(one.run('XADD', 's', '7', 'f', 'v')).toBe('7-0')
+    expect(one.run('XADD', 's', '7-*', 'f', 'v')).toBe('7-1')
+    expect(one.run('XADD', 's', '*', 'f', 'v')).toBe(`${one.clock.now}-0`)
+  })
+
+  it('that two regions give alike stand for two entries', () => {
+    const [one, two] = mesh()
+    one.run('XADD', 's', '5-5', 'f', 'one')
+    two.run('XADD', 's', '5-5', 'f', 'two')
+    sync(one, two)
+    const both = [
+      ['5-5', ['f', 'one']],
+      ['5-5', ['f', 'two']],
+    ]
+    for (const member of [one, two]) expect(member.run('XRANGE', 's', '5-5', '5-5')).toEqual(both)
+    expect(one.run('XREVRANGE', 's', '+', '-')).toEqual([...both].reverse())
+    expect(one.run('XDEL', 's', '5-5')).toBe(1)
+    expect(one.run('XLEN', 's')).toBe(0)
+  })
+})
+
+describe('removals in several regions', () => {
+  it('leave what they had not seen', () => {
+    const [one, two] = mesh()
+    one.run('XADD', 's', '1-1', 'f', 'v')
+    sync(one, two)
+    one.run('DEL', 's')
+    two.run('XADD', 's', '2-2', 'f', 'v')
+    sync(one, two)
+    for (const member of [one, two]) {
+      expect(ids(member.run('XRANGE', 's', '-', '+'))).toEqual(['2-2'])
+      expect(member.run('TYPE', 's')).toBe('stream')
+    }
+  })
+
+  it('of a stream take its groups along, also one that is made at the same time', () => {
+    const [one, two] = mesh()
+    one.run('XADD', 's', '1-1', 'f', 'v')
+    sync(one, two)
+    one.run('DEL', 's')
+    two.run('XGROUP', 'CREATE', 's', 'g', '0')
+    sync(one, two)
+    for (const member of [one, two]) expect(member.run('EXISTS', 's')).toBe(0)
+    expect(two.run('XGROUP', 'CREATE', 's', 'g', '0', 'MKSTREAM')).toBe('OK')
+    sync(one, two)
+    for (const member of [one, two]) expect(member.run('EXISTS', 's')).toBe(1)
+  })
+
+  it('leave nothing behind once they are stable', () => {
+    const [one] = mesh(1)
+    const db = one.engine.keyspace.database(0)
+    one.run('SET', 'other', 'v')
+    const before = db.arena.usedBytes
+    for (let i = 1; i <= 300; i++) one.run('XADD', 's', `${i}-1`, 'field', 'x'.repeat(50))
+    one.run('XGROUP', 'CREATE', 's', 'g', '0')
+    read(one)
+    one.run('XGROUP', 'DESTROY', 's', 'g')
+    one.run('XGROUP', 'CREATE', 's', 'h', '0')
+    read(one, 'h')
+    one.run('DEL', 's')
+    expect(one.run('TYPE', 's')).toBe('none')
+    one.engine.keyspace.stability = EVERYTHING_STABLE
+    one.engine.keyspace.unsettledCount = 1
+    for (let table = 0; table < db.unsettled.length; table++) one.engine.keys.settleTable(db, table)
+    while (one.engine.keyspace.reclaimer.step());
+    expect(db.arena.usedBytes).toBe(before)
+    expect(db.hiddenCount).toBe(0)
+  })
+})
+
+describe('a group in several regions', () => {
+  it('is one when two make it at the same time, from the lower start, and what was read is not read again', () => {
+    const [one, two] = mesh()
+    for (const id of ['1-1', '2-1', '3-1']) one.run('XADD', 's', id, 'f', 'v')
+    sync(one, two)
+    one.run('XGROUP', 'CREATE', 's', 'g', '2')
+    expect(read(one)).toEqual(['2-1', '3-1'])
+    two.run('XGROUP', 'CREATE', 's', 'g', '0')
+    sync(one, two)
+    expect(read(one)).toEqual(['1-1'])
+    expect(read(one)).toBeNull()
+    expect(read(two)).toEqual(['1-1', '2-1', '3-1'])
+  })
+
+  it('reads an entry that arrives late from another region', () => {
+    const [one, two] = mesh()
+    one.run('XGROUP', 'CREATE', 's', 'g', '0', 'MKSTREAM')
+    sync(one, two)
+    two.run('XADD', 's', '5-2', 'f', 'v')
+    one.run('XADD', 's', '9-1', 'f', 'v')
+    expect(read(one)).toEqual(['9-1'])
+    sync(one, two)
+    expect(read(one)).toEqual(['5-2'])
+    expect(read(two)).toEqual(['5-2', '9-1'])
+    expect(read(one)).toBeNull()
+  })
+
+  it('does not read again what was acknowledged elsewhere, in whatever order', () => {
+    const [one, two] = mesh()
+    one.run('XGROUP', 'CREATE', 's', 'g', '0', 'MKSTREAM')
+    for (let i = 1; i <= 20; i++) one.run('XADD', 's', `${i}-1`, 'f', 'v')
+    expect(read(one)).toHaveLength(20)
+    for (const i of [3, 2, 7, 1, 20, 5, 6]) expect(one.run('XACK', 's', 'g', `${i}-1`)).toBe(1)
+    sync(one, two)
+    expect(read(two, 'g', 'COUNT', '3')).toEqual(['4-1', '8-1', '9-1'])
+    expect(read(two)).toEqual([10, 11, 12, 13, 14, 15, 16, 17, 18, 19].map((i) => `${i}-1`))
+    expect(read(two)).toBeNull()
+  })
+
+  it('lets one region acknowledge what another has delivered', () => {
+    const [one, two] = mesh()
+    one.run('XGROUP', 'CREATE', 's', 'g', '0', 'MKSTREAM')
+    one.run('XADD', 's', '1-1', 'f', 'v')
+    one.run('XADD', 's', '2-1', 'f', 'v')
+    expect(read(one)).toEqual(['1-1', '2-1'])
+    sync(one, two)
+    expect(two.run('XACK', 's', 'g', '1-1')).toBe(1)
+    expect(two.run('XACK', 's', 'g', '1-1')).toBe(0)
+    sync(one, two)
+    expect(one.run('XPENDING', 's', 'g')).toEqual([1, '2-1', '2-1', [['c', '1']]])
+    expect(read(two)).toEqual(['2-1'])
+  })
+
+  it('counts what is read without acknowledgement as done everywhere', () => {
+    const [one, two] = mesh()
+    one.run('XGROUP', 'CREATE', 's', 'g', '0', 'MKSTREAM')
+    one.run('XADD', 's', '1-1', 'f', 'v')
+    expect(read(one, 'g', 'NOACK')).toEqual(['1-1'])
+    sync(one, two)
+    expect(read(two)).toBeNull()
+  })
+
+  it('goes on for all where SETID says, whatever was acknowledged before or at the same time', () => {
+    const [one, two] = mesh()
+    one.run('XGROUP', 'CREATE', 's', 'g', '0', 'MKSTREAM')
+    for (const i of [1, 2, 3]) one.run('XADD', 's', `${i}-1`, 'f', 'v')
+    expect(read(one)).toHaveLength(3)
+    one.run('XACK', 's', 'g', '1-1')
+    sync(one, two)
+    two.run('XGROUP', 'SETID', 's', 'g', '0')
+    one.run('XACK', 's', 'g', '2-1')
+    sync(one, two)
+    expect(read(one)).toEqual(['1-1', '2-1', '3-1'])
+    expect(read(two)).toEqual(['1-1', '2-1', '3-1'])
+    expect(one.run('XINFO', 'GROUPS', 's')).toMatchObject([expect.arrayContaining(['last-delivered-id', '3-1', 'lag', 0])])
+  })
+
+  it('is destroyed for all, whatever is done with it at the same time', () => {
+    const [one, two] = mesh()
+    one.run('XGROUP', 'CREATE', 's', 'g', '0', 'MKSTREAM')
+    one.run('XADD', 's', '1-1', 'f', 'v')
+    sync(one, two)
+    one.run('XGROUP', 'DESTROY', 's', 'g')
+    expect(read(two)).toEqual(['1-1'])
+    two.run('XGROUP', 'SETID', 's', 'g', '0')
+    sync(one, two)
+    for (const member of [one, two]) expect(member.run('XINFO', 'GROUPS', 's')).toEqual([])
+    two.run('XGROUP', 'CREATE', 's', 'g', '0')
+    sync(one, two)
+    expect(read(one)).toEqual(['1-1'])
+  })
+
+  it('keeps consumers and what they have pending at home', () => {
+    const [one, two] = mesh()
+    one.run('XGROUP', 'CREATE', 's', 'g', '0', 'MKSTREAM')
+    one.run('XADD', 's', '1-1', 'f', 'v')
+    read(one)
+    one.run('XGROUP', 'CREATECONSUMER', 's', 'g', 'idle')
+    sync(one, two)
+    expect(one.run('XINFO', 'CONSUMERS', 's', 'g')).toHaveLength(2)
+    expect(two.run('XINFO', 'CONSUMERS', 's', 'g')).toEqual([])
+    expect(two.run('XPENDING', 's', 'g')).toEqual([0, null, null, null])
+  })
+
+  it('wakes a reader that waits when an entry arrives from another region', () => {
+    const [one, two] = mesh()
+    one.run('XGROUP', 'CREATE', 's', 'g', '0', 'MKSTREAM')
+    const waiting = one.newSession()
+    expect(one.raw(['XREADGROUP', 'GROUP', 'g', 'c', 'BLOCK', '0', 'STREAMS', 's', '>'], waiting)).toBe('')
+    two.run('XADD', 's', '1-2', 'f', 'v')
+    sync(one, two)
+    one.clock.advance(1)
+    expect(one.run('XPENDING', 's', 'g')).toEqual([1, '1-2', '1-2', [['c', '1']]])
+  })
+
+  it('moves with its stream', () => {
+    const [one, two] = mesh()
+    one.run('XGROUP', 'CREATE', 's', 'g', '0', 'MKSTREAM')
+    two.run('XADD', 's', '5-5', 'f', 'two')
+    one.run('XADD', 's', '5-5', 'f', 'one')
+    sync(one, two)
+    expect(read(one, 'g', 'COUNT', '1')).toEqual(['5-5'])
+    expect(one.run('RENAME', 's', 't')).toBe('OK')
+    one.run('RENAME', 't', 's')
+    sync(one, two)
+    for (const member of [one, two]) {
+      expect(member.run('XRANGE', 's', '-', '+')).toEqual([
+        ['5-5', ['f', 'one']],
+        ['5-5', ['f', 'two']],
+      ])
+    }
+    expect(one.run('XPENDING', 's', 'g')).toEqual([1, '5-5', '5-5', [['c', '1']]])
+    expect(one.engine.keyspace.database(0).type(one.engine.keyspace.database(0).lookup(Buffer.from('s'), 0, 1))).toBe(
+      KeyType.stream,
+    )
+  })
+})
