@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { readPayload, writePayload } from '../../../src/rdb/payload.js'
-import { list } from '../../rdb/plain-value.js'
+import { readPayload } from '../../../src/rdb/payload.js'
 import { payload, sealed } from '../../rdb/old-encodings.js'
 import { OLD_PAYLOADS } from '../../rdb/old-payloads.js'
 import { describeWithRedisServer } from '../../support/with-redis-server.js'
