@@ -5,7 +5,7 @@ import {
   isDue,
   presentAt,
   type FieldView,
-  type HollowHashes,
+  type DueFields,
   type KeyView,
   type TypeName,
   type Value,
@@ -46,7 +46,7 @@ export class ModelStore {
     private readonly before: (db: number, key: string) => KeyView | null,
     readonly nowMs: number,
     private readonly facts: HiddenFacts | null = null,
-    private readonly hollow: HollowHashes = 'gone',
+    private readonly dueFieldsAre: DueFields = 'gone',
   ) {}
 
   /** The key as a client sees it: what is due is gone. */
@@ -54,15 +54,18 @@ export class ModelStore {
     const stored = this.stored(db, key)
     const present = presentAt(stored, this.nowMs)
     if (present !== null || stored === null || isDue(stored.expireAt, this.nowMs)) return present
-    const isHere = this.hollow === 'here' || (this.hollow === 'gone once seen' && !this.seen.has(`${db}:${key}`))
-    return isHere ? { ...stored, value: { type: 'hash', fields: new Map() } } : null
+    return this.keepsDue(db, key) ? { ...stored, value: { type: 'hash', fields: new Map() } } : null
   }
 
-  /** Fields of a hash that are due and have not been removed. */
+  /** Fields of a hash that are due and may not have been removed. */
   dueFields(db: number, key: string): (readonly [string, FieldView])[] {
     const stored = this.stored(db, key)
     if (this.read(db, key) === null || stored?.value.type !== 'hash') return []
     return [...stored.value.fields].filter(([, { expireAt }]) => isDue(expireAt, this.nowMs))
+  }
+
+  private keepsDue(db: number, key: string): boolean {
+    return this.dueFieldsAre === 'here' || (this.dueFieldsAre === 'gone once seen' && !this.seen.has(`${db}:${key}`))
   }
 
   /** The value of a key that must hold one type or nothing. @throws WrongType */
@@ -72,6 +75,12 @@ export class ModelStore {
     if (view.value.type !== type) throw new WrongType()
     this.seenNow.add(`${db}:${key}`)
     return view.value as ValueOf<T>
+  }
+
+  /** An integer where several are right: that of the member's reply if it is one of them. */
+  between(low: number, high: number): string {
+    const given = typeof this.hint === 'string' && this.hint.startsWith(':') ? Number(this.hint.slice(1)) : low
+    return `:${given >= low && given <= high ? given : low}`
   }
 
   /** The command at hand is over. */
@@ -105,7 +114,7 @@ export class ModelStore {
 
   /** Infinity persists. */
   expire(db: number, key: string, at: number): void {
-    const { value } = this.read(db, key)!
+    const { value } = this.stored(db, key)!
     this.put(db, key, { value, expireAt: at === Infinity ? null : at }, { kind: 'expire', at })
   }
 

@@ -18,7 +18,7 @@ import { SimDisk } from './sim-disk.js'
 import { SimNetwork } from './sim-network.js'
 import type { MemberKind, SimulatedMember, SimulatedSession } from './simulated-member.js'
 import { typeNamed } from './types/all-types.js'
-import { HOLLOW_HASHES, isDue, presentAt, showView, type HollowHashes, type KeyView } from './values.js'
+import { DUE_FIELDS, isDue, presentAt, showView, type DueFields, type KeyView } from './values.js'
 import { Workload, resolveTimes, type Step } from './workload.js'
 
 export interface SimulationOptions {
@@ -54,12 +54,12 @@ const MAX_BUFFERED_BYTES = 8 * 1024 * 1024
 /** What the rules leave open, and members may do in either way. */
 interface Reading {
   readonly fired: FiredExpiry
-  readonly hollow: HollowHashes
+  readonly dueFields: DueFields
 }
 
-const READINGS: readonly Reading[] = HOLLOW_HASHES.flatMap((hollow) => [
-  { fired: 'spent', hollow },
-  { fired: 'stays', hollow },
+const READINGS: readonly Reading[] = DUE_FIELDS.flatMap((dueFields) => [
+  { fired: 'spent', dueFields },
+  { fired: 'stays', dueFields },
 ])
 
 /** A member's machine, which outlives its process. */
@@ -433,8 +433,8 @@ export class Simulation {
     const refusing = machine.disk.full || this.scheduler.now < machine.mayRefuseUntilMs
     this.trace(() => `${machine.name}[${step.db}] ${sent.map((args, i) => `${args.join(' ')} -> ${shown(given[i])}`).join('; ')}`)
 
-    const check = ({ fired, hollow }: Reading): void => {
-      let store = new ModelStore((db, key) => this.history.visible(db, key, before, fired), nowMs, null, hollow)
+    const check = ({ fired, dueFields }: Reading): void => {
+      let store = new ModelStore((db, key) => this.history.visible(db, key, before, fired), nowMs, null, dueFields)
       const expected = step.transaction
         ? modelTransaction(store, step.db, commands, given[given.length - 1])
         : commands.map((args, i) => modelCommand(store, step.db, args, given[i]))
@@ -513,13 +513,13 @@ export class Simulation {
     const nowMs = machine.clock.wallMs()
     for (const { db, key } of this.history.places()) {
       const session = this.session(machine, member, db)
-      this.either(({ fired, hollow }) => {
-        const store = new ModelStore((_, name) => this.history.visible(db, name, machine.logged, fired), nowMs, null, hollow)
+      this.either(({ fired, dueFields }) => {
+        const store = new ModelStore((_, name) => this.history.visible(db, name, machine.logged, fired), nowMs, null, dueFields)
         const view = store.read(db, key)
         const reads = [['TYPE', key], ['PEXPIRETIME', key], ...(view === null ? [] : typeNamed(view.value.type).readBack(key))]
         for (const args of reads) {
           const given = session.call(args.map(argument))
-          const expected = modelCommand(store, db, args)
+          const expected = modelCommand(store, db, args, given)
           if (canonical(args[0], given) === canonical(args[0], expected)) continue
           throw this.fail(
             `${machine.name} has ${db}:${key}, ${args[0]} ${shown(given)}; the history says ${shown(expected)}: ${showView(view)}\n` +

@@ -39,11 +39,12 @@ export function presentAt(view: KeyView | null, nowMs: number): KeyView | null {
 }
 
 /**
- * A hash whose fields are all due is there until they are removed, by the member that set their times: when a command comes upon one, or by itself. So
- * a client may find it there, gone, or gone after a command that looked into it. Members may do each of these.
+ * Fields that are due are there until they are removed, by the member that set their times: when a command comes upon one, or by itself. Nobody sees
+ * them, but they may count, and a hash of nothing else is a key still. So a client may find such a hash there, gone, or gone after a command that looked
+ * into it. Members may do each of these.
  */
-export type HollowHashes = 'here' | 'gone' | 'gone once seen'
-export const HOLLOW_HASHES: readonly HollowHashes[] = ['here', 'gone', 'gone once seen']
+export type DueFields = 'here' | 'gone' | 'gone once seen'
+export const DUE_FIELDS: readonly DueFields[] = ['here', 'gone', 'gone once seen']
 
 /** The same text for the same value. */
 export function showValue(value: Value): string {

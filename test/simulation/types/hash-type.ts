@@ -237,7 +237,12 @@ export const HASH_TYPE: ValueType = {
   },
 
   commands: {
-    HSET: (store, db, [, key, ...args]) => `:${set(store, db, key, pairsOf(args), 'clear')}`,
+    HSET: (store, db, [, key, ...args]) => {
+      const pairs = pairsOf(args)
+      const due = store.dueFields(db, key).filter(([field]) => pairs.some(([each]) => each === field))
+      const added = set(store, db, key, pairs, 'clear')
+      return store.between(added - due.length, added)
+    },
     HSETNX: (store, db, [, key, field, value]) => {
       if (fieldsOf(store, db, key).has(field)) return ':0'
       set(store, db, key, [[field, value]], 'clear')
@@ -248,8 +253,15 @@ export const HASH_TYPE: ValueType = {
       const views = fieldsOf(store, db, key)
       return fields.map((field) => bulk(views.get(field)))
     },
-    HDEL: (store, db, [, key, ...fields]) => `:${remove(store, db, key, fields)}`,
-    HLEN: (store, db, [, key]) => `:${fieldsOf(store, db, key).size}`,
+    HDEL: (store, db, [, key, ...fields]) => {
+      const due = store.dueFields(db, key).filter(([field]) => fields.includes(field))
+      const removed = remove(store, db, key, fields)
+      return store.between(removed, removed + due.length)
+    },
+    HLEN: (store, db, [, key]) => {
+      const { size } = fieldsOf(store, db, key)
+      return store.between(size, size + store.dueFields(db, key).length)
+    },
     HEXISTS: (store, db, [, key, field]) => (fieldsOf(store, db, key).has(field) ? ':1' : ':0'),
     HSTRLEN: (store, db, [, key, field]) => `:${fieldsOf(store, db, key).get(field)?.text.length ?? 0}`,
     HGETALL: (store, db, [, key]) => [...fieldsOf(store, db, key)].flatMap(([field, { text }]) => [`$${field}`, `$${text}`]),
