@@ -13,6 +13,15 @@ export class LatencyHistogram {
     this.counts.fill(0)
   }
 
+  /** Microseconds within which this share of the calls (0 to 100) ended: the upper bound of its bucket. 0 when there are none. */
+  percentile(share: number): number {
+    const rows = this.cumulative()
+    const last = rows.at(-1)
+    if (last === undefined) return 0
+    const wanted = Math.max(1, Math.ceil((last[1] * share) / 100))
+    return (rows.find(([, calls]) => calls >= wanted) ?? last)[0]
+  }
+
   /** Upper bounds in microseconds of the buckets that have calls, each with the calls up to it. */
   cumulative(): (readonly [microseconds: number, calls: number])[] {
     const { counts } = this

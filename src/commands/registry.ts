@@ -1,5 +1,6 @@
 import { BITMAP_COMMANDS } from './bitmap/bitmap-commands.js'
 import type { CommandSpec } from './command-spec.js'
+import { GEO_COMMANDS } from './geo/geo-commands.js'
 import { GENERIC_COMMANDS } from './generic/generic-commands.js'
 import { HYPERLOGLOG_COMMANDS } from './hyperloglog/hyperloglog-commands.js'
 import { CONNECTION_COMMANDS } from './connection/connection-commands.js'
@@ -24,6 +25,7 @@ export const ALL_COMMANDS: readonly CommandSpec[] = [
   ...HASH_COMMANDS,
   ...SET_COMMANDS,
   ...SORTED_SET_COMMANDS,
+  ...GEO_COMMANDS,
   ...HYPERLOGLOG_COMMANDS,
   ...LIST_COMMANDS,
   ...GENERIC_COMMANDS,

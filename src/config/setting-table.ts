@@ -116,6 +116,7 @@ export const SETTINGS: readonly Setting[] = [
   constant('maxmemory-policy', 'noeviction'),
   constant('hz', '10'),
   constant('latency-tracking', 'yes'),
+  constant('latency-tracking-info-percentiles', '50 99 99.9'),
   constant('lazyfree-lazy-eviction', 'yes'),
   constant('lazyfree-lazy-expire', 'yes'),
   constant('lazyfree-lazy-server-del', 'yes'),

@@ -22,6 +22,7 @@ import { KeyObservers } from '../keyspace/key-observers.js'
 import { Keyspace } from '../keyspace/keyspace.js'
 import { StringStore } from '../keyspace/string-store.js'
 import { LIMITS } from '../base/limits.js'
+import { NotificationClass } from '../base/notification-classes.js'
 import type { Clock } from '../ports/clock.js'
 import type { OpLog } from '../oplog/op-log.js'
 import type { Request } from '../resp/request.js'
@@ -170,10 +171,16 @@ export class Engine implements CommandExecutor, EngineService {
       this.notifications.expired(database, key, off, len)
     }
     this.expiry = new ExpiryCycle(options.self, this.keyspace, this.effects, () => this.endOp())
-    this.fieldExpiry = new FieldExpiryCycle(keyspace, this.collections.hashes, this.notifications, (fields) => {
+    const onFieldsRemoved = (fields: number) => {
       this.statistics.expiredFields += fields
       this.endOp()
-    })
+    }
+    const { hashes } = this.collections
+    this.fieldExpiry = new FieldExpiryCycle(keyspace, hashes, this.notifications, onFieldsRemoved)
+    hashes.onExpired = (database, key, off, len) => {
+      this.statistics.expiredFields++
+      this.notifications.notify(NotificationClass.hash, 'hexpired', database, key, off, len)
+    }
     this.keyspace.dueListener = this.expiry
     this.keyspace.setTime(clock.wallMs())
   }
@@ -337,7 +344,7 @@ export class Engine implements CommandExecutor, EngineService {
     }
     if (this.inExec) return
     if (this.endOp()) this.wrote(session)
-    if (this.expiry.hasSeen || this.collections.hashes.seenDue) this.removeSeenDue()
+    if (this.expiry.hasSeen || this.fieldExpiry.hasSeen) this.removeSeenDue()
     if (this.blocking.hasReady) this.serveReady()
     if (this.pause.hasReleased) this.pause.release()
   }
@@ -359,7 +366,7 @@ export class Engine implements CommandExecutor, EngineService {
       this.fieldExpiry.removeSeen()
     } else {
       this.expiry.forgetSeen()
-      this.collections.hashes.seenDue = false
+      this.fieldExpiry.forgetSeen()
     }
   }
 
@@ -435,7 +442,7 @@ export class Engine implements CommandExecutor, EngineService {
       const bytes = servedReply.take()
       this.blocking.end(client, (reply) => reply.raw(bytes))
     }
-    if (this.expiry.hasSeen || this.collections.hashes.seenDue) this.removeSeenDue()
+    if (this.expiry.hasSeen || this.fieldExpiry.hasSeen) this.removeSeenDue()
     return served
   }
 

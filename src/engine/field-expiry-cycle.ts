@@ -35,16 +35,31 @@ export class FieldExpiryCycle {
     return false
   }
 
-  /** A command came upon a field that is due: what is due goes right behind it, so that a client which has seen it gone also sees it counted. */
+  /** Commands have come upon fields that are due. */
+  get hasSeen(): boolean {
+    return this.hashes.seenDue.length > 0
+  }
+
+  /** Removes those right behind the command, so that a client which has seen a field gone also sees it counted. */
   removeSeen(): void {
-    if (!this.hashes.seenDue) return
-    this.hashes.seenDue = false
-    this.run(LIMITS.expirySeenKeys)
+    const { hashes, keyspace } = this
+    const seen = hashes.seenDue.splice(0)
+    for (const { arena, key, field } of seen) {
+      const database = keyspace.databaseOf(arena)
+      const db = database < 0 ? undefined : keyspace.peek(database)
+      const ref = db === undefined ? 0 : keyspace.find(db, key, 0, key.length)
+      if (db === undefined || ref === 0 || db.type(ref) !== KeyType.hash) continue
+      if (hashes.removeIfDue(db, db.root(ref), database, key, field)) this.noteRemoved(database, db, key, 1)
+    }
+  }
+
+  forgetSeen(): void {
+    this.hashes.seenDue.length = 0
   }
 
   /** Removes fields of the hash that comes first. Gives at least 1, so that a cycle ends. */
   private removeFirst(database: number, db: Database, most: number): number {
-    const { keyspace, hashes, notifications } = this
+    const { keyspace, hashes } = this
     const root = db.fieldExpiries.first
     const key = hashes.registeredKey(db, root)
     const ref = keyspace.find(db, key, 0, key.length)
@@ -53,13 +68,18 @@ export class FieldExpiryCycle {
       return 1
     }
     const removed = hashes.removeDue(db, root, database, key, most)
+    this.noteRemoved(database, db, key, removed)
+    return Math.max(1, removed)
+  }
+
+  private noteRemoved(database: number, db: Database, key: Uint8Array, removed: number): void {
+    const { notifications } = this
     if (removed > 0) {
       notifications.notify(NotificationClass.hash, 'hexpired', database, key, 0, key.length)
-      if (keyspace.find(db, key, 0, key.length) === 0) {
+      if (this.keyspace.find(db, key, 0, key.length) === 0) {
         notifications.notify(NotificationClass.generic, 'del', database, key, 0, key.length)
       }
     }
     this.onRemoved(removed)
-    return Math.max(1, removed)
   }
 }

@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.js'
 import { writeInteger } from '../base/bytes.js'
 import { addDecimals, decimalOf, decimalToText, printDecimal, type Decimal } from '../base/decimal.js'
+import { LIMITS } from '../base/limits.js'
 import { NotificationClass } from '../base/notification-classes.js'
 import {
   EffectType,
@@ -11,8 +12,8 @@ import {
   type EffectReader,
 } from '../crdt/effect-reader.js'
 import { resetsOf, type Reset } from '../crdt/string-state.js'
-import { CHUNK_SHIFT, UNIT_MASK, type Ref } from '../memory/arena.js'
-import { HAS_EXTRAS } from '../memory/record.js'
+import { CHUNK_SHIFT, UNIT_MASK, type Arena, type Ref } from '../memory/arena.js'
+import { HAS_EXPIRY, HAS_EXTRAS } from '../memory/record.js'
 import { ByteList } from '../rdb/byte-list.js'
 import type { RdbHash, RdbValue } from '../rdb/value.js'
 import { DistinctRanges, type ByteRanges } from './byte-ranges.js'
@@ -35,6 +36,10 @@ export class HashStore extends MapStore {
   /** The fields that a local write is about. */
   private readonly distinct = new DistinctRanges()
   private readonly digits = new Uint8Array(24)
+  /** Fields that commands found due: whoever may remove them does so soon. */
+  readonly seenDue: { readonly arena: Arena; readonly key: Uint8Array; readonly field: Uint8Array }[] = []
+  /** Told of a field that was due and is written over by a local command. */
+  onExpired: (database: number, key: Uint8Array, keyOff: number, keyLen: number) => void = () => undefined
 
   constructor(environment: StoreEnvironment) {
     super(environment, true)
@@ -151,12 +156,12 @@ export class HashStore extends MapStore {
     }
   }
 
-  /** HDEL and its kin, of the fields in arguments first … end - 1 that clients see. Gives how many they were. */
+  /** HDEL and its kin, of the fields in arguments first … end - 1 that are there, due or not. Gives how many they were. */
   removeFields(db: Database, root: Ref, database: number, args: ByteRanges, first: number, end: number): number {
     const { distinct } = this
     distinct.begin(end - first)
     for (let i = first; i < end; i++) {
-      if (this.has(db, root, args.buf, args.off[i], args.len[i])) distinct.pick(args, i)
+      if (this.holds(db, root, args.buf, args.off[i], args.len[i])) distinct.pick(args, i)
     }
     if (distinct.count > 0) this.removePicked(database, args)
     return distinct.count
@@ -232,6 +237,27 @@ export class HashStore extends MapStore {
   registeredKey(db: Database, root: Ref): Uint8Array {
     this.space.open(db.arena, root)
     return this.space.registeredKey()
+  }
+
+  /** A command is about to look at fields without naming them: those that are due go right behind it. */
+  noteDue(db: Database, root: Ref): void {
+    if (root === 0 || this.isPacked(db.arena, root)) return
+    const { space, seenDue } = this
+    space.open(db.arena, root)
+    space.collectRemovable(this.keyspace.nowMs, LIMITS.expirySeenKeys - seenDue.length, (buf, off, len) =>
+      seenDue.push({ arena: db.arena, key: space.registeredKey(), field: buf.slice(off, off + len) }),
+    )
+  }
+
+  /** Removes one field if its time is up and this member may remove it; true if it went. */
+  removeIfDue(db: Database, root: Ref, database: number, key: Uint8Array, field: Uint8Array): boolean {
+    if (root === 0 || this.isPacked(db.arena, root)) return false
+    const { space } = this
+    space.open(db.arena, root)
+    const ref = space.lookup(field, 0, field.length)
+    if (ref === 0 || (space.flags(ref) & HAS_EXPIRY) === 0 || space.removalTime(ref) > this.keyspace.nowMs) return false
+    this.removeList(database, key, 0, key.length, ByteList.of([field]), true)
+    return true
   }
 
   /** Removes fields whose time is up and that this member may remove, up to so many. Gives how many went. */
@@ -385,7 +411,9 @@ export class HashStore extends MapStore {
   private setOne(db: Database, known: Ref, database: number, args: ByteRanges, value: Uint8Array, valueLen: number): void {
     const { effects } = this
     const { buf, off, len } = args
-    const mode = this.has(db, known, buf, off[2], len[2]) ? ExpiryMode.keep : ExpiryMode.clear
+    const isThere = this.has(db, known, buf, off[2], len[2])
+    const mode = isThere ? ExpiryMode.keep : ExpiryMode.clear
+    if (!isThere && this.holds(db, known, buf, off[2], len[2])) this.onExpired(database, buf, off[1], len[1])
     const from = effects.openCollection(EffectType.hashSet, database, buf, off[1], len[1])
     effects.writer.putByte(mode === ExpiryMode.keep ? SET_EXPIRY_KEPT : 0)
     effects.writer.putVarint(1)
@@ -443,6 +471,7 @@ export class HashStore extends MapStore {
     const { buf, off, len } = args
     if (this.has(db, root, buf, off[2], len[2])) return root
     if (this.effects.solo && !this.isRecord(db, root, buf, off[2], len[2])) return root
+    if (this.holds(db, root, buf, off[2], len[2])) this.onExpired(database, buf, off[1], len[1])
     const { distinct } = this
     distinct.begin(1)
     distinct.pick(args, 2)
@@ -548,6 +577,14 @@ export class HashStore extends MapStore {
   private pick(args: ByteRanges, fields: readonly number[]): void {
     this.distinct.begin(fields.length)
     for (const i of fields) this.distinct.pick(args, i)
+  }
+
+  protected noteHidden(ref: Ref): void {
+    const { space } = this
+    if (this.seenDue.length >= LIMITS.expirySeenKeys || space.removalTime(ref) > this.keyspace.nowMs) return
+    const start = space.keyOffset(ref)
+    const field = space.arena.u8[ref >>> CHUNK_SHIFT].slice(start, start + space.keyLength(ref))
+    this.seenDue.push({ arena: space.arena, key: space.registeredKey(), field })
   }
 
   protected fitsPacked(_mapFlags: number, count: number): boolean {

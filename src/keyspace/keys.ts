@@ -50,10 +50,6 @@ export class Keys {
     return store
   }
 
-  hasStore(type: number): boolean {
-    return this.stores[type] !== undefined
-  }
-
   /** True when a key's record can be taken as it stands for an effect on a type: no other type is involved. */
   isSimple(db: Database, ref: Ref, type: number): boolean {
     if (db.hiddenCount > 0) return false

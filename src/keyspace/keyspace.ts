@@ -116,6 +116,11 @@ export class Keyspace {
     return this.databases.indexOf(db)
   }
 
+  /** Number of the database that has its data in an arena, -1 for none. */
+  databaseOf(arena: Arena): number {
+    return this.databases.findIndex((db) => db?.arena === arena)
+  }
+
   isVisible(db: Database, ref: Ref): boolean {
     const arena = db.arena
     const flags = arena.u32[ref >>> CHUNK_SHIFT][(ref & UNIT_MASK) << 1]

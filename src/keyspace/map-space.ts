@@ -252,24 +252,6 @@ export class MapSpace extends RecordSpace {
     return this.expiring === 0 ? Infinity : this.removalTime(this.heapAt(0))
   }
 
-  /** Elements with a value that are due at a time; counts up to so many. */
-  countDue(nowMs: number, limit: number): number {
-    const count = this.expiring
-    if (count === 0) return 0
-    // No element below one in the heap that is not due by this bound is due itself.
-    const bound = nowMs + LIMITS.expiryTakeoverMs
-    const stack = [0]
-    let due = 0
-    for (let place = stack.pop(); place !== undefined && due < limit; place = stack.pop()) {
-      const ref = this.heapAt(place)
-      if (this.removalTime(ref) > bound) continue
-      if (this.expiresAt(ref) <= nowMs) due++
-      if (place * 2 + 1 < count) stack.push(place * 2 + 1)
-      if (place * 2 + 2 < count) stack.push(place * 2 + 2)
-    }
-    return due
-  }
-
   /** Visits up to so many elements that this member may remove now. */
   collectRemovable(nowMs: number, most: number, visit: (buf: Uint8Array, keyOff: number, keyLen: number) => void): void {
     const count = this.expiring
@@ -413,7 +395,8 @@ export class MapSpace extends RecordSpace {
     this.arena.u32[ref >>> CHUNK_SHIFT][wordOf(ref) + EXPIRY_INDEX_WORD] = place
   }
 
-  private removalTime(ref: Ref): number {
+  /** When this member may remove an element that has an expiry, in Unix ms. */
+  removalTime(ref: Ref): number {
     if ((this.flags(ref) & TYPE_MASK) === 0) return Infinity
     const at = this.expiresAt(ref)
     return this.expiryMember(ref) === this.self ? at : at + LIMITS.expiryTakeoverMs

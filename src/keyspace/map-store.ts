@@ -17,8 +17,6 @@ import { ExpiryMode, NO_RESETS, type StringStore } from './string-store.js'
 
 /** Elements that one settle looks at: about 2 ms. The walk goes on at the next. */
 const SETTLE_ELEMENTS = 8192
-/** Due elements that are counted for the size of a hash; beyond that it is what it was before they were due, as in Redis. */
-const COUNTED_DUE = 1024
 const TWO_32 = 2 ** 32
 const ELEMENT_COST_BYTES = 32
 
@@ -42,8 +40,6 @@ export abstract class MapStore implements CollectionStore {
   buf: Uint8Array = EMPTY
   off = 0
   len = 0
-  /** A search came upon an element that clients do not see: it may be due. Whoever removes those puts it back. */
-  seenDue = false
   /** For walks by commands; one at a time. */
   readonly cursor: MapCursor
   protected readonly space: MapSpace
@@ -86,13 +82,12 @@ export abstract class MapStore implements CollectionStore {
   /** Most elements that Redis would keep in a compact encoding. */
   protected abstract compactLimit(mapFlags: number): number
 
-  /** Elements that clients see. */
+  /** Elements that there are; as in Redis, those that are due count until they have been removed. */
   size(db: Database, root: Ref): number {
     if (root === 0) return 0
     if (this.isPacked(db.arena, root)) return this.packed.count(db.arena, root)
-    const { space } = this
-    space.open(db.arena, root)
-    return space.values - space.countDue(this.keyspace.nowMs, COUNTED_DUE)
+    this.space.open(db.arena, root)
+    return this.space.values
   }
 
   /** Exactly how many elements a walk comes to. */
@@ -158,13 +153,26 @@ export abstract class MapStore implements CollectionStore {
     return (arena.u32[root >>> CHUNK_SHIFT][(root & UNIT_MASK) << 1] & KIND_MASK) === PACKED
   }
 
+  /** As has, but an element that is due is still there. */
+  holds(db: Database, root: Ref, key: Uint8Array, keyOff: number, keyLen: number): boolean {
+    if (root === 0) return false
+    if (this.isPacked(db.arena, root)) return this.packed.find(db.arena, root, key, keyOff, keyLen) >= 0
+    const { space } = this
+    space.open(db.arena, root)
+    const ref = space.lookup(key, keyOff, keyLen)
+    return ref !== 0 && space.isShown(ref, INCLUDING_DUE)
+  }
+
+  /** A search came upon an element of the space that clients do not see. */
+  protected abstract noteHidden(ref: Ref): void
+
   /** The record of an element that clients see in a large map, 0 if there is none; the space is open on the map. */
   protected findRecord(db: Database, root: Ref, key: Uint8Array, keyOff: number, keyLen: number): Ref {
     const { space } = this
     space.open(db.arena, root)
     const ref = space.lookup(key, keyOff, keyLen)
     if (ref === 0 || space.isShown(ref, this.keyspace.nowMs)) return ref
-    this.seenDue = true
+    this.noteHidden(ref)
     return 0
   }
 

@@ -206,8 +206,10 @@ export class PackedMap {
     const bytes = arena.u8[root >>> CHUNK_SHIFT]
     const at = pos - start + ((root & UNIT_MASK) << 3)
     const tail = used - (pos - start) - oldBytesAll
-    if (more !== 0) moveBytes(bytes, at + oldBytesAll, at + oldBytesAll + more, tail)
+    // What comes behind makes room before the key moves, and closes the gap after it.
+    if (more > 0) moveBytes(bytes, at + oldBytesAll, at + oldBytesAll + more, tail)
     if (oldDotBytes !== dotBytes) moveBytes(bytes, at + lead + oldDotBytes, at + lead + dotBytes, keyLen)
+    if (more < 0) moveBytes(bytes, at + oldBytesAll, at + oldBytesAll + more, tail)
     bytes[at] = keyLen | (own ? OWN_DOT : 0)
     if (this.hasValues) bytes[at + 1] = valueLen
     if (own) {

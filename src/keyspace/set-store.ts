@@ -181,6 +181,10 @@ export class SetStore extends MapStore {
     this.addList(database, key, keyOff, keyLen, this.toRdb(db, root).members)
   }
 
+  protected noteHidden(): void {
+    // Members have no expiry.
+  }
+
   protected fitsPacked(mapFlags: number, count: number, member: Uint8Array, off: number, len: number): boolean {
     return count < this.compactLimit(this.flagsFor(mapFlags, member, off, len))
   }

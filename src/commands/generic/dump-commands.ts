@@ -4,7 +4,7 @@ import type { RdbValue } from '../../rdb/value.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
 import { keyRange, type CommandSpec } from '../command-spec.js'
-import { hasStore, rdbValueOf, writeRdbValue } from './whole-values.js'
+import { rdbValueOf, writeRdbValue } from './whole-values.js'
 
 const BUSY_KEY = 'BUSYKEY Target key name already exists.'
 const INVALID_TTL = 'ERR Invalid TTL value, must be >= 0'
@@ -16,15 +16,6 @@ const BAD_FOOTER = 'ERR DUMP payload version or checksum are wrong'
 const MAX_FREQUENCY = 255n
 /** Seconds that the access clock can tell. */
 const MAX_IDLE_SECONDS = 0xffffff
-
-const TYPE_WORDS: Readonly<Record<RdbValue['type'], string>> = {
-  string: 'string',
-  list: 'list',
-  set: 'set',
-  zset: 'sorted set',
-  hash: 'hash',
-  stream: 'stream',
-}
 
 /** DUMP and RESTORE: values as Redis' payloads, which redis-server gives and takes too. */
 export const DUMP_COMMANDS: readonly CommandSpec[] = [
@@ -93,7 +84,7 @@ function restore(call: Call): void {
   if (taken && !options.replace) throw new CommandError(BUSY_KEY)
   const ttl = call.integer64(2)
   if (ttl < 0n) throw new CommandError(INVALID_TTL)
-  const value = parsePayload(call, call.bytes(3))
+  const value = parsePayload(call.bytes(3))
 
   const { buf, off, len } = call.request
   // The whole key goes, whatever it holds, and comes anew: one op.
@@ -136,13 +127,12 @@ function parseOptions(call: Call): RestoreOptions {
   return { replace, absolute, idleSeconds }
 }
 
-function parsePayload(call: Call, payload: Uint8Array): RdbValue {
+function parsePayload(payload: Uint8Array): RdbValue {
   const { value, failure } = readPayload(payload)
   if (failure !== null) {
     if (failure.code === 'version' || failure.code === 'checksum') throw new CommandError(BAD_FOOTER)
     throw failure.code === 'unsupported' ? unsupported(failure.detail) : new CommandError(BAD_PAYLOAD)
   }
-  if (!hasStore(call, value)) throw unsupported(TYPE_WORDS[value.type])
   return value
 }
 

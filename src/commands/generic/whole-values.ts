@@ -24,11 +24,6 @@ export function rdbValueOf(call: Call, db: Database, ref: Ref): RdbValue {
   return { type: 'string', value: new Uint8Array(strings.buf.subarray(strings.off, strings.off + strings.len)) }
 }
 
-/** False for a value of a type that this version does not keep. */
-export function hasStore(call: Call, value: RdbValue): boolean {
-  return value.type === 'string' || call.keys.hasStore(TYPE_OF[value.type])
-}
-
 /** Writes a value and its expiry (Unix ms, Infinity for none) to a key that holds nothing. */
 export function writeRdbValue(
   call: Call,

@@ -17,6 +17,7 @@ function hrandfield(call: Call): void {
   const { hashes } = call.collections
   if (call.argc === 2) {
     const root = readHash(call)
+    hashes.noteDue(call.db, root)
     if (!randomElement(call, hashes, root)) reply.null()
     else replyKey(call, hashes.cursor)
     return
@@ -27,6 +28,7 @@ function hrandfield(call: Call): void {
   const withValues = call.argc === 4
   if (withValues && (count < -(INT64_MAX / 2n) || count > INT64_MAX / 2n)) throw new CommandError(OUT_OF_RANGE)
   const root = readHash(call)
+  hashes.noteDue(call.db, root)
   const size = hashes.countShown(call.db, root)
   if (count < 0n) {
     if (size > 0 && count < -BigInt(LIMITS.randomRepetitions)) throw new CommandError(OUT_OF_RANGE)

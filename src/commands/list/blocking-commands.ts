@@ -29,8 +29,8 @@ function popping(atBegin: boolean): (call: Call) => void {
 }
 
 function blmpop(call: Call): void {
-  const timeoutMs = blockingTimeout(call, 1)
   const wanted = parseMultiPop(call, 2)
+  const timeoutMs = blockingTimeout(call, 1)
   if (popFirst(call, wanted)) return
   const { firstKey, keyCount } = wanted
   call.blockOn({ firstKey, keyCount, type: KeyType.list, timeoutMs, retry: (again) => popFirst(again, wanted) })

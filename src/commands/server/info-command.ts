@@ -8,6 +8,7 @@ import {
   commandstatsSection,
   errorstatsSection,
   keyspaceSection,
+  latencystatsSection,
   modulesSection,
 } from './info-data.js'
 import { crdtSection, peersSection, replicationSection } from './info-replication.js'
@@ -41,6 +42,7 @@ const SECTIONS: readonly Section[] = [
   section('modules', modulesSection),
   section('commandstats', commandstatsSection, { byDefault: false }),
   section('errorstats', errorstatsSection),
+  section('latencystats', latencystatsSection, { byDefault: false }),
   section('cluster', clusterSection),
   section('keyspace', keyspaceSection),
 ]

@@ -1,4 +1,5 @@
 import type { CommandSpec } from '../command-spec.js'
+import { BLOCKING_COMMANDS } from './blocking-commands.js'
 import { COMBINE_COMMANDS } from './combine-commands.js'
 import { POP_COMMANDS } from './pop-commands.js'
 import { RANGE_COMMANDS } from './range-commands.js'
@@ -12,6 +13,7 @@ export const SORTED_SET_COMMANDS: readonly CommandSpec[] = [
   ...READ_COMMANDS,
   ...RANGE_COMMANDS,
   ...POP_COMMANDS,
+  ...BLOCKING_COMMANDS,
   ...COMBINE_COMMANDS,
   ...WALK_COMMANDS,
 ]

@@ -171,8 +171,7 @@ describe('a HyperLogLog and strings', () => {
       ['SADD', 'k', 'a'],
       ['HSET', 'k', 'a', 'b'],
     ]) {
-      const reply = h.raw(args)
-      if (!reply.startsWith('-ERR unknown command')) expect(reply).toBe(WRONG_TYPE)
+      expect(h.raw(args)).toBe(WRONG_TYPE)
     }
     expect(h.run('PFCOUNT', 'k')).toBe(1)
   })

@@ -25,8 +25,8 @@ describe('INFO', () => {
     const h = new EngineHarness()
     const byDefault = ['Server', 'Clients', 'Memory', 'Persistence', 'Stats', 'Replication', 'CRDT', 'Peers', 'CPU', 'Modules']
     expect(titles(h.run('INFO'))).toEqual([...byDefault, 'Errorstats', 'Cluster', 'Keyspace'])
-    const all = [...byDefault, 'Commandstats', 'Errorstats', 'Cluster', 'Keyspace']
-    for (const args of [['all'], ['everything'], ['cpu', 'all'], ['default', 'commandstats']])
+    const all = [...byDefault, 'Commandstats', 'Errorstats', 'Latencystats', 'Cluster', 'Keyspace']
+    for (const args of [['all'], ['everything'], ['cpu', 'all'], ['default', 'commandstats', 'latencystats']])
       expect(titles(h.run('INFO', ...args))).toEqual(all)
   })
 

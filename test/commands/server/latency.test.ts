@@ -80,11 +80,14 @@ it('counts how long commands took, by powers of two', () => {
     [8, 6],
     [2 ** 32, 7],
   ])
+  expect([50, 99].map((share) => histogram?.percentile(share))).toEqual([4, 2 ** 32])
   h.run('CONFIG', 'RESETSTAT')
+  expect(histogram?.percentile(50)).toBe(0)
   h.run('SET', 'k', 'v')
   h.run('CLIENT', 'ID')
   h.run('CLIENT', 'INFO')
   expect(h.run('LATENCY', 'HISTOGRAM', 'set', 'nothing', 'get')).toEqual(['set', ['calls', 1, 'histogram_usec', [1, 1]]])
+  expect(h.run('INFO', 'latencystats')).toContain('latency_percentiles_usec_set:p50=1.000,p99=1.000,p99.9=1.000\r\n')
   expect(h.run('LATENCY', 'HISTOGRAM', 'client')).toHaveLength(4)
   expect(h.run('LATENCY', 'HISTOGRAM', 'client|id')).toHaveLength(2)
 })

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { EngineHarness } from '../../support/engine-harness.js'
+import { TestClients } from '../../support/test-clients.js'
 
 function harness(): { h: EngineHarness; run: (line: string) => unknown; raw3: (line: string) => string } {
   const h = new EngineHarness()
@@ -158,6 +159,29 @@ describe('popping and picking members', () => {
   })
 })
 
+describe('waiting for members', () => {
+  it('pops at once what is there, and what comes later', () => {
+    const { h, run } = harness()
+    run('ZADD z 1 a 2 b 3 c')
+    expect(run('BZPOPMIN none z 1')).toEqual(['z', 'a', '1'])
+    expect(run('BZPOPMAX z 0')).toEqual(['z', 'c', '3'])
+    expect(run('BZMPOP 0 2 none z MIN COUNT 2')).toEqual(['z', [['b', '2']]])
+    const clients = new TestClients()
+    const waiting = clients.connect()
+    expect(h.raw(['BZPOPMIN', 'z', '0'], waiting)).toBe('')
+    run('ZADD z 5 x')
+    expect(waiting.delivered).toBe('*3\r\n$1\r\nz\r\n$1\r\nx\r\n$1\r\n5\r\n')
+    expect(run('EXISTS z')).toBe(0)
+    const multi = clients.connect()
+    expect(h.raw(['BZMPOP', '0', '1', 'z', 'MAX', 'COUNT', '2'], multi)).toBe('')
+    run('GEOADD z 1 1 x 2 2 y 3 3 w')
+    expect(multi.delivered).toContain('*2\r\n$1\r\nz\r\n*2\r\n*2\r\n$1\r\nw\r\n')
+    run('DEL z')
+    expect(run('BZPOPMIN z -1')).toBe('ERR timeout is negative')
+    expect(run('BZMPOP 1 0 z MIN')).toBe('ERR numkeys should be greater than 0')
+  })
+})
+
 describe('combining sorted sets', () => {
   it('unites, intersects and subtracts', () => {
     const { run } = harness()
@@ -171,6 +195,10 @@ describe('combining sorted sets', () => {
     expect(run('ZSCORE x c')).toBe('23')
     expect(run('ZINTERSTORE x 2 x none')).toBe(0)
     expect(run('EXISTS x')).toBe(0)
+    run('SADD s b q')
+    expect(run('ZINTER 2 y s WITHSCORES')).toEqual(['b', '11'])
+    expect(run('ZUNION 2 s s WEIGHTS 1 2 WITHSCORES')).toEqual(['b', '3', 'q', '3'])
+    expect(run('ZDIFF 2 s y')).toEqual(['q'])
     expect(run('ZUNION 0 x')).toBe("ERR at least 1 input key is needed for 'zunion' command")
     expect(run('ZUNION 2 y x WEIGHTS 1 z')).toBe('ERR weight value is not a float')
   })
