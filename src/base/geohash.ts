@@ -146,6 +146,10 @@ export function coverArea(center: Position, latitudeDegrees: number, longitudeDe
       }
       if (touchesLimit) cover(row, cells)
     }
+    // What is next to the center comes first: a search for any few places ends soon.
+    const score = encodePosition(center.longitude, center.latitude)
+    const own = intervals.findIndex(({ min, max }) => min <= score && score < max)
+    if (own > 0) intervals.unshift(...intervals.splice(own, 1))
     return intervals
   }
 }

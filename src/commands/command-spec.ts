@@ -1,3 +1,4 @@
+import type { Request } from '../resp/request.js'
 import type { Call } from './call.js'
 
 /** Redis' command flags, as COMMAND INFO prints them. */
@@ -79,6 +80,11 @@ export interface CommandSpec {
   readonly arity: number
   readonly flags: readonly CommandFlag[]
   readonly keys?: readonly KeySpec[]
+  /**
+   * What a command whose keys say variable_flags does with its key, by its arguments: those of a request from `at` on, the command's name being the
+   * first.
+   */
+  readonly keyFlags?: (request: Request, at: number) => readonly KeySpecFlag[]
   readonly group: CommandGroup
   /** ACL categories that the flags do not imply, without @. */
   readonly categories?: readonly string[]

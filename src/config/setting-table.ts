@@ -111,6 +111,7 @@ export const SETTINGS: readonly Setting[] = [
   // True of every Meridian server, and asked for by redis-benchmark, client libraries and tests.
   fixed('daemonize', () => 'no'),
   constant('appendonly', 'yes'),
+  constant('aof-use-rdb-preamble', 'no'),
   constant('save', ''),
   constant('maxmemory', '0'),
   constant('maxmemory-policy', 'noeviction'),

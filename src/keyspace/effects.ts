@@ -207,10 +207,11 @@ export class Effects {
     keyOff: number,
     keyLen: number,
   ): void {
-    const front = db.lookup(key, keyOff, keyLen)
     this.beforeRemoval = true
     for (let each = KeyType.string + 1; each < TYPE_COUNT; each++) {
       if (type !== EVERY_TYPE && type !== each) continue
+      // What the store before wrote may have taken the last of its elements away, and with them the record.
+      const front = db.lookup(key, keyOff, keyLen)
       const ref = front !== 0 && db.type(front) === each ? front : db.lookupHidden(each, key, keyOff, keyLen)
       if (ref !== 0) this.stores[each]?.beforeRemove(db, db.root(ref), database, key, keyOff, keyLen)
     }

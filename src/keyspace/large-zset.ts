@@ -75,6 +75,7 @@ const WRITERS_HEAD_DOUBLES = 1
 /** Where a score and a member stand in the order. */
 class MemberOrdering implements Ordering {
   score = 0
+  hint = 0
   buf: Uint8Array = new Uint8Array(0)
   off = 0
   len = 0
@@ -90,6 +91,17 @@ class MemberOrdering implements Ordering {
     if (this.score !== score) return this.score < score ? -1 : 1
     return compareRanges(this.buf, this.off, this.len, arena.u8[chunk], (unit << 3) + RECORD_HEAD_BYTES, length)
   }
+}
+
+const hintDouble = new Float64Array(1)
+const hintWords = new Uint32Array(hintDouble.buffer)
+
+/** The upper half of a score, so turned that it is ordered as scores are: the hint in the index. */
+export function scoreHint(score: number): number {
+  // Minus zero becomes zero.
+  hintDouble[0] = score + 0
+  const high = hintWords[1]
+  return high >= 0x80000000 ? ~high >>> 0 : (high | 0x80000000) >>> 0
 }
 
 /** Doubles from a record's begin to its score. */
@@ -110,7 +122,7 @@ export class LargeZset {
     private readonly seed: number,
   ) {
     this.table = new ElementTable(arena)
-    this.index = new OrderIndex(arena)
+    this.index = new OrderIndex(arena, false, true)
     this.ordering = new MemberOrdering(arena)
   }
 
@@ -401,6 +413,7 @@ export class LargeZset {
   private seek(ref: Ref, score: number): void {
     const { ordering } = this
     ordering.score = score
+    ordering.hint = scoreHint(score)
     ordering.buf = this.arena.u8[ref >>> CHUNK_SHIFT]
     ordering.off = this.memberOff(ref)
     ordering.len = this.memberLen(ref)
@@ -415,7 +428,7 @@ export class LargeZset {
 
   private enter(root: Ref, ref: Ref): void {
     this.seek(ref, this.score(ref))
-    const added = this.index.insert(this.words(root), this.indexAt(root), this.ordering, ref, 1, this.cursor)
+    const added = this.index.insert(this.words(root), this.indexAt(root), this.ordering, ref, this.ordering.hint, this.cursor)
     assert(added, 'member is in the index twice')
   }
 
@@ -432,6 +445,7 @@ export class LargeZset {
     this.goTo(root, ref)
     if (this.fitsAtCursor(ref, score, score > old)) {
       doubles[place] = score
+      this.index.setHint(this.cursor, scoreHint(score))
       return
     }
     this.index.remove(this.words(root), this.indexAt(root), this.cursor)

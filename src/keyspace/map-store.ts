@@ -34,7 +34,7 @@ export const EMPTY = new Uint8Array(0)
 export abstract class MapStore implements CollectionStore {
   abstract readonly type: number
 
-  /** After a write or removal of an element: clients saw it before. */
+  /** After a write or removal of an element: it was there before, due or not. */
   existed = false
   /** The value that find came to: buf[off .. off+len). Valid until the next change or read. */
   buf: Uint8Array = EMPTY
@@ -239,7 +239,7 @@ export abstract class MapStore implements CollectionStore {
     const { space } = this
     space.open(arena, root)
     const ref = space.lookup(key, keyOff, keyLen)
-    this.existed = ref !== 0 && space.isShown(ref, this.keyspace.nowMs)
+    this.existed = ref !== 0 && space.isShown(ref, INCLUDING_DUE)
     this.strings.set(space, ref, key, keyOff, keyLen, value, valueOff, valueLen, mode, at, resets)
     const flags = space.mapFlags
     if ((flags & MapFlag.hashtable) === 0) {
@@ -276,7 +276,7 @@ export abstract class MapStore implements CollectionStore {
     const { space } = this
     space.open(arena, root)
     const ref = space.lookup(key, keyOff, keyLen)
-    this.existed = ref !== 0 && space.isShown(ref, this.keyspace.nowMs)
+    this.existed = ref !== 0 && space.isShown(ref, INCLUDING_DUE)
     this.strings.remove(space, ref, keepExpiry, resets)
     return root
   }

@@ -254,6 +254,62 @@ export class StreamChunks {
     return at - base + low
   }
 
+  /**
+   * Offset of the first entry at or after a position, which is not before the chunk's own; its end when there is none. Looks at no more of the entries
+   * before than it must.
+   */
+  seek(ref: Ref, id: StreamId, region: number): number {
+    const words = this.arena.u32[ref >>> CHUNK_SHIFT]
+    const w = wordOf(ref)
+    const bytes = this.arena.u8[ref >>> CHUNK_SHIFT]
+    const base = byteOf(ref)
+    const msLow = id.msLow - words[w + BASE_ID + 1]
+    const wantedLow = msLow >>> 0
+    const wantedHigh = id.msHigh - words[w + BASE_ID] - (msLow < 0 ? 1 : 0)
+    const { seqHigh, seqLow } = id
+    const end = base + words[w + END]
+    // What is looked for is often behind the last entry.
+    if (this.isBefore(bytes, base + words[w + LAST], ref, wantedHigh, wantedLow, seqHigh, seqLow, region)) return words[w + END]
+    let at = base + words[w + FIRST]
+    while (at < end) {
+      const body = readSmall(bytes, at + 1)
+      const next = body + low
+      const afterMs = readU64(bytes, body)
+      let order = high !== wantedHigh ? high - wantedHigh : low - wantedLow
+      if (order === 0) {
+        readU64(bytes, afterMs)
+        order = high !== seqHigh ? high - seqHigh : low - seqLow
+        if (order === 0 && !this.isBefore(bytes, at, ref, wantedHigh, wantedLow, seqHigh, seqLow, region)) order = 1
+      }
+      if (order > 0) return at - base
+      at = next
+    }
+    return words[w + END]
+  }
+
+  /** True when the entry at an offset comes before a position, whose milliseconds are given as the difference to the chunk's. */
+  private isBefore(
+    bytes: Uint8Array,
+    offset: number,
+    ref: Ref,
+    msHigh: number,
+    msLow: number,
+    seqHigh: number,
+    seqLow: number,
+    region: number,
+  ): boolean {
+    const flags = bytes[offset]
+    let at = readU64(bytes, readSmall(bytes, offset + 1))
+    if (high !== msHigh) return high < msHigh
+    if (low !== msLow) return low < msLow
+    at = readU64(bytes, at)
+    if (high !== seqHigh) return high < seqHigh
+    if (low !== seqLow) return low < seqLow
+    const words = this.arena.u32[ref >>> CHUNK_SHIFT]
+    const member = (flags & OTHER_MEMBER) !== 0 ? bytes[at++] : unpackMember(words[wordOf(ref) + DOT])
+    return ((flags & OTHER_REGION) !== 0 ? bytes[at] : member) < region
+  }
+
   /** Decodes the entry at an offset below the chunk's end. */
   read(ref: Ref, offset: number, view: EntryView): void {
     const words = this.arena.u32[ref >>> CHUNK_SHIFT]

@@ -98,7 +98,7 @@ export class StreamLog {
       if (chunks.compare(right, source.id, source.region) < 0) index.previous(place)
       chunk = index.item(place)
     }
-    const ref = chunks.insert(chunk, this.offsetOf(chunk, source.id, source.region), source, fields)
+    const ref = chunks.insert(chunk, chunks.seek(chunk, source.id, source.region), source, fields)
     if (ref !== chunk) index.replace(place, ref)
     index.setWeight(words, d, place, chunks.count(ref))
   }
@@ -108,7 +108,7 @@ export class StreamLog {
     const { chunks, index } = this
     if (!this.findChunk(words, d, id, region, cursor.index)) return this.first(words, d, cursor)
     const chunk = index.item(cursor.index)
-    const offset = this.offsetOf(chunk, id, region)
+    const offset = chunks.seek(chunk, id, region)
     if (offset < chunks.end(chunk)) return this.at(cursor, chunk, offset)
     return this.enter(cursor, index.next(cursor.index))
   }
@@ -244,20 +244,6 @@ export class StreamLog {
     ordering.region = region
     if (index.find(words, d, ordering, place)) return true
     return index.previous(place) !== 0
-  }
-
-  /** Offset of the first entry of a chunk at or after a position; its end when there is none. */
-  private offsetOf(chunk: Ref, id: StreamId, region: number): number {
-    const { chunks } = this
-    const { entry } = this.probe
-    const end = chunks.end(chunk)
-    let at = chunks.first(chunk)
-    while (at < end) {
-      chunks.read(chunk, at, entry)
-      if (comparePosition(id, region, entry) <= 0) return at
-      at = entry.next
-    }
-    return end
   }
 
   private middle(chunk: Ref): number {

@@ -2,7 +2,7 @@ import { CHUNK_SHIFT, UNIT_MASK, type Arena, type Ref } from '../memory/arena.js
 import { IndexCursor, type Ordering } from '../memory/order-index.js'
 import { KEY_LENGTH_WORD } from '../memory/record.js'
 import type { Database } from './database.js'
-import type { LargeZset } from './large-zset.js'
+import { scoreHint, type LargeZset } from './large-zset.js'
 import { compareRanges } from './packed-zset.js'
 import { ScoreTable } from './score-table.js'
 import { ZsetCursor } from './zset-cursor.js'
@@ -91,6 +91,7 @@ export class ZsetReader {
     const { byScore } = this
     byScore.large = forms.large
     byScore.score = score
+    byScore.hint = scoreHint(score)
     byScore.orEqual = orEqual
     return this.rankOf(forms.large, root, byScore)
   }
@@ -151,6 +152,7 @@ export class ZsetReader {
 class ScoreBound implements Ordering {
   large!: LargeZset
   score = 0
+  hint = 0
   orEqual = false
 
   compare(item: Ref): number {

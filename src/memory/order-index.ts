@@ -8,14 +8,17 @@ import { CHUNK_SHIFT, UNIT_MASK, type Arena, type Ref } from './arena.js'
  *
  * ```
  * descriptor   root, height (1: the root is a leaf), items, weight of all, first leaf, last leaf
- * leaf         count, parent, previous leaf, next leaf, items [LEAF_ITEMS], each followed by its weight when weighted
- * inner node   count, parent, -, -, children [INNER_CHILDREN], least item of each child, weight of each child
+ * leaf         count, parent, previous leaf, next leaf, items [LEAF_ITEMS], each followed by its weight when weighted, by its hint when hinted
+ * inner node   count, parent, -, -, children [INNER_CHILDREN], least item of each child, weight of each child, and when hinted its hint
  * ```
  *
  * The descriptor is INDEX_WORDS words anywhere in a Uint32Array, such as the root block of a collection. Inserting in order, at either end,
  * fills nodes to the brim; otherwise a full node is halved. A node that runs low is merged with a neighbour if both fit well into one; an empty one
  * goes. That keeps neighbours more than a third full on average, without ever moving items from node to node for balance only. A root that
  * is a leaf has room for as many items as its block has.
+ *
+ * In a hinted index each item has a number of 32 bits that is never higher than that of an item behind it. A search looks at the items themselves, which are
+ * elsewhere in memory, only among those with the same number: that makes it two or three times as fast.
  *
  * Nothing here allocates on the heap.
  */
@@ -33,13 +36,15 @@ const PREVIOUS = 2
 const NEXT = 3
 const HEAD_WORDS = 4
 
-/** 256 bytes a leaf, 496 when weighted. */
+/** 256 bytes a leaf, 496 when weighted or hinted. */
 const LEAF_ITEMS = 60
-/** 496 bytes a node. */
+/** 496 bytes a node, 656 when hinted. */
 const INNER_CHILDREN = 40
 const MINS = HEAD_WORDS + INNER_CHILDREN
 const WEIGHTS = MINS + INNER_CHILDREN
-const INNER_WORDS = WEIGHTS + INNER_CHILDREN
+const HINTS = WEIGHTS + INNER_CHILDREN
+/** When an index has no hints. */
+const NO_HINT = -1
 /** First block of a root: 12 items, or 6 with weights. */
 const FIRST_LEAF_BYTES = 64
 
@@ -55,6 +60,8 @@ type Lean = (typeof Lean)[keyof typeof Lean]
 export interface Ordering {
   /** Negative when the thing comes before the item, 0 when it is the item, positive when it comes after. */
   compare(item: Ref): number
+  /** For a hinted index: the hint of the thing; absent or negative, and hints are not looked at. */
+  readonly hint?: number
 }
 
 /** A place in an index: at an item, or at the end. Good until the index changes otherwise than by this cursor. */
@@ -68,12 +75,16 @@ export class OrderIndex {
   /** Words from one item of a leaf to the next: its weight follows it, if weighted. */
   private readonly stride: number
   private readonly leafBytes: number
+  private readonly innerWords: number
 
   constructor(
     private readonly arena: Arena,
     private readonly weighted = false,
+    private readonly hinted = false,
   ) {
-    this.stride = weighted ? 2 : 1
+    assert(!(weighted && hinted), 'an index is weighted or hinted')
+    this.stride = weighted || hinted ? 2 : 1
+    this.innerWords = hinted ? HINTS + INNER_CHILDREN : HINTS
     this.leafBytes = (HEAD_WORDS + LEAF_ITEMS * this.stride) * 4
   }
 
@@ -153,7 +164,7 @@ export class OrderIndex {
     return equal
   }
 
-  /** Adds an item where the ordering says. False, and nothing is added, when it is there: then the cursor is at the item that is. */
+  /** Adds an item, with its weight or its hint, where the ordering says. False, and nothing is added, when it is there: then the cursor is at the item that is. */
   insert(words: Uint32Array, d: number, ordering: Ordering, item: Ref, weight: number, cursor: IndexCursor): boolean {
     // In order at either end: one comparison instead of a search.
     const last = this.last(words, d, cursor)
@@ -208,7 +219,7 @@ export class OrderIndex {
       this.dropLeaf(words, d, leaf)
       return
     }
-    if (slot === 0) this.setLeast(leaf, node[n + HEAD_WORDS])
+    if (slot === 0) this.setLeast(leaf, node[n + HEAD_WORDS], node[n + HEAD_WORDS + 1])
     if (count < LEAF_ITEMS * LOW_SHARE) this.mergeLeaf(words, d, leaf, cursor)
     this.skipLeafEnd(cursor)
   }
@@ -227,7 +238,14 @@ export class OrderIndex {
   /** The item at the cursor has another reference: its block moved. */
   replace(cursor: IndexCursor, item: Ref): void {
     this.put(cursor.leaf, HEAD_WORDS + cursor.slot * this.stride, item)
-    if (cursor.slot === 0) this.setLeast(cursor.leaf, item)
+    if (cursor.slot === 0) this.setLeast(cursor.leaf, item, this.get(cursor.leaf, HEAD_WORDS + 1))
+  }
+
+  /** The item at the cursor has another hint, and still stands where it must. */
+  setHint(cursor: IndexCursor, hint: number): void {
+    assert(this.hinted, 'hint in an index that has none')
+    this.put(cursor.leaf, HEAD_WORDS + cursor.slot * 2 + 1, hint)
+    if (cursor.slot === 0) this.setLeast(cursor.leaf, this.get(cursor.leaf, HEAD_WORDS), hint)
   }
 
   /** Weight of all items before the cursor. */
@@ -288,7 +306,7 @@ export class OrderIndex {
   nodeBytes(words: Uint32Array, d: number): number {
     const leaves = Math.ceil(words[d + COUNT] / (LEAF_ITEMS * AVERAGE_FILL))
     const inner = leaves <= 1 ? 0 : Math.ceil(leaves / (INNER_CHILDREN * AVERAGE_FILL - 1))
-    return leaves * this.leafBytes + inner * INNER_WORDS * 4
+    return leaves * this.leafBytes + inner * this.innerWords * 4
   }
 
   private get(ref: Ref, word: number): number {
@@ -315,6 +333,8 @@ export class OrderIndex {
     cursor.leaf = ref
     cursor.slot = 0
     if (ref === 0) return false
+    const sought = this.hinted ? (ordering.hint ?? NO_HINT) : NO_HINT
+    const { stride } = this
     for (let level = words[d + HEIGHT]; level > 1; level--) {
       const node = this.arena.u32[ref >>> CHUNK_SHIFT]
       const n = (ref & UNIT_MASK) << 1
@@ -323,7 +343,8 @@ export class OrderIndex {
       let high = node[n + NODE_COUNT] - 1
       while (low < high) {
         const middle = (low + high + 1) >>> 1
-        const order = ordering.compare(node[n + MINS + middle])
+        const hint = sought < 0 ? sought : node[n + HINTS + middle]
+        const order = hint === sought ? ordering.compare(node[n + MINS + middle]) : sought - hint
         if (order > 0) low = middle
         else high = middle - 1
       }
@@ -337,7 +358,9 @@ export class OrderIndex {
     let equal = false
     while (low < high) {
       const middle = (low + high) >>> 1
-      const order = ordering.compare(node[n + HEAD_WORDS + middle * this.stride])
+      const at = n + HEAD_WORDS + middle * stride
+      const hint = sought < 0 ? sought : node[at + 1]
+      const order = hint === sought ? ordering.compare(node[at]) : sought - hint
       if (order > 0) {
         low = middle + 1
       } else {
@@ -371,9 +394,9 @@ export class OrderIndex {
       this.setOnlyLeaf(words, d, cursor.leaf)
     } else if (words[d + HEIGHT] === 1 && this.get(cursor.leaf, NODE_COUNT) === this.capacityOf(cursor.leaf)) {
       if (this.get(cursor.leaf, NODE_COUNT) < LEAF_ITEMS) this.growOnlyLeaf(words, d, cursor)
-      else this.makeRoom(words, d, cursor, item)
+      else this.makeRoom(words, d, cursor, item, weight)
     } else if (this.get(cursor.leaf, NODE_COUNT) === LEAF_ITEMS) {
-      this.makeRoom(words, d, cursor, item)
+      this.makeRoom(words, d, cursor, item, weight)
     }
     const { leaf, slot } = cursor
     const node = this.arena.u32[leaf >>> CHUNK_SHIFT]
@@ -383,10 +406,10 @@ export class OrderIndex {
     const at = n + HEAD_WORDS + slot * stride
     insertWords(node, at, n + HEAD_WORDS + count * stride, stride)
     node[at] = item
-    if (this.weighted) node[at + 1] = weight
+    if (stride === 2) node[at + 1] = weight
     node[n + NODE_COUNT] = count + 1
     this.addWeight(words, d, leaf, this.weighted ? weight : 1)
-    if (slot === 0) this.setLeast(leaf, item)
+    if (slot === 0) this.setLeast(leaf, item, weight)
   }
 
   private setOnlyLeaf(words: Uint32Array, d: number, leaf: Ref): void {
@@ -411,21 +434,21 @@ export class OrderIndex {
   }
 
   /** The cursor's leaf is full: moves the cursor to the same place in one that has room. */
-  private makeRoom(words: Uint32Array, d: number, cursor: IndexCursor, item: Ref): void {
+  private makeRoom(words: Uint32Array, d: number, cursor: IndexCursor, item: Ref, hint: number): void {
     const { leaf, slot } = cursor
     if (slot === LEAF_ITEMS && words[d + LAST] === leaf) {
-      cursor.leaf = this.addLeaf(words, d, leaf, false, item, Lean.end)
+      cursor.leaf = this.addLeaf(words, d, leaf, false, item, hint, Lean.end)
       cursor.slot = 0
       return
     }
     if (slot === 0 && words[d + FIRST] === leaf) {
-      cursor.leaf = this.addLeaf(words, d, leaf, true, item, Lean.start)
+      cursor.leaf = this.addLeaf(words, d, leaf, true, item, hint, Lean.start)
       return
     }
     const kept = LEAF_ITEMS >>> 1
     const moved = LEAF_ITEMS - kept
     const from = HEAD_WORDS + kept * this.stride
-    const right = this.addLeaf(words, d, leaf, false, this.get(leaf, from), Lean.none)
+    const right = this.addLeaf(words, d, leaf, false, this.get(leaf, from), this.get(leaf, from + 1), Lean.none)
     this.copyWords(leaf, from, right, HEAD_WORDS, moved * this.stride)
     const weight = this.leafWeight(right, moved)
     this.put(leaf, NODE_COUNT, kept)
@@ -439,7 +462,7 @@ export class OrderIndex {
   }
 
   /** A new empty leaf beside another, in the chain and in the tree. least is the first item that it will get. */
-  private addLeaf(words: Uint32Array, d: number, beside: Ref, before: boolean, least: Ref, lean: Lean): Ref {
+  private addLeaf(words: Uint32Array, d: number, beside: Ref, before: boolean, least: Ref, hint: number, lean: Lean): Ref {
     const leaf = this.newNode(this.leafBytes)
     const previous = before ? this.get(beside, PREVIOUS) : beside
     const next = before ? beside : this.get(beside, NEXT)
@@ -449,31 +472,42 @@ export class OrderIndex {
     else this.put(previous, NEXT, leaf)
     if (next === 0) words[d + LAST] = leaf
     else this.put(next, PREVIOUS, leaf)
-    this.adopt(words, d, beside, before, leaf, least, lean)
+    this.adopt(words, d, beside, before, leaf, least, hint, lean)
     return leaf
   }
 
   /** Puts a node, without weight as yet, beside another one into that one's parent. */
-  private adopt(words: Uint32Array, d: number, beside: Ref, before: boolean, child: Ref, least: Ref, lean: Lean): void {
+  private adopt(
+    words: Uint32Array,
+    d: number,
+    beside: Ref,
+    before: boolean,
+    child: Ref,
+    least: Ref,
+    hint: number,
+    lean: Lean,
+  ): void {
     let parent = this.get(beside, PARENT)
     if (parent === 0) {
-      parent = this.newNode(INNER_WORDS * 4)
+      parent = this.newNode(this.innerWords * 4)
       this.put(parent, NODE_COUNT, 1)
       this.put(parent, HEAD_WORDS, beside)
       this.put(parent, MINS, this.leastOf(beside, words[d + HEIGHT]))
       this.put(parent, WEIGHTS, words[d + WEIGHT])
+      if (this.hinted) this.put(parent, HINTS, this.get(beside, words[d + HEIGHT] === 1 ? HEAD_WORDS + 1 : HINTS))
       this.put(beside, PARENT, parent)
       words[d + ROOT] = parent
       words[d + HEIGHT]++
     } else if (this.get(parent, NODE_COUNT) === INNER_CHILDREN) {
       if (lean !== Lean.none) {
-        const lone = this.newNode(INNER_WORDS * 4)
+        const lone = this.newNode(this.innerWords * 4)
         this.put(lone, NODE_COUNT, 1)
         this.put(lone, HEAD_WORDS, child)
         this.put(lone, MINS, least)
         this.put(lone, WEIGHTS, 0)
+        if (this.hinted) this.put(lone, HINTS, hint)
         this.put(child, PARENT, lone)
-        this.adopt(words, d, parent, before, lone, least, lean)
+        this.adopt(words, d, parent, before, lone, least, hint, lean)
         return
       }
       this.splitInner(words, d, parent)
@@ -483,21 +517,22 @@ export class OrderIndex {
     const p = (parent & UNIT_MASK) << 1
     const count = node[p + NODE_COUNT]
     const slot = this.slotOf(parent, beside) + (before ? 0 : 1)
-    for (let array = p + HEAD_WORDS; array < p + INNER_WORDS; array += INNER_CHILDREN) {
+    for (let array = p + HEAD_WORDS; array < p + this.innerWords; array += INNER_CHILDREN) {
       insertWords(node, array + slot, array + count, 1)
     }
     node[p + HEAD_WORDS + slot] = child
     node[p + MINS + slot] = least
     node[p + WEIGHTS + slot] = 0
+    if (this.hinted) node[p + HINTS + slot] = hint
     node[p + NODE_COUNT] = count + 1
     this.put(child, PARENT, parent)
-    if (slot === 0) this.setLeast(parent, least)
+    if (slot === 0) this.setLeast(parent, least, hint)
   }
 
   private splitInner(words: Uint32Array, d: number, left: Ref): void {
     const kept = INNER_CHILDREN >>> 1
     const moved = INNER_CHILDREN - kept
-    const right = this.newNode(INNER_WORDS * 4)
+    const right = this.newNode(this.innerWords * 4)
     let weight = 0
     for (let i = 0; i < moved; i++) {
       const child = this.get(left, HEAD_WORDS + kept + i)
@@ -507,9 +542,10 @@ export class OrderIndex {
     }
     this.copyWords(left, MINS + kept, right, MINS, moved)
     this.copyWords(left, WEIGHTS + kept, right, WEIGHTS, moved)
+    if (this.hinted) this.copyWords(left, HINTS + kept, right, HINTS, moved)
     this.put(left, NODE_COUNT, kept)
     this.put(right, NODE_COUNT, moved)
-    this.adopt(words, d, left, false, right, this.get(right, MINS), Lean.none)
+    this.adopt(words, d, left, false, right, this.get(right, MINS), this.hinted ? this.get(right, HINTS) : NO_HINT, Lean.none)
     this.addWeight(words, d, left, -weight)
     this.addWeight(words, d, right, weight)
   }
@@ -527,14 +563,15 @@ export class OrderIndex {
     }
   }
 
-  /** Tells the nodes above a node's new least item. */
-  private setLeast(from: Ref, least: Ref): void {
+  /** Tells the nodes above a node's new least item, and its hint. */
+  private setLeast(from: Ref, least: Ref, hint: number): void {
     let child = from
     for (;;) {
       const parent = this.get(child, PARENT)
       if (parent === 0) return
       const slot = this.slotOf(parent, child)
       this.put(parent, MINS + slot, least)
+      if (this.hinted) this.put(parent, HINTS + slot, hint)
       if (slot > 0) return
       child = parent
     }
@@ -602,6 +639,7 @@ export class OrderIndex {
     }
     this.copyWords(right, MINS, left, MINS + kept, moved)
     this.copyWords(right, WEIGHTS, left, WEIGHTS + kept, moved)
+    if (this.hinted) this.copyWords(right, HINTS, left, HINTS + kept, moved)
     this.put(left, NODE_COUNT, kept + moved)
     this.takeOver(words, d, parent, left, right)
     this.arena.free(right)
@@ -634,7 +672,7 @@ export class OrderIndex {
     const node = this.arena.u32[parent >>> CHUNK_SHIFT]
     const p = (parent & UNIT_MASK) << 1
     const count = node[p + NODE_COUNT]
-    for (let array = p + HEAD_WORDS; array < p + INNER_WORDS; array += INNER_CHILDREN) {
+    for (let array = p + HEAD_WORDS; array < p + this.innerWords; array += INNER_CHILDREN) {
       removeWords(node, array + slot, array + count, 1)
     }
     node[p + NODE_COUNT] = count - 1
@@ -656,7 +694,7 @@ export class OrderIndex {
       this.arena.free(child)
       this.dropChild(parent, slot)
       if (this.get(parent, NODE_COUNT) > 0) {
-        if (slot === 0) this.setLeast(parent, this.get(parent, MINS))
+        if (slot === 0) this.setLeast(parent, this.get(parent, MINS), this.hinted ? this.get(parent, HINTS) : NO_HINT)
         this.shrinkInner(words, d, parent)
         return
       }

@@ -51,3 +51,18 @@ describe('a large hash or set that is removed', () => {
     for (const member of [a, b]) expect(member.run('HGETALL', 'h')).toEqual(['field:5', 'new'])
   })
 })
+
+describe('a hash of nothing but counters', () => {
+  it('can be removed in a mesh: what is said of the counters takes the last of them away', () => {
+    const a = new EngineHarness({ self: 1, solo: false })
+    const b = new EngineHarness({ self: 2, solo: false })
+    for (let i = 0; i < 40; i++) {
+      a.run('HINCRBY', `h${i}`, 'n', '1')
+      b.receive(a)
+      expect(b.run('DEL', `h${i}`)).toBe(1)
+      b.run('ZADD', `h${i}`, '1', 'm')
+      a.receive(b)
+      expect(a.run('ZRANGE', `h${i}`, '0', '-1')).toEqual(['m'])
+    }
+  })
+})

@@ -1,5 +1,6 @@
 import { NotificationClass } from '../../base/notification-classes.js'
-import { parseInteger } from '../../base/bytes.js'
+import { equalsWord, parseInteger } from '../../base/bytes.js'
+import type { Request } from '../../resp/request.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
 import { keyRange, type ArgumentSpec, type CommandSpec } from '../command-spec.js'
@@ -143,6 +144,17 @@ function extend(call: Call, bits: number): void {
   call.effects.edit(call.database, buf, off[1], len[1], { kind: 'set-bits', offset: bytes * 8 - 1, width: 1, value: 0n })
 }
 
+/** Only GET operations, from this argument on. OVERFLOW has no effect on them. */
+function onlyReads({ buf, off, len, argc }: Request, from: number): boolean {
+  for (let i = from; i < argc;) {
+    const left = argc - i - 1
+    if (equalsWord(buf, off[i], len[i], 'GET') && left >= 2) i += 3
+    else if (equalsWord(buf, off[i], len[i], 'OVERFLOW') && left >= 1) i += 2
+    else return false
+  }
+  return true
+}
+
 const ENCODING: ArgumentSpec = { name: 'encoding', type: 'string' }
 const OFFSET: ArgumentSpec = { name: 'offset', type: 'integer' }
 const GET_BLOCK: ArgumentSpec = { name: 'get-block', type: 'block', token: 'GET', arguments: [ENCODING, OFFSET] }
@@ -153,6 +165,7 @@ export const BITFIELD_COMMANDS: readonly CommandSpec[] = [
     arity: -2,
     flags: ['write', 'denyoom'],
     keys: keyRange(1, 1, 1, 'RW', 'access', 'update', 'variable_flags'),
+    keyFlags: (request, at) => (onlyReads(request, at + 2) ? ['RO', 'access'] : ['RW', 'access', 'update']),
     group: 'bitmap',
     categories: ['bitmap'],
     since: '3.2.0',

@@ -161,7 +161,8 @@ function getKeys(call: Call, withFlags: boolean): void {
   for (const { position, spec } of keys) {
     if (withFlags) reply.array(2)
     reply.bulk(request.buf, request.off[2 + position], request.len[2 + position])
-    if (withFlags) writeKeyFlags(reply, spec)
+    if (withFlags)
+      writeKeyFlags(reply, command.spec.keyFlags === undefined ? spec : { ...spec, flags: command.spec.keyFlags(request, 2) })
   }
 }
 

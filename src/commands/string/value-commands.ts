@@ -1,6 +1,8 @@
+import { equalsWord } from '../../base/bytes.js'
 import { NotificationClass } from '../../base/notification-classes.js'
 import { ExpiryMode } from '../../keyspace/string-store.js'
 import type { Ref } from '../../memory/arena.js'
+import type { Request } from '../../resp/request.js'
 import type { Call } from '../call.js'
 import { CommandError } from '../command-error.js'
 import { keyRange, type CommandSpec } from '../command-spec.js'
@@ -13,6 +15,11 @@ import { checkDigestText, digestEquals, digestOf, valueEquals } from './value-co
  * its own; see crdt/string-state.
  */
 const options = new SetOptions()
+
+function hasOption({ buf, off, len, argc }: Request, from: number, word: string): boolean {
+  for (let i = from; i < argc; i++) if (equalsWord(buf, off[i], len[i], word)) return true
+  return false
+}
 
 /** Replies with the visible value of a record, or null. */
 export function replyValue(call: Call, ref: Ref): void {
@@ -159,6 +166,7 @@ export const VALUE_COMMANDS: readonly CommandSpec[] = [
     arity: -3,
     flags: ['write', 'denyoom'],
     keys: keyRange(1, 1, 1, 'RW', 'access', 'update', 'variable_flags'),
+    keyFlags: (request, at) => (hasOption(request, at + 3, 'GET') ? ['RW', 'access', 'update'] : ['OW', 'update']),
     group: 'string',
     categories: ['string'],
     since: '1.0.0',
@@ -280,6 +288,7 @@ export const VALUE_COMMANDS: readonly CommandSpec[] = [
     arity: -2,
     flags: ['write', 'fast'],
     keys: keyRange(1, 1, 1, 'RW', 'delete', 'variable_flags'),
+    keyFlags: (request, at) => (request.argc - at > 2 ? ['RW', 'access', 'delete'] : ['RM', 'delete']),
     group: 'string',
     categories: ['string'],
     since: '8.4.0',

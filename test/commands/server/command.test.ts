@@ -88,6 +88,16 @@ describe('COMMAND GETKEYS', () => {
     expect(h.run('COMMAND', 'GETKEYS', 'MSET', 'a', '1', 'b', '2')).toEqual(['a', 'b'])
     expect(h.run('COMMAND', 'GETKEYS', 'memory', 'USAGE', 'k')).toEqual(['k'])
     expect(h.run('COMMAND', 'GETKEYSANDFLAGS', 'GET', 'k')).toEqual([['k', ['RO', 'access']]])
+    for (const [command, ...flags] of [
+      ['SET k v', 'OW', 'update'],
+      ['SET k v EX 1 get', 'RW', 'access', 'update'],
+      ['DELEX k', 'RM', 'delete'],
+      ['DELEX k IFEQ v', 'RW', 'access', 'delete'],
+      ['BITFIELD k GET u8 0 OVERFLOW SAT GET u8 1', 'RO', 'access'],
+      ['BITFIELD k GET u8 0 SET u8 1 2', 'RW', 'access', 'update'],
+    ]) {
+      expect(h.run('COMMAND', 'GETKEYSANDFLAGS', ...command.split(' '))).toEqual([['k', flags]])
+    }
     const keysOf = (command: CommandSpec, ...args: string[]): string[] | undefined =>
       findKeys(command, Request.of(args), 0)?.map(({ position }) => args[position])
     const numbered = spec([{ flags: ['RO'], beginSearch: { index: 2 }, findKeys: { keyNumIndex: 0, firstKey: 1, step: 1 } }])
