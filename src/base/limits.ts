@@ -122,6 +122,20 @@ export const LIMITS = {
    * elements take more. Where it would be exceeded, LINSERT writes the list anew.
    */
   listPositionLevels: 64,
+  /** A read of more elements than this goes in slices: they take some 3 ms. */
+  slicedReadElements: 10_000,
+  /** Elements in one step of such a read, between two looks at the clock: some 20 us. */
+  slicedReadStep: 64,
+  /** The same where each step finds its place by a search: some 50 us. */
+  slicedReadSeek: 512,
+  /** What such reads may take of a turn, all together; a read that had to start again takes as many times more. */
+  slicedReadTurnMs: 2,
+  /** Reads that have a part of their reply at the same time. Further ones wait to be started. */
+  slicedReadsAtOnce: 8,
+  /** Starts of such a read, because its keys changed meanwhile, after which it goes to its end in one go. */
+  slicedReadStarts: 4,
+  /** Times, one a second, that tidying up a collection is put off because it is being read in slices. Then the reads start again. */
+  heldSettlings: 64,
   /** Keys, values and 64 bytes a key that SWAPDB may have to write anew: 250,000 small keys, about 0.3 s. Beyond: refused. */
   swapDatabaseBytes: 16 * MiB,
   /** Elements of a removed collection that are freed with it; what is larger goes in slices, some 0.1 ms each. */

@@ -1,3 +1,4 @@
+import { LIMITS } from '../base/limits.js'
 import { equalsWord, parseInteger, parseInteger64, utf8 } from '../base/bytes.js'
 import type { ReplyWriter } from '../resp/reply-writer.js'
 import type { Request } from '../resp/request.js'
@@ -11,7 +12,7 @@ import type { StringStore } from '../keyspace/string-store.js'
 import type { ZsetStore } from '../keyspace/zset-store.js'
 import { CommandError, Errors } from './command-error.js'
 import type { CommandSpec } from './command-spec.js'
-import type { EngineService, KeyWait, Services } from './services.js'
+import type { EngineService, KeyWait, ReadSteps, Services } from './services.js'
 import type { Session } from './session.js'
 
 /**
@@ -139,6 +140,26 @@ export class Call {
     if (!this.engine.isInExec) this.engine.blocking.block(this, wait)
     else if (wait.timedOut === undefined) this.reply.nullArray()
     else wait.timedOut(this.reply)
+  }
+
+  /** True when a command that only reads, and looks at so many elements, is to do so in slices. */
+  isLong(elements: number): boolean {
+    return elements > LIMITS.slicedReadElements && !this.engine.isInExec && this.engine.slices.mayBegin
+  }
+
+  /**
+   * The command reads its keys, arguments firstKey .. firstKey + keyCount - 1, a slice a turn: the handler returns without a reply. The steps write the
+   * reply to `reply`, which is not the handler's; whenever a key changes the handler is run again and gives fresh steps. A generator does, as it
+   * does nothing before it is asked for the first step. Steps may keep places in collections, and must not use cursors that they share with other commands.
+   */
+  readInSlices(firstKey: number, keyCount: number, steps: ReadSteps): void {
+    this.engine.slices.begin(this, firstKey, keyCount, steps)
+  }
+
+  /** The same steps in slices or in one go, as the number of elements that they look at demands. */
+  read(firstKey: number, keyCount: number, elements: number, steps: ReadSteps): void {
+    if (this.isLong(elements)) this.readInSlices(firstKey, keyCount, steps)
+    else while (steps.next().done !== true);
   }
 
   /** Publishes a keyspace event (a class of NotificationClass, Redis' word) about the key in argument i. Called after its effect. */

@@ -120,6 +120,7 @@ export interface EngineService {
   readonly isInExec: boolean
   readonly waits: SessionWaits
   readonly blocking: KeyBlocking
+  readonly slices: SlicedReading
   readonly pause: PauseControl
   readonly slowLog: SlowLogReader
   readonly latency: LatencyReader
@@ -208,6 +209,16 @@ export interface SessionWait {
   reply(reply: ReplyWriter): void
   /** Called once, however it ended. */
   ended?(): void
+}
+
+/** Does a part of a read with each call of next, some 0.1 ms, until it is done. */
+export type ReadSteps = Iterator<undefined, void>
+
+/** Reads that take many turns. Commands use Call.readInSlices. */
+export interface SlicedReading {
+  /** False when the command must go to its end: it has started too often. */
+  readonly mayBegin: boolean
+  begin(call: Call, firstKey: number, keyCount: number, steps: ReadSteps): void
 }
 
 /** Clients that wait for keys. Commands use Call.blockOn. */

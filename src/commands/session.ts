@@ -66,6 +66,13 @@ export class Session {
   /** Sends something outside of execute: the reply of a blocked command, a push message. The connection overrides it. */
   deliver(_write: (reply: ReplyWriter) => void): void {}
 
+  /** As deliver, for a long reply of a blocked command, in pieces that the session may keep. The connection overrides it. */
+  deliverAll(parts: readonly Buffer[]): void {
+    this.deliver((reply) => {
+      for (const part of parts) reply.raw(part)
+    })
+  }
+
   /** The blocked command has replied: input that has waited may run. The connection overrides it. */
   unblocked(): void {}
 }
@@ -76,6 +83,8 @@ export interface BlockedState {
   readonly command: string
   /** It has not begun, because clients are paused: CLIENT UNBLOCK leaves it alone. */
   readonly isPostponed?: boolean
+  /** It waits for nothing, its reply is being made: CLIENT UNBLOCK leaves it alone, and who has said all it has to say still gets the reply. */
+  readonly isRunning?: boolean
   /** Replies as if the time were up. */
   timeOut(): void
   /** CLIENT UNBLOCK id ERROR. */

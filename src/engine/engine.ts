@@ -14,7 +14,7 @@ import { HybridClock } from '../crdt/hybrid-clock.js'
 import { VersionVector } from '../crdt/version-vector.js'
 import type { CollectionStore } from '../keyspace/collection-store.js'
 import { Collections } from '../keyspace/collections.js'
-import { TYPE_COUNT } from '../keyspace/database.js'
+import { TYPE_COUNT, type Database } from '../keyspace/database.js'
 import { Effects } from '../keyspace/effects.js'
 import { FrameApplier } from '../keyspace/frame-applier.js'
 import { Keys } from '../keyspace/keys.js'
@@ -22,6 +22,7 @@ import { KeyObservers } from '../keyspace/key-observers.js'
 import { Keyspace } from '../keyspace/keyspace.js'
 import { StringStore } from '../keyspace/string-store.js'
 import { LIMITS } from '../base/limits.js'
+import { CHUNK_SHIFT, type Ref } from '../memory/arena.js'
 import { NotificationClass } from '../base/notification-classes.js'
 import type { Clock } from '../ports/clock.js'
 import type { OpLog } from '../oplog/op-log.js'
@@ -36,6 +37,7 @@ import { KeyspaceNotifications } from './keyspace-notifications.js'
 import { LatencyMonitor } from './latency-monitor.js'
 import { PubSub } from './pubsub.js'
 import { RateMeter } from './rate-meter.js'
+import { SlicedRead, SlicedReads } from './sliced-reads.js'
 import { SlowLog } from './slow-log.js'
 import { WaitQueue } from './wait-queue.js'
 import { WatchRegistry } from './watch.js'
@@ -85,6 +87,7 @@ export class Engine implements CommandExecutor, EngineService {
   readonly errorCounts = new Map<string, number>()
   readonly waits: WaitQueue
   readonly blocking: BlockedClients
+  readonly slices: SlicedReads
   readonly pause: ClientPause
   readonly slowLog = new SlowLog()
   readonly latency = new LatencyMonitor()
@@ -165,6 +168,24 @@ export class Engine implements CommandExecutor, EngineService {
       },
       (interested) => observers.set(this.blocking, interested),
     )
+    this.slices = new SlicedReads(
+      clock,
+      {
+        beginBatch: () => this.beginBatch(),
+        commandOf: (request) => this.commandOf(request),
+        start: (read, reply) => this.startSliced(read, reply),
+        step: (read, reply) => this.stepSliced(read, reply),
+        ended: (read) => this.slicedEnded(read),
+        endTurn: () => {
+          if (this.expiry.hasSeen || this.fieldExpiry.hasSeen) this.removeSeenDue()
+          this.serveReady()
+        },
+      },
+      (interested) => {
+        observers.set(this.slices, interested)
+        keyspace.settleGuard = interested ? (db, ref) => this.holdsSettling(db, ref) : null
+      },
+    )
     this.notifications = new KeyspaceNotifications(this.pubsub, this.keyspace, this.effects, this.applier, stores)
     this.effects.onExpired = (database, key, off, len) => {
       this.statistics.expiredKeys++
@@ -221,6 +242,7 @@ export class Engine implements CommandExecutor, EngineService {
     this.closeFrame()
     for (let database = 0; database < this.keyspace.databaseCount; database++) this.keyspace.reset(database)
     this.keyspace.unsettledCount = 0
+    this.slices.restartAll()
   }
 
   /** Applies a frame of the log to data that has everything before it and nothing else. */
@@ -248,6 +270,7 @@ export class Engine implements CommandExecutor, EngineService {
 
   stop(): void {
     this.stopped = true
+    this.slices.stop()
     this.closeFrame()
   }
 
@@ -389,18 +412,68 @@ export class Engine implements CommandExecutor, EngineService {
     const microseconds = (endMs - this.commandStartMs) * 1000
     this.commandStartMs = endMs
     const { blocked } = call.session
-    // A command that waits for keys counts when it ends.
-    if (blocked instanceof BlockedClient) blocked.microseconds = microseconds
+    // A command that waits for keys, or takes many turns, counts when it ends.
+    if (blocked instanceof BlockedClient || blocked instanceof SlicedRead) blocked.microseconds = microseconds
     else this.countCall(command, call.session, call.request, microseconds)
   }
 
-  private countCall(command: Command, session: Session, request: Request, microseconds: number): void {
+  /** Runs the handler of a sliced read, for its steps. It counts as found what it found the first time. */
+  private startSliced(read: SlicedRead, reply: ReplyWriter): boolean {
+    const { keyspace } = this
+    const { hits, misses, missListener } = keyspace
+    const { handler } = read.spec.spec
+    assert(handler !== undefined, 'command without handler')
+    keyspace.missListener = null
+    this.enterSliced(read, reply)
+    let failed = false
+    try {
+      handler(this.call)
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error
+      failed = true
+      read.spec.failedCalls++
+      this.countError(error.message)
+      reply.reset()
+      reply.error(error.message)
+    }
+    keyspace.hits = hits
+    keyspace.misses = misses
+    keyspace.missListener = missListener
+    return !failed
+  }
+
+  private stepSliced(read: SlicedRead, reply: ReplyWriter): boolean {
+    assert(read.steps !== null, 'a read without steps')
+    this.enterSliced(read, reply)
+    return read.steps.next().done === true
+  }
+
+  private enterSliced({ session, request, spec }: SlicedRead, reply: ReplyWriter): void {
+    const { call } = this
+    this.keyspace.beginCommand()
+    call.session = session
+    call.request = request
+    call.reply = reply
+    call.command = spec.spec
+    call.db = this.keyspace.database(session.database)
+  }
+
+  private slicedEnded({ spec, session, request, microseconds, longestMs }: SlicedRead): void {
+    this.countCall(spec, session, request, microseconds, longestMs * 1000)
+  }
+
+  private holdsSettling(db: Database, ref: Ref): boolean {
+    const bytes = db.arena.u8[ref >>> CHUNK_SHIFT]
+    return this.slices.holdsSettling(this.keyspace.indexOf(db), bytes, db.keyOffset(ref), db.keyLength(ref))
+  }
+
+  /** `stopped` is how long others had to wait at a stretch. */
+  private countCall(command: Command, session: Session, request: Request, microseconds: number, stopped = microseconds): void {
     command.calls++
     command.microseconds += microseconds
     command.latency.add(microseconds)
     const { slowLog, latency } = this
-    if (latency.thresholdMs > 0)
-      latency.note(command.isFast ? 'fast-command' : 'command', microseconds / 1000, this.keyspace.nowMs)
+    if (latency.thresholdMs > 0) latency.note(command.isFast ? 'fast-command' : 'command', stopped / 1000, this.keyspace.nowMs)
     if (slowLog.slowerThanMicroseconds < 0 || microseconds < slowLog.slowerThanMicroseconds) return
     const address = this.services.clients.find(session.id)?.address ?? ''
     slowLog.note(command, request, microseconds, this.keyspace.nowMs, address, session.name)

@@ -187,7 +187,10 @@ export class Effects {
     keyLen: number,
     due: boolean,
   ): void {
-    if (!this.solo) this.sayWhatCollectionsSaw(database, db, type, key, keyOff, keyLen)
+    const front = db.lookup(key, keyOff, keyLen)
+    if (db.hiddenCount > 0 || (front !== 0 && db.type(front) > KeyType.string)) {
+      this.sayWhatCollectionsSaw(database, db, type, key, keyOff, keyLen)
+    }
     const resets = type === EVERY_TYPE || type === KeyType.string ? this.stringResets(db, key, keyOff, keyLen) : NO_RESETS
     this.begin(EffectType.remove, database, key, keyOff, keyLen)
     const { writer } = this
@@ -210,6 +213,8 @@ export class Effects {
     this.beforeRemoval = true
     for (let each = KeyType.string + 1; each < TYPE_COUNT; each++) {
       if (type !== EVERY_TYPE && type !== each) continue
+      // Counters may be left from when there were other members; what else is said is for the others only.
+      if (this.solo && each !== KeyType.hash && each !== KeyType.zset) continue
       // What the store before wrote may have taken the last of its elements away, and with them the record.
       const front = db.lookup(key, keyOff, keyLen)
       const ref = front !== 0 && db.type(front) === each ? front : db.lookupHidden(each, key, keyOff, keyLen)

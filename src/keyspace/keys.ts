@@ -208,6 +208,10 @@ export class Keys {
     const type = db.type(ref)
     const root = db.root(ref)
     const store = this.store(type)
+    if (this.keyspace.settleGuard?.(db, ref) === true) {
+      this.keyspace.noteUnsettled(db, ref)
+      return
+    }
     const after = store.settle(db, root)
     if (after === 0) {
       const key = db.key(ref)

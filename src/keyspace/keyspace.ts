@@ -35,6 +35,8 @@ export class Keyspace {
   dueListener: DueListener | null = null
   /** Told of every key that was looked up for reading and is not there. Null while nobody wants to know. */
   missListener: ((db: Database, buf: Uint8Array, off: number, len: number) => void) | null = null
+  /** Asked before a collection is tidied up, which moves things in it: true puts it off. Null while nobody minds. */
+  settleGuard: ((db: Database, ref: Ref) => boolean) | null = null
   hits = 0
   misses = 0
   /** Takes removed collections. */

@@ -101,6 +101,13 @@ export abstract class MapStore implements CollectionStore {
     return count
   }
 
+  /** True when some elements have an expiry, so that a walk may come to fewer than there are. */
+  hasExpiring(db: Database, root: Ref): boolean {
+    if (root === 0 || this.isPacked(db.arena, root)) return false
+    this.space.open(db.arena, root)
+    return this.space.expiring > 0
+  }
+
   /** True when elements of a map can be drawn one by one at the same cost, and few of those drawn are hidden. */
   canDraw(db: Database, root: Ref): boolean {
     if (root === 0 || this.isPacked(db.arena, root)) return false
@@ -147,6 +154,13 @@ export abstract class MapStore implements CollectionStore {
   walk(db: Database, root: Ref): MapCursor {
     this.cursor.begin(db.arena, root, this.keyspace.nowMs)
     return this.cursor
+  }
+
+  /** As walk, with a cursor of its own: other commands may run in between. */
+  walkApart(db: Database, root: Ref, nowMs = this.keyspace.nowMs): MapCursor {
+    const cursor = new MapCursor(this.packed, new MapSpace(db.arena, this.self, this.keyspace.hashSeed), this.strings)
+    cursor.begin(db.arena, root, nowMs)
+    return cursor
   }
 
   isPacked(arena: Arena, root: Ref): boolean {

@@ -33,6 +33,11 @@ export class ZsetReader {
 
   private scratchTable: ScoreTable | null = null
 
+  /** The same for what is gathered in slices: others may gather in between. */
+  newScratch(): ScoreTable {
+    return new ScoreTable(this.hashSeed)
+  }
+
   /** Members; 0 for root 0. */
   size(db: Database, root: Ref): number {
     return this.formsOf.of(db.arena).size(root)

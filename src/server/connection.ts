@@ -197,8 +197,8 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
       this.waitForTurn()
     } else if (this.inputEnded) {
       // A client that has gone while it would block must not take anything.
-      if (this.blocked !== null) this.leave()
-      else this.beginClosing()
+      if (this.blocked === null) this.beginClosing()
+      else if (this.blocked.isRunning !== true) this.leave()
     } else if (this.blocked === null || this.decoder.pendingBytes <= LIMITS.blockedInputBytes) {
       // A blocked client is read too: only so is its leaving noticed.
       this.resumeReading()
@@ -258,6 +258,15 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
     }
     this.moveRangeToQueue()
     this.queue.append(late.buf, 0, late.length)
+    this.requestFlush()
+    this.checkOutputLimit()
+  }
+
+  override deliverAll(parts: readonly Buffer[]): void {
+    if (this.state !== 'open' || this.close !== 'none' || this.overLimit || this.replyMode !== 'on') return
+    this.moveRangeToQueue()
+    for (const part of parts) this.queue.adopt(part)
+    if (this.outputBytes > this.mostOutput()) this.outputFull = true
     this.requestFlush()
     this.checkOutputLimit()
   }
@@ -397,8 +406,11 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
   private ended(): void {
     this.inputEnded = true
     if (this.state !== 'open') return
-    if (this.blocked !== null) this.leave()
-    else if (!this.isWaiting && !this.outputFull) this.beginClosing()
+    if (this.blocked !== null) {
+      if (this.blocked.isRunning !== true) this.leave()
+    } else if (!this.isWaiting && !this.outputFull) {
+      this.beginClosing()
+    }
   }
 
   /** Once a second: what need not be exact. */

@@ -37,6 +37,12 @@ export class OutputQueue {
     this.bytes += length
   }
 
+  /** Adds a buffer as it is; nobody writes to it any more. */
+  adopt(bytes: Buffer): void {
+    this.blocks.push({ bytes, length: bytes.length, holdUntil: UNDECIDED })
+    this.bytes += bytes.length
+  }
+
   /** What was added since the last time may leave when the log is durable up to here. Positions only grow. */
   settle(holdUntil: number): void {
     for (let i = this.blocks.length - 1; i >= 0 && this.blocks[i].holdUntil === UNDECIDED; i--)

@@ -290,7 +290,7 @@ function unblock(call: Call): void {
     if (!asError && !call.is(3, 'TIMEOUT')) throw new CommandError('ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR')
   }
   const blocked = call.services.clients.find(call.integer(2))?.session.blocked ?? null
-  if (blocked === null || blocked.isPostponed === true) {
+  if (blocked === null || blocked.isPostponed === true || blocked.isRunning === true) {
     call.reply.integer(0)
     return
   }

@@ -72,7 +72,7 @@ function flags(session: Session): string {
   const set =
     (session.subscriptions === null ? '' : 'P') +
     (session.queued === null ? '' : 'x') +
-    (session.blocked === null ? '' : 'b') +
+    (session.blocked === null || session.blocked.isRunning === true ? '' : 'b') +
     (session.watchBroken ? 'd' : '') +
     (session.close === 'none' ? '' : 'c') +
     (session.noEvict ? 'e' : '') +

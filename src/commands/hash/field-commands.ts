@@ -1,9 +1,12 @@
+import { LIMITS } from '../../base/limits.js'
 import { NotificationClass } from '../../base/notification-classes.js'
+import type { MapCursor } from '../../keyspace/map-cursor.js'
 import { ExpiryMode } from '../../keyspace/string-store.js'
 import type { Ref } from '../../memory/arena.js'
 import type { Call } from '../call.js'
 import { CommandError } from '../command-error.js'
 import type { CommandSpec } from '../command-spec.js'
+import type { ReadSteps } from '../services.js'
 import { FIELD, FIELD_LIST, FIELD_PAIRS, FIELD_VALUE, hashSpec, readHash, writtenHash } from './arguments.js'
 
 /** Reading, writing and removing fields. A write of a field removes the writes of it that its region had seen, and adds its own. */
@@ -87,33 +90,58 @@ export function notifyRemoval(call: Call, event: string): void {
 }
 
 function hgetall(call: Call): void {
-  const root = readHash(call)
-  const { hashes } = call.collections
-  call.reply.map(hashes.countShown(call.db, root))
-  replyAll(call, root, true, true)
+  readAll(call, true, true)
 }
 
 function hkeys(call: Call): void {
-  const root = readHash(call)
-  call.reply.array(call.collections.hashes.countShown(call.db, root))
-  replyAll(call, root, true, false)
+  readAll(call, true, false)
 }
 
 function hvals(call: Call): void {
-  const root = readHash(call)
-  call.reply.array(call.collections.hashes.countShown(call.db, root))
-  replyAll(call, root, false, true)
+  readAll(call, false, true)
 }
 
-function replyAll(call: Call, root: Ref, fields: boolean, values: boolean): void {
+function readAll(call: Call, fields: boolean, values: boolean): void {
+  const root = readHash(call)
+  const { hashes } = call.collections
+  if (call.isLong(hashes.size(call.db, root))) {
+    call.readInSlices(1, 1, fieldSteps(call, root, fields, values))
+    return
+  }
+  replyCount(call, hashes.countShown(call.db, root), fields, values)
+  replyFields(call, hashes.walk(call.db, root), fields, values, Infinity)
+}
+
+function* fieldSteps(call: Call, root: Ref, fields: boolean, values: boolean): ReadSteps {
+  const { hashes } = call.collections
+  // Both walks see the fields of one moment, whatever falls due in between.
+  const { nowMs } = call
+  let count = hashes.size(call.db, root)
+  if (hashes.hasExpiring(call.db, root)) {
+    count = 0
+    for (const cursor = hashes.walkApart(call.db, root, nowMs); cursor.next();) if (++count % LIMITS.slicedReadStep === 0) yield
+  }
+  replyCount(call, count, fields, values)
+  const cursor = hashes.walkApart(call.db, root, nowMs)
+  while (replyFields(call, cursor, fields, values, LIMITS.slicedReadStep)) yield
+}
+
+function replyCount(call: Call, count: number, fields: boolean, values: boolean): void {
+  if (fields && values) call.reply.map(count)
+  else call.reply.array(count)
+}
+
+/** Replies with the next fields, at most so many; false when there are no more. */
+function replyFields(call: Call, cursor: MapCursor, fields: boolean, values: boolean, most: number): boolean {
   const { reply } = call
-  const cursor = call.collections.hashes.walk(call.db, root)
-  while (cursor.next()) {
+  for (let left = most; left > 0; left--) {
+    if (!cursor.next()) return false
     if (fields) reply.bulk(cursor.buf, cursor.keyOff, cursor.keyLen)
     if (!values) continue
     cursor.readValue()
     reply.bulk(cursor.valueBuf, cursor.valueOff, cursor.valueLen)
   }
+  return true
 }
 
 export const FIELD_COMMANDS: readonly CommandSpec[] = [

@@ -1,6 +1,9 @@
+import { LIMITS } from '../../base/limits.js'
+import type { Ref } from '../../memory/arena.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
 import { keyRange, type CommandSpec, type KeySpecFlag } from '../command-spec.js'
+import type { ReadSteps } from '../services.js'
 import { KEY, optional, START } from '../string/arguments.js'
 import { ELEMENT, findListForRead, INDEX, lengthOf, lists, STOP } from './arguments.js'
 
@@ -17,8 +20,20 @@ function lrange(call: Call): void {
   const start = Math.max(from < 0 ? from + length : from, 0)
   const stop = Math.min(to < 0 ? to + length : to, length - 1)
   const count = Math.max(stop - start + 1, 0)
+  if (call.isLong(count)) {
+    call.readInSlices(1, 1, rangeSteps(call, call.root(ref), start, count))
+    return
+  }
   call.reply.array(count)
   if (count > 0) lists(call).read(call.db, call.root(ref), start, count, false, call.reply)
+}
+
+function* rangeSteps(call: Call, root: Ref, start: number, count: number): ReadSteps {
+  call.reply.array(count)
+  for (let at = 0; at < count; at += LIMITS.slicedReadSeek) {
+    lists(call).read(call.db, root, start + at, Math.min(LIMITS.slicedReadSeek, count - at), false, call.reply)
+    yield
+  }
 }
 
 function lindex(call: Call): void {

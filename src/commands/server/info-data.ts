@@ -13,7 +13,7 @@ export function clientsSection({ services, engine }: Call): InfoFields {
   for (const client of clients.clients()) {
     largestInput = Math.max(largestInput, client.queryBufferBytes)
     largestOutput = Math.max(largestOutput, client.outputBytes)
-    if (client.session.blocked !== null) blocked++
+    if (client.session.blocked !== null && client.session.blocked.isRunning !== true) blocked++
     if (client.session.watched.size > 0) watching++
   }
   return [

@@ -1,83 +1,127 @@
+import { LIMITS } from '../../base/limits.js'
 import { NotificationClass } from '../../base/notification-classes.js'
 import type { Ref } from '../../memory/arena.js'
 import { ByteList } from '../../rdb/byte-list.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
 import { keyRange, type CommandSpec } from '../command-spec.js'
-import { readSet, SET_KEY, SET_KEYS, writtenSet } from './arguments.js'
+import type { ReadSteps } from '../services.js'
+import { readSet, SET_KEY, SET_KEYS, walkInSteps, writtenSet } from './arguments.js'
 
 /**
  * Intersection, union and difference of sets. No other collection is built to find them: a member is looked up in the sets that it has to be in, or
  * must not be in. The STORE forms remove and write in one op.
  */
 
-/** Visits the members that all sets have, until it says false. The smallest set is walked. */
-function intersect(call: Call, roots: readonly Ref[], visit: (buf: Uint8Array, off: number, len: number) => boolean): void {
+/** Where the members of a result go. */
+interface MemberSink {
+  push(buf: Uint8Array, off: number, len: number): void
+}
+
+/** Members in pieces, none of which is ever large enough that its growth would take long. */
+class MemberPieces implements MemberSink {
+  readonly pieces: ByteList[] = [new ByteList()]
+  private last = this.pieces[0]
+  count = 0
+
+  push(buf: Uint8Array, off: number, len: number): void {
+    const { count } = this.last
+    if (count === PIECE_MEMBERS || (count > 0 && this.last.end(count - 1) > PIECE_BYTES))
+      this.pieces.push((this.last = new ByteList()))
+    this.last.push(buf, off, len)
+    this.count++
+  }
+}
+
+const PIECE_MEMBERS = 16_384
+const PIECE_BYTES = 512 * 1024
+
+/** Gathers members, a step at a time. */
+type Operation = (call: Call, roots: readonly Ref[], members: MemberSink) => ReadSteps
+
+/** Calls visit with the members that all sets have, until it says false. The smallest set is walked. */
+function* intersect(
+  call: Call,
+  roots: readonly Ref[],
+  visit: (buf: Uint8Array, off: number, len: number) => boolean,
+): Generator<undefined, void> {
   if (roots.includes(0)) return
   const { db } = call
   const { sets } = call.collections
   const bySize = [...roots].sort((a, b) => sets.size(db, a) - sets.size(db, b))
-  const cursor = sets.walk(db, bySize[0])
-  while (cursor.next()) {
+  const cursor = walkInSteps(call, bySize[0])
+  for (let looked = 1; cursor.next(); looked++) {
     const { buf, keyOff, keyLen } = cursor
     let i = 1
     while (i < bySize.length && sets.has(db, bySize[i], buf, keyOff, keyLen)) i++
     if (i === bySize.length && !visit(buf, keyOff, keyLen)) return
+    if (looked % LIMITS.slicedReadStep === 0) yield
   }
 }
 
-function intersection(call: Call, roots: readonly Ref[]): ByteList {
-  const members = new ByteList()
-  intersect(call, roots, (buf, off, len) => {
+function intersection(call: Call, roots: readonly Ref[], members: MemberSink): ReadSteps {
+  return intersect(call, roots, (buf, off, len) => {
     members.push(buf, off, len)
     return true
   })
-  return members
 }
 
-function union(call: Call, roots: readonly Ref[]): ByteList {
-  const members = new ByteList()
+function* union(call: Call, roots: readonly Ref[], members: MemberSink): ReadSteps {
   // The largest first: what it has need not be looked up anywhere.
   const { sets } = call.collections
   const bySize = roots.filter((root) => root !== 0).sort((a, b) => sets.size(call.db, b) - sets.size(call.db, a))
-  bySize.forEach((root, i) => pushOthers(call, root, bySize.slice(0, i), members))
-  return members
+  for (let i = 0; i < bySize.length; i++) yield* pushOthers(call, bySize[i], bySize.slice(0, i), members)
 }
 
-function difference(call: Call, roots: readonly Ref[]): ByteList {
-  const members = new ByteList()
+function* difference(call: Call, roots: readonly Ref[], members: MemberSink): ReadSteps {
   const { sets } = call.collections
   // A member is most likely found in a large one.
   const others = roots
     .slice(1)
     .filter((root) => root !== 0)
     .sort((a, b) => sets.size(call.db, b) - sets.size(call.db, a))
-  if (roots[0] !== 0) pushOthers(call, roots[0], others, members)
-  return members
+  if (roots[0] !== 0) yield* pushOthers(call, roots[0], others, members)
 }
 
 /** Pushes the members of a set that are in none of the others. */
-function pushOthers(call: Call, root: Ref, others: readonly Ref[], members: ByteList): void {
+function* pushOthers(call: Call, root: Ref, others: readonly Ref[], members: MemberSink): Generator<undefined, void> {
   const { db } = call
   const { sets } = call.collections
-  const cursor = sets.walk(db, root)
-  while (cursor.next()) {
+  const cursor = walkInSteps(call, root)
+  for (let looked = 1; cursor.next(); looked++) {
     const { buf, keyOff, keyLen } = cursor
     let i = 0
     while (i < others.length && !sets.has(db, others[i], buf, keyOff, keyLen)) i++
     if (i === others.length) members.push(buf, keyOff, keyLen)
+    if (looked % LIMITS.slicedReadStep === 0) yield
   }
 }
 
-type Operation = (call: Call, roots: readonly Ref[]) => ByteList
+function* replySteps(call: Call, roots: readonly Ref[], operation: Operation): ReadSteps {
+  const members = new MemberPieces()
+  const steps = operation(call, roots, members)
+  while (steps.next().done !== true) yield
+  call.reply.set(members.count)
+  for (const piece of members.pieces) {
+    for (let i = 0; i < piece.count; i++) {
+      call.reply.bulk(piece.buf, piece.start(i), piece.end(i) - piece.start(i))
+      if ((i + 1) % LIMITS.slicedReadStep === 0) yield
+    }
+  }
+}
+
+/** Members that an operation looks at. */
+function sizeOf(call: Call, roots: readonly Ref[]): number {
+  let size = 0
+  for (const root of roots) size += call.collections.sets.size(call.db, root)
+  return size
+}
 
 function replying(operation: Operation): (call: Call) => void {
   return (call) => {
     const roots: Ref[] = []
     for (let i = 1; i < call.argc; i++) roots.push(readSet(call, i))
-    const members = operation(call, roots)
-    call.reply.set(members.count)
-    for (let i = 0; i < members.count; i++) call.reply.bulkBytes(members.at(i))
+    call.read(1, roots.length, sizeOf(call, roots), replySteps(call, roots, operation))
   }
 }
 
@@ -85,7 +129,9 @@ function storing(operation: Operation, event: string): (call: Call) => void {
   return (call) => {
     const roots: Ref[] = []
     for (let i = 2; i < call.argc; i++) roots.push(writtenSet(call, i))
-    const members = operation(call, roots)
+    const members = new ByteList()
+    const steps = operation(call, roots, members)
+    while (steps.next().done !== true);
     const { buf, off, len } = call.request
     const existed = call.find(1) !== 0
     call.effects.remove(call.database, buf, off[1], len[1])
@@ -111,8 +157,14 @@ function sintercard(call: Call): void {
   }
   const roots: Ref[] = []
   for (let i = 2; i < 2 + count; i++) roots.push(readSet(call, i))
+  let smallest = Infinity
+  for (const root of roots) smallest = Math.min(smallest, call.collections.sets.size(call.db, root))
+  call.read(2, count, smallest * count, countSteps(call, roots, limit))
+}
+
+function* countSteps(call: Call, roots: readonly Ref[], limit: number): ReadSteps {
   let found = 0
-  intersect(call, roots, () => ++found !== limit)
+  yield* intersect(call, roots, () => ++found !== limit)
   call.reply.integer(found)
 }
 

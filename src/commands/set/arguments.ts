@@ -1,4 +1,6 @@
+import { LIMITS } from '../../base/limits.js'
 import { KeyType } from '../../keyspace/database.js'
+import type { MapCursor } from '../../keyspace/map-cursor.js'
 import type { Ref } from '../../memory/arena.js'
 import type { Call } from '../call.js'
 import { keyRange, type ArgumentSpec, type CommandFlag, type CommandSpec, type KeySpecFlag } from '../command-spec.js'
@@ -44,4 +46,10 @@ export function readSet(call: Call, i = 1): Ref {
 /** The same for a command that writes. */
 export function writtenSet(call: Call, i = 1): Ref {
   return call.root(call.findTyped(i, KeyType.set))
+}
+
+/** A walk through a set that may be interrupted after every LIMITS.slicedReadStep members, and needs a cursor of its own if it is. */
+export function walkInSteps(call: Call, root: Ref): MapCursor {
+  const { sets } = call.collections
+  return sets.size(call.db, root) < LIMITS.slicedReadStep ? sets.walk(call.db, root) : sets.walkApart(call.db, root)
 }

@@ -2,12 +2,14 @@ import { LIMITS } from '../../base/limits.js'
 import { NotificationClass } from '../../base/notification-classes.js'
 import { KeyType } from '../../keyspace/database.js'
 import type { MapCursor } from '../../keyspace/map-cursor.js'
+import type { Ref } from '../../memory/arena.js'
 import { ByteList } from '../../rdb/byte-list.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
 import { keyRange, type CommandSpec } from '../command-spec.js'
 import { SCAN_ARGUMENTS, scanMap } from '../map-scan.js'
 import { randomElement, sampleElements } from '../random-choice.js'
+import type { ReadSteps } from '../services.js'
 import { MEMBER, MEMBERS, readSet, setSpec, writtenSet } from './arguments.js'
 
 /** Commands on the members of one set. An add wins over a concurrent removal. */
@@ -56,9 +58,28 @@ function scard(call: Call): void {
 function smembers(call: Call): void {
   const root = readSet(call)
   const { sets } = call.collections
+  if (call.isLong(sets.size(call.db, root))) {
+    call.readInSlices(1, 1, memberSteps(call, root))
+    return
+  }
   call.reply.set(sets.countShown(call.db, root))
-  const cursor = sets.walk(call.db, root)
-  while (cursor.next()) replyMember(call, cursor)
+  replyMembers(call, sets.walk(call.db, root), Infinity)
+}
+
+function* memberSteps(call: Call, root: Ref): ReadSteps {
+  const { sets } = call.collections
+  call.reply.set(sets.countShown(call.db, root))
+  const cursor = sets.walkApart(call.db, root)
+  while (replyMembers(call, cursor, LIMITS.slicedReadStep)) yield
+}
+
+/** Replies with the next members, at most so many; false when there are no more. */
+function replyMembers(call: Call, cursor: MapCursor, most: number): boolean {
+  for (let left = most; left > 0; left--) {
+    if (!cursor.next()) return false
+    replyMember(call, cursor)
+  }
+  return true
 }
 
 function replyMember(call: Call, cursor: MapCursor): void {

@@ -1,12 +1,14 @@
+import { LIMITS } from '../../base/limits.js'
 import { ZsetCursor } from '../../keyspace/zset-cursor.js'
 import type { ScoreTable } from '../../keyspace/score-table.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
 import { keyRange, type ArgumentSpec, type CommandSpec } from '../command-spec.js'
+import type { ReadSteps } from '../services.js'
 import { oneOf, optional, token } from '../string/arguments.js'
 import { countedKeys, DESTINATION, NUMKEYS, replyScore, scoreArgument, SOME_KEYS } from './arguments.js'
 import { ScoredList, storeScored } from './scored-list.js'
-import { ScoredSource } from './scored-source.js'
+import { ScoredSource, type ScoredWalk } from './scored-source.js'
 
 /** ZUNION, ZINTER, ZDIFF, with and without STORE, and ZINTERCARD. Sets count as sorted sets whose scores are 1. */
 type Operation = 'union' | 'inter' | 'diff'
@@ -60,60 +62,110 @@ function parse(call: Call, at: number, operation: Operation, mode: 'reply' | 'st
   return result
 }
 
-function combine(table: ScoreTable, operation: Operation, { sources, aggregate }: Combination): void {
-  const [first, ...others] = sources
+/** Gathers the members of the result in a table, a step at a time. */
+function* combine(table: ScoreTable, operation: Operation, combination: Combination): Generator<undefined, void> {
+  const { sources, aggregate } = combination
   if (operation === 'union') {
     for (const source of sources) {
-      source.each((buf, off, len, score) => {
-        const value = numberOrZero(score * source.weight)
+      const walk = source.walk()
+      for (let looked = 1; walk.next(); looked++) {
+        const { buf, off, len } = walk
+        const value = numberOrZero(walk.score * source.weight)
         const before = table.look(buf, off, len)
         table.put(buf, off, len, before === before ? aggregate(before, value) : value)
-        return true
-      })
+        if (looked % LIMITS.slicedReadStep === 0) yield
+      }
     }
-  } else if (operation === 'inter') {
-    first.each((buf, off, len, score) => {
-      let sum = numberOrZero(score * first.weight)
-      for (const other of others) {
-        const value = other.score(buf, off, len)
-        if (value !== value) return true
-        sum = aggregate(sum, value * other.weight)
-      }
-      table.look(buf, off, len)
-      table.put(buf, off, len, sum)
-      return true
-    })
-  } else {
-    first.each((buf, off, len, score) => {
-      for (const other of others) {
-        const value = other.score(buf, off, len)
-        if (value === value) return true
-      }
-      table.look(buf, off, len)
-      table.put(buf, off, len, score)
-      return true
-    })
+    return
   }
+  const [first, ...others] = sources
+  const walk = first.walk()
+  for (let looked = 1; walk.next(); looked++) {
+    if (looked % LIMITS.slicedReadStep === 0) yield
+    const { buf, off, len } = walk
+    const score = operation === 'diff' ? onlyScore(walk, others) : commonScore(walk, first, others, aggregate)
+    if (score !== score) continue
+    table.look(buf, off, len)
+    table.put(buf, off, len, score)
+  }
+}
+
+/** Score of a member in an intersection, NaN when it is not in it. */
+function commonScore(member: ScoredWalk, first: ScoredSource, others: readonly ScoredSource[], aggregate: Aggregate): number {
+  let sum = numberOrZero(member.score * first.weight)
+  for (const other of others) {
+    const value = other.score(member.buf, member.off, member.len)
+    if (value !== value) return NaN
+    sum = aggregate(sum, value * other.weight)
+  }
+  return sum
+}
+
+/** Score of a member that no other source has, else NaN. */
+function onlyScore(member: ScoredWalk, others: readonly ScoredSource[]): number {
+  for (const other of others) {
+    const value = other.score(member.buf, member.off, member.len)
+    if (value === value) return NaN
+  }
+  return member.score
+}
+
+/** Members that the operation looks at. */
+function looksOf(operation: Operation, { sources }: Combination): number {
+  const [first] = sources
+  if (operation !== 'union') return first.size * sources.length
+  return sources.reduce((sum, source) => sum + source.size, 0)
 }
 
 const cursor = new ZsetCursor()
 
 function reply(call: Call, operation: Operation): void {
   const combination = parse(call, 1, operation, 'reply')
+  const { sources, withScores } = combination
+  const looks = looksOf(operation, combination)
+  if (call.isLong(looks)) {
+    const gather = (table: ScoreTable) => combine(table, operation, combination)
+    call.readInSlices(2, sources.length, replySteps(call, call.zsets.newScratch(), gather, withScores))
+    return
+  }
   const table = call.zsets.scratch
   table.begin()
-  combine(table, operation, combination)
-  const { reply: out } = call
-  const { withScores } = combination
-  const { count } = table
-  const nested = withScores && out.protocol === 3
-  out.array(withScores && !nested ? count * 2 : count)
-  eachOf(table, (buf, off, len, score) => {
-    if (nested) out.array(2)
-    out.bulk(buf, off, len)
-    if (withScores) replyScore(out, score)
-  })
+  finish(combine(table, operation, combination))
+  beginReply(call, table, withScores)
+  if (table.count > 0) replyMembers(call, table, 0, table.count, withScores)
   table.end()
+}
+
+function* replySteps(call: Call, table: ScoreTable, gather: (table: ScoreTable) => ReadSteps, withScores: boolean): ReadSteps {
+  table.begin()
+  const steps = gather(table)
+  while (steps.next().done !== true) yield
+  beginReply(call, table, withScores)
+  const { count } = table
+  for (let rank = 0; rank < count; rank += LIMITS.slicedReadSeek) {
+    replyMembers(call, table, rank, Math.min(count, rank + LIMITS.slicedReadSeek), withScores)
+    yield
+  }
+}
+
+function finish(steps: ReadSteps): void {
+  while (steps.next().done !== true);
+}
+
+function beginReply({ reply: out }: Call, { count }: ScoreTable, withScores: boolean): void {
+  out.array(withScores && out.protocol === 2 ? count * 2 : count)
+}
+
+/** Members of ranks from .. to-1, which there must be. */
+function replyMembers({ reply: out }: Call, table: ScoreTable, from: number, to: number, withScores: boolean): void {
+  const nested = withScores && out.protocol === 3
+  cursor.seek(table.forms, table.root, from)
+  for (let left = to - from; left > 0; left--) {
+    if (nested) out.array(2)
+    out.bulk(cursor.buf, cursor.off, cursor.len)
+    if (withScores) replyScore(out, cursor.score)
+    cursor.step(true)
+  }
 }
 
 function store(call: Call, operation: Operation): void {
@@ -121,31 +173,31 @@ function store(call: Call, operation: Operation): void {
   const table = call.zsets.scratch
   const list = new ScoredList()
   table.begin()
-  combine(table, operation, combination)
-  eachOf(table, (buf, off, len, score) => list.push(buf, off, len, score))
+  finish(combine(table, operation, combination))
+  if (table.count > 0) {
+    cursor.seek(table.forms, table.root, 0)
+    do list.push(cursor.buf, cursor.off, cursor.len, cursor.score)
+    while (cursor.step(true))
+  }
   table.end()
   storeScored(call, 1, list, `z${operation}store`)
 }
 
-function eachOf(table: ScoreTable, visit: (buf: Uint8Array, off: number, len: number, score: number) => void): void {
-  if (table.count === 0) return
-  cursor.seek(table.forms, table.root, 0)
-  do visit(cursor.buf, cursor.off, cursor.len, cursor.score)
-  while (cursor.step(true))
+function zintercard(call: Call): void {
+  const combination = parse(call, 1, 'inter', 'count')
+  const { sources, limit } = combination
+  call.read(2, sources.length, looksOf('inter', combination), countSteps(call, sources, limit))
 }
 
-function zintercard(call: Call): void {
-  const { sources, limit } = parse(call, 1, 'inter', 'count')
-  const [first, ...others] = sources
+function* countSteps(call: Call, [first, ...others]: readonly ScoredSource[], limit: number): ReadSteps {
+  const walk = first.walk()
   let count = 0
-  first.each((buf, off, len) => {
-    for (const other of others) {
-      const value = other.score(buf, off, len)
-      if (value !== value) return true
-    }
-    count++
-    return count !== limit
-  })
+  for (let looked = 1; walk.next(); looked++) {
+    if (looked % LIMITS.slicedReadStep === 0) yield
+    let i = 0
+    while (i < others.length && !Number.isNaN(others[i].score(walk.buf, walk.off, walk.len))) i++
+    if (i === others.length && ++count === limit) break
+  }
   call.reply.integer(count)
 }
 

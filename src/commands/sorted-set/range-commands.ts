@@ -3,6 +3,7 @@ import type { Ref } from '../../memory/arena.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
 import { keyRange, type ArgumentSpec, type CommandSpec } from '../command-spec.js'
+import type { ReadSteps } from '../services.js'
 import { KEY, oneOf, optional, token } from '../string/arguments.js'
 import {
   LIMIT,
@@ -120,12 +121,33 @@ function cut(call: Call, root: Ref, { from, to }: RankRange, { by, reverse, offs
   return reverse ? { from: to - offset - count, to: to - offset } : { from: from + offset, to: from + offset + count }
 }
 
-function replyRange(call: Call, root: Ref, { from, to }: RankRange, options: RangeOptions): void {
+function replyRange(call: Call, root: Ref, range: RankRange, options: RangeOptions): void {
+  if (call.isLong(range.to - range.from)) {
+    call.readInSlices(1, 1, rangeSteps(call, root, range, options))
+    return
+  }
+  replyCount(call, range, options)
+  if (range.from < range.to) replyMembers(call, root, range.from, range.to, options)
+}
+
+function* rangeSteps(call: Call, root: Ref, range: RankRange, options: RangeOptions): ReadSteps {
+  const { from, to } = range
+  replyCount(call, range, options)
+  for (let done = 0; done < to - from; done += LIMITS.slicedReadSeek) {
+    if (options.reverse) replyMembers(call, root, Math.max(from, to - done - LIMITS.slicedReadSeek), to - done, options)
+    else replyMembers(call, root, from + done, Math.min(to, from + done + LIMITS.slicedReadSeek), options)
+    yield
+  }
+}
+
+function replyCount({ reply }: Call, { from, to }: RankRange, { withScores }: RangeOptions): void {
+  reply.array(withScores && reply.protocol === 2 ? (to - from) * 2 : to - from)
+}
+
+/** The members of ranks from .. to-1, which there must be. */
+function replyMembers(call: Call, root: Ref, from: number, to: number, { withScores, reverse }: RangeOptions): void {
   const { reply } = call
-  const { withScores, reverse } = options
   const nested = withScores && reply.protocol === 3
-  reply.array(withScores && !nested ? (to - from) * 2 : to - from)
-  if (from >= to) return
   const cursor = call.zsets.seek(call.db, root, reverse ? to - 1 : from)
   for (let left = to - from; left > 0; left--) {
     if (nested) reply.array(2)

@@ -1,12 +1,13 @@
 import { KeyType } from '../../keyspace/database.js'
+import type { MapCursor } from '../../keyspace/map-cursor.js'
 import { ZsetCursor } from '../../keyspace/zset-cursor.js'
 import type { Ref } from '../../memory/arena.js'
 import type { Call } from '../call.js'
 import { CommandError, Errors } from '../command-error.js'
+import { walkInSteps } from '../set/arguments.js'
 
 /** Score of the members of a plain set. */
 const SET_SCORE = 1
-const cursor = new ZsetCursor()
 
 /** One input of ZUNION and its kin: a sorted set, a set, or a key that is not there. */
 export class ScoredSource {
@@ -39,17 +40,75 @@ export class ScoredSource {
     return this.type === KeyType.set && call.collections.sets.has(call.db, root, buf, off, len) ? SET_SCORE : NaN
   }
 
-  /** Visits the members until a visit says stop. One walk at a time. */
-  each(visit: (buf: Uint8Array, off: number, len: number, score: number) => boolean): void {
+  /** A walk through the members, to be followed by next. */
+  walk(): ScoredWalk {
     const { call, root } = this
-    if (this.type === KeyType.set) {
-      const members = call.collections.sets.walk(call.db, root)
-      while (members.next()) if (!visit(members.buf, members.keyOff, members.keyLen, SET_SCORE)) return
-      return
-    }
-    if (this.type !== KeyType.zset) return
-    call.zsets.seek(call.db, root, 0, cursor)
-    do if (!visit(cursor.buf, cursor.off, cursor.len, cursor.score)) return
-    while (cursor.step(true))
+    if (this.type === KeyType.set) return new SetWalk(walkInSteps(call, root))
+    return new ZsetWalk(call, this.type === KeyType.zset ? root : 0)
+  }
+}
+
+/** Goes through members with scores; other commands may run between two calls of next if they do not change what is walked. */
+export interface ScoredWalk {
+  readonly buf: Uint8Array
+  readonly off: number
+  readonly len: number
+  readonly score: number
+  next(): boolean
+}
+
+class SetWalk implements ScoredWalk {
+  readonly score = SET_SCORE
+
+  constructor(private readonly cursor: MapCursor) {}
+
+  get buf(): Uint8Array {
+    return this.cursor.buf
+  }
+
+  get off(): number {
+    return this.cursor.keyOff
+  }
+
+  get len(): number {
+    return this.cursor.keyLen
+  }
+
+  next(): boolean {
+    return this.cursor.next()
+  }
+}
+
+class ZsetWalk implements ScoredWalk {
+  private readonly cursor = new ZsetCursor()
+  private hasBegun = false
+
+  constructor(
+    private readonly call: Call,
+    private readonly root: Ref,
+  ) {}
+
+  get buf(): Uint8Array {
+    return this.cursor.buf
+  }
+
+  get off(): number {
+    return this.cursor.off
+  }
+
+  get len(): number {
+    return this.cursor.len
+  }
+
+  get score(): number {
+    return this.cursor.score
+  }
+
+  next(): boolean {
+    if (this.hasBegun) return this.cursor.step(true)
+    this.hasBegun = true
+    if (this.root === 0) return false
+    this.call.zsets.seek(this.call.db, this.root, 0, this.cursor)
+    return true
   }
 }

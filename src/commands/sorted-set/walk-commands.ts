@@ -6,13 +6,13 @@ import type { Ref } from '../../memory/arena.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
 import { keyRange, type CommandSpec } from '../command-spec.js'
+import { randomBelow } from '../random-choice.js'
 import { KEY, optional, token } from '../string/arguments.js'
 import { replyScore, rootForRead } from './arguments.js'
 import { ScoredList } from './scored-list.js'
 
 /** ZRANDMEMBER and ZSCAN: members in no order. */
 const OUT_OF_RANGE = 'ERR value is out of range'
-const TWO_32 = 2 ** 32
 const DEFAULT_COUNT = 10
 const NO_PATTERN = 0
 /** Fewer members than one in so many are drawn one by one; more are picked on a walk. */
@@ -38,7 +38,7 @@ function zrandmember(call: Call): void {
 }
 
 function randomRank(call: Call, root: Ref): number {
-  return Math.floor((call.services.server.random() / TWO_32) * call.zsets.size(call.db, root))
+  return randomBelow(call, call.zsets.size(call.db, root))
 }
 
 function replyRepeated(call: Call, root: Ref, count: number, withScores: boolean): void {
@@ -55,10 +55,11 @@ function replyDistinct(call: Call, root: Ref, asked: number, withScores: boolean
   const count = Math.min(asked, size)
   const nested = beginReply(call, count, withScores)
   if (count * DRAWN_SHARE < size) {
+    // One draw a member, however the draws fall (Bentley and Floyd, 1987).
     const taken = new Set<number>()
-    while (taken.size < count) {
-      const rank = randomRank(call, root)
-      if (taken.has(rank)) continue
+    for (let last = size - count; last < size; last++) {
+      const drawn = randomBelow(call, last + 1)
+      const rank = taken.has(drawn) ? last : drawn
       taken.add(rank)
       replyMember(call, zsets.seek(db, root, rank), withScores, nested)
     }
@@ -68,7 +69,7 @@ function replyDistinct(call: Call, root: Ref, asked: number, withScores: boolean
   let wanted = count
   // Each member is taken with the chance that makes the number come out (Knuth, algorithm S).
   for (let left = size; wanted > 0; left--) {
-    if (Math.floor((call.services.server.random() / TWO_32) * left) < wanted) {
+    if (randomBelow(call, left) < wanted) {
       replyMember(call, cursor, withScores, nested)
       wanted--
     }

@@ -1,9 +1,12 @@
+import { LIMITS } from '../../base/limits.js'
 import { StreamId } from '../../crdt/stream-id.js'
 import { MAX_REGION } from '../../keyspace/stream-groups.js'
-import { comparePosition } from '../../keyspace/stream-log.js'
+import { comparePosition, StreamCursor } from '../../keyspace/stream-log.js'
+import type { StreamSpace } from '../../keyspace/stream-space.js'
 import type { Call } from '../call.js'
 import { syntaxError } from '../command-error.js'
 import { keyRange, type CommandSpec } from '../command-spec.js'
+import type { ReadSteps } from '../services.js'
 import { KEY_ARGUMENT, openForRead, rangeStart, rangeStop, StreamReading } from './stream-arguments.js'
 import { replyEntry } from './stream-reply.js'
 
@@ -28,10 +31,13 @@ function xrange(call: Call, backwards: boolean): void {
     call.reply.nullArray()
     return
   }
-  replyRange(call, stream, start, stop, limit, backwards)
+  replyRange(call, stream, start, stop, limit, backwards, 1)
 }
 
-/** Replies with the entries from one ID to another, both included. */
+/**
+ * Replies with the entries from one ID to another, both included. With `sliceKey`, the argument that is the key, in slices if they are many; else in one
+ * go, as a part of a longer reply must be.
+ */
 export function replyRange(
   call: Call,
   from: StreamReading,
@@ -39,6 +45,7 @@ export function replyRange(
   last: StreamId,
   limit: number,
   backwards = false,
+  sliceKey = 0,
 ): void {
   const { space, words, at } = from
   const { log, cursor } = space
@@ -50,10 +57,31 @@ export function replyRange(
     reply.array(0)
     return
   }
+  if (sliceKey > 0 && call.isLong(count)) {
+    const apart = new StreamCursor()
+    if (backwards) log.findLast(words, at, last, MAX_REGION, apart)
+    else log.find(words, at, first, 0, apart)
+    call.readInSlices(sliceKey, 1, entrySteps(call, space, apart, count, backwards))
+    return
+  }
   if (backwards) log.findLast(words, at, last, MAX_REGION, cursor)
   reply.array(count)
+  replyEntries(call, space, cursor, count, backwards)
+}
+
+function* entrySteps(call: Call, space: StreamSpace, cursor: StreamCursor, count: number, backwards: boolean): ReadSteps {
+  call.reply.array(count)
+  for (let left = count; left > 0; left -= LIMITS.slicedReadStep) {
+    replyEntries(call, space, cursor, Math.min(left, LIMITS.slicedReadStep), backwards)
+    yield
+  }
+}
+
+/** Replies with entries from the cursor on and leaves it behind them. There must be as many. */
+function replyEntries(call: Call, space: StreamSpace, cursor: StreamCursor, count: number, backwards: boolean): void {
+  const { log } = space
   for (let left = count; left > 0; left--) {
-    replyEntry(reply, space, cursor.entry)
+    replyEntry(call.reply, space, cursor.entry)
     if (backwards) log.previous(cursor)
     else log.next(cursor)
   }
