@@ -33,6 +33,15 @@ describe('judge', () => {
     expect(judge({ catchUp })).toMatchObject([{ met: false, margin: -0.5, limit: '>= 300,000' }])
   })
 
+  it('holds memory of collections against redis-server, also when two regions wrote them', () => {
+    const bytes = (used: number) => ({ used, resident: used })
+    const shape = { shape: 'members', redis: bytes(100), meridian: bytes(90), twoRegions: bytes(140) }
+    expect(judge({ collectionMemory: { elements: 1, shapes: [shape] } })).toMatchObject([
+      { budget: 'memory: members', met: true, measured: '0.90x' },
+      { budget: 'memory: members, from two regions', met: false, measured: '1.40x', limit: '<= 1.30x' },
+    ])
+  })
+
   it('says nothing of what was not measured', () => {
     expect(judge({})).toEqual([])
     expect(budgetLines([])).toEqual([])

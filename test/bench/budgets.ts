@@ -1,5 +1,7 @@
 import type { CatchUpResult } from './catch-up.js'
 import type { Comparison } from './compare.js'
+import type { CollectionMemoryResult } from './collection-memory.js'
+import type { CollectionStallResult } from './collection-stall.js'
 import type { LagResult } from './lag.js'
 import { memoryRatio, type MemoryResult } from './memory.js'
 import type { RemoteApplyResult } from './remote-apply.js'
@@ -16,6 +18,8 @@ export interface Measurements {
   catchUp?: CatchUpResult
   lag?: LagResult
   remoteApply?: RemoteApplyResult
+  collectionMemory?: CollectionMemoryResult
+  collectionStall?: CollectionStallResult
 }
 
 /** What Meridian shall reach; redis-server on the same machine in the same run is the yardstick of the ratios. */
@@ -26,6 +30,7 @@ export const BUDGETS = {
   throughputRatio: 0.9,
   p99Ratio: 1.5,
   memoryRatio: 1.0,
+  collectionMemoryRatio: 1.3,
   stallMs: 10,
   restartKeysPerSecond: 500_000,
   catchUpOpsPerSecond: 300_000,
@@ -64,6 +69,15 @@ export function judge(measurements: Measurements): Verdict[] {
         ratio,
       ),
     )
+  }
+  for (const { shape, redis, meridian, twoRegions } of measurements.collectionMemory?.shapes ?? []) {
+    const limit = BUDGETS.collectionMemoryRatio
+    verdicts.push(atMost(`memory: ${shape}`, meridian.used / redis.used, limit, ratio))
+    verdicts.push(atMost(`memory: ${shape}, from two regions`, twoRegions.used / redis.used, limit, ratio))
+  }
+  for (const { scenario, servers } of measurements.collectionStall?.scenarios ?? []) {
+    const ours = servers.find(({ system }) => system === 'meridian')
+    if (ours) verdicts.push(atMost(`longest stall, ${scenario}`, ours.worstMs, BUDGETS.stallMs, ms))
   }
   return verdicts
 }

@@ -1,5 +1,6 @@
 import type { BenchRun } from './bench-run.js'
-import { DATASETS, LOAD_TESTS, type LoadTest } from './load-tests.js'
+import { writeCommands } from './command-writer.js'
+import { COLLECTIONS, DATASETS, LOAD_TESTS, type LoadTest } from './load-tests.js'
 import { writeKeys } from './pipelined-writer.js'
 import { runLoad } from './redis-benchmark.js'
 import { Settlement, digest, type Server } from './servers.js'
@@ -69,9 +70,11 @@ async function compareAt(scenario: Scenario, keys: number, options: CompareOptio
   const meridian = await meridianSide(scenario, run)
   const results: Comparison[] = []
   for (const side of [redis, meridian]) {
-    for (const dataset of new Set(tests.map((test) => test.dataset))) {
+    for (const dataset of new Set(tests.flatMap((test) => test.dataset ?? []))) {
       say(`${scenario}: ${figure(keys)} ${dataset} into ${side.server.system}`)
-      await writeKeys({ port: side.server.port, ...DATASETS[dataset], count: keys })
+      const { port } = side.server
+      if (dataset === 'values' || dataset === 'counters') await writeKeys({ port, ...DATASETS[dataset], count: keys })
+      else await writeCommands(port, COLLECTIONS[dataset](keys))
     }
     await settle(side)
   }
@@ -118,18 +121,26 @@ async function compareOne(redis: Side, meridian: Side, one: OneComparison): Prom
   const load = { connections: CONNECTIONS, pipeline, keyspace: keys, command: test.command }
   let fastest = 0
   for (const { server } of [redis, meridian]) {
+    await prepare(server, test, FIRST_REQUESTS)
     const first = await runLoad({ ...load, port: server.port, requests: FIRST_REQUESTS })
     const requests = Math.max(FIRST_REQUESTS, Math.round(first.requestsPerSecond * options.seconds * WARM_SHARE))
+    await prepare(server, test, requests)
     const warm = await runLoad({ ...load, port: server.port, requests })
     fastest = Math.max(fastest, warm.requestsPerSecond)
   }
   const requests = Math.max(FIRST_REQUESTS, Math.round(fastest * options.seconds))
   const samples = { redis: [] as Sample[], meridian: [] as Sample[] }
   for (let round = 0; round < options.rounds; round++) {
-    samples.redis.push(await sample(redis, { ...load, requests }))
-    samples.meridian.push(await sample(meridian, { ...load, requests }))
+    for (const side of [redis, meridian]) {
+      await prepare(side.server, test, requests)
+      samples[side.server.system].push(await sample(side, { ...load, requests }))
+    }
   }
   return { scenario, keys, pipeline, test: test.name, redis: medians(samples.redis), meridian: medians(samples.meridian) }
+}
+
+async function prepare(server: Server, { before }: LoadTest, requests: number): Promise<void> {
+  if (before !== undefined) await writeCommands(server.port, before(requests))
 }
 
 /** One measured run. What the server still does for its follower afterwards belongs to it. */

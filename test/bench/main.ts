@@ -4,9 +4,11 @@ import { Command } from 'commander'
 import { bounded } from './bench-run.js'
 import { budgetLines, judge, type Measurements } from './budgets.js'
 import { catchUpLines, measureCatchUp } from './catch-up.js'
+import { collectionMemoryLines, measureCollectionMemory } from './collection-memory.js'
+import { collectionStallLines, measureCollectionStall } from './collection-stall.js'
 import { compare, compareLines, testNamed, type CompareOptions, type Scenario } from './compare.js'
 import { lagLines, measureLag } from './lag.js'
-import { DEFAULT_TESTS, LOAD_TESTS } from './load-tests.js'
+import { COLLECTION_TESTS, DEFAULT_TESTS, LOAD_TESTS } from './load-tests.js'
 import { describeMachine, machineLines } from './machine.js'
 import { measureMemory, memoryLines } from './memory.js'
 import { measureRemoteApply, remoteApplyLines } from './remote-apply.js'
@@ -20,6 +22,7 @@ Examples:
   $ npm run bench                                         the full comparison, about half an hour
   $ npm run bench -- --quick                              a few minutes
   $ npm run bench -- --tests GET,SET --pipelines 16 --keys 100000 --rounds 7
+  $ npm run bench -- --tests collections --keys 100000 --scenarios alone --pipelines 1,16
   $ npm run bench -- memory
   $ npm run bench -- all --json bench.json                everything
 
@@ -52,7 +55,7 @@ type Verb = (options: CompareFlags & VerbFlags) => Promise<{ measured: Measureme
 function compareOptions(flags: CompareFlags): CompareOptions {
   const full = { pipelines: [1, 16, 64], keys: [100_000, 3 * MILLION], rounds: 5, seconds: 3 }
   const base = flags.quick ? { pipelines: [1, 16], keys: [100_000], rounds: 3, seconds: 1 } : full
-  const tests = flags.tests ?? DEFAULT_TESTS
+  const tests = (flags.tests ?? DEFAULT_TESTS).flatMap((name) => (name === 'collections' ? COLLECTION_TESTS : name))
   for (const test of tests) testNamed(test)
   return {
     tests,
@@ -99,6 +102,24 @@ const VERBS: Readonly<Record<string, VerbEntry>> = {
     run: async ({ size, quick }) => {
       const stall = await bounded('stall', 600, (run) => measureStall(size ?? sized(3 * MILLION, quick), quick ? 3 : 20, run))
       return { measured: { stall }, lines: stallLines(stall) }
+    },
+  },
+  bytes: {
+    summary: 'bytes an element in hashes, a set, a sorted set, a list and a stream, also when written from two regions',
+    sizes: 'how many elements',
+    run: async ({ size, quick }) => {
+      const collectionMemory = await bounded('bytes', 1800, (run) => measureCollectionMemory(size ?? sized(MILLION, quick), run))
+      return { measured: { collectionMemory }, lines: collectionMemoryLines(collectionMemory) }
+    },
+  },
+  'collection-stall': {
+    summary: 'longest reply time while a command works on much at once',
+    sizes: 'how many elements',
+    run: async ({ size, quick }) => {
+      const collectionStall = await bounded('collection-stall', 900, (run) =>
+        measureCollectionStall(size ?? sized(MILLION, quick), run),
+      )
+      return { measured: { collectionStall }, lines: collectionStallLines(collectionStall) }
     },
   },
   restart: {
