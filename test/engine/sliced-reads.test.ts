@@ -230,6 +230,22 @@ describe('a read of a large collection', () => {
     expect(h.run('SADD', 'set', 'x')).toBe(1)
   })
 
+  it('puts off what would move things in its collection, and in no other', () => {
+    const { keyspace } = h.engine
+    fill(['set'])
+    const db = keyspace.database(0)
+    const find = (name: string): number => keyspace.find(db, Buffer.from(name), 0, name.length)
+    ask('SMEMBERS', 'set')
+    clock.turn()
+    expect(keyspace.settleGuard?.(db, find('other'))).toBe(false)
+    for (let i = 0; i < LIMITS.heldSettlings; i++) expect(keyspace.settleGuard?.(db, find('set'))).toBe(true)
+    // Not for ever: then it starts again.
+    expect(keyspace.settleGuard?.(db, find('set'))).toBe(false)
+    turns()
+    expect(client.received).toBe(inOneGo(['SMEMBERS', 'set']))
+    expect(keyspace.settleGuard).toBeNull()
+  })
+
   it('is left alone by CLIENT UNBLOCK', () => {
     ask('SMEMBERS', 'set')
     client.blocked?.timeOut()

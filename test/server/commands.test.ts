@@ -166,6 +166,49 @@ describe('closing', () => {
     expect(server.registry.count).toBe(0)
   })
 
+  describe('with a long reply that takes many turns', () => {
+    const PIECE = `$100000\r\n${'x'.repeat(100_000)}\r\n`
+
+    it('answers in order, with pushes before or behind it', async () => {
+      const { client } = await startServer()
+      const c = await client()
+      const other = await client()
+      c.send('ID\r\nSLICED 3\r\nPING\r\n')
+      await c.until(() => c.length > 0, 'the id')
+      const id = c.received.toString().slice(1, -2)
+      other.command('TELL', id, 'hello')
+      const push = '*2\r\n$7\r\nmessage\r\n$5\r\nhello\r\n'
+      await c.expectText(`:${id}\r\n${push}${PIECE.repeat(3)}+PONG\r\n`)
+    })
+
+    it('still answers a client that closed its sending side meanwhile', async () => {
+      const { client } = await startServer()
+      const c = await client()
+      c.send('SLICED 2\r\nPING\r\n')
+      c.socket.end()
+      await c.expectText(`${PIECE.repeat(2)}+PONG\r\n`)
+      await c.until(() => c.ended, 'the end')
+    })
+
+    it('gives it not to who wants no replies', async () => {
+      const { client } = await startServer()
+      const c = await client()
+      c.send('REPLY skip\r\nSLICED 1\r\nPING\r\nREPLY off\r\nSLICED 1\r\nREPLY on\r\n')
+      await c.expectText('+PONG\r\n+OK\r\n')
+    })
+
+    it('runs no further command while more waits to be read than may', async () => {
+      const { client, engine } = await startServer()
+      const c = await client()
+      c.socket.pause()
+      c.send('SLICED 200\r\nPING\r\n')
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      expect(engine.commands).toBe(1)
+      c.socket.resume()
+      await c.expectText(`${PIECE.repeat(200)}+PONG\r\n`)
+    })
+  })
+
   it('answers a client that closed its sending side after its commands', async () => {
     const { client, server } = await startServer()
     const c = await client()

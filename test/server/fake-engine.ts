@@ -107,6 +107,17 @@ export class FakeEngine implements CommandExecutor {
         session.blocked = { command: 'sleep', timeOut: () => {}, fail: () => {}, cancel: () => {} }
         this.sleepers.push(session)
         return
+      case 'SLICED': {
+        // A reply of so many pieces of 100 kB, made while others are served.
+        session.blocked = { command: 'sliced', isRunning: true, timeOut: () => {}, fail: () => {}, cancel: () => {} }
+        const parts = Array.from({ length: Number(arg(1)) }, () => Buffer.from(`$100000\r\n${'x'.repeat(100_000)}\r\n`))
+        setTimeout(() => {
+          session.deliverAll(parts)
+          session.blocked = null
+          session.unblocked()
+        }, 20)
+        return
+      }
       case 'WAKE':
         this.wake(arg(1))
         return reply.ok()

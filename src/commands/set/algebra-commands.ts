@@ -13,8 +13,31 @@ import { readSet, SET_KEY, SET_KEYS, walkInSteps, writtenSet } from './arguments
  * must not be in. The STORE forms remove and write in one op.
  */
 
+/** Where the members of a result go. */
+interface MemberSink {
+  push(buf: Uint8Array, off: number, len: number): void
+}
+
+/** Members in pieces, none of which is ever large enough that its growth would take long. */
+class MemberPieces implements MemberSink {
+  readonly pieces: ByteList[] = [new ByteList()]
+  private last = this.pieces[0]
+  count = 0
+
+  push(buf: Uint8Array, off: number, len: number): void {
+    const { count } = this.last
+    if (count === PIECE_MEMBERS || (count > 0 && this.last.end(count - 1) > PIECE_BYTES))
+      this.pieces.push((this.last = new ByteList()))
+    this.last.push(buf, off, len)
+    this.count++
+  }
+}
+
+const PIECE_MEMBERS = 16_384
+const PIECE_BYTES = 512 * 1024
+
 /** Gathers members, a step at a time. */
-type Operation = (call: Call, roots: readonly Ref[], members: ByteList) => ReadSteps
+type Operation = (call: Call, roots: readonly Ref[], members: MemberSink) => ReadSteps
 
 /** Calls visit with the members that all sets have, until it says false. The smallest set is walked. */
 function* intersect(
@@ -36,21 +59,21 @@ function* intersect(
   }
 }
 
-function intersection(call: Call, roots: readonly Ref[], members: ByteList): ReadSteps {
+function intersection(call: Call, roots: readonly Ref[], members: MemberSink): ReadSteps {
   return intersect(call, roots, (buf, off, len) => {
     members.push(buf, off, len)
     return true
   })
 }
 
-function* union(call: Call, roots: readonly Ref[], members: ByteList): ReadSteps {
+function* union(call: Call, roots: readonly Ref[], members: MemberSink): ReadSteps {
   // The largest first: what it has need not be looked up anywhere.
   const { sets } = call.collections
   const bySize = roots.filter((root) => root !== 0).sort((a, b) => sets.size(call.db, b) - sets.size(call.db, a))
   for (let i = 0; i < bySize.length; i++) yield* pushOthers(call, bySize[i], bySize.slice(0, i), members)
 }
 
-function* difference(call: Call, roots: readonly Ref[], members: ByteList): ReadSteps {
+function* difference(call: Call, roots: readonly Ref[], members: MemberSink): ReadSteps {
   const { sets } = call.collections
   // A member is most likely found in a large one.
   const others = roots
@@ -61,7 +84,7 @@ function* difference(call: Call, roots: readonly Ref[], members: ByteList): Read
 }
 
 /** Pushes the members of a set that are in none of the others. */
-function* pushOthers(call: Call, root: Ref, others: readonly Ref[], members: ByteList): Generator<undefined, void> {
+function* pushOthers(call: Call, root: Ref, others: readonly Ref[], members: MemberSink): Generator<undefined, void> {
   const { db } = call
   const { sets } = call.collections
   const cursor = walkInSteps(call, root)
@@ -75,13 +98,15 @@ function* pushOthers(call: Call, root: Ref, others: readonly Ref[], members: Byt
 }
 
 function* replySteps(call: Call, roots: readonly Ref[], operation: Operation): ReadSteps {
-  const members = new ByteList()
+  const members = new MemberPieces()
   const steps = operation(call, roots, members)
   while (steps.next().done !== true) yield
   call.reply.set(members.count)
-  for (let i = 0; i < members.count; i++) {
-    call.reply.bulkBytes(members.at(i))
-    if (i % LIMITS.slicedReadStep === 0) yield
+  for (const piece of members.pieces) {
+    for (let i = 0; i < piece.count; i++) {
+      call.reply.bulk(piece.buf, piece.start(i), piece.end(i) - piece.start(i))
+      if ((i + 1) % LIMITS.slicedReadStep === 0) yield
+    }
   }
 }
 
