@@ -39,6 +39,12 @@ export class ByteReader {
     return value
   }
 
+  /** A zigzag varint. */
+  signed(): number {
+    const zigzag = this.varint()
+    return zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2
+  }
+
   text(length: number): string {
     const end = this.at + length
     if (end > this.bytes.length) throw new Error(`${length} bytes wanted at ${this.at}, the frame has ${this.bytes.length}`)

@@ -25,6 +25,8 @@ export function modelCommand(store: ModelStore, db: number, args: readonly strin
   } catch (error) {
     if (error instanceof WrongType) return '-WRONGTYPE'
     throw error
+  } finally {
+    store.endCommand()
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * What ops are made of, as the oracle sees it. Strings hold bytes as latin1.
  */
-export type EffectBody = KeyBody | StringBody | HashBody | SetBody | ZsetBody
+export type EffectBody = KeyBody | StringBody | HashBody | SetBody | ZsetBody | ListBody | HllBody
 
 /** On keys as a whole. */
 export type KeyBody =
@@ -35,6 +35,28 @@ export type ZsetBody =
   | { readonly kind: 'zset-add'; readonly scores: readonly (readonly [member: string, score: number])[] }
   | { readonly kind: 'zset-remove'; readonly members: readonly string[] }
   | { readonly kind: 'zset-increment'; readonly member: string; readonly n: number }
+
+/** Where an element stands: compared level by level, a shorter one first. */
+export type Position = readonly Level[]
+
+export interface Level {
+  readonly anchor: number
+  /** Of the run: the effect that began it. */
+  readonly stamp: number
+  readonly member: number
+  readonly index: number
+}
+
+export type ListBody =
+  /** Values at consecutive indexes, from the position on. */
+  | { readonly kind: 'list-insert'; readonly position: Position; readonly values: readonly string[] }
+  | { readonly kind: 'list-set'; readonly position: Position; readonly value: string }
+  /** Both ends are included. */
+  | { readonly kind: 'list-remove'; readonly ranges: readonly (readonly [first: Position, last: Position])[] }
+
+export type HllBody =
+  | { readonly kind: 'hll-add'; readonly registers: readonly (readonly [index: number, rank: number])[] }
+  | { readonly kind: 'hll-remove' }
 
 export interface PlacedEffect {
   readonly db: number

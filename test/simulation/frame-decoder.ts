@@ -7,7 +7,7 @@ import { VALUE_TYPES } from './types/all-types.js'
  * Decodes frames into abstract effects. Written from docs/formats/frame.md and docs/formats/effects.md alone, so that a
  * mistake in the product's own codec does not hide itself. The payloads of a type's effects are the type's affair.
  */
-function decodeBody(type: number, reader: ByteReader): EffectBody {
+function decodeBody(type: number, reader: ByteReader, stamp: number): EffectBody {
   switch (type) {
     case 2: {
       const flags = reader.u8()
@@ -21,7 +21,7 @@ function decodeBody(type: number, reader: ByteReader): EffectBody {
       return { kind: 'flush-db' }
     default: {
       const keyType = type < 16 ? 1 : type >> 3
-      const body = VALUE_TYPES.find((candidate) => candidate.keyType === keyType)?.decode(type, reader) ?? null
+      const body = VALUE_TYPES.find((candidate) => candidate.keyType === keyType)?.decode(type, reader, stamp) ?? null
       if (body === null) throw new Error(`effect of type ${type}`)
       return body
     }
@@ -85,7 +85,7 @@ export function decodeFrame(bytes: Uint8Array): DecodedFrame {
       final = (type & 128) !== 0
       const db = reader.varint()
       const key = reader.block()
-      effects.push({ origin, stamp, context, db, key, body: decodeBody(type & 127, reader) })
+      effects.push({ origin, stamp, context, db, key, body: decodeBody(type & 127, reader, stamp) })
     }
     ops.push(effects)
   }

@@ -24,7 +24,7 @@ function writeEffect(writer: ByteWriter, { db, key, body }: PlacedEffect, stamp:
   writer.u8(type | (final ? 128 : 0))
   writer.varint(db)
   writer.block(key)
-  if (owner?.encode(body, writer, stamp) === true) return
+  owner?.plain!.encode(body, writer, stamp)
   if (body.kind === 'expire') writer.f64(body.at)
   if (body.kind !== 'remove') return
   writer.u8((body.due ? 1 : 0) | (body.only === undefined ? 0 : 8))

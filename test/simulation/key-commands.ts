@@ -62,7 +62,11 @@ function remove(store: ModelStore, db: number, [, ...keys]: readonly string[]): 
 
 export const KEY_COMMANDS: Readonly<Record<string, Handler>> = {
   EXISTS: (store, db, [, ...keys]) => `:${keys.filter((key) => store.read(db, key) !== null).length}`,
-  TYPE: (store, db, [, key]) => `+${store.read(db, key)?.value.type ?? 'none'}`,
+  TYPE: (store, db, [, key]) => {
+    const type = store.read(db, key)?.value.type ?? 'none'
+    // A HyperLogLog is a string to clients.
+    return `+${type === 'hll' ? 'string' : type}`
+  },
   PTTL: (store, db, [, key]) => timeOf(store, db, key, (at) => `:${at - store.nowMs}`),
   PEXPIRETIME: (store, db, [, key]) => timeOf(store, db, key, (at) => `:${at}`),
   DEL: remove,

@@ -1,11 +1,11 @@
 import { parseArgs } from 'node:util'
 import { AssertionError } from '../../src/base/assert.js'
 import { MeridianError } from '../../src/base/errors.js'
+import { SimulationFailure } from './failure.js'
 import { FAULT_KINDS } from './faults.js'
 import { meridianMemberKind } from './meridian-member.js'
 import { PLANTED_BUGS, plant, timesExercised } from './planted-bugs.js'
 import { parseRanges, replayCommand, runSeed, seedOptions, shrink, type SeedOverrides } from './runner.js'
-import { SimulationFailure } from './simulation.js'
 import { PROFILES } from './profiles.js'
 
 const HELP = `Simulates a cluster of members on simulated clocks, network and disks, and checks what they do against the history.

@@ -1,7 +1,16 @@
 import type { EffectBody, Expiry, PlacedEffect } from './effects.js'
 import type { Reply } from './reply.js'
-import { typeNamed, typeOfBody } from './types/all-types.js'
-import { isDue, presentAt, type KeyView, type TypeName, type Value, type ValueOf } from './values.js'
+import { typeNamed } from './types/all-types.js'
+import {
+  isDue,
+  presentAt,
+  type FieldView,
+  type DueFields,
+  type KeyView,
+  type TypeName,
+  type Value,
+  type ValueOf,
+} from './values.js'
 
 /** What a client does not see of a key, but a member that makes effects must know. Where it is not sure, more does no harm. */
 export interface HiddenFacts {
@@ -26,6 +35,9 @@ export class WrongType extends Error {}
 export class ModelStore {
   private readonly written = new Map<string, KeyView | null>()
   private readonly flushed = new Set<number>()
+  /** Keys whose values commands have looked into. */
+  private readonly seen = new Set<string>()
+  private readonly seenNow = new Set<string>()
   readonly effects: PlacedEffect[] = []
   /** What a member answered to the command at hand, for commands that may choose. */
   hint: Reply | null = null
@@ -34,11 +46,26 @@ export class ModelStore {
     private readonly before: (db: number, key: string) => KeyView | null,
     readonly nowMs: number,
     private readonly facts: HiddenFacts | null = null,
+    private readonly dueFieldsAre: DueFields = 'gone',
   ) {}
 
   /** The key as a client sees it: what is due is gone. */
   read(db: number, key: string): KeyView | null {
-    return presentAt(this.stored(db, key), this.nowMs)
+    const stored = this.stored(db, key)
+    const present = presentAt(stored, this.nowMs)
+    if (present !== null || stored === null || isDue(stored.expireAt, this.nowMs)) return present
+    return this.keepsDue(db, key) ? { ...stored, value: { type: 'hash', fields: new Map() } } : null
+  }
+
+  /** Fields of a hash that are due and may not have been removed. */
+  dueFields(db: number, key: string): (readonly [string, FieldView])[] {
+    const stored = this.stored(db, key)
+    if (this.read(db, key) === null || stored?.value.type !== 'hash') return []
+    return [...stored.value.fields].filter(([, { expireAt }]) => isDue(expireAt, this.nowMs))
+  }
+
+  private keepsDue(db: number, key: string): boolean {
+    return this.dueFieldsAre === 'here' || (this.dueFieldsAre === 'gone once seen' && !this.seen.has(`${db}:${key}`))
   }
 
   /** The value of a key that must hold one type or nothing. @throws WrongType */
@@ -46,7 +73,20 @@ export class ModelStore {
     const view = this.read(db, key)
     if (view === null) return null
     if (view.value.type !== type) throw new WrongType()
+    this.seenNow.add(`${db}:${key}`)
     return view.value as ValueOf<T>
+  }
+
+  /** An integer where several are right: that of the member's reply if it is one of them. */
+  between(low: number, high: number): string {
+    const given = typeof this.hint === 'string' && this.hint.startsWith(':') ? Number(this.hint.slice(1)) : low
+    return `:${given >= low && given <= high ? given : low}`
+  }
+
+  /** The command at hand is over. */
+  endCommand(): void {
+    for (const place of this.seenNow) this.seen.add(place)
+    this.seenNow.clear()
   }
 
   /** A string over whatever there is. */
@@ -56,15 +96,15 @@ export class ModelStore {
     this.put(db, key, { value: { type: 'string', text }, expireAt }, { kind: 'set-string', value: text, expiry })
   }
 
-  /** The value as it is after effects of its own type; null when nothing is left. The expiry stays. */
-  write(db: number, key: string, value: Value | null, ...bodies: EffectBody[]): void {
-    const before = this.fresh(db, key, typeOfBody(bodies[0])!.name)
+  /** A value as it is after effects of its type; null when nothing is left. The expiry stays. */
+  write(db: number, key: string, type: TypeName, value: Value | null, ...bodies: EffectBody[]): void {
+    const before = this.fresh(db, key, type)
     this.put(db, key, value === null ? null : { value, expireAt: before?.expireAt ?? null }, ...bodies)
   }
 
   /** A whole value to a key that holds nothing. */
   create(db: number, key: string, { value, expireAt }: KeyView): void {
-    this.write(db, key, value, ...typeNamed(value.type).copy(value))
+    this.write(db, key, value.type, value, ...(typeNamed(value.type).plain?.copy(value) ?? []))
     if (expireAt !== null) this.expire(db, key, expireAt)
   }
 
@@ -74,7 +114,7 @@ export class ModelStore {
 
   /** Infinity persists. */
   expire(db: number, key: string, at: number): void {
-    const { value } = this.read(db, key)!
+    const { value } = this.stored(db, key)!
     this.put(db, key, { value, expireAt: at === Infinity ? null : at }, { kind: 'expire', at })
   }
 
@@ -105,13 +145,13 @@ export class ModelStore {
   /** The key for a write of a type; one that is due is removed first, so that its time does not fall on what is written now. */
   private fresh(db: number, key: string, type: TypeName): KeyView | null {
     const stored = this.stored(db, key)
-    const gone = presentAt(stored, this.nowMs) === null
+    const gone = this.read(db, key) === null
     if (stored === null ? (this.facts?.hasOrphanExpiry(db, key) ?? false) : gone) {
       this.remove(db, key)
       return null
     }
     this.removeOthers(db, key, type)
-    return stored === null || isDue(stored.expireAt, this.nowMs) ? null : stored
+    return gone ? null : stored
   }
 
   private removeOthers(db: number, key: string, type: TypeName): void {

@@ -309,6 +309,13 @@ class FrameSplitter {
   }
 }
 
+/** Commands of types that it does without. */
+const NOT_PLAIN = new Set(VALUE_TYPES.filter(({ plain }) => plain === undefined).flatMap(({ commands }) => Object.keys(commands)))
+
 export function plainMemberKind(bug: PlainBug | null = null): MemberKind {
-  return { start: (environment) => new PlainMember(environment, bug), decode: decodeFrame, supports: () => true }
+  return {
+    start: (environment) => new PlainMember(environment, bug),
+    decode: decodeFrame,
+    supports: (command) => !NOT_PLAIN.has(command),
+  }
 }

@@ -6,6 +6,9 @@ import { Engine } from '../../src/engine/engine.js'
 import { ExpiryCycle } from '../../src/engine/expiry-cycle.js'
 import { FrameApplier } from '../../src/keyspace/frame-applier.js'
 import { Keys } from '../../src/keyspace/keys.js'
+import { HllStore } from '../../src/keyspace/hll-store.js'
+import { ListChunks } from '../../src/keyspace/list-chunk.js'
+import { ListEdits } from '../../src/keyspace/list-edits.js'
 import type { Keyspace } from '../../src/keyspace/keyspace.js'
 import { NO_RESETS, StringStore } from '../../src/keyspace/string-store.js'
 import { ReplicatedStability } from '../../src/node/replicated-stability.js'
@@ -21,7 +24,7 @@ export interface PlantedBug {
   readonly name: string
   readonly what: string
   /** Where it is looked for, when only one kind of load brings it out soon. */
-  readonly profile?: 'expiry'
+  readonly profile?: string
   /** Makes the mistake; the result takes it back. */
   apply(): () => void
 }
@@ -273,6 +276,42 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
         const remote = !(field(self, 'context') as ApplyContext).local && edit.kind === 'append'
         original(db, ref, key, keyOff, keyLen, remote ? { kind: 'append', bytes: Buffer.concat([edit.bytes, edit.bytes]) } : edit)
       }),
+  },
+  {
+    name: 'types-not-elected',
+    what: 'the type that was there first stays visible, whatever is newer',
+    profile: 'types',
+    apply: () => patch(Keys, 'elect', () => () => undefined),
+  },
+  {
+    name: 'collection-removed-unobserved',
+    what: 'a delete removes a collection with what its origin had not seen of it',
+    profile: 'lists',
+    apply: () => patchHidden(Keys, 'removeContent', (self, original, args) => observingEverything(self, () => original(...args))),
+  },
+  {
+    name: 'list-range-removes-unobserved',
+    what: 'elements that are removed by range go whether observed or not',
+    profile: 'list-edits',
+    apply: () =>
+      patch(ListEdits, 'removeRange', (original) => (first, last, context) => {
+        const { local } = context
+        context.local = true
+        original(first, last, context)
+        context.local = local
+      }),
+  },
+  {
+    name: 'list-position-reused',
+    what: 'the position of an element that was removed from the end is given to the next',
+    profile: 'lists',
+    apply: () => patch(ListChunks, 'endIndex', (_original, self) => (chunk) => self.lastIndex(chunk) + 1),
+  },
+  {
+    name: 'hll-add-survives-removal',
+    what: 'an add that had not seen the removal of its HyperLogLog counts',
+    profile: 'hlls',
+    apply: () => patchHidden(HllStore, 'hasSeenRemovals', () => true),
   },
   {
     name: 'op-half-applied',

@@ -3,6 +3,7 @@ import type { MemberInfo, Topology } from '../../src/peer-sync/sync-host.js'
 import type { Logger } from '../../src/ports/logger.js'
 import { canonical } from './canonical.js'
 import { modelCommand, modelTransaction } from './command-model.js'
+import { SimulationFailure } from './failure.js'
 import { describeFault, planFaults, type Fault } from './faults.js'
 import { decodeStabilityNote, isStabilityNote } from './frame-decoder.js'
 import { History } from './history.js'
@@ -17,7 +18,7 @@ import { SimDisk } from './sim-disk.js'
 import { SimNetwork } from './sim-network.js'
 import type { MemberKind, SimulatedMember, SimulatedSession } from './simulated-member.js'
 import { typeNamed } from './types/all-types.js'
-import { isDue, presentAt, showView, type KeyView } from './values.js'
+import { DUE_FIELDS, isDue, presentAt, showView, type DueFields, type KeyView } from './values.js'
 import { Workload, resolveTimes, type Step } from './workload.js'
 
 export interface SimulationOptions {
@@ -31,11 +32,6 @@ export interface SimulationOptions {
   /** Kinds of faults that do not happen. */
   readonly withoutFaults: ReadonlySet<string>
   readonly trace: ((line: string) => void) | null
-}
-
-/** An invariant does not hold. */
-export class SimulationFailure extends Error {
-  override readonly name = 'SimulationFailure'
 }
 
 export interface SimulationResult {
@@ -54,6 +50,17 @@ const REFUSAL_LAG_MS = 12_000
 const CONVERGE_WITHIN_MS = 120_000
 /** No link may ever hold more than a subscription's credit and some frames. */
 const MAX_BUFFERED_BYTES = 8 * 1024 * 1024
+
+/** What the rules leave open, and members may do in either way. */
+interface Reading {
+  readonly fired: FiredExpiry
+  readonly dueFields: DueFields
+}
+
+const READINGS: readonly Reading[] = DUE_FIELDS.flatMap((dueFields) => [
+  { fired: 'spent', dueFields },
+  { fired: 'stays', dueFields },
+])
 
 /** A member's machine, which outlives its process. */
 interface Machine {
@@ -426,8 +433,8 @@ export class Simulation {
     const refusing = machine.disk.full || this.scheduler.now < machine.mayRefuseUntilMs
     this.trace(() => `${machine.name}[${step.db}] ${sent.map((args, i) => `${args.join(' ')} -> ${shown(given[i])}`).join('; ')}`)
 
-    const check = (fired: FiredExpiry): void => {
-      let store = new ModelStore((db, key) => this.history.visible(db, key, before, fired), nowMs)
+    const check = ({ fired, dueFields }: Reading): void => {
+      let store = new ModelStore((db, key) => this.history.visible(db, key, before, fired), nowMs, null, dueFields)
       const expected = step.transaction
         ? modelTransaction(store, step.db, commands, given[given.length - 1])
         : commands.map((args, i) => modelCommand(store, step.db, args, given[i]))
@@ -447,17 +454,18 @@ export class Simulation {
     this.either(check)
   }
 
-  /** Runs a check under one reading of the rules for expiries that have fired, and if it fails under the other. */
-  private either(check: (fired: FiredExpiry) => void): void {
-    try {
-      check('spent')
-    } catch (error) {
+  /** Runs a check under one reading of what the rules leave open, and if it fails under the others. */
+  private either(check: (reading: Reading) => void): void {
+    let first: unknown = null
+    for (const reading of READINGS) {
       try {
-        check('stays')
-      } catch {
-        throw error
+        check(reading)
+        return
+      } catch (error) {
+        first ??= error
       }
     }
+    throw first
   }
 
   /** The effects that a turn logged must come to what its commands mean. */
@@ -505,13 +513,13 @@ export class Simulation {
     const nowMs = machine.clock.wallMs()
     for (const { db, key } of this.history.places()) {
       const session = this.session(machine, member, db)
-      this.either((fired) => {
-        const store = new ModelStore((_, name) => this.history.visible(db, name, machine.logged, fired), nowMs)
+      this.either(({ fired, dueFields }) => {
+        const store = new ModelStore((_, name) => this.history.visible(db, name, machine.logged, fired), nowMs, null, dueFields)
         const view = store.read(db, key)
         const reads = [['TYPE', key], ['PEXPIRETIME', key], ...(view === null ? [] : typeNamed(view.value.type).readBack(key))]
         for (const args of reads) {
           const given = session.call(args.map(argument))
-          const expected = modelCommand(store, db, args)
+          const expected = modelCommand(store, db, args, given)
           if (canonical(args[0], given) === canonical(args[0], expected)) continue
           throw this.fail(
             `${machine.name} has ${db}:${key}, ${args[0]} ${shown(given)}; the history says ${shown(expected)}: ${showView(view)}\n` +

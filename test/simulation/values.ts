@@ -4,6 +4,9 @@ export type Value =
   | { readonly type: 'hash'; readonly fields: ReadonlyMap<string, FieldView> }
   | { readonly type: 'set'; readonly members: ReadonlySet<string> }
   | { readonly type: 'zset'; readonly scores: ReadonlyMap<string, number> }
+  | { readonly type: 'list'; readonly items: readonly string[] }
+  /** Ranks by index of the register; those of 0 are left out. */
+  | { readonly type: 'hll'; readonly registers: ReadonlyMap<number, number> }
 
 export type TypeName = Value['type']
 export type ValueOf<T extends TypeName> = Extract<Value, { type: T }>
@@ -31,9 +34,17 @@ export function presentAt(view: KeyView | null, nowMs: number): KeyView | null {
   const { value } = view
   if (value.type !== 'hash') return view
   const fields = [...value.fields].filter(([, { expireAt }]) => !isDue(expireAt, nowMs))
-  if (fields.length === value.fields.size) return view
-  return fields.length === 0 ? null : { ...view, value: { type: 'hash', fields: new Map(fields) } }
+  if (fields.length === 0) return null
+  return fields.length === value.fields.size ? view : { ...view, value: { type: 'hash', fields: new Map(fields) } }
 }
+
+/**
+ * Fields that are due are there until they are removed, by the member that set their times: when a command comes upon one, or by itself. Nobody sees
+ * them, but they may count, and a hash of nothing else is a key still. So a client may find such a hash there, gone, or gone after a command that looked
+ * into it. Members may do each of these.
+ */
+export type DueFields = 'here' | 'gone' | 'gone once seen'
+export const DUE_FIELDS: readonly DueFields[] = ['here', 'gone', 'gone once seen']
 
 /** The same text for the same value. */
 export function showValue(value: Value): string {
@@ -54,6 +65,13 @@ export function showValue(value: Value): string {
       return `zset {${[...value.scores]
         .map(([member, score]) => `${JSON.stringify(member)}: ${score}`)
         .sort()
+        .join(', ')}}`
+    case 'list':
+      return `list [${value.items.map((item) => JSON.stringify(item)).join(', ')}]`
+    case 'hll':
+      return `hll {${[...value.registers]
+        .sort(([a], [b]) => a - b)
+        .map(([index, rank]) => `${index}: ${rank}`)
         .join(', ')}}`
   }
 }

@@ -19,7 +19,9 @@ function fieldsOf(store: ModelStore, db: number, key: string): Fields {
 }
 
 function put(store: ModelStore, db: number, key: string, fields: Fields, ...bodies: HashBody[]): void {
-  store.write(db, key, fields.size === 0 ? null : { type: 'hash', fields }, ...bodies)
+  // What is due stays until somebody removes it.
+  const all = new Map([...store.dueFields(db, key), ...fields])
+  store.write(db, key, 'hash', all.size === 0 ? null : { type: 'hash', fields: all }, ...bodies)
 }
 
 function set(store: ModelStore, db: number, key: string, pairs: readonly (readonly [string, string])[], expiry: Expiry): number {
@@ -184,33 +186,42 @@ export const HASH_TYPE: ValueType = {
     }
   },
 
-  encode(body, writer, stamp) {
-    switch (body.kind) {
-      case 'hash-set':
-        writer.u8(typeof body.expiry === 'number' ? 1 : body.expiry === 'keep' ? 2 : 0)
-        if (typeof body.expiry === 'number') writer.f64(body.expiry)
-        writer.list(body.fields, ([field, value]) => {
-          writer.block(field)
-          writer.block(value)
-        })
-        return true
-      case 'hash-remove':
-        writer.u8(body.due ? 1 : 0)
-        writer.list(body.fields, (field) => writer.block(field))
-        return true
-      case 'hash-increment':
-        writer.block(body.field)
-        writer.f64(stamp)
-        writer.number(body.n)
-        writer.number(body.n)
-        return true
-      case 'hash-expire':
-        writer.f64(body.at)
-        writer.list(body.fields, (field) => writer.block(field))
-        return true
-      default:
-        return false
-    }
+  plain: {
+    encode(body, writer, stamp) {
+      switch (body.kind) {
+        case 'hash-set':
+          writer.u8(typeof body.expiry === 'number' ? 1 : body.expiry === 'keep' ? 2 : 0)
+          if (typeof body.expiry === 'number') writer.f64(body.expiry)
+          writer.list(body.fields, ([field, value]) => {
+            writer.block(field)
+            writer.block(value)
+          })
+          return
+        case 'hash-remove':
+          writer.u8(body.due ? 1 : 0)
+          writer.list(body.fields, (field) => writer.block(field))
+          return
+        case 'hash-increment':
+          writer.block(body.field)
+          writer.f64(stamp)
+          writer.number(body.n)
+          writer.number(body.n)
+          return
+        case 'hash-expire':
+          writer.f64(body.at)
+          writer.list(body.fields, (field) => writer.block(field))
+          return
+        default:
+      }
+    },
+    copy(value: Value): EffectBody[] {
+      if (value.type !== 'hash') return []
+      return [...value.fields].map(([field, { text, expireAt }]) => ({
+        kind: 'hash-set',
+        expiry: expireAt ?? 'clear',
+        fields: [[field, text]],
+      }))
+    },
   },
 
   visible(effects, cleared, fired) {
@@ -225,17 +236,13 @@ export const HASH_TYPE: ValueType = {
     return fields.size === 0 ? null : { value: { type: 'hash', fields }, writes }
   },
 
-  copy(value: Value): EffectBody[] {
-    if (value.type !== 'hash') return []
-    return [...value.fields].map(([field, { text, expireAt }]) => ({
-      kind: 'hash-set',
-      expiry: expireAt ?? 'clear',
-      fields: [[field, text]],
-    }))
-  },
-
   commands: {
-    HSET: (store, db, [, key, ...args]) => `:${set(store, db, key, pairsOf(args), 'clear')}`,
+    HSET: (store, db, [, key, ...args]) => {
+      const pairs = pairsOf(args)
+      const due = store.dueFields(db, key).filter(([field]) => pairs.some(([each]) => each === field))
+      const added = set(store, db, key, pairs, 'clear')
+      return store.between(added - due.length, added)
+    },
     HSETNX: (store, db, [, key, field, value]) => {
       if (fieldsOf(store, db, key).has(field)) return ':0'
       set(store, db, key, [[field, value]], 'clear')
@@ -246,8 +253,15 @@ export const HASH_TYPE: ValueType = {
       const views = fieldsOf(store, db, key)
       return fields.map((field) => bulk(views.get(field)))
     },
-    HDEL: (store, db, [, key, ...fields]) => `:${remove(store, db, key, fields)}`,
-    HLEN: (store, db, [, key]) => `:${fieldsOf(store, db, key).size}`,
+    HDEL: (store, db, [, key, ...fields]) => {
+      const due = store.dueFields(db, key).filter(([field]) => fields.includes(field))
+      const removed = remove(store, db, key, fields)
+      return store.between(removed, removed + due.length)
+    },
+    HLEN: (store, db, [, key]) => {
+      const { size } = fieldsOf(store, db, key)
+      return store.between(size, size + store.dueFields(db, key).length)
+    },
     HEXISTS: (store, db, [, key, field]) => (fieldsOf(store, db, key).has(field) ? ':1' : ':0'),
     HSTRLEN: (store, db, [, key, field]) => `:${fieldsOf(store, db, key).get(field)?.text.length ?? 0}`,
     HGETALL: (store, db, [, key]) => [...fieldsOf(store, db, key)].flatMap(([field, { text }]) => [`$${field}`, `$${text}`]),

@@ -11,7 +11,7 @@ function membersOf(store: ModelStore, db: number, key: string): ReadonlySet<stri
 }
 
 function put(store: ModelStore, db: number, key: string, members: ReadonlySet<string>, ...bodies: SetBody[]): void {
-  store.write(db, key, members.size === 0 ? null : { type: 'set', members }, ...bodies)
+  store.write(db, key, 'set', members.size === 0 ? null : { type: 'set', members }, ...bodies)
 }
 
 function add(store: ModelStore, db: number, key: string, members: readonly string[]): number {
@@ -70,10 +70,11 @@ export const SET_TYPE: ValueType = {
     return type === 25 ? { kind: 'set-remove', members: reader.list(() => reader.block()) } : null
   },
 
-  encode(body, writer) {
-    if (body.kind !== 'set-add' && body.kind !== 'set-remove') return false
-    writer.list(body.members, (member) => writer.block(member))
-    return true
+  plain: {
+    encode(body, writer) {
+      if (body.kind === 'set-add' || body.kind === 'set-remove') writer.list(body.members, (member) => writer.block(member))
+    },
+    copy: (value: Value) => (value.type === 'set' ? [{ kind: 'set-add', members: [...value.members] }] : []),
   },
 
   visible(effects, cleared) {
@@ -95,8 +96,6 @@ export const SET_TYPE: ValueType = {
       writes: here.map(({ effect }) => effect),
     }
   },
-
-  copy: (value: Value) => (value.type === 'set' ? [{ kind: 'set-add', members: [...value.members] }] : []),
 
   commands: {
     SADD: (store, db, [, key, ...members]) => `:${add(store, db, key, members)}`,
@@ -120,9 +119,10 @@ export const SET_TYPE: ValueType = {
       return member === undefined ? '_' : `$${member}`
     },
     SMOVE: (store, db, [, from, to, member]) => {
-      const there = membersOf(store, db, from).has(member)
+      const before = store.typed(db, from, 'set')
+      if (before === null) return ':0'
       membersOf(store, db, to)
-      if (!there) return ':0'
+      if (!before.members.has(member)) return ':0'
       if (from === to) return ':1'
       remove(store, db, from, [member])
       add(store, db, to, [member])

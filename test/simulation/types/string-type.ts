@@ -31,7 +31,7 @@ function set(store: ModelStore, db: number, args: readonly string[]): Reply {
 function increment(store: ModelStore, db: number, key: string, n: string): string {
   const old = textOf(store, db, key)
   const text = formatDecimal(add(old === undefined ? ZERO : parseDecimal(old)!, parseDecimal(n)!))
-  store.write(db, key, { type: 'string', text }, { kind: 'increment', n })
+  store.write(db, key, 'string', { type: 'string', text }, { kind: 'increment', n })
   return text
 }
 
@@ -53,7 +53,7 @@ function edit(store: ModelStore, db: number, key: string, body: StringBody): str
   const text = applyEdit(before ?? '', body)
   // Beside counters an edit is a write of the whole text.
   const counts = before !== undefined && store.mayHaveIncrements(db, key)
-  store.write(db, key, { type: 'string', text }, counts ? { kind: 'set-string', value: text, expiry: 'keep' } : body)
+  store.write(db, key, 'string', { type: 'string', text }, counts ? { kind: 'set-string', value: text, expiry: 'keep' } : body)
   return text
 }
 
@@ -141,33 +141,35 @@ export const STRING_TYPE: ValueType = {
     }
   },
 
-  encode(body, writer, stamp) {
-    switch (body.kind) {
-      case 'set-string':
-        writer.u8(typeof body.expiry === 'number' ? 1 : body.expiry === 'keep' ? 2 : 0)
-        writer.block(body.value)
-        if (typeof body.expiry === 'number') writer.f64(body.expiry)
-        return true
-      case 'increment':
-        writer.f64(stamp)
-        writer.number(body.n)
-        writer.number(body.n)
-        return true
-      case 'append':
-        writer.block(body.value)
-        return true
-      case 'set-range':
-        writer.varint(body.offset)
-        writer.block(body.value)
-        return true
-      case 'set-bits':
-        writer.varint(body.bitOffset)
-        writer.u8(body.width)
-        writer.u64(body.bits)
-        return true
-      default:
-        return false
-    }
+  plain: {
+    encode(body, writer, stamp) {
+      switch (body.kind) {
+        case 'set-string':
+          writer.u8(typeof body.expiry === 'number' ? 1 : body.expiry === 'keep' ? 2 : 0)
+          writer.block(body.value)
+          if (typeof body.expiry === 'number') writer.f64(body.expiry)
+          return
+        case 'increment':
+          writer.f64(stamp)
+          writer.number(body.n)
+          writer.number(body.n)
+          return
+        case 'append':
+          writer.block(body.value)
+          return
+        case 'set-range':
+          writer.varint(body.offset)
+          writer.block(body.value)
+          return
+        case 'set-bits':
+          writer.varint(body.bitOffset)
+          writer.u8(body.width)
+          writer.u64(body.bits)
+          return
+        default:
+      }
+    },
+    copy: (value) => (value.type === 'string' ? [{ kind: 'set-string', value: value.text, expiry: 'clear' }] : []),
   },
 
   visible(effects, cleared, fired) {
@@ -175,8 +177,6 @@ export const STRING_TYPE: ValueType = {
     const view = visibleRegister(effects.map(stepOf), cleared, fired)
     return view === null ? null : { value: { type: 'string', text: view.text }, writes: view.writes }
   },
-
-  copy: (value) => (value.type === 'string' ? [{ kind: 'set-string', value: value.text, expiry: 'clear' }] : []),
 
   commands: {
     GET: (store, db, [, key]) => bulk(textOf(store, db, key)),

@@ -17,6 +17,14 @@ export interface Surviving {
 /** What a command answers and writes. Throws WrongType. */
 export type Handler = (store: ModelStore, db: number, args: readonly string[]) => Reply
 
+/** How a member without a store of its own writes a type. */
+export interface PlainWrites {
+  /** Writes the payload of an effect of this type. */
+  encode(body: EffectBody, writer: ByteWriter, stamp: number): void
+  /** The effects that write a whole value to a key that holds nothing. */
+  copy(value: Value): EffectBody[]
+}
+
 /** Makes a command for a key. */
 export type CommandMaker = (random: SeededRandom, keys: KeyDraw) => string[]
 
@@ -33,15 +41,13 @@ export interface ValueType {
   /** Key names begin with it. */
   readonly prefix: string
   /** Reads the payload of an effect, from docs/formats/effects.md alone; null for a type of effect that there is not. */
-  decode(type: number, reader: ByteReader): EffectBody | null
-  /** For the plain member. False: not one of this type's bodies. */
-  encode(body: EffectBody, writer: ByteWriter, stamp: number): boolean
+  decode(type: number, reader: ByteReader, stamp: number): EffectBody | null
+  /** For the plain member. Absent: that one does without this type. */
+  readonly plain?: PlainWrites
   /** Type numbers of the bodies' kinds. */
   readonly kinds: Readonly<Record<string, number>>
   /** The specification: what is visible of this type, given its effects and what removals of the key have removed. */
   visible(effects: readonly Effect[], cleared: Cleared, fired: FiredExpiry): Surviving | null
-  /** The effects that write a whole value to a key that holds nothing. */
-  copy(value: Value): EffectBody[]
   readonly commands: Readonly<Record<string, Handler>>
   /** Commands whose replies come in any order, or in pairs in any order. */
   readonly unordered: Readonly<Record<string, 'items' | 'pairs'>>

@@ -22,7 +22,7 @@ function scoresOf(store: ModelStore, db: number, key: string): Scores {
 }
 
 function put(store: ModelStore, db: number, key: string, scores: Scores, ...bodies: ZsetBody[]): void {
-  store.write(db, key, scores.size === 0 ? null : { type: 'zset', scores }, ...bodies)
+  store.write(db, key, 'zset', scores.size === 0 ? null : { type: 'zset', scores }, ...bodies)
 }
 
 const show = (score: number): string => String(score)
@@ -101,12 +101,18 @@ function between(scores: Scores, low: number, high: number): (readonly [string, 
   return inOrder(scores).filter(([, score]) => score >= low && score <= high)
 }
 
+/** A sorted set, or a set, whose members count as 1. */
+function operand(store: ModelStore, db: number, key: string): Scores {
+  const value = store.read(db, key)?.value
+  return value?.type === 'set' ? new Map([...value.members].map((member) => [member, 1])) : scoresOf(store, db, key)
+}
+
 function unionStore(store: ModelStore, db: number, [name, to, , ...keys]: readonly string[]): Reply {
-  const operands = keys.map((key) => scoresOf(store, db, key))
+  const operands = keys.map((key) => operand(store, db, key))
   const scores = new Map<string, number>()
-  for (const operand of operands) for (const [member, score] of operand) scores.set(member, (scores.get(member) ?? 0) + score)
+  for (const scored of operands) for (const [member, score] of scored) scores.set(member, (scores.get(member) ?? 0) + score)
   if (name === 'ZINTERSTORE') {
-    for (const member of [...scores.keys()]) if (!operands.every((operand) => operand.has(member))) scores.delete(member)
+    for (const member of [...scores.keys()]) if (!operands.every((scored) => scored.has(member))) scores.delete(member)
   }
   if (store.read(db, to) !== null) store.remove(db, to)
   if (scores.size > 0) put(store, db, to, scores, { kind: 'zset-add', scores: [...scores] })
@@ -150,36 +156,38 @@ export const ZSET_TYPE: ValueType = {
       case 34: {
         const member = reader.block()
         reader.f64()
-        reader.f64()
-        return { kind: 'zset-increment', member, n: reader.f64() }
+        const total = reader.f64()
+        return { kind: 'zset-increment', member, n: total - reader.f64() }
       }
       default:
         return null
     }
   },
 
-  encode(body, writer, stamp) {
-    switch (body.kind) {
-      case 'zset-add':
-        writer.u8(0)
-        writer.list(body.scores, ([member, score]) => {
-          writer.block(member)
-          writer.f64(score)
-        })
-        return true
-      case 'zset-remove':
-        writer.u8(0)
-        writer.list(body.members, (member) => writer.block(member))
-        return true
-      case 'zset-increment':
-        writer.block(body.member)
-        writer.f64(stamp)
-        writer.f64(body.n)
-        writer.f64(body.n)
-        return true
-      default:
-        return false
-    }
+  plain: {
+    encode(body, writer, stamp) {
+      switch (body.kind) {
+        case 'zset-add':
+          writer.u8(0)
+          writer.list(body.scores, ([member, score]) => {
+            writer.block(member)
+            writer.f64(score)
+          })
+          return
+        case 'zset-remove':
+          writer.u8(0)
+          writer.list(body.members, (member) => writer.block(member))
+          return
+        case 'zset-increment':
+          writer.block(body.member)
+          writer.f64(stamp)
+          writer.f64(body.n)
+          writer.f64(0)
+          return
+        default:
+      }
+    },
+    copy: (value: Value) => (value.type === 'zset' ? [{ kind: 'zset-add', scores: [...value.scores] }] : []),
   },
 
   visible(effects, cleared) {
@@ -215,8 +223,6 @@ export const ZSET_TYPE: ValueType = {
     }
     return scores.size === 0 ? null : { value: { type: 'zset', scores }, writes }
   },
-
-  copy: (value: Value) => (value.type === 'zset' ? [{ kind: 'zset-add', scores: [...value.scores] }] : []),
 
   commands: {
     ZADD: add,
