@@ -194,6 +194,7 @@ export class Keys {
   settleTable(db: Database, table: number): number {
     if (db.unsettled[table] === 0) return 0
     db.unsettled[table] = 0
+    this.keyspace.settlings++
     const count = db.shardCount(table)
     for (let i = count - 1; i >= 0; i--) {
       if (i >= db.shardCount(table)) continue

@@ -32,6 +32,8 @@ export class Keyspace {
   observer: KeyObserver | null = null
   /** Records stored since the last sweep that need another look once more is stable. */
   unsettledCount = 0
+  /** Moves whenever records may have moved without anything being written: what walks over several turns begins anew. */
+  settlings = 0
   dueListener: DueListener | null = null
   /** Told of every key that was looked up for reading and is not there. Null while nobody wants to know. */
   missListener: ((db: Database, buf: Uint8Array, off: number, len: number) => void) | null = null

@@ -1,6 +1,7 @@
 import { LIMITS } from '../../base/limits.js'
 import type { VersionVector } from '../../crdt/version-vector.js'
 import { KeyspaceDigest } from '../../keyspace/digest.js'
+import type { Keyspace } from '../../keyspace/keyspace.js'
 import type { ReplyWriter } from '../../resp/reply-writer.js'
 import type { Call } from '../call.js'
 import type { EngineService, SessionWait } from '../services.js'
@@ -16,18 +17,23 @@ const CHANGING =
 export class SlicedDigest implements SessionWait {
   readonly command = 'crdt.digest'
   private readonly engine: EngineService
+  private readonly keyspace: Keyspace
   private readonly fresh: () => KeyspaceDigest
   private digest: KeyspaceDigest
   private vector: VersionVector
+  /** As the keyspace's, when the digest was begun. */
+  private settlings: number
   private attempts = 1
   private state: 'running' | 'done' | 'failed' | 'over' = 'running'
 
   constructor(call: Call, firstSlot: number, lastSlot: number) {
     const { engine, keyspace, strings, keys } = call
     this.engine = engine
+    this.keyspace = keyspace
     this.fresh = () => new KeyspaceDigest(keyspace, { strings, keys }, firstSlot, lastSlot)
     this.digest = this.fresh()
     this.vector = engine.position()
+    this.settlings = keyspace.settlings
   }
 
   /** Makes everything at once. */
@@ -66,7 +72,7 @@ export class SlicedDigest implements SessionWait {
     if (this.state !== 'running') return
     const { engine } = this
     const now = engine.position()
-    if (!now.equals(this.vector)) {
+    if (!now.equals(this.vector) || this.keyspace.settlings !== this.settlings) {
       if (this.attempts === LIMITS.digestAttempts) {
         this.end('failed')
         return
@@ -77,6 +83,7 @@ export class SlicedDigest implements SessionWait {
         if (this.state !== 'running') return
         this.digest = this.fresh()
         this.vector = engine.position()
+        this.settlings = this.keyspace.settlings
         this.slice()
       })
       return

@@ -4,6 +4,7 @@ import type { ArgumentSpec, CommandSpec } from '../command-spec.js'
 import { FIELDS_BLOCK, hashSpec, readHash, writtenHash } from './arguments.js'
 import { checkFields, fieldExpiryTime } from './field-arguments.js'
 import { notifyRemoval } from './field-commands.js'
+import { NamedFields } from './named-fields.js'
 
 /** HEXPIRE and its kin: when a field goes by itself. Concurrent times: the latest wins, HPERSIST over all. */
 const SECONDS = 1000
@@ -42,14 +43,16 @@ function hexpire(call: Call, unit: 1 | 1000, base: number): void {
   const { buf, off, len } = call.request
   const isPast = at <= call.nowMs
   const chosen: number[] = []
+  const named = new NamedFields(call)
   call.reply.array(call.argc - first)
   for (let i = first; i < call.argc; i++) {
     const current = hashes.expiryOf(call.db, root, buf, off[i], len[i])
-    const isRepeated = current === current && chosen.length > 0 && repeats(call, chosen, i)
+    const isRepeated = current === current && named.has(i)
     if (current !== current || (isRepeated && isPast)) call.reply.integer(NO_FIELD)
     else if (!allows(condition, at, isRepeated ? at : current)) call.reply.integer(CONDITION_NOT_MET)
     else {
       chosen.push(i)
+      named.add(i)
       call.reply.integer(isPast ? REMOVED : DONE)
     }
   }
@@ -61,12 +64,6 @@ function hexpire(call: Call, unit: 1 | 1000, base: number): void {
     hashes.expireFields(call.database, call.request, chosen, at)
     call.notify(NotificationClass.hash, 'hexpire', 1)
   }
-}
-
-/** True when argument i has the bytes of one of the chosen ones. */
-function repeats(call: Call, chosen: readonly number[], i: number): boolean {
-  const field = call.bytes(i)
-  return chosen.some((other) => Buffer.compare(call.bytes(other), field) === 0)
 }
 
 /** current is Infinity for a field without an expiry. */
@@ -95,13 +92,15 @@ function hpersist(call: Call): void {
   const { hashes } = call.collections
   const { buf, off, len } = call.request
   const chosen: number[] = []
+  const named = new NamedFields(call)
   call.reply.array(call.argc - first)
   for (let i = first; i < call.argc; i++) {
     const at = hashes.expiryOf(call.db, root, buf, off[i], len[i])
     if (at !== at) call.reply.integer(NO_FIELD)
-    else if (at === Infinity || repeats(call, chosen, i)) call.reply.integer(NO_EXPIRY)
+    else if (at === Infinity || named.has(i)) call.reply.integer(NO_EXPIRY)
     else {
       chosen.push(i)
+      named.add(i)
       call.reply.integer(DONE)
     }
   }

@@ -7,6 +7,7 @@ import type { ArgumentSpec, CommandSpec } from '../command-spec.js'
 import { FIELD_PAIRS, FIELDS_BLOCK, hashSpec, writtenHash } from './arguments.js'
 import { checkFields, fieldExpiryTime } from './field-arguments.js'
 import { notifyRemoval, replyField } from './field-commands.js'
+import { NamedFields } from './named-fields.js'
 
 /** HGETDEL, HGETEX, HSETEX: reading or writing fields and something else at once. */
 const NOT_POSITIVE = 'ERR Number of fields must be a positive integer'
@@ -29,17 +30,12 @@ function hgetdel(call: Call): void {
 
 /** once: a field that is named again is gone by then. */
 function replyFields(call: Call, root: Ref, first: number, once: boolean): void {
+  const named = new NamedFields(call)
   call.reply.array(call.argc - first)
   for (let i = first; i < call.argc; i++) {
-    if (once && isRepeated(call, first, i)) call.reply.null()
+    if (once && !named.add(i)) call.reply.null()
     else replyField(call, root, i)
   }
-}
-
-function isRepeated(call: Call, first: number, i: number): boolean {
-  const field = call.bytes(i)
-  for (let other = first; other < i; other++) if (Buffer.compare(call.bytes(other), field) === 0) return true
-  return false
 }
 
 /** The time that options EX, PX, EXAT or PXAT at argument i ask for, in Unix ms; NaN when it is none of them. */

@@ -66,34 +66,37 @@ function intersection(call: Call, roots: readonly Ref[], members: MemberSink): R
   })
 }
 
-function* union(call: Call, roots: readonly Ref[], members: MemberSink): ReadSteps {
+function union(call: Call, roots: readonly Ref[], members: MemberSink): ReadSteps {
   // The largest first: what it has need not be looked up anywhere.
   const { sets } = call.collections
   const bySize = roots.filter((root) => root !== 0).sort((a, b) => sets.size(call.db, b) - sets.size(call.db, a))
-  for (let i = 0; i < bySize.length; i++) yield* pushOthers(call, bySize[i], bySize.slice(0, i), members)
+  return gather(call, [], bySize, members)
 }
 
-function* difference(call: Call, roots: readonly Ref[], members: MemberSink): ReadSteps {
+function difference(call: Call, roots: readonly Ref[], members: MemberSink): ReadSteps {
   const { sets } = call.collections
   // A member is most likely found in a large one.
   const others = roots
     .slice(1)
     .filter((root) => root !== 0)
     .sort((a, b) => sets.size(call.db, b) - sets.size(call.db, a))
-  if (roots[0] !== 0) yield* pushOthers(call, roots[0], others, members)
+  return gather(call, others, roots[0] === 0 ? [] : [roots[0]], members)
 }
 
-/** Pushes the members of a set that are in none of the others. */
-function* pushOthers(call: Call, root: Ref, others: readonly Ref[], members: MemberSink): Generator<undefined, void> {
+/** Pushes the members of some sets, each once, without those that are in any of the others. */
+function* gather(call: Call, without: readonly Ref[], roots: readonly Ref[], members: MemberSink): ReadSteps {
   const { db } = call
   const { sets } = call.collections
-  const cursor = walkInSteps(call, root)
-  for (let looked = 1; cursor.next(); looked++) {
-    const { buf, keyOff, keyLen } = cursor
-    let i = 0
-    while (i < others.length && !sets.has(db, others[i], buf, keyOff, keyLen)) i++
-    if (i === others.length) members.push(buf, keyOff, keyLen)
-    if (looked % LIMITS.slicedReadStep === 0) yield
+  const known = [...without, ...roots]
+  for (let n = without.length; n < known.length; n++) {
+    const cursor = walkInSteps(call, known[n])
+    for (let looked = 1; cursor.next(); looked++) {
+      const { buf, keyOff, keyLen } = cursor
+      let i = 0
+      while (i < n && !sets.has(db, known[i], buf, keyOff, keyLen)) i++
+      if (i === n) members.push(buf, keyOff, keyLen)
+      if (looked % LIMITS.slicedReadStep === 0) yield
+    }
   }
 }
 

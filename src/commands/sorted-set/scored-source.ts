@@ -1,4 +1,5 @@
 import { KeyType } from '../../keyspace/database.js'
+import { LIMITS } from '../../base/limits.js'
 import type { MapCursor } from '../../keyspace/map-cursor.js'
 import { ZsetCursor } from '../../keyspace/zset-cursor.js'
 import type { Ref } from '../../memory/arena.js'
@@ -40,11 +41,12 @@ export class ScoredSource {
     return this.type === KeyType.set && call.collections.sets.has(call.db, root, buf, off, len) ? SET_SCORE : NaN
   }
 
-  /** A walk through the members, to be followed by next. */
+  /** A walk through the members, to be followed by next. It may be interrupted after every LIMITS.slicedReadStep of them; one walk at a time. */
   walk(): ScoredWalk {
     const { call, root } = this
     if (this.type === KeyType.set) return new SetWalk(walkInSteps(call, root))
-    return new ZsetWalk(call, this.type === KeyType.zset ? root : 0)
+    const walk = this.size < LIMITS.slicedReadStep ? shortWalk : new ZsetWalk()
+    return walk.begin(call, this.type === KeyType.zset ? root : 0)
   }
 }
 
@@ -81,12 +83,14 @@ class SetWalk implements ScoredWalk {
 
 class ZsetWalk implements ScoredWalk {
   private readonly cursor = new ZsetCursor()
-  private hasBegun = false
+  private call: Call | null = null
+  private root: Ref = 0
 
-  constructor(
-    private readonly call: Call,
-    private readonly root: Ref,
-  ) {}
+  begin(call: Call, root: Ref): this {
+    this.call = call
+    this.root = root
+    return this
+  }
 
   get buf(): Uint8Array {
     return this.cursor.buf
@@ -105,10 +109,14 @@ class ZsetWalk implements ScoredWalk {
   }
 
   next(): boolean {
-    if (this.hasBegun) return this.cursor.step(true)
-    this.hasBegun = true
+    const { call, cursor } = this
+    if (call === null) return cursor.step(true)
+    this.call = null
     if (this.root === 0) return false
-    this.call.zsets.seek(this.call.db, this.root, 0, this.cursor)
+    call.zsets.seek(call.db, this.root, 0, cursor)
     return true
   }
 }
+
+/** For sorted sets that are walked in one step. */
+const shortWalk = new ZsetWalk()
