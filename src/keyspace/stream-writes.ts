@@ -294,12 +294,17 @@ export class StreamWrites {
     const { reading, fields } = this
     let on = log.first(words, d, reading)
     let left = log.length(words, d)
+    const before = new StreamId()
+    let first = 0
     do {
       const count = Math.min(left, LIMITS.copyEffectElements)
       this.addMany(key, ADD_REGIONS, count, (i) => {
         if (i > 0) on = log.next(reading)
-        log.chunks.fields(reading.entry, fields)
-        return { id: reading.entry.id, region: reading.entry.region, fields }
+        const { entry } = reading
+        log.chunks.fields(entry, fields)
+        if (first === 0 || entry.id.compare(before) !== 0) first = entry.region
+        before.copyFrom(entry.id)
+        return { id: entry.id, region: this.regionInCopy(entry.region, first), fields }
       })
       left -= count
       on = on && left > 0 && log.next(reading)
@@ -307,6 +312,22 @@ export class StreamWrites {
     this.setId(key, roots.lastId(root, new StreamId()), roots.entriesAdded(root), roots.maxDeletedId(root, new StreamId()))
     const id = new StreamId()
     for (const group of groups.sorted(root)) this.copyGroup(space, root, group, key, id)
+  }
+
+  /**
+   * Region of an entry in a copy: this one, for the copy is its writing, and what another region adds to the same key at the same time must not come to the
+   * same position. Of several entries with one ID it is that of the first; `first` is the region which that one has in the original.
+   */
+  private regionInCopy(region: number, first: number): number {
+    if (region === first) return this.store.self
+    return region === this.store.self ? first : region
+  }
+
+  /** Region of the first entry with an ID; 0 when there is none. */
+  private firstRegion(space: StreamSpace, root: Ref, id: StreamId): number {
+    const { roots, log, cursor } = space
+    const isThere = log.find(roots.words(root), roots.at(root) + CHUNKS_WORD, id, 0, cursor) && cursor.entry.id.compare(id) === 0
+    return isThere ? cursor.entry.region : 0
   }
 
   private copyGroup(space: StreamSpace, root: Ref, group: Ref, key: StreamKey, id: StreamId): void {
@@ -324,7 +345,9 @@ export class StreamWrites {
       const { positions } = this
       const from = groups.consumerPending(consumer)
       for (const ref of from) {
-        positions.clear().push(pending.id(ref, id), pending.region(ref), pending.deliveries(ref))
+        pending.id(ref, id)
+        const first = this.firstRegion(space, root, id)
+        positions.clear().push(id, this.regionInCopy(pending.region(ref), first), pending.deliveries(ref))
         this.assign(key, name, owner, positions, pending.time(ref))
       }
       this.setTimes(key, name, owner, groups.seen(consumer), groups.active(consumer))

@@ -71,6 +71,12 @@ export class ByteReader {
     return ((zigzag & 1n) === 1n ? -(zigzag >> 1n) - 1n : zigzag >> 1n).toString()
   }
 
+  /** 64 bits; beyond 53 rounded, which is enough for bounds. */
+  longVarint(): number {
+    const value = this.varint()
+    return value === Number.MAX_SAFE_INTEGER ? this.u32() + this.u32() * 2 ** 32 : value
+  }
+
   /** What the origin saw of contributions, which the oracle knows already. */
   resets(total: () => unknown = () => this.number()): void {
     for (let count = this.varint(); count > 0; count--) {

@@ -1,7 +1,7 @@
 /**
  * What ops are made of, as the oracle sees it. Strings hold bytes as latin1.
  */
-export type EffectBody = KeyBody | StringBody | HashBody | SetBody | ZsetBody | ListBody | HllBody
+export type EffectBody = KeyBody | StringBody | HashBody | SetBody | ZsetBody | ListBody | StreamBody | HllBody
 
 /** On keys as a whole. */
 export type KeyBody =
@@ -53,6 +53,34 @@ export type ListBody =
   | { readonly kind: 'list-set'; readonly position: Position; readonly value: string }
   /** Both ends are included. */
   | { readonly kind: 'list-remove'; readonly ranges: readonly (readonly [first: Position, last: Position])[] }
+
+/** Milliseconds and sequence number; small enough to be numbers. */
+export interface StreamId {
+  readonly ms: number
+  readonly seq: number
+}
+
+/** Where an entry stands. */
+export interface StreamPosition extends StreamId {
+  readonly region: number
+}
+
+export type StreamBody =
+  /** region: of the entry; null for that of its origin. */
+  | {
+      readonly kind: 'stream-add'
+      readonly entries: readonly (StreamId & { readonly region: number | null; readonly fields: readonly string[] })[]
+    }
+  | { readonly kind: 'stream-remove'; readonly ids: readonly StreamId[] }
+  /** Up to and with this. */
+  | { readonly kind: 'stream-trim'; readonly upTo: StreamPosition }
+  | { readonly kind: 'stream-set-id'; readonly last: StreamId }
+  | { readonly kind: 'stream-group'; readonly does: 'create' | 'place'; readonly group: string; readonly start: StreamId }
+  | { readonly kind: 'stream-group'; readonly does: 'destroy'; readonly group: string }
+  | { readonly kind: 'stream-group'; readonly does: 'destroy-all' }
+  | { readonly kind: 'stream-ack'; readonly group: string; readonly positions: readonly StreamPosition[] }
+  /** Of what its origin does with consumers: the entries that it gives out for the first time. */
+  | { readonly kind: 'stream-pending'; readonly group: string; readonly delivered: readonly StreamPosition[] }
 
 export type HllBody =
   | { readonly kind: 'hll-add'; readonly registers: readonly (readonly [index: number, rank: number])[] }

@@ -47,6 +47,8 @@ export class ModelStore {
     readonly nowMs: number,
     private readonly facts: HiddenFacts | null = null,
     private readonly dueFieldsAre: DueFields = 'gone',
+    /** The member whose client it is. */
+    readonly self = 0,
   ) {}
 
   /** The key as a client sees it: what is due is gone. */
@@ -103,7 +105,8 @@ export class ModelStore {
   }
 
   /** A whole value to a key that holds nothing. */
-  create(db: number, key: string, { value, expireAt }: KeyView): void {
+  create(db: number, key: string, { value: original, expireAt }: KeyView): void {
+    const value = typeNamed(original.type).copyOf?.(original, this.self) ?? original
     this.write(db, key, value.type, value, ...(typeNamed(value.type).plain?.copy(value) ?? []))
     if (expireAt !== null) this.expire(db, key, expireAt)
   }

@@ -9,6 +9,9 @@ import { Keys } from '../../src/keyspace/keys.js'
 import { HllStore } from '../../src/keyspace/hll-store.js'
 import { ListChunks } from '../../src/keyspace/list-chunk.js'
 import { ListEdits } from '../../src/keyspace/list-edits.js'
+import { MapStore } from '../../src/keyspace/map-store.js'
+import { StreamStore } from '../../src/keyspace/stream-store.js'
+import { ZsetStore } from '../../src/keyspace/zset-store.js'
 import type { Keyspace } from '../../src/keyspace/keyspace.js'
 import { NO_RESETS, StringStore } from '../../src/keyspace/string-store.js'
 import { ReplicatedStability } from '../../src/node/replicated-stability.js'
@@ -312,6 +315,56 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     what: 'an add that had not seen the removal of its HyperLogLog counts',
     profile: 'hlls',
     apply: () => patchHidden(HllStore, 'hasSeenRemovals', () => true),
+  },
+  {
+    name: 'stream-ack-not-replicated',
+    what: 'what is acknowledged in one region is read again in another',
+    profile: 'stream-groups',
+    apply: () =>
+      patch(StreamStore, 'ack', (original, self) => (space, root, group, id, region) => {
+        const isLocal = (field(self, 'context') as ApplyContext).local
+        return isLocal && original(space, root, group, id, region)
+      }),
+  },
+  {
+    name: 'stream-trim-takes-unobserved',
+    what: 'a trim takes entries that its origin had not seen',
+    profile: 'streams',
+    apply: () =>
+      patch(
+        StreamStore,
+        'trimTo',
+        (original, self) =>
+          (...args) =>
+            observingEverything(self, () => original(...args)),
+      ),
+  },
+  {
+    name: 'stream-destroy-forgotten',
+    what: 'what was done to a group at the same time as its destruction counts',
+    profile: 'stream-groups',
+    apply: () => patchHidden(StreamStore, 'knowsRemovals', () => true),
+  },
+  {
+    name: 'set-remove-takes-unobserved',
+    what: 'a removal takes members that were added at the same time',
+    profile: 'sets',
+    apply: () =>
+      patchHidden(MapStore, 'removeElement', (self, original, args) => observingEverything(self, () => original(...args))),
+  },
+  {
+    name: 'zset-resets-ignored',
+    what: 'a removal or a new score does not take away the increments that it saw',
+    profile: 'zset-counters',
+    apply: () =>
+      both(
+        patch(
+          ZsetStore,
+          'putScore',
+          (original) => (root, buf, off, len, score, _resets) => original(root, buf, off, len, score, []),
+        ),
+        patch(ZsetStore, 'removeLocated', (original) => (root, _resets) => original(root, [])),
+      ),
   },
   {
     name: 'op-half-applied',

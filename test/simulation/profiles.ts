@@ -16,6 +16,7 @@ const HASHES = { hash: 4, hashCounter: 2, hashExpiry: 1, hashRead: 1.5 }
 const SETS = { set: 4, setRead: 1.5 }
 const ZSETS = { zset: 4, zsetCounter: 2, zsetRead: 1.5 }
 const LISTS = { list: 4, listEdit: 2, listRead: 1.5 }
+const STREAMS = { stream: 4, streamRead: 1.5 }
 const HLLS = { hll: 4, hllRead: 1.5 }
 const KEYS = { expiry: 2, remove: 2, move: 2, read: 2, flush: 0.15 }
 
@@ -48,7 +49,7 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     keys: 3,
     meanDelayMs: 20,
     faultRate: 0.2,
-    weights: { register: 3, counter: 3, edit: 2, remove: 1, stringRead: 2, hash: 1, set: 1, zset: 1, list: 1 },
+    weights: { register: 3, counter: 3, edit: 2, remove: 1, stringRead: 2, hash: 1, set: 1, zset: 1, list: 1, stream: 1 },
   },
   hashes: { ...BUSY, weights: { ...HASHES, expiry: 0.5, remove: 0.5, move: 0.3 } },
   'hash-counters': { ...BUSY, keys: 1, weights: { hashCounter: 8, hash: 2, remove: 0.5, hashRead: 1 } },
@@ -63,6 +64,9 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
   'zset-counters': { ...BUSY, keys: 1, weights: { zsetCounter: 8, zset: 2, remove: 0.5, zsetRead: 1 } },
   lists: { ...BUSY, weights: { ...LISTS, expiry: 0.3, remove: 0.5, move: 0.3 } },
   'list-edits': { ...BUSY, keys: 1, weights: { list: 2, listEdit: 6, remove: 0.1, listRead: 1 } },
+  streams: { ...BUSY, weights: { ...STREAMS, expiry: 0.3, remove: 0.4, move: 0.3 } },
+  // Without moves: where a group goes on in a copy is its member's affair.
+  'stream-groups': { ...BUSY, keys: 1, weights: { stream: 3, group: 6, remove: 0.1, streamRead: 1 } },
   hlls: { ...BUSY, weights: { ...HLLS, expiry: 0.5, remove: 1, move: 0.5, flush: 0.1 } },
   // Without strings: what bytes a HyperLogLog is when it is read as one is not the model's affair.
   'hll-types': {
@@ -75,7 +79,7 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     ...BUSY,
     meanDelayMs: 12,
     faultRate: 0.04,
-    weights: { expiry: 6, hash: 2, set: 2, zset: 2, list: 2, hashCounter: 1, zsetCounter: 1, remove: 1, read: 2 },
+    weights: { expiry: 6, hash: 2, set: 2, zset: 2, list: 2, stream: 2, hashCounter: 1, zsetCounter: 1, remove: 1, read: 2 },
   },
   types: {
     ...BUSY,
@@ -89,6 +93,7 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
       ...SETS,
       ...ZSETS,
       ...LISTS,
+      ...STREAMS,
       expiry: 2,
       remove: 2,
       move: 1,
@@ -100,6 +105,6 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     ...CALM,
     keys: 1,
     mixing: 0.15,
-    weights: { register: 2, counter: 1, ...HASHES, ...SETS, ...ZSETS, ...LISTS, ...KEYS },
+    weights: { register: 2, counter: 1, ...HASHES, ...SETS, ...ZSETS, ...LISTS, ...STREAMS, ...KEYS },
   },
 }

@@ -434,7 +434,7 @@ export class Simulation {
     this.trace(() => `${machine.name}[${step.db}] ${sent.map((args, i) => `${args.join(' ')} -> ${shown(given[i])}`).join('; ')}`)
 
     const check = ({ fired, dueFields }: Reading): void => {
-      let store = new ModelStore((db, key) => this.history.visible(db, key, before, fired), nowMs, null, dueFields)
+      let store = new ModelStore((db, key) => this.history.visible(db, key, before, fired), nowMs, null, dueFields, machine.id)
       const expected = step.transaction
         ? modelTransaction(store, step.db, commands, given[given.length - 1])
         : commands.map((args, i) => modelCommand(store, step.db, args, given[i]))
@@ -514,7 +514,13 @@ export class Simulation {
     for (const { db, key } of this.history.places()) {
       const session = this.session(machine, member, db)
       this.either(({ fired, dueFields }) => {
-        const store = new ModelStore((_, name) => this.history.visible(db, name, machine.logged, fired), nowMs, null, dueFields)
+        const store = new ModelStore(
+          (_, name) => this.history.visible(db, name, machine.logged, fired),
+          nowMs,
+          null,
+          dueFields,
+          machine.id,
+        )
         const view = store.read(db, key)
         const reads = [['TYPE', key], ['PEXPIRETIME', key], ...(view === null ? [] : typeNamed(view.value.type).readBack(key))]
         for (const args of reads) {

@@ -1,3 +1,5 @@
+import type { StreamId, StreamPosition } from './effects.js'
+
 /** What a key holds, as clients see it. Strings hold bytes as latin1. */
 export type Value =
   | { readonly type: 'string'; readonly text: string }
@@ -5,6 +7,12 @@ export type Value =
   | { readonly type: 'set'; readonly members: ReadonlySet<string> }
   | { readonly type: 'zset'; readonly scores: ReadonlyMap<string, number> }
   | { readonly type: 'list'; readonly items: readonly string[] }
+  | {
+      readonly type: 'stream'
+      readonly entries: readonly StreamEntry[]
+      readonly last: StreamId
+      readonly groups: ReadonlyMap<string, GroupView>
+    }
   /** Ranks by index of the register; those of 0 are left out. */
   | { readonly type: 'hll'; readonly registers: ReadonlyMap<number, number> }
 
@@ -15,6 +23,22 @@ export interface FieldView {
   readonly text: string
   /** Unix ms, or null for a field that does not expire. */
   readonly expireAt: number | null
+}
+
+export interface StreamEntry extends StreamPosition {
+  readonly fields: readonly string[]
+}
+
+export interface GroupView {
+  readonly start: StreamId
+  /** Positions that are acknowledged, as text. */
+  readonly done: ReadonlySet<string>
+  /** By member: those that it has given out. */
+  readonly delivered: ReadonlyMap<number, ReadonlySet<string>>
+}
+
+export function positionText({ ms, seq, region }: StreamPosition): string {
+  return `${ms}-${seq}@${region}`
 }
 
 export interface KeyView {
@@ -68,12 +92,32 @@ export function showValue(value: Value): string {
         .join(', ')}}`
     case 'list':
       return `list [${value.items.map((item) => JSON.stringify(item)).join(', ')}]`
+    case 'stream':
+      return `stream ${value.last.ms}-${value.last.seq} [${value.entries.map(showEntry).join(', ')}] ${showGroups(value.groups, new Set(value.entries.map(positionText)))}`
     case 'hll':
       return `hll {${[...value.registers]
         .sort(([a], [b]) => a - b)
         .map(([index, rank]) => `${index}: ${rank}`)
         .join(', ')}}`
   }
+}
+
+function showEntry(entry: StreamEntry): string {
+  return `${positionText(entry)} ${JSON.stringify(entry.fields)}`
+}
+
+/** Of entries that are still there: what is done, and what each member has given out. */
+function showGroups(groups: ReadonlyMap<string, GroupView>, there: ReadonlySet<string>): string {
+  const list = (positions: ReadonlySet<string>): string =>
+    [...positions]
+      .filter((position) => there.has(position))
+      .sort()
+      .join(' ')
+  const shown = [...groups].map(([name, { done, delivered }]) => {
+    const given = [...delivered].sort(([a], [b]) => a - b).map(([member, positions]) => `${member}: ${list(positions)}`)
+    return `${name} done ${list(done)} delivered ${given.join('; ')}`
+  })
+  return `{${shown.sort().join(', ')}}`
 }
 
 function showField({ text, expireAt }: FieldView): string {

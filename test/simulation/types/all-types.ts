@@ -4,12 +4,13 @@ import { HASH_TYPE } from './hash-type.js'
 import { HLL_TYPE } from './hll-type.js'
 import { LIST_TYPE } from './list-type.js'
 import { SET_TYPE } from './set-type.js'
+import { STREAM_TYPE } from './stream-type.js'
 import { STRING_TYPE } from './string-type.js'
 import type { ValueType } from './value-type.js'
 import { ZSET_TYPE } from './zset-type.js'
 
 /** What the simulator knows of types. */
-export const VALUE_TYPES: readonly ValueType[] = [STRING_TYPE, HASH_TYPE, SET_TYPE, ZSET_TYPE, LIST_TYPE, HLL_TYPE]
+export const VALUE_TYPES: readonly ValueType[] = [STRING_TYPE, HASH_TYPE, SET_TYPE, ZSET_TYPE, LIST_TYPE, STREAM_TYPE, HLL_TYPE]
 
 const BY_KIND = new Map(VALUE_TYPES.flatMap((type) => Object.keys(type.kinds).map((kind) => [kind, type] as const)))
 

@@ -46,6 +46,8 @@ export interface ValueType {
   readonly plain?: PlainWrites
   /** Type numbers of the bodies' kinds. */
   readonly kinds: Readonly<Record<string, number>>
+  /** The value as a copy of it is, which a member makes; the same when left out. */
+  copyOf?(value: Value, member: number): Value
   /** The specification: what is visible of this type, given its effects and what removals of the key have removed. */
   visible(effects: readonly Effect[], cleared: Cleared, fired: FiredExpiry): Surviving | null
   readonly commands: Readonly<Record<string, Handler>>

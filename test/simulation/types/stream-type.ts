@@ -1,0 +1,410 @@
+import type { ByteReader } from '../byte-reader.js'
+import { Cleared, byDot, observes } from '../cleared.js'
+import type { Effect, EffectBody, StreamBody, StreamId, StreamPosition } from '../effects.js'
+import type { ModelStore } from '../model-store.js'
+import { has } from '../options.js'
+import { shown, type Reply } from '../reply.js'
+import { VALUES } from '../samples.js'
+import { positionText, type GroupView, type StreamEntry, type ValueOf } from '../values.js'
+import type { Surviving, ValueType } from './value-type.js'
+
+type Stream = ValueOf<'stream'>
+
+const NIL = '_'
+const ERR = '-ERR'
+const ZERO: StreamId = { ms: 0, seq: 0 }
+const GROUPS = ['g1', 'g2']
+
+const compareIds = (a: StreamId, b: StreamId): number => a.ms - b.ms || a.seq - b.seq
+const comparePositions = (a: StreamPosition, b: StreamPosition): number => compareIds(a, b) || a.region - b.region
+const idText = ({ ms, seq }: StreamId): string => `${ms}-${seq}`
+
+function parseId(text: string, missing: number): StreamId {
+  if (text === '-') return ZERO
+  if (text === '+') return { ms: Infinity, seq: Infinity }
+  const [ms, seq] = text.split('-')
+  return { ms: Number(ms), seq: seq === undefined ? missing : Number(seq) }
+}
+
+function streamOf(store: ModelStore, db: number, key: string): Stream | null {
+  return store.typed(db, key, 'stream')
+}
+
+function put(store: ModelStore, db: number, key: string, stream: Stream): void {
+  store.write(db, key, 'stream', stream)
+}
+
+const EMPTY: Stream = { type: 'stream', entries: [], last: ZERO, groups: new Map() }
+
+function entryReply({ ms, seq, fields }: StreamEntry): Reply {
+  return [`$${ms}-${seq}`, fields.map((field) => `$${field}`)]
+}
+
+/** The ID that XADD must give: the one that is asked for, or one that its reply names and that may be. Null: refused. */
+function newId(store: ModelStore, asked: string, last: StreamId): StreamId | null {
+  const [ms, seq] = asked.split('-')
+  if (asked !== '*' && seq !== '*') {
+    const id = parseId(asked, 0)
+    return compareIds(id, last) > 0 ? id : null
+  }
+  const named = store.hint === null ? '' : shown(store.hint).slice(1)
+  const id = parseId(named, -1)
+  const fits = compareIds(id, last) > 0 && (asked === '*' || id.ms === Number(ms))
+  if (fits && id.seq % 256 === store.self) return id
+  // No ID is left in this millisecond, or the model says one itself.
+  if (asked !== '*' && Number(ms) < last.ms) return null
+  return { ms: asked === '*' ? Math.max(store.nowMs, last.ms + 1) : Number(ms), seq: store.self }
+}
+
+function trimmed(entries: readonly StreamEntry[], args: readonly string[]): readonly StreamEntry[] {
+  const at = args.indexOf('MAXLEN')
+  if (at >= 0) return entries.slice(Math.max(0, entries.length - Number(args[at + 1])))
+  const id = args.indexOf('MINID')
+  return id < 0 ? entries : entries.filter((entry) => compareIds(entry, parseId(args[id + 1], 0)) >= 0)
+}
+
+/** XADD key [NOMKSTREAM] [MAXLEN n] id field value. */
+function add(store: ModelStore, db: number, args: readonly string[]): Reply {
+  const key = args[1]
+  const before = streamOf(store, db, key)
+  const fields = args.slice(-2)
+  if (before === null && has(args, 'NOMKSTREAM', 2)) return NIL
+  const id = newId(store, args[args.length - 3], before?.last ?? ZERO)
+  if (id === null) return ERR
+  const entry = { ...id, region: store.self, fields }
+  const entries = trimmed([...(before?.entries ?? []), entry], args.slice(2, -3))
+  put(store, db, key, { ...EMPTY, ...before, entries, last: id })
+  return `$${idText(id)}`
+}
+
+function remove(store: ModelStore, db: number, [, key, ...ids]: readonly string[]): Reply {
+  const before = streamOf(store, db, key)
+  if (before === null) return ':0'
+  const entries = before.entries.filter((entry) => !ids.includes(idText(entry)))
+  const gone = before.entries.length - entries.length
+  if (gone > 0) put(store, db, key, { ...before, entries })
+  // The same ID from two regions is one or two.
+  return store.between(new Set(before.entries.map(idText).filter((id) => ids.includes(id))).size, gone)
+}
+
+function trim(store: ModelStore, db: number, args: readonly string[]): Reply {
+  const before = streamOf(store, db, args[1])
+  if (before === null) return ':0'
+  const entries = trimmed(before.entries, args)
+  if (entries.length < before.entries.length) put(store, db, args[1], { ...before, entries })
+  return `:${before.entries.length - entries.length}`
+}
+
+function range(store: ModelStore, db: number, [name, key, from, to, , count]: readonly string[]): Reply {
+  const backwards = name === 'XREVRANGE'
+  const [low, high] = backwards ? [to, from] : [from, to]
+  const found = (streamOf(store, db, key)?.entries ?? []).filter(
+    (entry) => compareIds(entry, parseId(low, 0)) >= 0 && compareIds(entry, parseId(high, Infinity)) <= 0,
+  )
+  if (backwards) found.reverse()
+  return found.slice(0, count === undefined ? undefined : Number(count)).map(entryReply)
+}
+
+function readReply(key: string, entries: readonly StreamEntry[]): Reply {
+  return entries.length === 0 ? NIL : [[`$${key}`, entries.map(entryReply)]]
+}
+
+/** XGROUP CREATE key group start [MKSTREAM], XGROUP DESTROY key group. */
+function group(store: ModelStore, db: number, [, does, key, name, start]: readonly string[]): Reply {
+  const before = streamOf(store, db, key)
+  const groups = new Map(before?.groups ?? [])
+  if (does === 'DESTROY') {
+    if (before === null) return ERR
+    if (!groups.delete(name)) return ':0'
+    put(store, db, key, { ...before, groups })
+    return ':1'
+  }
+  if (groups.has(name)) return '-BUSYGROUP'
+  const stream = before ?? EMPTY
+  groups.set(name, { start: start === '$' ? stream.last : parseId(start, 0), done: new Set(), delivered: new Map() })
+  put(store, db, key, { ...stream, groups })
+  return '+OK'
+}
+
+/** XREADGROUP GROUP group consumer COUNT n STREAMS key >. */
+function readGroup(store: ModelStore, db: number, [, , name, , , count, , key]: readonly string[]): Reply {
+  const before = streamOf(store, db, key)
+  const view = before?.groups.get(name)
+  if (before === null || view === undefined) return '-NOGROUP'
+  const given = view.delivered.get(store.self) ?? new Set<string>()
+  const due = before.entries
+    .filter((entry) => compareIds(entry, view.start) > 0)
+    .filter((entry) => !view.done.has(positionText(entry)) && !given.has(positionText(entry)))
+    .slice(0, Number(count))
+  if (due.length > 0) {
+    const delivered = new Map(view.delivered).set(store.self, new Set([...given, ...due.map(positionText)]))
+    put(store, db, key, { ...before, groups: new Map(before.groups).set(name, { ...view, delivered }) })
+  }
+  return readReply(key, due)
+}
+
+function acknowledge(store: ModelStore, db: number, [, key, name, ...ids]: readonly string[]): Reply {
+  const before = streamOf(store, db, key)
+  const view = before?.groups.get(name)
+  if (before === null || view === undefined) return ':0'
+  const acknowledged = before.entries
+    .filter((entry) => ids.includes(idText(entry)) && compareIds(entry, view.start) > 0)
+    .map(positionText)
+    .filter((position) => !view.done.has(position))
+  if (acknowledged.length === 0) return store.between(0, ids.length)
+  const done = new Set([...view.done, ...acknowledged])
+  put(store, db, key, { ...before, groups: new Map(before.groups).set(name, { ...view, done }) })
+  // What is pending here counts, and so does what is done only now.
+  return store.between(0, ids.length)
+}
+
+function readId(reader: ByteReader): StreamId {
+  return { ms: reader.longVarint(), seq: reader.longVarint() }
+}
+
+function readPosition(reader: ByteReader): StreamPosition {
+  return { ...readId(reader), region: reader.u8() }
+}
+
+function decodeGroup(reader: ByteReader): StreamBody {
+  const op = reader.u8()
+  if (op === 3) return { kind: 'stream-group', does: 'destroy-all' }
+  const name = reader.block()
+  if (op === 2) return { kind: 'stream-group', does: 'destroy', group: name }
+  if (op > 3) throw new Error(`stream-group of op ${op}`)
+  const start = readId(reader)
+  reader.varint()
+  return { kind: 'stream-group', does: op === 0 ? 'create' : 'place', group: name, start }
+}
+
+function decodePending(reader: ByteReader): StreamBody {
+  const name = reader.block()
+  const length = reader.varint()
+  const end = reader.at + length
+  const delivered: StreamPosition[] = []
+  if (reader.u8() === 2) {
+    reader.block()
+    reader.f64()
+    reader.varint()
+    for (let count = reader.varint(); count > 0; count--) {
+      delivered.push(readPosition(reader))
+      reader.u8()
+    }
+  }
+  reader.at = end
+  return { kind: 'stream-pending', group: name, delivered }
+}
+
+interface Dotted {
+  readonly effect: Effect
+  readonly body: StreamBody
+}
+
+/** Entries that no removal, trim or deletion has taken whose origin had observed them. */
+function survivingEntries(all: readonly Dotted[], cleared: Cleared): StreamEntry[] {
+  const found = new Map<string, StreamEntry>()
+  const removals = all.filter(({ body }) => body.kind === 'stream-remove' || body.kind === 'stream-trim')
+  for (const { effect, body } of all) {
+    if (body.kind !== 'stream-add' || cleared.has(effect)) continue
+    for (const { region, ...rest } of body.entries) {
+      const entry = { ...rest, region: region ?? effect.origin }
+      const takes = ({ effect: by, body: removal }: Dotted): boolean => {
+        if (!observes(by, effect)) return false
+        if (removal.kind === 'stream-remove') return removal.ids.some((id) => compareIds(id, entry) === 0)
+        return removal.kind === 'stream-trim' && comparePositions(entry, removal.upTo) <= 0
+      }
+      if (!removals.some(takes)) found.set(positionText(entry), entry)
+    }
+  }
+  return [...found.values()].sort(comparePositions)
+}
+
+/** What members said last of the last ID: each its newest, unless an XSETID that had seen it replaced it. */
+function statements(all: readonly Dotted[], cleared: Cleared): { effect: Effect; last: StreamId }[] {
+  const gone = new Cleared(cleared)
+  for (const { effect, body } of all) if (body.kind === 'stream-set-id') gone.by(effect)
+  const newest = new Map<number, { effect: Effect; last: StreamId }>()
+  for (const { effect, body } of all) {
+    if ((body.kind !== 'stream-add' && body.kind !== 'stream-set-id') || gone.has(effect)) continue
+    const ids = body.kind === 'stream-add' ? body.entries : [body.last]
+    const before = newest.get(effect.origin)
+    if (before !== undefined && byDot(before.effect, effect) > 0) continue
+    newest.set(effect.origin, { effect, last: ids.reduce<StreamId>((a, b) => (compareIds(a, b) > 0 ? a : b), ZERO) })
+  }
+  return [...newest.values()]
+}
+
+/** A destroy wins over what had not observed it. */
+function groupsOf(all: readonly Dotted[], cleared: Cleared): { groups: Map<string, GroupView>; creates: Effect[] } {
+  const groups = new Map<string, GroupView>()
+  const creates: Effect[] = []
+  const names = new Set(all.flatMap(({ body }) => ('group' in body ? [body.group] : [])))
+  for (const name of names) {
+    const destroys = all.filter(
+      ({ body }) =>
+        body.kind === 'stream-group' && (body.does === 'destroy-all' || (body.does === 'destroy' && body.group === name)),
+    )
+    const counted = all.filter(
+      ({ effect, body }) => 'group' in body && body.group === name && destroys.every(({ effect: by }) => observes(effect, by)),
+    )
+    const made = counted.filter(
+      ({ effect, body }) => body.kind === 'stream-group' && body.does === 'create' && !cleared.has(effect),
+    )
+    if (made.length === 0) continue
+    creates.push(...made.map(({ effect }) => effect))
+    const starts = made.map(({ body }) => (body.kind === 'stream-group' && body.does === 'create' ? body.start : ZERO))
+    const done = new Set<string>()
+    const delivered = new Map<number, Set<string>>()
+    for (const { effect, body } of counted) {
+      if (body.kind === 'stream-ack') for (const position of body.positions) done.add(positionText(position))
+      if (body.kind !== 'stream-pending' || body.delivered.length === 0) continue
+      const given = delivered.get(effect.origin) ?? new Set<string>()
+      for (const position of body.delivered) given.add(positionText(position))
+      delivered.set(effect.origin, given)
+    }
+    groups.set(name, { start: starts.reduce((a, b) => (compareIds(a, b) < 0 ? a : b)), done, delivered })
+  }
+  return { groups, creates }
+}
+
+export const STREAM_TYPE: ValueType = {
+  name: 'stream',
+  keyType: 6,
+  prefix: 'x',
+  kinds: {
+    'stream-add': 48,
+    'stream-remove': 49,
+    'stream-trim': 50,
+    'stream-set-id': 51,
+    'stream-group': 52,
+    'stream-ack': 53,
+    'stream-pending': 54,
+  },
+
+  decode(type, reader): EffectBody | null {
+    switch (type) {
+      case 48: {
+        const flags = reader.u8()
+        reader.varint()
+        const entries = reader.list(() => {
+          const id = readId(reader)
+          const region = flags & 1 ? reader.u8() : null
+          return { ...id, region, fields: reader.list(() => [reader.block(), reader.block()]).flat() }
+        })
+        return { kind: 'stream-add', entries }
+      }
+      case 49: {
+        const flags = reader.u8()
+        if ((flags & 1) === 0) readId(reader)
+        return { kind: 'stream-remove', ids: reader.list(() => readId(reader)) }
+      }
+      case 50:
+        return { kind: 'stream-trim', upTo: { ...readId(reader), region: reader.varint() } }
+      case 51: {
+        const last = readId(reader)
+        reader.varint()
+        readId(reader)
+        return { kind: 'stream-set-id', last }
+      }
+      case 52:
+        return decodeGroup(reader)
+      case 53: {
+        const flags = reader.u8()
+        const name = reader.block()
+        if (flags & 1) reader.varint()
+        return { kind: 'stream-ack', group: name, positions: reader.list(() => readPosition(reader)) }
+      }
+      case 54:
+        return decodePending(reader)
+      default:
+        return null
+    }
+  },
+
+  /** The first entry of an ID gets the member's region, another that has it already the first one's. */
+  copyOf(value, member) {
+    if (value.type !== 'stream') return value
+    const first = (id: StreamId): number => value.entries.find((entry) => compareIds(entry, id) === 0)!.region
+    const regionOf = (entry: StreamEntry): number => {
+      if (entry.region === first(entry)) return member
+      return entry.region === member ? first(entry) : entry.region
+    }
+    const entries = value.entries.map((entry) => ({ ...entry, region: regionOf(entry) })).sort(comparePositions)
+    return { ...value, entries }
+  },
+
+  visible(effects, cleared): Surviving | null {
+    const all = effects.map((effect) => ({ effect, body: effect.body as StreamBody }))
+    const said = statements(all, cleared)
+    const { groups, creates } = groupsOf(all, cleared)
+    if (said.length === 0 && groups.size === 0) return null
+    const last = said.reduce<StreamId>((highest, one) => (compareIds(one.last, highest) > 0 ? one.last : highest), ZERO)
+    const value: Stream = { type: 'stream', entries: survivingEntries(all, cleared), last, groups }
+    return { value, writes: [...said.map(({ effect }) => effect), ...creates] }
+  },
+
+  commands: {
+    XADD: add,
+    XDEL: remove,
+    XTRIM: trim,
+    XLEN: (store, db, [, key]) => `:${streamOf(store, db, key)?.entries.length ?? 0}`,
+    XRANGE: range,
+    XREVRANGE: range,
+    XREAD: (store, db, [, , count, , key, from]) =>
+      readReply(
+        key,
+        (streamOf(store, db, key)?.entries ?? [])
+          .filter((entry) => compareIds(entry, parseId(from, 0)) > 0)
+          .slice(0, Number(count)),
+      ),
+    XGROUP: group,
+    XREADGROUP: readGroup,
+    XACK: acknowledge,
+  },
+
+  unordered: {},
+
+  workload: {
+    stream: (random, keys) => {
+      const fields = ['f', random.pick(VALUES)]
+      const id = (): string => `${random.between(1, 30)}-${random.below(3)}`
+      return random.pick([
+        () => ['XADD', keys.key(), '*', ...fields],
+        () => ['XADD', keys.key(), '*', ...fields],
+        () => ['XADD', keys.key(), id(), ...fields],
+        () => ['XADD', keys.key(), `${random.between(1, 30)}-*`, ...fields],
+        () => ['XADD', keys.key(), 'NOMKSTREAM', 'MAXLEN', String(random.below(6)), '*', ...fields],
+        () => ['XDEL', keys.key(), id(), id(), id()],
+        () => ['XTRIM', keys.key(), 'MAXLEN', String(random.below(6))],
+        () => ['XTRIM', keys.key(), 'MINID', id()],
+      ])()
+    },
+    group: (random, keys) => {
+      const name = random.pick(GROUPS)
+      const ids = Array.from({ length: 4 }, () => `${random.between(1, 30)}-${random.below(3)}`)
+      return random.pick([
+        () => ['XGROUP', 'CREATE', keys.key(), name, random.pick(['0', '0', '$']), 'MKSTREAM'],
+        () => ['XGROUP', 'CREATE', keys.key(), name, '0', 'MKSTREAM'],
+        () => ['XREADGROUP', 'GROUP', name, 'c', 'COUNT', String(random.between(1, 4)), 'STREAMS', keys.key(), '>'],
+        () => ['XREADGROUP', 'GROUP', name, 'c', 'COUNT', String(random.between(1, 4)), 'STREAMS', keys.key(), '>'],
+        () => ['XREADGROUP', 'GROUP', name, 'c', 'COUNT', '100', 'STREAMS', keys.key(), '>'],
+        () => ['XACK', keys.key(), name, ...ids],
+        () => ['XADD', keys.key(), `${random.between(1, 30)}-${random.below(3)}`, 'f', random.pick(VALUES)],
+        () => (random.chance(0.3) ? ['XGROUP', 'DESTROY', keys.key(), name] : ['XACK', keys.key(), name, ...ids]),
+      ])()
+    },
+    streamRead: (random, keys) =>
+      random.pick([
+        () => ['XRANGE', keys.key(), '-', '+'],
+        () => ['XRANGE', keys.key(), String(random.below(20)), '+', 'COUNT', '3'],
+        () => ['XREVRANGE', keys.key(), '+', '-', 'COUNT', '3'],
+        () => ['XLEN', keys.key()],
+        () => ['XREAD', 'COUNT', '5', 'STREAMS', keys.key(), String(random.below(20))],
+      ])(),
+  },
+
+  readBack: (key) => [
+    ['XRANGE', key, '-', '+'],
+    ['XLEN', key],
+  ],
+}
