@@ -1,10 +1,10 @@
-import { keyRange, type ArgumentSpec, type CommandFlag, type CommandSpec, type KeySpecFlag } from '../command-spec.js'
+import type { ArgumentSpec, CommandSpec } from '../command-spec.js'
+import { oneKeySpec, type SpecParts } from '../one-key-spec.js'
 import { KeyType } from '../../keyspace/database.js'
 import type { Ref } from '../../memory/arena.js'
 import type { Call } from '../call.js'
 
 /** What the hash commands share. */
-export const HASH_KEY: ArgumentSpec = { name: 'key', type: 'key', keySpecIndex: 0 }
 export const FIELD: ArgumentSpec = { name: 'field', type: 'string' }
 export const FIELD_LIST: ArgumentSpec = { ...FIELD, flags: ['multiple'] }
 export const FIELD_VALUE: ArgumentSpec = { name: 'value', type: 'string' }
@@ -17,31 +17,9 @@ export const FIELDS_BLOCK: ArgumentSpec = {
   arguments: [{ name: 'numfields', type: 'integer' }, FIELD_LIST],
 }
 
-/** Most of a specification: one key in argument 1, the group, the category. */
-export function hashSpec(
-  name: string,
-  arity: number,
-  flags: readonly CommandFlag[],
-  keyFlags: readonly KeySpecFlag[],
-  since: string,
-  summary: string,
-  complexity: string,
-  args: readonly ArgumentSpec[],
-  handler: (call: Call) => void,
-): CommandSpec {
-  return {
-    name,
-    arity,
-    flags,
-    keys: keyRange(1, 1, 1, ...keyFlags),
-    group: 'hash',
-    categories: ['hash'],
-    since,
-    summary,
-    complexity,
-    arguments: [HASH_KEY, ...args],
-    handler,
-  }
+/** Most of the specification of a hash command with one key. */
+export function hashSpec(...parts: SpecParts): CommandSpec {
+  return oneKeySpec('hash', ...parts)
 }
 
 /** The root of the hash at argument 1 for a command that reads, 0 if there is none. */

@@ -3,7 +3,8 @@ import { KeyType } from '../../keyspace/database.js'
 import type { MapCursor } from '../../keyspace/map-cursor.js'
 import type { Ref } from '../../memory/arena.js'
 import type { Call } from '../call.js'
-import { keyRange, type ArgumentSpec, type CommandFlag, type CommandSpec, type KeySpecFlag } from '../command-spec.js'
+import type { ArgumentSpec, CommandSpec } from '../command-spec.js'
+import { oneKeySpec, type SpecParts } from '../one-key-spec.js'
 
 /** What the set commands share. */
 export const SET_KEY: ArgumentSpec = { name: 'key', type: 'key', keySpecIndex: 0 }
@@ -11,31 +12,9 @@ export const SET_KEYS: ArgumentSpec = { ...SET_KEY, flags: ['multiple'] }
 export const MEMBER: ArgumentSpec = { name: 'member', type: 'string' }
 export const MEMBERS: ArgumentSpec = { ...MEMBER, flags: ['multiple'] }
 
-/** Most of a specification: one key in argument 1, the group, the category. */
-export function setSpec(
-  name: string,
-  arity: number,
-  flags: readonly CommandFlag[],
-  keyFlags: readonly KeySpecFlag[],
-  since: string,
-  summary: string,
-  complexity: string,
-  args: readonly ArgumentSpec[],
-  handler: (call: Call) => void,
-): CommandSpec {
-  return {
-    name,
-    arity,
-    flags,
-    keys: keyRange(1, 1, 1, ...keyFlags),
-    group: 'set',
-    categories: ['set'],
-    since,
-    summary,
-    complexity,
-    arguments: [SET_KEY, ...args],
-    handler,
-  }
+/** Most of the specification of a set command with one key. */
+export function setSpec(...parts: SpecParts): CommandSpec {
+  return oneKeySpec('set', ...parts)
 }
 
 /** The root of the set at argument i for a command that reads, 0 if there is none. */
