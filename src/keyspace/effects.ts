@@ -363,6 +363,12 @@ export class Effects {
       for (let i = db.shardCount(table) - 1; i >= 0; i--) {
         if (i >= db.shardCount(table)) continue
         const ref = db.recordAt(table, i)
+        if (db.hiddenCount > 0 && this.holdsSeveralTypes(db, ref)) {
+          // What one type leaves behind would come to the front of a table that has been passed.
+          const key = db.key(ref)
+          this.remove(database, key, 0, key.length)
+          continue
+        }
         const store = this.stores[db.type(ref)]
         if (store?.carryOver !== undefined) {
           const key = db.key(ref)
@@ -378,6 +384,15 @@ export class Effects {
         }
       }
     }
+  }
+
+  /** True for a record, in front or hidden, of a key that has one in front and others behind it. */
+  private holdsSeveralTypes(db: Database, ref: Ref): boolean {
+    const key = db.key(ref)
+    const front = db.lookup(key, 0, key.length)
+    if (front === 0) return false
+    for (let each = 1; each < TYPE_COUNT; each++) if (db.lookupHidden(each, key, 0, key.length) !== 0) return true
+    return false
   }
 
   /** The record that a write of a string builds on: what the key holds of other types goes. */

@@ -54,6 +54,25 @@ describe('one key written as two types at the same time', () => {
     expect(digest(c)).toBe(digest(a))
   })
 
+  it('is flushed as a whole, also counters that stand behind another type', () => {
+    const all = members(2)
+    const [a, b] = all
+    b.run('INCR', 'k')
+    a.clock.advance(5)
+    a.run('HINCRBY', 'k', 'field', '2')
+    exchange(all)
+    expect(a.run('TYPE', 'k')).toBe('hash')
+    // With something that the flush has not seen the database cannot simply be emptied.
+    b.run('SET', 'other', 'x')
+    a.run('FLUSHDB')
+    exchange(all)
+    for (const h of all) {
+      expect(h.run('TYPE', 'k')).toBe('none')
+      expect(h.run('DBSIZE')).toBe(1)
+    }
+    expect(digest(b)).toBe(digest(a))
+  })
+
   it('loses the other type by the next local write', () => {
     const all = conflict()
     const [a, b] = all
