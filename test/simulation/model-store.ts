@@ -106,6 +106,8 @@ export class ModelStore {
 
   /** A whole value to a key that holds nothing. */
   create(db: number, key: string, { value: original, expireAt }: KeyView): void {
+    // Fields that are due are not copied, and there may be no others.
+    if (original.type === 'hash' && original.fields.size === 0) return
     const value = typeNamed(original.type).copyOf?.(original, this.self) ?? original
     this.write(db, key, value.type, value, ...(typeNamed(value.type).plain?.copy(value) ?? []))
     if (expireAt !== null) this.expire(db, key, expireAt)

@@ -63,7 +63,8 @@ export const FAMILIES: Readonly<Record<string, Family>> = {
   hash: typeFamily(['hset'], HASH_PRODUCTIONS),
   set: typeFamily(['sadd'], SET_PRODUCTIONS, SET_COMPOUNDS),
   zset: typeFamily(['zadd'], ZSET_PRODUCTIONS, ZSET_COMPOUNDS),
-  geo: typeFamily(['geoadd'], [...GEO_PRODUCTIONS, ...GEO_PRODUCTIONS, ...ZSET_PRODUCTIONS.slice(-25)]),
+  // Of the commands of sorted sets those that leave scores as they are: others make of them what is no place.
+  geo: typeFamily(['geoadd'], [...GEO_PRODUCTIONS, ...GEO_PRODUCTIONS, ...ZSET_PRODUCTIONS.slice(7, 32)]),
   list: typeFamily(['rpush'], LIST_PRODUCTIONS, LIST_COMPOUNDS),
   stream: typeFamily(['xadd'], STREAM_PRODUCTIONS, STREAM_COMPOUNDS),
   groups: typeFamily(['xadd', 'xgroup'], [...GROUP_PRODUCTIONS, ...STREAM_PRODUCTIONS.slice(0, 12)], STREAM_COMPOUNDS),
