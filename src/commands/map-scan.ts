@@ -3,31 +3,12 @@ import { ByteList } from '../rdb/byte-list.js'
 import type { MapStore } from '../keyspace/map-store.js'
 import type { MapCursor } from '../keyspace/map-cursor.js'
 import type { Call } from './call.js'
-import { CommandError, syntaxError } from './command-error.js'
-import type { ArgumentSpec } from './command-spec.js'
-
-const DEFAULT_COUNT = 10
-const NO_PATTERN = 0
-
-/** Options of HSCAN and SSCAN, for COMMAND DOCS. */
-export const SCAN_ARGUMENTS: readonly ArgumentSpec[] = [
-  { name: 'cursor', type: 'integer' },
-  { name: 'pattern', type: 'pattern', token: 'MATCH', flags: ['optional'] },
-  { name: 'count', type: 'integer', token: 'COUNT', flags: ['optional'] },
-]
-
-/** Argument i as a cursor: a decimal number of up to 64 bits. */
-export function scanCursor(call: Call, i: number): number {
-  const text = call.text(i)
-  const cursor = /^\d{1,40}$/.test(text) ? BigInt(text) : -1n
-  if (cursor < 0n || cursor >= 2n ** 64n) throw new CommandError('ERR invalid cursor')
-  return Number(cursor)
-}
+import { cursorArgument, NO_PATTERN, scanOptions } from './scan-options.js'
 
 /** HSCAN and SSCAN from argument 2 on. A small collection is replied as a whole, whatever COUNT says, as in Redis. */
 export function scanMap(call: Call, store: MapStore, type: number, isHash: boolean): void {
   const { reply, db } = call
-  const from = scanCursor(call, 2)
+  const from = Number(cursorArgument(call, 2))
   const ref = call.findTypedForRead(1, type)
   if (ref === 0) {
     reply.array(2)
@@ -35,24 +16,8 @@ export function scanMap(call: Call, store: MapStore, type: number, isHash: boole
     reply.array(0)
     return
   }
-  let count = DEFAULT_COUNT
-  let pattern = NO_PATTERN
-  let withValues = isHash
-  for (let i = 3; i < call.argc; i++) {
-    const hasValue = i + 1 < call.argc
-    if (call.is(i, 'COUNT') && hasValue) {
-      count = call.integer(++i)
-      if (count < 1) throw syntaxError()
-    } else if (call.is(i, 'MATCH') && hasValue) {
-      pattern = ++i
-      if (call.is(i, '*')) pattern = NO_PATTERN
-    } else if (call.is(i, 'NOVALUES')) {
-      if (!isHash) throw new CommandError('ERR NOVALUES option can only be used in HSCAN')
-      withValues = false
-    } else {
-      throw syntaxError()
-    }
-  }
+  const { count, pattern, noValues } = scanOptions(call, isHash)
+  const withValues = isHash && !noValues
   const root = call.root(ref)
   const found = new ByteList()
   const cursor = store.walk(db, root)

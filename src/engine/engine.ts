@@ -351,11 +351,7 @@ export class Engine implements CommandExecutor, EngineService {
     }
     session.commandCount++
     this.statistics.commandsProcessed++
-    call.session = session
-    call.request = request
-    call.reply = reply
-    call.command = command.spec
-    call.db = this.keyspace.database(session.database)
+    this.prepareCall(session, request, command, reply)
     if (command.spec.name === 'exec') {
       const startMs = this.commandStartMs
       if (!this.exec(session, reply)) command.failedCalls++
@@ -449,12 +445,16 @@ export class Engine implements CommandExecutor, EngineService {
   }
 
   private enterSliced({ session, request, spec }: SlicedRead, reply: ReplyWriter): void {
-    const { call } = this
     this.keyspace.beginCommand()
+    this.prepareCall(session, request, spec, reply)
+  }
+
+  private prepareCall(session: Session, request: Request, command: Command, reply: ReplyWriter): void {
+    const { call } = this
     call.session = session
     call.request = request
     call.reply = reply
-    call.command = spec.spec
+    call.command = command.spec
     call.db = this.keyspace.database(session.database)
   }
 
@@ -486,11 +486,7 @@ export class Engine implements CommandExecutor, EngineService {
     servedReply.reset()
     servedReply.protocol = session.protocol
     this.keyspace.beginCommand()
-    call.session = session
-    call.request = request
-    call.reply = servedReply
-    call.command = spec.spec
-    call.db = this.keyspace.database(session.database)
+    this.prepareCall(session, request, spec, servedReply)
     let served = true
     let failed = false
     try {

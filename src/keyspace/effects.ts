@@ -23,14 +23,14 @@ import { EVERY_TYPE, type Keys } from './keys.js'
 import type { Keyspace } from './keyspace.js'
 import { ExpiryMode, NO_RESETS, type StringStore } from './string-store.js'
 
+const NO_KEY = new Uint8Array(0)
+
 /**
  * The only way in which a command changes data: each method writes one effect into the open op and applies it here. The op is opened by the
  * first effect and closed by the engine at the end of the command, transaction or script.
  *
  * Keys and values are byte ranges; they may lie in the request or anywhere else, also in the arena.
  */
-const NO_KEY = new Uint8Array(0)
-
 export class Effects {
   /** This member is the only one: increments and edits go straight into the register. */
   solo = true
@@ -86,25 +86,14 @@ export class Effects {
     const hidden = ref !== 0 && !this.keyspace.isVisible(db, ref)
     if (hidden) this.noteExpired(database, db, ref, key, keyOff, keyLen)
     // A key that is due, or only waits with old expiries, does not hand them on.
-    const effectiveMode = mode === ExpiryMode.keep && (hidden || ref === 0) ? ExpiryMode.clear : mode
+    let effectiveMode = mode === ExpiryMode.keep && (hidden || ref === 0) ? ExpiryMode.clear : mode
+    let time = at
     const isNew = ref === 0 || hidden
     if (!this.keys.isSimple(db, ref, KeyType.string)) {
-      if (effectiveMode === ExpiryMode.keep && ref !== 0 && db.type(ref) !== KeyType.string) {
+      if (effectiveMode === ExpiryMode.keep && db.type(ref) !== KeyType.string) {
         // What the key holds goes as a whole, so its expiry is written anew.
-        const kept = db.expiresAt(ref)
-        this.removeOthers(database, db, key, keyOff, keyLen, KeyType.string)
-        this.setString(
-          database,
-          key,
-          keyOff,
-          keyLen,
-          value,
-          off,
-          len,
-          kept === Infinity ? ExpiryMode.clear : ExpiryMode.set,
-          kept,
-        )
-        return
+        time = db.expiresAt(ref)
+        effectiveMode = time === Infinity ? ExpiryMode.clear : ExpiryMode.set
       }
       this.removeOthers(database, db, key, keyOff, keyLen, KeyType.string)
       ref = this.keys.focus(db, KeyType.string, key, keyOff, keyLen)
@@ -117,9 +106,9 @@ export class Effects {
         (resets.length > 0 ? HAS_RESETS : 0),
     )
     writer.putBlock(value, off, len)
-    if (effectiveMode === ExpiryMode.set) writer.putFloat64(at)
+    if (effectiveMode === ExpiryMode.set) writer.putFloat64(time)
     if (resets.length > 0) this.putResets(resets)
-    this.strings.set(db, ref, key, keyOff, keyLen, value, off, len, effectiveMode, at, resets)
+    this.strings.set(db, ref, key, keyOff, keyLen, value, off, len, effectiveMode, time, resets)
     this.keyspace.observer?.keyChanged(database, key, keyOff, keyLen)
     if (isNew) this.onNewKey?.(database, key, keyOff, keyLen)
   }
@@ -216,26 +205,24 @@ export class Effects {
       // Counters may be left from when there were other members; what else is said is for the others only.
       if (this.solo && each !== KeyType.hash && each !== KeyType.zset) continue
       // What the store before wrote may have taken the last of its elements away, and with them the record.
-      const front = db.lookup(key, keyOff, keyLen)
-      const ref = front !== 0 && db.type(front) === each ? front : db.lookupHidden(each, key, keyOff, keyLen)
+      const ref = this.keys.recordOf(db, each, key, keyOff, keyLen)
       if (ref !== 0) this.stores[each]?.beforeRemove(db, db.root(ref), database, key, keyOff, keyLen)
     }
     this.beforeRemoval = false
   }
 
   private stringResets(db: Database, key: Uint8Array, keyOff: number, keyLen: number): readonly Reset[] {
-    const front = db.lookup(key, keyOff, keyLen)
-    const ref = front !== 0 && db.type(front) === KeyType.string ? front : db.lookupHidden(KeyType.string, key, keyOff, keyLen)
+    const ref = this.keys.recordOf(db, KeyType.string, key, keyOff, keyLen)
     return ref === 0 ? NO_RESETS : this.resets(db, ref)
   }
 
   /** Removes what a key holds of other types than the one that is about to be written. */
   private removeOthers(database: number, db: Database, key: Uint8Array, keyOff: number, keyLen: number, type: number): void {
+    // Every write that makes a key comes by here.
+    if (this.keys.isSimple(db, db.lookup(key, keyOff, keyLen), type)) return
     for (let each = 1; each < TYPE_COUNT; each++) {
-      if (each === type) continue
-      const front = db.lookup(key, keyOff, keyLen)
-      const holds = (front !== 0 && db.type(front) === each) || db.lookupHidden(each, key, keyOff, keyLen) !== 0
-      if (holds) this.writeRemove(database, db, each, key, keyOff, keyLen, false)
+      if (each === type || this.keys.recordOf(db, each, key, keyOff, keyLen) === 0) continue
+      this.writeRemove(database, db, each, key, keyOff, keyLen, false)
     }
   }
 

@@ -1,3 +1,4 @@
+import { assert } from '../base/assert.js'
 import type { ApplyContext } from '../crdt/apply-context.js'
 import type { EffectReader } from '../crdt/effect-reader.js'
 import { COLLECTION_SHIFT } from '../crdt/effect-reader.js'
@@ -46,7 +47,7 @@ export class Keys {
   /** The store of a collection type. */
   store(type: number): CollectionStore {
     const store = this.stores[type]
-    if (store === undefined) throw new Error(`there is no store for type ${type}`)
+    assert(store !== undefined, 'no store for a type')
     return store
   }
 
@@ -125,8 +126,7 @@ export class Keys {
     }
     for (let each = 1; each < TYPE_COUNT; each++) {
       if (type !== EVERY_TYPE && each !== type) continue
-      const front = db.lookup(key, keyOff, keyLen)
-      if ((front === 0 || db.type(front) !== each) && db.lookupHidden(each, key, keyOff, keyLen) === 0) continue
+      if (this.recordOf(db, each, key, keyOff, keyLen) === 0) continue
       this.removeContent(db, each, this.focus(db, each, key, keyOff, keyLen), key, keyOff, keyLen, keeps, resets)
     }
     const left = db.lookup(key, keyOff, keyLen)
@@ -226,6 +226,12 @@ export class Keys {
     if (unsettled) this.setExpiries(db, ref, this.strings.load(db, ref).expiries)
   }
 
+  /** The record of what a key holds of a type, in front or hidden; 0 for none. */
+  recordOf(db: Database, type: number, key: Uint8Array, keyOff: number, keyLen: number): Ref {
+    const front = db.lookup(key, keyOff, keyLen)
+    return front !== 0 && db.type(front) === type ? front : db.lookupHidden(type, key, keyOff, keyLen)
+  }
+
   /** Brings what a key holds of a type to the front: the record, one of no type, or 0. */
   focus(db: Database, type: number, key: Uint8Array, keyOff: number, keyLen: number): Ref {
     let ref = db.lookup(key, keyOff, keyLen)
@@ -241,7 +247,7 @@ export class Keys {
     let best: Ref = 0
     let newest: { readonly member: number; readonly stamp: number } | null = null
     for (let type = 1; type < TYPE_COUNT; type++) {
-      const ref = front !== 0 && db.type(front) === type ? front : db.lookupHidden(type, key, keyOff, keyLen)
+      const ref = this.recordOf(db, type, key, keyOff, keyLen)
       if (ref === 0) continue
       const dot = this.visibleDot(db, ref)
       if (dot === null || (newest !== null && compareDots(dot, newest) <= 0)) continue

@@ -52,9 +52,8 @@ export class ListWrites {
     atBegin: boolean,
   ): number {
     const { sequence, position } = this
-    const { effects, context, keyspace } = this.environment
-    const root = effects.openCollection(EffectType.listInsert, database, key, keyOff, keyLen)
-    sequence.open(keyspace.database(database).arena, root)
+    const { effects, context } = this.environment
+    this.begin(EffectType.listInsert, database, key, keyOff, keyLen)
     const count = last - first + 1
     const goesOn = atBegin ? this.placeAtBegin(count) : this.placeAtEnd(count)
     const { writer } = effects
@@ -85,9 +84,8 @@ export class ListWrites {
     len: number,
   ): void {
     const { sequence, position } = this
-    const { effects, context, keyspace } = this.environment
-    const root = effects.openCollection(EffectType.listSet, database, key, keyOff, keyLen)
-    sequence.open(keyspace.database(database).arena, root)
+    const { effects, context } = this.environment
+    this.begin(EffectType.listSet, database, key, keyOff, keyLen)
     this.positionOf(rank, position)
     position.write(effects.writer, context.stamp)
     effects.writer.putBlock(from, off, len)
@@ -115,8 +113,7 @@ export class ListWrites {
       this.rewrite(database, key, keyOff, keyLen)
       isNewRun = this.placeBefore(rank)
     }
-    const root = effects.openCollection(EffectType.listInsert, database, key, keyOff, keyLen)
-    sequence.open(db.arena, root)
+    this.begin(EffectType.listInsert, database, key, keyOff, keyLen)
     if (isNewRun) position.stamps[position.depth - 1] = context.stamp
     const { writer } = effects
     position.write(writer, context.stamp)
@@ -327,10 +324,15 @@ export class ListWrites {
   }
 
   private beginRemoval(database: number, key: Uint8Array, keyOff: number, keyLen: number): void {
-    const { effects, keyspace, context } = this.environment
-    const root = effects.openCollection(EffectType.listRemove, database, key, keyOff, keyLen)
+    this.begin(EffectType.listRemove, database, key, keyOff, keyLen)
+    this.ranges.begin(this.environment.context.stamp)
+  }
+
+  /** Begins an effect, with the sequence open on what the key holds. */
+  private begin(effectType: number, database: number, key: Uint8Array, keyOff: number, keyLen: number): void {
+    const { effects, keyspace } = this.environment
+    const root = effects.openCollection(effectType, database, key, keyOff, keyLen)
     this.sequence.open(keyspace.database(database).arena, root)
-    this.ranges.begin(context.stamp)
   }
 
   /** Writes the range of so many elements at the beginning or the end. */

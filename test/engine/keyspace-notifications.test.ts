@@ -52,6 +52,16 @@ describe('notify-keyspace-events', () => {
 })
 
 describe('what clients do here is told in the words of their commands:', () => {
+  it('a key is not new that held another type', () => {
+    const l = new Listener('AEn')
+    l.run('SADD', 'k', 'member')
+    l.run('PEXPIRE', 'k', '5000')
+    expect(l.run('SET', 'k', '1', 'KEEPTTL')).toEqual(['set k'])
+    expect(l.h.run('PTTL', 'k')).toBe(5000)
+    l.run('SADD', 'j', 'member')
+    expect(l.run('SET', 'j', '1')).toEqual(['set j'])
+  })
+
   it('strings', () => {
     const l = new Listener('AEn')
     expect(l.run('SET', 'k', '1')).toEqual(['new k', 'set k'])

@@ -5,6 +5,8 @@ import { CHUNK_SHIFT, type Ref } from '../../memory/arena.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
 import type { CommandSpec } from '../command-spec.js'
+import { randomBelow } from '../random-choice.js'
+import { cursorArgument } from '../scan-options.js'
 import { TYPE_NAMES } from './type-names.js'
 
 /** KEYS, SCAN, RANDOMKEY: which keys there are. A key that is due is not, whether or not it has been removed. */
@@ -87,7 +89,7 @@ function keys(call: Call): void {
  * seen may be seen again. Rehashing does not move records in the dense array, so a cursor stays good.
  */
 function scan(call: Call): void {
-  const cursor = parseCursor(call)
+  const cursor = cursorArgument(call, 1)
   let count = DEFAULT_COUNT
   let pattern = NO_PATTERN
   let type = ANY_TYPE
@@ -132,14 +134,6 @@ function scan(call: Call): void {
   replyFound(call)
 }
 
-/** A decimal number of up to 64 bits; leading zeros are accepted, as Redis does. */
-function parseCursor(call: Call): bigint {
-  const text = call.text(1)
-  const cursor = /^\d{1,40}$/.test(text) ? BigInt(text) : -1n
-  if (cursor < 0n || cursor >= 2n ** 64n) throw new CommandError('ERR invalid cursor')
-  return cursor
-}
-
 function parseType(call: Call, i: number): number {
   const type = TYPE_NAMES.findIndex((name) => name !== 'none' && call.is(i, name.toUpperCase()))
   if (type < 0) throw new CommandError(`ERR unknown type name '${call.text(i)}'`)
@@ -148,7 +142,6 @@ function parseType(call: Call, i: number): number {
 
 /** Draws of a record that may turn out to be hidden; after them a walk decides. Redis' number. */
 const RANDOM_DRAWS = 100
-const TWO_32 = 2 ** 32
 
 /** A visible record, each with the same chance unless most are hidden; 0 when there seems to be none. */
 function randomRecord(call: Call): Ref {
@@ -157,12 +150,16 @@ function randomRecord(call: Call): Ref {
   let records = 0
   for (let shard = 0; shard < SHARD_COUNT; shard++) records += db.shardCount(shard)
   for (let draw = 0; draw < RANDOM_DRAWS; draw++) {
-    const ref = recordNumber(db, below(call, records))
+    const ref = recordNumber(db, randomBelow(call, records))
     if (keyspace.isVisible(db, ref)) return ref
     keyspace.noteHidden(db, ref)
   }
   let looked = 0
-  for (let shard = below(call, SHARD_COUNT), shards = 0; shards < SHARD_COUNT; shards++, shard = (shard + 1) % SHARD_COUNT) {
+  for (
+    let shard = randomBelow(call, SHARD_COUNT), shards = 0;
+    shards < SHARD_COUNT;
+    shards++, shard = (shard + 1) % SHARD_COUNT
+  ) {
     for (let i = db.shardCount(shard) - 1; i >= 0; i--) {
       const ref = db.recordAt(shard, i)
       if (keyspace.isVisible(db, ref)) return ref
@@ -177,11 +174,6 @@ function recordNumber(db: Database, number: number): Ref {
   let shard = 0
   while (number >= db.shardCount(shard)) number -= db.shardCount(shard++)
   return db.recordAt(shard, number)
-}
-
-/** Uniform in 0 .. bound-1. */
-function below(call: Call, bound: number): number {
-  return Math.floor((call.services.server.random() / TWO_32) * bound)
 }
 
 function isStar(call: Call, i: number): boolean {

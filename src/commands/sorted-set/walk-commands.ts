@@ -7,14 +7,13 @@ import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
 import { keyRange, type CommandSpec } from '../command-spec.js'
 import { randomBelow } from '../random-choice.js'
+import { cursorArgument, NO_PATTERN, SCAN_ARGUMENTS, scanOptions } from '../scan-options.js'
 import { KEY, optional, token } from '../string/arguments.js'
 import { replyScore, rootForRead } from './arguments.js'
 import { ScoredList } from './scored-list.js'
 
 /** ZRANDMEMBER and ZSCAN: members in no order. */
 const OUT_OF_RANGE = 'ERR value is out of range'
-const DEFAULT_COUNT = 10
-const NO_PATTERN = 0
 /** Fewer members than one in so many are drawn one by one; more are picked on a walk. */
 const DRAWN_SHARE = 3
 
@@ -93,7 +92,7 @@ function replyMember(call: Call, cursor: ZsetCursor, withScores: boolean, nested
 /** A small sorted set is replied as a whole, whatever COUNT says, as in Redis. */
 function zscan(call: Call): void {
   const { zsets, db, reply } = call
-  const cursor = parseCursor(call)
+  const cursor = Number(cursorArgument(call, 2))
   const root = rootForRead(call, 1)
   if (root === 0) {
     reply.array(2)
@@ -101,21 +100,7 @@ function zscan(call: Call): void {
     reply.array(0)
     return
   }
-  let count = DEFAULT_COUNT
-  let pattern = NO_PATTERN
-  for (let i = 3; i < call.argc; i += 2) {
-    const hasValue = i + 1 < call.argc
-    if (call.is(i, 'COUNT') && hasValue) {
-      count = call.integer(i + 1)
-      if (count < 1) throw syntaxError()
-    } else if (call.is(i, 'MATCH') && hasValue) {
-      pattern = call.is(i + 1, '*') ? NO_PATTERN : i + 1
-    } else if (call.is(i, 'NOVALUES')) {
-      throw new CommandError('ERR NOVALUES option can only be used in HSCAN')
-    } else {
-      throw syntaxError()
-    }
-  }
+  const { count, pattern } = scanOptions(call, false)
   const found = new ScoredList()
   let next = 0
   if (zsets.isPacked(db, root)) {
@@ -137,13 +122,6 @@ function zscan(call: Call): void {
     reply.bulkBytes(found.members.at(i))
     reply.bulkString(formatScore(found.score(i)))
   }
-}
-
-function parseCursor(call: Call): number {
-  const text = call.text(2)
-  const cursor = /^\d{1,40}$/.test(text) ? BigInt(text) : -1n
-  if (cursor < 0n || cursor >= 2n ** 64n) throw new CommandError('ERR invalid cursor')
-  return Number(cursor)
 }
 
 function collect(call: Call, cursor: ZsetCursor, pattern: number, found: ScoredList): void {
@@ -187,12 +165,7 @@ export const WALK_COMMANDS: readonly CommandSpec[] = [
     summary: 'Walks the members of a sorted set, a few a call.',
     complexity: 'O(1) for each call, O(N) for a whole walk, N being the number of members',
     tips: ['nondeterministic_output'],
-    arguments: [
-      KEY,
-      { name: 'cursor', type: 'integer' },
-      { name: 'pattern', type: 'pattern', token: 'MATCH', flags: ['optional'] },
-      { name: 'count', type: 'integer', token: 'COUNT', flags: ['optional'] },
-    ],
+    arguments: [KEY, ...SCAN_ARGUMENTS],
     handler: zscan,
   },
 ]
