@@ -1,3 +1,4 @@
+import { EVICTION_POLICIES, type EvictionPolicy } from '../base/eviction-policies.js'
 import { LIMITS } from '../base/limits.js'
 import { formatNotificationClasses, parseNotificationClasses } from '../base/notification-classes.js'
 import {
@@ -37,6 +38,12 @@ export interface LiveValues {
   readonly slowlogMaxLength: number
   /** 0: nothing is watched. */
   readonly latencyThresholdMs: number
+  readonly maxmemory: number
+  readonly evictionPolicy: EvictionPolicy
+  readonly evictionSamples: number
+  readonly evictionTenacity: number
+  readonly lfuLogFactor: number
+  readonly lfuDecayMinutes: number
   readonly hllSparseMaxBytes: number
 }
 
@@ -61,6 +68,12 @@ export function initialLiveValues(config: MemberConfig): LiveValues {
     slowlogSlowerThanMicroseconds: config.slowlog.slowerThanMicroseconds,
     slowlogMaxLength: config.slowlog.maxLength,
     latencyThresholdMs: config.latency.thresholdMs,
+    maxmemory: config.memory.maxmemory,
+    evictionPolicy: config.memory.policy,
+    evictionSamples: config.memory.samples,
+    evictionTenacity: config.memory.evictionTenacity,
+    lfuLogFactor: config.memory.lfuLogFactor,
+    lfuDecayMinutes: config.memory.lfuDecayTime,
     hllSparseMaxBytes: config.data.hllSparseMaxBytes,
   }
 }
@@ -113,8 +126,6 @@ export const SETTINGS: readonly Setting[] = [
   constant('appendonly', 'yes'),
   constant('aof-use-rdb-preamble', 'no'),
   constant('save', ''),
-  constant('maxmemory', '0'),
-  constant('maxmemory-policy', 'noeviction'),
   constant('hz', '10'),
   constant('latency-tracking', 'yes'),
   constant('latency-tracking-info-percentiles', '50 99 99.9'),
@@ -297,6 +308,60 @@ export const SETTINGS: readonly Setting[] = [
       parse: (text) => integer(text, 0, INT_MAX, (latencyThresholdMs) => ({ latencyThresholdMs })),
       filePath: ['latency', 'monitor-threshold'],
       toFile: (values) => values.latencyThresholdMs,
+    },
+  },
+  {
+    name: 'maxmemory',
+    get: (values) => String(values.maxmemory),
+    change: {
+      parse: (text) => size(text, 0, Number.MAX_SAFE_INTEGER, (maxmemory) => ({ maxmemory })),
+      filePath: ['memory', 'maxmemory'],
+      toFile: (values) => formatSize(values.maxmemory),
+    },
+  },
+  {
+    name: 'maxmemory-policy',
+    get: (values) => values.evictionPolicy,
+    change: {
+      parse: (text) => choice(text, EVICTION_POLICIES, (evictionPolicy) => ({ evictionPolicy })),
+      filePath: ['memory', 'maxmemory-policy'],
+      toFile: (values) => values.evictionPolicy,
+    },
+  },
+  {
+    name: 'maxmemory-samples',
+    get: (values) => String(values.evictionSamples),
+    change: {
+      parse: (text) => integer(text, 1, LIMITS.evictionSamples, (evictionSamples) => ({ evictionSamples })),
+      filePath: ['memory', 'maxmemory-samples'],
+      toFile: (values) => values.evictionSamples,
+    },
+  },
+  {
+    name: 'maxmemory-eviction-tenacity',
+    get: (values) => String(values.evictionTenacity),
+    change: {
+      parse: (text) => integer(text, 0, 100, (evictionTenacity) => ({ evictionTenacity })),
+      filePath: ['memory', 'maxmemory-eviction-tenacity'],
+      toFile: (values) => values.evictionTenacity,
+    },
+  },
+  {
+    name: 'lfu-log-factor',
+    get: (values) => String(values.lfuLogFactor),
+    change: {
+      parse: (text) => integer(text, 0, INT_MAX, (lfuLogFactor) => ({ lfuLogFactor })),
+      filePath: ['memory', 'lfu-log-factor'],
+      toFile: (values) => values.lfuLogFactor,
+    },
+  },
+  {
+    name: 'lfu-decay-time',
+    get: (values) => String(values.lfuDecayMinutes),
+    change: {
+      parse: (text) => integer(text, 0, INT_MAX, (lfuDecayMinutes) => ({ lfuDecayMinutes })),
+      filePath: ['memory', 'lfu-decay-time'],
+      toFile: (values) => values.lfuDecayMinutes,
     },
   },
   {

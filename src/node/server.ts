@@ -201,6 +201,14 @@ function tuneEngine({ engine }: Member, values: LiveValues): void {
   engine.slowLog.slowerThanMicroseconds = values.slowlogSlowerThanMicroseconds
   engine.slowLog.maxLength = values.slowlogMaxLength
   engine.latency.thresholdMs = values.latencyThresholdMs
+  engine.memory.configure({
+    maxBytes: values.maxmemory,
+    policy: values.evictionPolicy,
+    samples: values.evictionSamples,
+    tenacity: values.evictionTenacity,
+    lfuLogFactor: values.lfuLogFactor,
+    lfuDecayMinutes: values.lfuDecayMinutes,
+  })
   engine.collections.hlls.sparseMaxBytes = values.hllSparseMaxBytes
 }
 
@@ -249,6 +257,8 @@ function serverService(
         segments: log.segments.length,
         policy: live.values.appendfsync,
         lastError: log.refusal?.message ?? null,
+        recentBytes: log.recentBytes,
+        pendingBytes: log.pendingBytes,
       }
     },
     nowMicroseconds: () => Math.floor((performance.timeOrigin + performance.now()) * 1000),
