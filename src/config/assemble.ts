@@ -122,7 +122,17 @@ export function toMemberConfig(settings: FileSettings, file: string | null, base
     logging,
     slowlog: { slowerThanMicroseconds: slowlog['log-slower-than'], maxLength: slowlog['max-len'] },
     latency: { thresholdMs: latency['monitor-threshold'] },
-    data: { hllSparseMaxBytes: data['hll-sparse-max-bytes'] },
+    data: {
+      hllSparseMaxBytes: data['hll-sparse-max-bytes'],
+      hashMaxListpackEntries: data['hash-max-listpack-entries'],
+      hashMaxListpackValue: data['hash-max-listpack-value'],
+      setMaxIntsetEntries: data['set-max-intset-entries'],
+      setMaxListpackEntries: data['set-max-listpack-entries'],
+      setMaxListpackValue: data['set-max-listpack-value'],
+      zsetMaxListpackEntries: data['zset-max-listpack-entries'],
+      zsetMaxListpackValue: data['zset-max-listpack-value'],
+      listMaxListpackSize: data['list-max-listpack-size'],
+    },
     debug: { enableDebugCommand: debug['enable-debug-command'] },
   }
 }

@@ -144,8 +144,19 @@ export interface LoggingConfig {
   readonly format: LogFormat
 }
 
-/** Both live. */
-export interface DataConfig {
+/** How far collections are kept in their small forms: Redis' settings. All live. */
+export interface CompactConfig {
+  readonly hashMaxListpackEntries: number
+  readonly hashMaxListpackValue: number
+  readonly setMaxIntsetEntries: number
+  readonly setMaxListpackEntries: number
+  readonly setMaxListpackValue: number
+  readonly zsetMaxListpackEntries: number
+  readonly zsetMaxListpackValue: number
+  readonly listMaxListpackSize: number
+}
+
+export interface DataConfig extends CompactConfig {
   /** Longest sparse representation of a HyperLogLog. Live. */
   readonly hllSparseMaxBytes: number
 }
