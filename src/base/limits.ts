@@ -166,6 +166,12 @@ export const LIMITS = {
   reclaimSlice: 2048,
   /** Elements of a collection in one effect when a whole one is written anew (COPY, RENAME, RESTORE). */
   copyEffectElements: 1024,
+  /**
+   * Where packed collections end, whatever the settings of the *-max-listpack-* kind allow: a packed one is searched from its front, so a command that
+   * writes all of 1,024 elements makes some 500,000 comparisons of lengths, about 2 ms. The length of a key stands in 7 bits. A block is 270 KiB at most.
+   */
+  packedElements: 1024,
+  packedElementBytes: 127,
   /** Elements that CRDT.DEBUG shows of a collection. */
   debugElements: 256,
   /** Most that hll-sparse-max-bytes may be set to: a dense HyperLogLog takes 12 KiB, and what is longer is slow to add to. */

@@ -265,6 +265,11 @@ export interface KeyWait {
    * written nothing and answers false: then the client waits on. What it throws as CommandError is the reply.
    */
   retry(call: Call): boolean
+  /**
+   * Milliseconds after which the command is to be tried again though no key has changed, null for never. Asked when it begins to wait, and after each try that
+   * gave nothing.
+   */
+  retryAfterMs?(call: Call): number | null
   /** Writes the reply when time is up. Default: the null array. */
   timedOut?(reply: ReplyWriter): void
   /** Tries also when a key has gone or has become another type: XREADGROUP, which answers an error then. */

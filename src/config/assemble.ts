@@ -124,13 +124,23 @@ export function toMemberConfig(settings: FileSettings, file: string | null, base
     latency: { thresholdMs: latency['monitor-threshold'] },
     memory: {
       maxmemory: memory.maxmemory,
-      policy: memory['maxmemory-policy'],
-      samples: memory['maxmemory-samples'],
+      evictionPolicy: memory['maxmemory-policy'],
+      evictionSamples: memory['maxmemory-samples'],
       evictionTenacity: memory['maxmemory-eviction-tenacity'],
       lfuLogFactor: memory['lfu-log-factor'],
-      lfuDecayTime: memory['lfu-decay-time'],
+      lfuDecayMinutes: memory['lfu-decay-time'],
     },
-    data: { hllSparseMaxBytes: data['hll-sparse-max-bytes'] },
+    data: {
+      hllSparseMaxBytes: data['hll-sparse-max-bytes'],
+      hashMaxListpackEntries: data['hash-max-listpack-entries'],
+      hashMaxListpackValue: data['hash-max-listpack-value'],
+      setMaxIntsetEntries: data['set-max-intset-entries'],
+      setMaxListpackEntries: data['set-max-listpack-entries'],
+      setMaxListpackValue: data['set-max-listpack-value'],
+      zsetMaxListpackEntries: data['zset-max-listpack-entries'],
+      zsetMaxListpackValue: data['zset-max-listpack-value'],
+      listMaxListpackSize: data['list-max-listpack-size'],
+    },
     debug: { enableDebugCommand: debug['enable-debug-command'] },
   }
 }

@@ -146,8 +146,19 @@ export interface LoggingConfig {
   readonly format: LogFormat
 }
 
-/** Both live. */
-export interface DataConfig {
+/** How far collections are kept in their small forms: Redis' settings. All live. */
+export interface CompactConfig {
+  readonly hashMaxListpackEntries: number
+  readonly hashMaxListpackValue: number
+  readonly setMaxIntsetEntries: number
+  readonly setMaxListpackEntries: number
+  readonly setMaxListpackValue: number
+  readonly zsetMaxListpackEntries: number
+  readonly zsetMaxListpackValue: number
+  readonly listMaxListpackSize: number
+}
+
+export interface DataConfig extends CompactConfig {
   /** Longest sparse representation of a HyperLogLog. Live. */
   readonly hllSparseMaxBytes: number
 }
@@ -156,14 +167,13 @@ export interface DataConfig {
 export interface MemoryConfig {
   /** Bytes; 0: no bound. */
   readonly maxmemory: number
-  readonly policy: EvictionPolicy
+  readonly evictionPolicy: EvictionPolicy
   /** Keys looked at for one that is evicted. */
-  readonly samples: number
+  readonly evictionSamples: number
   /** How long a command may take to make room: 0 (least) to 100. */
   readonly evictionTenacity: number
   readonly lfuLogFactor: number
-  /** Minutes. */
-  readonly lfuDecayTime: number
+  readonly lfuDecayMinutes: number
 }
 
 export interface LatencyConfig {

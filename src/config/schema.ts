@@ -217,7 +217,19 @@ export const fileSchema = z.strictObject({
       'lfu-decay-time': integer(0, MAX_SECONDS, 1),
     })
     .prefault({}),
-  data: z.strictObject({ 'hll-sparse-max-bytes': integer(0, LIMITS.hllSparseBytes, 3000) }).prefault({}),
+  data: z
+    .strictObject({
+      'hll-sparse-max-bytes': integer(0, LIMITS.hllSparseBytes, 3000),
+      'hash-max-listpack-entries': integer(0, Number.MAX_SAFE_INTEGER, 512),
+      'hash-max-listpack-value': size(0, Number.MAX_SAFE_INTEGER, 64),
+      'set-max-intset-entries': integer(0, Number.MAX_SAFE_INTEGER, 512),
+      'set-max-listpack-entries': integer(0, Number.MAX_SAFE_INTEGER, 128),
+      'set-max-listpack-value': size(0, Number.MAX_SAFE_INTEGER, 64),
+      'zset-max-listpack-entries': integer(0, Number.MAX_SAFE_INTEGER, 128),
+      'zset-max-listpack-value': size(0, Number.MAX_SAFE_INTEGER, 64),
+      'list-max-listpack-size': integer(-(2 ** 31), MAX_SECONDS, -2),
+    })
+    .prefault({}),
   debug: z.strictObject({ 'enable-debug-command': oneOf(DEBUG_COMMAND_ACCESS, 'no') }).prefault({}),
 })
 

@@ -1,4 +1,4 @@
-import { EVICTION_POLICIES, type EvictionPolicy } from '../base/eviction-policies.js'
+import { EVICTION_POLICIES } from '../base/eviction-policies.js'
 import { LIMITS } from '../base/limits.js'
 import { formatNotificationClasses, parseNotificationClasses } from '../base/notification-classes.js'
 import {
@@ -6,8 +6,10 @@ import {
   LOG_LEVELS,
   PUBSUB_SCOPES,
   type Appendfsync,
+  type DataConfig,
   type LogLevel,
   type MemberConfig,
+  type MemoryConfig,
   type OutputBufferLimit,
   STREAM_ID_MODES,
   type PubSubScope,
@@ -17,7 +19,7 @@ import { formatOutputBufferLimits, formatOutputBufferLimitsForFile, parseOutputB
 import { formatDuration, formatSize, parseSize } from './units.js'
 
 /** The settings that may change while the server runs. */
-export interface LiveValues {
+export interface LiveValues extends DataConfig, MemoryConfig {
   readonly appendfsync: Appendfsync
   readonly requirepass: string
   readonly maxclients: number
@@ -38,13 +40,6 @@ export interface LiveValues {
   readonly slowlogMaxLength: number
   /** 0: nothing is watched. */
   readonly latencyThresholdMs: number
-  readonly maxmemory: number
-  readonly evictionPolicy: EvictionPolicy
-  readonly evictionSamples: number
-  readonly evictionTenacity: number
-  readonly lfuLogFactor: number
-  readonly lfuDecayMinutes: number
-  readonly hllSparseMaxBytes: number
 }
 
 export function initialLiveValues(config: MemberConfig): LiveValues {
@@ -68,13 +63,8 @@ export function initialLiveValues(config: MemberConfig): LiveValues {
     slowlogSlowerThanMicroseconds: config.slowlog.slowerThanMicroseconds,
     slowlogMaxLength: config.slowlog.maxLength,
     latencyThresholdMs: config.latency.thresholdMs,
-    maxmemory: config.memory.maxmemory,
-    evictionPolicy: config.memory.policy,
-    evictionSamples: config.memory.samples,
-    evictionTenacity: config.memory.evictionTenacity,
-    lfuLogFactor: config.memory.lfuLogFactor,
-    lfuDecayMinutes: config.memory.lfuDecayTime,
-    hllSparseMaxBytes: config.data.hllSparseMaxBytes,
+    ...config.memory,
+    ...config.data,
   }
 }
 
@@ -134,14 +124,6 @@ export const SETTINGS: readonly Setting[] = [
   constant('lazyfree-lazy-server-del', 'yes'),
   constant('lazyfree-lazy-user-del', 'yes'),
   constant('lazyfree-lazy-user-flush', 'yes'),
-  // Up to here collections are kept in their small form, as OBJECT ENCODING says.
-  constant('hash-max-listpack-entries', '512'),
-  constant('hash-max-listpack-value', '64'),
-  constant('set-max-intset-entries', '512'),
-  constant('set-max-listpack-entries', '128'),
-  constant('set-max-listpack-value', '64'),
-  constant('zset-max-listpack-entries', '128'),
-  constant('zset-max-listpack-value', '64'),
   {
     name: 'appendfsync',
     get: (values) => values.appendfsync,
@@ -373,6 +355,46 @@ export const SETTINGS: readonly Setting[] = [
       toFile: (values) => values.hllSparseMaxBytes,
     },
   },
+  ...aliased(
+    ['hash-max-listpack-entries', 'hash-max-ziplist-entries'],
+    (values) => values.hashMaxListpackEntries,
+    (text) => integer(text, 0, Number.MAX_SAFE_INTEGER, (hashMaxListpackEntries) => ({ hashMaxListpackEntries })),
+  ),
+  ...aliased(
+    ['hash-max-listpack-value', 'hash-max-ziplist-value'],
+    (values) => values.hashMaxListpackValue,
+    (text) => size(text, 0, Number.MAX_SAFE_INTEGER, (hashMaxListpackValue) => ({ hashMaxListpackValue })),
+  ),
+  ...aliased(
+    ['set-max-intset-entries'],
+    (values) => values.setMaxIntsetEntries,
+    (text) => integer(text, 0, Number.MAX_SAFE_INTEGER, (setMaxIntsetEntries) => ({ setMaxIntsetEntries })),
+  ),
+  ...aliased(
+    ['set-max-listpack-entries'],
+    (values) => values.setMaxListpackEntries,
+    (text) => integer(text, 0, Number.MAX_SAFE_INTEGER, (setMaxListpackEntries) => ({ setMaxListpackEntries })),
+  ),
+  ...aliased(
+    ['set-max-listpack-value'],
+    (values) => values.setMaxListpackValue,
+    (text) => size(text, 0, Number.MAX_SAFE_INTEGER, (setMaxListpackValue) => ({ setMaxListpackValue })),
+  ),
+  ...aliased(
+    ['zset-max-listpack-entries', 'zset-max-ziplist-entries'],
+    (values) => values.zsetMaxListpackEntries,
+    (text) => integer(text, 0, Number.MAX_SAFE_INTEGER, (zsetMaxListpackEntries) => ({ zsetMaxListpackEntries })),
+  ),
+  ...aliased(
+    ['zset-max-listpack-value', 'zset-max-ziplist-value'],
+    (values) => values.zsetMaxListpackValue,
+    (text) => size(text, 0, Number.MAX_SAFE_INTEGER, (zsetMaxListpackValue) => ({ zsetMaxListpackValue })),
+  ),
+  ...aliased(
+    ['list-max-listpack-size', 'list-max-ziplist-size'],
+    (values) => values.listMaxListpackSize,
+    (text) => integer(text, -INT_MAX - 1, INT_MAX, (listMaxListpackSize) => ({ listMaxListpackSize })),
+  ),
 ]
 
 function fixed(name: string, get: (config: MemberConfig) => string): Setting {
@@ -381,6 +403,16 @@ function fixed(name: string, get: (config: MemberConfig) => string): Setting {
 
 function constant(name: string, value: string): Setting {
   return { name, get: () => value, isConstant: true }
+}
+
+/** A number of the data section, by its name there and by the one that Redis had before. */
+function aliased(
+  names: readonly [name: string, ...former: string[]],
+  read: (values: LiveValues) => number,
+  parse: SettingChange['parse'],
+): Setting[] {
+  const change: SettingChange = { parse, filePath: ['data', names[0]], toFile: read }
+  return names.map((name) => ({ name, get: (values) => String(read(values)), change }))
 }
 
 function choice<T extends string>(text: string, choices: readonly T[], change: (value: T) => Partial<LiveValues>) {

@@ -550,6 +550,7 @@ export class Engine implements CommandExecutor, EngineService {
       const { writeRefusal } = this.services.server
       if (spec.isWrite && writeRefusal !== null) throw new CommandError(writeRefusal)
       served = client.wait.retry(call)
+      if (!served) this.blocking.arm(client, call)
     } catch (error) {
       if (!(error instanceof CommandError)) throw error
       failed = true

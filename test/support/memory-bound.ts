@@ -12,10 +12,10 @@ export function seededHarness(seed: number, options: HarnessOptions = {}, clock?
 
 export function bound(harness: EngineHarness, settings: Partial<MemorySettings>): void {
   harness.engine.memory.configure({
-    maxBytes: 0,
-    policy: 'noeviction',
-    samples: 5,
-    tenacity: 10,
+    maxmemory: 0,
+    evictionPolicy: 'noeviction',
+    evictionSamples: 5,
+    evictionTenacity: 10,
     lfuLogFactor: 10,
     lfuDecayMinutes: 1,
     ...settings,
@@ -24,7 +24,7 @@ export function bound(harness: EngineHarness, settings: Partial<MemorySettings>)
 
 /** Sets maxmemory so that so many bytes more may be used. */
 export function boundWithRoom(harness: EngineHarness, bytes: number, settings: Partial<MemorySettings> = {}): number {
-  const maxBytes = harness.engine.memory.countedBytes + bytes
-  bound(harness, { ...settings, maxBytes })
-  return maxBytes
+  const maxmemory = harness.engine.memory.countedBytes + bytes
+  bound(harness, { ...settings, maxmemory })
+  return maxmemory
 }

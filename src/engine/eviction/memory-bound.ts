@@ -7,12 +7,12 @@ import type { Clock } from '../../ports/clock.js'
 import type { Evictor } from './evictor.js'
 
 export interface MemorySettings {
-  /** 0: no bound. */
-  readonly maxBytes: number
-  readonly policy: EvictionPolicy
-  readonly samples: number
+  /** Bytes; 0: no bound. */
+  readonly maxmemory: number
+  readonly evictionPolicy: EvictionPolicy
+  readonly evictionSamples: number
   /** 0 to 100: how long a command may take to make room, see timeLimitMs. */
-  readonly tenacity: number
+  readonly evictionTenacity: number
   readonly lfuLogFactor: number
   readonly lfuDecayMinutes: number
 }
@@ -80,16 +80,17 @@ export class MemoryBound implements MemoryBoundService {
   configure(settings: MemorySettings): void {
     const { evictor, frequency, keyspace } = this
     // Any CONFIG SET comes by here.
-    const isMoved = settings.maxBytes !== this.maxBytes
-    if (isMoved || settings.policy !== this.policy) this.ceiling = settings.maxBytes === 0 ? Infinity : settings.maxBytes
-    this.maxBytes = settings.maxBytes
-    this.policy = settings.policy
-    this.timeLimitMs = timeLimitMs(settings.tenacity)
-    evictor.samples = settings.samples
-    evictor.setPolicy(settings.policy)
+    const isMoved = settings.maxmemory !== this.maxBytes
+    if (isMoved || settings.evictionPolicy !== this.policy)
+      this.ceiling = settings.maxmemory === 0 ? Infinity : settings.maxmemory
+    this.maxBytes = settings.maxmemory
+    this.policy = settings.evictionPolicy
+    this.timeLimitMs = timeLimitMs(settings.evictionTenacity)
+    evictor.samples = settings.evictionSamples
+    evictor.setPolicy(settings.evictionPolicy)
     frequency.logFactor = settings.lfuLogFactor
     frequency.decayMinutes = settings.lfuDecayMinutes
-    const counted = settings.policy.endsWith('-lfu') ? frequency : null
+    const counted = settings.evictionPolicy.endsWith('-lfu') ? frequency : null
     if (keyspace.frequency !== counted) keyspace.frequency = counted
     if (!this.isBounded) return
     this.lookAtClients()
