@@ -118,6 +118,7 @@ export class Member implements SyncHost {
     }
     log.onChange(() => this.progressed())
     this.engine.onAppended = () => this.stability?.invalidate()
+    this.engine.memory.onPressure = (message, figures) => logger.warn(figures, message)
     this.engine.start(log)
     if (this.sync !== null) this.scheduleNote(clock)
     this.sync?.start()

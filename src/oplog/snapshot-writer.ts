@@ -122,6 +122,19 @@ export class SnapshotWriter {
     this.file = null
   }
 
+  /** As publish, but comes back before the name is durable; after an error only abandon() is left. @throws MeridianError */
+  publishLater(done: (error: Error | null) => void): void {
+    assert(this.file !== null && this.unsyncedBytes === 0 && !this.failed, 'only what is durable gets its name')
+    this.disk.rename(this.aside, this.path)
+    this.disk.syncFolderLater(snapshotFolder(this.dataFolder), (error) => {
+      if (error === null) {
+        this.file?.close()
+        this.file = null
+      }
+      done(error)
+    })
+  }
+
   /** Leaves nothing behind, as far as the disk lets us: what it does not is removed at the next start. */
   abandon(): void {
     if (this.file === null) return
