@@ -71,6 +71,18 @@ export const LIMITS = {
   pendingFrameBytes: 64 * MiB,
   /** Writes are refused when the disk has less room than this; what was accepted before still fits. */
   minFreeBytes: 64 * MiB,
+  /** Records of a section of a snapshot: written in about 0.3 ms, and the least that is read, checked and sent as a whole. */
+  snapshotSectionBytes: 256 * KiB,
+  /** What writing a snapshot takes of a turn, beside the section that it ends with. Under load a quarter of the time at most. */
+  snapshotTurnMs: 1,
+  /** A snapshot's file is synced whenever so much of it is not, and writing waits for that sync when it is this far ahead of it. */
+  snapshotSyncBytes: 8 * MiB,
+  snapshotUnsyncedBytes: 32 * MiB,
+  /**
+   * What repl-backlog-size is when nothing is configured: four segments, some ten million small writes. A member that was away longer than that takes a
+   * snapshot, which is less to send by then unless there is much data. Kept only while somebody is away.
+   */
+  defaultBacklogBytes: 1024 * MiB,
   /** Free room is looked up when this much was appended, and once a second. */
   freeCheckBytes: 16 * MiB,
   /** First and longest pause between attempts to write what the disk refused. */

@@ -7,6 +7,7 @@ import { LatencyHistogram } from './latency-histogram.js'
 /** A command or subcommand with what the engine derives from its spec once. */
 export class Command {
   readonly isWrite: boolean
+  readonly allowedWhileLoading: boolean
   /** No write by its flags, but it may cause one or reach other members: PUBLISH, EVAL. */
   readonly mayReplicate: boolean
   readonly noAuth: boolean
@@ -28,6 +29,7 @@ export class Command {
     readonly fullName: string,
   ) {
     this.isWrite = spec.flags.includes('write')
+    this.allowedWhileLoading = spec.flags.includes('loading')
     this.mayReplicate = spec.flags.includes('may_replicate')
     this.isFast = spec.flags.includes('fast')
     this.noAuth = spec.flags.includes('no_auth')

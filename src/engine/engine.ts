@@ -109,6 +109,8 @@ export class Engine implements CommandExecutor, EngineService {
   private readonly applier: FrameApplier
   private readonly call: Call
   private log: OpLog | null = null
+  /** Who wants to hear from it when it is there. */
+  private readonly logListeners: (() => void)[] = []
   /** `appendfsync always`: replies of writes wait for the disk. May change at run time. */
   syncAlways = false
   /** Sessions that have written in this turn and whose replies may have to wait for the log. */
@@ -245,6 +247,23 @@ export class Engine implements CommandExecutor, EngineService {
     this.slices.restartAll()
   }
 
+  /** The same, and what was known of the log: recovery begins anew. */
+  forgetEverything(): void {
+    this.forgetData()
+    for (let database = 0; database < this.keyspace.databaseCount; database++) this.keyspace.peek(database)?.highest.fill(0)
+    const nothing = new VersionVector()
+    this.applied.copyFrom(nothing)
+    this.recoveredStability.copyFrom(nothing)
+  }
+
+  /** What a snapshot stands for: everything in the vector is here. */
+  restore(vector: VersionVector, stable: VersionVector, clock: Stamp): void {
+    this.hlc.observe(clock)
+    this.applied.copyFrom(vector)
+    this.recoveredStability.copyFrom(stable)
+    this.writer.setPrevious(vector.get(this.options.self))
+  }
+
   /** Applies a frame of the log to data that has everything before it and nothing else. */
   replay(frame: FrameView): void {
     this.hlc.observe(frame.last)
@@ -263,6 +282,7 @@ export class Engine implements CommandExecutor, EngineService {
   /** Recovery is done: from now on frames go to this log, and time moves. */
   start(log: OpLog): void {
     this.log = log
+    for (const listener of this.logListeners) log.onChange(listener)
     this.scheduleExpiry(EXPIRY_PERIOD_MS)
     this.scheduleSettling(SETTLE_PERIOD_MS)
     this.scheduleSampling()
@@ -316,6 +336,11 @@ export class Engine implements CommandExecutor, EngineService {
       command.rejectedCalls++
       this.statistics.failedAuthentications++
       this.refuse(session, reply, 'NOAUTH Authentication required.')
+      return
+    }
+    if (this.log === null && !command.allowedWhileLoading) {
+      command.rejectedCalls++
+      this.refuse(session, reply, 'LOADING Meridian is loading the dataset in memory')
       return
     }
     if (command.isWrite && this.services.server.writeRefusal !== null) {
@@ -734,8 +759,8 @@ export class Engine implements CommandExecutor, EngineService {
   }
 
   onLogProgress(listener: () => void): void {
-    assert(this.log !== null, 'no log yet')
-    this.log.onChange(listener)
+    if (this.log === null) this.logListeners.push(listener)
+    else this.log.onChange(listener)
   }
 
   sessionClosed(session: Session): void {
