@@ -191,8 +191,8 @@ export class ListStore implements CollectionStore {
     return this.open(db, root).length
   }
 
-  bytes(db: Database, root: Ref, samples: number): number {
-    const sequence = this.open(db, root)
+  bytes(arena: Arena, root: Ref, samples: number): number {
+    const sequence = this.sequence.open(arena, root)
     const { chunks } = sequence
     let bytes = 0
     let elements = 0

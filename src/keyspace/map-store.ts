@@ -427,9 +427,8 @@ export abstract class MapStore implements CollectionStore {
     return this.space.free(budget) ? 0 : root
   }
 
-  bytes(db: Database, root: Ref, samples: number): number {
+  bytes(arena: Arena, root: Ref, samples: number): number {
     if (root === 0) return 0
-    const { arena } = db
     if (this.isPacked(arena, root)) return arena.sizeOf(root)
     const { space } = this
     space.open(arena, root)

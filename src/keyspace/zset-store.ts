@@ -346,12 +346,13 @@ export class ZsetStore extends ZsetReader implements CollectionStore {
     return forms.large.free(root, budget) ? 0 : root
   }
 
-  bytes(db: Database, root: Ref, samples: number): number {
-    const forms = this.formsOf.of(db.arena)
-    if (forms.isPacked(root)) return db.arena.sizeOf(root)
+  bytes(arena: Arena, root: Ref, samples: number): number {
+    const forms = this.formsOf.of(arena)
+    if (forms.isPacked(root)) return arena.sizeOf(root)
     const { large } = forms
     const count = large.count(root)
     const looks = samples === 0 ? count : Math.min(samples, count)
+    if (looks === 0) return large.fixedBytes(root)
     let bytes = 0
     let cursor = 0
     for (let looked = 0; looked < looks; looked++) {

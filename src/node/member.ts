@@ -175,6 +175,7 @@ export class Member implements SyncHost {
     this.recoveryUnderWay = null
     log.onChange(() => this.progressed())
     this.engine.onAppended = () => this.stability?.invalidate()
+    this.engine.memory.onPressure = (message, figures) => logger.warn(figures, message)
     this.engine.start(log)
     this.scheduleUpkeep()
     sync?.start()

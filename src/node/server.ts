@@ -199,6 +199,7 @@ function tuneEngine({ engine }: Member, values: LiveValues): void {
   engine.slowLog.slowerThanMicroseconds = values.slowlogSlowerThanMicroseconds
   engine.slowLog.maxLength = values.slowlogMaxLength
   engine.latency.thresholdMs = values.latencyThresholdMs
+  engine.memory.configure(values)
 }
 
 /** What decides the forms of collections, from now on. */
@@ -257,6 +258,8 @@ function serverService(
         segments: log.segments.length,
         policy: live.values.appendfsync,
         lastError: log.refusal?.message ?? null,
+        recentBytes: log.recentBytes,
+        pendingBytes: log.pendingBytes,
       }
     },
     nowMicroseconds: () => Math.floor((performance.timeOrigin + performance.now()) * 1000),
