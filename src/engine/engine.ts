@@ -2,7 +2,7 @@ import type { MemberId, Stamp } from '../base/ids.js'
 import { latin1, utf8 } from '../base/bytes.js'
 import { assert } from '../base/assert.js'
 import { Call } from '../commands/call.js'
-import { CommandError } from '../commands/command-error.js'
+import { CommandError, Errors } from '../commands/command-error.js'
 import { CommandTable, type Command } from '../commands/command-table.js'
 import type { EngineService, Services, TransactionService } from '../commands/services.js'
 import type { Session } from '../commands/session.js'
@@ -12,6 +12,7 @@ import { isStabilityNote, stabilityNote } from '../crdt/stability-note.js'
 import { FrameWriter } from '../crdt/frame-writer.js'
 import { HybridClock } from '../crdt/hybrid-clock.js'
 import { VersionVector } from '../crdt/version-vector.js'
+import { AccessFrequency } from '../keyspace/access-frequency.js'
 import type { CollectionStore } from '../keyspace/collection-store.js'
 import { Collections } from '../keyspace/collections.js'
 import { TYPE_COUNT, type Database } from '../keyspace/database.js'
@@ -37,6 +38,8 @@ import { FieldExpiryCycle } from './field-expiry-cycle.js'
 import { KeyspaceNotifications } from './keyspace-notifications.js'
 import { LatencyMonitor } from './latency-monitor.js'
 import { PubSub } from './pubsub.js'
+import { MemoryBound, type MemoryBoundHost } from './eviction/memory-bound.js'
+import { Evictor } from './eviction/evictor.js'
 import { RateMeter } from './rate-meter.js'
 import { SlicedRead, SlicedReads } from './sliced-reads.js'
 import { SlowLog } from './slow-log.js'
@@ -83,6 +86,7 @@ export class Engine implements CommandExecutor, EngineService {
     errorReplies: 0,
     expiredKeys: 0,
     expiredFields: 0,
+    evictedKeys: 0,
     failedAuthentications: 0,
   }
   readonly errorCounts = new Map<string, number>()
@@ -96,6 +100,7 @@ export class Engine implements CommandExecutor, EngineService {
   readonly latency = new LatencyMonitor()
   readonly pubsub = new PubSub()
   readonly notifications: KeyspaceNotifications
+  readonly memory: MemoryBound
   /** Most bytes that the data ever took, as far as samples saw. */
   peakBytes = 0
   /** False: due keys are hidden, but removed only when a command comes upon them. */
@@ -207,6 +212,9 @@ export class Engine implements CommandExecutor, EngineService {
       this.notifications.notify(NotificationClass.hash, 'hexpired', database, key, off, len)
     }
     this.keyspace.dueListener = this.expiry
+    const random = () => services.server.random()
+    const evictor = new Evictor(keyspace, this.effects, this.expiry, random, (database, key) => this.evicted(database, key))
+    this.memory = new MemoryBound(keyspace, evictor, new AccessFrequency(random), clock, services, this.evictionHost())
     this.keyspace.setTime(clock.wallMs())
   }
 
@@ -274,6 +282,7 @@ export class Engine implements CommandExecutor, EngineService {
 
   stop(): void {
     this.stopped = true
+    this.memory.stop()
     this.slices.stop()
     this.closeFrame()
   }
@@ -320,6 +329,11 @@ export class Engine implements CommandExecutor, EngineService {
       command.rejectedCalls++
       this.statistics.failedAuthentications++
       this.refuse(session, reply, 'NOAUTH Authentication required.')
+      return
+    }
+    if (this.memory.isBounded && !this.inExec && !this.hasMemoryFor(session, command)) {
+      command.rejectedCalls++
+      this.refuseForMemory(session, command, reply)
       return
     }
     if (command.isWrite && this.services.server.writeRefusal !== null) {
@@ -370,6 +384,49 @@ export class Engine implements CommandExecutor, EngineService {
     if (this.expiry.hasSeen || this.fieldExpiry.hasSeen) this.removeSeenDue()
     if (this.blocking.hasReady) this.serveReady()
     if (this.pause.hasReleased) this.pause.release()
+  }
+
+  /** Makes room if a command may need some, as Redis does; false when there is none. What a transaction queues needs memory too, whatever it is. */
+  private hasMemoryFor(session: Session, command: Command): boolean {
+    const isQueueing = session.queued !== null
+    if (!command.isWrite && !command.needsMemory && !isQueueing) return true
+    if (!this.memory.isOver) return true
+    const hasRoom = this.memory.makeRoom()
+    if (this.blocking.hasReady) {
+      this.serveReady()
+      this.keyspace.beginCommand()
+    }
+    // Not the command's time.
+    this.commandStartMs = this.clock.monotonicMs()
+    if (hasRoom || command.needsMemory) return hasRoom
+    return !isQueueing || (command.endsQueueing && !(command.spec.name === 'exec' && session.queuedNeedsMemory))
+  }
+
+  private refuseForMemory(session: Session, command: Command, reply: ReplyWriter): void {
+    if (command.spec.name !== 'exec') {
+      this.refuse(session, reply, Errors.outOfMemory)
+      return
+    }
+    this.discard(session)
+    this.refuse(session, reply, `EXECABORT Transaction discarded because of: ${Errors.outOfMemory}`)
+  }
+
+  private evicted(database: number, key: Uint8Array): void {
+    this.statistics.evictedKeys++
+    this.notifications.notify(NotificationClass.evicted, 'evicted', database, key, 0, key.length)
+    this.endOp()
+  }
+
+  private evictionHost(): MemoryBoundHost {
+    const mayEvict = () => this.pause.mode === 'none' && this.services.server.writeRefusal === null && this.log !== null
+    return {
+      get mayEvict() {
+        return mayEvict()
+      },
+      begin: () => this.beginBatch(),
+      end: () => this.serveReady(),
+      took: (ms) => this.latency.note('eviction-cycle', ms, this.keyspace.nowMs),
+    }
   }
 
   /** False when a write could make its op larger than a frame may be. */
@@ -497,6 +554,7 @@ export class Engine implements CommandExecutor, EngineService {
       const { writeRefusal } = this.services.server
       if (spec.isWrite && writeRefusal !== null) throw new CommandError(writeRefusal)
       served = client.wait.retry(call)
+      if (!served) this.blocking.arm(client, call)
     } catch (error) {
       if (!(error instanceof CommandError)) throw error
       failed = true
@@ -582,6 +640,7 @@ export class Engine implements CommandExecutor, EngineService {
     for (let i = 0; i < request.argc; i++) session.queuedBytes += request.len[i] + 16
     session.queued.push(request.copy())
     if (command.isWrite || command.mayReplicate) session.queuedWrite = true
+    if (command.needsMemory) session.queuedNeedsMemory = true
     reply.simpleString('QUEUED')
   }
 
@@ -619,6 +678,7 @@ export class Engine implements CommandExecutor, EngineService {
     session.queuedBytes = 0
     session.queueFailed = false
     session.queuedWrite = false
+    session.queuedNeedsMemory = false
     this.watches.unwatch(session)
   }
 
@@ -649,6 +709,7 @@ export class Engine implements CommandExecutor, EngineService {
 
   endTurn(): void {
     this.turnPlanned = false
+    this.memory.turnEnded()
     this.closeFrame()
   }
 
@@ -680,6 +741,7 @@ export class Engine implements CommandExecutor, EngineService {
     this.log.append(frame)
     this.statistics.remoteFrames++
     this.statistics.remoteOps += frame.opCount
+    this.memory.remoteApplied()
     this.onAppended()
     this.waits.check()
     this.serveReady()
@@ -777,6 +839,7 @@ export class Engine implements CommandExecutor, EngineService {
     this.operationRate.sample(nowMs, this.statistics.commandsProcessed)
     this.inputRate.sample(nowMs, statistics.netInputBytes)
     this.outputRate.sample(nowMs, statistics.netOutputBytes)
+    this.memory.tick()
     this.peakBytes = Math.max(this.peakBytes, this.keyspace.usedBytes())
   }
 

@@ -64,7 +64,7 @@ export interface CollectionStore {
   size(db: Database, root: Ref): number
 
   /** Bytes of the collection, for MEMORY USAGE; of large ones `samples` elements are looked at (0: all). */
-  bytes(db: Database, root: Ref, samples: number): number
+  bytes(arena: Arena, root: Ref, samples: number): number
 
   /** The encoding that Redis would use: OBJECT ENCODING. */
   encoding(db: Database, root: Ref): string

@@ -1,6 +1,7 @@
 import type { MemberId } from '../base/ids.js'
 import type { ApplyContext } from '../crdt/apply-context.js'
 import type { CollectionStore } from './collection-store.js'
+import type { CompactLimits } from './compact-limits.js'
 import type { Effects } from './effects.js'
 import { HashStore } from './hash-store.js'
 import { HllStore } from './hll-store.js'
@@ -43,5 +44,13 @@ export class Collections {
     this.streams = new StreamStore(environment)
     this.hlls = new HllStore(environment)
     for (const store of [this.hashes, this.sets, this.zsets, this.lists, this.streams, this.hlls]) byType[store.type] = store
+  }
+
+  /** How far collections are kept in their small forms. */
+  limit(limits: CompactLimits): void {
+    this.hashes.configure(limits)
+    this.sets.configure(limits)
+    this.zsets.configure(limits)
+    this.lists.configure(limits)
   }
 }

@@ -91,14 +91,16 @@ export class Keys {
     if (ref === 0) {
       // The store may have hashed something else since the key was looked up.
       db.lookup(key, keyOff, keyLen)
-      to = db.insert(type, key, keyOff, keyLen, ROOT_BYTES, this.keyspace.clock)
+      to = db.insert(type, key, keyOff, keyLen, ROOT_BYTES, this.keyspace.freshAccess)
       db.setDot(to, origin, stamp)
-    } else if (db.type(ref) === KeyType.none) {
-      to = db.reshape(ref, type | (db.flags(ref) & (HAS_EXPIRY | HAS_EXTRAS)), ROOT_BYTES, false)
-      db.setDot(to, origin, stamp)
+    } else {
+      if (db.type(ref) === KeyType.none) {
+        to = db.reshape(ref, type | (db.flags(ref) & (HAS_EXPIRY | HAS_EXTRAS)), ROOT_BYTES, false)
+        db.setDot(to, origin, stamp)
+      }
+      this.keyspace.touch(db, to)
     }
     db.setRoot(to, root)
-    db.touch(to, this.keyspace.clock)
     const store = this.store(type)
     if (store.isUnsettled(db, root)) this.keyspace.noteUnsettled(db, to)
     if (!store.isVisible(db, root)) this.elect(db, key, keyOff, keyLen)
@@ -182,7 +184,7 @@ export class Keys {
         if (root === 0) continue
         const key = db.key(from)
         fresh.lookup(key, 0, key.length)
-        const hidden = fresh.insert(type | HIDDEN, key, 0, key.length, ROOT_BYTES, this.keyspace.clock)
+        const hidden = fresh.insert(type | HIDDEN, key, 0, key.length, ROOT_BYTES, this.keyspace.freshAccess)
         fresh.setRoot(hidden, root)
         fresh.setDot(hidden, db.dotMember(from), db.dotStamp(from))
         this.keyspace.noteUnsettled(fresh, hidden)
@@ -287,11 +289,11 @@ export class Keys {
     this.noteMove(db, key, keyOff, keyLen)
     db.lookup(key, keyOff, keyLen)
     if (type === KeyType.string) {
-      const hidden = db.insert(KeyType.string | HIDDEN, key, keyOff, keyLen, 0, this.keyspace.clock)
+      const hidden = db.insert(KeyType.string | HIDDEN, key, keyOff, keyLen, 0, this.keyspace.freshAccess)
       state.expiries = []
       this.strings.write(db, hidden, state, (db.flags(ref) & RAW) !== 0, key, keyOff, keyLen)
     } else {
-      const hidden = db.insert(type | HIDDEN, key, keyOff, keyLen, ROOT_BYTES, this.keyspace.clock)
+      const hidden = db.insert(type | HIDDEN, key, keyOff, keyLen, ROOT_BYTES, this.keyspace.freshAccess)
       db.setRoot(hidden, db.root(ref))
       db.setDot(hidden, db.dotMember(ref), db.dotStamp(ref))
     }
@@ -329,7 +331,7 @@ export class Keys {
     const at = db.lookup(key, keyOff, keyLen)
     const ref =
       at === 0
-        ? db.insert(type, key, keyOff, keyLen, ROOT_BYTES, this.keyspace.clock)
+        ? db.insert(type, key, keyOff, keyLen, ROOT_BYTES, this.keyspace.freshAccess)
         : db.reshape(at, type | (db.flags(at) & (HAS_EXPIRY | HAS_EXTRAS)), ROOT_BYTES, false)
     db.setRoot(ref, root)
     db.setDot(ref, member, stamp)
