@@ -21,6 +21,7 @@ import { FrameApplier } from '../keyspace/frame-applier.js'
 import { Keys } from '../keyspace/keys.js'
 import { KeyObservers } from '../keyspace/key-observers.js'
 import { Keyspace } from '../keyspace/keyspace.js'
+import { KeyStates } from '../keyspace/state/key-states.js'
 import { StringStore } from '../keyspace/string-store.js'
 import { LIMITS } from '../base/limits.js'
 import { CHUNK_SHIFT, type Ref } from '../memory/arena.js'
@@ -91,6 +92,8 @@ export class Engine implements CommandExecutor, EngineService {
   readonly errorCounts = new Map<string, number>()
   readonly waits: WaitQueue
   readonly blocking: BlockedClients
+  /** Whole states of keys as bytes. */
+  readonly states: KeyStates
   readonly slices: SlicedReads
   readonly pause: ClientPause
   readonly slowLog = new SlowLog()
@@ -146,6 +149,7 @@ export class Engine implements CommandExecutor, EngineService {
     this.effects.solo = options.solo
     this.collections = new Collections({ self: options.self, keyspace, strings, context, effects: this.effects }, stores)
     this.applier = new FrameApplier(keyspace, strings, this.keys, context, stores)
+    this.states = new KeyStates(keyspace, strings, this.keys, context)
     this.call = new Call(keyspace, strings, this.keys, this.collections, this.effects, services, this)
     keyspace.reclaimer.onWork = () => this.reclaim()
     this.waits = new WaitQueue(

@@ -51,6 +51,7 @@ export class ManualClock implements Clock {
 export interface HarnessOptions {
   readonly self?: number
   readonly solo?: boolean
+  readonly hashSeed?: number
   /** Replaces parts of the services. */
   readonly services?: Partial<Services>
 }
@@ -140,7 +141,7 @@ export class EngineHarness {
       ...options.services,
     }
     this.services = services
-    this.engine = new Engine({ self, databases: 16, solo: options.solo ?? true, hashSeed: 7 }, this.clock, services)
+    this.engine = new Engine({ self, databases: 16, solo: options.solo ?? true, hashSeed: options.hashSeed ?? 7 }, this.clock, services)
     // In a mesh nothing is known to be everywhere until the others have reported, which no harness does.
     if (options.solo === false) this.engine.keyspace.stability = NOTHING_STABLE_YET
     this.engine.start(this.log)
