@@ -43,6 +43,18 @@ export interface MemberOptions {
   readonly appendfsync: 'always' | 'everysec' | 'no'
   /** Sets what decides the forms of collections, before the log is read. */
   readonly tuneCollections?: (collections: Collections) => void
+  readonly segmentBytes?: number
+  readonly snapshotPace?: SnapshotPace
+}
+
+/** When a snapshot is written without being asked for, and how much of the log is kept. May change at any time. */
+export interface KeepingSettings {
+  /** A snapshot is due when the log behind the last one has this share of the last one's size, in percent; 0: never by itself. */
+  rewritePercentage: number
+  /** And when both together have this many bytes. */
+  rewriteMinBytes: number
+  /** Bytes of log kept for members that do not have them yet. */
+  backlogBytes: number
 }
 
 /** What there is once recovery is done. */
@@ -56,15 +68,20 @@ interface Running {
 
 /**
  * One member without its client front end: engine, log and peer sync, joined. Deterministic given its ports, so that the simulator runs many in one
- * process. Recovery is synchronous; links start afterwards.
+ * process. Recovery comes first, all at once or in steps; log, links and snapshots are there when it is done.
  */
 export class Member implements SyncHost {
   readonly engine: Engine
-  readonly log: SegmentedLog
-  readonly sync: PeerSync | null
-  readonly recovery: RecoveryReport
   readonly topology: Topology
-  private readonly stability: ReplicatedStability | null = null
+  readonly keeping: KeepingSettings = { rewritePercentage: 0, rewriteMinBytes: 0, backlogBytes: LIMITS.defaultBacklogBytes }
+  private readonly solo: boolean
+  private appendfsync: MemberOptions['appendfsync']
+  /** Null until recovery is done. */
+  private running: Running | null = null
+  private recoveryUnderWay: Recovery | null
+  private stability: ReplicatedStability | null = null
+  /** What counts as stable while a snapshot is written; null while none is. */
+  private frozen: VersionVector | null = null
   private readonly progressListeners: (() => void)[] = []
   private stopped = false
   private readonly noted = new VersionVector()
@@ -73,13 +90,16 @@ export class Member implements SyncHost {
     private readonly options: MemberOptions,
     private readonly ports: MemberPorts,
     /** Made by the caller around the member; commands reach the server through it. */
-    services: Services,
+    private readonly services: Services,
+    /** In steps: the caller calls recoverStep until it says that the member runs. Commands are answered LOADING meanwhile. */
+    start: 'at once' | 'in steps' = 'at once',
   ) {
     const { topology, dataFolder, databases, appendfsync } = options
-    const { clock, random, disk, network, logger } = ports
+    const { clock, random, disk } = ports
     this.topology = topology
     const self = topology.members.find((member) => member.id === topology.self)
     const solo = topology.members.length === 1
+    this.solo = solo
     claimDataFolder(disk, dataFolder, {
       clusterId: topology.clusterId,
       memberId: topology.self,
@@ -88,6 +108,7 @@ export class Member implements SyncHost {
     })
     this.engine = new Engine({ self: topology.self, databases, solo, hashSeed: random.uint32() }, clock, services)
     this.engine.syncAlways = appendfsync === 'always'
+    this.appendfsync = appendfsync
     options.tuneCollections?.(this.engine.collections)
     this.useStability()
     this.recoveryUnderWay = this.newRecovery((frame) => this.engine.recover(frame))
@@ -167,14 +188,18 @@ export class Member implements SyncHost {
       thawStability: () => this.thawStability(),
       snapshotCompleted: () => this.trimLog(),
     }
-    const { dataFolder, version, snapshotPace: pace = DEFAULT_SNAPSHOT_PACE } = this.options
+    const { dataFolder, snapshotPace: pace = DEFAULT_SNAPSHOT_PACE } = this.options
+    const { version } = this.services.server
     const { clusterId, self: memberId } = this.topology
     const snapshotter = new Snapshotter({ disk, clock, logger, dataFolder, clusterId, memberId, version, pace }, host)
     snapshotter.kept = snapshots
     this.running = { log, report, sync, snapshots: snapshotter, retention: new Retention(log) }
     this.recoveryUnderWay = null
+    // It may have been changed since recovery began.
+    log.setSyncPolicy(syncPolicyOf(this.appendfsync, this.solo))
     log.onChange(() => this.progressed())
     this.engine.onAppended = () => this.stability?.invalidate()
+    this.engine.memory.onPressure = (message, figures) => logger.warn(figures, message)
     this.engine.memory.onPressure = (message, figures) => logger.warn(figures, message)
     this.engine.start(log)
     this.scheduleUpkeep()
@@ -238,7 +263,8 @@ export class Member implements SyncHost {
   /** CONFIG SET appendfsync. In a mesh the log is synced continuously whatever it says, because only durable frames are sent. */
   setAppendFsync(policy: 'always' | 'everysec' | 'no'): void {
     this.engine.syncAlways = policy === 'always'
-    this.log.setSyncPolicy(syncPolicyOf(policy, this.sync === null))
+    this.appendfsync = policy
+    this.running?.log.setSyncPolicy(syncPolicyOf(policy, this.solo))
   }
 
   /**

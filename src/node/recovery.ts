@@ -63,7 +63,8 @@ export class Recovery {
 
   constructor(private readonly options: RecoveryOptions) {
     const { disk, folder, logger } = options.log
-    for (const path of removeUnfinishedSnapshots(disk, folder)) logger.info({ path }, 'removed a snapshot that was never finished')
+    for (const path of removeUnfinishedSnapshots(disk, folder))
+      logger.info({ path }, 'removed a snapshot that was never finished')
     this.files = listSnapshots(disk, folder)
     this.loader = options.states.loader()
     this.choose()
@@ -118,7 +119,11 @@ export class Recovery {
         if (begin > position) {
           reader.close()
           if (this.damage !== null) throw this.damage
-          throw damagedSnapshot(file.path, 24, `it begins at position ${position} of the log, but the log begins at ${begin} only`)
+          throw damagedSnapshot(
+            file.path,
+            24,
+            `it begins at position ${position} of the log, but the log begins at ${begin} only`,
+          )
         }
         if (this.damage !== null) logger.warn({ path: file.path }, 'starting from an older snapshot and the log behind it')
         this.begin(reader, file)

@@ -161,9 +161,20 @@ export class Snapshotter {
     this.later(run, 0, wait)
   }
 
+  /** Begins one when the one under way has ended, and not in the middle of a transaction. */
+  schedule(kind: SnapshotKind): void {
+    this.scheduled = kind
+    this.options.clock.defer(() => {
+      if (this.run === null) this.runScheduled()
+    })
+  }
+
   /** Writes one while everything stands still. @throws MeridianError; then nothing is left of it. */
   saveNow(kind: SnapshotKind): void {
-    assert(this.run === null && !this.stopped, 'one snapshot at a time')
+    assert(!this.stopped, 'no snapshot after the stop')
+    // This one is as good as that one, and sooner.
+    if (this.run?.kind === 'rewrite') this.abandon(this.run)
+    assert(this.run === null, 'one snapshot at a time')
     const { engine, log } = this.host
     const run = this.newRun(kind)
     try {
@@ -244,7 +255,8 @@ export class Snapshotter {
     const mayStep = pace.pauseMs > 0 || isIdle || now - this.lastStepEndMs >= OTHERS_SHARE * this.lastStepMs
     if (!mayStep) return this.nextTurn(run)
     const writer = writerOf(run)
-    if (writer.unsyncedBytes >= LIMITS.snapshotUnsyncedBytes && writer.isSyncing) return this.later(run, LOOK_MS, () => this.nextTurn(run))
+    if (writer.unsyncedBytes >= LIMITS.snapshotUnsyncedBytes && writer.isSyncing)
+      return this.later(run, LOOK_MS, () => this.nextTurn(run))
     let more = true
     const end = now + pace.turnMs
     const endBytes = writer.bytes + pace.turnBytes
