@@ -141,7 +141,11 @@ export class EngineHarness {
       ...options.services,
     }
     this.services = services
-    this.engine = new Engine({ self, databases: 16, solo: options.solo ?? true, hashSeed: options.hashSeed ?? 7 }, this.clock, services)
+    this.engine = new Engine(
+      { self, databases: 16, solo: options.solo ?? true, hashSeed: options.hashSeed ?? 7 },
+      this.clock,
+      services,
+    )
     // In a mesh nothing is known to be everywhere until the others have reported, which no harness does.
     if (options.solo === false) this.engine.keyspace.stability = NOTHING_STABLE_YET
     this.engine.start(this.log)
