@@ -13,9 +13,8 @@ import { FrameWriter } from '../crdt/frame-writer.js'
 import { HybridClock } from '../crdt/hybrid-clock.js'
 import { VersionVector } from '../crdt/version-vector.js'
 import { AccessFrequency } from '../keyspace/access-frequency.js'
-import type { CollectionStore } from '../keyspace/collection-store.js'
 import { Collections } from '../keyspace/collections.js'
-import { TYPE_COUNT, type Database } from '../keyspace/database.js'
+import type { Database } from '../keyspace/database.js'
 import { Effects } from '../keyspace/effects.js'
 import { FrameApplier } from '../keyspace/frame-applier.js'
 import { Keys } from '../keyspace/keys.js'
@@ -143,12 +142,11 @@ export class Engine implements CommandExecutor, EngineService {
     this.strings = new StringStore(this.keyspace, this.context)
     this.writer = new FrameWriter(options.self, this.applied)
     const { keyspace, strings, context } = this
-    const stores = new Array<CollectionStore | undefined>(TYPE_COUNT).fill(undefined)
-    this.keys = new Keys(keyspace, strings, context, stores)
-    this.effects = new Effects(options.self, keyspace, strings, context, this.hlc, this.writer, this.keys, stores)
+    this.keys = new Keys(keyspace, strings, context)
+    this.effects = new Effects(options.self, keyspace, strings, context, this.hlc, this.writer, this.keys)
     this.effects.solo = options.solo
-    this.collections = new Collections({ self: options.self, keyspace, strings, context, effects: this.effects }, stores)
-    this.applier = new FrameApplier(keyspace, strings, this.keys, context, stores)
+    this.collections = new Collections({ self: options.self, keyspace, strings, context, effects: this.effects }, this.keys)
+    this.applier = new FrameApplier(keyspace, strings, this.keys, context)
     this.states = new KeyStates(keyspace, strings, this.keys, context)
     this.call = new Call(keyspace, strings, this.keys, this.collections, this.effects, services, this)
     keyspace.reclaimer.onWork = () => this.reclaim()
@@ -197,7 +195,7 @@ export class Engine implements CommandExecutor, EngineService {
         keyspace.settleGuard = interested ? (db, ref) => this.holdsSettling(db, ref) : null
       },
     )
-    this.notifications = new KeyspaceNotifications(this.pubsub, this.keyspace, this.effects, this.applier, stores)
+    this.notifications = new KeyspaceNotifications(this.pubsub, this.keyspace, this.effects, this.applier, this.keys)
     this.effects.onExpired = (database, key, off, len) => {
       this.statistics.expiredKeys++
       this.notifications.expired(database, key, off, len)
