@@ -29,7 +29,7 @@ const importFile = (...args: string[]) => cli('import', member.address, '--from-
 describeWithRedisServer('an RDB file of redis-server', (suite) => {
   async function save(): Promise<void> {
     await suite.redis.save()
-    const [, dir] = (await suite.redis.config('GET', 'dir'))
+    const [, dir] = await suite.redis.config('GET', 'dir')
     writeFileSync(file, readFileSync(join(dir, 'dump.rdb')))
   }
 

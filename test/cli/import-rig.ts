@@ -76,7 +76,7 @@ export async function run(redis: Redis, commands: readonly (readonly Item[])[]):
 export async function contents(redis: Redis): Promise<Record<string, unknown>> {
   const result: Record<string, unknown> = {}
   for (const key of (await redis.keysBuffer('*')).sort((a, b) => Buffer.compare(a, b))) {
-    const { value } = readPayload((await redis.dumpBuffer(key)))
+    const { value } = readPayload(await redis.dumpBuffer(key))
     result[key.toString('latin1')] = [value && settled(plain(value)), await redis.call('PEXPIRETIME', key)]
   }
   return result
