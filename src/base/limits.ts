@@ -111,6 +111,29 @@ export const LIMITS = {
   expiryTakeoverMs: 10_000,
   /** Due keys that one command or transaction comes upon and has removed at once; further ones are left to the cycle. */
   expirySeenKeys: 16,
+  /**
+   * Part of maxmemory that writes of other members may take above it before everything is done to get rid of it: an eighth. It holds what is on its way when
+   * members come to their bounds together: 15 others that write 20,000 values of 200 bytes a second send 60 MB a second, so with 4 GiB it lasts for
+   * 8 s, and an excess is evicted by the share of each of 16 members, ten times a second, in some 5 s. Beyond: see MemoryBound.
+   */
+  memoryReserveShare: 8,
+  /** What a member evicts at least of an excess that remote writes have brought, in a tenth of a second: the last bit is not worth sharing. */
+  evictionLeastShareBytes: 64 * KiB,
+  /** The longest that evictions go on at a stretch, and those before the commands of one turn together. Then it goes on in the background. */
+  evictionSliceMs: 5,
+  evictionTurnMs: 5,
+  /** Keys evicted at a stretch: about 5 ms. */
+  evictionSliceKeys: 1000,
+  /** Most that maxmemory-samples may be set to: some 10 us an eviction. Redis' bound since 8.0. */
+  evictionSamples: 64,
+  /** Candidates for eviction that are kept from draw to draw; Redis' number. */
+  evictionPoolKeys: 16,
+  /** Draws (or fillings of the pool) for one eviction. When all were unlucky there is next to nothing that may go. */
+  evictionAttempts: 64,
+  /** Clients whose memory is summed up each tenth of a second, about 0.1 ms; with more of them it is done less often. */
+  memoryClientLooks: 1000,
+  /** Between two warnings in the log that memory is short. */
+  memoryWarningMs: 60_000,
   /** Keys that one blocking command may wait for: about 8 MiB. Beyond: refused. */
   blockingKeys: 65_536,
   /** The same for all clients together, a key counting once for each client: about 200 MiB. Beyond: the command is refused. */
@@ -143,6 +166,12 @@ export const LIMITS = {
   reclaimSlice: 2048,
   /** Elements of a collection in one effect when a whole one is written anew (COPY, RENAME, RESTORE). */
   copyEffectElements: 1024,
+  /**
+   * Where packed collections end, whatever the settings of the *-max-listpack-* kind allow: a packed one is searched from its front, so a command that
+   * writes all of 1,024 elements makes some 500,000 comparisons of lengths, about 2 ms. The length of a key stands in 7 bits. A block is 270 KiB at most.
+   */
+  packedElements: 1024,
+  packedElementBytes: 127,
   /** Elements that CRDT.DEBUG shows of a collection. */
   debugElements: 256,
   /** Most that hll-sparse-max-bytes may be set to: a dense HyperLogLog takes 12 KiB, and what is longer is slow to add to. */
@@ -160,6 +189,8 @@ export const LIMITS = {
   slowLogEntries: 10_000,
   slowLogArguments: 32,
   slowLogArgumentBytes: 128,
+  /** Largest piece of a large collection in one record of a snapshot, or one element: written in some 0.3 ms. */
+  stateRecordBytes: 64 * KiB,
   /** Bytes of keys and values digested in one turn of the event loop: about 3 ms. */
   digestSliceBytes: 1 * MiB,
   /** Times that CRDT.DIGEST begins anew because data changed under it; then it answers TRYAGAIN. */

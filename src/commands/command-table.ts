@@ -14,9 +14,13 @@ export class Command {
   readonly isWrite: boolean
   /** No write by its flags, but it may cause one or reach other members: PUBLISH, EVAL. */
   readonly mayReplicate: boolean
+  /** Refused while there is no memory for more. */
+  readonly needsMemory: boolean
   readonly noAuth: boolean
   readonly noMulti: boolean
   readonly allowedWhileQueueing: boolean
+  /** Gives back what a transaction has queued. */
+  readonly endsQueueing: boolean
   /** Also by a RESP2 client that listens to channels. */
   readonly allowedWhileSubscribed: boolean
   readonly subcommands: ReadonlyMap<string, Command>
@@ -38,10 +42,12 @@ export class Command {
     this.hasSubcommands = spec.subcommands !== undefined && spec.subcommands.length > 0
     this.isWrite = spec.flags.includes('write')
     this.mayReplicate = spec.flags.includes('may_replicate')
+    this.needsMemory = spec.flags.includes('denyoom')
     this.isFast = spec.flags.includes('fast')
     this.noAuth = spec.flags.includes('no_auth')
     this.noMulti = spec.flags.includes('no_multi')
     this.allowedWhileQueueing = QUEUEING_CONTROL.has(spec.name)
+    this.endsQueueing = ENDING_CONTROL.has(spec.name)
     this.allowedWhileSubscribed = SUBSCRIBER_COMMANDS.has(fullName)
     this.subcommands = new Map(spec.subcommands?.map((sub) => [sub.name, new Command(sub, `${fullName}|${sub.name}`)]) ?? [])
   }
@@ -58,6 +64,7 @@ export class Command {
 }
 
 const QUEUEING_CONTROL = new Set(['multi', 'exec', 'discard', 'watch', 'quit', 'reset'])
+const ENDING_CONTROL = new Set(['exec', 'discard', 'quit', 'reset'])
 const SUBSCRIBER_COMMANDS = new Set([
   'subscribe',
   'unsubscribe',

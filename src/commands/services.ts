@@ -1,3 +1,4 @@
+import type { EvictionPolicy } from '../base/eviction-policies.js'
 import type { MemberId } from '../base/ids.js'
 import type { VersionVector } from '../crdt/version-vector.js'
 import type { Clock } from '../ports/clock.js'
@@ -38,6 +39,8 @@ export interface ReplicationService {
   readonly stable: VersionVector
   /** Other members. */
   readonly peers: readonly PeerReport[]
+  /** Bytes that wait on links, to be sent or to be applied. */
+  readonly linkBytes: number
   /** Calls back whenever `applied`, `durable` or a peer's report has moved. */
   onProgress(listener: () => void): void
 }
@@ -102,6 +105,9 @@ export interface LogReport {
   readonly segments: number
   readonly policy: 'always' | 'everysec' | 'no'
   readonly lastError: string | null
+  /** Bytes of frames in memory: kept for peers, and waiting for a disk that has refused them. */
+  readonly recentBytes: number
+  readonly pendingBytes: number
 }
 
 export interface TransactionService {
@@ -133,6 +139,7 @@ export interface EngineService {
   readonly rates: { readonly operations: number; readonly inputBytes: number; readonly outputBytes: number }
   /** Most bytes that the data ever took. */
   readonly peakBytes: number
+  readonly memory: MemoryBoundService
   /** Keys that are watched by someone. */
   readonly watchedKeys: number
   /** False: due keys are hidden but not removed by the engine itself. DEBUG SET-ACTIVE-EXPIRE. */
@@ -145,12 +152,24 @@ export interface EngineService {
   resetStatistics(): void
 }
 
+/** maxmemory. */
+export interface MemoryBoundService {
+  /** 0: no bound. */
+  readonly maxBytes: number
+  readonly policy: EvictionPolicy
+  /** Bytes above maxBytes that writes of other members may take. */
+  readonly reserveBytes: number
+  /** For how long more than allowed has been in use while keys were evicted: since the start, and now. */
+  readonly exceededMs: { readonly total: number; readonly current: number }
+}
+
 export interface EngineStatistics {
   readonly commandsProcessed: number
   readonly errorReplies: number
   readonly unknownCommands: number
   readonly expiredKeys: number
   readonly expiredFields: number
+  readonly evictedKeys: number
   readonly remoteFrames: number
   readonly remoteOps: number
   /** AUTH and HELLO AUTH that were refused; commands refused because the client had not said AUTH. */
@@ -246,6 +265,11 @@ export interface KeyWait {
    * written nothing and answers false: then the client waits on. What it throws as CommandError is the reply.
    */
   retry(call: Call): boolean
+  /**
+   * Milliseconds after which the command is to be tried again though no key has changed, null for never. Asked when it begins to wait, and after each try that
+   * gave nothing.
+   */
+  retryAfterMs?(call: Call): number | null
   /** Writes the reply when time is up. Default: the null array. */
   timedOut?(reply: ReplyWriter): void
   /** Tries also when a key has gone or has become another type: XREADGROUP, which answers an error then. */

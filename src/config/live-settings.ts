@@ -42,13 +42,15 @@ export class LiveSettings {
   /** Changes all or none. @returns null, or the error reply. */
   set(pairs: readonly (readonly [name: string, value: string])[]): string | null {
     const changes: Partial<LiveValues>[] = []
-    const named = new Set<Setting>()
+    const named = new Set<Setting | SettingChange>()
     for (const [given] of pairs) {
       const setting = this.byName.get(given.toLowerCase())
       if (!setting) return `ERR Unknown option or number of arguments for CONFIG SET - '${given}'`
       if (!setting.change && setting.isConstant !== true) return failed(given, "can't set immutable config")
-      if (named.has(setting)) return failed(given, 'duplicate parameter')
-      named.add(setting)
+      // Two names of one setting have the same change.
+      const what = setting.change ?? setting
+      if (named.has(what)) return failed(given, 'duplicate parameter')
+      named.add(what)
     }
     for (const [given, text] of pairs) {
       const setting = this.byName.get(given.toLowerCase())

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { EVICTION_POLICIES } from '../base/eviction-policies.js'
 import { MAX_MEMBER_ID, type MemberId } from '../base/ids.js'
 import { LIMITS } from '../base/limits.js'
 import { parseNotificationClasses } from '../base/notification-classes.js'
@@ -204,7 +205,31 @@ export const fileSchema = z.strictObject({
     .prefault({}),
   // Milliseconds; 0 watches nothing.
   latency: z.strictObject({ 'monitor-threshold': integer(0, MAX_SECONDS, 0) }).prefault({}),
-  data: z.strictObject({ 'hll-sparse-max-bytes': integer(0, LIMITS.hllSparseBytes, 3000) }).prefault({}),
+  memory: z
+    .strictObject({
+      // Bytes; 0 is no bound.
+      maxmemory: size(0, Number.MAX_SAFE_INTEGER, 0),
+      'maxmemory-policy': oneOf(EVICTION_POLICIES, 'noeviction'),
+      'maxmemory-samples': integer(1, LIMITS.evictionSamples, 5),
+      'maxmemory-eviction-tenacity': integer(0, 100, 10),
+      'lfu-log-factor': integer(0, MAX_SECONDS, 10),
+      // Minutes; 0: counts do not sink.
+      'lfu-decay-time': integer(0, MAX_SECONDS, 1),
+    })
+    .prefault({}),
+  data: z
+    .strictObject({
+      'hll-sparse-max-bytes': integer(0, LIMITS.hllSparseBytes, 3000),
+      'hash-max-listpack-entries': integer(0, Number.MAX_SAFE_INTEGER, 512),
+      'hash-max-listpack-value': size(0, Number.MAX_SAFE_INTEGER, 64),
+      'set-max-intset-entries': integer(0, Number.MAX_SAFE_INTEGER, 512),
+      'set-max-listpack-entries': integer(0, Number.MAX_SAFE_INTEGER, 128),
+      'set-max-listpack-value': size(0, Number.MAX_SAFE_INTEGER, 64),
+      'zset-max-listpack-entries': integer(0, Number.MAX_SAFE_INTEGER, 128),
+      'zset-max-listpack-value': size(0, Number.MAX_SAFE_INTEGER, 64),
+      'list-max-listpack-size': integer(-(2 ** 31), MAX_SECONDS, -2),
+    })
+    .prefault({}),
   debug: z.strictObject({ 'enable-debug-command': oneOf(DEBUG_COMMAND_ACCESS, 'no') }).prefault({}),
 })
 

@@ -1,3 +1,4 @@
+import { EVICTION_POLICIES } from '../base/eviction-policies.js'
 import { LIMITS } from '../base/limits.js'
 import { formatNotificationClasses, parseNotificationClasses } from '../base/notification-classes.js'
 import {
@@ -5,8 +6,10 @@ import {
   LOG_LEVELS,
   PUBSUB_SCOPES,
   type Appendfsync,
+  type DataConfig,
   type LogLevel,
   type MemberConfig,
+  type MemoryConfig,
   type OutputBufferLimit,
   STREAM_ID_MODES,
   type PubSubScope,
@@ -16,7 +19,7 @@ import { formatOutputBufferLimits, formatOutputBufferLimitsForFile, parseOutputB
 import { formatDuration, formatSize, parseSize } from './units.js'
 
 /** The settings that may change while the server runs. */
-export interface LiveValues {
+export interface LiveValues extends DataConfig, MemoryConfig {
   readonly appendfsync: Appendfsync
   readonly requirepass: string
   readonly maxclients: number
@@ -37,7 +40,6 @@ export interface LiveValues {
   readonly slowlogMaxLength: number
   /** 0: nothing is watched. */
   readonly latencyThresholdMs: number
-  readonly hllSparseMaxBytes: number
 }
 
 export function initialLiveValues(config: MemberConfig): LiveValues {
@@ -61,7 +63,8 @@ export function initialLiveValues(config: MemberConfig): LiveValues {
     slowlogSlowerThanMicroseconds: config.slowlog.slowerThanMicroseconds,
     slowlogMaxLength: config.slowlog.maxLength,
     latencyThresholdMs: config.latency.thresholdMs,
-    hllSparseMaxBytes: config.data.hllSparseMaxBytes,
+    ...config.memory,
+    ...config.data,
   }
 }
 
@@ -113,8 +116,6 @@ export const SETTINGS: readonly Setting[] = [
   constant('appendonly', 'yes'),
   constant('aof-use-rdb-preamble', 'no'),
   constant('save', ''),
-  constant('maxmemory', '0'),
-  constant('maxmemory-policy', 'noeviction'),
   constant('hz', '10'),
   constant('latency-tracking', 'yes'),
   constant('latency-tracking-info-percentiles', '50 99 99.9'),
@@ -123,14 +124,6 @@ export const SETTINGS: readonly Setting[] = [
   constant('lazyfree-lazy-server-del', 'yes'),
   constant('lazyfree-lazy-user-del', 'yes'),
   constant('lazyfree-lazy-user-flush', 'yes'),
-  // Up to here collections are kept in their small form, as OBJECT ENCODING says.
-  constant('hash-max-listpack-entries', '512'),
-  constant('hash-max-listpack-value', '64'),
-  constant('set-max-intset-entries', '512'),
-  constant('set-max-listpack-entries', '128'),
-  constant('set-max-listpack-value', '64'),
-  constant('zset-max-listpack-entries', '128'),
-  constant('zset-max-listpack-value', '64'),
   {
     name: 'appendfsync',
     get: (values) => values.appendfsync,
@@ -300,6 +293,60 @@ export const SETTINGS: readonly Setting[] = [
     },
   },
   {
+    name: 'maxmemory',
+    get: (values) => String(values.maxmemory),
+    change: {
+      parse: (text) => size(text, 0, Number.MAX_SAFE_INTEGER, (maxmemory) => ({ maxmemory })),
+      filePath: ['memory', 'maxmemory'],
+      toFile: (values) => formatSize(values.maxmemory),
+    },
+  },
+  {
+    name: 'maxmemory-policy',
+    get: (values) => values.evictionPolicy,
+    change: {
+      parse: (text) => choice(text, EVICTION_POLICIES, (evictionPolicy) => ({ evictionPolicy })),
+      filePath: ['memory', 'maxmemory-policy'],
+      toFile: (values) => values.evictionPolicy,
+    },
+  },
+  {
+    name: 'maxmemory-samples',
+    get: (values) => String(values.evictionSamples),
+    change: {
+      parse: (text) => integer(text, 1, LIMITS.evictionSamples, (evictionSamples) => ({ evictionSamples })),
+      filePath: ['memory', 'maxmemory-samples'],
+      toFile: (values) => values.evictionSamples,
+    },
+  },
+  {
+    name: 'maxmemory-eviction-tenacity',
+    get: (values) => String(values.evictionTenacity),
+    change: {
+      parse: (text) => integer(text, 0, 100, (evictionTenacity) => ({ evictionTenacity })),
+      filePath: ['memory', 'maxmemory-eviction-tenacity'],
+      toFile: (values) => values.evictionTenacity,
+    },
+  },
+  {
+    name: 'lfu-log-factor',
+    get: (values) => String(values.lfuLogFactor),
+    change: {
+      parse: (text) => integer(text, 0, INT_MAX, (lfuLogFactor) => ({ lfuLogFactor })),
+      filePath: ['memory', 'lfu-log-factor'],
+      toFile: (values) => values.lfuLogFactor,
+    },
+  },
+  {
+    name: 'lfu-decay-time',
+    get: (values) => String(values.lfuDecayMinutes),
+    change: {
+      parse: (text) => integer(text, 0, INT_MAX, (lfuDecayMinutes) => ({ lfuDecayMinutes })),
+      filePath: ['memory', 'lfu-decay-time'],
+      toFile: (values) => values.lfuDecayMinutes,
+    },
+  },
+  {
     name: 'hll-sparse-max-bytes',
     get: (values) => String(values.hllSparseMaxBytes),
     change: {
@@ -308,6 +355,46 @@ export const SETTINGS: readonly Setting[] = [
       toFile: (values) => values.hllSparseMaxBytes,
     },
   },
+  ...aliased(
+    ['hash-max-listpack-entries', 'hash-max-ziplist-entries'],
+    (values) => values.hashMaxListpackEntries,
+    (text) => integer(text, 0, Number.MAX_SAFE_INTEGER, (hashMaxListpackEntries) => ({ hashMaxListpackEntries })),
+  ),
+  ...aliased(
+    ['hash-max-listpack-value', 'hash-max-ziplist-value'],
+    (values) => values.hashMaxListpackValue,
+    (text) => size(text, 0, Number.MAX_SAFE_INTEGER, (hashMaxListpackValue) => ({ hashMaxListpackValue })),
+  ),
+  ...aliased(
+    ['set-max-intset-entries'],
+    (values) => values.setMaxIntsetEntries,
+    (text) => integer(text, 0, Number.MAX_SAFE_INTEGER, (setMaxIntsetEntries) => ({ setMaxIntsetEntries })),
+  ),
+  ...aliased(
+    ['set-max-listpack-entries'],
+    (values) => values.setMaxListpackEntries,
+    (text) => integer(text, 0, Number.MAX_SAFE_INTEGER, (setMaxListpackEntries) => ({ setMaxListpackEntries })),
+  ),
+  ...aliased(
+    ['set-max-listpack-value'],
+    (values) => values.setMaxListpackValue,
+    (text) => size(text, 0, Number.MAX_SAFE_INTEGER, (setMaxListpackValue) => ({ setMaxListpackValue })),
+  ),
+  ...aliased(
+    ['zset-max-listpack-entries', 'zset-max-ziplist-entries'],
+    (values) => values.zsetMaxListpackEntries,
+    (text) => integer(text, 0, Number.MAX_SAFE_INTEGER, (zsetMaxListpackEntries) => ({ zsetMaxListpackEntries })),
+  ),
+  ...aliased(
+    ['zset-max-listpack-value', 'zset-max-ziplist-value'],
+    (values) => values.zsetMaxListpackValue,
+    (text) => size(text, 0, Number.MAX_SAFE_INTEGER, (zsetMaxListpackValue) => ({ zsetMaxListpackValue })),
+  ),
+  ...aliased(
+    ['list-max-listpack-size', 'list-max-ziplist-size'],
+    (values) => values.listMaxListpackSize,
+    (text) => integer(text, -INT_MAX - 1, INT_MAX, (listMaxListpackSize) => ({ listMaxListpackSize })),
+  ),
 ]
 
 function fixed(name: string, get: (config: MemberConfig) => string): Setting {
@@ -316,6 +403,16 @@ function fixed(name: string, get: (config: MemberConfig) => string): Setting {
 
 function constant(name: string, value: string): Setting {
   return { name, get: () => value, isConstant: true }
+}
+
+/** A number of the data section, by its name there and by the one that Redis had before. */
+function aliased(
+  names: readonly [name: string, ...former: string[]],
+  read: (values: LiveValues) => number,
+  parse: SettingChange['parse'],
+): Setting[] {
+  const change: SettingChange = { parse, filePath: ['data', names[0]], toFile: read }
+  return names.map((name) => ({ name, get: (values) => String(read(values)), change }))
 }
 
 function choice<T extends string>(text: string, choices: readonly T[], change: (value: T) => Partial<LiveValues>) {

@@ -2,7 +2,7 @@ import type { MemberId, Stamp } from '../base/ids.js'
 import { latin1, utf8 } from '../base/bytes.js'
 import { assert } from '../base/assert.js'
 import { Call } from '../commands/call.js'
-import { CommandError } from '../commands/command-error.js'
+import { CommandError, Errors } from '../commands/command-error.js'
 import { CommandTable, type Command } from '../commands/command-table.js'
 import type { EngineService, Services, TransactionService } from '../commands/services.js'
 import type { Session } from '../commands/session.js'
@@ -12,14 +12,15 @@ import { isStabilityNote, stabilityNote } from '../crdt/stability-note.js'
 import { FrameWriter } from '../crdt/frame-writer.js'
 import { HybridClock } from '../crdt/hybrid-clock.js'
 import { VersionVector } from '../crdt/version-vector.js'
-import type { CollectionStore } from '../keyspace/collection-store.js'
+import { AccessFrequency } from '../keyspace/access-frequency.js'
 import { Collections } from '../keyspace/collections.js'
-import { TYPE_COUNT, type Database } from '../keyspace/database.js'
+import type { Database } from '../keyspace/database.js'
 import { Effects } from '../keyspace/effects.js'
 import { FrameApplier } from '../keyspace/frame-applier.js'
 import { Keys } from '../keyspace/keys.js'
 import { KeyObservers } from '../keyspace/key-observers.js'
 import { Keyspace } from '../keyspace/keyspace.js'
+import { KeyStates } from '../keyspace/state/key-states.js'
 import { StringStore } from '../keyspace/string-store.js'
 import { LIMITS } from '../base/limits.js'
 import { CHUNK_SHIFT, type Ref } from '../memory/arena.js'
@@ -36,6 +37,8 @@ import { FieldExpiryCycle } from './field-expiry-cycle.js'
 import { KeyspaceNotifications } from './keyspace-notifications.js'
 import { LatencyMonitor } from './latency-monitor.js'
 import { PubSub } from './pubsub.js'
+import { MemoryBound, type MemoryBoundHost } from './eviction/memory-bound.js'
+import { Evictor } from './eviction/evictor.js'
 import { RateMeter } from './rate-meter.js'
 import { SlicedRead, SlicedReads } from './sliced-reads.js'
 import { SlowLog } from './slow-log.js'
@@ -82,17 +85,21 @@ export class Engine implements CommandExecutor, EngineService {
     errorReplies: 0,
     expiredKeys: 0,
     expiredFields: 0,
+    evictedKeys: 0,
     failedAuthentications: 0,
   }
   readonly errorCounts = new Map<string, number>()
   readonly waits: WaitQueue
   readonly blocking: BlockedClients
+  /** Whole states of keys as bytes. */
+  readonly states: KeyStates
   readonly slices: SlicedReads
   readonly pause: ClientPause
   readonly slowLog = new SlowLog()
   readonly latency = new LatencyMonitor()
   readonly pubsub = new PubSub()
   readonly notifications: KeyspaceNotifications
+  readonly memory: MemoryBound
   /** Most bytes that the data ever took, as far as samples saw. */
   peakBytes = 0
   /** False: due keys are hidden, but removed only when a command comes upon them. */
@@ -133,12 +140,12 @@ export class Engine implements CommandExecutor, EngineService {
     this.strings = new StringStore(this.keyspace, this.context)
     this.writer = new FrameWriter(options.self, this.applied)
     const { keyspace, strings, context } = this
-    const stores = new Array<CollectionStore | undefined>(TYPE_COUNT).fill(undefined)
-    this.keys = new Keys(keyspace, strings, context, stores)
-    this.effects = new Effects(options.self, keyspace, strings, context, this.hlc, this.writer, this.keys, stores)
+    this.keys = new Keys(keyspace, strings, context)
+    this.effects = new Effects(options.self, keyspace, strings, context, this.hlc, this.writer, this.keys)
     this.effects.solo = options.solo
-    this.collections = new Collections({ self: options.self, keyspace, strings, context, effects: this.effects }, stores)
-    this.applier = new FrameApplier(keyspace, strings, this.keys, context, stores)
+    this.collections = new Collections({ self: options.self, keyspace, strings, context, effects: this.effects }, this.keys)
+    this.applier = new FrameApplier(keyspace, strings, this.keys, context)
+    this.states = new KeyStates(keyspace, strings, this.keys, context)
     this.call = new Call(keyspace, strings, this.keys, this.collections, this.effects, services, this)
     keyspace.reclaimer.onWork = () => this.reclaim()
     this.waits = new WaitQueue(
@@ -186,7 +193,7 @@ export class Engine implements CommandExecutor, EngineService {
         keyspace.settleGuard = interested ? (db, ref) => this.holdsSettling(db, ref) : null
       },
     )
-    this.notifications = new KeyspaceNotifications(this.pubsub, this.keyspace, this.effects, this.applier, stores)
+    this.notifications = new KeyspaceNotifications(this.pubsub, this.keyspace, this.effects, this.applier, this.keys)
     this.effects.onExpired = (database, key, off, len) => {
       this.statistics.expiredKeys++
       this.notifications.expired(database, key, off, len)
@@ -203,6 +210,9 @@ export class Engine implements CommandExecutor, EngineService {
       this.notifications.notify(NotificationClass.hash, 'hexpired', database, key, off, len)
     }
     this.keyspace.dueListener = this.expiry
+    const random = () => services.server.random()
+    const evictor = new Evictor(keyspace, this.effects, this.expiry, random, (database, key) => this.evicted(database, key))
+    this.memory = new MemoryBound(keyspace, evictor, new AccessFrequency(random), clock, services, this.evictionHost())
     this.keyspace.setTime(clock.wallMs())
   }
 
@@ -270,6 +280,7 @@ export class Engine implements CommandExecutor, EngineService {
 
   stop(): void {
     this.stopped = true
+    this.memory.stop()
     this.slices.stop()
     this.closeFrame()
   }
@@ -318,6 +329,11 @@ export class Engine implements CommandExecutor, EngineService {
       this.refuse(session, reply, 'NOAUTH Authentication required.')
       return
     }
+    if (this.memory.isBounded && !this.inExec && !this.hasMemoryFor(session, command)) {
+      command.rejectedCalls++
+      this.refuseForMemory(session, command, reply)
+      return
+    }
     if (command.isWrite) {
       const refusal = this.services.server.writeRefusal
       if (refusal !== null || !this.hasRoomFor(request)) {
@@ -364,6 +380,49 @@ export class Engine implements CommandExecutor, EngineService {
     if (this.expiry.hasSeen || this.fieldExpiry.hasSeen) this.removeSeenDue()
     if (this.blocking.hasReady) this.serveReady()
     if (this.pause.hasReleased) this.pause.release()
+  }
+
+  /** Makes room if a command may need some, as Redis does; false when there is none. What a transaction queues needs memory too, whatever it is. */
+  private hasMemoryFor(session: Session, command: Command): boolean {
+    const isQueueing = session.queued !== null
+    if (!command.isWrite && !command.needsMemory && !isQueueing) return true
+    if (!this.memory.isOver) return true
+    const hasRoom = this.memory.makeRoom()
+    if (this.blocking.hasReady) {
+      this.serveReady()
+      this.keyspace.beginCommand()
+    }
+    // Not the command's time.
+    this.commandStartMs = this.clock.monotonicMs()
+    if (hasRoom || command.needsMemory) return hasRoom
+    return !isQueueing || (command.endsQueueing && !(command.spec.name === 'exec' && session.queuedNeedsMemory))
+  }
+
+  private refuseForMemory(session: Session, command: Command, reply: ReplyWriter): void {
+    if (command.spec.name !== 'exec') {
+      this.refuse(session, reply, Errors.outOfMemory)
+      return
+    }
+    this.discard(session)
+    this.refuse(session, reply, `EXECABORT Transaction discarded because of: ${Errors.outOfMemory}`)
+  }
+
+  private evicted(database: number, key: Uint8Array): void {
+    this.statistics.evictedKeys++
+    this.notifications.notify(NotificationClass.evicted, 'evicted', database, key, 0, key.length)
+    this.endOp()
+  }
+
+  private evictionHost(): MemoryBoundHost {
+    const mayEvict = () => this.pause.mode === 'none' && this.services.server.writeRefusal === null && this.log !== null
+    return {
+      get mayEvict() {
+        return mayEvict()
+      },
+      begin: () => this.beginBatch(),
+      end: () => this.serveReady(),
+      took: (ms) => this.latency.note('eviction-cycle', ms, this.keyspace.nowMs),
+    }
   }
 
   /** False when a write could make its op larger than a frame may be. */
@@ -491,6 +550,7 @@ export class Engine implements CommandExecutor, EngineService {
       const { writeRefusal } = this.services.server
       if (spec.isWrite && writeRefusal !== null) throw new CommandError(writeRefusal)
       served = client.wait.retry(call)
+      if (!served) this.blocking.arm(client, call)
     } catch (error) {
       if (!(error instanceof CommandError)) throw error
       failed = true
@@ -576,6 +636,7 @@ export class Engine implements CommandExecutor, EngineService {
     for (let i = 0; i < request.argc; i++) session.queuedBytes += request.len[i] + 16
     session.queued.push(request.copy())
     if (command.isWrite || command.mayReplicate) session.queuedWrite = true
+    if (command.needsMemory) session.queuedNeedsMemory = true
     reply.simpleString('QUEUED')
   }
 
@@ -613,6 +674,7 @@ export class Engine implements CommandExecutor, EngineService {
     session.queuedBytes = 0
     session.queueFailed = false
     session.queuedWrite = false
+    session.queuedNeedsMemory = false
     this.watches.unwatch(session)
   }
 
@@ -643,6 +705,7 @@ export class Engine implements CommandExecutor, EngineService {
 
   endTurn(): void {
     this.turnPlanned = false
+    this.memory.turnEnded()
     this.closeFrame()
   }
 
@@ -674,6 +737,7 @@ export class Engine implements CommandExecutor, EngineService {
     this.log.append(frame)
     this.statistics.remoteFrames++
     this.statistics.remoteOps += frame.opCount
+    this.memory.remoteApplied()
     this.onAppended()
     this.waits.check()
     this.serveReady()
@@ -771,6 +835,7 @@ export class Engine implements CommandExecutor, EngineService {
     this.operationRate.sample(nowMs, this.statistics.commandsProcessed)
     this.inputRate.sample(nowMs, statistics.netInputBytes)
     this.outputRate.sample(nowMs, statistics.netOutputBytes)
+    this.memory.tick()
     this.peakBytes = Math.max(this.peakBytes, this.keyspace.usedBytes())
   }
 

@@ -3,6 +3,7 @@ import type { Arena, Ref } from '../memory/arena.js'
 import type { RdbValue } from '../rdb/value.js'
 import type { Database } from './database.js'
 import type { Hash64 } from './hash64.js'
+import type { CollectionState } from './state/collection-state.js'
 
 /**
  * What the code that deals with keys as a whole needs of the store of one collection type (hash, set, sorted set, list, stream, HyperLogLog).
@@ -16,6 +17,9 @@ import type { Hash64 } from './hash64.js'
 export interface CollectionStore {
   /** KeyType of the keys it keeps. Its effects have the types type * 8 .. type * 8 + 7. */
   readonly type: number
+
+  /** Writes and reads collections with all that concurrent writes need. */
+  readonly state?: CollectionState
 
   /**
    * Walks the payload of one effect by the reader's primitives and calls effect.fail for whatever is wrong in itself (lengths, impossible
@@ -60,7 +64,7 @@ export interface CollectionStore {
   size(db: Database, root: Ref): number
 
   /** Bytes of the collection, for MEMORY USAGE; of large ones `samples` elements are looked at (0: all). */
-  bytes(db: Database, root: Ref, samples: number): number
+  bytes(arena: Arena, root: Ref, samples: number): number
 
   /** The encoding that Redis would use: OBJECT ENCODING. */
   encoding(db: Database, root: Ref): string

@@ -18,14 +18,12 @@ import { ByteList } from '../rdb/byte-list.js'
 import type { RdbHash, RdbValue } from '../rdb/value.js'
 import { DistinctRanges, type ByteRanges } from './byte-ranges.js'
 import type { StoreEnvironment } from './collections.js'
+import { DEFAULT_COMPACT_LIMITS, packedElementBytes, packedElements, type CompactLimits } from './compact-limits.js'
 import { KeyType, type Database } from './database.js'
 import { MapFlag } from './map-space.js'
 import { MapStore } from './map-store.js'
-import { MAX_PACKED_BYTES } from './packed-map.js'
 import { ExpiryMode, NO_RESETS } from './string-store.js'
 
-/** Redis' hash-max-listpack-entries. */
-const MAX_PACKED_FIELDS = 512
 const ALL_FLAGS = SET_EXPIRY_GIVEN | SET_EXPIRY_KEPT | HAS_RESETS
 /** Elements of a payload, of a copy or of a removal that are written as one effect. */
 const EFFECT_ELEMENTS = 1024
@@ -41,8 +39,22 @@ export class HashStore extends MapStore {
   /** Told of a field that was due and is written over by a local command. */
   onExpired: (database: number, key: Uint8Array, keyOff: number, keyLen: number) => void = () => undefined
 
+  /** Where Redis' listpacks end, and where packed hashes do. */
+  private compactFields = 0
+  private compactBytes = 0
+  private packedFields = 0
+
   constructor(environment: StoreEnvironment) {
     super(environment, true)
+    this.configure(DEFAULT_COMPACT_LIMITS)
+  }
+
+  /** Settings; what is there changes its form when it is written to next. */
+  configure(limits: CompactLimits): void {
+    this.compactFields = limits.hashMaxListpackEntries
+    this.compactBytes = limits.hashMaxListpackValue
+    this.packedFields = packedElements(this.compactFields)
+    this.packedBytes = packedElementBytes(this.compactBytes)
   }
 
   check(effect: EffectReader): void {
@@ -519,7 +531,7 @@ export class HashStore extends MapStore {
     else if (typeof total !== 'number' && typeof n !== 'number') {
       strings.incrementExact(space, ref, field, off, len, epoch, total, n)
     }
-    if (len > MAX_PACKED_BYTES || space.values > MAX_PACKED_FIELDS) space.addMapFlags(MapFlag.hashtable)
+    if (!this.isCompact(0, space.values, len, 0)) space.addMapFlags(MapFlag.hashtable)
     return root
   }
 
@@ -531,7 +543,7 @@ export class HashStore extends MapStore {
     if (isNothing && from !== 0 && this.isPacked(db.arena, from)) return from
     const root = this.opened(db, from)
     strings.expire(space, space.lookup(field, off, len), field, off, len, at)
-    if (len > MAX_PACKED_BYTES) space.addMapFlags(MapFlag.hashtable)
+    if (len > this.compactBytes) space.addMapFlags(MapFlag.hashtable)
     return root
   }
 
@@ -588,15 +600,19 @@ export class HashStore extends MapStore {
   }
 
   protected fitsPacked(_mapFlags: number, count: number): boolean {
-    return count < MAX_PACKED_FIELDS
+    return count < this.packedFields
+  }
+
+  protected freshFlags(): number {
+    return 0
   }
 
   protected flagsFor(mapFlags: number): number {
     return mapFlags
   }
 
-  protected compactLimit(): number {
-    return MAX_PACKED_FIELDS
+  protected isCompact(_mapFlags: number, count: number, keyLen: number, valueLen: number): boolean {
+    return keyLen <= this.compactBytes && valueLen <= this.compactBytes && count <= this.compactFields
   }
 }
 

@@ -324,9 +324,9 @@ export class HllStore implements CollectionStore {
     return this.count(db, root)
   }
 
-  bytes(db: Database, root: Ref): number {
-    const memory = memoryOf(db.arena, root)
-    return db.arena.sizeOf(root) + (memory === 0 ? 0 : db.arena.sizeOf(memory))
+  bytes(arena: Arena, root: Ref): number {
+    const memory = memoryOf(arena, root)
+    return arena.sizeOf(root) + (memory === 0 ? 0 : arena.sizeOf(memory))
   }
 
   encoding(): string {

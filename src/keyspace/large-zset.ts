@@ -30,7 +30,7 @@ import { compareRanges, LARGE } from './packed-zset.js'
  * A large sorted set: a table of records by member, and an index of the same records by score and member. The root is one block:
  *
  * ```
- * word 0   form (LARGE)
+ * word 0   form (LARGE), SKIPLIST
  *      1   table              ELEMENT_TABLE_WORDS
  *      4   index              INDEX_WORDS
  *     10   members with contributions
@@ -49,6 +49,8 @@ import { compareRanges, LARGE } from './packed-zset.js'
  *
  * Records never move while they live. Nothing here asks what an effect has observed: that is zset-store's.
  */
+/** As Redis, which does not turn a large sorted set into a small one again when it shrinks. */
+const SKIPLIST = 0x100
 const TABLE = 1
 const INDEX = TABLE + ELEMENT_TABLE_WORDS
 const CONTRIBUTED = INDEX + INDEX_WORDS
@@ -133,6 +135,15 @@ export class LargeZset {
     words.fill(0, w, w + ROOT_WORDS)
     words[w] = LARGE
     return root
+  }
+
+  /** It has been larger than Redis' listpacks. */
+  isSkiplist(root: Ref): boolean {
+    return (this.arena.u32[root >>> CHUNK_SHIFT][(root & UNIT_MASK) << 1] & SKIPLIST) !== 0
+  }
+
+  setSkiplist(root: Ref): void {
+    this.arena.u32[root >>> CHUNK_SHIFT][(root & UNIT_MASK) << 1] |= SKIPLIST
   }
 
   count(root: Ref): number {

@@ -9,6 +9,7 @@ import type { RdbValue } from '../rdb/value.js'
 import { NotificationClass } from '../base/notification-classes.js'
 import type { CollectionStore } from './collection-store.js'
 import type { StoreEnvironment } from './collections.js'
+import { DEFAULT_COMPACT_LIMITS, type CompactLimits } from './compact-limits.js'
 import { KeyType, type Database } from './database.js'
 import type { Hash64 } from './hash64.js'
 import { ListEdits } from './list-edits.js'
@@ -17,8 +18,9 @@ import { ListSequence } from './list-sequence.js'
 import { ListWalk, type ElementSink } from './list-walk.js'
 import { ListWrites } from './list-writes.js'
 
-/** What a list may take as one of Redis' listpacks (list-max-listpack-size -2): beyond, it is a quicklist. */
-const LISTPACK_BYTES = 8192
+/** What a list may take as one of Redis' listpacks when list-max-listpack-size is -1 … -5, and when it counts elements; beyond, it is a quicklist. */
+const LISTPACK_BYTES = [4096, 8192, 16_384, 32_768, 65_536]
+const COUNTED_LISTPACK_BYTES = 8192
 const LISTPACK_HEAD_BYTES = 7
 /** What an element costs a digest beside its bytes, in bytes hashed. */
 const ELEMENT_COST_BYTES = 16
@@ -36,6 +38,8 @@ export class ListStore implements CollectionStore {
   readonly writes: ListWrites
   /** Result of element and of at: the value is buf[off .. off+len). Good until the list changes. */
   readonly walk: ListWalk
+  /** Setting list-max-listpack-size. A list is kept in chunks in any case; this is about what Redis would do. */
+  private listpackSize = DEFAULT_COMPACT_LIMITS.listMaxListpackSize
   private readonly sequence = new ListSequence()
   private readonly edits: ListEdits
   private readonly position = new ListPosition()
@@ -45,6 +49,10 @@ export class ListStore implements CollectionStore {
     this.edits = new ListEdits(this.sequence)
     this.walk = new ListWalk(this.sequence)
     this.writes = new ListWrites(environment, this.sequence, this.edits)
+  }
+
+  configure(limits: CompactLimits): void {
+    this.listpackSize = limits.listMaxListpackSize
   }
 
   check(effect: EffectReader): void {
@@ -183,8 +191,8 @@ export class ListStore implements CollectionStore {
     return this.open(db, root).length
   }
 
-  bytes(db: Database, root: Ref, samples: number): number {
-    const sequence = this.open(db, root)
+  bytes(arena: Arena, root: Ref, samples: number): number {
+    const sequence = this.sequence.open(arena, root)
     const { chunks } = sequence
     let bytes = 0
     let elements = 0
@@ -200,12 +208,14 @@ export class ListStore implements CollectionStore {
     const sequence = this.open(db, root)
     let bytes = LISTPACK_HEAD_BYTES
     // An element of a listpack takes two bytes at least.
-    if (sequence.length * 2 > LISTPACK_BYTES) return 'quicklist'
+    const { listpackSize: size } = this
+    const most = size < 0 ? LISTPACK_BYTES[Math.min(-size, LISTPACK_BYTES.length) - 1] : COUNTED_LISTPACK_BYTES
+    if (sequence.length * 2 > most || (size >= 0 && sequence.length > Math.max(1, size))) return 'quicklist'
     const { walk } = this
     walk.seek(0)
     do bytes += listpackBytes(walk.len)
-    while (walk.next() && bytes <= LISTPACK_BYTES)
-    return bytes > LISTPACK_BYTES ? 'quicklist' : 'listpack'
+    while (walk.next() && bytes <= most)
+    return bytes > most ? 'quicklist' : 'listpack'
   }
 
   digest(hash: Hash64, db: Database, root: Ref): number {

@@ -12,7 +12,7 @@ import { Hash64 } from './hash64.js'
 import type { Keyspace } from './keyspace.js'
 import { INCLUDING_DUE, MapCursor } from './map-cursor.js'
 import { MapFlag, MapSpace } from './map-space.js'
-import { KIND_MASK, MAP_FLAGS_MASK, MAX_PACKED_BYTES, PACKED, PackedMap } from './packed-map.js'
+import { KIND_MASK, MAP_FLAGS_MASK, PACKED, PackedMap } from './packed-map.js'
 import { ExpiryMode, NO_RESETS, type StringStore } from './string-store.js'
 
 /** Elements that one settle looks at: about 2 ms. The walk goes on at the next. */
@@ -40,6 +40,8 @@ export abstract class MapStore implements CollectionStore {
   buf: Uint8Array = EMPTY
   off = 0
   len = 0
+  /** Longest key or value in a packed map. Never above LIMITS.packedElementBytes. */
+  protected packedBytes = 0
   /** For walks by commands; one at a time. */
   readonly cursor: MapCursor
   protected readonly space: MapSpace
@@ -73,14 +75,17 @@ export abstract class MapStore implements CollectionStore {
   abstract eventOf(effectType: number): { readonly kind: number; readonly event: string } | null
   abstract beforeRemove(db: Database, root: Ref, database: number, key: Uint8Array, keyOff: number, keyLen: number): void
 
-  /** True when a packed map with so many elements has room for one more with this key. */
-  protected abstract fitsPacked(mapFlags: number, count: number, key: Uint8Array, off: number, len: number): boolean
+  /** True when a packed map with so many elements has room for one more, whose key is so long and with which it has these flags. */
+  protected abstract fitsPacked(mapFlags: number, count: number, keyLen: number): boolean
+
+  /** Flags of a map without elements. */
+  protected abstract freshFlags(): number
 
   /** What an element makes of the map's flags. */
   protected abstract flagsFor(mapFlags: number, key: Uint8Array, off: number, len: number): number
 
-  /** Most elements that Redis would keep in a compact encoding. */
-  protected abstract compactLimit(mapFlags: number): number
+  /** True when Redis would keep so many elements in a compact encoding after the write of one with this key and value. */
+  protected abstract isCompact(mapFlags: number, count: number, keyLen: number, valueLen: number): boolean
 
   /** Elements that there are; as in Redis, those that are due count until they have been removed. */
   size(db: Database, root: Ref): number {
@@ -208,7 +213,7 @@ export abstract class MapStore implements CollectionStore {
     const { packed, context } = this
     let root = from
     if (root === 0 || this.isPacked(arena, root)) {
-      if (mode !== ExpiryMode.set && keyLen <= MAX_PACKED_BYTES && valueLen <= MAX_PACKED_BYTES) {
+      if (mode !== ExpiryMode.set && keyLen <= this.packedBytes && valueLen <= this.packedBytes) {
         const place = root === 0 ? -1 : packed.find(arena, root, key, keyOff, keyLen)
         this.existed = place >= 0
         const high = packDotHigh(context.origin, context.stamp)
@@ -223,13 +228,17 @@ export abstract class MapStore implements CollectionStore {
           // A later write of the same member observed this one: it is being applied again.
           if (member === context.origin) return root
         } else if (root === 0) {
-          root = packed.create(arena, this.flagsFor(0, key, keyOff, keyLen), keyLen, valueLen)
-          return packed.append(arena, root, key, keyOff, keyLen, value, valueOff, valueLen, high, low)
+          const flags = this.flagsFor(this.freshFlags(), key, keyOff, keyLen)
+          if (this.fitsPacked(flags, 0, keyLen)) {
+            root = packed.create(arena, flags, keyLen, valueLen)
+            return packed.append(arena, root, key, keyOff, keyLen, value, valueOff, valueLen, high, low)
+          }
         } else {
           const words = arena.u32[root >>> CHUNK_SHIFT]
           const w = (root & UNIT_MASK) << 1
-          if (this.fitsPacked(words[w] & MAP_FLAGS_MASK, packed.count(arena, root), key, keyOff, keyLen)) {
-            words[w] |= this.flagsFor(words[w] & MAP_FLAGS_MASK, key, keyOff, keyLen)
+          const flags = this.flagsFor(words[w] & MAP_FLAGS_MASK, key, keyOff, keyLen)
+          if (this.fitsPacked(flags, packed.count(arena, root), keyLen)) {
+            words[w] |= flags
             return packed.append(arena, root, key, keyOff, keyLen, value, valueOff, valueLen, high, low)
           }
         }
@@ -244,9 +253,7 @@ export abstract class MapStore implements CollectionStore {
     const flags = space.mapFlags
     if ((flags & MapFlag.hashtable) === 0) {
       if (ref === 0) space.addMapFlags(this.flagsFor(flags, key, keyOff, keyLen))
-      const isCompact =
-        keyLen <= MAX_PACKED_BYTES && valueLen <= MAX_PACKED_BYTES && space.values <= this.compactLimit(space.mapFlags)
-      if (!isCompact) space.addMapFlags(MapFlag.hashtable)
+      if (!this.isCompact(space.mapFlags, space.values, keyLen, valueLen)) space.addMapFlags(MapFlag.hashtable)
     }
     return root
   }
@@ -306,7 +313,7 @@ export abstract class MapStore implements CollectionStore {
   protected toLarge(db: Database, from: Ref): Ref {
     const { arena } = db
     const { packed, space } = this
-    if (from === 0) return space.create(arena, 0)
+    if (from === 0) return space.create(arena, this.freshFlags())
     const root = space.create(arena, arena.u32[from >>> CHUNK_SHIFT][(from & UNIT_MASK) << 1] & MAP_FLAGS_MASK)
     const bytes = arena.u8[from >>> CHUNK_SHIFT]
     const end = packed.end(arena, from)
@@ -420,9 +427,8 @@ export abstract class MapStore implements CollectionStore {
     return this.space.free(budget) ? 0 : root
   }
 
-  bytes(db: Database, root: Ref, samples: number): number {
+  bytes(arena: Arena, root: Ref, samples: number): number {
     if (root === 0) return 0
-    const { arena } = db
     if (this.isPacked(arena, root)) return arena.sizeOf(root)
     const { space } = this
     space.open(arena, root)
@@ -512,11 +518,13 @@ export abstract class MapStore implements CollectionStore {
     const { space, packed } = this
     const { count, mapFlags } = space
     const sticky = MapFlag.hashtable | MapFlag.hadExpiry | MapFlag.unsettled
-    if ((mapFlags & sticky) !== 0 || count !== space.values || count > this.compactLimit(mapFlags)) return from
+    if ((mapFlags & sticky) !== 0 || count !== space.values || !this.fitsPacked(mapFlags, count - 1, 0)) return from
     for (let cursor = 0; ;) {
       cursor = space.scan(cursor)
-      const flags = space.scanned === 0 ? KeyType.string : space.flags(space.scanned)
+      const ref = space.scanned
+      const flags = ref === 0 ? KeyType.string : space.flags(ref)
       if ((flags & (HAS_EXTRAS | HAS_EXPIRY)) !== 0 || (flags & TYPE_MASK) !== KeyType.string) return from
+      if (ref !== 0 && Math.max(space.keyLength(ref), space.valueLength(ref)) > this.packedBytes) return from
       if (cursor === 0) break
     }
     let root: Ref = 0

@@ -22,8 +22,6 @@ export const PACKED = 1
 export const LARGE = 2
 export const KIND_MASK = 0xff
 export const MAP_FLAGS_MASK = 0xff00
-/** Longest key or value in a packed map: Redis' hash-max-listpack-value and set-max-listpack-value. */
-export const MAX_PACKED_BYTES = 64
 
 const COUNT_SHIFT = 16
 const HEADER_BYTES = 16

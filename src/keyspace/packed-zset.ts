@@ -1,4 +1,5 @@
 import { copyBytes } from '../base/bytes.js'
+import { LIMITS } from '../base/limits.js'
 import { CHUNK_SHIFT, UNIT_MASK, type Arena, type Ref } from '../memory/arena.js'
 import { packDotHigh, packDotLow, unpackMember, unpackStamp } from '../memory/record.js'
 
@@ -26,13 +27,9 @@ const OWN_DOT = 0x80
 const LENGTH_MASK = 0x7f
 const DOT_BYTES = 8
 
-/** Bounds of the form: redis' own defaults. */
-export const MAX_PACKED_MEMBERS = 128
-export const MAX_PACKED_MEMBER_BYTES = 64
-
 export class PackedZset {
   /** After index: where in the chunk's bytes entry i begins. One more than there are entries: the end. */
-  private readonly starts = new Uint32Array(MAX_PACKED_MEMBERS + 1)
+  private readonly starts = new Uint32Array(LIMITS.packedElements + 1)
 
   constructor(private readonly arena: Arena) {}
 
@@ -259,7 +256,7 @@ export class PackedZset {
   }
 }
 
-const aside = new Uint8Array(MAX_PACKED_MEMBER_BYTES)
+const aside = new Uint8Array(LIMITS.packedElementBytes)
 
 /** As memcmp, a shorter one first among equals. */
 export function compareRanges(a: Uint8Array, aOff: number, aLen: number, b: Uint8Array, bOff: number, bLen: number): number {

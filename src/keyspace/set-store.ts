@@ -7,14 +7,12 @@ import { ByteList } from '../rdb/byte-list.js'
 import type { RdbSet, RdbValue } from '../rdb/value.js'
 import { DistinctRanges, type ByteRanges } from './byte-ranges.js'
 import type { StoreEnvironment } from './collections.js'
+import { DEFAULT_COMPACT_LIMITS, packedElementBytes, packedElements, type CompactLimits } from './compact-limits.js'
 import { KeyType, type Database } from './database.js'
 import { MapFlag } from './map-space.js'
 import { EMPTY, MapStore } from './map-store.js'
 import { ExpiryMode, NO_RESETS } from './string-store.js'
 
-/** Redis' set-max-listpack-entries and set-max-intset-entries. */
-const MAX_PACKED_MEMBERS = 128
-const MAX_PACKED_INTEGERS = 512
 /** Members that are written as one effect, where they are not a command's arguments. */
 const EFFECT_MEMBERS = 1024
 /** No integer is longer. */
@@ -24,9 +22,29 @@ const MAX_INTEGER_BYTES = 20
 export class SetStore extends MapStore {
   readonly type = KeyType.set
   private readonly distinct = new DistinctRanges()
+  /** Where Redis' intsets and listpacks end, and where packed sets do. */
+  private compactIntegers = 0
+  private compactMembers = 0
+  private compactBytes = 0
+  private packedIntegers = 0
+  private packedMembers = 0
+  /** Members that the effect at hand adds: a set that begins with too many for an intset is a listpack, as in Redis. */
+  private adding = 1
 
   constructor(environment: StoreEnvironment) {
     super(environment, false)
+    this.configure(DEFAULT_COMPACT_LIMITS)
+  }
+
+  /** Settings; what is there changes its form when it is added to next. */
+  configure(limits: CompactLimits): void {
+    this.compactIntegers = limits.setMaxIntsetEntries
+    this.compactMembers = limits.setMaxListpackEntries
+    this.compactBytes = limits.setMaxListpackValue
+    this.packedIntegers = packedElements(this.compactIntegers)
+    this.packedMembers = packedElements(this.compactMembers)
+    // The bound does not hold for integers.
+    this.packedBytes = Math.max(MAX_INTEGER_BYTES, packedElementBytes(this.compactBytes))
   }
 
   check(effect: EffectReader): void {
@@ -40,6 +58,7 @@ export class SetStore extends MapStore {
   apply(db: Database, from: Ref, effect: EffectReader): Ref {
     const { bytes } = effect
     const count = effect.varint()
+    this.adding = count
     let root = from
     for (let i = 0; i < count; i++) {
       effect.block()
@@ -67,6 +86,7 @@ export class SetStore extends MapStore {
     distinct.pickLast(args, first, end, 1)
     let root = effects.openCollection(EffectType.setAdd, database, buf, off[1], len[1])
     const { count, picked } = distinct
+    this.adding = count
     effects.writer.putVarint(count)
     let added = 0
     for (let p = 0; p < count; p++) {
@@ -116,6 +136,7 @@ export class SetStore extends MapStore {
     const from = effects.openCollection(EffectType.setAdd, database, key, keyOff, keyLen)
     effects.writer.putVarint(1)
     effects.writer.putBlock(member, off, len)
+    this.adding = 1
     const root = this.addMember(db, from, member, off, len)
     const isNew = !this.existed
     effects.closeCollection(this.finish(db, root, key, keyOff, keyLen))
@@ -185,8 +206,13 @@ export class SetStore extends MapStore {
     // Members have no expiry.
   }
 
-  protected fitsPacked(mapFlags: number, count: number, member: Uint8Array, off: number, len: number): boolean {
-    return count < this.compactLimit(this.flagsFor(mapFlags, member, off, len))
+  protected fitsPacked(mapFlags: number, count: number, len: number): boolean {
+    if ((mapFlags & MapFlag.notIntegers) === 0) return count < this.packedIntegers
+    return count < this.packedMembers && len <= this.compactBytes
+  }
+
+  protected freshFlags(): number {
+    return this.adding > this.compactIntegers ? MapFlag.notIntegers : 0
   }
 
   protected flagsFor(mapFlags: number, member: Uint8Array, off: number, len: number): number {
@@ -195,8 +221,9 @@ export class SetStore extends MapStore {
     return isInteger ? mapFlags : mapFlags | MapFlag.notIntegers
   }
 
-  protected compactLimit(mapFlags: number): number {
-    return (mapFlags & MapFlag.notIntegers) !== 0 ? MAX_PACKED_MEMBERS : MAX_PACKED_INTEGERS
+  protected isCompact(mapFlags: number, count: number, len: number): boolean {
+    if ((mapFlags & MapFlag.notIntegers) === 0) return count <= this.compactIntegers
+    return count <= this.compactMembers && len <= this.compactBytes
   }
 
   private addMember(db: Database, root: Ref, member: Uint8Array, off: number, len: number): Ref {
@@ -213,6 +240,7 @@ export class SetStore extends MapStore {
   ): void {
     const { effects } = this
     const db = this.keyspace.database(database)
+    this.adding = members.count
     for (let from = 0; from < members.count; from += EFFECT_MEMBERS) {
       const count = Math.min(EFFECT_MEMBERS, members.count - from)
       let root = effects.openCollection(effectType, database, key, keyOff, keyLen)

@@ -623,8 +623,8 @@ export class StreamStore implements CollectionStore {
     return log.length(roots.words(root), roots.at(root) + CHUNKS_WORD)
   }
 
-  bytes(db: Database, root: Ref, samples: number): number {
-    const { roots, log, groups } = this.space(db.arena)
+  bytes(arena: Arena, root: Ref, samples: number): number {
+    const { roots, log, groups } = this.space(arena)
     return roots.bytes(root) + log.bytes(roots.words(root), roots.at(root) + CHUNKS_WORD, samples) + groups.bytes(root)
   }
 

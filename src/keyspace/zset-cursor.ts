@@ -1,6 +1,6 @@
+import { LIMITS } from '../base/limits.js'
 import { CHUNK_SHIFT, type Ref } from '../memory/arena.js'
 import { IndexCursor } from '../memory/order-index.js'
-import { MAX_PACKED_MEMBERS } from './packed-zset.js'
 import type { ZsetForms } from './zset-forms.js'
 
 /**
@@ -16,7 +16,7 @@ export class ZsetCursor {
   /** Members of a packed set; -1 for a large one. */
   private packedCount = -1
   private position = 0
-  private readonly starts = new Uint32Array(MAX_PACKED_MEMBERS + 1)
+  private readonly starts = new Uint32Array(LIMITS.packedElements + 1)
   private readonly cursor = new IndexCursor()
 
   /** Goes to the member at a rank, which there must be. */

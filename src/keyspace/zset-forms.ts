@@ -1,6 +1,7 @@
+import { LIMITS } from '../base/limits.js'
 import { CHUNK_SHIFT, UNIT_MASK, type Arena, type Ref } from '../memory/arena.js'
 import { LargeZset } from './large-zset.js'
-import { FORM_MASK, MAX_PACKED_MEMBERS, PACKED, PackedZset } from './packed-zset.js'
+import { FORM_MASK, PACKED, PackedZset } from './packed-zset.js'
 
 /** The code for both forms of sorted sets, for one arena. */
 export class ZsetForms {
@@ -41,7 +42,7 @@ export class ZsetForms {
   }
 }
 
-const STARTS = new Uint32Array(MAX_PACKED_MEMBERS + 1)
+const STARTS = new Uint32Array(LIMITS.packedElements + 1)
 
 /** The forms of the arenas in use. */
 export class ZsetFormsOf {

@@ -18,10 +18,10 @@ import { assert } from '../base/assert.js'
 import { latin1 } from '../base/bytes.js'
 import type { CollectionStore } from './collection-store.js'
 import type { StoreEnvironment } from './collections.js'
+import { DEFAULT_COMPACT_LIMITS, packedElementBytes, packedElements, type CompactLimits } from './compact-limits.js'
 import { KeyType, type Database } from './database.js'
 import type { Hash64 } from './hash64.js'
 import type { Keyspace } from './keyspace.js'
-import { MAX_PACKED_MEMBER_BYTES, MAX_PACKED_MEMBERS } from './packed-zset.js'
 import { ZsetCursor } from './zset-cursor.js'
 import type { ZsetForms } from './zset-forms.js'
 import { ZsetReader } from './zset-reader.js'
@@ -50,6 +50,11 @@ export class ZsetStore extends ZsetReader implements CollectionStore {
   private forms!: ZsetForms
   private index = -1
   private ref: Ref = 0
+  /** Where Redis' listpacks end, and where packed sets do. */
+  private compactMembers = 0
+  private compactBytes = 0
+  private packedMembers = 0
+  private packedBytes = 0
 
   constructor(environment: StoreEnvironment) {
     super(environment.keyspace.hashSeed)
@@ -57,6 +62,15 @@ export class ZsetStore extends ZsetReader implements CollectionStore {
     this.context = environment.context
     this.writer = new ZsetWriter(environment, this)
     this.remover = new ZsetWriter(environment, this)
+    this.configure(DEFAULT_COMPACT_LIMITS)
+  }
+
+  /** Settings; what is there changes its form when it is added to next. */
+  configure(limits: CompactLimits): void {
+    this.compactMembers = limits.zsetMaxListpackEntries
+    this.compactBytes = limits.zsetMaxListpackValue
+    this.packedMembers = packedElements(this.compactMembers)
+    this.packedBytes = packedElementBytes(this.compactBytes)
   }
 
   /** Looks a member up for a change by one of the methods below, which must come next. Gives its score, NaN if it is not there. */
@@ -116,11 +130,13 @@ export class ZsetStore extends ZsetReader implements CollectionStore {
     const { origin, stamp } = context
     let to = root
     if (root === 0) {
-      if (len <= MAX_PACKED_MEMBER_BYTES) return packed.insert(packed.create(origin, stamp), buf, off, len, score, origin, stamp)
+      if (len <= this.packedBytes && this.packedMembers > 0) {
+        return packed.insert(packed.create(origin, stamp), buf, off, len, score, origin, stamp)
+      }
       to = large.create()
     } else if (forms.isPacked(root)) {
       if (index < 0) {
-        if (len <= MAX_PACKED_MEMBER_BYTES && packed.count(root) < MAX_PACKED_MEMBERS) {
+        if (len <= this.packedBytes && packed.count(root) < this.packedMembers) {
           return packed.insert(root, buf, off, len, score, origin, stamp)
         }
       } else if (this.coversPacked(root, index)) {
@@ -131,6 +147,7 @@ export class ZsetStore extends ZsetReader implements CollectionStore {
     const { ref } = this
     if (ref === 0) {
       large.insert(to, buf, off, len, score, origin, stamp)
+      this.noteAdded(to, len)
     } else if (large.isPlain(ref) && context.covers(large.dotMember(ref), large.dotStamp(ref))) {
       large.setPlain(to, ref, score, origin, stamp)
     } else {
@@ -139,6 +156,13 @@ export class ZsetStore extends ZsetReader implements CollectionStore {
       large.store(to, ref, state)
     }
     return to
+  }
+
+  /** A member was added to a large set: Redis, which would keep it as a listpack up to here, may not any more. */
+  private noteAdded(root: Ref, len: number): void {
+    const { large } = this.forms
+    if (large.isSkiplist(root)) return
+    if (len > this.compactBytes || large.count(root) > this.compactMembers) large.setSkiplist(root)
   }
 
   /** Removes what the origin had observed of the located member. Gives the root, 0 when that was all. */
@@ -170,8 +194,12 @@ export class ZsetStore extends ZsetReader implements CollectionStore {
     if (ref !== 0 && large.increment(to, ref, context, epoch, total)) return to
     const state = ref === 0 ? emptyScoreState() : large.load(ref)
     applyScoreIncrement(state, context, epoch, total, before)
-    if (ref === 0) large.insertState(to, buf, off, len, state)
-    else large.store(to, ref, state)
+    if (ref === 0) {
+      large.insertState(to, buf, off, len, state)
+      this.noteAdded(to, len)
+    } else {
+      large.store(to, ref, state)
+    }
     return to
   }
 
@@ -318,12 +346,13 @@ export class ZsetStore extends ZsetReader implements CollectionStore {
     return forms.large.free(root, budget) ? 0 : root
   }
 
-  bytes(db: Database, root: Ref, samples: number): number {
-    const forms = this.formsOf.of(db.arena)
-    if (forms.isPacked(root)) return db.arena.sizeOf(root)
+  bytes(arena: Arena, root: Ref, samples: number): number {
+    const forms = this.formsOf.of(arena)
+    if (forms.isPacked(root)) return arena.sizeOf(root)
     const { large } = forms
     const count = large.count(root)
     const looks = samples === 0 ? count : Math.min(samples, count)
+    if (looks === 0) return large.fixedBytes(root)
     let bytes = 0
     let cursor = 0
     for (let looked = 0; looked < looks; looked++) {
@@ -334,7 +363,8 @@ export class ZsetStore extends ZsetReader implements CollectionStore {
   }
 
   encoding(db: Database, root: Ref): string {
-    return this.isPacked(db, root) ? 'listpack' : 'skiplist'
+    const forms = this.formsOf.of(db.arena)
+    return forms.isPacked(root) || !forms.large.isSkiplist(root) ? 'listpack' : 'skiplist'
   }
 
   digest(hash: Hash64, db: Database, root: Ref): number {

@@ -4,6 +4,7 @@ import type { FrameView } from '../crdt/frame.js'
 import { VersionVector } from '../crdt/version-vector.js'
 import type { Services } from '../commands/services.js'
 import { Engine } from '../engine/engine.js'
+import type { Collections } from '../keyspace/collections.js'
 import { claimDataFolder } from '../oplog/data-folder.js'
 import { LogScan } from '../oplog/log-scan.js'
 import { openLog, type RecoveryReport } from '../oplog/open-log.js'
@@ -35,6 +36,8 @@ export interface MemberOptions {
   readonly dataFolder: string
   readonly databases: number
   readonly appendfsync: 'always' | 'everysec' | 'no'
+  /** Sets what decides the forms of collections, before the log is read. */
+  readonly tuneCollections?: (collections: Collections) => void
 }
 
 /**
@@ -71,6 +74,7 @@ export class Member implements SyncHost {
     })
     this.engine = new Engine({ self: topology.self, databases, solo, hashSeed: random.uint32() }, clock, services)
     this.engine.syncAlways = appendfsync === 'always'
+    options.tuneCollections?.(this.engine.collections)
     // Before the others have reported, only what the log says was stable may be folded or dropped.
     this.engine.keyspace.stability = solo
       ? EVERYTHING_STABLE
@@ -114,6 +118,7 @@ export class Member implements SyncHost {
     }
     log.onChange(() => this.progressed())
     this.engine.onAppended = () => this.stability?.invalidate()
+    this.engine.memory.onPressure = (message, figures) => logger.warn(figures, message)
     this.engine.start(log)
     if (this.sync !== null) this.scheduleNote(clock)
     this.sync?.start()

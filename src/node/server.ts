@@ -6,6 +6,7 @@ import { LiveSettings } from '../config/live-settings.js'
 import type { ClientsConfig, MemberConfig, OutputBufferLimit } from '../config/member-config.js'
 import type { LiveValues } from '../config/setting-table.js'
 import type { Topology } from '../peer-sync/sync-host.js'
+import type { Collections } from '../keyspace/collections.js'
 import { NodeClock } from '../platform/node-clock.js'
 import { lockDataFolder } from '../platform/node-disk-lock.js'
 import { NodeDisk } from '../platform/node-disk.js'
@@ -72,6 +73,7 @@ export async function startServer(config: MemberConfig): Promise<RunningServer> 
         dataFolder: config.storage.dir,
         databases: config.storage.databases,
         appendfsync: live.values.appendfsync,
+        tuneCollections: (collections) => tuneCollections(collections, live.values),
       },
       { clock, random, disk, network, logger },
       services,
@@ -193,15 +195,22 @@ function outputLimit({ hardBytes, softBytes, softMs }: OutputBufferLimit): Outpu
 function tuneEngine({ engine }: Member, values: LiveValues): void {
   engine.pubsub.reachesCluster = values.pubsubScope === 'cluster'
   engine.notifications.classes = values.notifyKeyspaceEvents
-  engine.collections.streams.configure({
+  tuneCollections(engine.collections, values)
+  engine.slowLog.slowerThanMicroseconds = values.slowlogSlowerThanMicroseconds
+  engine.slowLog.maxLength = values.slowlogMaxLength
+  engine.latency.thresholdMs = values.latencyThresholdMs
+  engine.memory.configure(values)
+}
+
+/** What decides the forms of collections, from now on. */
+function tuneCollections(collections: Collections, values: LiveValues): void {
+  collections.streams.configure({
     idMode: values.streamIdMode,
     nodeMaxEntries: values.streamNodeMaxEntries,
     nodeMaxBytes: values.streamNodeMaxBytes,
   })
-  engine.slowLog.slowerThanMicroseconds = values.slowlogSlowerThanMicroseconds
-  engine.slowLog.maxLength = values.slowlogMaxLength
-  engine.latency.thresholdMs = values.latencyThresholdMs
-  engine.collections.hlls.sparseMaxBytes = values.hllSparseMaxBytes
+  collections.hlls.sparseMaxBytes = values.hllSparseMaxBytes
+  collections.limit(values)
 }
 
 function settingsService(live: LiveSettings, config: MemberConfig): SettingsService {
@@ -249,6 +258,8 @@ function serverService(
         segments: log.segments.length,
         policy: live.values.appendfsync,
         lastError: log.refusal?.message ?? null,
+        recentBytes: log.recentBytes,
+        pendingBytes: log.pendingBytes,
       }
     },
     nowMicroseconds: () => Math.floor((performance.timeOrigin + performance.now()) * 1000),

@@ -60,6 +60,9 @@ export class MemberReplication implements ReplicationService {
       durable: peer.durable,
     }))
   }
+  get linkBytes(): number {
+    return this.member().sync?.waitingBytes ?? 0
+  }
   onProgress(listener: () => void): void {
     this.member().onProgress(listener)
   }

@@ -21,7 +21,13 @@ describe('CONFIG GET', () => {
   })
 
   it('answers a glob', () => {
-    expect(settings.get('max*').map(([name]) => name)).toEqual(['maxmemory', 'maxmemory-policy', 'maxclients'])
+    expect(settings.get('max*').map(([name]) => name)).toEqual([
+      'maxclients',
+      'maxmemory',
+      'maxmemory-policy',
+      'maxmemory-samples',
+      'maxmemory-eviction-tenacity',
+    ])
     expect(settings.get('[de]i?').map(([name]) => name)).toEqual(['dir'])
     expect(settings.get('*').length).toBeGreaterThan(20)
     expect(settings.get('nothing*')).toEqual([])
@@ -47,6 +53,29 @@ describe('CONFIG SET', () => {
     expect(seen).toEqual(['debug'])
   })
 
+  it('knows settings by the name that Redis had before, too', () => {
+    const settings = new LiveSettings(loadConfig(null))
+    expect(settings.get('hash-max-*')).toEqual([
+      ['hash-max-listpack-entries', '512'],
+      ['hash-max-ziplist-entries', '512'],
+      ['hash-max-listpack-value', '64'],
+      ['hash-max-ziplist-value', '64'],
+    ])
+    const pairs = [
+      ['hash-max-ziplist-entries', '3'],
+      ['zset-max-ziplist-value', '1kb'],
+      ['list-max-ziplist-size', '-5'],
+    ] as const
+    expect(settings.set(pairs)).toBeNull()
+    expect(settings.get('hash-max-listpack-entries')).toEqual([['hash-max-listpack-entries', '3']])
+    expect(settings.values).toMatchObject({ hashMaxListpackEntries: 3, zsetMaxListpackValue: 1024, listMaxListpackSize: -5 })
+    const both = [
+      ['hash-max-ziplist-entries', '3'],
+      ['hash-max-listpack-entries', '4'],
+    ] as const
+    expect(settings.set(both)).toContain("'hash-max-listpack-entries') - duplicate parameter")
+  })
+
   it('changes all or nothing', () => {
     const settings = new LiveSettings(loadConfig(null))
     const pairs = [
@@ -64,6 +93,9 @@ describe('CONFIG SET', () => {
     [['port', '1'], "ERR CONFIG SET failed (possibly related to argument 'port') - can't set immutable config"],
     [['appendonly', 'no'], "- this version of Meridian has no other value than 'yes'"],
     [['maxclients', '0'], '- argument must be between 1 and 4294967295 inclusive'],
+    [['set-max-intset-entries', '-1'], '- argument must be between 0 and 9007199254740991 inclusive'],
+    [['list-max-listpack-size', '-2147483649'], '- argument must be between -2147483648 and 2147483647 inclusive'],
+    [['hash-max-listpack-value', 'long'], '- argument must be a memory value'],
     [['appendfsync', 'x'], '- argument(s) must be one of the following: always, everysec, no'],
     [['proto-max-bulk-len', 'x'], '- argument must be a memory value'],
     [['proto-max-bulk-len', '1'], '- argument must be between 1048576 and 536870912 inclusive'],

@@ -92,6 +92,8 @@ function serverOf(member: () => Member, options: MemberOptions, ports: MemberPor
         segments: log.segments.length,
         policy: options.appendfsync,
         lastError: log.refusal?.message ?? null,
+        recentBytes: log.recentBytes,
+        pendingBytes: log.pendingBytes,
       }
     },
     nowMicroseconds: () => ports.clock.wallMs() * 1000,

@@ -124,8 +124,8 @@ function object(call: Call): void {
   const { db, keyspace } = call
   const ref = call.find(2)
   if (ref === 0) throw new CommandError(Errors.noSuchKey)
-  const clock = db.accessClock(ref)
-  const idle = (keyspace.clock - clock + 0x1000000) % 0x1000000
+  const clock = db.accessBits(ref)
+  const idle = keyspace.idleSeconds(db, ref)
   call.reply.simpleString(
     `Value at:0x${ref.toString(16)} refcount:1 encoding:${encoding(call, ref)} serializedlength:${writePayload(rdbValueOf(call, db, ref)).length - ENVELOPE_BYTES} lru:${clock} lru_seconds_idle:${idle}`,
   )

@@ -31,9 +31,7 @@ export function serverSection({ services, engine, nowMs, keyspace }: Call): Info
 
 export function memorySection(call: Call): InfoFields {
   const memory = memoryReport(call)
-  const [maxmemory] = call.services.settings.get('maxmemory')
-  const [policy] = call.services.settings.get('maxmemory-policy')
-  const maxBytes = Number(maxmemory?.[1] ?? 0)
+  const bound = call.engine.memory
   return [
     ['used_memory', memory.used],
     ['used_memory_human', humanBytes(memory.used)],
@@ -48,18 +46,26 @@ export function memorySection(call: Call): InfoFields {
     ['used_memory_dataset_perc', `${percent(memory.dataset, memory.used)}%`],
     ['allocator_allocated', memory.data],
     ['allocator_active', memory.reserved],
-    ['allocator_resident', memory.reserved],
-    ['maxmemory', maxBytes],
-    ['maxmemory_human', humanBytes(maxBytes)],
-    ['maxmemory_policy', policy?.[1] ?? 'noeviction'],
+    ['maxmemory', bound.maxBytes],
+    ['maxmemory_human', humanBytes(bound.maxBytes)],
+    ['maxmemory_policy', bound.policy],
+    // What other members' writes may take above it, and what is above it now: more than the reserve only if nothing may be evicted.
+    ['maxmemory_reserve', bound.reserveBytes],
+    ['mem_over_maxmemory', bound.maxBytes === 0 ? 0 : Math.max(0, memory.used - memory.notCounted - bound.maxBytes)],
     ['allocator_frag_ratio', ratio(memory.reserved, memory.data)],
     ['allocator_frag_bytes', memory.reserved - memory.data],
     ['mem_fragmentation_ratio', ratio(memory.resident, memory.used)],
     ['mem_fragmentation_bytes', memory.resident - memory.used],
-    ['mem_clients_normal', memory.clients],
+    ['mem_not_counted_for_evict', memory.notCounted],
+    ['mem_replication_backlog', memory.recentFrames],
+    ['mem_total_replication_buffers', memory.recentFrames + memory.links],
+    ['mem_peer_links', memory.links],
     ['mem_clients_slaves', 0],
+    ['mem_clients_normal', memory.clients],
+    ['mem_aof_buffer', memory.pendingFrames],
     ['mem_allocator', 'meridian-arena'],
     ['lazyfree_pending_objects', call.keyspace.reclaimer.pending],
+    ['lazyfree_pending_bytes', call.keyspace.reclaimer.pendingBytes],
   ]
 }
 
@@ -84,7 +90,7 @@ export function persistenceSection({ services, effects }: Call): InfoFields {
 }
 
 export function statsSection({ services, engine, keyspace }: Call): InfoFields {
-  const { statistics, rates, pubsub } = engine
+  const { statistics, rates, pubsub, memory } = engine
   const clients = services.clients.statistics
   return [
     ['total_connections_received', clients.totalConnections],
@@ -100,7 +106,9 @@ export function statsSection({ services, engine, keyspace }: Call): InfoFields {
     ['sync_partial_err', 0],
     ['expired_subkeys', statistics.expiredFields],
     ['expired_keys', statistics.expiredKeys],
-    ['evicted_keys', 0],
+    ['evicted_keys', statistics.evictedKeys],
+    ['total_eviction_exceeded_time', Math.round(memory.exceededMs.total)],
+    ['current_eviction_exceeded_time', Math.round(memory.exceededMs.current)],
     ['keyspace_hits', keyspace.hits],
     ['keyspace_misses', keyspace.misses],
     ['pubsub_channels', pubsub.channelCount],
