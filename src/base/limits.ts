@@ -212,4 +212,15 @@ export const LIMITS = {
    * some hundred bytes while it is read. Beyond: "Bad data format".
    */
   payloadStreamEntries: 1_000_000,
+  /**
+   * Largest key with its value in an RDB file that is read: a 512 MiB value, which is all that RESTORE takes, with its key. The reader holds it, and for a moment
+   * twice while it grows. Beyond: MRD_RDB_UNSUPPORTED.
+   */
+  rdbItemBytes: 640 * MiB,
+  /** What import and export have on its way to a server before they wait: some 50,000 small keys, 0.5 s. One larger value goes alone. */
+  bulkInFlightBytes: 8 * MiB,
+  /** Differences that a comparison lists; the others are counted. */
+  listedDifferences: 20,
+  /** Keys that are compared after an import when not all are asked for. */
+  comparedSample: 1000,
 } as const

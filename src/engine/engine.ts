@@ -326,10 +326,10 @@ export class Engine implements CommandExecutor, EngineService {
       this.refuse(session, reply, unknownCommand(request))
       return
     }
-    if (command.subcommands.size > 0 && request.argc > 1) {
+    if (command.hasSubcommands && request.argc > 1) {
       const sub = CommandTable.subcommand(command, request)
       if (sub === undefined) {
-        if (command.spec.handler === undefined) {
+        if (command.handler === undefined) {
           this.refuse(session, reply, unknownSubcommand(command, request))
           return
         }
@@ -337,7 +337,7 @@ export class Engine implements CommandExecutor, EngineService {
         command = sub
       }
     }
-    if (!command.accepts(request.argc) || command.spec.handler === undefined) {
+    if (!command.accepts(request.argc) || command.handler === undefined) {
       command.rejectedCalls++
       this.refuse(session, reply, `ERR wrong number of arguments for '${command.fullName}' command`)
       return
@@ -359,19 +359,17 @@ export class Engine implements CommandExecutor, EngineService {
       this.refuseForMemory(session, command, reply)
       return
     }
-    if (command.isWrite && this.services.server.writeRefusal !== null) {
-      command.rejectedCalls++
-      this.refuse(session, reply, this.services.server.writeRefusal)
-      return
-    }
-    if (command.isWrite && !this.hasRoomFor(request)) {
-      command.rejectedCalls++
-      this.refuse(
-        session,
-        reply,
-        `ERR the command and its transaction write more than ${LIMITS.maxOpBytes} bytes: write less at once`,
-      )
-      return
+    if (command.isWrite) {
+      const refusal = this.services.server.writeRefusal
+      if (refusal !== null || !this.hasRoomFor(request)) {
+        command.rejectedCalls++
+        this.refuse(
+          session,
+          reply,
+          refusal ?? `ERR the command and its transaction write more than ${LIMITS.maxOpBytes} bytes: write less at once`,
+        )
+        return
+      }
     }
     if (session.subscriptions !== null && session.protocol === 2 && !command.allowedWhileSubscribed && !this.inExec) {
       command.rejectedCalls++
@@ -393,7 +391,7 @@ export class Engine implements CommandExecutor, EngineService {
     session.commandCount++
     this.statistics.commandsProcessed++
     this.prepareCall(session, request, command, reply)
-    if (command.spec.name === 'exec') {
+    if (command.isExec) {
       const startMs = this.commandStartMs
       if (!this.exec(session, reply)) command.failedCalls++
       command.calls++
@@ -477,7 +475,7 @@ export class Engine implements CommandExecutor, EngineService {
   private invoke(command: Command, call: Call, reply: ReplyWriter): void {
     const replyStart = reply.length
     try {
-      const { handler } = command.spec
+      const { handler } = command
       assert(handler !== undefined, 'command without handler')
       handler(call)
     } catch (error) {
