@@ -3,6 +3,7 @@ import type { Arena, Ref } from '../memory/arena.js'
 import type { RdbValue } from '../rdb/value.js'
 import type { Database } from './database.js'
 import type { Hash64 } from './hash64.js'
+import type { CollectionState } from './state/collection-state.js'
 
 /** Class (NotificationClass) and name of a keyspace event. */
 export interface KeyEvent {
@@ -22,6 +23,9 @@ export interface KeyEvent {
 export interface CollectionStore {
   /** KeyType of the keys it keeps. Its effects have the types type * 8 .. type * 8 + 7. */
   readonly type: number
+
+  /** Writes and reads collections with all that concurrent writes need. */
+  readonly state?: CollectionState
 
   /**
    * Walks the payload of one effect by the reader's primitives and calls effect.fail for whatever is wrong in itself (lengths, impossible

@@ -221,7 +221,7 @@ export class Keys {
     const type = db.type(ref)
     const root = db.root(ref)
     const store = this.store(type)
-    if (this.keyspace.settleGuard?.(db, ref) === true) {
+    if (this.keyspace.settleGuard?.(db, ref) === true || this.isHeld(db, ref)) {
       this.keyspace.noteUnsettled(db, ref)
       return
     }
@@ -236,6 +236,15 @@ export class Keys {
     if (store.isUnsettled(db, after)) this.keyspace.noteUnsettled(db, ref)
     const unsettled = (db.flags(ref) & HAS_EXTRAS) !== 0 || ((db.flags(ref) & HAS_EXPIRY) !== 0 && db.expiresAt(ref) === Infinity)
     if (unsettled) this.setExpiries(db, ref, this.strings.load(db, ref).expiries)
+  }
+
+  private isHeld(db: Database, ref: Ref): boolean {
+    const { heldKey } = this.keyspace
+    return heldKey !== null && heldKey.db === db && Buffer.compare(heldKey.key, db.key(ref)) === 0
+  }
+
+  private noteMove(db: Database, key: Uint8Array, keyOff: number, keyLen: number): void {
+    for (const listener of this.keyspace.moveListeners) listener(db, key, keyOff, keyLen)
   }
 
   /** The record of what a key holds of a type, in front or hidden; 0 for none. */
@@ -287,6 +296,7 @@ export class Keys {
     const state = this.strings.load(db, ref)
     const { expiries } = state
     const arena = db.arena
+    this.noteMove(db, key, keyOff, keyLen)
     db.lookup(key, keyOff, keyLen)
     if (type === KeyType.string) {
       const hidden = db.insert(KeyType.string | HIDDEN, key, keyOff, keyLen, 0, this.keyspace.freshAccess)
@@ -312,6 +322,7 @@ export class Keys {
   /** Moves a hidden record's content to the front, which is of no type or 0. */
   private show(db: Database, front: Ref, hidden: Ref, key: Uint8Array, keyOff: number, keyLen: number): Ref {
     const type = db.type(hidden)
+    this.noteMove(db, key, keyOff, keyLen)
     const expiries: ExpiryEntry[] = front === 0 ? [] : this.strings.load(db, front).expiries
     if (type === KeyType.string) {
       const state = this.strings.load(db, hidden)
