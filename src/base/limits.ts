@@ -71,6 +71,18 @@ export const LIMITS = {
   pendingFrameBytes: 64 * MiB,
   /** Writes are refused when the disk has less room than this; what was accepted before still fits. */
   minFreeBytes: 64 * MiB,
+  /** Records of a section of a snapshot: written in about 0.3 ms, and the least that is read, checked and sent as a whole. */
+  snapshotSectionBytes: 256 * KiB,
+  /** What writing a snapshot takes of a turn, beside the section that it ends with. Under load a quarter of the time at most. */
+  snapshotTurnMs: 1,
+  /** A snapshot's file is synced whenever so much of it is not, and writing waits for that sync when it is this far ahead of it. */
+  snapshotSyncBytes: 8 * MiB,
+  snapshotUnsyncedBytes: 32 * MiB,
+  /**
+   * What repl-backlog-size is when nothing is configured: four segments, some ten million small writes. A member that was away longer than that takes a
+   * snapshot, which is less to send by then unless there is much data. Kept only while somebody is away.
+   */
+  defaultBacklogBytes: 1024 * MiB,
   /** Free room is looked up when this much was appended, and once a second. */
   freeCheckBytes: 16 * MiB,
   /** First and longest pause between attempts to write what the disk refused. */
@@ -189,6 +201,8 @@ export const LIMITS = {
   slowLogEntries: 10_000,
   slowLogArguments: 32,
   slowLogArgumentBytes: 128,
+  /** Largest piece of a large collection in one record of a snapshot, or one element: written in some 0.3 ms. */
+  stateRecordBytes: 64 * KiB,
   /** Bytes of keys and values digested in one turn of the event loop: about 3 ms. */
   digestSliceBytes: 1 * MiB,
   /** Times that CRDT.DIGEST begins anew because data changed under it; then it answers TRYAGAIN. */
@@ -198,4 +212,15 @@ export const LIMITS = {
    * some hundred bytes while it is read. Beyond: "Bad data format".
    */
   payloadStreamEntries: 1_000_000,
+  /**
+   * Largest key with its value in an RDB file that is read: a 512 MiB value, which is all that RESTORE takes, with its key. The reader holds it, and for a moment
+   * twice while it grows. Beyond: MRD_RDB_UNSUPPORTED.
+   */
+  rdbItemBytes: 640 * MiB,
+  /** What import and export have on its way to a server before they wait: some 50,000 small keys, 0.5 s. One larger value goes alone. */
+  bulkInFlightBytes: 8 * MiB,
+  /** Differences that a comparison lists; the others are counted. */
+  listedDifferences: 20,
+  /** Keys that are compared after an import when not all are asked for. */
+  comparedSample: 1000,
 } as const

@@ -13,14 +13,14 @@ import { FrameWriter } from '../crdt/frame-writer.js'
 import { HybridClock } from '../crdt/hybrid-clock.js'
 import { VersionVector } from '../crdt/version-vector.js'
 import { AccessFrequency } from '../keyspace/access-frequency.js'
-import type { CollectionStore } from '../keyspace/collection-store.js'
 import { Collections } from '../keyspace/collections.js'
-import { TYPE_COUNT, type Database } from '../keyspace/database.js'
+import type { Database } from '../keyspace/database.js'
 import { Effects } from '../keyspace/effects.js'
 import { FrameApplier } from '../keyspace/frame-applier.js'
 import { Keys } from '../keyspace/keys.js'
 import { KeyObservers } from '../keyspace/key-observers.js'
 import { Keyspace } from '../keyspace/keyspace.js'
+import { KeyStates } from '../keyspace/state/key-states.js'
 import { StringStore } from '../keyspace/string-store.js'
 import { LIMITS } from '../base/limits.js'
 import { CHUNK_SHIFT, type Ref } from '../memory/arena.js'
@@ -91,6 +91,8 @@ export class Engine implements CommandExecutor, EngineService {
   readonly errorCounts = new Map<string, number>()
   readonly waits: WaitQueue
   readonly blocking: BlockedClients
+  /** Whole states of keys as bytes. */
+  readonly states: KeyStates
   readonly slices: SlicedReads
   readonly pause: ClientPause
   readonly slowLog = new SlowLog()
@@ -114,6 +116,8 @@ export class Engine implements CommandExecutor, EngineService {
   private readonly applier: FrameApplier
   private readonly call: Call
   private log: OpLog | null = null
+  /** Who wants to hear from it when it is there. */
+  private readonly logListeners: (() => void)[] = []
   /** `appendfsync always`: replies of writes wait for the disk. May change at run time. */
   syncAlways = false
   /** Sessions that have written in this turn and whose replies may have to wait for the log. */
@@ -138,12 +142,12 @@ export class Engine implements CommandExecutor, EngineService {
     this.strings = new StringStore(this.keyspace, this.context)
     this.writer = new FrameWriter(options.self, this.applied)
     const { keyspace, strings, context } = this
-    const stores = new Array<CollectionStore | undefined>(TYPE_COUNT).fill(undefined)
-    this.keys = new Keys(keyspace, strings, context, stores)
-    this.effects = new Effects(options.self, keyspace, strings, context, this.hlc, this.writer, this.keys, stores)
+    this.keys = new Keys(keyspace, strings, context)
+    this.effects = new Effects(options.self, keyspace, strings, context, this.hlc, this.writer, this.keys)
     this.effects.solo = options.solo
-    this.collections = new Collections({ self: options.self, keyspace, strings, context, effects: this.effects }, stores)
-    this.applier = new FrameApplier(keyspace, strings, this.keys, context, stores)
+    this.collections = new Collections({ self: options.self, keyspace, strings, context, effects: this.effects }, this.keys)
+    this.applier = new FrameApplier(keyspace, strings, this.keys, context)
+    this.states = new KeyStates(keyspace, strings, this.keys, context)
     this.call = new Call(keyspace, strings, this.keys, this.collections, this.effects, services, this)
     keyspace.reclaimer.onWork = () => this.reclaim()
     this.waits = new WaitQueue(
@@ -191,7 +195,7 @@ export class Engine implements CommandExecutor, EngineService {
         keyspace.settleGuard = interested ? (db, ref) => this.holdsSettling(db, ref) : null
       },
     )
-    this.notifications = new KeyspaceNotifications(this.pubsub, this.keyspace, this.effects, this.applier, stores)
+    this.notifications = new KeyspaceNotifications(this.pubsub, this.keyspace, this.effects, this.applier, this.keys)
     this.effects.onExpired = (database, key, off, len) => {
       this.statistics.expiredKeys++
       this.notifications.expired(database, key, off, len)
@@ -253,6 +257,23 @@ export class Engine implements CommandExecutor, EngineService {
     this.slices.restartAll()
   }
 
+  /** The same, and what was known of the log: recovery begins anew. */
+  forgetEverything(): void {
+    this.forgetData()
+    for (let database = 0; database < this.keyspace.databaseCount; database++) this.keyspace.peek(database)?.highest.fill(0)
+    const nothing = new VersionVector()
+    this.applied.copyFrom(nothing)
+    this.recoveredStability.copyFrom(nothing)
+  }
+
+  /** What a snapshot stands for: everything in the vector is here. */
+  restore(vector: VersionVector, stable: VersionVector, clock: Stamp): void {
+    this.hlc.observe(clock)
+    this.applied.copyFrom(vector)
+    this.recoveredStability.copyFrom(stable)
+    this.writer.setPrevious(vector.get(this.options.self))
+  }
+
   /** Applies a frame of the log to data that has everything before it and nothing else. */
   replay(frame: FrameView): void {
     this.hlc.observe(frame.last)
@@ -271,6 +292,7 @@ export class Engine implements CommandExecutor, EngineService {
   /** Recovery is done: from now on frames go to this log, and time moves. */
   start(log: OpLog): void {
     this.log = log
+    for (const listener of this.logListeners) log.onChange(listener)
     this.scheduleExpiry(EXPIRY_PERIOD_MS)
     this.scheduleSettling(SETTLE_PERIOD_MS)
     this.scheduleSampling()
@@ -304,10 +326,10 @@ export class Engine implements CommandExecutor, EngineService {
       this.refuse(session, reply, unknownCommand(request))
       return
     }
-    if (command.subcommands.size > 0 && request.argc > 1) {
+    if (command.hasSubcommands && request.argc > 1) {
       const sub = CommandTable.subcommand(command, request)
       if (sub === undefined) {
-        if (command.spec.handler === undefined) {
+        if (command.handler === undefined) {
           this.refuse(session, reply, unknownSubcommand(command, request))
           return
         }
@@ -315,7 +337,7 @@ export class Engine implements CommandExecutor, EngineService {
         command = sub
       }
     }
-    if (!command.accepts(request.argc) || command.spec.handler === undefined) {
+    if (!command.accepts(request.argc) || command.handler === undefined) {
       command.rejectedCalls++
       this.refuse(session, reply, `ERR wrong number of arguments for '${command.fullName}' command`)
       return
@@ -327,24 +349,27 @@ export class Engine implements CommandExecutor, EngineService {
       this.refuse(session, reply, 'NOAUTH Authentication required.')
       return
     }
+    if (this.log === null && !command.allowedWhileLoading) {
+      command.rejectedCalls++
+      this.refuse(session, reply, 'LOADING Meridian is loading the dataset in memory')
+      return
+    }
     if (this.memory.isBounded && !this.inExec && !this.hasMemoryFor(session, command)) {
       command.rejectedCalls++
       this.refuseForMemory(session, command, reply)
       return
     }
-    if (command.isWrite && this.services.server.writeRefusal !== null) {
-      command.rejectedCalls++
-      this.refuse(session, reply, this.services.server.writeRefusal)
-      return
-    }
-    if (command.isWrite && !this.hasRoomFor(request)) {
-      command.rejectedCalls++
-      this.refuse(
-        session,
-        reply,
-        `ERR the command and its transaction write more than ${LIMITS.maxOpBytes} bytes: write less at once`,
-      )
-      return
+    if (command.isWrite) {
+      const refusal = this.services.server.writeRefusal
+      if (refusal !== null || !this.hasRoomFor(request)) {
+        command.rejectedCalls++
+        this.refuse(
+          session,
+          reply,
+          refusal ?? `ERR the command and its transaction write more than ${LIMITS.maxOpBytes} bytes: write less at once`,
+        )
+        return
+      }
     }
     if (session.subscriptions !== null && session.protocol === 2 && !command.allowedWhileSubscribed && !this.inExec) {
       command.rejectedCalls++
@@ -366,7 +391,7 @@ export class Engine implements CommandExecutor, EngineService {
     session.commandCount++
     this.statistics.commandsProcessed++
     this.prepareCall(session, request, command, reply)
-    if (command.spec.name === 'exec') {
+    if (command.isExec) {
       const startMs = this.commandStartMs
       if (!this.exec(session, reply)) command.failedCalls++
       command.calls++
@@ -450,7 +475,7 @@ export class Engine implements CommandExecutor, EngineService {
   private invoke(command: Command, call: Call, reply: ReplyWriter): void {
     const replyStart = reply.length
     try {
-      const { handler } = command.spec
+      const { handler } = command
       assert(handler !== undefined, 'command without handler')
       handler(call)
     } catch (error) {
@@ -795,8 +820,8 @@ export class Engine implements CommandExecutor, EngineService {
   }
 
   onLogProgress(listener: () => void): void {
-    assert(this.log !== null, 'no log yet')
-    this.log.onChange(listener)
+    if (this.log === null) this.logListeners.push(listener)
+    else this.log.onChange(listener)
   }
 
   sessionClosed(session: Session): void {

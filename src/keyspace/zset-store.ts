@@ -16,7 +16,7 @@ import { ByteList } from '../rdb/byte-list.js'
 import type { RdbValue } from '../rdb/value.js'
 import { assert } from '../base/assert.js'
 import { latin1 } from '../base/bytes.js'
-import type { CollectionStore } from './collection-store.js'
+import type { CollectionStore, KeyEvent } from './collection-store.js'
 import type { StoreEnvironment } from './collections.js'
 import { DEFAULT_COMPACT_LIMITS, packedElementBytes, packedElements, type CompactLimits } from './compact-limits.js'
 import { KeyType, type Database } from './database.js'
@@ -416,8 +416,8 @@ export class ZsetStore extends ZsetReader implements CollectionStore {
     writer.end()
   }
 
-  eventOf(effectType: number): { readonly kind: number; readonly event: string } | null {
-    return EVENTS[effectType] ?? null
+  eventOf({ type }: EffectReader): KeyEvent | null {
+    return EVENTS[type] ?? null
   }
 
   debug(db: Database, root: Ref, limit: number): string[] {
@@ -476,7 +476,7 @@ const SETTLE_MEMBERS = 1024
 const doubles = new Float64Array(1)
 const halves = new Uint32Array(doubles.buffer)
 
-const EVENTS: Readonly<Record<number, { readonly kind: number; readonly event: string }>> = {
+const EVENTS: Readonly<Record<number, KeyEvent>> = {
   [EffectType.zsetAdd]: { kind: NotificationClass.sortedSet, event: 'zadd' },
   [EffectType.zsetRemove]: { kind: NotificationClass.sortedSet, event: 'zrem' },
   [EffectType.zsetIncrement]: { kind: NotificationClass.sortedSet, event: 'zincr' },

@@ -4,7 +4,7 @@ import type { RdbValue } from '../../rdb/value.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
 import { keyRange, type CommandSpec } from '../command-spec.js'
-import { rdbValueOf, writeRdbValue } from './whole-values.js'
+import { isAllDue, rdbValueOf, writeRdbValue } from './whole-values.js'
 
 const BUSY_KEY = 'BUSYKEY Target key name already exists.'
 const INVALID_TTL = 'ERR Invalid TTL value, must be >= 0'
@@ -63,7 +63,7 @@ export const DUMP_COMMANDS: readonly CommandSpec[] = [
 
 function dump(call: Call): void {
   const ref = call.findForRead(1)
-  if (ref === 0) {
+  if (ref === 0 || isAllDue(call, ref)) {
     call.reply.null()
     return
   }
