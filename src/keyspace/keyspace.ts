@@ -39,6 +39,8 @@ export class Keyspace {
   missListener: ((db: Database, buf: Uint8Array, off: number, len: number) => void) | null = null
   /** Asked before a collection is tidied up, which moves things in it: true puts it off. Null while nobody minds. */
   settleGuard: ((db: Database, ref: Ref) => boolean) | null = null
+  /** Asked before the server itself changes a key (it is due, memory runs out): true when a long write has it. Null while none is under way. */
+  holdGuard: ((db: Database, ref: Ref) => boolean) | null = null
   hits = 0
   misses = 0
   /** Takes removed collections. */

@@ -118,6 +118,7 @@ export class Member implements SyncHost {
     }
     log.onChange(() => this.progressed())
     this.engine.onAppended = () => this.stability?.invalidate()
+    this.engine.onLongWritesIdle = () => this.sync?.onLogChange()
     this.engine.start(log)
     if (this.sync !== null) this.scheduleNote(clock)
     this.sync?.start()
@@ -138,11 +139,11 @@ export class Member implements SyncHost {
   }
 
   get isRefusing(): boolean {
-    return this.log.refusal !== null
+    return this.log.refusal !== null || this.engine.takesNoFrames
   }
 
   applyFrame(frame: FrameView): void {
-    this.engine.applyRemote(frame)
+    this.engine.takeRemote(frame)
   }
 
   openCursor(origin: MemberId, after: Stamp): LogCursor {
