@@ -13,6 +13,8 @@ export const ERROR_CODES = {
   MRD_LOG_DAMAGED: 'a log segment is damaged before its tail',
   MRD_LOG_VERSION: 'a log segment was written by a newer version',
   MRD_LOG_TRIMMED: 'the log no longer reaches back to a position',
+  MRD_SNAPSHOT_DAMAGED: 'a snapshot is damaged',
+  MRD_SNAPSHOT_VERSION: 'a snapshot was written by a newer version',
   MRD_DISK_FULL: 'the disk has no room',
   MRD_DISK_IO: 'the disk refused a read, write or sync',
   MRD_CERTIFICATE: 'a certificate or key cannot be used',
@@ -26,7 +28,12 @@ export const ERROR_CODES = {
   MRD_FRAME: 'a frame is malformed',
   MRD_MEMORY: 'the data does not fit into memory',
   MRD_UNREACHABLE: 'a member does not answer',
+  MRD_REFUSED: 'a server refuses a command',
   MRD_FILE_EXISTS: 'a file would be overwritten',
+  MRD_IMPORT_EXISTS: 'an import would meet keys that exist',
+  MRD_IMPORT_STOPPED: 'an import or export was stopped before its end',
+  MRD_RDB_DAMAGED: 'an RDB file or stream is damaged',
+  MRD_RDB_UNSUPPORTED: 'an RDB file or stream has what Meridian cannot hold',
   MRD_NOT_BUILT: 'the program was not built',
 } as const
 

@@ -90,6 +90,20 @@ export class BlockedClients implements KeyObserver, KeyBlocking {
       this.timedClientCount++
       client.timer = this.clock.setTimer(wait.timeoutMs, () => client.timeOut())
     }
+    this.arm(client, call)
+  }
+
+  /** The client waits on: sets when it is to be tried again though no key changes. */
+  arm(client: BlockedClient, call: Call): void {
+    client.retryTimer?.cancel()
+    client.retryTimer = null
+    const delayMs = client.wait.retryAfterMs?.(call) ?? null
+    if (delayMs === null) return
+    client.retryTimer = this.clock.setTimer(delayMs, () => {
+      client.retryTimer = null
+      for (const key of client.keys) this.makeReady(key)
+      this.host.serveSoon()
+    })
   }
 
   keyChanged(database: number, buf: Uint8Array, off: number, len: number): void {
@@ -137,6 +151,7 @@ export class BlockedClients implements KeyObserver, KeyBlocking {
     if (client.hasEnded) return
     client.hasEnded = true
     client.timer?.cancel()
+    client.retryTimer?.cancel()
     this.clientCount--
     if (client.wait.timeoutMs > 0) this.timedClientCount--
     for (const key of client.keys) this.take(client, key)
@@ -248,6 +263,8 @@ class BlockedKey {
 export class BlockedClient implements BlockedState {
   readonly keys: BlockedKey[] = []
   timer: Timer | null = null
+  /** See KeyWait.retryAfterMs. */
+  retryTimer: Timer | null = null
   hasEnded = false
   /** Time that the command took so far, waiting not included. */
   microseconds = 0

@@ -2,7 +2,7 @@ import type { MemberId, Stamp } from '../base/ids.js'
 import { latin1, utf8 } from '../base/bytes.js'
 import { assert } from '../base/assert.js'
 import { Call } from '../commands/call.js'
-import { CommandError } from '../commands/command-error.js'
+import { CommandError, Errors } from '../commands/command-error.js'
 import { CommandTable, type Command } from '../commands/command-table.js'
 import type { EngineService, Services, TransactionService } from '../commands/services.js'
 import type { Session } from '../commands/session.js'
@@ -12,15 +12,16 @@ import { isStabilityNote, stabilityNote } from '../crdt/stability-note.js'
 import { FrameWriter } from '../crdt/frame-writer.js'
 import { HybridClock } from '../crdt/hybrid-clock.js'
 import { VersionVector } from '../crdt/version-vector.js'
-import type { CollectionStore } from '../keyspace/collection-store.js'
+import { AccessFrequency } from '../keyspace/access-frequency.js'
 import { Collections } from '../keyspace/collections.js'
-import { TYPE_COUNT, type Database } from '../keyspace/database.js'
+import type { Database } from '../keyspace/database.js'
 import { Effects } from '../keyspace/effects.js'
 import { FrameApplier } from '../keyspace/frame-applier.js'
 import { Keys } from '../keyspace/keys.js'
 import { KeyObservers } from '../keyspace/key-observers.js'
 import { Keyspace } from '../keyspace/keyspace.js'
 import { LongEffects } from '../keyspace/long-effects.js'
+import { KeyStates } from '../keyspace/state/key-states.js'
 import { StringStore } from '../keyspace/string-store.js'
 import { LIMITS } from '../base/limits.js'
 import { CHUNK_SHIFT, type Ref } from '../memory/arena.js'
@@ -38,6 +39,8 @@ import { KeyspaceNotifications } from './keyspace-notifications.js'
 import { LatencyMonitor } from './latency-monitor.js'
 import { LongWrite, LongWrites, type LongWriteHost } from './long-writes.js'
 import { PubSub } from './pubsub.js'
+import { MemoryBound, type MemoryBoundHost } from './eviction/memory-bound.js'
+import { Evictor } from './eviction/evictor.js'
 import { RateMeter } from './rate-meter.js'
 import { SlicedRead, SlicedReads } from './sliced-reads.js'
 import { SlowLog } from './slow-log.js'
@@ -101,11 +104,14 @@ export class Engine implements CommandExecutor, EngineService {
     errorReplies: 0,
     expiredKeys: 0,
     expiredFields: 0,
+    evictedKeys: 0,
     failedAuthentications: 0,
   }
   readonly errorCounts = new Map<string, number>()
   readonly waits: WaitQueue
   readonly blocking: BlockedClients
+  /** Whole states of keys as bytes. */
+  readonly states: KeyStates
   readonly slices: SlicedReads
   readonly longWrites: LongWrites
   readonly slicing: Slicing
@@ -114,6 +120,7 @@ export class Engine implements CommandExecutor, EngineService {
   readonly latency = new LatencyMonitor()
   readonly pubsub = new PubSub()
   readonly notifications: KeyspaceNotifications
+  readonly memory: MemoryBound
   /** Most bytes that the data ever took, as far as samples saw. */
   peakBytes = 0
   /** False: due keys are hidden, but removed only when a command comes upon them. */
@@ -130,6 +137,8 @@ export class Engine implements CommandExecutor, EngineService {
   private readonly applier: FrameApplier
   private readonly call: Call
   private log: OpLog | null = null
+  /** Who wants to hear from it when it is there. */
+  private readonly logListeners: (() => void)[] = []
   /** `appendfsync always`: replies of writes wait for the disk. May change at run time. */
   syncAlways = false
   /** Sessions that have written in this turn and whose replies may have to wait for the log. */
@@ -154,13 +163,13 @@ export class Engine implements CommandExecutor, EngineService {
     this.strings = new StringStore(this.keyspace, this.context)
     this.writer = new FrameWriter(options.self, this.applied)
     const { keyspace, strings, context } = this
-    const stores = new Array<CollectionStore | undefined>(TYPE_COUNT).fill(undefined)
-    this.keys = new Keys(keyspace, strings, context, stores)
-    this.effects = new Effects(options.self, keyspace, strings, context, this.hlc, this.writer, this.keys, stores)
+    this.keys = new Keys(keyspace, strings, context)
+    this.effects = new Effects(options.self, keyspace, strings, context, this.hlc, this.writer, this.keys)
     this.effects.solo = options.solo
-    this.collections = new Collections({ self: options.self, keyspace, strings, context, effects: this.effects }, stores)
-    this.applier = new FrameApplier(keyspace, strings, this.keys, context, stores)
-    const long = new LongEffects(keyspace, strings, this.effects, stores)
+    this.collections = new Collections({ self: options.self, keyspace, strings, context, effects: this.effects }, this.keys)
+    this.applier = new FrameApplier(keyspace, strings, this.keys, context)
+    this.states = new KeyStates(keyspace, strings, this.keys, context)
+    const long = new LongEffects(keyspace, strings, this.effects, this.keys)
     this.call = new Call(keyspace, strings, this.keys, this.collections, this.effects, long, services, this)
     this.slicing = options.slicing ?? USUAL_SLICING
     keyspace.reclaimer.onWork = () => this.reclaim()
@@ -210,7 +219,7 @@ export class Engine implements CommandExecutor, EngineService {
       },
     )
     this.longWrites = new LongWrites(clock, this.longWriteHost(), options.databases, this.slicing.turnSteps)
-    this.notifications = new KeyspaceNotifications(this.pubsub, this.keyspace, this.effects, this.applier, stores)
+    this.notifications = new KeyspaceNotifications(this.pubsub, this.keyspace, this.effects, this.applier, this.keys)
     this.effects.onExpired = (database, key, off, len) => {
       this.statistics.expiredKeys++
       this.notifications.expired(database, key, off, len)
@@ -227,6 +236,9 @@ export class Engine implements CommandExecutor, EngineService {
       this.notifications.notify(NotificationClass.hash, 'hexpired', database, key, off, len)
     }
     this.keyspace.dueListener = this.expiry
+    const random = () => services.server.random()
+    const evictor = new Evictor(keyspace, this.effects, this.expiry, random, (database, key) => this.evicted(database, key))
+    this.memory = new MemoryBound(keyspace, evictor, new AccessFrequency(random), clock, services, this.evictionHost())
     this.keyspace.setTime(clock.wallMs())
   }
 
@@ -269,6 +281,23 @@ export class Engine implements CommandExecutor, EngineService {
     this.slices.restartAll()
   }
 
+  /** The same, and what was known of the log: recovery begins anew. */
+  forgetEverything(): void {
+    this.forgetData()
+    for (let database = 0; database < this.keyspace.databaseCount; database++) this.keyspace.peek(database)?.highest.fill(0)
+    const nothing = new VersionVector()
+    this.applied.copyFrom(nothing)
+    this.recoveredStability.copyFrom(nothing)
+  }
+
+  /** What a snapshot stands for: everything in the vector is here. */
+  restore(vector: VersionVector, stable: VersionVector, clock: Stamp): void {
+    this.hlc.observe(clock)
+    this.applied.copyFrom(vector)
+    this.recoveredStability.copyFrom(stable)
+    this.writer.setPrevious(vector.get(this.options.self))
+  }
+
   /** Applies a frame of the log to data that has everything before it and nothing else. */
   replay(frame: FrameView): void {
     this.hlc.observe(frame.last)
@@ -287,6 +316,7 @@ export class Engine implements CommandExecutor, EngineService {
   /** Recovery is done: from now on frames go to this log, and time moves. */
   start(log: OpLog): void {
     this.log = log
+    for (const listener of this.logListeners) log.onChange(listener)
     this.scheduleExpiry(EXPIRY_PERIOD_MS)
     this.scheduleSettling(SETTLE_PERIOD_MS)
     this.scheduleSampling()
@@ -294,6 +324,7 @@ export class Engine implements CommandExecutor, EngineService {
 
   stop(): void {
     this.stopped = true
+    this.memory.stop()
     this.slices.stop()
     this.longWrites.stop()
     this.closeFrame()
@@ -320,10 +351,10 @@ export class Engine implements CommandExecutor, EngineService {
       this.refuse(session, reply, unknownCommand(request))
       return
     }
-    if (command.subcommands.size > 0 && request.argc > 1) {
+    if (command.hasSubcommands && request.argc > 1) {
       const sub = CommandTable.subcommand(command, request)
       if (sub === undefined) {
-        if (command.spec.handler === undefined) {
+        if (command.handler === undefined) {
           this.refuse(session, reply, unknownSubcommand(command, request))
           return
         }
@@ -331,7 +362,7 @@ export class Engine implements CommandExecutor, EngineService {
         command = sub
       }
     }
-    if (!command.accepts(request.argc) || command.spec.handler === undefined) {
+    if (!command.accepts(request.argc) || command.handler === undefined) {
       command.rejectedCalls++
       this.refuse(session, reply, `ERR wrong number of arguments for '${command.fullName}' command`)
       return
@@ -343,19 +374,27 @@ export class Engine implements CommandExecutor, EngineService {
       this.refuse(session, reply, 'NOAUTH Authentication required.')
       return
     }
-    if (command.isWrite && this.services.server.writeRefusal !== null) {
+    if (this.log === null && !command.allowedWhileLoading) {
       command.rejectedCalls++
-      this.refuse(session, reply, this.services.server.writeRefusal)
+      this.refuse(session, reply, 'LOADING Meridian is loading the dataset in memory')
       return
     }
-    if (command.isWrite && !this.hasRoomFor(request)) {
+    if (this.memory.isBounded && !this.inExec && !this.hasMemoryFor(session, command)) {
       command.rejectedCalls++
-      this.refuse(
-        session,
-        reply,
-        `ERR the command and its transaction write more than ${LIMITS.maxOpBytes} bytes: write less at once`,
-      )
+      this.refuseForMemory(session, command, reply)
       return
+    }
+    if (command.isWrite) {
+      const refusal = this.services.server.writeRefusal
+      if (refusal !== null || !this.hasRoomFor(request)) {
+        command.rejectedCalls++
+        this.refuse(
+          session,
+          reply,
+          refusal ?? `ERR the command and its transaction write more than ${LIMITS.maxOpBytes} bytes: write less at once`,
+        )
+        return
+      }
     }
     if (session.subscriptions !== null && session.protocol === 2 && !command.allowedWhileSubscribed && !this.inExec) {
       command.rejectedCalls++
@@ -381,7 +420,7 @@ export class Engine implements CommandExecutor, EngineService {
     session.commandCount++
     this.statistics.commandsProcessed++
     this.prepareCall(session, request, command, reply)
-    if (command.spec.name === 'exec') {
+    if (command.isExec) {
       const startMs = this.commandStartMs
       if (!this.exec(session, reply)) command.failedCalls++
       command.calls++
@@ -395,6 +434,49 @@ export class Engine implements CommandExecutor, EngineService {
     if (this.expiry.hasSeen || this.fieldExpiry.hasSeen) this.removeSeenDue()
     if (this.blocking.hasReady) this.serveReady()
     if (this.pause.hasReleased) this.pause.release()
+  }
+
+  /** Makes room if a command may need some, as Redis does; false when there is none. What a transaction queues needs memory too, whatever it is. */
+  private hasMemoryFor(session: Session, command: Command): boolean {
+    const isQueueing = session.queued !== null
+    if (!command.isWrite && !command.needsMemory && !isQueueing) return true
+    if (!this.memory.isOver) return true
+    const hasRoom = this.memory.makeRoom()
+    if (this.blocking.hasReady) {
+      this.serveReady()
+      this.keyspace.beginCommand()
+    }
+    // Not the command's time.
+    this.commandStartMs = this.clock.monotonicMs()
+    if (hasRoom || command.needsMemory) return hasRoom
+    return !isQueueing || (command.endsQueueing && !(command.spec.name === 'exec' && session.queuedNeedsMemory))
+  }
+
+  private refuseForMemory(session: Session, command: Command, reply: ReplyWriter): void {
+    if (command.spec.name !== 'exec') {
+      this.refuse(session, reply, Errors.outOfMemory)
+      return
+    }
+    this.discard(session)
+    this.refuse(session, reply, `EXECABORT Transaction discarded because of: ${Errors.outOfMemory}`)
+  }
+
+  private evicted(database: number, key: Uint8Array): void {
+    this.statistics.evictedKeys++
+    this.notifications.notify(NotificationClass.evicted, 'evicted', database, key, 0, key.length)
+    this.endOp()
+  }
+
+  private evictionHost(): MemoryBoundHost {
+    const mayEvict = () => this.pause.mode === 'none' && this.services.server.writeRefusal === null && this.log !== null
+    return {
+      get mayEvict() {
+        return mayEvict()
+      },
+      begin: () => this.beginBatch(),
+      end: () => this.serveReady(),
+      took: (ms) => this.latency.note('eviction-cycle', ms, this.keyspace.nowMs),
+    }
   }
 
   /** False when a write could make its op larger than a frame may be. */
@@ -422,7 +504,7 @@ export class Engine implements CommandExecutor, EngineService {
   private invoke(command: Command, call: Call, reply: ReplyWriter): void {
     const replyStart = reply.length
     try {
-      const { handler } = command.spec
+      const { handler } = command
       assert(handler !== undefined, 'command without handler')
       handler(call)
     } catch (error) {
@@ -631,6 +713,7 @@ export class Engine implements CommandExecutor, EngineService {
       const { writeRefusal } = this.services.server
       if (spec.isWrite && writeRefusal !== null) throw new CommandError(writeRefusal)
       served = client.wait.retry(call)
+      if (!served) this.blocking.arm(client, call)
     } catch (error) {
       if (!(error instanceof CommandError)) throw error
       failed = true
@@ -716,6 +799,7 @@ export class Engine implements CommandExecutor, EngineService {
     for (let i = 0; i < request.argc; i++) session.queuedBytes += request.len[i] + 16
     session.queued.push(request.copy())
     if (command.isWrite || command.mayReplicate) session.queuedWrite = true
+    if (command.needsMemory) session.queuedNeedsMemory = true
     reply.simpleString('QUEUED')
   }
 
@@ -753,6 +837,7 @@ export class Engine implements CommandExecutor, EngineService {
     session.queuedBytes = 0
     session.queueFailed = false
     session.queuedWrite = false
+    session.queuedNeedsMemory = false
     this.watches.unwatch(session)
   }
 
@@ -783,6 +868,7 @@ export class Engine implements CommandExecutor, EngineService {
 
   endTurn(): void {
     this.turnPlanned = false
+    this.memory.turnEnded()
     this.closeFrame()
   }
 
@@ -843,6 +929,7 @@ export class Engine implements CommandExecutor, EngineService {
     this.log.append(frame)
     this.statistics.remoteFrames++
     this.statistics.remoteOps += frame.opCount
+    this.memory.remoteApplied()
     this.onAppended()
     this.waits.check()
     this.serveReady()
@@ -900,8 +987,8 @@ export class Engine implements CommandExecutor, EngineService {
   }
 
   onLogProgress(listener: () => void): void {
-    assert(this.log !== null, 'no log yet')
-    this.log.onChange(listener)
+    if (this.log === null) this.logListeners.push(listener)
+    else this.log.onChange(listener)
   }
 
   sessionClosed(session: Session): void {
@@ -940,6 +1027,7 @@ export class Engine implements CommandExecutor, EngineService {
     this.operationRate.sample(nowMs, this.statistics.commandsProcessed)
     this.inputRate.sample(nowMs, statistics.netInputBytes)
     this.outputRate.sample(nowMs, statistics.netOutputBytes)
+    this.memory.tick()
     this.peakBytes = Math.max(this.peakBytes, this.keyspace.usedBytes())
   }
 

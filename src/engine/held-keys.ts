@@ -8,7 +8,19 @@ import type { Request } from '../resp/request.js'
 export type Hold = 'from-writes' | 'from-all'
 
 /** Commands without keys among their arguments that look at whichever keys there are. */
-const WIDE = new Set(['crdt.digest', 'dbsize', 'debug', 'flushall', 'flushdb', 'keys', 'randomkey', 'scan', 'swapdb'])
+const WIDE = new Set([
+  'crdt.digest',
+  'dbsize',
+  'debug',
+  'flushall',
+  'flushdb',
+  'keys',
+  'randomkey',
+  'save',
+  'scan',
+  'shutdown',
+  'swapdb',
+])
 /** Commands with a key in a database that is one of their arguments. */
 const ACROSS = new Set(['copy', 'move'])
 
@@ -45,7 +57,8 @@ export class HeldKeys {
   /** True when a command must wait. */
   concerns(command: Command, database: number, request: Request): boolean {
     const { spec, isWrite } = command
-    if (spec.keys === undefined || spec.keys.length === 0) return WIDE.has(spec.name) && (isWrite || this.hidesSome)
+    if (spec.keys === undefined || spec.keys.length === 0)
+      return WIDE.has(spec.name) && (isWrite || this.hidesSome || spec.name === 'debug')
     // Patterns of SORT lead to any key.
     const leadsAnywhere = request.argc > 2 && spec.keys.some(({ beginSearch }) => beginSearch === 'unknown')
     if (leadsAnywhere && (isWrite || this.hidesSome)) return true

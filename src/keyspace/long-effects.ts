@@ -2,9 +2,10 @@ import { EffectType, HAS_RESETS } from '../crdt/effect-reader.js'
 import { writeResets, type OpBuilder } from '../crdt/op-builder.js'
 import { resetsOf } from '../crdt/string-state.js'
 import type { Ref } from '../memory/arena.js'
-import type { CollectionStore, KeyPlace } from './collection-store.js'
+import type { KeyPlace } from './collection-store.js'
 import { KeyType, type Database } from './database.js'
 import type { Effects } from './effects.js'
+import type { Keys } from './keys.js'
 import type { Keyspace } from './keyspace.js'
 import type { StringStore } from './string-store.js'
 
@@ -17,8 +18,7 @@ export class LongEffects {
     private readonly keyspace: Keyspace,
     private readonly strings: StringStore,
     private readonly effects: Effects,
-    /** By KeyType. */
-    private readonly stores: readonly (CollectionStore | undefined)[],
+    private readonly keys: Keys,
   ) {}
 
   /** False where only Effects can say what a removal of the key must: it holds several types, or in a mesh a stream or a HyperLogLog. */
@@ -31,7 +31,7 @@ export class LongEffects {
 
   /** True for types that can be copied a step at a time. */
   canCopy(type: number): boolean {
-    return this.stores[type]?.buildCopy !== undefined
+    return this.keys.stores[type]?.buildCopy !== undefined
   }
 
   /** As Effects.remove; also of a key of which nothing is here, because other members may have old expiries of it. */
@@ -41,7 +41,7 @@ export class LongEffects {
     const ref = db.lookup(key, off, len)
     if (ref === 0 && this.effects.solo) return
     const type = ref === 0 ? KeyType.none : db.type(ref)
-    const store = this.stores[type]
+    const store = this.keys.stores[type]
     if (store?.buildBeforeRemove !== undefined) yield* store.buildBeforeRemove(db, db.root(ref), op, at)
     const resets = type === KeyType.string && this.strings.hasContributions(db, ref) ? resetsOf(this.strings.load(db, ref)) : []
     const effect = op.begin(EffectType.remove, database, key, off, len)
@@ -53,7 +53,7 @@ export class LongEffects {
   *copy(op: OpBuilder, from: Database, ref: Ref, to: KeyPlace): Generator<undefined, void> {
     const at = from.expiresAt(ref)
     const root = from.root(ref)
-    const store = this.stores[from.type(ref)]
+    const store = this.keys.stores[from.type(ref)]
     yield* this.remove(op, to)
     if (store?.buildCopy !== undefined) yield* store.buildCopy(from, root, op, to)
     if (at !== Infinity) op.begin(EffectType.expire, to.database, to.key, to.off, to.len).f64(at)

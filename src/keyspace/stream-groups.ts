@@ -2,7 +2,7 @@ import { copyBytes } from '../base/bytes.js'
 import { compareIds, StreamId } from '../crdt/stream-id.js'
 import { CHUNK_SHIFT, UNIT_MASK, type Arena, type Ref } from '../memory/arena.js'
 import { ELEMENT_TABLE_WORDS } from '../memory/element-table.js'
-import { INDEX_WORDS } from '../memory/order-index.js'
+import { INDEX_WORDS, IndexCursor } from '../memory/order-index.js'
 import { byteOf, packDotHigh, packDotLow, unpackMember, unpackStamp } from '../memory/record.js'
 import type { EntryView } from './stream-chunk.js'
 import { DoneIntervals } from './stream-done.js'
@@ -22,7 +22,7 @@ import { GROUPS_WORD, type StreamRoots } from './stream-root.js'
  *
  * ```
  * group block  words 0   consumers' table
- *                    3   bit 0 ALIVE, 1 PLACED: XGROUP SETID has said where it starts
+ *                    3   bit 0 ALIVE, 1 PLACED: XGROUP SETID has said where it starts, 2 TIMED: it has an index by time
  *                    4   index of pending entries
  *                   10   dot of the newest creation
  *                   12   dot of the SETID that is in force
@@ -31,7 +31,8 @@ import { GROUPS_WORD, type StreamRoots } from './stream-root.js'
  *                   20   frontier: ID, region
  *                   25   done intervals: block, count
  *                   27   number of member records
- *                   30   member record {n}: member | flags << 8, -, f64 stamp of its newest destroy, ID of its cursor
+ *                   28   index of pending entries by the time of their delivery, once somebody has asked for it (XREADGROUP CLAIM)
+ *                   34   member record {n}: member | flags << 8, -, f64 stamp of its newest destroy, ID of its cursor
  *
  * consumer block     0   index of pending entries
  *                    6   f64 Unix ms when it was last seen;   8   f64 when it last got something, -1 for never
@@ -49,13 +50,15 @@ const FRONTIER = 20
 const FRONTIER_REGION = 24
 const DONE = 25
 const MEMBER_COUNT = 27
-const HEAD_WORDS = 30
+const BY_TIME = 28
+const HEAD_WORDS = BY_TIME + INDEX_WORDS
 const MEMBER_WORDS = 8
 const DESTROYED_STAMP = 2
 const CURSOR = 4
 
 const ALIVE = 1
 const PLACED = 2
+const TIMED = 4
 const HAS_CURSOR = 0x100
 const HAS_DESTROY = 0x200
 
@@ -77,6 +80,7 @@ export class StreamGroups {
   readonly done: DoneIntervals
   private readonly scratch = new StreamId()
   private readonly other = new StreamId()
+  private readonly longest = new IndexCursor()
 
   constructor(
     private readonly arena: Arena,
@@ -454,6 +458,7 @@ export class StreamGroups {
       const ref = index.last(words, w, this.cursor.index)
       index.remove(words, w, this.cursor.index)
       this.pending.remove(this.words(group), g + PENDING, this.pending.id(ref, this.scratch), this.pending.region(ref))
+      if (this.isTimed(group)) this.pending.removeByTime(this.words(group), g + BY_TIME, ref)
       this.arena.free(ref)
     }
     const record = words[w + NAME_WORD]
@@ -541,9 +546,39 @@ export class StreamGroups {
       pending.insert(words, (consumer & UNIT_MASK) << 1, ref, id, region)
       pending.setConsumer(ref, consumer)
     }
+    const isTimed = this.isTimed(group)
+    if (isTimed && owner !== 0) pending.removeByTime(this.words(group), this.at(group) + BY_TIME, ref)
     pending.setTime(ref, timeMs)
+    if (isTimed) pending.insertByTime(this.words(group), this.at(group) + BY_TIME, ref)
     pending.setDeliveries(ref, deliveries)
     return ref
+  }
+
+  /**
+   * The entry that has been pending the longest since it was delivered last, 0 when there is none; nextLongest goes on from there. The index that this needs
+   * is made at the first call, and kept up from then on.
+   */
+  longestPending(group: Ref): Ref {
+    const { pending, longest } = this
+    const words = this.words(group)
+    const g = this.at(group)
+    if ((words[g + FLAGS] & TIMED) === 0) {
+      const { index } = this.cursor
+      for (let ref = pending.index.first(words, g + PENDING, index); ref !== 0; ref = pending.index.next(index)) {
+        pending.insertByTime(words, g + BY_TIME, ref)
+      }
+      words[g + FLAGS] |= TIMED
+    }
+    return pending.index.first(words, g + BY_TIME, longest)
+  }
+
+  /** What was pending must not have changed since. */
+  nextLongest(): Ref {
+    return this.pending.index.next(this.longest)
+  }
+
+  private isTimed(group: Ref): boolean {
+    return (this.words(group)[this.at(group) + FLAGS] & TIMED) !== 0
   }
 
   /** True when it was pending. */
@@ -551,6 +586,7 @@ export class StreamGroups {
     const ref = this.findPending(group, id, region)
     if (ref === 0) return false
     this.removeFromConsumer(this.pending.consumer(ref), id, region)
+    if (this.isTimed(group)) this.pending.removeByTime(this.words(group), this.at(group) + BY_TIME, ref)
     this.pending.remove(this.words(group), this.at(group) + PENDING, id, region)
     this.arena.free(ref)
     return true
@@ -566,7 +602,9 @@ export class StreamGroups {
   freeGroup(root: Ref, group: Ref, budget: number): boolean {
     const words = this.words(group)
     const g = this.at(group)
-    let left = budget - this.pending.free(words, g + PENDING, budget)
+    let left = budget
+    while (left > 0 && this.pending.index.dropLastLeaf(words, g + BY_TIME) > 0) left--
+    if (left > 0) left -= this.pending.free(words, g + PENDING, left)
     while (left > 0) {
       const consumer = this.names.drain(words, g + CONSUMERS)
       if (consumer === 0) {
@@ -602,7 +640,7 @@ export class StreamGroups {
       const g = this.at(group)
       bytes += this.names.recordBytes(group) + this.arena.sizeOf(this.names.blockOf(group))
       bytes += this.done.bytes(words, g + DONE) + this.names.tableBytes(words, g + CONSUMERS)
-      bytes += this.pendingCount(group) * this.pending.entryBytes()
+      bytes += this.pendingCount(group) * this.pending.entryBytes(this.isTimed(group))
       for (let c = this.consumerCount(group) - 1; c >= 0; c--) {
         const record = this.names.at(words, g + CONSUMERS, c)
         bytes += this.names.recordBytes(record) + CONSUMER_BYTES

@@ -1,9 +1,10 @@
-import { compareIds, type StreamId } from '../crdt/stream-id.js'
+import { compareIds, StreamId } from '../crdt/stream-id.js'
 import { CHUNK_SHIFT, UNIT_MASK, type Arena, type Ref } from '../memory/arena.js'
 import { IndexCursor, OrderIndex, type Ordering } from '../memory/order-index.js'
 
 /**
- * Entries that were delivered to a consumer and not acknowledged. Each is a block that stands in two indexes by position: its group's and its consumer's.
+ * Entries that were delivered to a consumer and not acknowledged. Each is a block that stands in two indexes by position: its group's and its consumer's;
+ * and in one by the time of its last delivery, where the group has that.
  *
  * ```
  * words  0   ID: ms high, ms low, seq high, seq low
@@ -23,12 +24,14 @@ const PENDING_BYTES = 36
 export class PendingLists {
   readonly index: OrderIndex
   private readonly ordering: PendingOrdering
+  private readonly byTime: TimeOrdering
   private readonly place = new IndexCursor()
   private readonly sought = new IndexCursor()
 
   constructor(private readonly arena: Arena) {
     this.index = new OrderIndex(arena)
     this.ordering = new PendingOrdering(arena)
+    this.byTime = new TimeOrdering(arena, this.ordering)
   }
 
   /** The pending entry at a position, 0 when there is none. The cursor is at it, or at the one that follows. */
@@ -94,6 +97,15 @@ export class PendingLists {
     if (this.find(words, d, id, region) !== 0) this.index.remove(words, d, this.place)
   }
 
+  /** Adds an entry to an index by time: as it is now, it must not change while it is there. */
+  insertByTime(words: Uint32Array, d: number, ref: Ref): void {
+    this.index.insert(words, d, this.byTime.at(ref), ref, 1, this.place)
+  }
+
+  removeByTime(words: Uint32Array, d: number, ref: Ref): void {
+    if (this.index.find(words, d, this.byTime.at(ref), this.place)) this.index.remove(words, d, this.place)
+  }
+
   id(ref: Ref, id: StreamId): StreamId {
     const words = this.arena.u32[ref >>> CHUNK_SHIFT]
     const w = ((ref & UNIT_MASK) << 1) + ID_WORD
@@ -143,9 +155,9 @@ export class PendingLists {
     return freed
   }
 
-  /** Bytes of one entry with its place in both indexes. */
-  entryBytes(): number {
-    return ENTRY_BYTES
+  /** Bytes of one entry with its place in both indexes, or in all three. */
+  entryBytes(isTimed: boolean): number {
+    return ENTRY_BYTES + (isTimed ? 6 : 0)
   }
 }
 
@@ -173,5 +185,31 @@ class PendingOrdering implements Ordering {
       words[w + ID_WORD + 3],
     )
     return order !== 0 ? order : this.region - words[w + REGION_WORD]
+  }
+}
+
+/** By the time of the last delivery, the longest idle first; then by position. */
+class TimeOrdering implements Ordering {
+  private time = 0
+  private readonly id = new StreamId()
+
+  constructor(
+    private readonly arena: Arena,
+    private readonly position: PendingOrdering,
+  ) {}
+
+  /** Looks for an entry by what it says itself. */
+  at(ref: Ref): this {
+    const words = this.arena.u32[ref >>> CHUNK_SHIFT]
+    const w = (ref & UNIT_MASK) << 1
+    this.time = this.arena.f64[ref >>> CHUNK_SHIFT][(ref & UNIT_MASK) + TIME_F64]
+    this.position.id = this.id.set(words[w + ID_WORD], words[w + ID_WORD + 1], words[w + ID_WORD + 2], words[w + ID_WORD + 3])
+    this.position.region = words[w + REGION_WORD]
+    return this
+  }
+
+  compare(item: Ref): number {
+    const time = this.arena.f64[item >>> CHUNK_SHIFT][(item & UNIT_MASK) + TIME_F64]
+    return this.time !== time ? this.time - time : this.position.compare(item)
   }
 }

@@ -93,7 +93,8 @@ export class GroupCommit {
     if (this.closed || this.syncing || this.failure !== null) return
     const { wanted } = this
     this.wanted = false
-    if (!wanted || this.durableBytes === this.writer.appendedBytes) return
+    // A new segment without a frame has nothing to be made durable but its name, which lets older ones go.
+    if (!wanted || (this.durableBytes === this.writer.appendedBytes && this.writer.isNamed)) return
     this.syncing = true
     this.lastStartMs = this.clock.monotonicMs()
     this.comingBytes = this.writer.appendedBytes

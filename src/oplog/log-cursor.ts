@@ -41,14 +41,7 @@ export class DiskLogCursor implements LogCursor {
     private readonly origin: MemberId,
     private after: Stamp,
   ) {
-    const oldest = source.segments[0].vector.get(origin)
-    if (oldest > after) {
-      throw new MeridianError(
-        'MRD_LOG_TRIMMED',
-        `The log's frames of member ${origin} begin after stamp ${oldest}, a reader asks for those after ${after}`,
-        'The reader needs a snapshot first.',
-      )
-    }
+    this.checkReach()
   }
 
   next(): FrameView | null {
@@ -120,9 +113,21 @@ export class DiskLogCursor implements LogCursor {
     return frame
   }
 
+  /** @throws MeridianError MRD_LOG_TRIMMED when the log no longer has what comes after our position. */
+  private checkReach(): void {
+    const oldest = this.source.segments[0].vector.get(this.origin)
+    if (oldest <= this.after) return
+    throw new MeridianError(
+      'MRD_LOG_TRIMMED',
+      `The log's frames of member ${this.origin} begin after stamp ${oldest}, a reader asks for those after ${this.after}`,
+      'The reader cannot catch up from this log: it needs one that reaches back further, or a snapshot.',
+    )
+  }
+
   /** The last segment that begins at or before our position: no earlier one can hold the next frame. */
   private firstSegment(): Segment {
     const { segments } = this.source
+    this.checkReach()
     let i = segments.length - 1
     while (i > 0 && segments[i].vector.get(this.origin) > this.after) i--
     return segments[i]
@@ -131,6 +136,8 @@ export class DiskLogCursor implements LogCursor {
   private segmentAfter(segment: Segment): Segment {
     const { segments } = this.source
     const i = segment.sequence - segments[0].sequence + 1
+    // The segment that we have read may be gone, and what follows it too.
+    if (i < 0) return this.firstSegment()
     if (i < segments.length) return segments[i]
     const end = segment.headerBytes + segment.frameBytes
     throw damaged(segment.path, end, `the file ends, but member ${this.origin} has durable frames after stamp ${this.after}`)

@@ -29,14 +29,26 @@ export interface TornTail {
   readonly bytes: number
 }
 
+/** A place in the log that something else, a snapshot, stands for. */
+export interface LogStart {
+  /** Frames from here on are visited; the log may begin here, or before. */
+  readonly position: number
+  /** What the log has before it. */
+  readonly vector: VersionVector
+  /** The log must not end before here. */
+  readonly end: number
+  /** Segments that end before the position are not read, only their headers. */
+  readonly skim: boolean
+}
+
 export interface LogScanOptions {
   readonly disk: Disk
   /** The data folder; the segments are in `log` below it. */
   readonly folder: string
   /** Whose log it must be; left out, the first segment says it. */
   readonly owner?: LogOwner
-  /** What a loaded snapshot covers: the log may begin there. Left out, it must begin at its first frame. */
-  readonly snapshotVector?: VersionVector
+  /** Where to begin, given a loaded snapshot. Left out, the log must begin at its first frame and all of it is read. */
+  readonly from?: LogStart
   readonly visit: FrameVisitor
 }
 
@@ -55,8 +67,6 @@ export class LogScan {
   readonly segments: Segment[] = []
   /** Highest stamps read. */
   readonly vector = new VersionVector()
-  /** Where the first segment begins; all zero for a log that was never trimmed. */
-  readonly startVector = new VersionVector()
   frames = 0
   /** Position in the log after the last whole frame. */
   endByte = 0
@@ -94,9 +104,10 @@ export class LogScan {
   step(maxBytes = Infinity): boolean {
     const until = this.bytes + maxBytes
     while (this.reader !== null || this.openSegment()) {
-      this.readFrames(until)
+      if (!this.skimSegment()) this.readFrames(until)
       if (this.bytes >= until) return false
     }
+    this.checkReach()
     return true
   }
 
@@ -158,10 +169,9 @@ export class LogScan {
     if (header.sequence !== sequence)
       throw damaged(path, 0, `the file is segment ${header.sequence} under the name of segment ${sequence}`)
     if (this.segments.length === 0) {
-      const covered = this.options.snapshotVector ?? new VersionVector()
-      if (!covered.dominates(header.vector)) throw damaged(path, 0, 'the log begins here, but what came before it is missing')
+      if (header.startByte > (this.options.from?.position ?? 0))
+        throw damaged(path, 0, 'the log begins here, but what came before it is missing')
       this.vector.copyFrom(header.vector)
-      this.startVector.copyFrom(header.vector)
       this.endByte = header.startByte
     } else if (header.startByte !== this.endByte || !header.vector.equals(this.vector)) {
       const before = this.segments[this.segments.length - 1]
@@ -174,6 +184,58 @@ export class LogScan {
     }
   }
 
+  /** Passes over the open segment if all of it comes before what is asked for; its header and the next one's say where it ends. */
+  private skimSegment(): boolean {
+    const { from, disk } = this.options
+    const { segment } = this
+    if (from?.skim !== true || segment === null || segment.frameBytes > 0 || this.isLast) return false
+    const path = this.path(this.sequences[this.next])
+    const file = disk.openRead(path)
+    const bytes = new Uint8Array(Math.min(file.size(), MAX_SEGMENT_HEADER_BYTES))
+    const got = file.read(bytes, 0)
+    file.close()
+    const decoded = decodeSegmentHeader(bytes.subarray(0, got))
+    // What is wrong with the next one is found when it is opened.
+    if (decoded.kind !== 'header' || decoded.header.startByte > from.position) return false
+    const length = decoded.header.startByte - segment.startByte
+    if (segment.headerBytes + length !== this.fileBytes)
+      throw damaged(
+        segment.path,
+        this.fileBytes,
+        `the file ends here, but the next segment begins ${length} bytes of frames later`,
+      )
+    segment.frameBytes = length
+    this.endByte += length
+    this.vector.copyFrom(decoded.header.vector)
+    this.close()
+    return true
+  }
+
+  /** The place that a snapshot stands for must be one between two frames, with the snapshot's vector before it. */
+  private checkStart(from: LogStart, path: string, offset: number): void {
+    if (this.endByte === from.position && this.vector.equals(from.vector)) return
+    throw damaged(
+      path,
+      offset,
+      `the snapshot begins at position ${from.position} of the log, which does not fit what the log has there`,
+    )
+  }
+
+  private checkReach(): void {
+    const { from, folder } = this.options
+    if (from === undefined) return
+    const last = this.segments.at(-1)
+    const path = last?.path ?? logFolder(folder)
+    const offset = last === undefined ? 0 : this.fileEnd(last)
+    if (this.endByte < Math.max(from.end, from.position))
+      throw damaged(
+        path,
+        offset,
+        `the log ends at position ${this.endByte}, but the snapshot has seen it up to ${Math.max(from.end, from.position)}`,
+      )
+    if (this.endByte === from.position) this.checkStart(from, path, offset)
+  }
+
   private fileEnd(segment: Segment): number {
     return segment.headerBytes + segment.frameBytes
   }
@@ -181,6 +243,7 @@ export class LogScan {
   /** The hot loop of recovery: what it allocates a frame is the frame's view. */
   private readFrames(until: number): void {
     const { reader, segment } = this
+    const { from } = this.options
     assert(reader !== null && segment !== null, 'a segment is open')
     while (this.bytes < until) {
       const at = this.offset
@@ -206,7 +269,12 @@ export class LogScan {
           `the frame of member ${origin} follows stamp ${frame.previous}, the log is at ${expected}`,
         )
       }
-      this.visit(frame, segment, at)
+      if (from === undefined || this.endByte > from.position) {
+        this.visit(frame, segment, at)
+      } else if (this.endByte + length > from.position) {
+        this.checkStart(from, segment.path, at)
+        this.visit(frame, segment, at)
+      }
       if (!isStabilityNote(frame)) this.vector.raise(origin, last)
       segment.frameBytes += length
       this.offset += length

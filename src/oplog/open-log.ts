@@ -4,7 +4,7 @@ import type { VersionVector } from '../crdt/version-vector.js'
 import type { Clock } from '../ports/clock.js'
 import type { Disk } from '../ports/disk.js'
 import type { Logger } from '../ports/logger.js'
-import { LogScan, type FrameVisitor } from './log-scan.js'
+import { LogScan, type FrameVisitor, type LogStart } from './log-scan.js'
 import type { SyncPolicy } from './op-log.js'
 import { SegmentWriter } from './segment-writer.js'
 import { SegmentedLog } from './segmented-log.js'
@@ -21,8 +21,8 @@ export interface OpenLogOptions {
   readonly syncPolicy: SyncPolicy
   /** Called for every frame in log order; its bytes are only valid during the call. */
   readonly visit: FrameVisitor
-  /** What a loaded snapshot covers, if the log may begin after its first frame. */
-  readonly snapshotVector?: VersionVector
+  /** Where a loaded snapshot leaves off; left out, the whole log is read. */
+  readonly from?: LogStart
   /** Writes are refused when the disk has less room. */
   readonly minFreeBytes?: number
   readonly segmentBytes?: number
@@ -57,10 +57,10 @@ export class LogRecovery {
   private readonly startedMs: number
 
   constructor(private readonly options: OpenLogOptions) {
-    const { disk, folder, clusterId, memberId, visit, snapshotVector } = options
+    const { disk, folder, clusterId, memberId, visit, from } = options
     disk.ensureFolder(logFolder(folder))
     this.startedMs = options.clock.monotonicMs()
-    this.scan = new LogScan({ disk, folder, owner: { clusterId, memberId }, visit, ...(snapshotVector && { snapshotVector }) })
+    this.scan = new LogScan({ disk, folder, owner: { clusterId, memberId }, visit, ...(from && { from }) })
   }
 
   /** Reads on for about maxBytes; true when all is read. After an error only a new recovery can begin. */
@@ -76,6 +76,11 @@ export class LogRecovery {
   /** Bytes of frames read so far. */
   get bytes(): number {
     return this.scan.bytes
+  }
+
+  /** Lets go of what is open, if it is not to be finished. */
+  close(): void {
+    this.scan.close()
   }
 
   /** After step has said true: the open log. */
@@ -107,6 +112,7 @@ export class LogRecovery {
         folder,
         syncPolicy,
         minFreeBytes: options.minFreeBytes ?? LIMITS.minFreeBytes,
+        segmentBytes: options.segmentBytes ?? LIMITS.segmentBytes,
         recentFrameBytes: options.recentFrameBytes ?? LIMITS.recentFrameBytes,
       },
       writer,

@@ -27,6 +27,8 @@ export class SegmentWriter {
   readonly segments: Segment[]
   readonly appended = new VersionVector()
   appendedBytes: number
+  /** A new segment is asked for, whatever size the last one has. */
+  rollWanted = false
   private file: AppendFile | null = null
   /** False until the name of the last segment's file is durable. */
   private named = false
@@ -42,12 +44,22 @@ export class SegmentWriter {
 
   /** The last segment has its size: the next frame belongs in a new one, as soon as all of this one is durable. */
   get full(): boolean {
-    return this.tail.frameBytes >= this.options.segmentBytes
+    return this.rollWanted || this.tail.frameBytes >= this.options.segmentBytes
   }
 
   /** Far too large: it is worth waiting for a sync to begin a new one. */
   get overfull(): boolean {
     return this.tail.frameBytes >= 4 * this.options.segmentBytes
+  }
+
+  /** Bytes of frames in the last segment. */
+  get tailBytes(): number {
+    return this.tail.frameBytes
+  }
+
+  /** The last segment's file would be found after a power cut. */
+  get isNamed(): boolean {
+    return this.named
   }
 
   get path(): string {
@@ -86,6 +98,7 @@ export class SegmentWriter {
     this.file?.close()
     this.file = file
     this.named = false
+    this.rollWanted = false
     this.segments.push({ sequence, path, headerBytes: header.length, startByte: this.appendedBytes, vector, frameBytes: 0 })
   }
 

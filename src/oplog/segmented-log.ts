@@ -22,10 +22,13 @@ export interface SegmentedLogOptions {
   readonly folder: string
   readonly syncPolicy: SyncPolicy
   readonly minFreeBytes: number
+  readonly segmentBytes: number
   readonly recentFrameBytes: number
 }
 
 const TICK_MS = 1_000
+/** A new segment is worth while when the last one has this share of its size: 1 MiB of 256. */
+const MIN_ROLL_SHARE = 256
 
 /**
  * The op log over segment files. This class is the order of things: a frame goes to the last segment (SegmentWriter) or, if the disk
@@ -46,6 +49,10 @@ export class SegmentedLog implements OpLog, CursorSource {
   private readonly listeners: (() => void)[] = []
   private ticker: Timer | null = null
   private closed = false
+  /** A segment is being removed; one at a time, the oldest first, so that a crash leaves no gap. */
+  private removing = false
+  private shortOfRoom = false
+  private removalError = ''
 
   constructor(
     private readonly options: SegmentedLogOptions,
@@ -84,8 +91,72 @@ export class SegmentedLog implements OpLog, CursorSource {
   get segments(): SegmentWriter['segments'] {
     return this.writer.segments
   }
+  /** Bytes of frames in memory: kept for cursors, and waiting for the disk. */
+  get recentBytes(): number {
+    return this.recent.bytes
+  }
+  get pendingBytes(): number {
+    return this.pending.bytes
+  }
   get refusal(): MeridianError | null {
     return this.commit.failure ?? this.pending.error ?? this.lowSpace
+  }
+
+  /** Position of the oldest frame that is still here. */
+  get firstByte(): number {
+    return this.segments[0].startByte
+  }
+
+  /** Position after everything that was accepted, on the disk or waiting for it. */
+  get endByte(): number {
+    return this.acceptedBytes
+  }
+
+  /** Less than twice the reserve is left on the disk: what is not needed should go. */
+  get isShortOfRoom(): boolean {
+    return this.shortOfRoom
+  }
+
+  /** Asks for a new segment, so that what comes from now on need not be kept for the sake of what came before. False: it has begun, or is not worth it. */
+  requestSegment(): boolean {
+    const { writer, commit } = this
+    if (writer.tailBytes * MIN_ROLL_SHARE < this.options.segmentBytes || this.refusal !== null) return false
+    writer.rollWanted = true
+    if (this.beginWantedSegment()) return false
+    commit.request()
+    return true
+  }
+
+  /** No longer. */
+  cancelSegment(): void {
+    this.writer.rollWanted = false
+  }
+
+  /**
+   * Removes the oldest segments, in the background, as long as `mayGo` says so of each; it gets the position and the vector after the segment's last frame.
+   * The last segment always stays.
+   */
+  trim(mayGo: (endByte: number, vector: VersionVector) => boolean): void {
+    if (this.removing || this.closed) return
+    const { segments, isNamed } = this.writer
+    // What comes behind must be found after a power cut, or the log would have no end.
+    if (segments.length < 2 || !mayGo(segments[1].startByte, segments[1].vector)) return
+    if (!isNamed) return this.commit.request()
+    const [first] = segments
+    segments.shift()
+    this.removing = true
+    this.disk.removeLater(first.path, (error) => {
+      this.removing = false
+      if (error === null) {
+        this.options.logger.info({ path: first.path, bytes: first.frameBytes }, 'removed a log segment')
+        this.trim(mayGo)
+        return
+      }
+      if (this.disk.exists(first.path)) segments.unshift(first)
+      if (error.message !== this.removalError)
+        this.options.logger.warn({ path: first.path, error: error.message }, 'a log segment could not be removed')
+      this.removalError = error.message
+    })
   }
 
   append(frame: FrameView): number {
@@ -175,6 +246,20 @@ export class SegmentedLog implements OpLog, CursorSource {
     if (this.syncsAlways || this.writer.full || this.pending.error !== null) this.commit.request()
   }
 
+  /** True when a new segment has begun. Everything before must be durable. */
+  private beginWantedSegment(): boolean {
+    const { writer, commit } = this
+    if (!writer.rollWanted || commit.durableBytes !== writer.appendedBytes || this.refusal !== null) return false
+    try {
+      writer.beginSegment()
+      return true
+    } catch (error) {
+      if (!(error instanceof MeridianError)) throw error
+      writer.rollWanted = false
+      return false
+    }
+  }
+
   private tick(): void {
     this.ticker = this.options.clock.setTimer(TICK_MS, () => {
       if (this.policy === 'everysec') this.commit.request()
@@ -196,11 +281,13 @@ export class SegmentedLog implements OpLog, CursorSource {
       logger.warn({ folder, error: (error as Error).message }, 'the free room of the disk cannot be looked up')
       return
     }
+    this.shortOfRoom = free < 2 * minFreeBytes
     if (free >= minFreeBytes) this.lowSpace = null
     else this.lowSpace ??= lowSpaceError(folder, free, minFreeBytes)
   }
 
   private changed(): void {
+    this.beginWantedSegment()
     const { refusal } = this
     if (this.commit.failure !== null) this.pending.stop()
     if (refusal !== this.refusalSeen) {

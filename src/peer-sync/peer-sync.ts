@@ -108,6 +108,13 @@ export class PeerSync {
   }
 
   /** Every other member of the topology, by id. */
+  /** Bytes that wait on all links, to be sent or to be applied. */
+  get waitingBytes(): number {
+    let bytes = this.receiver.waitingBytes
+    for (const peer of this.peersById.values()) bytes += peer.waitingBytes
+    return bytes
+  }
+
   peers(): PeerStatus[] {
     return [...this.peersById.values()].map((peer) => peer.status(this.sources.relayOf(peer.member.id)))
   }

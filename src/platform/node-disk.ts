@@ -77,6 +77,18 @@ export class NodeDisk implements Disk {
     attempt('remove', path, () => fs.unlinkSync(path))
   }
 
+  removeLater(path: string, done: (error: Error | null) => void): void {
+    fs.unlink(path, (error) => done(error === null ? null : diskError('remove', path, error)))
+  }
+
+  syncFolderLater(folder: string, done: (error: Error | null) => void): void {
+    const end = (error: Error | null): void => done(error === null ? null : diskError('sync folder', folder, error))
+    fs.open(folder, 'r', (error, fd) => {
+      if (error !== null) end(error)
+      else fs.fsync(fd, (failure) => fs.close(fd, (closing) => end(failure ?? closing ?? null)))
+    })
+  }
+
   syncFolder(folder: string): void {
     attempt('sync folder', folder, () => withFile(folder, 'r', (fd) => fs.fsyncSync(fd)))
   }

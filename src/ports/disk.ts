@@ -18,8 +18,12 @@ export interface Disk {
   readWhole(path: string): Uint8Array
   rename(from: string, to: string): void
   remove(path: string): void
+  /** As remove, but comes back at once: letting a large file go takes its time. The name may be gone before `done` is called. */
+  removeLater(path: string, done: (error: Error | null) => void): void
   /** Makes names in a folder durable. */
   syncFolder(folder: string): void
+  /** As syncFolder, but comes back at once. */
+  syncFolderLater(folder: string, done: (error: Error | null) => void): void
   /** Bytes still free for this folder's file system. */
   freeBytes(folder: string): number
 }

@@ -246,10 +246,10 @@ describe('damage before the tail', () => {
 
   test('a log that begins in the middle is refused unless a snapshot covers what is missing', () => {
     const labels = fillSegments(3)
-    const { vector } = rig.log.segments[1]
+    const { vector, startByte: position } = rig.log.segments[1]
     rig.disk.files.delete(segmentPath(1))
     expect(openError().message).toContain('what came before it is missing')
-    rig.reopen({ snapshotVector: vector })
+    rig.reopen({ from: { position, vector, end: position, skim: true } })
     expect(rig.recovered).toEqual(labels.slice(-rig.recovered.length))
     expect(rig.report.vector.dominates(vector)).toBe(true)
     expect(() => rig.read(1, 0)).toThrow(expect.objectContaining({ code: 'MRD_LOG_TRIMMED' }) as Error)

@@ -117,6 +117,17 @@ export class MemoryDisk implements Disk {
     this.file(path)
     this.files.delete(path)
   }
+  removeLater(path: string, done: (error: Error | null) => void): void {
+    this.remove(path)
+    this.waiting.push(() => done(null))
+  }
+  syncFolderLater(folder: string, done: (error: Error | null) => void): void {
+    this.waiting.push(() => {
+      if (this.failSyncs) return done(diskError('MRD_DISK_IO', folder, 'EIO'))
+      this.syncFolder(folder)
+      done(null)
+    })
+  }
   syncFolder(folder: string): void {
     this.folderSyncs++
     for (const [path, state] of this.files) if (dirname(path) === folder) state.named = true

@@ -251,8 +251,23 @@ class DiskPort implements Disk {
     this.disk.change({ kind: 'remove', path })
   }
 
+  removeLater(path: string, done: (error: Error | null) => void): void {
+    this.remove(path)
+    this.disk.afterSyncDelay(() => {
+      if (this.life.alive) done(null)
+    })
+  }
+
   syncFolder(folder: string): void {
     this.disk.syncNames(folder)
+  }
+
+  syncFolderLater(folder: string, done: (error: Error | null) => void): void {
+    this.disk.afterSyncDelay(() => {
+      if (!this.life.alive) return
+      this.disk.syncNames(folder)
+      done(null)
+    })
   }
 
   freeBytes(_folder: string): number {

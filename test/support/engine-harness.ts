@@ -61,6 +61,7 @@ export interface HarnessOptions {
   readonly solo?: boolean
   /** What goes in slices; if nothing is said, only long reads. */
   readonly slicing?: EngineOptions['slicing']
+  readonly hashSeed?: number
   /** Replaces parts of the services. */
   readonly services?: Partial<Services>
 }
@@ -107,6 +108,7 @@ export class EngineHarness {
         durable: new VersionVector(),
         stable: new VersionVector(),
         peers: [],
+        linkBytes: 0,
         onProgress: () => undefined,
       },
       server: {
@@ -123,13 +125,42 @@ export class EngineHarness {
         processId: 1,
         residentBytes: () => 1,
         cpuSeconds: () => ({ user: 0, system: 0 }),
-        log: { appendedBytes: 0, durableBytes: 0, segments: 1, policy: 'everysec', lastError: null },
+        log: {
+          appendedBytes: 0,
+          durableBytes: 0,
+          firstByte: 0,
+          backlogLimit: 0,
+          segments: 1,
+          policy: 'everysec',
+          lastError: null,
+          recentBytes: 0,
+          pendingBytes: 0,
+        },
         nowMicroseconds: () => this.clock.now * 1000,
         random: () => 4,
         shutdown: () => undefined,
         writeRefusal: null,
-        reload: () => 'ERR no log',
         sleep: (ms) => this.clock.advance(ms),
+      },
+      persistence: {
+        report: {
+          loading: null,
+          running: null,
+          scheduled: null,
+          runningSeconds: -1,
+          lastSaveMs: this.clock.now,
+          completed: 0,
+          lastStatus: { save: 'ok', rewrite: 'ok' },
+          lastDuration: { save: -1, rewrite: -1 },
+          lastError: null,
+          changesSinceSave: 0,
+          baseBytes: 0,
+          totalBytes: 0,
+        },
+        begin: () => undefined,
+        schedule: () => undefined,
+        saveNow: () => 'no disk',
+        reload: () => 'ERR no disk',
       },
       transactions: {
         multi: (session) => this.engine.transactions.multi(session),
@@ -142,7 +173,11 @@ export class EngineHarness {
     }
     this.services = services
     const { slicing = WRITES_IN_ONE_GO } = options
-    this.engine = new Engine({ self, databases: 16, solo: options.solo ?? true, hashSeed: 7, slicing }, this.clock, services)
+    this.engine = new Engine(
+      { self, databases: 16, solo: options.solo ?? true, hashSeed: options.hashSeed ?? 7, slicing },
+      this.clock,
+      services,
+    )
     // In a mesh nothing is known to be everywhere until the others have reported, which no harness does.
     if (options.solo === false) this.engine.keyspace.stability = NOTHING_STABLE_YET
     this.engine.start(this.log)

@@ -53,6 +53,8 @@ function xadd(call: Call): void {
       i = next - 1
     } else if (call.is(i, 'NOMKSTREAM')) {
       noMakeStream = true
+    } else if (call.is(i, 'IDMP') || call.is(i, 'IDMPAUTO')) {
+      throw new CommandError('ERR XADD IDMP and IDMPAUTO are not supported by this version of Meridian')
     } else {
       form = parseStreamId(request.buf, request.off[i], request.len[i], given)
       if (form === IdForm.none) throw new CommandError(INVALID_ID)

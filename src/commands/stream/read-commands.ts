@@ -1,4 +1,4 @@
-import { StreamId } from '../../crdt/stream-id.js'
+import { MAX_U32, StreamId } from '../../crdt/stream-id.js'
 import { equalBytes } from '../../base/bytes.js'
 import { NotificationClass } from '../../base/notification-classes.js'
 import { KeyType } from '../../keyspace/database.js'
@@ -12,7 +12,7 @@ import { findConsumer, findGroup } from './group-commands.js'
 import { ReadCounter } from './group-progress.js'
 import { replyRange, seekEntry } from './range-commands.js'
 import { CONSUMER, GROUP, isByte, KEY, strictId, StreamReading } from './stream-arguments.js'
-import { replyEntry, replyId } from './stream-reply.js'
+import { replyEntry, replyEntryBody, replyId } from './stream-reply.js'
 
 /**
  * XREAD and XREADGROUP, blocking or not. XREAD gives what has a higher ID than the client names, so it may miss an entry that another region added
@@ -30,6 +30,8 @@ interface ReadRequest {
   readonly noAck: boolean
   /** 0: no bound. */
   readonly count: number
+  /** What is pending in the group for at least so long is given first, to whom it may belong; -1: nothing of it. */
+  readonly claimIdleMs: number
   /** Argument of the group's name; the consumer's follows. */
   readonly groupArgument: number
   readonly firstKey: number
@@ -48,6 +50,7 @@ function read(call: Call, isGroup: boolean): void {
   let timeoutMs = -1
   let count = 0
   let noAck = false
+  let claimIdleMs = -1
   let groupArgument = 0
   let firstKey = 0
   let keyCount = 0
@@ -69,6 +72,10 @@ function read(call: Call, isGroup: boolean): void {
       if (!isGroup) throw onlyForGroups('GROUP')
       groupArgument = i + 1
       i += 2
+    } else if (call.is(i, 'CLAIM') && more > 0) {
+      if (!isGroup) throw onlyForGroups('CLAIM')
+      claimIdleMs = Number(call.integer64(++i, 'ERR min-idle-time is not an integer'))
+      if (claimIdleMs < 0) throw new CommandError('ERR min-idle-time must be a positive integer')
     } else if (call.is(i, 'NOACK')) {
       if (!isGroup) throw onlyForGroups('NOACK')
       noAck = true
@@ -80,11 +87,12 @@ function read(call: Call, isGroup: boolean): void {
   if (isGroup && groupArgument === 0) throw new CommandError('ERR Missing GROUP option for XREADGROUP')
   const behind: (StreamId | null)[] = []
   for (let i = 0; i < keyCount; i++) behind.push(parseBehind(call, firstKey + i, firstKey + keyCount + i, isGroup, groupArgument))
-  const request: ReadRequest = { isGroup, noAck, count, groupArgument, firstKey, keyCount, behind }
+  const request: ReadRequest = { isGroup, noAck, count, claimIdleMs, groupArgument, firstKey, keyCount, behind }
   const serves = isGroup ? serveGroup : serve
   if (serves(call, request)) return
   if (timeoutMs < 0) {
     if (isGroup) ensureConsumers(call, request)
+    dropGone(call, request)
     call.reply.nullArray()
     return
   }
@@ -99,8 +107,10 @@ function read(call: Call, isGroup: boolean): void {
       if (isGroup) for (let i = 0; i < keyCount; i++) mustHaveGroup(again, firstKey + i, groupArgument)
       return serves(again, request)
     },
+    ...(claimIdleMs >= 0 && { retryAfterMs: (again: Call) => untilClaimable(again, request) }),
   })
   if (isGroup) ensureConsumers(call, request)
+  dropGone(call, request)
 }
 
 function onlyForGroups(option: string): CommandError {
@@ -195,7 +205,12 @@ function serveGroup(call: Call, request: ReadRequest): boolean {
     const group = mustHaveGroup(call, request.firstKey + i, request.groupArgument)
     // A key that is named more than once has what the times before have left.
     const before = timesBefore(call, request, i)
-    if (before === 0 ? hasNew(group) : request.count > 0 && hasNewBehind(group, before * request.count)) ready.push(i)
+    if (
+      before === 0
+        ? hasClaimable(call, request, group) || hasNew(group)
+        : request.count > 0 && hasNewBehind(group, before * request.count)
+    )
+      ready.push(i)
   }
   if (ready.length === 0) return false
   ensureConsumers(call, request)
@@ -209,6 +224,68 @@ function serveGroup(call: Call, request: ReadRequest): boolean {
     else replyHistory(call, request, key, group, id)
   }
   return true
+}
+
+/** True when there is an entry in the stream that has been pending for long enough. */
+function hasClaimable(call: Call, request: ReadRequest, group: Ref): boolean {
+  return request.claimIdleMs >= 0 && longestInStream(group, call.nowMs - request.claimIdleMs) !== 0
+}
+
+/** The entry in the stream that has been pending the longest, if it was delivered before then; 0 for none. */
+function longestInStream(group: Ref, beforeMs: number): Ref {
+  const { groups } = stream.space
+  const { pending } = groups
+  for (let ref = groups.longestPending(group); ref !== 0 && pending.time(ref) <= beforeMs; ref = groups.nextLongest()) {
+    if (seekEntry(stream, pending.id(ref, stop), pending.region(ref))) return ref
+  }
+  return 0
+}
+
+/** What is pending for long enough: at most `limit` entries of the stream into `claimed`, and what has gone from it into `gone`. */
+function findClaimable(call: Call, request: ReadRequest, group: Ref, limit: number): void {
+  claimed.clear()
+  gone.clear()
+  idle.length = 0
+  if (request.claimIdleMs < 0) return
+  const { groups } = stream.space
+  const { pending } = groups
+  for (let ref = groups.longestPending(group); ref !== 0; ref = groups.nextLongest()) {
+    const idleMs = call.nowMs - pending.time(ref)
+    if (idleMs < request.claimIdleMs || claimed.count === limit || gone.count === MAX_GONE) return
+    const region = pending.region(ref)
+    if (!seekEntry(stream, pending.id(ref, stop), region)) {
+      gone.push(stop, region)
+      continue
+    }
+    claimed.push(stop, region, Math.min(pending.deliveries(ref) + 1, MAX_U32))
+    idle.push(Math.max(0, idleMs))
+  }
+}
+
+/** What is pending for long enough and has gone from the stream: nobody can work on it, so it is not pending any more. */
+function dropGone(call: Call, request: ReadRequest): void {
+  if (request.claimIdleMs < 0) return
+  for (let i = 0; i < request.keyCount; i++) {
+    if (request.behind[i] !== NEW) continue
+    const key = request.firstKey + i
+    findClaimable(call, request, mustHaveGroup(call, key, request.groupArgument), Infinity)
+    if (gone.count > 0) {
+      call.collections.streams.writes.drop(KEY.of(call, key), GROUP.of(call, request.groupArgument), gone)
+    }
+  }
+}
+
+/** Milliseconds until something will have been pending for long enough, null for never. */
+function untilClaimable(call: Call, request: ReadRequest): number | null {
+  let first = Infinity
+  for (let i = 0; i < request.keyCount; i++) {
+    if (request.behind[i] !== NEW || !openKey(call, request.firstKey + i)) continue
+    const group = findGroup(call, stream, request.groupArgument)
+    const longest = group === 0 ? 0 : longestInStream(group, Infinity)
+    if (longest !== 0) first = Math.min(first, stream.space.groups.pending.time(longest) + request.claimIdleMs)
+  }
+  const delayMs = Math.max(1, first - call.nowMs)
+  return delayMs < NEVER_MS ? delayMs : null
 }
 
 /** True when there is an entry that is not done; what is done before it is passed. */
@@ -270,7 +347,9 @@ function ensureConsumers(call: Call, request: ReadRequest): void {
 function deliver(call: Call, request: ReadRequest, key: number, group: Ref): void {
   const { space } = stream
   const { groups, log, cursor } = space
-  const limit = request.count === 0 ? Infinity : request.count
+  const most = request.count === 0 ? Infinity : request.count
+  findClaimable(call, request, group, most)
+  const limit = most - claimed.count
   positions.clear()
   counter.begin(stream, group)
   let on = groups.seekFrontier(stream.root, group, cursor)
@@ -284,17 +363,34 @@ function deliver(call: Call, request: ReadRequest, key: number, group: Ref): voi
   GROUP.of(call, request.groupArgument)
   CONSUMER.of(call, request.groupArgument + 1)
   const { writes } = call.collections.streams
+  if (gone.count > 0) writes.drop(KEY, GROUP, gone)
+  if (claimed.count > 0) writes.assign(KEY, GROUP, CONSUMER, claimed, call.nowMs)
+  call.reply.array(claimed.count + positions.count)
+  for (let i = 0; i < claimed.count; i++) {
+    seekEntry(stream, claimed.id(i, stop), claimed.region(i))
+    replyDelivery(call, idle[i], claimed.number(i) - 1)
+  }
+  if (positions.count === 0) return
   if (request.noAck) writes.readWithoutPending(KEY, GROUP, positions, counter.value)
   else writes.deliver(KEY, GROUP, CONSUMER, positions, counter.value)
-  call.reply.array(positions.count)
   on = log.find(stream.words, stream.at, positions.id(0, scratch), positions.region(0), cursor)
   for (let i = 0; i < positions.count;) {
     if (cursor.entry.id.compare(positions.id(i, scratch)) === 0 && cursor.entry.region === positions.region(i)) {
-      replyEntry(call.reply, space, cursor.entry)
+      if (request.claimIdleMs >= 0) replyDelivery(call, 0, 0)
+      else replyEntry(call.reply, space, cursor.entry)
       i++
     }
     log.next(cursor)
   }
+}
+
+/** The entry that the cursor is at, with how long ago and how often it was delivered before. */
+function replyDelivery(call: Call, idleMs: number, deliveries: number): void {
+  const { reply } = call
+  reply.array(4)
+  replyEntryBody(reply, stream.space, stream.space.cursor.entry)
+  reply.integer(idleMs)
+  reply.integer(deliveries)
 }
 
 /** What a consumer has pending behind an ID: delivered once more. */
@@ -334,6 +430,14 @@ function replyHistory(call: Call, request: ReadRequest, key: number, group: Ref,
 }
 
 const again = new StreamPositions()
+/** What CLAIM found. */
+const claimed = new StreamPositions()
+const idle: number[] = []
+const gone = new StreamPositions()
+/** Most entries that have gone from their stream which one command drops: some milliseconds. */
+const MAX_GONE = 4096
+/** A time that nobody waits for. */
+const NEVER_MS = 2 ** 47
 
 const STREAMS: ArgumentSpec = {
   name: 'streams',
@@ -381,6 +485,7 @@ export const STREAM_READ_COMMANDS: readonly CommandSpec[] = [
     since: '5.0.0',
     summary: 'Gives a consumer entries that its group has not read yet, or what it has pending; may wait for them.',
     complexity: 'O(log(N)+M) for each stream, N being the number of its entries and M the number that is given',
+    history: [['8.4.0', 'Option CLAIM.']],
     arguments: [
       {
         name: 'group-block',
@@ -393,6 +498,7 @@ export const STREAM_READ_COMMANDS: readonly CommandSpec[] = [
       },
       COUNT,
       BLOCK,
+      { name: 'min-idle-time', type: 'integer', token: 'CLAIM', flags: ['optional'], since: '8.4.0' },
       { name: 'noack', type: 'pure-token', token: 'NOACK', flags: ['optional'] },
       STREAMS,
     ],

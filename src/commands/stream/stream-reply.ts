@@ -13,8 +13,13 @@ export function replyId(reply: ReplyWriter, id: StreamId): void {
 
 /** An entry as Redis gives it: its ID, and names and values in one flat array. */
 export function replyEntry(reply: ReplyWriter, space: StreamSpace, entry: EntryView): void {
-  space.log.chunks.fields(entry, fields)
   reply.array(2)
+  replyEntryBody(reply, space, entry)
+}
+
+/** The two parts of an entry, for a reply that has more. */
+export function replyEntryBody(reply: ReplyWriter, space: StreamSpace, entry: EntryView): void {
+  space.log.chunks.fields(entry, fields)
   replyId(reply, entry.id)
   reply.array(fields.count * 2)
   for (let i = 0; i < fields.count; i++) {
