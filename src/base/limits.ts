@@ -126,11 +126,11 @@ export const LIMITS = {
   /**
    * Part of maxmemory that writes of other members may take above it before everything is done to get rid of it: an eighth. It holds what is on its way when
    * members come to their bounds together: 15 others that write 20,000 values of 200 bytes a second send 60 MB a second, so with 4 GiB it lasts for
-   * 8 s, and an excess is evicted by the share of each of 16 members, ten times a second, in some 5 s. Beyond: see MemoryBound.
+   * 8 s, and an excess is evicted by the share of each of 16 members, ten times a second, in some 20 s, most of it in the first 5. Beyond: see MemoryBound.
    */
   memoryReserveShare: 8,
-  /** What a member evicts at least of an excess that remote writes have brought, in a tenth of a second: the last bit is not worth sharing. */
-  evictionLeastShareBytes: 64 * KiB,
+  /** What a member evicts at least of an excess that remote writes have brought, at a time: the last bit is not worth sharing. */
+  evictionLeastShareBytes: 4 * KiB,
   /** The longest that evictions go on at a stretch, and those before the commands of one turn together. Then it goes on in the background. */
   evictionSliceMs: 5,
   evictionTurnMs: 5,
