@@ -7,6 +7,7 @@ import type { FrameView } from '../crdt/frame.js'
 import { LogRecovery, type OpenLogOptions, type RecoveryReport } from '../oplog/open-log.js'
 import { firstPosition, lastPosition } from '../oplog/log-extent.js'
 import type { SegmentedLog } from '../oplog/segmented-log.js'
+import { snapshotFolder } from '../oplog/snapshot-format.js'
 import {
   SnapshotReader,
   damagedSnapshot,
@@ -63,6 +64,7 @@ export class Recovery {
 
   constructor(private readonly options: RecoveryOptions) {
     const { disk, folder, logger } = options.log
+    disk.ensureFolder(snapshotFolder(folder))
     for (const path of removeUnfinishedSnapshots(disk, folder))
       logger.info({ path }, 'removed a snapshot that was never finished')
     this.files = listSnapshots(disk, folder)
