@@ -13,6 +13,7 @@ import {
 import type { FrameView } from '../crdt/frame.js'
 import type { Edit } from '../crdt/string-state.js'
 import type { Ref } from '../memory/arena.js'
+import type { TopologyState } from '../topology/topology-state.js'
 import { KeyType, type Database } from './database.js'
 import type { Keys } from './keys.js'
 import type { Keyspace } from './keyspace.js'
@@ -43,8 +44,9 @@ export class FrameApplier {
     private readonly context: ApplyContext,
     /** By KeyType. */
     stores: readonly (PayloadCheck | undefined)[] = [],
+    private readonly topology: TopologyState | null = null,
   ) {
-    this.reader = new EffectReader(keyspace.databaseCount, stores)
+    this.reader = new EffectReader(keyspace.databaseCount, stores, topology)
   }
 
   /**
@@ -76,6 +78,11 @@ export class FrameApplier {
   private applyEffect(): void {
     const { reader: r, keyspace, context } = this
     context.stamp = r.stamp
+    if (r.type === EffectType.topology) {
+      assert(this.topology !== null, 'a change of the topology that was not checked')
+      this.topology.applyEffect(r, context.origin)
+      return
+    }
     const db = keyspace.database(r.database)
     const { bytes, keyOff, keyLen } = r
     const found = db.lookup(bytes, keyOff, keyLen)

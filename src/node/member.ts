@@ -11,16 +11,18 @@ import { openLog, type RecoveryReport } from '../oplog/open-log.js'
 import type { LogCursor, SyncPolicy } from '../oplog/op-log.js'
 import type { SegmentedLog } from '../oplog/segmented-log.js'
 import { PeerSync } from '../peer-sync/peer-sync.js'
-import type { SyncHost, Topology } from '../peer-sync/sync-host.js'
+import type { MemberInfo, SyncHost, Topology } from '../peer-sync/sync-host.js'
 import type { Clock } from '../ports/clock.js'
 import type { Disk } from '../ports/disk.js'
 import type { Logger } from '../ports/logger.js'
 import type { Network } from '../ports/network.js'
 import type { Random } from '../ports/random.js'
+import { Membership } from './membership.js'
 import { ReplicatedStability } from './replicated-stability.js'
 
 /** Between notes of what is stable in the log. */
 const NOTE_PERIOD_MS = 1000
+const DEFAULT_START_WAIT_MS = 3000
 
 export interface MemberPorts {
   readonly clock: Clock
@@ -32,10 +34,15 @@ export interface MemberPorts {
 }
 
 export interface MemberOptions {
+  /** What the configuration says; what counts may be in the data folder. Without members when that must have it: a new member. */
   readonly topology: Topology
+  /** This member's, where the topology of the configuration has no members. */
+  readonly name?: string
   readonly dataFolder: string
   readonly databases: number
   readonly appendfsync: 'always' | 'everysec' | 'no'
+  /** How long a restarted member of several waits to hear from another one before it takes writes. */
+  readonly startWaitMs?: number
   /** Sets what decides the forms of collections, before the log is read. */
   readonly tuneCollections?: (collections: Collections) => void
 }
@@ -49,10 +56,11 @@ export class Member implements SyncHost {
   readonly log: SegmentedLog
   readonly sync: PeerSync | null
   readonly recovery: RecoveryReport
-  readonly topology: Topology
+  readonly membership: Membership
   private readonly stability: ReplicatedStability | null = null
   private readonly progressListeners: (() => void)[] = []
   private stopped = false
+  private appendfsync: 'always' | 'everysec' | 'no'
   private readonly noted = new VersionVector()
 
   constructor(
@@ -63,26 +71,33 @@ export class Member implements SyncHost {
   ) {
     const { topology, dataFolder, databases, appendfsync } = options
     const { clock, random, disk, network, logger } = ports
-    this.topology = topology
-    const self = topology.members.find((member) => member.id === topology.self)
-    const solo = topology.members.length === 1
+    this.appendfsync = appendfsync
+    const alone = network === null
     claimDataFolder(disk, dataFolder, {
       clusterId: topology.clusterId,
       memberId: topology.self,
-      memberName: self?.name ?? '',
+      memberName: options.name ?? topology.members.find((member) => member.id === topology.self)?.name ?? '',
       createdMs: clock.wallMs(),
     })
-    this.engine = new Engine({ self: topology.self, databases, solo, hashSeed: random.uint32() }, clock, services)
+    this.engine = new Engine({ self: topology.self, databases, solo: alone, hashSeed: random.uint32() }, clock, services)
     this.engine.syncAlways = appendfsync === 'always'
     options.tuneCollections?.(this.engine.collections)
     // Before the others have reported, only what the log says was stable may be folded or dropped.
-    this.engine.keyspace.stability = solo
+    this.engine.keyspace.stability = alone
       ? EVERYTHING_STABLE
       : new ReplicatedStability(
           this.engine.applied,
           () => this.engine.recoveredStability,
           () => this.engine.isMidway,
         )
+    this.membership = new Membership(
+      { configured: topology, dataFolder, startWaitMs: options.startWaitMs ?? DEFAULT_START_WAIT_MS },
+      this.engine,
+      clock,
+      disk,
+      logger,
+      () => this.membersChanged(),
+    )
     const { log, report } = openLog({
       disk,
       clock,
@@ -90,14 +105,14 @@ export class Member implements SyncHost {
       folder: dataFolder,
       clusterId: topology.clusterId,
       memberId: topology.self,
-      syncPolicy: syncPolicyOf(appendfsync, solo),
+      syncPolicy: syncPolicyOf(appendfsync, alone),
       // Alone, nobody reads the log while it runs.
-      ...(solo && { recentFrameBytes: 0 }),
+      ...(alone && { recentFrameBytes: 0 }),
       visit: (frame) => this.engine.recover(frame),
     })
     this.log = log
     this.recovery = report
-    if (solo || network === null) {
+    if (network === null) {
       this.sync = null
     } else {
       const sync = new PeerSync(this, { network, clock, random, logger })
@@ -111,6 +126,7 @@ export class Member implements SyncHost {
       this.engine.keyspace.stability = stability
       this.engine.pubsub.remote = sync
       sync.onPublication(({ channel, message, sharded }) => this.engine.pubsub.receive(channel, message, sharded))
+      sync.onStatus(() => this.membersChanged())
       sync.onVectors(() => {
         stability.invalidate()
         this.progressed()
@@ -119,6 +135,8 @@ export class Member implements SyncHost {
     log.onChange(() => this.progressed())
     this.engine.onAppended = () => this.stability?.invalidate()
     this.engine.start(log)
+    this.membership.start(log, this.sync)
+    this.membersChanged()
     if (this.sync !== null) this.scheduleNote(clock)
     this.sync?.start()
   }
@@ -143,6 +161,46 @@ export class Member implements SyncHost {
 
   applyFrame(frame: FrameView): void {
     this.engine.applyRemote(frame)
+    if (frame.origin === this.options.topology.self) this.membership.ownFrameTaken()
+  }
+
+  get topology(): Topology {
+    return this.membership.topology
+  }
+
+  get topologyBytes(): Uint8Array | null {
+    return this.membership.bytes
+  }
+
+  topologyReceived(bytes: Uint8Array, from: string): void {
+    this.membership.received(bytes, from)
+  }
+
+  get takesOwnFrames(): boolean {
+    return this.membership.takesOwnFrames
+  }
+
+  ownOpsElsewhere(member: MemberInfo, stamp: Stamp): void {
+    this.membership.ownOpsElsewhere(member, stamp)
+  }
+
+  reportedBy(member: MemberInfo, applied: VersionVector, isFirst: boolean): void {
+    this.membership.reportedBy(member, applied, isFirst)
+  }
+
+  refusedAsRemoved(message: string): void {
+    this.membership.refusedAsRemoved(message)
+  }
+
+  /** The error reply to writes of clients, or null while they are taken. */
+  get writeRefusal(): string | null {
+    const { refusal } = this.log
+    return refusal === null ? this.membership.writeRefusal : `MISCONF Writes are refused: ${refusal.message}`
+  }
+
+  /** There are no other members whose writes could be concurrent with ours. */
+  get isAlone(): boolean {
+    return this.sync === null || this.sync.isAlone
   }
 
   openCursor(origin: MemberId, after: Stamp): LogCursor {
@@ -156,8 +214,17 @@ export class Member implements SyncHost {
 
   /** CONFIG SET appendfsync. In a mesh the log is synced continuously whatever it says, because only durable frames are sent. */
   setAppendFsync(policy: 'always' | 'everysec' | 'no'): void {
+    this.appendfsync = policy
     this.engine.syncAlways = policy === 'always'
-    this.log.setSyncPolicy(syncPolicyOf(policy, this.sync === null))
+    this.log.setSyncPolicy(syncPolicyOf(policy, this.isAlone))
+  }
+
+  /** From one member to several, and back. */
+  private membersChanged(): void {
+    this.stability?.invalidate()
+    if (this.engine.effects.solo === this.isAlone) return
+    this.engine.effects.solo = this.isAlone
+    this.log.setSyncPolicy(syncPolicyOf(this.appendfsync, this.isAlone))
   }
 
   /**
@@ -182,6 +249,7 @@ export class Member implements SyncHost {
   stop(): void {
     if (this.stopped) return
     this.stopped = true
+    this.membership.stop()
     this.engine.stop()
     this.sync?.stop()
     this.log.close()
@@ -201,6 +269,7 @@ export class Member implements SyncHost {
 
   private progressed(): void {
     if (this.stopped) return
+    this.membership.review()
     this.sync?.onLogChange()
     for (const listener of this.progressListeners) listener()
   }

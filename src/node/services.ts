@@ -11,6 +11,7 @@ import type {
 } from '../commands/services.js'
 import type { Session } from '../commands/session.js'
 import type { Member } from './member.js'
+import { MemberTopology } from './topology-service.js'
 
 /** Transactions of an engine that is made after the services. */
 export function transactionsOf(member: () => Member): TransactionService {
@@ -80,6 +81,7 @@ export function makeServices(
     settings,
     replication: new MemberReplication(member),
     server,
+    topology: new MemberTopology(member),
     transactions: transactionsOf(member),
   }
 }

@@ -98,8 +98,7 @@ function serverOf(member: () => Member, options: MemberOptions, ports: MemberPor
     random: () => ports.random.uint32(),
     shutdown: () => undefined,
     get writeRefusal() {
-      const { refusal } = member().log
-      return refusal === null ? null : `MISCONF Writes are refused: ${refusal.message}`
+      return member().writeRefusal
     },
     reload: () => member().reload(),
     sleep: () => undefined,

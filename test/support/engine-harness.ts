@@ -121,6 +121,15 @@ export class EngineHarness {
         reload: () => 'ERR no log',
         sleep: (ms) => this.clock.advance(ms),
       },
+      topology: {
+        version: 1,
+        ownState: 'active',
+        isDurable: true,
+        list: () => [],
+        add: () => 2,
+        remove: () => [],
+        set: () => undefined,
+      },
       transactions: {
         multi: (session) => this.engine.transactions.multi(session),
         discard: (session) => this.engine.transactions.discard(session),
