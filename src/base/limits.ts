@@ -71,6 +71,18 @@ export const LIMITS = {
   pendingFrameBytes: 64 * MiB,
   /** Writes are refused when the disk has less room than this; what was accepted before still fits. */
   minFreeBytes: 64 * MiB,
+  /** Records of a section of a snapshot: written in about 0.3 ms, and the least that is read, checked and sent as a whole. */
+  snapshotSectionBytes: 256 * KiB,
+  /** What writing a snapshot takes of a turn, beside the section that it ends with. Under load a quarter of the time at most. */
+  snapshotTurnMs: 1,
+  /** A snapshot's file is synced whenever so much of it is not, and writing waits for that sync when it is this far ahead of it. */
+  snapshotSyncBytes: 8 * MiB,
+  snapshotUnsyncedBytes: 32 * MiB,
+  /**
+   * What repl-backlog-size is when nothing is configured: four segments, some ten million small writes. A member that was away longer than that takes a
+   * snapshot, which is less to send by then unless there is much data. Kept only while somebody is away.
+   */
+  defaultBacklogBytes: 1024 * MiB,
   /** Free room is looked up when this much was appended, and once a second. */
   freeCheckBytes: 16 * MiB,
   /** First and longest pause between attempts to write what the disk refused. */
@@ -111,6 +123,29 @@ export const LIMITS = {
   expiryTakeoverMs: 10_000,
   /** Due keys that one command or transaction comes upon and has removed at once; further ones are left to the cycle. */
   expirySeenKeys: 16,
+  /**
+   * Part of maxmemory that writes of other members may take above it before everything is done to get rid of it: an eighth. It holds what is on its way when
+   * members come to their bounds together: 15 others that write 20,000 values of 200 bytes a second send 60 MB a second, so with 4 GiB it lasts for
+   * 8 s, and an excess is evicted by the share of each of 16 members, ten times a second, in some 20 s, most of it in the first 5. Beyond: see MemoryBound.
+   */
+  memoryReserveShare: 8,
+  /** What a member evicts at least of an excess that remote writes have brought, at a time: the last bit is not worth sharing. */
+  evictionLeastShareBytes: 4 * KiB,
+  /** The longest that evictions go on at a stretch, and those before the commands of one turn together. Then it goes on in the background. */
+  evictionSliceMs: 5,
+  evictionTurnMs: 5,
+  /** Keys evicted at a stretch: about 5 ms. */
+  evictionSliceKeys: 1000,
+  /** Most that maxmemory-samples may be set to: some 10 us an eviction. Redis' bound since 8.0. */
+  evictionSamples: 64,
+  /** Candidates for eviction that are kept from draw to draw; Redis' number. */
+  evictionPoolKeys: 16,
+  /** Draws (or fillings of the pool) for one eviction. When all were unlucky there is next to nothing that may go. */
+  evictionAttempts: 64,
+  /** Clients whose memory is summed up each tenth of a second, about 0.1 ms; with more of them it is done less often. */
+  memoryClientLooks: 1000,
+  /** Between two warnings in the log that memory is short. */
+  memoryWarningMs: 60_000,
   /** Keys that one blocking command may wait for: about 8 MiB. Beyond: refused. */
   blockingKeys: 65_536,
   /** The same for all clients together, a key counting once for each client: about 200 MiB. Beyond: the command is refused. */
@@ -166,6 +201,8 @@ export const LIMITS = {
   slowLogEntries: 10_000,
   slowLogArguments: 32,
   slowLogArgumentBytes: 128,
+  /** Largest piece of a large collection in one record of a snapshot, or one element: written in some 0.3 ms. */
+  stateRecordBytes: 64 * KiB,
   /** Bytes of keys and values digested in one turn of the event loop: about 3 ms. */
   digestSliceBytes: 1 * MiB,
   /** Times that CRDT.DIGEST begins anew because data changed under it; then it answers TRYAGAIN. */
@@ -175,4 +212,15 @@ export const LIMITS = {
    * some hundred bytes while it is read. Beyond: "Bad data format".
    */
   payloadStreamEntries: 1_000_000,
+  /**
+   * Largest key with its value in an RDB file that is read: a 512 MiB value, which is all that RESTORE takes, with its key. The reader holds it, and for a moment
+   * twice while it grows. Beyond: MRD_RDB_UNSUPPORTED.
+   */
+  rdbItemBytes: 640 * MiB,
+  /** What import and export have on its way to a server before they wait: some 50,000 small keys, 0.5 s. One larger value goes alone. */
+  bulkInFlightBytes: 8 * MiB,
+  /** Differences that a comparison lists; the others are counted. */
+  listedDifferences: 20,
+  /** Keys that are compared after an import when not all are asked for. */
+  comparedSample: 1000,
 } as const

@@ -16,6 +16,7 @@ export const Errors = {
   notFloat: 'ERR value is not a valid float',
   noSuchKey: 'ERR no such key',
   indexRange: 'ERR index out of range',
+  outOfMemory: "OOM command not allowed when used memory > 'maxmemory'.",
   stringTooLong: 'ERR string exceeds maximum allowed size (proto-max-bulk-len)',
 } as const
 

@@ -1,3 +1,4 @@
+import type { EvictionPolicy } from '../base/eviction-policies.js'
 import type { MemberId, Stamp } from '../base/ids.js'
 import type { VersionVector } from '../crdt/version-vector.js'
 import type { Clock } from '../ports/clock.js'
@@ -17,6 +18,7 @@ export interface Services {
   readonly replication: ReplicationService
   readonly server: ServerService
   readonly topology: TopologyService
+  readonly persistence: PersistenceService
   readonly transactions: TransactionService
 }
 
@@ -41,6 +43,8 @@ export interface ReplicationService {
   readonly stable: VersionVector
   /** Other members. */
   readonly peers: readonly PeerReport[]
+  /** Bytes that wait on links, to be sent or to be applied. */
+  readonly linkBytes: number
   /** Calls back whenever `applied`, `durable` or a peer's report has moved. */
   onProgress(listener: () => void): void
 }
@@ -97,6 +101,43 @@ export interface LastWrites {
   readonly lastStamp: Stamp
 }
 
+/** Snapshots, and how far a start has got. */
+export interface PersistenceService {
+  readonly report: PersistenceReport
+  /** Begins a snapshot in the background. None may be under way. */
+  begin(kind: 'save' | 'rewrite'): void
+  /** Begins one as soon as may be: when the one under way has ended, and the transaction. */
+  schedule(kind: 'save' | 'rewrite'): void
+  /** Writes one while everybody waits; one that was being rewritten is given up for it. Null, or why it failed. Not in a transaction. */
+  saveNow(): string | null
+  /** Forgets all data and reads it again, from a snapshot written before or from what is on the disk. Null, or the error reply. Not while an op is open. */
+  reload(saveBefore: boolean): string | null
+}
+
+export interface PersistenceReport {
+  /** How far a start has got; null when it is over. */
+  readonly loading: { readonly startedMs: number; readonly totalBytes: number; readonly loadedBytes: number } | null
+  /** What is being written: for BGSAVE, or to let the log go. */
+  readonly running: 'save' | 'rewrite' | null
+  readonly scheduled: 'save' | 'rewrite' | null
+  /** How long it has been under way; -1 when nothing is. */
+  readonly runningSeconds: number
+  /** When the newest snapshot was begun, or the process started if there is none; Unix ms. */
+  readonly lastSaveMs: number
+  /** Snapshots completed since the start. */
+  readonly completed: number
+  readonly lastStatus: Readonly<Record<'save' | 'rewrite', 'ok' | 'err'>>
+  /** Seconds; -1 before the first. */
+  readonly lastDuration: Readonly<Record<'save' | 'rewrite', number>>
+  /** Why the last one failed, or null. */
+  readonly lastError: string | null
+  /** Effects of this process that the newest snapshot does not have. */
+  readonly changesSinceSave: number
+  /** Bytes of the newest snapshot, and with the log behind it. */
+  readonly baseBytes: number
+  readonly totalBytes: number
+}
+
 /** The process and its place in the cluster. */
 export interface ServerService {
   readonly version: string
@@ -123,8 +164,6 @@ export interface ServerService {
   shutdown(): void
   /** The error reply while writes are refused (disk full, disk failure), or null. */
   readonly writeRefusal: string | null
-  /** Reads all data again from the log: DEBUG RELOAD. Null, or the error reply. Not while an op is open. */
-  reload(): string | null
   /** Blocks the whole process for a time: DEBUG SLEEP. */
   sleep(ms: number): void
 }
@@ -132,9 +171,16 @@ export interface ServerService {
 export interface LogReport {
   readonly appendedBytes: number
   readonly durableBytes: number
+  /** Position of the oldest frame that is still there. */
+  readonly firstByte: number
+  /** Bytes that are kept for members that do not have them yet may take so much. */
+  readonly backlogLimit: number
   readonly segments: number
   readonly policy: 'always' | 'everysec' | 'no'
   readonly lastError: string | null
+  /** Bytes of frames in memory: kept for peers, and waiting for a disk that has refused them. */
+  readonly recentBytes: number
+  readonly pendingBytes: number
 }
 
 export interface TransactionService {
@@ -166,6 +212,7 @@ export interface EngineService {
   readonly rates: { readonly operations: number; readonly inputBytes: number; readonly outputBytes: number }
   /** Most bytes that the data ever took. */
   readonly peakBytes: number
+  readonly memory: MemoryBoundService
   /** Keys that are watched by someone. */
   readonly watchedKeys: number
   /** False: due keys are hidden but not removed by the engine itself. DEBUG SET-ACTIVE-EXPIRE. */
@@ -178,12 +225,24 @@ export interface EngineService {
   resetStatistics(): void
 }
 
+/** maxmemory. */
+export interface MemoryBoundService {
+  /** 0: no bound. */
+  readonly maxBytes: number
+  readonly policy: EvictionPolicy
+  /** Bytes above maxBytes that writes of other members may take. */
+  readonly reserveBytes: number
+  /** For how long more than allowed has been in use while keys were evicted: since the start, and now. */
+  readonly exceededMs: { readonly total: number; readonly current: number }
+}
+
 export interface EngineStatistics {
   readonly commandsProcessed: number
   readonly errorReplies: number
   readonly unknownCommands: number
   readonly expiredKeys: number
   readonly expiredFields: number
+  readonly evictedKeys: number
   readonly remoteFrames: number
   readonly remoteOps: number
   /** AUTH and HELLO AUTH that were refused; commands refused because the client had not said AUTH. */

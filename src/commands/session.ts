@@ -38,6 +38,8 @@ export class Session {
   queueFailed = false
   /** One of the queued commands may write. */
   queuedWrite = false
+  /** One of them needs memory. */
+  queuedNeedsMemory = false
   /** Watched keys have changed: EXEC answers nil. */
   watchBroken = false
   /** Keys watched, as 'db:key' in latin1; empty when none. */

@@ -98,7 +98,7 @@ function checkMembers({ member, peers }: FileSettings): ConfigProblem[] {
 
 /** Valid settings as the program uses them; relative paths count from baseFolder. */
 export function toMemberConfig(settings: FileSettings, file: string | null, baseFolder: string): MemberConfig {
-  const { cluster, member, storage, clients, pubsub, streams, logging, slowlog, latency, data, debug } = settings
+  const { cluster, member, storage, clients, pubsub, streams, logging, slowlog, latency, memory, data, debug } = settings
   const peers = settings.peers ? toPeers(settings.peers, baseFolder) : null
   const listed = peers?.members.find((entry) => entry.id === member.id)
   const region = member.region ?? listed?.region ?? member.name
@@ -134,6 +134,14 @@ export function toMemberConfig(settings: FileSettings, file: string | null, base
     logging,
     slowlog: { slowerThanMicroseconds: slowlog['log-slower-than'], maxLength: slowlog['max-len'] },
     latency: { thresholdMs: latency['monitor-threshold'] },
+    memory: {
+      maxmemory: memory.maxmemory,
+      evictionPolicy: memory['maxmemory-policy'],
+      evictionSamples: memory['maxmemory-samples'],
+      evictionTenacity: memory['maxmemory-eviction-tenacity'],
+      lfuLogFactor: memory['lfu-log-factor'],
+      lfuDecayMinutes: memory['lfu-decay-time'],
+    },
     data: {
       hllSparseMaxBytes: data['hll-sparse-max-bytes'],
       hashMaxListpackEntries: data['hash-max-listpack-entries'],

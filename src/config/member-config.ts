@@ -1,3 +1,4 @@
+import type { EvictionPolicy } from '../base/eviction-policies.js'
 import type { MemberId } from '../base/ids.js'
 
 /**
@@ -18,6 +19,7 @@ export interface MemberConfig {
   readonly logging: LoggingConfig
   readonly slowlog: SlowLogConfig
   readonly latency: LatencyConfig
+  readonly memory: MemoryConfig
   readonly data: DataConfig
   readonly debug: DebugConfig
 }
@@ -166,6 +168,19 @@ export interface CompactConfig {
 export interface DataConfig extends CompactConfig {
   /** Longest sparse representation of a HyperLogLog. Live. */
   readonly hllSparseMaxBytes: number
+}
+
+/** What is done when memory is short. All live. */
+export interface MemoryConfig {
+  /** Bytes; 0: no bound. */
+  readonly maxmemory: number
+  readonly evictionPolicy: EvictionPolicy
+  /** Keys looked at for one that is evicted. */
+  readonly evictionSamples: number
+  /** How long a command may take to make room: 0 (least) to 100. */
+  readonly evictionTenacity: number
+  readonly lfuLogFactor: number
+  readonly lfuDecayMinutes: number
 }
 
 export interface LatencyConfig {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { EVICTION_POLICIES } from '../base/eviction-policies.js'
 import { MAX_MEMBER_ID, type MemberId } from '../base/ids.js'
 import { LIMITS } from '../base/limits.js'
 import { DNS_LABEL, HOST, parseHostPort, PLACE_LABEL } from '../base/names.js'
@@ -214,6 +215,18 @@ export const fileSchema = z.strictObject({
     .prefault({}),
   // Milliseconds; 0 watches nothing.
   latency: z.strictObject({ 'monitor-threshold': integer(0, MAX_SECONDS, 0) }).prefault({}),
+  memory: z
+    .strictObject({
+      // Bytes; 0 is no bound.
+      maxmemory: size(0, Number.MAX_SAFE_INTEGER, 0),
+      'maxmemory-policy': oneOf(EVICTION_POLICIES, 'noeviction'),
+      'maxmemory-samples': integer(1, LIMITS.evictionSamples, 5),
+      'maxmemory-eviction-tenacity': integer(0, 100, 10),
+      'lfu-log-factor': integer(0, MAX_SECONDS, 10),
+      // Minutes; 0: counts do not sink.
+      'lfu-decay-time': integer(0, MAX_SECONDS, 1),
+    })
+    .prefault({}),
   data: z
     .strictObject({
       'hll-sparse-max-bytes': integer(0, LIMITS.hllSparseBytes, 3000),

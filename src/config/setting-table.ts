@@ -1,3 +1,4 @@
+import { EVICTION_POLICIES } from '../base/eviction-policies.js'
 import { LIMITS } from '../base/limits.js'
 import { formatNotificationClasses, parseNotificationClasses } from '../base/notification-classes.js'
 import {
@@ -8,6 +9,7 @@ import {
   type DataConfig,
   type LogLevel,
   type MemberConfig,
+  type MemoryConfig,
   type OutputBufferLimit,
   STREAM_ID_MODES,
   type PubSubScope,
@@ -17,7 +19,7 @@ import { formatOutputBufferLimits, formatOutputBufferLimitsForFile, parseOutputB
 import { formatDuration, formatSize, parseSize } from './units.js'
 
 /** The settings that may change while the server runs. */
-export interface LiveValues extends DataConfig {
+export interface LiveValues extends DataConfig, MemoryConfig {
   readonly appendfsync: Appendfsync
   readonly requirepass: string
   readonly maxclients: number
@@ -61,6 +63,7 @@ export function initialLiveValues(config: MemberConfig): LiveValues {
     slowlogSlowerThanMicroseconds: config.slowlog.slowerThanMicroseconds,
     slowlogMaxLength: config.slowlog.maxLength,
     latencyThresholdMs: config.latency.thresholdMs,
+    ...config.memory,
     ...config.data,
   }
 }
@@ -113,8 +116,6 @@ export const SETTINGS: readonly Setting[] = [
   constant('appendonly', 'yes'),
   constant('aof-use-rdb-preamble', 'no'),
   constant('save', ''),
-  constant('maxmemory', '0'),
-  constant('maxmemory-policy', 'noeviction'),
   constant('hz', '10'),
   constant('latency-tracking', 'yes'),
   constant('latency-tracking-info-percentiles', '50 99 99.9'),
@@ -289,6 +290,60 @@ export const SETTINGS: readonly Setting[] = [
       parse: (text) => integer(text, 0, INT_MAX, (latencyThresholdMs) => ({ latencyThresholdMs })),
       filePath: ['latency', 'monitor-threshold'],
       toFile: (values) => values.latencyThresholdMs,
+    },
+  },
+  {
+    name: 'maxmemory',
+    get: (values) => String(values.maxmemory),
+    change: {
+      parse: (text) => size(text, 0, Number.MAX_SAFE_INTEGER, (maxmemory) => ({ maxmemory })),
+      filePath: ['memory', 'maxmemory'],
+      toFile: (values) => formatSize(values.maxmemory),
+    },
+  },
+  {
+    name: 'maxmemory-policy',
+    get: (values) => values.evictionPolicy,
+    change: {
+      parse: (text) => choice(text, EVICTION_POLICIES, (evictionPolicy) => ({ evictionPolicy })),
+      filePath: ['memory', 'maxmemory-policy'],
+      toFile: (values) => values.evictionPolicy,
+    },
+  },
+  {
+    name: 'maxmemory-samples',
+    get: (values) => String(values.evictionSamples),
+    change: {
+      parse: (text) => integer(text, 1, LIMITS.evictionSamples, (evictionSamples) => ({ evictionSamples })),
+      filePath: ['memory', 'maxmemory-samples'],
+      toFile: (values) => values.evictionSamples,
+    },
+  },
+  {
+    name: 'maxmemory-eviction-tenacity',
+    get: (values) => String(values.evictionTenacity),
+    change: {
+      parse: (text) => integer(text, 0, 100, (evictionTenacity) => ({ evictionTenacity })),
+      filePath: ['memory', 'maxmemory-eviction-tenacity'],
+      toFile: (values) => values.evictionTenacity,
+    },
+  },
+  {
+    name: 'lfu-log-factor',
+    get: (values) => String(values.lfuLogFactor),
+    change: {
+      parse: (text) => integer(text, 0, INT_MAX, (lfuLogFactor) => ({ lfuLogFactor })),
+      filePath: ['memory', 'lfu-log-factor'],
+      toFile: (values) => values.lfuLogFactor,
+    },
+  },
+  {
+    name: 'lfu-decay-time',
+    get: (values) => String(values.lfuDecayMinutes),
+    change: {
+      parse: (text) => integer(text, 0, INT_MAX, (lfuDecayMinutes) => ({ lfuDecayMinutes })),
+      filePath: ['memory', 'lfu-decay-time'],
+      toFile: (values) => values.lfuDecayMinutes,
     },
   },
   {

@@ -2,7 +2,7 @@ import type { MemberId, Stamp } from '../base/ids.js'
 import { latin1, utf8 } from '../base/bytes.js'
 import { assert } from '../base/assert.js'
 import { Call } from '../commands/call.js'
-import { CommandError } from '../commands/command-error.js'
+import { CommandError, Errors } from '../commands/command-error.js'
 import { CommandTable, type Command } from '../commands/command-table.js'
 import type { EngineService, Services, TransactionService } from '../commands/services.js'
 import type { Session } from '../commands/session.js'
@@ -12,14 +12,15 @@ import { isStabilityNote, stabilityNote } from '../crdt/stability-note.js'
 import { FrameWriter } from '../crdt/frame-writer.js'
 import { HybridClock } from '../crdt/hybrid-clock.js'
 import { VersionVector } from '../crdt/version-vector.js'
-import type { CollectionStore } from '../keyspace/collection-store.js'
+import { AccessFrequency } from '../keyspace/access-frequency.js'
 import { Collections } from '../keyspace/collections.js'
-import { TYPE_COUNT, type Database } from '../keyspace/database.js'
+import type { Database } from '../keyspace/database.js'
 import { Effects } from '../keyspace/effects.js'
 import { FrameApplier } from '../keyspace/frame-applier.js'
 import { Keys } from '../keyspace/keys.js'
 import { KeyObservers } from '../keyspace/key-observers.js'
 import { Keyspace } from '../keyspace/keyspace.js'
+import { KeyStates } from '../keyspace/state/key-states.js'
 import { StringStore } from '../keyspace/string-store.js'
 import { LIMITS } from '../base/limits.js'
 import { CHUNK_SHIFT, type Ref } from '../memory/arena.js'
@@ -38,6 +39,8 @@ import { FieldExpiryCycle } from './field-expiry-cycle.js'
 import { KeyspaceNotifications } from './keyspace-notifications.js'
 import { LatencyMonitor } from './latency-monitor.js'
 import { PubSub } from './pubsub.js'
+import { MemoryBound, type MemoryBoundHost } from './eviction/memory-bound.js'
+import { Evictor } from './eviction/evictor.js'
 import { RateMeter } from './rate-meter.js'
 import { SlicedRead, SlicedReads } from './sliced-reads.js'
 import { SlowLog } from './slow-log.js'
@@ -86,17 +89,21 @@ export class Engine implements CommandExecutor, EngineService {
     errorReplies: 0,
     expiredKeys: 0,
     expiredFields: 0,
+    evictedKeys: 0,
     failedAuthentications: 0,
   }
   readonly errorCounts = new Map<string, number>()
   readonly waits: WaitQueue
   readonly blocking: BlockedClients
+  /** Whole states of keys as bytes. */
+  readonly states: KeyStates
   readonly slices: SlicedReads
   readonly pause: ClientPause
   readonly slowLog = new SlowLog()
   readonly latency = new LatencyMonitor()
   readonly pubsub = new PubSub()
   readonly notifications: KeyspaceNotifications
+  readonly memory: MemoryBound
   /** Most bytes that the data ever took, as far as samples saw. */
   peakBytes = 0
   /** False: due keys are hidden, but removed only when a command comes upon them. */
@@ -113,6 +120,8 @@ export class Engine implements CommandExecutor, EngineService {
   private readonly applier: FrameApplier
   private readonly call: Call
   private log: OpLog | null = null
+  /** Who wants to hear from it when it is there. */
+  private readonly logListeners: (() => void)[] = []
   /** `appendfsync always`: replies of writes wait for the disk. May change at run time. */
   syncAlways = false
   /** Sessions that have written in this turn and whose replies may have to wait for the log. */
@@ -137,12 +146,12 @@ export class Engine implements CommandExecutor, EngineService {
     this.strings = new StringStore(this.keyspace, this.context)
     this.writer = new FrameWriter(options.self, this.applied)
     const { keyspace, strings, context } = this
-    const stores = new Array<CollectionStore | undefined>(TYPE_COUNT).fill(undefined)
-    this.keys = new Keys(keyspace, strings, context, stores)
-    this.effects = new Effects(options.self, keyspace, strings, context, this.hlc, this.writer, this.keys, stores, this.topology)
+    this.keys = new Keys(keyspace, strings, context)
+    this.effects = new Effects(options.self, keyspace, strings, context, this.hlc, this.writer, this.keys, this.topology)
     this.effects.solo = options.solo
-    this.collections = new Collections({ self: options.self, keyspace, strings, context, effects: this.effects }, stores)
-    this.applier = new FrameApplier(keyspace, strings, this.keys, context, stores, this.topology)
+    this.collections = new Collections({ self: options.self, keyspace, strings, context, effects: this.effects }, this.keys)
+    this.applier = new FrameApplier(keyspace, strings, this.keys, context, this.topology)
+    this.states = new KeyStates(keyspace, strings, this.keys, context)
     this.call = new Call(keyspace, strings, this.keys, this.collections, this.effects, services, this)
     keyspace.reclaimer.onWork = () => this.reclaim()
     this.waits = new WaitQueue(
@@ -190,7 +199,7 @@ export class Engine implements CommandExecutor, EngineService {
         keyspace.settleGuard = interested ? (db, ref) => this.holdsSettling(db, ref) : null
       },
     )
-    this.notifications = new KeyspaceNotifications(this.pubsub, this.keyspace, this.effects, this.applier, stores)
+    this.notifications = new KeyspaceNotifications(this.pubsub, this.keyspace, this.effects, this.applier, this.keys)
     this.effects.onExpired = (database, key, off, len) => {
       this.statistics.expiredKeys++
       this.notifications.expired(database, key, off, len)
@@ -207,6 +216,9 @@ export class Engine implements CommandExecutor, EngineService {
       this.notifications.notify(NotificationClass.hash, 'hexpired', database, key, off, len)
     }
     this.keyspace.dueListener = this.expiry
+    const random = () => services.server.random()
+    const evictor = new Evictor(keyspace, this.effects, this.expiry, random, (database, key) => this.evicted(database, key))
+    this.memory = new MemoryBound(keyspace, evictor, new AccessFrequency(random), clock, services, this.evictionHost())
     this.keyspace.setTime(clock.wallMs())
   }
 
@@ -249,6 +261,23 @@ export class Engine implements CommandExecutor, EngineService {
     this.slices.restartAll()
   }
 
+  /** The same, and what was known of the log: recovery begins anew. */
+  forgetEverything(): void {
+    this.forgetData()
+    for (let database = 0; database < this.keyspace.databaseCount; database++) this.keyspace.peek(database)?.highest.fill(0)
+    const nothing = new VersionVector()
+    this.applied.copyFrom(nothing)
+    this.recoveredStability.copyFrom(nothing)
+  }
+
+  /** What a snapshot stands for: everything in the vector is here. */
+  restore(vector: VersionVector, stable: VersionVector, clock: Stamp): void {
+    this.hlc.observe(clock)
+    this.applied.copyFrom(vector)
+    this.recoveredStability.copyFrom(stable)
+    this.writer.setPrevious(vector.get(this.options.self))
+  }
+
   /** Applies a frame of the log to data that has everything before it and nothing else. */
   replay(frame: FrameView): void {
     this.hlc.observe(frame.last)
@@ -267,6 +296,7 @@ export class Engine implements CommandExecutor, EngineService {
   /** Recovery is done: from now on frames go to this log, and time moves. */
   start(log: OpLog): void {
     this.log = log
+    for (const listener of this.logListeners) log.onChange(listener)
     this.scheduleExpiry(EXPIRY_PERIOD_MS)
     this.scheduleSettling(SETTLE_PERIOD_MS)
     this.scheduleSampling()
@@ -274,6 +304,7 @@ export class Engine implements CommandExecutor, EngineService {
 
   stop(): void {
     this.stopped = true
+    this.memory.stop()
     this.slices.stop()
     this.closeFrame()
   }
@@ -299,10 +330,10 @@ export class Engine implements CommandExecutor, EngineService {
       this.refuse(session, reply, unknownCommand(request))
       return
     }
-    if (command.subcommands.size > 0 && request.argc > 1) {
+    if (command.hasSubcommands && request.argc > 1) {
       const sub = CommandTable.subcommand(command, request)
       if (sub === undefined) {
-        if (command.spec.handler === undefined) {
+        if (command.handler === undefined) {
           this.refuse(session, reply, unknownSubcommand(command, request))
           return
         }
@@ -310,7 +341,7 @@ export class Engine implements CommandExecutor, EngineService {
         command = sub
       }
     }
-    if (!command.accepts(request.argc) || command.spec.handler === undefined) {
+    if (!command.accepts(request.argc) || command.handler === undefined) {
       command.rejectedCalls++
       this.refuse(session, reply, `ERR wrong number of arguments for '${command.fullName}' command`)
       return
@@ -322,19 +353,27 @@ export class Engine implements CommandExecutor, EngineService {
       this.refuse(session, reply, 'NOAUTH Authentication required.')
       return
     }
-    if (command.isWrite && this.services.server.writeRefusal !== null) {
+    if (this.log === null && !command.allowedWhileLoading) {
       command.rejectedCalls++
-      this.refuse(session, reply, this.services.server.writeRefusal)
+      this.refuse(session, reply, 'LOADING Meridian is loading the dataset in memory')
       return
     }
-    if (command.isWrite && !this.hasRoomFor(request)) {
+    if (this.memory.isBounded && !this.inExec && !this.hasMemoryFor(session, command)) {
       command.rejectedCalls++
-      this.refuse(
-        session,
-        reply,
-        `ERR the command and its transaction write more than ${LIMITS.maxOpBytes} bytes: write less at once`,
-      )
+      this.refuseForMemory(session, command, reply)
       return
+    }
+    if (command.isWrite) {
+      const refusal = this.services.server.writeRefusal
+      if (refusal !== null || !this.hasRoomFor(request)) {
+        command.rejectedCalls++
+        this.refuse(
+          session,
+          reply,
+          refusal ?? `ERR the command and its transaction write more than ${LIMITS.maxOpBytes} bytes: write less at once`,
+        )
+        return
+      }
     }
     if (session.subscriptions !== null && session.protocol === 2 && !command.allowedWhileSubscribed && !this.inExec) {
       command.rejectedCalls++
@@ -356,7 +395,7 @@ export class Engine implements CommandExecutor, EngineService {
     session.commandCount++
     this.statistics.commandsProcessed++
     this.prepareCall(session, request, command, reply)
-    if (command.spec.name === 'exec') {
+    if (command.isExec) {
       const startMs = this.commandStartMs
       if (!this.exec(session, reply)) command.failedCalls++
       command.calls++
@@ -370,6 +409,49 @@ export class Engine implements CommandExecutor, EngineService {
     if (this.expiry.hasSeen || this.fieldExpiry.hasSeen) this.removeSeenDue()
     if (this.blocking.hasReady) this.serveReady()
     if (this.pause.hasReleased) this.pause.release()
+  }
+
+  /** Makes room if a command may need some, as Redis does; false when there is none. What a transaction queues needs memory too, whatever it is. */
+  private hasMemoryFor(session: Session, command: Command): boolean {
+    const isQueueing = session.queued !== null
+    if (!command.isWrite && !command.needsMemory && !isQueueing) return true
+    if (!this.memory.isOver) return true
+    const hasRoom = this.memory.makeRoom()
+    if (this.blocking.hasReady) {
+      this.serveReady()
+      this.keyspace.beginCommand()
+    }
+    // Not the command's time.
+    this.commandStartMs = this.clock.monotonicMs()
+    if (hasRoom || command.needsMemory) return hasRoom
+    return !isQueueing || (command.endsQueueing && !(command.spec.name === 'exec' && session.queuedNeedsMemory))
+  }
+
+  private refuseForMemory(session: Session, command: Command, reply: ReplyWriter): void {
+    if (command.spec.name !== 'exec') {
+      this.refuse(session, reply, Errors.outOfMemory)
+      return
+    }
+    this.discard(session)
+    this.refuse(session, reply, `EXECABORT Transaction discarded because of: ${Errors.outOfMemory}`)
+  }
+
+  private evicted(database: number, key: Uint8Array): void {
+    this.statistics.evictedKeys++
+    this.notifications.notify(NotificationClass.evicted, 'evicted', database, key, 0, key.length)
+    this.endOp()
+  }
+
+  private evictionHost(): MemoryBoundHost {
+    const mayEvict = () => this.pause.mode === 'none' && this.services.server.writeRefusal === null && this.log !== null
+    return {
+      get mayEvict() {
+        return mayEvict()
+      },
+      begin: () => this.beginBatch(),
+      end: () => this.serveReady(),
+      took: (ms) => this.latency.note('eviction-cycle', ms, this.keyspace.nowMs),
+    }
   }
 
   /** False when a write could make its op larger than a frame may be. */
@@ -397,7 +479,7 @@ export class Engine implements CommandExecutor, EngineService {
   private invoke(command: Command, call: Call, reply: ReplyWriter): void {
     const replyStart = reply.length
     try {
-      const { handler } = command.spec
+      const { handler } = command
       assert(handler !== undefined, 'command without handler')
       handler(call)
     } catch (error) {
@@ -583,6 +665,7 @@ export class Engine implements CommandExecutor, EngineService {
     for (let i = 0; i < request.argc; i++) session.queuedBytes += request.len[i] + 16
     session.queued.push(request.copy())
     if (command.isWrite || command.mayReplicate) session.queuedWrite = true
+    if (command.needsMemory) session.queuedNeedsMemory = true
     reply.simpleString('QUEUED')
   }
 
@@ -620,6 +703,7 @@ export class Engine implements CommandExecutor, EngineService {
     session.queuedBytes = 0
     session.queueFailed = false
     session.queuedWrite = false
+    session.queuedNeedsMemory = false
     this.watches.unwatch(session)
   }
 
@@ -650,6 +734,7 @@ export class Engine implements CommandExecutor, EngineService {
 
   endTurn(): void {
     this.turnPlanned = false
+    this.memory.turnEnded()
     this.closeFrame()
   }
 
@@ -683,6 +768,7 @@ export class Engine implements CommandExecutor, EngineService {
     this.log.append(frame)
     this.statistics.remoteFrames++
     this.statistics.remoteOps += frame.opCount
+    this.memory.remoteApplied()
     this.onAppended()
     this.waits.check()
     this.serveReady()
@@ -747,8 +833,8 @@ export class Engine implements CommandExecutor, EngineService {
   }
 
   onLogProgress(listener: () => void): void {
-    assert(this.log !== null, 'no log yet')
-    this.log.onChange(listener)
+    if (this.log === null) this.logListeners.push(listener)
+    else this.log.onChange(listener)
   }
 
   sessionClosed(session: Session): void {
@@ -787,6 +873,7 @@ export class Engine implements CommandExecutor, EngineService {
     this.operationRate.sample(nowMs, this.statistics.commandsProcessed)
     this.inputRate.sample(nowMs, statistics.netInputBytes)
     this.outputRate.sample(nowMs, statistics.netOutputBytes)
+    this.memory.tick()
     this.peakBytes = Math.max(this.peakBytes, this.keyspace.usedBytes())
   }
 

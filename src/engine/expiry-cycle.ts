@@ -60,6 +60,13 @@ export class ExpiryCycle implements DueListener {
     if (this.seen.length < LIMITS.expirySeenKeys && this.mayRemove(db, ref)) this.seen.push({ db, key: db.key(ref) })
   }
 
+  /** Removes a key that somebody else came upon, if it is due and this member may. */
+  removeIfDue(database: number, db: Database, ref: Ref): boolean {
+    if (!this.mayRemove(db, ref)) return false
+    this.remove(database, db.key(ref))
+    return true
+  }
+
   get hasSeen(): boolean {
     return this.seen.length > 0
   }

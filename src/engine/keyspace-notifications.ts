@@ -8,9 +8,9 @@ import {
   SET_EXPIRY_GIVEN,
   type EffectReader,
 } from '../crdt/effect-reader.js'
-import type { CollectionStore } from '../keyspace/collection-store.js'
 import type { Effects } from '../keyspace/effects.js'
 import { KeyPresence, type AppliedEffectListener, type FrameApplier } from '../keyspace/frame-applier.js'
+import type { Keys } from '../keyspace/keys.js'
 import type { Keyspace } from '../keyspace/keyspace.js'
 import type { PubSub } from './pubsub.js'
 
@@ -29,8 +29,7 @@ export class KeyspaceNotifications implements NotificationService, AppliedEffect
     private readonly keyspace: Keyspace,
     private readonly effects: Effects,
     private readonly applier: FrameApplier,
-    /** By KeyType. */
-    private readonly stores: readonly (CollectionStore | undefined)[],
+    private readonly keys: Keys,
   ) {}
 
   /** Bits of NotificationClass. May change at run time. */
@@ -82,7 +81,11 @@ export class KeyspaceNotifications implements NotificationService, AppliedEffect
       return
     }
     if (type >= FIRST_COLLECTION_EFFECT) {
-      const event = this.stores[type >> COLLECTION_SHIFT]?.eventOf(type) ?? null
+      const keyType = type >> COLLECTION_SHIFT
+      const root = ref !== 0 && db.type(ref) === keyType ? db.root(ref) : 0
+      const end = effect.rewind()
+      const event = this.keys.store(keyType).eventOf(effect, db, root)
+      effect.goOn(end)
       if (isVisible && before !== KeyPresence.visible) this.tell(effect, NotificationClass.newKey, 'new')
       if (event !== null && (isVisible || before === KeyPresence.visible)) this.tell(effect, event.kind, event.event)
       if (!isVisible && before === KeyPresence.visible) this.tell(effect, NotificationClass.generic, 'del')

@@ -3,6 +3,13 @@ import type { Arena, Ref } from '../memory/arena.js'
 import type { RdbValue } from '../rdb/value.js'
 import type { Database } from './database.js'
 import type { Hash64 } from './hash64.js'
+import type { CollectionState } from './state/collection-state.js'
+
+/** Class (NotificationClass) and name of a keyspace event. */
+export interface KeyEvent {
+  readonly kind: number
+  readonly event: string
+}
 
 /**
  * What the code that deals with keys as a whole needs of the store of one collection type (hash, set, sorted set, list, stream, HyperLogLog).
@@ -16,6 +23,9 @@ import type { Hash64 } from './hash64.js'
 export interface CollectionStore {
   /** KeyType of the keys it keeps. Its effects have the types type * 8 .. type * 8 + 7. */
   readonly type: number
+
+  /** Writes and reads collections with all that concurrent writes need. */
+  readonly state?: CollectionState
 
   /**
    * Walks the payload of one effect by the reader's primitives and calls effect.fail for whatever is wrong in itself (lengths, impossible
@@ -60,7 +70,7 @@ export interface CollectionStore {
   size(db: Database, root: Ref): number
 
   /** Bytes of the collection, for MEMORY USAGE; of large ones `samples` elements are looked at (0: all). */
-  bytes(db: Database, root: Ref, samples: number): number
+  bytes(arena: Arena, root: Ref, samples: number): number
 
   /** The encoding that Redis would use: OBJECT ENCODING. */
   encoding(db: Database, root: Ref): string
@@ -77,8 +87,11 @@ export interface CollectionStore {
   /** Writes, as local effects, the visible value to another key that holds nothing: RENAME, COPY, MOVE. `db` and `root` are the source. */
   copy(db: Database, root: Ref, database: number, key: Uint8Array, keyOff: number, keyLen: number): void
 
-  /** Class (NotificationClass) and name of the keyspace event for an applied remote effect of this type, null for none. */
-  eventOf(effectType: number): { readonly kind: number; readonly event: string } | null
+  /**
+   * The keyspace event for an effect of another member that was applied just now, null for none. The reader stands at the begin of its payload again; root is
+   * the collection as it is now, 0 for none.
+   */
+  eventOf(effect: EffectReader, db: Database, root: Ref): KeyEvent | null
 
   /** Lines of CRDT.DEBUG: the elements' dots, contributions, expiries; at most `limit`. */
   debug(db: Database, root: Ref, limit: number): string[]

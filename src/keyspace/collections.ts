@@ -1,10 +1,10 @@
 import type { MemberId } from '../base/ids.js'
 import type { ApplyContext } from '../crdt/apply-context.js'
-import type { CollectionStore } from './collection-store.js'
 import type { CompactLimits } from './compact-limits.js'
 import type { Effects } from './effects.js'
 import { HashStore } from './hash-store.js'
 import { HllStore } from './hll-store.js'
+import type { Keys } from './keys.js'
 import type { Keyspace } from './keyspace.js'
 import { ListStore } from './list-store.js'
 import { SetStore } from './set-store.js'
@@ -21,10 +21,7 @@ export interface StoreEnvironment {
   readonly effects: Effects
 }
 
-/**
- * The stores of all collection types. They are entered by type too, in the list that keys and effects look them up in: it is made before the stores,
- * which need both.
- */
+/** The stores of all collection types. Keys has them by type as well. */
 export class Collections {
   readonly hashes: HashStore
   readonly sets: SetStore
@@ -35,7 +32,7 @@ export class Collections {
 
   constructor(
     readonly environment: StoreEnvironment,
-    readonly byType: (CollectionStore | undefined)[],
+    keys: Keys,
   ) {
     this.hashes = new HashStore(environment)
     this.sets = new SetStore(environment)
@@ -43,7 +40,7 @@ export class Collections {
     this.lists = new ListStore(environment)
     this.streams = new StreamStore(environment)
     this.hlls = new HllStore(environment)
-    for (const store of [this.hashes, this.sets, this.zsets, this.lists, this.streams, this.hlls]) byType[store.type] = store
+    for (const store of [this.hashes, this.sets, this.zsets, this.lists, this.streams, this.hlls]) keys.addStore(store)
   }
 
   /** How far collections are kept in their small forms. */

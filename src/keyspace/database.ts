@@ -3,6 +3,7 @@ import { copyBytes } from '../base/bytes.js'
 import type { Arena } from '../memory/arena.js'
 import { CHUNK_SHIFT, UNIT_MASK, type Ref } from '../memory/arena.js'
 import { MAX_MEMBER_ID } from '../base/ids.js'
+import { SHARD_COUNT } from '../base/shards.js'
 import { ByteDictionary, TABLE_WORDS } from '../memory/byte-dictionary.js'
 import {
   byteOf,
@@ -24,9 +25,10 @@ import { FieldExpiries } from './field-expiries.js'
 import { SLOT_COUNT, type KeyHasher } from './key-hash.js'
 import { RecordSpace } from './record-space.js'
 
-/** In-process shards of a database: 16 slots each, so that a rehash stays short at any size. */
-export const SHARD_COUNT = 1024
+/** 16 slots each, so that a rehash stays short at any size. */
+export { SHARD_COUNT }
 const SLOTS_PER_SHARD = SLOT_COUNT / SHARD_COUNT
+const NO_SHARDS = new Uint32Array(0)
 
 /**
  * Type of a key in its record's flags. NONE: no value; the record only waits with expiry entries that are not stable yet. A HyperLogLog is a string to
@@ -54,6 +56,8 @@ export class Database extends RecordSpace {
   keyCount = 0
   /** Records of hidden types: 0 unless members wrote different types to one key at the same time. */
   hiddenCount = 0
+  /** The same by shard of their keys; made with the first one. */
+  private hiddenIn = NO_SHARDS
   /** Records that have HAS_EXPIRY, in no order. */
   private expiring = new Uint32Array(16)
   expiringCount = 0
@@ -88,10 +92,16 @@ export class Database extends RecordSpace {
     return ref
   }
 
+  /** True when a key, or another of its shard, has hidden records: else its record is all there is of it. */
+  mayHide(buf: Uint8Array, off: number, len: number): boolean {
+    if (this.hiddenCount === 0) return false
+    this.hasher.computeArgument(buf, off, len)
+    return this.hiddenIn[(this.hasher.slot / SLOTS_PER_SHARD) | 0] > 0
+  }
+
   /** The hidden record of a key and type, 0 if there is none. */
   lookupHidden(type: number, buf: Uint8Array, off: number, len: number): Ref {
-    if (this.hiddenCount === 0) return 0
-    this.hasher.computeArgument(buf, off, len)
+    if (!this.mayHide(buf, off, len)) return 0
     return this.dictionary.find(this.tables, (SHARD_COUNT + type) * TABLE_WORDS, this.hasher.hash, buf, off, len)
   }
 
@@ -114,6 +124,8 @@ export class Database extends RecordSpace {
     this.foundGeneration = -1
     if ((flags & HIDDEN) !== 0) {
       this.dictionary.insert(this.tables, (SHARD_COUNT + (flags & TYPE_MASK)) * TABLE_WORDS, ref)
+      if (this.hiddenIn.length === 0) this.hiddenIn = new Uint32Array(SHARD_COUNT)
+      this.hiddenIn[(this.hasher.slot / SLOTS_PER_SHARD) | 0]++
       this.hiddenCount++
       return ref
     }
@@ -127,8 +139,11 @@ export class Database extends RecordSpace {
   remove(ref: Ref): void {
     const flags = this.flags(ref)
     if ((flags & HAS_EXPIRY) !== 0) this.removeExpiring(ref)
-    if ((flags & HIDDEN) !== 0) this.hiddenCount--
-    else if ((flags & TYPE_MASK) !== KeyType.none) this.keyCount--
+    if ((flags & HIDDEN) !== 0) {
+      this.hasher.compute(this.arena.u8[ref >>> CHUNK_SHIFT], this.keyOffset(ref), this.keyLength(ref))
+      this.hiddenIn[(this.hasher.slot / SLOTS_PER_SHARD) | 0]--
+      this.hiddenCount--
+    } else if ((flags & TYPE_MASK) !== KeyType.none) this.keyCount--
     this.foundGeneration = -1
     this.dictionary.remove(this.tables, this.tableOf(ref), ref)
     this.arena.free(ref)
@@ -164,6 +179,7 @@ export class Database extends RecordSpace {
       this.unsettled.byteLength +
       this.highest.byteLength +
       this.expiring.byteLength +
+      this.hiddenIn.byteLength +
       this.fieldExpiries.bytes
     )
   }

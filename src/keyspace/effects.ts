@@ -20,7 +20,6 @@ import type { Ref } from '../memory/arena.js'
 import { HAS_EXTRAS } from '../memory/record.js'
 import { writeTopologyChange, type TopologyChange } from '../topology/topology-change.js'
 import type { TopologyState } from '../topology/topology-state.js'
-import type { CollectionStore } from './collection-store.js'
 import { KeyType, TABLE_COUNT, TYPE_COUNT, type Database } from './database.js'
 import { EVERY_TYPE, type Keys } from './keys.js'
 import type { Keyspace } from './keyspace.js'
@@ -60,8 +59,6 @@ export class Effects {
     /** For the payloads of collection effects, between openCollection and closeCollection. */
     readonly writer: FrameWriter,
     private readonly keys: Keys,
-    /** By KeyType. */
-    private readonly stores: readonly (CollectionStore | undefined)[],
     private readonly topology: TopologyState,
   ) {}
 
@@ -93,7 +90,7 @@ export class Effects {
     let effectiveMode = mode === ExpiryMode.keep && (hidden || ref === 0) ? ExpiryMode.clear : mode
     let time = at
     const isNew = ref === 0 || hidden
-    if (!this.keys.isSimple(db, ref, KeyType.string)) {
+    if (!this.keys.isSimple(db, ref, KeyType.string, key, keyOff, keyLen)) {
       if (effectiveMode === ExpiryMode.keep && db.type(ref) !== KeyType.string) {
         // What the key holds goes as a whole, so its expiry is written anew.
         time = db.expiresAt(ref)
@@ -140,7 +137,7 @@ export class Effects {
     const isNew = this.isNew(db, ref)
     if (this.beforeRemoval) {
       ref = this.keys.focus(db, type, key, keyOff, keyLen)
-    } else if (isNew || db.hiddenCount > 0) {
+    } else if (isNew || db.mayHide(key, keyOff, keyLen)) {
       this.clearHidden(database, db, key, keyOff, keyLen)
       this.removeOthers(database, db, key, keyOff, keyLen, type)
       ref = this.keys.focus(db, type, key, keyOff, keyLen)
@@ -190,7 +187,7 @@ export class Effects {
     due: boolean,
   ): void {
     const front = db.lookup(key, keyOff, keyLen)
-    if (db.hiddenCount > 0 || (front !== 0 && db.type(front) > KeyType.string)) {
+    if (db.mayHide(key, keyOff, keyLen) || (front !== 0 && db.type(front) > KeyType.string)) {
       this.sayWhatCollectionsSaw(database, db, type, key, keyOff, keyLen)
     }
     const resets = type === EVERY_TYPE || type === KeyType.string ? this.stringResets(db, key, keyOff, keyLen) : NO_RESETS
@@ -219,7 +216,7 @@ export class Effects {
       if (this.solo && each !== KeyType.hash && each !== KeyType.zset) continue
       // What the store before wrote may have taken the last of its elements away, and with them the record.
       const ref = this.keys.recordOf(db, each, key, keyOff, keyLen)
-      if (ref !== 0) this.stores[each]?.beforeRemove(db, db.root(ref), database, key, keyOff, keyLen)
+      if (ref !== 0) this.keys.stores[each]?.beforeRemove(db, db.root(ref), database, key, keyOff, keyLen)
     }
     this.beforeRemoval = false
   }
@@ -232,7 +229,7 @@ export class Effects {
   /** Removes what a key holds of other types than the one that is about to be written. */
   private removeOthers(database: number, db: Database, key: Uint8Array, keyOff: number, keyLen: number, type: number): void {
     // Every write that makes a key comes by here.
-    if (this.keys.isSimple(db, db.lookup(key, keyOff, keyLen), type)) return
+    if (this.keys.isSimple(db, db.lookup(key, keyOff, keyLen), type, key, keyOff, keyLen)) return
     for (let each = 1; each < TYPE_COUNT; each++) {
       if (each === type || this.keys.recordOf(db, each, key, keyOff, keyLen) === 0) continue
       this.writeRemove(database, db, each, key, keyOff, keyLen, false)
@@ -369,7 +366,7 @@ export class Effects {
           this.remove(database, key, 0, key.length)
           continue
         }
-        const store = this.stores[db.type(ref)]
+        const store = this.keys.stores[db.type(ref)]
         if (store?.carryOver !== undefined) {
           const key = db.key(ref)
           this.remove(database, key, 0, key.length)
@@ -398,7 +395,7 @@ export class Effects {
   /** The record that a write of a string builds on: what the key holds of other types goes. */
   private forString(database: number, db: Database, key: Uint8Array, keyOff: number, keyLen: number): Ref {
     const ref = db.lookup(key, keyOff, keyLen)
-    if (this.keys.isSimple(db, ref, KeyType.string)) return ref
+    if (this.keys.isSimple(db, ref, KeyType.string, key, keyOff, keyLen)) return ref
     this.clearHidden(database, db, key, keyOff, keyLen)
     this.removeOthers(database, db, key, keyOff, keyLen, KeyType.string)
     return this.keys.focus(db, KeyType.string, key, keyOff, keyLen)

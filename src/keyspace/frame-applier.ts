@@ -8,7 +8,6 @@ import {
   REMOVE_DUE,
   SET_EXPIRY_GIVEN,
   SET_EXPIRY_KEPT,
-  type PayloadCheck,
 } from '../crdt/effect-reader.js'
 import type { FrameView } from '../crdt/frame.js'
 import type { Edit } from '../crdt/string-state.js'
@@ -42,11 +41,9 @@ export class FrameApplier {
     private readonly strings: StringStore,
     private readonly keys: Keys,
     private readonly context: ApplyContext,
-    /** By KeyType. */
-    stores: readonly (PayloadCheck | undefined)[] = [],
     private readonly topology: TopologyState | null = null,
   ) {
-    this.reader = new EffectReader(keyspace.databaseCount, stores, topology)
+    this.reader = new EffectReader(keyspace.databaseCount, keys.stores, topology)
   }
 
   /**
@@ -97,7 +94,7 @@ export class FrameApplier {
     else if (r.type === EffectType.remove) {
       this.keys.remove(db, r.keyType, bytes, keyOff, keyLen, (r.flags & REMOVE_DUE) !== 0, r.resets)
     } else if (r.type === EffectType.expire) this.keys.expire(db, bytes, keyOff, keyLen, r.at)
-    else if (this.keys.isSimple(db, found, KeyType.string)) this.applyString(db, found)
+    else if (this.keys.isSimple(db, found, KeyType.string, bytes, keyOff, keyLen)) this.applyString(db, found)
     else {
       this.applyString(db, this.keys.focus(db, KeyType.string, bytes, keyOff, keyLen))
       this.keys.elect(db, bytes, keyOff, keyLen)

@@ -18,6 +18,7 @@ import { ByteList } from '../rdb/byte-list.js'
 import type { RdbHash, RdbValue } from '../rdb/value.js'
 import { DistinctRanges, type ByteRanges } from './byte-ranges.js'
 import type { StoreEnvironment } from './collections.js'
+import type { KeyEvent } from './collection-store.js'
 import { DEFAULT_COMPACT_LIMITS, packedElementBytes, packedElements, type CompactLimits } from './compact-limits.js'
 import { KeyType, type Database } from './database.js'
 import { MapFlag } from './map-space.js'
@@ -307,9 +308,9 @@ export class HashStore extends MapStore {
     return (flags & MapFlag.hadExpiry) !== 0 ? 'listpackex' : 'listpack'
   }
 
-  eventOf(effectType: number): { readonly kind: number; readonly event: string } | null {
-    const event = EVENTS[effectType]
-    return event === undefined ? null : { kind: NotificationClass.hash, event }
+  eventOf(effect: EffectReader): KeyEvent | null {
+    const event = eventName(effect)
+    return event === null ? null : { kind: NotificationClass.hash, event }
   }
 
   toRdb(db: Database, root: Ref): RdbHash {
@@ -616,10 +617,18 @@ export class HashStore extends MapStore {
   }
 }
 
-/** Keyspace events by effect type, for effects of other members. */
-const EVENTS: Readonly<Record<number, string>> = {
-  [EffectType.hashSet]: 'hset',
-  [EffectType.hashRemove]: 'hdel',
-  [EffectType.hashIncrement]: 'hincrby',
-  [EffectType.hashExpire]: 'hexpire',
+/** What an effect of another member is called among keyspace events. */
+function eventName(effect: EffectReader): string | null {
+  switch (effect.type) {
+    case EffectType.hashSet:
+      return 'hset'
+    case EffectType.hashRemove:
+      return (effect.byte() & REMOVE_DUE) !== 0 ? 'hexpired' : 'hdel'
+    case EffectType.hashIncrement:
+      return 'hincrby'
+    case EffectType.hashExpire:
+      return effect.time() === Infinity ? 'hpersist' : 'hexpire'
+    default:
+      return null
+  }
 }

@@ -35,7 +35,7 @@ import {
 } from '../crdt/hyperloglog-sparse.js'
 import { CHUNK_SHIFT, type Arena, type Ref } from '../memory/arena.js'
 import type { RdbValue } from '../rdb/value.js'
-import type { CollectionStore } from './collection-store.js'
+import type { CollectionStore, KeyEvent } from './collection-store.js'
 import type { StoreEnvironment } from './collections.js'
 import { KeyType, type Database } from './database.js'
 import type { Effects } from './effects.js'
@@ -324,9 +324,9 @@ export class HllStore implements CollectionStore {
     return this.count(db, root)
   }
 
-  bytes(db: Database, root: Ref): number {
-    const memory = memoryOf(db.arena, root)
-    return db.arena.sizeOf(root) + (memory === 0 ? 0 : db.arena.sizeOf(memory))
+  bytes(arena: Arena, root: Ref): number {
+    const memory = memoryOf(arena, root)
+    return arena.sizeOf(root) + (memory === 0 ? 0 : arena.sizeOf(memory))
   }
 
   encoding(): string {
@@ -358,8 +358,8 @@ export class HllStore implements CollectionStore {
     this.writeWhole(database, key, keyOff, keyLen, buf, off, len)
   }
 
-  eventOf(effectType: number): { readonly kind: number; readonly event: string } | null {
-    return effectType === EffectType.hllAdd ? PFADD_EVENT : null
+  eventOf({ type }: EffectReader): KeyEvent | null {
+    return type === EffectType.hllAdd ? PFADD_EVENT : null
   }
 
   debug(db: Database, root: Ref, limit: number): string[] {

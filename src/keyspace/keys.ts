@@ -30,30 +30,40 @@ export const EVERY_TYPE = 0
  * A key's replicated state is one register of expiry times and, for each type, what was written of that type. Members that write different types to one
  * key at the same time leave it with several; visible is the one with the newest surviving write, and a local write removes the others. The record in the
  * shard's table is the visible type's and carries the expiry; what else there is, also a collection of which clients see nothing, stands in *hidden*
- * records. They are rare: while a database has none, an effect goes straight to its store.
+ * records. They are rare: where a shard has none, an effect goes straight to its store.
  *
  * With hidden records an effect is applied in three steps: the type that it is for is brought to the front (focus), the effect is applied as if nothing else
  * were there, and the newest type is brought to the front (elect).
  */
 export class Keys {
+  private readonly byType = new Array<CollectionStore | undefined>(TYPE_COUNT).fill(undefined)
+
   constructor(
     private readonly keyspace: Keyspace,
     private readonly strings: StringStore,
     private readonly context: ApplyContext,
-    /** By KeyType; undefined for those without a store. */
-    private readonly stores: readonly (CollectionStore | undefined)[],
   ) {}
+
+  /** Stores by KeyType; undefined for those without one. They are made after this, which they need: see Collections. */
+  get stores(): readonly (CollectionStore | undefined)[] {
+    return this.byType
+  }
+
+  addStore(store: CollectionStore): void {
+    assert(this.byType[store.type] === undefined, 'two stores of one type')
+    this.byType[store.type] = store
+  }
 
   /** The store of a collection type. */
   store(type: number): CollectionStore {
-    const store = this.stores[type]
+    const store = this.byType[type]
     assert(store !== undefined, 'no store for a type')
     return store
   }
 
   /** True when a key's record can be taken as it stands for an effect on a type: no other type is involved. */
-  isSimple(db: Database, ref: Ref, type: number): boolean {
-    if (db.hiddenCount > 0) return false
+  isSimple(db: Database, ref: Ref, type: number, key: Uint8Array, keyOff: number, keyLen: number): boolean {
+    if (db.mayHide(key, keyOff, keyLen)) return false
     if (ref === 0) return true
     const present = db.type(ref)
     return present === type || present === KeyType.none
@@ -64,7 +74,7 @@ export class Keys {
     const { bytes, keyOff, keyLen } = effect
     const type = effect.type >> COLLECTION_SHIFT
     const found = db.lookup(bytes, keyOff, keyLen)
-    const simple = this.isSimple(db, found, type)
+    const simple = this.isSimple(db, found, type, bytes, keyOff, keyLen)
     const ref = simple ? found : this.focus(db, type, bytes, keyOff, keyLen)
     const root = this.rootOf(db, ref)
     const after = this.store(type).apply(db, root, effect)
@@ -91,14 +101,16 @@ export class Keys {
     if (ref === 0) {
       // The store may have hashed something else since the key was looked up.
       db.lookup(key, keyOff, keyLen)
-      to = db.insert(type, key, keyOff, keyLen, ROOT_BYTES, this.keyspace.clock)
+      to = db.insert(type, key, keyOff, keyLen, ROOT_BYTES, this.keyspace.freshAccess)
       db.setDot(to, origin, stamp)
-    } else if (db.type(ref) === KeyType.none) {
-      to = db.reshape(ref, type | (db.flags(ref) & (HAS_EXPIRY | HAS_EXTRAS)), ROOT_BYTES, false)
-      db.setDot(to, origin, stamp)
+    } else {
+      if (db.type(ref) === KeyType.none) {
+        to = db.reshape(ref, type | (db.flags(ref) & (HAS_EXPIRY | HAS_EXTRAS)), ROOT_BYTES, false)
+        db.setDot(to, origin, stamp)
+      }
+      this.keyspace.touch(db, to)
     }
     db.setRoot(to, root)
-    db.touch(to, this.keyspace.clock)
     const store = this.store(type)
     if (store.isUnsettled(db, root)) this.keyspace.noteUnsettled(db, to)
     if (!store.isVisible(db, root)) this.elect(db, key, keyOff, keyLen)
@@ -120,7 +132,7 @@ export class Keys {
     this.noteWrite(db)
     const ref = db.lookup(key, keyOff, keyLen)
     const keeps = keepExpiry || type !== EVERY_TYPE
-    if (db.hiddenCount === 0) {
+    if (!db.mayHide(key, keyOff, keyLen)) {
       this.removeContent(db, type, ref, key, keyOff, keyLen, keeps, resets)
       return
     }
@@ -174,7 +186,7 @@ export class Keys {
     if (db.hiddenCount === 0) return
     const fresh = this.keyspace.database(index)
     for (let type = 1; type < TYPE_COUNT; type++) {
-      const carryOver = this.stores[type]?.carryOver?.bind(this.stores[type])
+      const carryOver = this.byType[type]?.carryOver?.bind(this.byType[type])
       const table = SHARD_COUNT + type
       for (let i = 0; carryOver !== undefined && i < db.shardCount(table); i++) {
         const from = db.recordAt(table, i)
@@ -182,7 +194,7 @@ export class Keys {
         if (root === 0) continue
         const key = db.key(from)
         fresh.lookup(key, 0, key.length)
-        const hidden = fresh.insert(type | HIDDEN, key, 0, key.length, ROOT_BYTES, this.keyspace.clock)
+        const hidden = fresh.insert(type | HIDDEN, key, 0, key.length, ROOT_BYTES, this.keyspace.freshAccess)
         fresh.setRoot(hidden, root)
         fresh.setDot(hidden, db.dotMember(from), db.dotStamp(from))
         this.keyspace.noteUnsettled(fresh, hidden)
@@ -209,7 +221,7 @@ export class Keys {
     const type = db.type(ref)
     const root = db.root(ref)
     const store = this.store(type)
-    if (this.keyspace.settleGuard?.(db, ref) === true) {
+    if (this.keyspace.settleGuard?.(db, ref) === true || this.isHeld(db, ref)) {
       this.keyspace.noteUnsettled(db, ref)
       return
     }
@@ -217,13 +229,22 @@ export class Keys {
     if (after === 0) {
       const key = db.key(ref)
       this.vanish(db, ref)
-      if (db.hiddenCount > 0) this.elect(db, key, 0, key.length)
+      if (db.mayHide(key, 0, key.length)) this.elect(db, key, 0, key.length)
       return
     }
     if (after !== root) db.setRoot(ref, after)
     if (store.isUnsettled(db, after)) this.keyspace.noteUnsettled(db, ref)
     const unsettled = (db.flags(ref) & HAS_EXTRAS) !== 0 || ((db.flags(ref) & HAS_EXPIRY) !== 0 && db.expiresAt(ref) === Infinity)
     if (unsettled) this.setExpiries(db, ref, this.strings.load(db, ref).expiries)
+  }
+
+  private isHeld(db: Database, ref: Ref): boolean {
+    const { heldKey } = this.keyspace
+    return heldKey !== null && heldKey.db === db && Buffer.compare(heldKey.key, db.key(ref)) === 0
+  }
+
+  private noteMove(db: Database, key: Uint8Array, keyOff: number, keyLen: number): void {
+    for (const listener of this.keyspace.moveListeners) listener(db, key, keyOff, keyLen)
   }
 
   /** The record of what a key holds of a type, in front or hidden; 0 for none. */
@@ -275,13 +296,14 @@ export class Keys {
     const state = this.strings.load(db, ref)
     const { expiries } = state
     const arena = db.arena
+    this.noteMove(db, key, keyOff, keyLen)
     db.lookup(key, keyOff, keyLen)
     if (type === KeyType.string) {
-      const hidden = db.insert(KeyType.string | HIDDEN, key, keyOff, keyLen, 0, this.keyspace.clock)
+      const hidden = db.insert(KeyType.string | HIDDEN, key, keyOff, keyLen, 0, this.keyspace.freshAccess)
       state.expiries = []
       this.strings.write(db, hidden, state, (db.flags(ref) & RAW) !== 0, key, keyOff, keyLen)
     } else {
-      const hidden = db.insert(type | HIDDEN, key, keyOff, keyLen, ROOT_BYTES, this.keyspace.clock)
+      const hidden = db.insert(type | HIDDEN, key, keyOff, keyLen, ROOT_BYTES, this.keyspace.freshAccess)
       db.setRoot(hidden, db.root(ref))
       db.setDot(hidden, db.dotMember(ref), db.dotStamp(ref))
     }
@@ -300,6 +322,7 @@ export class Keys {
   /** Moves a hidden record's content to the front, which is of no type or 0. */
   private show(db: Database, front: Ref, hidden: Ref, key: Uint8Array, keyOff: number, keyLen: number): Ref {
     const type = db.type(hidden)
+    this.noteMove(db, key, keyOff, keyLen)
     const expiries: ExpiryEntry[] = front === 0 ? [] : this.strings.load(db, front).expiries
     if (type === KeyType.string) {
       const state = this.strings.load(db, hidden)
@@ -318,7 +341,7 @@ export class Keys {
     const at = db.lookup(key, keyOff, keyLen)
     const ref =
       at === 0
-        ? db.insert(type, key, keyOff, keyLen, ROOT_BYTES, this.keyspace.clock)
+        ? db.insert(type, key, keyOff, keyLen, ROOT_BYTES, this.keyspace.freshAccess)
         : db.reshape(at, type | (db.flags(at) & (HAS_EXPIRY | HAS_EXTRAS)), ROOT_BYTES, false)
     db.setRoot(ref, root)
     db.setDot(ref, member, stamp)

@@ -1,9 +1,11 @@
 import { EVERYTHING_STABLE, type Stability } from '../crdt/apply-context.js'
 import { CHUNK_SHIFT, UNIT_MASK, Arena, type Ref } from '../memory/arena.js'
 import { EXPIRY_WORD, HAS_EXPIRY, TYPE_MASK } from '../memory/record.js'
+import type { AccessFrequency } from './access-frequency.js'
 import { Database, KeyType } from './database.js'
 import { KeyHasher } from './key-hash.js'
 import { Reclaimer } from './reclaimer.js'
+import type { RecordSpace } from './record-space.js'
 
 /** Told of every key that a local or remote effect may have changed: WATCH, notifications, tracking. */
 export interface KeyObserver {
@@ -25,8 +27,12 @@ export class Keyspace {
   private readonly hasher: KeyHasher
   /** Unix ms by which keys are due. The engine sets it before each command and each remote frame. */
   nowMs = 0
-  /** Seconds, 24 bits, for the records' access clocks. */
+  /** Seconds, 24 bits: when a key was last used stands so in its record, unless uses are counted. */
   clock = 0
+  /** What stands there instead while keys are evicted by how often they are used (LFU); null otherwise. */
+  private counting: AccessFrequency | null = null
+  /** The access bits of a record that is made now. */
+  freshAccess = 0
   stability: Stability = EVERYTHING_STABLE
   /** Null while nobody wants to know: then effects do not pay for it. */
   observer: KeyObserver | null = null
@@ -39,6 +45,10 @@ export class Keyspace {
   missListener: ((db: Database, buf: Uint8Array, off: number, len: number) => void) | null = null
   /** Asked before a collection is tidied up, which moves things in it: true puts it off. Null while nobody minds. */
   settleGuard: ((db: Database, ref: Ref) => boolean) | null = null
+  /** Told of every key of which a type is being hidden or shown: its records go from one table to another, past whoever walks them. */
+  readonly moveListeners: ((db: Database, key: Uint8Array, keyOff: number, keyLen: number) => void)[] = []
+  /** A key whose collections are being written in parts: they are not tidied up, which moves elements past the one who writes. */
+  heldKey: { readonly db: Database; readonly key: Uint8Array } | null = null
   hits = 0
   misses = 0
   /** Takes removed collections. */
@@ -81,6 +91,37 @@ export class Keyspace {
   setTime(unixMs: number): void {
     this.nowMs = unixMs
     this.clock = Math.floor(unixMs / 1000) & 0xffffff
+    const { counting } = this
+    if (counting === null) {
+      this.freshAccess = this.clock
+    } else {
+      counting.setTime(unixMs)
+      this.freshAccess = counting.fresh()
+    }
+  }
+
+  /**
+   * From now on uses of keys are counted, or, with null, their times are kept. What records have is not converted, as in Redis: it means
+   * something again once the key is used.
+   */
+  set frequency(counting: AccessFrequency | null) {
+    this.counting = counting
+    this.setTime(this.nowMs)
+  }
+
+  get frequency(): AccessFrequency | null {
+    return this.counting
+  }
+
+  /** A key is used. */
+  touch(db: RecordSpace, ref: Ref): void {
+    const { counting } = this
+    db.touch(ref, counting === null ? this.clock : counting.used(db.accessBits(ref)))
+  }
+
+  /** Seconds since a key was used; only while uses are not counted. */
+  idleSeconds(db: Database, ref: Ref): number {
+    return (this.clock - db.accessBits(ref)) & 0xffffff
   }
 
   /** The record of a key that has a visible value, or 0. */
@@ -100,7 +141,7 @@ export class Keyspace {
       return 0
     }
     this.hits++
-    if (touch) db.touch(ref, this.clock)
+    if (touch) this.touch(db, ref)
     return ref
   }
 

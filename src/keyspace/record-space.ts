@@ -223,14 +223,14 @@ export abstract class RecordSpace {
     words[w + extrasWord(words[w])] = extras
   }
 
-  /** 24-bit access clock, in seconds; see Keyspace.clock. */
-  accessClock(ref: Ref): number {
+  /** When the record was last used, or how often: 24 bits, see Keyspace.touch. */
+  accessBits(ref: Ref): number {
     return this.arena.u32[ref >>> CHUNK_SHIFT][(ref & UNIT_MASK) << 1] >>> CLOCK_SHIFT
   }
 
-  touch(ref: Ref, clock: number): void {
+  touch(ref: Ref, bits: number): void {
     const words = this.arena.u32[ref >>> CHUNK_SHIFT]
     const w = (ref & UNIT_MASK) << 1
-    words[w] = (words[w] & FLAGS_MASK) | (clock << CLOCK_SHIFT)
+    words[w] = (words[w] & FLAGS_MASK) | (bits << CLOCK_SHIFT)
   }
 }

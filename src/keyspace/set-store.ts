@@ -7,6 +7,7 @@ import { ByteList } from '../rdb/byte-list.js'
 import type { RdbSet, RdbValue } from '../rdb/value.js'
 import { DistinctRanges, type ByteRanges } from './byte-ranges.js'
 import type { StoreEnvironment } from './collections.js'
+import type { KeyEvent } from './collection-store.js'
 import { DEFAULT_COMPACT_LIMITS, packedElementBytes, packedElements, type CompactLimits } from './compact-limits.js'
 import { KeyType, type Database } from './database.js'
 import { MapFlag } from './map-space.js'
@@ -182,8 +183,8 @@ export class SetStore extends MapStore {
     return (flags & MapFlag.notIntegers) !== 0 ? 'listpack' : 'intset'
   }
 
-  eventOf(effectType: number): { readonly kind: number; readonly event: string } | null {
-    return { kind: NotificationClass.set, event: effectType === EffectType.setAdd ? 'sadd' : 'srem' }
+  eventOf({ type }: EffectReader): KeyEvent {
+    return { kind: NotificationClass.set, event: type === EffectType.setAdd ? 'sadd' : 'srem' }
   }
 
   toRdb(db: Database, root: Ref): RdbSet {

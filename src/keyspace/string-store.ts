@@ -180,7 +180,7 @@ export class StringStore {
     let ref = from
     const setsExpiry = mode === ExpiryMode.set
     if (ref === 0) {
-      ref = db.insert(KeyType.string | (setsExpiry ? HAS_EXPIRY : 0), key, keyOff, keyLen, len, this.keyspace.clock)
+      ref = db.insert(KeyType.string | (setsExpiry ? HAS_EXPIRY : 0), key, keyOff, keyLen, len, this.keyspace.freshAccess)
     } else {
       if (!this.isPlain(db, ref, mode !== ExpiryMode.keep)) {
         const expiry = setsExpiry
@@ -193,7 +193,7 @@ export class StringStore {
       }
       const kept = mode === ExpiryMode.keep ? db.flags(ref) & HAS_EXPIRY : 0
       ref = db.reshape(ref, KeyType.string | (setsExpiry ? HAS_EXPIRY : kept), len, false)
-      db.touch(ref, this.keyspace.clock)
+      this.keyspace.touch(db, ref)
     }
     copyBytes(value, off, db.arena.u8[ref >>> CHUNK_SHIFT], db.valueOffset(ref), len)
     db.setDot(ref, origin, stamp)
@@ -234,7 +234,7 @@ export class StringStore {
           doubles[d + CONTRIBUTION_STAMP] = stamp
           doubles[d + CONTRIBUTION_TOTAL] = total
         }
-        db.touch(ref, this.keyspace.clock)
+        this.keyspace.touch(db, ref)
         return
       }
     }
@@ -306,7 +306,7 @@ export class StringStore {
       else if (edit.bytes.length > 0) bytes.set(edit.bytes, start + edit.offset)
     }
     if (db.extras(to) === 0) db.setDot(to, this.context.origin, this.context.stamp)
-    db.touch(to, this.keyspace.clock)
+    this.keyspace.touch(db, to)
     return to
   }
 
@@ -400,10 +400,10 @@ export class StringStore {
     let ref = from
     if (ref === 0) {
       // lookup has been asked for this key last, so its hash is at hand.
-      ref = db.insert(flags, key, keyOff, keyLen, length, this.keyspace.clock)
+      ref = db.insert(flags, key, keyOff, keyLen, length, this.keyspace.freshAccess)
     } else {
       ref = db.reshape(ref, flags, length, false)
-      db.touch(ref, this.keyspace.clock)
+      this.keyspace.touch(db, ref)
     }
     if (oldExtras !== 0) db.arena.free(oldExtras)
     if (extras !== 0) db.setExtras(ref, extras)

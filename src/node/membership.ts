@@ -160,6 +160,11 @@ export class Membership {
     return !this.isDirty
   }
 
+  /** For the header of a snapshot; nothing while nothing was ever changed. */
+  encoded(): Uint8Array {
+    return this.state.isPristine ? new Uint8Array(0) : encodeTopology(this.state)
+  }
+
   get takesOwnFrames(): boolean {
     return this.fork === null && this.missingUntil > this.engine.applied.get(this.self)
   }

@@ -23,7 +23,7 @@ import type { TlsSettings } from '../server/tls-clients.js'
 import { decodeTopology } from '../topology/topology-codec.js'
 import { beginJoining, isJoining, topologyPath } from './joining.js'
 import { Member } from './member.js'
-import { makeServices } from './services.js'
+import { logReport, makeServices, writeRefusal } from './services.js'
 
 export interface RunningServer {
   /** Disconnects clients and peers, makes everything durable, closes. */
@@ -266,6 +266,7 @@ function tuneEngine({ engine }: Member, values: LiveValues): void {
   engine.slowLog.slowerThanMicroseconds = values.slowlogSlowerThanMicroseconds
   engine.slowLog.maxLength = values.slowlogMaxLength
   engine.latency.thresholdMs = values.latencyThresholdMs
+  engine.memory.configure(values)
 }
 
 /** What decides the forms of collections, from now on. */
@@ -321,22 +322,14 @@ function serverService(
       return { user: user / 1e6, system: system / 1e6 }
     },
     get log() {
-      const { log } = member()
-      return {
-        appendedBytes: log.appendedBytes,
-        durableBytes: log.durableBytes,
-        segments: log.segments.length,
-        policy: live.values.appendfsync,
-        lastError: log.refusal?.message ?? null,
-      }
+      return logReport(member(), live.values.appendfsync)
     },
     nowMicroseconds: () => Math.floor((performance.timeOrigin + performance.now()) * 1000),
     random: () => random.uint32(),
     shutdown: () => process.kill(process.pid, 'SIGTERM'),
     get writeRefusal() {
-      return member().writeRefusal
+      return writeRefusal(member())
     },
-    reload: () => member().reload(),
     sleep: (ms) => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms),
   }
 }

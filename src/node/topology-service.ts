@@ -119,7 +119,9 @@ export class MemberTopology implements TopologyService {
           'itself), make its certificate with `meridian certs`, and restart it',
       )
     }
-    const { writeRefusal } = member
+    const { refusal } = member.log
+    if (refusal !== null) throw new CommandError(`MISCONF Writes are refused: ${refusal.message}`)
+    const { writeRefusal } = member.membership
     if (writeRefusal !== null) throw new CommandError(writeRefusal)
   }
 

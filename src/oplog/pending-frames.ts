@@ -11,7 +11,7 @@ export class PendingFrames {
   /** Why the oldest frame could not be written; null when nothing waits. */
   error: MeridianError | null = null
   private readonly frames: FrameView[] = []
-  private bytes = 0
+  private waitingBytes = 0
   private delayMs: number = LIMITS.diskRetryMinMs
   private timer: Timer | null = null
   private stopped = false
@@ -28,13 +28,17 @@ export class PendingFrames {
     return this.frames.length
   }
 
+  get bytes(): number {
+    return this.waitingBytes
+  }
+
   get isFull(): boolean {
-    return this.bytes > LIMITS.pendingFrameBytes
+    return this.waitingBytes > LIMITS.pendingFrameBytes
   }
 
   push(frame: FrameView, error: MeridianError): void {
     this.frames.push(frame)
-    this.bytes += frame.bytes.length
+    this.waitingBytes += frame.bytes.length
     this.error ??= error
     this.schedule()
   }
@@ -45,7 +49,7 @@ export class PendingFrames {
     try {
       for (; written < this.frames.length; written++) {
         this.write(this.frames[written])
-        this.bytes -= this.frames[written].bytes.length
+        this.waitingBytes -= this.frames[written].bytes.length
       }
       this.error = null
       this.delayMs = LIMITS.diskRetryMinMs

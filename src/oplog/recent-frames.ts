@@ -24,7 +24,7 @@ export class RecentFrames {
   private slots: (FrameView | null)[] = new Array<FrameView | null>(64).fill(null)
   /** Where each frame begins in the ring of bytes; -1 when it has its own buffer. */
   private starts = new Int32Array(64)
-  private bytes = 0
+  private heldBytes = 0
   private ring: Uint8Array | null = null
   private at = 0
 
@@ -33,6 +33,11 @@ export class RecentFrames {
     before: VersionVector,
   ) {
     this.before.copyFrom(before)
+  }
+
+  /** Bytes of the frames that are here. */
+  get bytes(): number {
+    return this.heldBytes
   }
 
   /** Copies the frame. */
@@ -51,8 +56,8 @@ export class RecentFrames {
       this.at += length
     }
     this.end++
-    this.bytes += cost(frame)
-    while (this.bytes > this.maxBytes) this.dropFirst()
+    this.heldBytes += cost(frame)
+    while (this.heldBytes > this.maxBytes) this.dropFirst()
   }
 
   /** Good until the next push. */
@@ -92,7 +97,7 @@ export class RecentFrames {
     assert(frame !== null, 'the bytes of an empty ring are 0')
     this.slots[slot] = null
     this.first++
-    this.bytes -= cost(frame)
+    this.heldBytes -= cost(frame)
     this.before.raise(frame.origin, frame.last)
   }
 

@@ -91,6 +91,13 @@ export class SegmentedLog implements OpLog, CursorSource {
   get segments(): SegmentWriter['segments'] {
     return this.writer.segments
   }
+  /** Bytes of frames in memory: kept for cursors, and waiting for the disk. */
+  get recentBytes(): number {
+    return this.recent.bytes
+  }
+  get pendingBytes(): number {
+    return this.pending.bytes
+  }
   get refusal(): MeridianError | null {
     return this.commit.failure ?? this.pending.error ?? this.lowSpace
   }

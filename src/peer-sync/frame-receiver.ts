@@ -44,6 +44,10 @@ export class FrameReceiver {
     return feed
   }
 
+  get waitingBytes(): number {
+    return this.ring.reduce((sum, feed) => sum + feed.waitingBytes, 0)
+  }
+
   subscribe(origin: MemberId, source: FrameSource): void {
     this.feed(origin).subscribe(source, this.host.applied.get(origin))
   }

@@ -126,6 +126,11 @@ export class LinkSession implements FrameOutlet, FrameSource, PublicationOutlet 
     return this.state === 'up'
   }
 
+  /** Bytes that wait to be sent. */
+  get waitingBytes(): number {
+    return (this.link?.bufferedBytes ?? 0) + this.publications.waitingBytes
+  }
+
   get roomy(): boolean {
     return this.link !== null && this.state === 'up' && this.link.bufferedBytes < LIMITS.linkBufferedBytes
   }

@@ -60,6 +60,11 @@ export class OriginFeed {
     return this.headAt < this.queue.length ? this.queue[this.headAt] : null
   }
 
+  /** Bytes that were received and wait to be applied. */
+  get waitingBytes(): number {
+    return this.outstanding - this.creditDue
+  }
+
   subscribe(source: FrameSource, applied: Stamp): void {
     this.detach()
     this.source = source

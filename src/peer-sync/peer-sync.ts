@@ -146,9 +146,21 @@ export class PeerSync {
     this.reportSoon()
   }
 
+  /** Bytes that wait on all links, to be sent or to be applied. */
+  get waitingBytes(): number {
+    let bytes = this.receiver.waitingBytes
+    for (const peer of this.peersById.values()) bytes += peer.waitingBytes
+    return bytes
+  }
+
   /** Every other member of the topology that is one, and removed ones that have not departed. */
   peers(): PeerStatus[] {
     return [...this.peersById.values()].map((peer) => peer.status(this.sources.relayOf(peer.member.id)))
+  }
+
+  /** What is durable at each of them, as last reported; live, not to be changed. */
+  durableElsewhere(): VersionVector[] {
+    return [...this.peersById.values()].map((peer) => peer.knowledge.durable)
   }
 
   /** What a member has applied, as last reported; live, not to be changed. Null for who is no other member. */

@@ -129,6 +129,10 @@ export class Peer {
     this.behind.note(this.knowledge.durable.get(this.member.id), this.host.applied.get(this.member.id), nowMs)
   }
 
+  get waitingBytes(): number {
+    return (this.outbound?.waitingBytes ?? 0) + (this.inbound?.waitingBytes ?? 0)
+  }
+
   /** A session of this peer has ended; true if it was one of the two in use. */
   sessionClosed(session: LinkSession): boolean {
     this.past.bytesSent += session.bytesSent

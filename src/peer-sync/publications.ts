@@ -64,6 +64,10 @@ export class PublicationSender {
     private readonly counts: { sent: number; dropped: number },
   ) {}
 
+  get waitingBytes(): number {
+    return this.queuedBytes
+  }
+
   push(publication: EncodedPublication): void {
     this.queue.push(publication)
     this.queuedBytes += publication.bytes

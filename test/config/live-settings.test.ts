@@ -21,7 +21,13 @@ describe('CONFIG GET', () => {
   })
 
   it('answers a glob', () => {
-    expect(settings.get('max*').map(([name]) => name)).toEqual(['maxmemory', 'maxmemory-policy', 'maxclients'])
+    expect(settings.get('max*').map(([name]) => name)).toEqual([
+      'maxclients',
+      'maxmemory',
+      'maxmemory-policy',
+      'maxmemory-samples',
+      'maxmemory-eviction-tenacity',
+    ])
     expect(settings.get('[de]i?').map(([name]) => name)).toEqual(['dir'])
     expect(settings.get('*').length).toBeGreaterThan(20)
     expect(settings.get('nothing*')).toEqual([])

@@ -260,7 +260,7 @@ describe('damaged frames whose checksum fits', () => {
     const keyspace = new Keyspace(16, 1)
     const local = new ApplyContext()
     const strings = new StringStore(keyspace, local)
-    return { keyspace, applier: new FrameApplier(keyspace, strings, new Keys(keyspace, strings, local, []), local) }
+    return { keyspace, applier: new FrameApplier(keyspace, strings, new Keys(keyspace, strings, local), local) }
   }
 
   function keyCount(keyspace: Keyspace): number {

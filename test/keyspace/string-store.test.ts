@@ -15,7 +15,7 @@ class StoredMember {
   private readonly context = new ApplyContext()
   readonly strings = new StringStore(this.keyspace, this.context)
   readonly db = this.keyspace.database(0)
-  readonly keys = new Keys(this.keyspace, this.strings, this.context, [])
+  readonly keys = new Keys(this.keyspace, this.strings, this.context)
 
   constructor(member: HistoryMember) {
     this.keyspace.stability = member.stability

@@ -48,6 +48,17 @@ describe('one key written as two types at the same time', () => {
     }
   })
 
+  it('costs only keys of its own shard', () => {
+    for (const h of conflict()) {
+      const db = h.engine.keyspace.database(0)
+      const hides = (name: string) => db.mayHide(Buffer.from(name), 0, name.length)
+      expect([hides('k'), hides('other'), hides('another')]).toEqual([true, false, false])
+      h.run('SET', 'k', 'of one type')
+      settle(h)
+      expect(hides('k')).toBe(false)
+    }
+  })
+
   it('has one digest', () => {
     const [a, b, c] = conflict()
     expect(digest(b)).toBe(digest(a))

@@ -30,7 +30,8 @@ function copy(store: ModelStore, db: number, args: readonly string[]): Reply {
   const at = args.indexOf('DB', 3)
   const toDb = at < 0 ? db : Number(args[at + 1])
   if (toDb === db && from === to) return ERR
-  if (store.read(db, from) === null) return ':0'
+  const view = store.read(db, from)
+  if (view === null || (view.value.type === 'hash' && view.value.fields.size === 0)) return ':0'
   if (store.read(toDb, to) !== null && !has(args, 'REPLACE', 3)) return ':0'
   move(store, db, from, toDb, to, false)
   return ':1'

@@ -51,6 +51,7 @@ export class ManualClock implements Clock {
 export interface HarnessOptions {
   readonly self?: number
   readonly solo?: boolean
+  readonly hashSeed?: number
   /** Replaces parts of the services. */
   readonly services?: Partial<Services>
 }
@@ -97,6 +98,7 @@ export class EngineHarness {
         durable: new VersionVector(),
         stable: new VersionVector(),
         peers: [],
+        linkBytes: 0,
         onProgress: () => undefined,
       },
       server: {
@@ -113,12 +115,21 @@ export class EngineHarness {
         processId: 1,
         residentBytes: () => 1,
         cpuSeconds: () => ({ user: 0, system: 0 }),
-        log: { appendedBytes: 0, durableBytes: 0, segments: 1, policy: 'everysec', lastError: null },
+        log: {
+          appendedBytes: 0,
+          durableBytes: 0,
+          firstByte: 0,
+          backlogLimit: 0,
+          segments: 1,
+          policy: 'everysec',
+          lastError: null,
+          recentBytes: 0,
+          pendingBytes: 0,
+        },
         nowMicroseconds: () => this.clock.now * 1000,
         random: () => 4,
         shutdown: () => undefined,
         writeRefusal: null,
-        reload: () => 'ERR no log',
         sleep: (ms) => this.clock.advance(ms),
       },
       topology: {
@@ -130,6 +141,26 @@ export class EngineHarness {
         remove: () => [],
         set: () => undefined,
       },
+      persistence: {
+        report: {
+          loading: null,
+          running: null,
+          scheduled: null,
+          runningSeconds: -1,
+          lastSaveMs: this.clock.now,
+          completed: 0,
+          lastStatus: { save: 'ok', rewrite: 'ok' },
+          lastDuration: { save: -1, rewrite: -1 },
+          lastError: null,
+          changesSinceSave: 0,
+          baseBytes: 0,
+          totalBytes: 0,
+        },
+        begin: () => undefined,
+        schedule: () => undefined,
+        saveNow: () => 'no disk',
+        reload: () => 'ERR no disk',
+      },
       transactions: {
         multi: (session) => this.engine.transactions.multi(session),
         discard: (session) => this.engine.transactions.discard(session),
@@ -140,7 +171,11 @@ export class EngineHarness {
       ...options.services,
     }
     this.services = services
-    this.engine = new Engine({ self, databases: 16, solo: options.solo ?? true, hashSeed: 7 }, this.clock, services)
+    this.engine = new Engine(
+      { self, databases: 16, solo: options.solo ?? true, hashSeed: options.hashSeed ?? 7 },
+      this.clock,
+      services,
+    )
     // In a mesh nothing is known to be everywhere until the others have reported, which no harness does.
     if (options.solo === false) this.engine.keyspace.stability = NOTHING_STABLE_YET
     this.engine.start(this.log)

@@ -8,6 +8,7 @@ export class TestPeers implements ReplicationService {
   readonly durable = new VersionVector()
   readonly stable = new VersionVector()
   readonly peers: PeerReport[]
+  readonly linkBytes = 0
   private readonly listeners: (() => void)[] = []
 
   constructor(

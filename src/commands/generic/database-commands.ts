@@ -140,7 +140,7 @@ function bytesToWrite(call: Call, index: number): number {
       const ref = db.recordAt(shard, i)
       const type = db.type(ref)
       bytes +=
-        db.keyLength(ref) + (type > KeyType.string ? call.keys.store(type).bytes(db, db.root(ref), 0) : db.valueLength(ref))
+        db.keyLength(ref) + (type > KeyType.string ? call.keys.store(type).bytes(db.arena, db.root(ref), 0) : db.valueLength(ref))
     }
   }
   return bytes

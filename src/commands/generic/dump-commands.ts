@@ -4,7 +4,7 @@ import type { RdbValue } from '../../rdb/value.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
 import { keyRange, type CommandSpec } from '../command-spec.js'
-import { rdbValueOf, writeRdbValue } from './whole-values.js'
+import { isAllDue, rdbValueOf, writeRdbValue } from './whole-values.js'
 
 const BUSY_KEY = 'BUSYKEY Target key name already exists.'
 const INVALID_TTL = 'ERR Invalid TTL value, must be >= 0'
@@ -63,7 +63,7 @@ export const DUMP_COMMANDS: readonly CommandSpec[] = [
 
 function dump(call: Call): void {
   const ref = call.findForRead(1)
-  if (ref === 0) {
+  if (ref === 0 || isAllDue(call, ref)) {
     call.reply.null()
     return
   }
@@ -75,6 +75,7 @@ interface RestoreOptions {
   readonly absolute: boolean
   /** -1 unless given. */
   readonly idleSeconds: number
+  readonly frequency: number
 }
 
 /** The checks come in the order in which Redis makes them. */
@@ -92,7 +93,7 @@ function restore(call: Call): void {
   const at = ttl === 0n ? Infinity : Math.min(Number(ttl) + (options.absolute ? 0 : call.nowMs), Number.MAX_SAFE_INTEGER)
   if (at > call.nowMs) {
     writeRdbValue(call, value, call.database, buf, off[1], len[1], at)
-    if (options.idleSeconds >= 0) setIdleTime(call, options.idleSeconds)
+    setUse(call, options)
     call.notify(NotificationClass.generic, 'restore', 1)
   } else if (taken) {
     call.notify(NotificationClass.generic, 'del', 1)
@@ -104,27 +105,26 @@ function parseOptions(call: Call): RestoreOptions {
   let replace = false
   let absolute = false
   let idleSeconds = -1
-  let frequencyGiven = false
+  let frequency = -1
   for (let i = 4; i < call.argc; i++) {
     const hasNext = i + 1 < call.argc
     if (call.is(i, 'REPLACE')) {
       replace = true
     } else if (call.is(i, 'ABSTTL')) {
       absolute = true
-    } else if (call.is(i, 'IDLETIME') && hasNext && !frequencyGiven) {
+    } else if (call.is(i, 'IDLETIME') && hasNext && frequency === -1) {
       const idle = call.integer64(++i)
       if (idle < 0n) throw new CommandError(INVALID_IDLE_TIME)
       idleSeconds = Math.min(Number(idle), MAX_IDLE_SECONDS)
     } else if (call.is(i, 'FREQ') && hasNext && idleSeconds === -1) {
-      // Only counts under an LFU eviction policy, as in Redis.
-      const frequency = call.integer64(++i)
-      if (frequency < 0n || frequency > MAX_FREQUENCY) throw new CommandError(INVALID_FREQUENCY)
-      frequencyGiven = true
+      const given = call.integer64(++i)
+      if (given < 0n || given > MAX_FREQUENCY) throw new CommandError(INVALID_FREQUENCY)
+      frequency = Number(given)
     } else {
       throw syntaxError()
     }
   }
-  return { replace, absolute, idleSeconds }
+  return { replace, absolute, idleSeconds, frequency }
 }
 
 function parsePayload(payload: Uint8Array): RdbValue {
@@ -140,8 +140,16 @@ function unsupported(what: string): CommandError {
   return new CommandError(`ERR RESTORE of a ${what} is not supported by this version of Meridian`)
 }
 
-/** When a key was last used is each member's own knowledge: set here only, as by a read. */
-function setIdleTime(call: Call, seconds: number): void {
+/**
+ * When or how often a key was used is each member's own knowledge: set here only, as by a read. What the policy does not look at is left alone, as in
+ * Redis.
+ */
+function setUse(call: Call, { idleSeconds, frequency }: RestoreOptions): void {
+  const { keyspace, db } = call
   const ref = call.find(1)
-  call.db.touch(ref, (call.keyspace.clock - seconds) & MAX_IDLE_SECONDS)
+  if (keyspace.frequency === null) {
+    if (idleSeconds >= 0) db.touch(ref, (keyspace.clock - idleSeconds) & MAX_IDLE_SECONDS)
+  } else if (frequency >= 0) {
+    db.touch(ref, keyspace.frequency.fresh(frequency))
+  }
 }

@@ -8,7 +8,10 @@ import { keyRange, type CommandSpec } from '../command-spec.js'
 
 /** Longest string that Redis keeps in one piece with its header. */
 const MAX_EMBSTR_BYTES = 44
-const ACCESS_CLOCK_MASK = 0xffffff
+
+const SWITCHED = 'Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.'
+const NO_FREQUENCY = `ERR An LFU maxmemory policy is not selected, access frequency not tracked. ${SWITCHED}`
+const NO_IDLE_TIME = `ERR An LFU maxmemory policy is selected, idle time not tracked. ${SWITCHED}`
 
 const HELP = [
   'OBJECT <subcommand> <key>. The subcommands are:',
@@ -38,13 +41,14 @@ export const OBJECT_COMMANDS: readonly CommandSpec[] = [
       inspecting('encoding', '2.2.3', 'Names the encoding that Redis would use for a value.', (call, ref) => {
         call.reply.bulkString(encoding(call, ref))
       }),
-      inspecting('freq', '4.0.0', 'Tells how often a key was used, on a logarithmic scale.', () => {
-        throw new CommandError(
-          'ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.',
-        )
+      inspecting('freq', '4.0.0', 'Tells how often a key was used, on a logarithmic scale.', (call, ref) => {
+        const { frequency } = call.keyspace
+        if (frequency === null) throw new CommandError(NO_FREQUENCY)
+        call.reply.integer(frequency.count(call.db.accessBits(ref)))
       }),
       inspecting('idletime', '2.2.3', 'Tells for how many seconds a key was not used.', (call, ref) => {
-        call.reply.integer((call.keyspace.clock - call.db.accessClock(ref)) & ACCESS_CLOCK_MASK)
+        if (call.keyspace.frequency !== null) throw new CommandError(NO_IDLE_TIME)
+        call.reply.integer(call.keyspace.idleSeconds(call.db, ref))
       }),
       inspecting('refcount', '2.2.3', 'Tells how many references there are to a value.', (call) => call.reply.integer(1)),
       {

@@ -5,7 +5,7 @@ import { databaseArgument } from '../database-argument.js'
 import type { Call } from '../call.js'
 import { CommandError, Errors, syntaxError } from '../command-error.js'
 import { keyRange, type ArgumentSpec, type CommandSpec } from '../command-spec.js'
-import { copyValue } from './whole-values.js'
+import { copyValue, isAllDue } from './whole-values.js'
 
 const SAME_OBJECT = 'ERR source and destination objects are the same'
 
@@ -121,7 +121,8 @@ function copy(call: Call): void {
   }
   if (to === call.database && sameArguments(call, 1, 2)) throw new CommandError(SAME_OBJECT)
   const ref = call.findForRead(1)
-  if (ref === 0 || (!replace && exists(call, to, 2))) {
+  // What is due is not copied; of a hash with nothing else there is nothing to copy.
+  if (ref === 0 || isAllDue(call, ref) || (!replace && exists(call, to, 2))) {
     call.reply.integer(0)
     return
   }

@@ -24,6 +24,14 @@ export function rdbValueOf(call: Call, db: Database, ref: Ref): RdbValue {
   return { type: 'string', value: new Uint8Array(strings.buf.subarray(strings.off, strings.off + strings.len)) }
 }
 
+/** True for a hash whose fields are all due: it is there until they have been removed, but has no value. */
+export function isAllDue(call: Call, ref: Ref): boolean {
+  if (call.db.type(ref) !== KeyType.hash) return false
+  const { hashes } = call.collections
+  const root = call.db.root(ref)
+  return hashes.hasExpiring(call.db, root) && !hashes.walk(call.db, root).next()
+}
+
 /** Writes a value and its expiry (Unix ms, Infinity for none) to a key that holds nothing. */
 export function writeRdbValue(
   call: Call,

@@ -1,4 +1,5 @@
 import type { Call } from '../call.js'
+import type { PersistenceReport } from '../services.js'
 import { REDIS_VERSION } from '../redis-version.js'
 import { humanBytes, memoryReport } from './memory-report.js'
 import type { InfoFields } from './info-fields.js'
@@ -31,9 +32,7 @@ export function serverSection({ services, engine, nowMs, keyspace }: Call): Info
 
 export function memorySection(call: Call): InfoFields {
   const memory = memoryReport(call)
-  const [maxmemory] = call.services.settings.get('maxmemory')
-  const [policy] = call.services.settings.get('maxmemory-policy')
-  const maxBytes = Number(maxmemory?.[1] ?? 0)
+  const bound = call.engine.memory
   return [
     ['used_memory', memory.used],
     ['used_memory_human', humanBytes(memory.used)],
@@ -48,43 +47,76 @@ export function memorySection(call: Call): InfoFields {
     ['used_memory_dataset_perc', `${percent(memory.dataset, memory.used)}%`],
     ['allocator_allocated', memory.data],
     ['allocator_active', memory.reserved],
-    ['allocator_resident', memory.reserved],
-    ['maxmemory', maxBytes],
-    ['maxmemory_human', humanBytes(maxBytes)],
-    ['maxmemory_policy', policy?.[1] ?? 'noeviction'],
+    ['maxmemory', bound.maxBytes],
+    ['maxmemory_human', humanBytes(bound.maxBytes)],
+    ['maxmemory_policy', bound.policy],
+    // What other members' writes may take above it, and what is above it now: more than the reserve only if nothing may be evicted.
+    ['maxmemory_reserve', bound.reserveBytes],
+    ['mem_over_maxmemory', bound.maxBytes === 0 ? 0 : Math.max(0, memory.used - memory.notCounted - bound.maxBytes)],
     ['allocator_frag_ratio', ratio(memory.reserved, memory.data)],
     ['allocator_frag_bytes', memory.reserved - memory.data],
     ['mem_fragmentation_ratio', ratio(memory.resident, memory.used)],
     ['mem_fragmentation_bytes', memory.resident - memory.used],
-    ['mem_clients_normal', memory.clients],
+    ['mem_not_counted_for_evict', memory.notCounted],
+    ['mem_replication_backlog', memory.recentFrames],
+    ['mem_total_replication_buffers', memory.recentFrames + memory.links],
+    ['mem_peer_links', memory.links],
     ['mem_clients_slaves', 0],
+    ['mem_clients_normal', memory.clients],
+    ['mem_aof_buffer', memory.pendingFrames],
     ['mem_allocator', 'meridian-arena'],
     ['lazyfree_pending_objects', call.keyspace.reclaimer.pending],
+    ['lazyfree_pending_bytes', call.keyspace.reclaimer.pendingBytes],
   ]
 }
 
-export function persistenceSection({ services, effects }: Call): InfoFields {
+export function persistenceSection({ services, nowMs }: Call): InfoFields {
   const { log } = services.server
+  const { report } = services.persistence
+  const { running, runningSeconds, lastStatus, lastDuration } = report
   return [
-    ['loading', 0],
+    ['loading', report.loading === null ? 0 : 1],
     ['async_loading', 0],
-    // There are no snapshots yet: all changes since the start.
-    ['rdb_changes_since_last_save', effects.count],
-    ['rdb_bgsave_in_progress', 0],
-    ['rdb_last_bgsave_status', 'ok'],
+    ...(report.loading === null ? [] : loadingFields(report.loading, nowMs)),
+    ['rdb_changes_since_last_save', report.changesSinceSave],
+    ['rdb_bgsave_in_progress', running === 'save' ? 1 : 0],
+    ['rdb_last_save_time', Math.floor(report.lastSaveMs / 1000)],
+    ['rdb_last_bgsave_status', lastStatus.save],
+    ['rdb_last_bgsave_time_sec', lastDuration.save],
+    ['rdb_current_bgsave_time_sec', running === 'save' ? runningSeconds : -1],
+    ['rdb_saves', report.completed],
     ['aof_enabled', 1],
-    ['aof_rewrite_in_progress', 0],
-    ['aof_rewrite_scheduled', 0],
-    ['aof_last_bgrewrite_status', 'ok'],
+    ['aof_rewrite_in_progress', running === 'rewrite' ? 1 : 0],
+    ['aof_rewrite_scheduled', report.scheduled === 'rewrite' ? 1 : 0],
+    ['aof_last_rewrite_time_sec', lastDuration.rewrite],
+    ['aof_current_rewrite_time_sec', running === 'rewrite' ? runningSeconds : -1],
+    ['aof_last_bgrewrite_status', lastStatus.rewrite],
     ['aof_last_write_status', log.lastError === null ? 'ok' : 'err'],
     ['aof_fsync_policy', log.policy],
-    ['aof_current_size', log.appendedBytes],
+    ['aof_current_size', report.totalBytes],
+    ['aof_base_size', report.baseBytes],
     ['aof_buffer_length', log.appendedBytes - log.durableBytes],
+    ['snapshot_last_error', (report.lastError ?? '').replace(/\s+/g, ' ')],
+  ]
+}
+
+/** How far a start has got. */
+function loadingFields(
+  { startedMs, totalBytes, loadedBytes }: NonNullable<PersistenceReport['loading']>,
+  nowMs: number,
+): InfoFields {
+  const seconds = Math.max(0, nowMs - startedMs) / 1000
+  return [
+    ['loading_start_time', Math.floor(startedMs / 1000)],
+    ['loading_total_bytes', totalBytes],
+    ['loading_loaded_bytes', loadedBytes],
+    ['loading_loaded_perc', percent(loadedBytes, totalBytes)],
+    ['loading_eta_seconds', loadedBytes === 0 ? 1 : Math.ceil((Math.max(0, totalBytes - loadedBytes) * seconds) / loadedBytes)],
   ]
 }
 
 export function statsSection({ services, engine, keyspace }: Call): InfoFields {
-  const { statistics, rates, pubsub } = engine
+  const { statistics, rates, pubsub, memory } = engine
   const clients = services.clients.statistics
   return [
     ['total_connections_received', clients.totalConnections],
@@ -100,7 +132,9 @@ export function statsSection({ services, engine, keyspace }: Call): InfoFields {
     ['sync_partial_err', 0],
     ['expired_subkeys', statistics.expiredFields],
     ['expired_keys', statistics.expiredKeys],
-    ['evicted_keys', 0],
+    ['evicted_keys', statistics.evictedKeys],
+    ['total_eviction_exceeded_time', Math.round(memory.exceededMs.total)],
+    ['current_eviction_exceeded_time', Math.round(memory.exceededMs.current)],
     ['keyspace_hits', keyspace.hits],
     ['keyspace_misses', keyspace.misses],
     ['pubsub_channels', pubsub.channelCount],

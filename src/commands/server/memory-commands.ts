@@ -74,7 +74,7 @@ function usage(call: Call): void {
   }
   const extras = db.extras(ref)
   const type = db.type(ref)
-  const collection = type === KeyType.string ? 0 : call.keys.store(type).bytes(db, db.root(ref), samples)
+  const collection = type === KeyType.string ? 0 : call.keys.store(type).bytes(db.arena, db.root(ref), samples)
   reply.integer(db.arena.sizeOf(ref) + (extras === 0 ? 0 : db.arena.sizeOf(extras)) + db.tableShare(ref) + collection)
 }
 
@@ -98,6 +98,14 @@ function doctor(call: Call): void {
       `The arenas hold ${humanBytes(memory.reserved)} for ${humanBytes(memory.data)} of data: the difference is reused by new keys.`,
     )
   }
+  const { maxBytes, policy, reserveBytes } = call.engine.memory
+  const over = memory.used - memory.notCounted - maxBytes
+  if (maxBytes > 0 && over > 0) {
+    const what = policy === 'noeviction' ? 'writes that need memory are refused' : `keys are evicted (${policy})`
+    findings.push(
+      `${humanBytes(over)} more than maxmemory is in use: ${what}; writes of other members may take ${humanBytes(reserveBytes)}.`,
+    )
+  }
   if (memory.clients > memory.data && memory.clients > SMALL_BYTES) {
     findings.push(`Clients take ${humanBytes(memory.clients)}, more than the data: CLIENT LIST shows which (tot-mem).`)
   }
@@ -114,9 +122,11 @@ function stats(call: Call): void {
     ['peak.allocated', memory.peak],
     ['total.allocated', memory.used],
     ['startup.allocated', 0],
-    ['replication.backlog', 0],
+    ['replication.backlog', memory.recentFrames],
     ['clients.slaves', 0],
     ['clients.normal', memory.clients],
+    ['peer.links', memory.links],
+    ['aof.buffer', memory.pendingFrames],
   ]
   const more: [string, number][] = [
     ['overhead.total', memory.overhead],
@@ -125,7 +135,6 @@ function stats(call: Call): void {
     ['dataset.bytes', memory.dataset],
     ['allocator.allocated', memory.data],
     ['allocator.active', memory.reserved],
-    ['allocator.resident', memory.reserved],
     ['allocator-fragmentation.bytes', memory.reserved - memory.data],
     ['fragmentation.bytes', memory.resident - memory.used],
   ]

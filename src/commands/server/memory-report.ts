@@ -1,15 +1,25 @@
 import type { Call } from '../call.js'
 
-/** Where the memory is, in bytes. */
+/**
+ * Where the memory is, in bytes: what is big and Meridian's own. Not in it are the program itself, the JavaScript heap with what is small or short-lived, and what
+ * the arenas hold without using it (`reserved` less `data`); used_memory_rss has it all.
+ */
 export interface MemoryReport {
-  /** Data and clients: used_memory. */
+  /** Data, clients, log and links: used_memory. */
   readonly used: number
   /** Records, extras and tables: exact, from the arenas. */
   readonly data: number
   /** What the arenas have taken from the operating system. */
   readonly reserved: number
   readonly clients: number
-  /** Tables and clients. */
+  /** Frames of the log in memory: those kept for other members, and those that wait for a disk that has refused them. */
+  readonly recentFrames: number
+  readonly pendingFrames: number
+  /** What waits on links with other members. */
+  readonly links: number
+  /** Log and links: used, but no reason to evict keys; see MemoryBound. */
+  readonly notCounted: number
+  /** All but the dataset. */
   readonly overhead: number
   /** Records and extras. */
   readonly dataset: number
@@ -35,13 +45,20 @@ export function memoryReport({ keyspace, services, engine }: Call): MemoryReport
     tables += bytes
     keys += db.keyCount
   }
-  const used = data + clients
+  const { recentBytes, pendingBytes } = services.server.log
+  const links = services.replication.linkBytes
+  const notCounted = recentBytes + pendingBytes + links
+  const used = data + clients + notCounted
   return {
     used,
     data,
     reserved: Math.max(keyspace.reservedBytes(), data),
     clients,
-    overhead: tables + clients,
+    recentFrames: recentBytes,
+    pendingFrames: pendingBytes,
+    links,
+    notCounted,
+    overhead: tables + clients + notCounted,
     dataset: Math.max(0, data - tables),
     peak: Math.max(engine.peakBytes, used),
     resident: services.server.residentBytes(),

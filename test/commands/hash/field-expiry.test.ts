@@ -60,6 +60,23 @@ describe('fields with an expiry', () => {
     expect(run('HTTL', 'h', 'FIELDS', '2', 'a', 'b')).toEqual([-1, 100])
   })
 
+  it('are not copied when due: a hash without others has no copy and no payload', () => {
+    const harness = new EngineHarness()
+    const run = (...args: string[]) => harness.run(...args)
+    run('HSET', 'h', 'a', '1', 'b', '2')
+    run('SET', 'other', 'x')
+    run('HPEXPIRE', 'h', '10', 'FIELDS', '1', 'a')
+    harness.clock.now += 11
+    expect(run('COPY', 'h', 'copy')).toBe(1)
+    expect(run('HGETALL', 'copy')).toEqual(['b', '2'])
+    run('HPEXPIRE', 'copy', '10', 'FIELDS', '1', 'b')
+    harness.clock.now += 11
+    expect(run('EXISTS', 'copy')).toBe(1)
+    expect(run('COPY', 'copy', 'other', 'REPLACE')).toBe(0)
+    expect(run('GET', 'other')).toBe('x')
+    expect(run('DUMP', 'copy')).toBeNull()
+  })
+
   it('begin anew when a counter is due', () => {
     for (const solo of [true, false]) {
       const harness = new EngineHarness({ solo })

@@ -195,7 +195,7 @@ describe('lists as values', () => {
     const { arena } = h.engine.keyspace.database(0)
     const { lists } = h.engine.collections
     const db = h.engine.keyspace.database(0)
-    expect(lists.bytes(db, db.root(db.lookup(Buffer.from('k'), 0, 1)), 0)).toBeLessThan(120)
+    expect(lists.bytes(db.arena, db.root(db.lookup(Buffer.from('k'), 0, 1)), 0)).toBeLessThan(120)
     expect(arena.usedBytes).toBeLessThan(400)
   })
 

@@ -192,7 +192,7 @@ describe.each([2, 3])('a sorted set in %i members', (size) => {
         // A run of the log again, over a state that contains it.
         for (const member of mesh.members) {
           const { keyspace, strings, keys, collections } = member.engine
-          const applier = new FrameApplier(keyspace, strings, keys, collections.environment.context, collections.byType)
+          const applier = new FrameApplier(keyspace, strings, keys, collections.environment.context)
           for (const frame of member.log.frames.slice(replayFrom)) applier.apply(frame, frame.last)
           expect(mesh.shown(member)).toEqual(expected)
         }

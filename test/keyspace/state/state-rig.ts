@@ -1,0 +1,73 @@
+import type { Engine } from '../../../src/engine/engine.js'
+import { KeyType, SHARD_COUNT, TYPE_COUNT } from '../../../src/keyspace/database.js'
+import { digestOf } from '../../../src/keyspace/digest.js'
+import { StateBytes } from '../../../src/keyspace/state/state-bytes.js'
+import { EngineHarness } from '../../support/engine-harness.js'
+
+/** The states of one shard as they were written. */
+export interface Section {
+  readonly database: number
+  readonly shard: number
+  readonly bytes: Uint8Array
+}
+
+/** Everything that a member holds, in steps of so many bytes, between which `meanwhile` may change it. */
+export function writeAll(engine: Engine, bytes = 1 << 20, meanwhile: () => void = () => undefined): Section[] {
+  const { keyspace } = engine
+  const sections: Section[] = []
+  const walk = engine.states.walk()
+  for (let database = 0; database < keyspace.databaseCount; database++) {
+    if (keyspace.peek(database) === undefined) continue
+    for (let shard = 0; shard < SHARD_COUNT; shard++) {
+      const out = new StateBytes()
+      walk.begin(database, shard)
+      while (!walk.step(out, bytes)) meanwhile()
+      if (out.length > 0) sections.push({ database, shard, bytes: out.bytes.slice(0, out.length) })
+    }
+  }
+  return sections
+}
+
+/** Reads sections into a member. Gives the number of keys. */
+export function loadAll(engine: Engine, sections: readonly Section[]): number {
+  const loader = engine.states.loader()
+  let keys = 0
+  for (const { database, bytes } of sections) {
+    keys += loader.load(database, bytes, 0, bytes.length)
+    loader.end()
+  }
+  return keys
+}
+
+/** A member without data, of another hash seed, that has applied what another has: as after a restart from a snapshot. */
+export function emptyTwin(of: EngineHarness, seed = 99): EngineHarness {
+  const { self, solo } = of.engine.options
+  const twin = new EngineHarness({ self, solo, hashSeed: seed }, of.clock)
+  twin.engine.keyspace.stability = of.engine.keyspace.stability
+  twin.engine.keyspace.setTime(of.clock.now)
+  return twin
+}
+
+/** What clients can see of all databases, and everything that is kept of each key, hidden or not, as far as it can be told without its form. */
+export function everythingOf({ engine }: EngineHarness): { readonly digest: string; readonly records: readonly string[] } {
+  const { keyspace, keys, strings } = engine
+  const records: string[] = []
+  for (let database = 0; database < keyspace.databaseCount; database++) {
+    const db = keyspace.peek(database)
+    if (db === undefined) continue
+    for (let table = 0; table < SHARD_COUNT + TYPE_COUNT; table++) {
+      for (let i = 0; i < db.shardCount(table); i++) {
+        const ref = db.recordAt(table, i)
+        const type = db.type(ref)
+        const name = Buffer.from(db.key(ref)).toString('latin1')
+        const { orphanedAt: _, ...state } = strings.load(db, ref)
+        const lines = type > KeyType.string ? keys.store(type).debug(db, db.root(ref), 1e6).sort() : []
+        const shown = JSON.stringify(state, (_name, value: unknown) =>
+          typeof value === 'bigint' ? `${value}n` : value === Infinity ? 'never' : value,
+        )
+        records.push([`${database} ${name} ${table >= SHARD_COUNT ? 'hidden ' : ''}${type} ${shown}`, ...lines].join('\n  '))
+      }
+    }
+  }
+  return { digest: digestOf(keyspace, engine), records: records.sort() }
+}
