@@ -171,6 +171,16 @@ export const LIMITS = {
   slicedReadStarts: 4,
   /** Times, one a second, that tidying up a collection is put off because it is being read in slices. Then the reads start again. */
   heldSettlings: 64,
+  /** A write of more elements than this goes in slices: writing them takes some 5 ms. */
+  slicedWriteElements: 2000,
+  /** A frame of another member that is larger is applied in slices: it takes some 4 ms. */
+  slicedFrameBytes: 128 * KiB,
+  /** What writes and frames in slices may take of a turn. */
+  slicedWriteTurnMs: 2,
+  /** Keys of one such frame that are held one by one; one that has more holds the databases that they are in. */
+  heldKeys: 10_000,
+  /** Commands run in a turn of those that had waited for such a write: about 1 ms. */
+  releasedCommands: 256,
   /** Keys, values and 64 bytes a key that SWAPDB may have to write anew: 250,000 small keys, about 0.3 s. Beyond: refused. */
   swapDatabaseBytes: 16 * MiB,
   /** Elements of a removed collection that are freed with it; what is larger goes in slices, some 0.1 ms each. */

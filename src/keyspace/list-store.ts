@@ -1,5 +1,7 @@
 import { equalBytes } from '../base/bytes.js'
+import { LIMITS } from '../base/limits.js'
 import { EffectType, type EffectReader } from '../crdt/effect-reader.js'
+import type { OpBuilder } from '../crdt/op-builder.js'
 import { ListPosition, MAX_LIST_INDEX } from '../crdt/list-position.js'
 import { ListRangeReader } from '../crdt/list-ranges.js'
 import { compareDots } from '../crdt/string-state.js'
@@ -7,7 +9,7 @@ import { CHUNK_SHIFT, type Arena, type Ref } from '../memory/arena.js'
 import { ByteList } from '../rdb/byte-list.js'
 import type { RdbValue } from '../rdb/value.js'
 import { NotificationClass } from '../base/notification-classes.js'
-import type { CollectionStore, KeyEvent } from './collection-store.js'
+import type { CollectionStore, KeyEvent, KeyPlace } from './collection-store.js'
 import type { StoreEnvironment } from './collections.js'
 import { DEFAULT_COMPACT_LIMITS, type CompactLimits } from './compact-limits.js'
 import { KeyType, type Database } from './database.js'
@@ -251,6 +253,15 @@ export class ListStore implements CollectionStore {
     this.writes.pushAll(database, key, keyOff, keyLen, elementsOf(db.arena, root))
   }
 
+  *buildCopy(db: Database, root: Ref, op: OpBuilder, to: KeyPlace): Generator<undefined, void> {
+    const pusher = new RunWriter(op, this.environment.self, to)
+    const length = this.size(db, root)
+    for (let from = 0; from < length; from += LIMITS.slicedReadSeek) {
+      this.read(db, root, from, Math.min(LIMITS.slicedReadSeek, length - from), false, pusher)
+      yield
+    }
+  }
+
   eventOf(effect: EffectReader, db: Database, root: Ref): KeyEvent | null {
     switch (effect.type) {
       case EffectType.listInsert:
@@ -388,4 +399,33 @@ function listpackBytes(length: number): number {
   const head = length < 64 ? 1 : length < 4096 ? 2 : 5
   const body = head + length
   return body + (body < 128 ? 1 : body < 16_384 ? 2 : 3)
+}
+
+/** Writes the elements of a new list into an op that is being built: a run of this member's own, in one effect after the other. */
+export class RunWriter implements ElementSink {
+  count = 0
+  /** Effects of the op before the first of this run. */
+  private firstEffect = 0
+
+  constructor(
+    private readonly op: OpBuilder,
+    private readonly self: number,
+    private readonly to: KeyPlace,
+  ) {}
+
+  bulk(buf: Uint8Array, off: number, len: number): void {
+    const { op, to } = this
+    if (this.count === 0 || op.isFull) {
+      const head = op.begin(EffectType.listInsert, to.database, to.key, to.off, to.len)
+      if (this.count === 0) this.firstEffect = op.effects
+      // One level: anchor 0, the run that the first effect begins, the index, which is no negative one.
+      head.varint(1)
+      head.varint(0)
+      head.u8(this.self)
+      head.varint(op.effects - this.firstEffect)
+      head.varint(this.count * 2)
+    }
+    op.add().range(buf, off, len)
+    this.count++
+  }
 }

@@ -1,11 +1,14 @@
 import { assert } from '../base/assert.js'
 import { parseInteger64 } from '../base/bytes.js'
 import { NotificationClass } from '../base/notification-classes.js'
+import { LIMITS } from '../base/limits.js'
 import { EffectType, type EffectReader } from '../crdt/effect-reader.js'
+import type { OpBuilder } from '../crdt/op-builder.js'
 import { CHUNK_SHIFT, UNIT_MASK, type Ref } from '../memory/arena.js'
 import { ByteList } from '../rdb/byte-list.js'
 import type { RdbSet, RdbValue } from '../rdb/value.js'
 import { DistinctRanges, type ByteRanges } from './byte-ranges.js'
+import type { KeyPlace } from './collection-store.js'
 import type { StoreEnvironment } from './collections.js'
 import type { KeyEvent } from './collection-store.js'
 import { DEFAULT_COMPACT_LIMITS, packedElementBytes, packedElements, type CompactLimits } from './compact-limits.js'
@@ -203,6 +206,15 @@ export class SetStore extends MapStore {
     this.addList(database, key, keyOff, keyLen, this.toRdb(db, root).members)
   }
 
+  *buildCopy(db: Database, root: Ref, op: OpBuilder, to: KeyPlace): Generator<undefined, void> {
+    const writer = new MembersWriter(op, EffectType.setAdd, to)
+    const cursor = this.walkApart(db, root)
+    for (let looked = 1; cursor.next(); looked++) {
+      writer.push(cursor.buf, cursor.keyOff, cursor.keyLen)
+      if (looked % LIMITS.slicedReadStep === 0) yield
+    }
+  }
+
   protected noteHidden(): void {
     // Members have no expiry.
   }
@@ -257,5 +269,24 @@ export class SetStore extends MapStore {
       if (effectType === EffectType.setAdd) this.rebase(db, root, count)
       effects.closeCollection(this.finish(db, root, key, keyOff, keyLen))
     }
+  }
+}
+
+/** Writes members of a set into an op that is being built, as one effect after the other. */
+export class MembersWriter {
+  count = 0
+
+  constructor(
+    private readonly op: OpBuilder,
+    /** EffectType.setAdd or setRemove. */
+    private readonly type: number,
+    private readonly to: KeyPlace,
+  ) {}
+
+  push(buf: Uint8Array, off: number, len: number): void {
+    const { op, to } = this
+    if (this.count === 0 || op.isFull) op.begin(this.type, to.database, to.key, to.off, to.len)
+    op.add().range(buf, off, len)
+    this.count++
   }
 }

@@ -214,7 +214,7 @@ export class Member implements SyncHost {
     log.setSyncPolicy(syncPolicyOf(this.appendfsync, this.isAlone))
     log.onChange(() => this.progressed())
     this.engine.onAppended = () => this.stability?.invalidate()
-    this.engine.memory.onPressure = (message, figures) => logger.warn(figures, message)
+    this.engine.onLongWritesIdle = () => this.sync?.onLogChange()
     this.engine.memory.onPressure = (message, figures) => logger.warn(figures, message)
     this.engine.start(log)
     this.membership.start(log, sync)
@@ -261,12 +261,11 @@ export class Member implements SyncHost {
   }
 
   get isRefusing(): boolean {
-    return this.running !== null && this.running.log.refusal !== null
+    return this.log.refusal !== null || this.engine.takesNoFrames
   }
 
   applyFrame(frame: FrameView): void {
-    this.engine.applyRemote(frame)
-    if (frame.origin === this.options.topology.self) this.membership.ownFrameTaken()
+    this.engine.takeRemote(frame)
   }
 
   get topology(): Topology {

@@ -221,11 +221,6 @@ export class Membership {
     this.logger.error({ code: 'MRD_PEER_REMOVED' }, `${message} Writes are refused from now on; reads go on.`)
   }
 
-  /** A frame of our own has come from another member. */
-  ownFrameTaken(): void {
-    this.safeStamp = this.engine.applied.get(this.self)
-  }
-
   /** Vectors or the log have moved. */
   review(): void {
     if (this.stopped || this.log === null) return
@@ -233,6 +228,8 @@ export class Membership {
     this.reviewLeaving()
     if (this.mayWrite || this.fork !== null) return
     const { applied } = this.engine
+    // No op is made here yet: what came of our own came from others.
+    this.safeStamp = applied.get(this.self)
     if (applied.get(this.self) < this.missingUntil) return
     const hasNoOthers = this.sync?.isAlone !== false
     const mustCatchUp = this.isJoining || this.isEmpty
@@ -334,7 +331,7 @@ export class Membership {
   /** Says our last word, once our removal is applied here: everything before it is then drained with it. */
   private reviewLeaving(): void {
     const { own, engine, state } = this
-    if (own === undefined || own.left !== null || this.leaving || own.removals.length === 0) return
+    if (!this.mayWrite || own === undefined || own.left !== null || this.leaving || own.removals.length === 0) return
     if (state.stateOf(own) !== 'draining' || !own.removals.some(({ origin, stamp }) => engine.applied.covers(origin, stamp)))
       return
     this.leaving = true

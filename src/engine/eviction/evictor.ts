@@ -146,6 +146,7 @@ export class Evictor {
 
   private mayGo(db: Database, ref: Ref): boolean {
     if (db.type(ref) === KeyType.none || !this.keyspace.isVisible(db, ref)) return false
+    if (this.keyspace.holdGuard?.(db, ref) === true) return false
     return !this.onlyVolatile || db.expiresAt(ref) !== Infinity
   }
 
