@@ -27,6 +27,7 @@ A real cluster:
   $ meridian status --config us.yaml
 
 Moving in and out:
+  $ meridian import 127.0.0.1:7001 --from old-redis:6379
   $ meridian import 127.0.0.1:7001 --from-rdb dump.rdb
   $ meridian export 127.0.0.1:7001 --to-rdb dump.rdb
 
