@@ -71,6 +71,14 @@ const WRITES: string[][] = [
   ['RENAME', 'list', 'string'],
   ['RENAMENX', 'zset', 'to'],
   ['MOVE', 'set', '2'],
+  ['ZRANGESTORE', 'to', 'zset', '3', '-5'],
+  ['ZRANGESTORE', 'set', 'zset', '10', '190', 'BYSCORE', 'LIMIT', '5', '300'],
+  ['ZREMRANGEBYRANK', 'zset', '10', '200'],
+  ['ZREMRANGEBYSCORE', 'zset', '-inf', '(150'],
+  ['SORT', 'list', 'ALPHA', 'STORE', 'to'],
+  ['SORT', 'zset', 'ALPHA', 'DESC', 'LIMIT', '5', '300', 'STORE', 'zset'],
+  ['SORT', 'set', 'ALPHA', 'STORE', 'string'],
+  ['SORT', 'list', 'BY', 'nosort', 'STORE', 'to'],
 ]
 
 describe.each([true, false])('a long write (alone: %s)', (solo) => {
@@ -91,6 +99,33 @@ describe.each([true, false])('a long write (alone: %s)', (solo) => {
     expect(h.log.frames[before - 1].opCount).toBe(1)
     expect(third.run('DEBUG', 'DIGEST')).toEqual(h.run('DEBUG', 'DIGEST'))
   })
+})
+
+it('SPOP of many takes what it says, and nothing else', () => {
+  fill()
+  ask('SPOP', 'set', '300')
+  expect(turns()).toBeGreaterThan(2)
+  const popped = client.received.split('\r\n').filter((line) => line.startsWith('m'))
+  expect(new Set(popped).size).toBe(300)
+  expect(h.run('SCARD', 'set')).toBe(COUNT - 300)
+  expect(h.run('SMISMEMBER', 'set', ...popped)).toEqual(popped.map(() => 0))
+  client.received = ''
+  ask('SPOP', 'set', '1000')
+  turns()
+  expect(client.received.split('\r\n').filter((line) => line.startsWith('m'))).toHaveLength(COUNT - 300)
+  expect(h.run('EXISTS', 'set')).toBe(0)
+})
+
+it('an error that is found on the way is the reply, and nothing has happened', () => {
+  fill()
+  ask('SORT', 'list', 'STORE', 'to')
+  turns()
+  expect(client.received).toBe("-ERR One or more scores can't be converted into double\r\n")
+  expect(h.run('EXISTS', 'to')).toBe(0)
+  client.received = ''
+  ask('SORT', 'list')
+  turns()
+  expect(client.received).toBe("-ERR One or more scores can't be converted into double\r\n")
 })
 
 describe('while a long write is under way', () => {
