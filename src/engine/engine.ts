@@ -169,7 +169,7 @@ export class Engine implements CommandExecutor, EngineService {
     this.collections = new Collections({ self: options.self, keyspace, strings, context, effects: this.effects }, this.keys)
     this.applier = new FrameApplier(keyspace, strings, this.keys, context)
     this.states = new KeyStates(keyspace, strings, this.keys, context)
-    const long = new LongEffects(keyspace, strings, this.effects, this.keys)
+    const long = new LongEffects(options.self, keyspace, strings, this.effects, this.keys)
     this.call = new Call(keyspace, strings, this.keys, this.collections, this.effects, long, services, this)
     this.slicing = options.slicing ?? USUAL_SLICING
     keyspace.reclaimer.onWork = () => this.reclaim()

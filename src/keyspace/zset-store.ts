@@ -441,6 +441,10 @@ export class ZsetStore extends ZsetReader implements CollectionStore {
     }
   }
 
+  removalLooks(db: Database, root: Ref): number {
+    return this.contributed(db, root)
+  }
+
   *buildBeforeRemove(db: Database, root: Ref, op: OpBuilder, at: KeyPlace): Generator<undefined, void> {
     if (this.contributed(db, root) === 0) return
     const { large } = this.formsOf.of(db.arena)
