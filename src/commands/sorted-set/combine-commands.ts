@@ -1,13 +1,14 @@
 import { LIMITS } from '../../base/limits.js'
 import { ZsetCursor } from '../../keyspace/zset-cursor.js'
 import type { ScoreTable } from '../../keyspace/score-table.js'
+import type { ScoresWriter } from '../../keyspace/zset-store.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
 import { keyRange, type ArgumentSpec, type CommandSpec } from '../command-spec.js'
-import type { ReadSteps } from '../services.js'
+import type { KeyToHold, ReadSteps } from '../services.js'
 import { oneOf, optional, token } from '../string/arguments.js'
 import { countedKeys, DESTINATION, NUMKEYS, replyScore, scoreArgument, SOME_KEYS } from './arguments.js'
-import { ScoredList, storeScored } from './scored-list.js'
+import { ScoredList, storeScored, storeSteps } from './scored-list.js'
 import { ScoredSource, type ScoredWalk } from './scored-source.js'
 
 /** ZUNION, ZINTER, ZDIFF, with and without STORE, and ZINTERCARD. Sets count as sorted sets whose scores are 1. */
@@ -170,6 +171,15 @@ function replyMembers({ reply: out }: Call, table: ScoreTable, from: number, to:
 
 function store(call: Call, operation: Operation): void {
   const combination = parse(call, 2, operation, 'store')
+  if (call.isLongWrite(looksOf(operation, combination), 1)) {
+    const { database } = call
+    const keys: KeyToHold[] = [{ database, argument: 1, isWritten: true }]
+    for (let i = 0; i < combination.sources.length; i++) keys.push({ database, argument: 3 + i, isWritten: false })
+    const table = call.zsets.newScratch()
+    const members = (writer: ScoresWriter) => resultSteps(table, combine(table, operation, combination), writer)
+    call.writeInSlices(keys, storeSteps(call, 1, `z${operation}store`, members))
+    return
+  }
   const table = call.zsets.scratch
   const list = new ScoredList()
   table.begin()
@@ -181,6 +191,21 @@ function store(call: Call, operation: Operation): void {
   }
   table.end()
   storeScored(call, 1, list, `z${operation}store`)
+}
+
+/** Gathers members in a table, and writes them then. */
+function* resultSteps(table: ScoreTable, gather: ReadSteps, writer: ScoresWriter): ReadSteps {
+  table.begin()
+  while (gather.next().done !== true) yield
+  const { count } = table
+  if (count === 0) return
+  const members = new ZsetCursor()
+  members.seek(table.forms, table.root, 0)
+  for (let left = count; left > 0; left--) {
+    writer.push(members.buf, members.off, members.len, members.score)
+    members.step(true)
+    if (left % LIMITS.slicedReadStep === 0) yield
+  }
 }
 
 function zintercard(call: Call): void {
