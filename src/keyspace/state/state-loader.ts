@@ -162,7 +162,7 @@ export class StateLoader {
     }
     const length = len - DOT_BYTES
     const flags = KeyType.string | (kind & PART_RAW) | (hasExpiry ? HAS_EXPIRY : 0)
-    const ref = db.insert(flags, bytes, keyOff, keyLen, length, this.keyspace.clock)
+    const ref = db.insert(flags, bytes, keyOff, keyLen, length, this.keyspace.freshAccess)
     const words = db.arena.u32[ref >>> CHUNK_SHIFT]
     const w = ((ref & UNIT_MASK) << 1) + DOT_WORD
     words[w] = reader.dotHigh
@@ -233,7 +233,7 @@ export class StateLoader {
       this.strings.write(db, front, state, raw, bytes, keyOff, keyLen)
       return
     }
-    const hidden = db.insert(KeyType.string | HIDDEN, bytes, keyOff, keyLen, 0, this.keyspace.clock)
+    const hidden = db.insert(KeyType.string | HIDDEN, bytes, keyOff, keyLen, 0, this.keyspace.freshAccess)
     this.keyspace.noteUnsettled(db, this.strings.write(db, hidden, state, raw, bytes, keyOff, keyLen))
   }
 
@@ -258,10 +258,10 @@ export class StateLoader {
     let ref: Ref
     if (this.parts++ > 0 || (!this.isOpen && !store.isVisible(db, root))) {
       this.parts++
-      ref = db.insert(type | HIDDEN, bytes, keyOff, keyLen, ROOT_BYTES, keyspace.clock)
+      ref = db.insert(type | HIDDEN, bytes, keyOff, keyLen, ROOT_BYTES, keyspace.freshAccess)
       keyspace.noteUnsettled(db, ref)
     } else if (front === 0) {
-      ref = db.insert(type, bytes, keyOff, keyLen, ROOT_BYTES, keyspace.clock)
+      ref = db.insert(type, bytes, keyOff, keyLen, ROOT_BYTES, keyspace.freshAccess)
     } else {
       ref = db.reshape(front, type | (db.flags(front) & (HAS_EXPIRY | HAS_EXTRAS)), ROOT_BYTES, false)
     }
