@@ -110,9 +110,34 @@ describe('a cluster of processes', () => {
     )
     await ap.start()
     await ap.running.printed(/MRD_PEER_REMOVED/)
-    await eventually(async () => expect(await ap.replyOrError('SET', 'x', '1')).toMatch(/^READONLY .*region add NEWNAME.*meridian export/))
+    await eventually(async () =>
+      expect(await ap.replyOrError('SET', 'x', '1')).toMatch(/^READONLY .*region add NEWNAME.*meridian export/),
+    )
     expect(await ap.command('GET', 'from')).toBe('ap')
     expect(await eu.command('SET', 'goes', 'on')).toBe('OK')
     await cluster.converged(20_000, [us, eu])
+  }, 60_000)
+
+  it('takes new certificates without dropping a link or a client', async () => {
+    cluster = await TestCluster.started({ names: ['us', 'eu'] })
+    const [us, eu] = cluster.members
+    await takesWrites(us)
+    const client = await us.client()
+    const linksBefore = us.output.split('peer link is up').length
+    const issued = await meridian('certs', 'issue', 'us', '--dir', join(cluster.folder, 'certs'), '--force')
+    expect(issued.code).toBe(0)
+    us.running.signal('SIGHUP')
+    await us.running.printed('the certificate for peer links was read again')
+    expect(await client.command('SET', 'still', 'here')).toBe('OK')
+    await eventually(async () => expect(await eu.command('GET', 'still')).toBe('here'))
+    expect(us.output.split('peer link is up').length).toBe(linksBefore)
+    await eu.stop()
+    await eu.start()
+    await eventually(async () => expect(await eu.command('INFO', 'peers')).toMatch(/name=us,region=us,link=up/))
+    writeFileSync(join(cluster.folder, 'certs', 'us.crt'), 'no certificate')
+    us.running.signal('SIGHUP')
+    await us.running.printed(/The certificate for peer links stays as it was: .*MRD_CERTIFICATE/)
+    expect(await client.command('SET', 'still', 'there')).toBe('OK')
+    await eventually(async () => expect(await eu.command('GET', 'still')).toBe('there'))
   }, 60_000)
 })
