@@ -1,3 +1,5 @@
+import type { Stability } from '../../../src/crdt/apply-context.js'
+import type { VersionVector } from '../../../src/crdt/version-vector.js'
 import type { Engine } from '../../../src/engine/engine.js'
 import { KeyType, SHARD_COUNT, TYPE_COUNT } from '../../../src/keyspace/database.js'
 import { digestOf } from '../../../src/keyspace/digest.js'
@@ -70,4 +72,47 @@ export function everythingOf({ engine }: EngineHarness): { readonly digest: stri
     }
   }
   return { digest: digestOf(keyspace, engine), records: records.sort() }
+}
+
+/** Runs a command of RandomCommands: two of them name what only the member knows. */
+export function runRandom(member: EngineHarness, args: readonly string[]): void {
+  const [name, key, group] = args
+  if (name === 'ACK') {
+    const pending = member.run('XPENDING', key, group, '-', '+', '3')
+    const ids = Array.isArray(pending) ? pending.map((entry) => String((entry as unknown[])[0])) : []
+    if (ids.length > 0) member.run('XACK', key, group, ...ids)
+  } else if (name === 'XDEL') {
+    const entries = member.run(args[2] === 'FIRST' ? 'XRANGE' : 'XREVRANGE', key, args[2] === 'FIRST' ? '-' : '+', args[2] === 'FIRST' ? '+' : '-', 'COUNT', '1')
+    const first: unknown = Array.isArray(entries) ? entries[0] : undefined
+    if (Array.isArray(first)) member.run('XDEL', key, String(first[0]))
+  } else {
+    member.run(...args)
+  }
+}
+
+/** What is stable now, for good: as while a snapshot is written. What is applied moves on. */
+export function frozen({ engine, log }: EngineHarness): Stability {
+  const stable = new Float64Array(256)
+  for (const { origin, last } of log.frames) {
+    if (last > stable[origin] && engine.keyspace.stability.covers(origin, last)) stable[origin] = last
+  }
+  return stabilityOf(stable, engine.applied)
+}
+
+export function stabilityOf(stable: Float64Array, applied: VersionVector): Stability {
+  return {
+    covers: (member, stamp) => stable[member] >= stamp,
+    coversAllUpTo: (stamp) => applied.stamps.every((last, member) => stable[member] >= Math.min(stamp, last)),
+  }
+}
+
+/** Looks again at everything that may be folded or dropped. */
+export function settleAll({ engine }: EngineHarness): void {
+  const { keyspace, keys } = engine
+  for (let database = 0; database < keyspace.databaseCount; database++) {
+    const db = keyspace.peek(database)
+    if (db === undefined) continue
+    // A large collection is settled in several goes.
+    for (let go = 0; go < 4; go++) for (let table = 0; table < db.unsettled.length; table++) keys.settleTable(db, table)
+  }
 }
