@@ -143,7 +143,9 @@ export class ListState implements CollectionState {
     }
     if (several) {
       const all =
-        registers.length > 0 ? registers : [{ member, stamp, value: u8.slice(valueOffset(u8, at), valueOffset(u8, at) + valueLength(u8, at)) }]
+        registers.length > 0
+          ? registers
+          : [{ member, stamp, value: u8.slice(valueOffset(u8, at), valueOffset(u8, at) + valueLength(u8, at)) }]
       out.varint(all.length)
       for (const register of all) {
         writeDot(out, register.member, register.stamp)

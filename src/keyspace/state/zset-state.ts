@@ -220,7 +220,13 @@ function writePlain(
   out.raw(buf, off, len)
 }
 
-function writeComplex(out: StateBytes, { registers, contributions }: ScoreState, buf: Uint8Array, off: number, len: number): void {
+function writeComplex(
+  out: StateBytes,
+  { registers, contributions }: ScoreState,
+  buf: Uint8Array,
+  off: number,
+  len: number,
+): void {
   const element = out.open()
   out.u8(COMPLEX)
   out.block(buf, off, len)

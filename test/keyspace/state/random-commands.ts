@@ -201,7 +201,9 @@ export class RandomCommands {
       case 6:
         return ['XTRIM', key, 'MAXLEN', `${random.between(1, 8)}`]
       case 7:
-        return random.chance(0.5) ? ['XGROUP', 'DELCONSUMER', key, group, consumer] : ['XGROUP', 'CREATECONSUMER', key, group, consumer]
+        return random.chance(0.5)
+          ? ['XGROUP', 'DELCONSUMER', key, group, consumer]
+          : ['XGROUP', 'CREATECONSUMER', key, group, consumer]
       case 8:
         return ['XSETID', key, `${this.now() + 5}-0`]
       case 9:
