@@ -36,7 +36,8 @@ const MAY_IMPORT = {
     'platform',
     'config',
   ],
-  cli: ['base', 'config', 'node'],
+  // Of the data formats, those of files and requests: import and export.
+  cli: ['base', 'config', 'node', 'rdb', 'resp'],
 }
 
 module.exports = {

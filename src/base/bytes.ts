@@ -4,6 +4,19 @@
  */
 const LOOP_BYTES = 96
 
+/**
+ * Memory that is not cleared, as a plain Uint8Array. All bytes that hot paths read or write (sockets, replies, frames, the arena) are plain ones: to V8 a
+ * Buffer is another type, and a loop that meets both checks which it has at every byte, which makes it half as fast.
+ */
+export function allocateBytes(length: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer)
+}
+
+/** The same bytes as a plain Uint8Array. */
+export function plainBytes(bytes: Uint8Array): Uint8Array {
+  return Buffer.isBuffer(bytes) ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length) : bytes
+}
+
 /** Copies length bytes; the ranges must not overlap unless they are the same. Allocates nothing up to 96 bytes. */
 export function copyBytes(from: Uint8Array, fromOff: number, to: Uint8Array, toOff: number, length: number): void {
   if (length <= LOOP_BYTES) {

@@ -28,7 +28,12 @@ export const ERROR_CODES = {
   MRD_FRAME: 'a frame is malformed',
   MRD_MEMORY: 'the data does not fit into memory',
   MRD_UNREACHABLE: 'a member does not answer',
+  MRD_REFUSED: 'a server refuses a command',
   MRD_FILE_EXISTS: 'a file would be overwritten',
+  MRD_IMPORT_EXISTS: 'an import would meet keys that exist',
+  MRD_IMPORT_STOPPED: 'an import or export was stopped before its end',
+  MRD_RDB_DAMAGED: 'an RDB file or stream is damaged',
+  MRD_RDB_UNSUPPORTED: 'an RDB file or stream has what Meridian cannot hold',
   MRD_NOT_BUILT: 'the program was not built',
 } as const
 

@@ -6,7 +6,13 @@ import { LatencyHistogram } from './latency-histogram.js'
 
 /** A command or subcommand with what the engine derives from its spec once. */
 export class Command {
+  /** Of the spec. Specs come in many shapes, which makes reading a field of one slow; this class has one. */
+  readonly handler: CommandSpec['handler']
+  readonly arity: number
+  readonly isExec: boolean
+  readonly hasSubcommands: boolean
   readonly isWrite: boolean
+  readonly allowedWhileLoading: boolean
   /** No write by its flags, but it may cause one or reach other members: PUBLISH, EVAL. */
   readonly mayReplicate: boolean
   /** Refused while there is no memory for more. */
@@ -31,7 +37,12 @@ export class Command {
     /** 'get', 'client|list'. */
     readonly fullName: string,
   ) {
+    this.handler = spec.handler
+    this.arity = spec.arity
+    this.isExec = spec.name === 'exec'
+    this.hasSubcommands = spec.subcommands !== undefined && spec.subcommands.length > 0
     this.isWrite = spec.flags.includes('write')
+    this.allowedWhileLoading = spec.flags.includes('loading')
     this.mayReplicate = spec.flags.includes('may_replicate')
     this.needsMemory = spec.flags.includes('denyoom')
     this.isFast = spec.flags.includes('fast')
@@ -49,7 +60,7 @@ export class Command {
   }
 
   accepts(argc: number): boolean {
-    const { arity } = this.spec
+    const { arity } = this
     return arity >= 0 ? argc === arity : argc >= -arity
   }
 }
@@ -74,6 +85,9 @@ export class CommandTable {
   private readonly buckets: (Command | undefined)[]
   private readonly names: Uint8Array[]
   private readonly mask: number
+  /** What was found last, and its name: commands of one kind often come one after the other. */
+  private last: Command | undefined
+  private lastName: Uint8Array = new Uint8Array(0)
 
   /** @throws AssertionError when two specs have one name. */
   constructor(specs: readonly CommandSpec[]) {
@@ -87,7 +101,7 @@ export class CommandTable {
     this.buckets = new Array<Command | undefined>(size)
     this.names = new Array<Uint8Array>(size)
     for (const command of this.byName.values()) {
-      const name = Buffer.from(command.spec.name)
+      const name = new Uint8Array(Buffer.from(command.spec.name))
       let at = hashName(name, 0, name.length) & this.mask
       while (this.buckets[at] !== undefined) at = (at + 1) & this.mask
       this.buckets[at] = command
@@ -100,10 +114,15 @@ export class CommandTable {
     const { buf } = request
     const off = request.off[0]
     const len = request.len[0]
+    if (equalsName(this.lastName, buf, off, len)) return this.last
     for (let at = hashName(buf, off, len) & this.mask; ; at = (at + 1) & this.mask) {
       const command = this.buckets[at]
       if (command === undefined) return undefined
-      if (equalsName(this.names[at], buf, off, len)) return command
+      if (equalsName(this.names[at], buf, off, len)) {
+        this.last = command
+        this.lastName = this.names[at]
+        return command
+      }
     }
   }
 

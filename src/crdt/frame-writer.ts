@@ -1,5 +1,5 @@
 import { assert } from '../base/assert.js'
-import { copyBytes } from '../base/bytes.js'
+import { allocateBytes, copyBytes } from '../base/bytes.js'
 import { crc32 } from '../base/crc32.js'
 import { writeVarint } from '../base/byte-stream.js'
 import type { MemberId } from '../base/ids.js'
@@ -19,7 +19,7 @@ const SLAB_BYTES = 1024 * 1024
 const LAST_EFFECT = 0x80
 
 export class FrameWriter {
-  private slab = Buffer.allocUnsafeSlow(SLAB_BYTES)
+  private slab = allocateBytes(SLAB_BYTES)
   private view = new DataView(this.slab.buffer)
   /** Where the frame begins in the slab. */
   private start = 0
@@ -55,7 +55,12 @@ export class FrameWriter {
     return this.opCount === 0 ? 0 : this.at - this.start
   }
 
-  /** After recovery: the last stamp of this member's last frame. */
+  /** Last stamp of the frame that was closed last: what the next one continues. */
+  get previousLast(): number {
+    return this.previous
+  }
+
+  /** After recovery, or when a frame was made elsewhere: the last stamp of this member's last frame. */
   setPrevious(stamp: number): void {
     assert(this.opCount === 0, 'previous changed under an open frame')
     this.previous = stamp
@@ -211,7 +216,7 @@ export class FrameWriter {
 
   /** Goes on in a new slab, taking the last `keep` bytes (the open frame) along. */
   private newSlab(more: number, keep: number): void {
-    const grown = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, (keep + more) * 2))
+    const grown = allocateBytes(Math.max(SLAB_BYTES, (keep + more) * 2))
     grown.set(this.slab.subarray(this.start, this.start + keep))
     if (this.effectAt > 0) this.effectAt -= this.start
     this.at -= this.start

@@ -17,7 +17,7 @@ import { ClientServer } from '../server/client-server.js'
 import { defaultServerSettings, type OutputLimit, type ServerSettings } from '../server/server-settings.js'
 import type { TlsSettings } from '../server/tls-clients.js'
 import { Member } from './member.js'
-import { makeServices } from './services.js'
+import { logReport, makeServices, writeRefusal } from './services.js'
 
 export interface RunningServer {
   /** Disconnects clients and peers, makes everything durable, closes. */
@@ -251,25 +251,14 @@ function serverService(
       return { user: user / 1e6, system: system / 1e6 }
     },
     get log() {
-      const { log } = member()
-      return {
-        appendedBytes: log.appendedBytes,
-        durableBytes: log.durableBytes,
-        segments: log.segments.length,
-        policy: live.values.appendfsync,
-        lastError: log.refusal?.message ?? null,
-        recentBytes: log.recentBytes,
-        pendingBytes: log.pendingBytes,
-      }
+      return logReport(member(), live.values.appendfsync)
     },
     nowMicroseconds: () => Math.floor((performance.timeOrigin + performance.now()) * 1000),
     random: () => random.uint32(),
     shutdown: () => process.kill(process.pid, 'SIGTERM'),
     get writeRefusal() {
-      const refusal = member().log.refusal
-      return refusal === null ? null : `MISCONF Writes are refused: ${refusal.message}`
+      return writeRefusal(member())
     },
-    reload: () => member().reload(),
     sleep: (ms) => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms),
   }
 }

@@ -1,5 +1,5 @@
-import { Buffer } from 'node:buffer'
 import { assert } from '../base/assert.js'
+import { allocateBytes } from '../base/bytes.js'
 import type { ReadFile } from '../ports/disk.js'
 
 /**
@@ -58,7 +58,7 @@ export class BlockReader {
     if (this.reuse && this.block.length === capacity) {
       this.block.copyWithin(0, from, from + kept)
     } else {
-      const block = Buffer.allocUnsafeSlow(capacity)
+      const block = allocateBytes(capacity)
       if (kept > 0) block.set(this.block.subarray(from, from + kept))
       this.block = block
       this.fields = new DataView(block.buffer, block.byteOffset, capacity)

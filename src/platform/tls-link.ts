@@ -1,4 +1,5 @@
 import type { TLSSocket } from 'node:tls'
+import { plainBytes } from '../base/bytes.js'
 import type { Link, LinkHandlers } from '../ports/network.js'
 
 /** After close(), how long queued bytes may take to go out. */
@@ -34,7 +35,7 @@ export class TlsLink implements Link {
     this.handlers = handlers
     const { socket } = this
     socket.on('data', (bytes: Buffer) => {
-      if (!this.closed) handlers.onData(bytes)
+      if (!this.closed) handlers.onData(plainBytes(bytes))
     })
     socket.on('drain', () => {
       if (!this.closed) handlers.onDrain()

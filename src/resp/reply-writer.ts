@@ -1,4 +1,4 @@
-import { copyBytes, writeInteger } from '../base/bytes.js'
+import { allocateBytes, copyBytes, writeInteger } from '../base/bytes.js'
 
 /**
  * Writes RESP2 or RESP3 replies into one growing buffer that is reused for every batch. Source: the RESP2 and RESP3
@@ -20,7 +20,7 @@ const LINE_BREAK = /[\r\n]/
 const LINE_BREAKS = /[\r\n]/g
 
 export class ReplyWriter {
-  buf: Buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES)
+  buf = allocateBytes(INITIAL_BYTES)
   /** Bytes written since the last reset. */
   length = 0
   protocol: 2 | 3 = 2
@@ -32,26 +32,31 @@ export class ReplyWriter {
 
   reset(): void {
     this.length = 0
-    if (this.buf.length > KEEP_BYTES) this.buf = Buffer.allocUnsafeSlow(INITIAL_BYTES)
+    if (this.buf.length > KEEP_BYTES) this.buf = allocateBytes(INITIAL_BYTES)
   }
 
   /** As reset, but leaves the buffer to whoever still reads from it (a socket write under way). */
   surrender(): void {
     this.length = 0
-    this.buf = Buffer.allocUnsafeSlow(INITIAL_BYTES)
+    this.buf = allocateBytes(INITIAL_BYTES)
   }
 
   /** A copy of everything written, and starts anew. */
   take(): Buffer {
-    const bytes = Buffer.from(this.buf.subarray(0, this.length))
+    const bytes = Buffer.from(this.range(0, this.length))
     this.reset()
     return bytes
+  }
+
+  /** What was written from start to end, as sockets want it; not a copy. */
+  range(start: number, end: number): Buffer {
+    return Buffer.from(this.buf.buffer, start, end - start)
   }
 
   private reserve(bytes: number): void {
     const need = this.length + bytes
     if (need <= this.buf.length) return
-    const grown = Buffer.allocUnsafeSlow(Math.max(need, this.buf.length * 2))
+    const grown = allocateBytes(Math.max(need, this.buf.length * 2))
     grown.set(this.buf.subarray(0, this.length))
     this.buf = grown
   }
@@ -86,7 +91,7 @@ export class ReplyWriter {
         return
       }
     }
-    this.length = from + buf.write(text, from, 'utf8')
+    this.length = from + Buffer.from(buf.buffer).write(text, from, 'utf8')
   }
 
   private line(marker: number, text: string): void {

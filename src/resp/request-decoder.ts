@@ -1,5 +1,5 @@
 import { assert } from '../base/assert.js'
-import { copyBytes, parseInteger, parseInteger64 } from '../base/bytes.js'
+import { allocateBytes, copyBytes, parseInteger, parseInteger64 } from '../base/bytes.js'
 import { LIMITS } from '../base/limits.js'
 import { splitInline } from './inline-arguments.js'
 import { Request } from './request.js'
@@ -147,7 +147,7 @@ export class RequestDecoder {
     }
     if (this.buf === this.own) return
     const rest = this.end - this.start
-    if (this.own.length < rest) this.own = Buffer.allocUnsafeSlow(this.roomFor(rest))
+    if (this.own.length < rest) this.own = allocateBytes(this.roomFor(rest))
     copyBytes(this.buf, this.start, this.own, 0, rest)
     this.buf = this.own
     this.moveToFront(rest)
@@ -178,7 +178,7 @@ export class RequestDecoder {
       if (rest + length <= this.own.length && this.start >= rest) {
         this.own.copyWithin(0, this.start, this.end)
       } else {
-        const grown = Buffer.allocUnsafeSlow(this.roomFor(rest + length))
+        const grown = allocateBytes(this.roomFor(rest + length))
         grown.set(this.own.subarray(this.start, this.end))
         this.own = grown
       }

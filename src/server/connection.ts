@@ -292,8 +292,8 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
     if (end > start) {
       if (!this.inFlight && this.queue.bytes === 0 && this.holdUntilBytes <= executor.durableBytes) {
         this.rangeStart = this.rangeEnd = 0
-        if (this.encrypted) this.send(Buffer.from(turn.writer.buf.subarray(start, end)))
-        else if (!this.send(turn.writer.buf.subarray(start, end))) turn.lendWriter()
+        if (this.encrypted) this.send(Buffer.from(turn.writer.range(start, end)))
+        else if (!this.send(turn.writer.range(start, end))) turn.lendWriter()
       } else {
         this.moveRangeToQueue()
       }

@@ -1,4 +1,5 @@
 import { Socket, type SocketConstructorOpts } from 'node:net'
+import { allocateBytes, plainBytes } from '../base/bytes.js'
 import { LIMITS } from '../base/limits.js'
 
 /**
@@ -8,7 +9,7 @@ import { LIMITS } from '../base/limits.js'
 export type BytesListener = (bytes: Uint8Array, length: number) => void
 
 /** Valid only during the listener's call. */
-const sharedBuffer = Buffer.allocUnsafeSlow(LIMITS.readBufferBytes)
+const sharedBuffer = allocateBytes(LIMITS.readBufferBytes)
 
 /** The part of an accepted socket that Node does not document: the handle, which another Socket can be built around. */
 interface WithHandle {
@@ -48,5 +49,5 @@ export function readAccepted(accepted: Socket, listener: BytesListener): Socket 
 
 /** Reads by ordinary events: for TLS, where Node allocates the clear text anyway. */
 export function readEvents(socket: Socket, listener: BytesListener): void {
-  socket.on('data', (bytes: Buffer) => listener(bytes, bytes.length))
+  socket.on('data', (bytes: Buffer) => listener(plainBytes(bytes), bytes.length))
 }
