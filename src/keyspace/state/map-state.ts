@@ -190,13 +190,14 @@ export class MapState implements CollectionState {
   }
 
   private readPacked(arena: Arena, reader: StateReader, entryBytes: number): Ref {
-    const { packed, flagsFor, hasValues } = this.forms
+    const { forms } = this
+    const { packed, hasValues } = forms
     const { bytes } = reader
     let root: Ref = 0
     let flags = 0
     while (reader.beginElement()) {
       this.readPlain(reader, reader.u8())
-      flags = flagsFor(flags, bytes, this.keyOff, this.keyLen)
+      flags = forms.flagsFor(flags, bytes, this.keyOff, this.keyLen)
       // Room for all of them at once.
       if (root === 0) root = packed.create(arena, flags, entryBytes - (hasValues ? 2 : 1), 0)
       const { keyOff, keyLen, valueOff, valueLen, dotHigh, dotLow } = this
@@ -280,11 +281,12 @@ export class MapState implements CollectionState {
 
   /** What the last element makes of the map's flags, as when it is written by a command. */
   private noteForm(reader: StateReader): void {
-    const { space, flagsFor, isCompact } = this.forms
+    const { forms } = this
+    const { space } = forms
     const flags = space.mapFlags
     if ((flags & MapFlag.hashtable) !== 0) return
-    space.addMapFlags(flagsFor(flags, reader.bytes, this.keyOff, this.keyLen))
-    if (!isCompact(space.mapFlags, space.values, this.keyLen, this.valueLen)) space.addMapFlags(MapFlag.hashtable)
+    space.addMapFlags(forms.flagsFor(flags, reader.bytes, this.keyOff, this.keyLen))
+    if (!forms.isCompact(space.mapFlags, space.values, this.keyLen, this.valueLen)) space.addMapFlags(MapFlag.hashtable)
   }
 
   /** Reads an element that is not complex, behind its form: fills in the ranges, the dot and the expiry. */
