@@ -17,7 +17,10 @@ export class MeridianMember implements SimulatedMember {
 
   constructor(environment: MemberEnvironment) {
     const { topology, dataFolder, databases, appendfsync, clock, random, disk, network, logger } = environment
-    this.embedded = new EmbeddedMember({ topology, dataFolder, databases, appendfsync }, { clock, random, disk, network, logger })
+    this.embedded = new EmbeddedMember(
+      { topology, dataFolder, databases, appendfsync, startWaitMs: 0 },
+      { clock, random, disk, network, logger },
+    )
     this.member = this.embedded.member
     const { log } = this.member
     const append = log.append.bind(log)
