@@ -7,15 +7,16 @@ const MAY_IMPORT = {
   ports: ['base'],
   memory: ['base'],
   crdt: ['base', 'memory'],
-  keyspace: ['base', 'memory', 'crdt', 'rdb'],
+  topology: ['base', 'crdt'],
+  keyspace: ['base', 'memory', 'crdt', 'rdb', 'topology'],
   resp: ['base'],
   rdb: ['base'],
   // Of the ports it is the clock: commands that wait set timers.
-  commands: ['base', 'ports', 'memory', 'crdt', 'keyspace', 'resp', 'rdb'],
+  commands: ['base', 'ports', 'memory', 'crdt', 'keyspace', 'topology', 'resp', 'rdb'],
   // The engine appends to the log through its interface; the log itself is below it.
-  engine: ['base', 'ports', 'memory', 'crdt', 'keyspace', 'resp', 'commands', 'oplog/op-log.ts'],
+  engine: ['base', 'ports', 'memory', 'crdt', 'keyspace', 'resp', 'commands', 'topology', 'oplog/op-log.ts'],
   oplog: ['base', 'ports', 'crdt'],
-  'peer-sync': ['base', 'ports', 'crdt', 'oplog'],
+  'peer-sync': ['base', 'ports', 'crdt', 'oplog', 'topology'],
   server: ['base', 'ports', 'resp', 'engine'],
   admin: ['base', 'ports'],
   platform: ['base', 'ports'],
@@ -26,6 +27,7 @@ const MAY_IMPORT = {
     'memory',
     'crdt',
     'keyspace',
+    'topology',
     'resp',
     'commands',
     'engine',
@@ -36,7 +38,8 @@ const MAY_IMPORT = {
     'platform',
     'config',
   ],
-  cli: ['base', 'config', 'node'],
+  // Of the data formats, those of files and requests: import and export.
+  cli: ['base', 'config', 'node', 'rdb', 'resp'],
 }
 
 module.exports = {

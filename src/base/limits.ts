@@ -71,6 +71,18 @@ export const LIMITS = {
   pendingFrameBytes: 64 * MiB,
   /** Writes are refused when the disk has less room than this; what was accepted before still fits. */
   minFreeBytes: 64 * MiB,
+  /** Records of a section of a snapshot: written in about 0.3 ms, and the least that is read, checked and sent as a whole. */
+  snapshotSectionBytes: 256 * KiB,
+  /** What writing a snapshot takes of a turn, beside the section that it ends with. Under load a quarter of the time at most. */
+  snapshotTurnMs: 1,
+  /** A snapshot's file is synced whenever so much of it is not, and writing waits for that sync when it is this far ahead of it. */
+  snapshotSyncBytes: 8 * MiB,
+  snapshotUnsyncedBytes: 32 * MiB,
+  /**
+   * What repl-backlog-size is when nothing is configured: four segments, some ten million small writes. A member that was away longer than that takes a
+   * snapshot, which is less to send by then unless there is much data. Kept only while somebody is away.
+   */
+  defaultBacklogBytes: 1024 * MiB,
   /** Free room is looked up when this much was appended, and once a second. */
   freeCheckBytes: 16 * MiB,
   /** First and longest pause between attempts to write what the disk refused. */
@@ -114,11 +126,11 @@ export const LIMITS = {
   /**
    * Part of maxmemory that writes of other members may take above it before everything is done to get rid of it: an eighth. It holds what is on its way when
    * members come to their bounds together: 15 others that write 20,000 values of 200 bytes a second send 60 MB a second, so with 4 GiB it lasts for
-   * 8 s, and an excess is evicted by the share of each of 16 members, ten times a second, in some 5 s. Beyond: see MemoryBound.
+   * 8 s, and an excess is evicted by the share of each of 16 members, ten times a second, in some 20 s, most of it in the first 5. Beyond: see MemoryBound.
    */
   memoryReserveShare: 8,
-  /** What a member evicts at least of an excess that remote writes have brought, in a tenth of a second: the last bit is not worth sharing. */
-  evictionLeastShareBytes: 64 * KiB,
+  /** What a member evicts at least of an excess that remote writes have brought, at a time: the last bit is not worth sharing. */
+  evictionLeastShareBytes: 4 * KiB,
   /** The longest that evictions go on at a stretch, and those before the commands of one turn together. Then it goes on in the background. */
   evictionSliceMs: 5,
   evictionTurnMs: 5,
@@ -159,6 +171,16 @@ export const LIMITS = {
   slicedReadStarts: 4,
   /** Times, one a second, that tidying up a collection is put off because it is being read in slices. Then the reads start again. */
   heldSettlings: 64,
+  /** A write of more elements than this goes in slices: writing them takes some 5 ms. */
+  slicedWriteElements: 2000,
+  /** A frame of another member that is larger is applied in slices: it takes some 4 ms. */
+  slicedFrameBytes: 128 * KiB,
+  /** What writes and frames in slices may take of a turn. */
+  slicedWriteTurnMs: 2,
+  /** Keys of one such frame that are held one by one; one that has more holds the databases that they are in. */
+  heldKeys: 10_000,
+  /** Commands run in a turn of those that had waited for such a write: about 1 ms. */
+  releasedCommands: 256,
   /** Keys, values and 64 bytes a key that SWAPDB may have to write anew: 250,000 small keys, about 0.3 s. Beyond: refused. */
   swapDatabaseBytes: 16 * MiB,
   /** Elements of a removed collection that are freed with it; what is larger goes in slices, some 0.1 ms each. */
@@ -200,4 +222,15 @@ export const LIMITS = {
    * some hundred bytes while it is read. Beyond: "Bad data format".
    */
   payloadStreamEntries: 1_000_000,
+  /**
+   * Largest key with its value in an RDB file that is read: a 512 MiB value, which is all that RESTORE takes, with its key. The reader holds it, and for a moment
+   * twice while it grows. Beyond: MRD_RDB_UNSUPPORTED.
+   */
+  rdbItemBytes: 640 * MiB,
+  /** What import and export have on its way to a server before they wait: some 50,000 small keys, 0.5 s. One larger value goes alone. */
+  bulkInFlightBytes: 8 * MiB,
+  /** Differences that a comparison lists; the others are counted. */
+  listedDifferences: 20,
+  /** Keys that are compared after an import when not all are asked for. */
+  comparedSample: 1000,
 } as const

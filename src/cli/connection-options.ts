@@ -19,14 +19,17 @@ export interface ConnectionOptions {
   timeout: number
 }
 
-export function addConnectionOptions(command: Command): Command {
+/** A member gets this long to answer. */
+const TIMEOUT_MS = 2000
+
+export function addConnectionOptions(command: Command, timeoutMs = TIMEOUT_MS): Command {
   return command
     .option('-c, --config <file>', "a member's YAML file: its addresses, password and certificates are used")
     .option('--tls', 'use TLS for addresses given on the command line')
     .option('--ca-cert <file>', 'trust this authority (implies --tls)')
     .option('--cert <file>', 'show this certificate to the server (implies --tls)')
     .option('--key <file>', 'the key of --cert')
-    .option('--timeout <duration>', 'wait this long for a member', durationArgument, 2000)
+    .option('--timeout <duration>', 'wait this long for a member', durationArgument, timeoutMs)
 }
 
 /** Whom to ask: the addresses given, else every member of the file, else the cluster that `meridian up` keeps here. */

@@ -3,7 +3,10 @@ import { MeridianError } from '../base/errors.js'
 import { addCertsCommand } from './certs-command.js'
 import { addConfigCommand } from './config-command.js'
 import { EXIT, printLine, type CliContext } from './context.js'
+import { addExportCommand } from './export-command.js'
+import { addImportCommand } from './import-command.js'
 import { addPingCommand } from './ping-command.js'
+import { addRegionCommand } from './region-command.js'
 import { addServerCommand } from './server-command.js'
 import { addStatusCommand } from './status-command.js'
 import { addUpCommand } from './up-command.js'
@@ -23,6 +26,11 @@ A real cluster:
   $ meridian config check us.yaml
   $ meridian server --config us.yaml            on each member's machine, with its own file
   $ meridian status --config us.yaml
+  $ meridian region add sa --peer-address sa.example.net:7101 --via us.example.net:6379
+
+Moving in and out:
+  $ meridian import 127.0.0.1:7001 --from-rdb dump.rdb
+  $ meridian export 127.0.0.1:7001 --to-rdb dump.rdb
 
 Exit codes: 0 fine, 1 failed, 64 wrong command line, 78 wrong configuration, 70 a bug (please report it);
 status and ping have more, see their --help. Errors carry a code such as MRD_CONFIG; docs/errors.md explains each.`
@@ -41,7 +49,17 @@ export async function runCli(args: readonly string[], version: string, context: 
       writeErr: (text) => void context.stderr.write(text),
       outputError: () => undefined, // reported below, in our own form
     })
-  const verbs = [addUpCommand, addServerCommand, addStatusCommand, addPingCommand, addConfigCommand, addCertsCommand]
+  const verbs = [
+    addUpCommand,
+    addServerCommand,
+    addStatusCommand,
+    addPingCommand,
+    addConfigCommand,
+    addCertsCommand,
+    addRegionCommand,
+    addImportCommand,
+    addExportCommand,
+  ]
   for (const add of verbs) {
     add(program, context, (code) => {
       exitCode = code

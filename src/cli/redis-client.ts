@@ -7,6 +7,8 @@ import { MeridianError } from '../base/errors.js'
 export interface RedisAddress {
   readonly host: string
   readonly port: number
+  /** Missing: the default user. */
+  readonly username?: string | undefined
   /** Empty or missing: no AUTH is sent. */
   readonly password?: string | undefined
   readonly tls?: RedisTls | undefined
@@ -60,7 +62,7 @@ export class RedisClient {
     const socket = await openSocket(address, timeoutMs)
     const client = new RedisClient(address, socket, timeoutMs)
     try {
-      if (address.password) await client.command('AUTH', address.password)
+      if (address.password) await client.command('AUTH', ...credentials(address))
       return client
     } catch (error) {
       client.close()
@@ -102,7 +104,13 @@ export class RedisClient {
   }
 }
 
-function openSocket(address: RedisAddress, timeoutMs: number): Promise<Socket> {
+/** What follows AUTH. */
+export function credentials({ username, password = '' }: RedisAddress): string[] {
+  return username === undefined ? [password] : [username, password]
+}
+
+/** @throws MeridianError MRD_UNREACHABLE */
+export function openSocket(address: RedisAddress, timeoutMs: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const { host, port, tls } = address
     const socket = tls
@@ -131,12 +139,22 @@ function encodeCommand(args: readonly string[]): string {
   return `*${args.length}\r\n${args.map((arg) => `$${Buffer.byteLength(arg)}\r\n${arg}\r\n`).join('')}`
 }
 
-function unreachable(address: RedisAddress, cause: unknown): MeridianError {
+export function unreachable(address: RedisAddress, cause: unknown): MeridianError {
   const reason = cause instanceof Error ? cause.message : String(cause)
   return new MeridianError(
     'MRD_UNREACHABLE',
     `${address.host}:${address.port} does not answer: ${reason}`,
     'Check that the server runs, the address is right and nothing in between blocks it.',
     { cause },
+  )
+}
+
+/** A server understood and said no, where nothing else was to be expected. */
+export function refused(address: RedisAddress, command: string, error: Error): MeridianError {
+  return new MeridianError(
+    'MRD_REFUSED',
+    `${address.host}:${address.port} refuses ${command}: ${error.message}`,
+    'The words are those of the server; mend what they say and run this again.',
+    { cause: error },
   )
 }

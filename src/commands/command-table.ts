@@ -12,6 +12,7 @@ export class Command {
   readonly isExec: boolean
   readonly hasSubcommands: boolean
   readonly isWrite: boolean
+  readonly allowedWhileLoading: boolean
   /** No write by its flags, but it may cause one or reach other members: PUBLISH, EVAL. */
   readonly mayReplicate: boolean
   /** Refused while there is no memory for more. */
@@ -41,6 +42,7 @@ export class Command {
     this.isExec = spec.name === 'exec'
     this.hasSubcommands = spec.subcommands !== undefined && spec.subcommands.length > 0
     this.isWrite = spec.flags.includes('write')
+    this.allowedWhileLoading = spec.flags.includes('loading')
     this.mayReplicate = spec.flags.includes('may_replicate')
     this.needsMemory = spec.flags.includes('denyoom')
     this.isFast = spec.flags.includes('fast')

@@ -1,7 +1,10 @@
 import type { EvictionPolicy } from '../base/eviction-policies.js'
-import type { MemberId } from '../base/ids.js'
+import type { MemberId, Stamp } from '../base/ids.js'
+import type { OpBuilder } from '../crdt/op-builder.js'
 import type { VersionVector } from '../crdt/version-vector.js'
 import type { Clock } from '../ports/clock.js'
+import type { MemberDescription, TopologyAttribute } from '../topology/topology-change.js'
+import type { MemberState } from '../topology/topology-state.js'
 import type { ReplyWriter } from '../resp/reply-writer.js'
 import type { Call } from './call.js'
 import type { ClientRegistry } from './client-registry.js'
@@ -15,6 +18,8 @@ export interface Services {
   readonly settings: SettingsService
   readonly replication: ReplicationService
   readonly server: ServerService
+  readonly topology: TopologyService
+  readonly persistence: PersistenceService
   readonly transactions: TransactionService
 }
 
@@ -67,6 +72,73 @@ export interface PeerReport {
   readonly durable: VersionVector
 }
 
+/** The list of members: CRDT.TOPOLOGY. What changes it throws a CommandError when it cannot be, and has changed nothing then. */
+export interface TopologyService {
+  readonly version: number
+  /** How this member takes part: active, or why it takes no writes. */
+  readonly ownState: 'active' | 'starting' | 'restoring' | 'joining' | 'draining' | 'removed' | 'forked'
+  /** Every change that is known here is durable here, so that other members are told of it. */
+  readonly isDurable: boolean
+  /** Everybody who is or was a member, by id. */
+  list(): readonly TopologyEntry[]
+  /** Gives the id of the new member. */
+  add(member: Omit<MemberDescription, 'id'>): number
+  /** By force: without waiting for what it may still have; then says which of its writes are known of. */
+  remove(name: string, forced: boolean): readonly LastWrites[]
+  set(name: string, attribute: TopologyAttribute): void
+}
+
+export interface TopologyEntry extends MemberDescription {
+  readonly state: MemberState
+  /** Ids that it may give to members that it adds. */
+  readonly freeIds: number
+  /** Last stamp of it that is applied here. */
+  readonly lastStamp: Stamp
+}
+
+/** What one remaining member has of a removed one. */
+export interface LastWrites {
+  readonly name: string
+  readonly lastStamp: Stamp
+}
+
+/** Snapshots, and how far a start has got. */
+export interface PersistenceService {
+  readonly report: PersistenceReport
+  /** Begins a snapshot in the background. None may be under way. */
+  begin(kind: 'save' | 'rewrite'): void
+  /** Begins one as soon as may be: when the one under way has ended, and the transaction. */
+  schedule(kind: 'save' | 'rewrite'): void
+  /** Writes one while everybody waits; one that was being rewritten is given up for it. Null, or why it failed. Not in a transaction. */
+  saveNow(): string | null
+  /** Forgets all data and reads it again, from a snapshot written before or from what is on the disk. Null, or the error reply. Not while an op is open. */
+  reload(saveBefore: boolean): string | null
+}
+
+export interface PersistenceReport {
+  /** How far a start has got; null when it is over. */
+  readonly loading: { readonly startedMs: number; readonly totalBytes: number; readonly loadedBytes: number } | null
+  /** What is being written: for BGSAVE, or to let the log go. */
+  readonly running: 'save' | 'rewrite' | null
+  readonly scheduled: 'save' | 'rewrite' | null
+  /** How long it has been under way; -1 when nothing is. */
+  readonly runningSeconds: number
+  /** When the newest snapshot was begun, or the process started if there is none; Unix ms. */
+  readonly lastSaveMs: number
+  /** Snapshots completed since the start. */
+  readonly completed: number
+  readonly lastStatus: Readonly<Record<'save' | 'rewrite', 'ok' | 'err'>>
+  /** Seconds; -1 before the first. */
+  readonly lastDuration: Readonly<Record<'save' | 'rewrite', number>>
+  /** Why the last one failed, or null. */
+  readonly lastError: string | null
+  /** Effects of this process that the newest snapshot does not have. */
+  readonly changesSinceSave: number
+  /** Bytes of the newest snapshot, and with the log behind it. */
+  readonly baseBytes: number
+  readonly totalBytes: number
+}
+
 /** The process and its place in the cluster. */
 export interface ServerService {
   readonly version: string
@@ -93,8 +165,6 @@ export interface ServerService {
   shutdown(): void
   /** The error reply while writes are refused (disk full, disk failure), or null. */
   readonly writeRefusal: string | null
-  /** Reads all data again from the log: DEBUG RELOAD. Null, or the error reply. Not while an op is open. */
-  reload(): string | null
   /** Blocks the whole process for a time: DEBUG SLEEP. */
   sleep(ms: number): void
 }
@@ -102,6 +172,10 @@ export interface ServerService {
 export interface LogReport {
   readonly appendedBytes: number
   readonly durableBytes: number
+  /** Position of the oldest frame that is still there. */
+  readonly firstByte: number
+  /** Bytes that are kept for members that do not have them yet may take so much. */
+  readonly backlogLimit: number
   readonly segments: number
   readonly policy: 'always' | 'everysec' | 'no'
   readonly lastError: string | null
@@ -127,6 +201,9 @@ export interface EngineService {
   readonly waits: SessionWaits
   readonly blocking: KeyBlocking
   readonly slices: SlicedReading
+  readonly longWrites: LongWriting
+  /** From how many elements on reads and writes go in slices. */
+  readonly slicing: { readonly readElements: number; readonly writeElements: number }
   readonly pause: PauseControl
   readonly slowLog: SlowLogReader
   readonly latency: LatencyReader
@@ -238,6 +315,26 @@ export interface SlicedReading {
   /** False when the command must go to its end: it has started too often. */
   readonly mayBegin: boolean
   begin(call: Call, firstKey: number, keyCount: number, steps: ReadSteps): void
+}
+
+/** Does a part of a write with each call of next, some 0.1 ms: see Call.writeInSlices. */
+export type WriteSteps = Iterator<undefined | 'commit', void>
+
+/** A key that a long write is about. */
+export interface KeyToHold {
+  readonly database: number
+  /** Which argument it is. */
+  readonly argument: number
+  readonly isWritten: boolean
+}
+
+/** Writes that take many turns. Commands use Call.writeInSlices. */
+export interface LongWriting {
+  begin(call: Call, keys: readonly KeyToHold[], steps: WriteSteps): void
+  /** Where the steps that run now write their effects. */
+  readonly op: OpBuilder
+  /** Some keys are half changed: whoever looks at all of them must wait. */
+  readonly isApplying: boolean
 }
 
 /** Clients that wait for keys. Commands use Call.blockOn. */

@@ -49,6 +49,18 @@ function checkClientTls({ clients }: FileSettings): ConfigProblem[] {
 
 function checkMembers({ member, peers }: FileSettings): ConfigProblem[] {
   if (!peers) return []
+  if (peers.members === undefined) {
+    if (peers.join !== undefined) return []
+    return [{ path: ['peers', 'members'], message: 'is missing; allowed: a list, or join for a member that was added later' }]
+  }
+  if (peers.join !== undefined) {
+    return [
+      {
+        path: ['peers', 'join'],
+        message: 'found beside members; allowed: one of the two, join for a member that was added later',
+      },
+    ]
+  }
   const problems: ConfigProblem[] = []
   const seen = new Map<string, number>()
   peers.members.forEach((entry, index) => {
@@ -124,6 +136,7 @@ export function toMemberConfig(settings: FileSettings, file: string | null, base
     latency: { thresholdMs: latency['monitor-threshold'] },
     memory: {
       maxmemory: memory.maxmemory,
+      maxmemoryClients: memory['maxmemory-clients'],
       evictionPolicy: memory['maxmemory-policy'],
       evictionSamples: memory['maxmemory-samples'],
       evictionTenacity: memory['maxmemory-eviction-tenacity'],
@@ -160,7 +173,7 @@ function toClientTls(clients: FileSettings['clients'], baseFolder: string): Clie
 }
 
 function toPeers(peers: NonNullable<FileSettings['peers']>, baseFolder: string): PeersConfig {
-  const members = peers.members.map((entry): PeerMemberConfig => ({
+  const members = (peers.members ?? []).map((entry): PeerMemberConfig => ({
     id: entry.id,
     name: entry.name,
     region: entry.region,
@@ -176,5 +189,7 @@ function toPeers(peers: NonNullable<FileSettings['peers']>, baseFolder: string):
     keyFile: resolve(baseFolder, peers['tls-key-file']),
     caFile: resolve(baseFolder, peers['tls-ca-cert-file']),
     members: members.sort((a, b) => a.id - b.id),
+    join: peers.join ?? null,
+    startWaitMs: peers['start-wait'],
   }
 }

@@ -37,6 +37,9 @@ export const EffectType = {
   streamPending: 54,
   hllAdd: 56,
   hllRemove: 57,
+
+  /** A change of the list of members, not of data: see src/topology. */
+  topology: 64,
 } as const
 /** Effects of types from here on are for the store of the collection type type >> COLLECTION_SHIFT. */
 export const FIRST_COLLECTION_EFFECT = 16
@@ -94,6 +97,8 @@ export class EffectReader {
 
   private pos = 0
   private end = 0
+  /** Where the payload of the effect begins. */
+  private payloadAt = 0
   private nextStamp = 0
   private startsOp = true
   private ops = 0
@@ -104,6 +109,7 @@ export class EffectReader {
     private readonly databaseCount: number,
     /** By collection type (effect type >> COLLECTION_SHIFT). */
     private readonly collections: readonly (PayloadCheck | undefined)[] = [],
+    private readonly topology: PayloadCheck | null = null,
   ) {}
 
   start(frame: FrameView): void {
@@ -138,6 +144,7 @@ export class EffectReader {
     this.keyLen = this.varint()
     this.keyOff = this.skip(this.keyLen)
     this.stamp = this.nextStamp++
+    this.payloadAt = this.pos
     if (this.type < FIRST_COLLECTION_EFFECT) this.payload()
     else if (!applying) this.collectionPayload()
     if (this.error === null && this.database >= this.databaseCount) {
@@ -146,8 +153,21 @@ export class EffectReader {
     return this.error === null
   }
 
+  /** Goes back to the begin of the payload that was walked last. Gives where the walk had come to, for goOn. */
+  rewind(): number {
+    const { pos } = this
+    this.pos = this.payloadAt
+    return pos
+  }
+
+  goOn(pos: number): void {
+    this.pos = pos
+  }
+
   private collectionPayload(): void {
-    const store = this.collections[this.type >> COLLECTION_SHIFT]
+    if (this.type === EffectType.topology && this.keyLen > 0) this.fail('a change of the topology with a key')
+    const store =
+      this.type === EffectType.topology ? (this.topology ?? undefined) : this.collections[this.type >> COLLECTION_SHIFT]
     if (store === undefined) this.fail(`effect type ${this.type} is not known to this version`)
     else store.check(this)
   }

@@ -3,6 +3,7 @@ import { copyBytes } from '../base/bytes.js'
 import type { Arena } from '../memory/arena.js'
 import { CHUNK_SHIFT, UNIT_MASK, type Ref } from '../memory/arena.js'
 import { MAX_MEMBER_ID } from '../base/ids.js'
+import { SHARD_COUNT } from '../base/shards.js'
 import { ByteDictionary, TABLE_WORDS } from '../memory/byte-dictionary.js'
 import {
   byteOf,
@@ -24,8 +25,8 @@ import { FieldExpiries } from './field-expiries.js'
 import { SLOT_COUNT, type KeyHasher } from './key-hash.js'
 import { RecordSpace } from './record-space.js'
 
-/** In-process shards of a database: 16 slots each, so that a rehash stays short at any size. */
-export const SHARD_COUNT = 1024
+/** 16 slots each, so that a rehash stays short at any size. */
+export { SHARD_COUNT }
 const SLOTS_PER_SHARD = SLOT_COUNT / SHARD_COUNT
 const NO_SHARDS = new Uint32Array(0)
 

@@ -1,4 +1,7 @@
+import { assert } from '../base/assert.js'
+import { MeridianError } from '../base/errors.js'
 import type { MemberId, Stamp } from '../base/ids.js'
+import { LIMITS } from '../base/limits.js'
 import { EVERYTHING_STABLE } from '../crdt/apply-context.js'
 import type { FrameView } from '../crdt/frame.js'
 import { VersionVector } from '../crdt/version-vector.js'
@@ -6,21 +9,25 @@ import type { Services } from '../commands/services.js'
 import { Engine } from '../engine/engine.js'
 import type { Collections } from '../keyspace/collections.js'
 import { claimDataFolder } from '../oplog/data-folder.js'
-import { LogScan } from '../oplog/log-scan.js'
-import { openLog, type RecoveryReport } from '../oplog/open-log.js'
+import type { RecoveryReport } from '../oplog/open-log.js'
 import type { LogCursor, SyncPolicy } from '../oplog/op-log.js'
+import { Retention } from '../oplog/retention.js'
 import type { SegmentedLog } from '../oplog/segmented-log.js'
 import { PeerSync } from '../peer-sync/peer-sync.js'
-import type { SyncHost, Topology } from '../peer-sync/sync-host.js'
+import type { MemberInfo, SyncHost, Topology } from '../peer-sync/sync-host.js'
 import type { Clock } from '../ports/clock.js'
 import type { Disk } from '../ports/disk.js'
 import type { Logger } from '../ports/logger.js'
 import type { Network } from '../ports/network.js'
 import type { Random } from '../ports/random.js'
+import { Membership } from './membership.js'
+import { Recovery, type RecoveryProgress } from './recovery.js'
 import { ReplicatedStability } from './replicated-stability.js'
+import { DEFAULT_SNAPSHOT_PACE, Snapshotter, type SnapshotHost, type SnapshotPace } from './snapshotter.js'
 
-/** Between notes of what is stable in the log. */
-const NOTE_PERIOD_MS = 1000
+/** Between notes of what is stable in the log, and looks at what of the log may go and whether a snapshot is due. */
+const UPKEEP_PERIOD_MS = 1000
+const DEFAULT_START_WAIT_MS = 3000
 
 export interface MemberPorts {
   readonly clock: Clock
@@ -32,25 +39,57 @@ export interface MemberPorts {
 }
 
 export interface MemberOptions {
+  /** What the configuration says; what counts may be in the data folder. Without members when that must have it: a new member. */
   readonly topology: Topology
+  /** This member's, where the topology of the configuration has no members. */
+  readonly name?: string
   readonly dataFolder: string
   readonly databases: number
   readonly appendfsync: 'always' | 'everysec' | 'no'
+  /** How long a restarted member of several waits to hear from another one before it takes writes. */
+  readonly startWaitMs?: number
   /** Sets what decides the forms of collections, before the log is read. */
   readonly tuneCollections?: (collections: Collections) => void
+  readonly segmentBytes?: number
+  readonly snapshotPace?: SnapshotPace
+}
+
+/** When a snapshot is written without being asked for, and how much of the log is kept. May change at any time. */
+export interface KeepingSettings {
+  /** A snapshot is due when the log behind the last one has this share of the last one's size, in percent; 0: never by itself. */
+  rewritePercentage: number
+  /** And when both together have this many bytes. */
+  rewriteMinBytes: number
+  /** Bytes of log kept for members that do not have them yet. */
+  backlogBytes: number
+}
+
+/** What there is once recovery is done. */
+interface Running {
+  readonly log: SegmentedLog
+  readonly report: RecoveryReport
+  readonly sync: PeerSync | null
+  readonly snapshots: Snapshotter
+  readonly retention: Retention
 }
 
 /**
  * One member without its client front end: engine, log and peer sync, joined. Deterministic given its ports, so that the simulator runs many in one
- * process. Recovery is synchronous; links start afterwards.
+ * process. Recovery comes first, all at once or in steps; log, links and snapshots are there when it is done.
  */
 export class Member implements SyncHost {
   readonly engine: Engine
-  readonly log: SegmentedLog
-  readonly sync: PeerSync | null
-  readonly recovery: RecoveryReport
-  readonly topology: Topology
-  private readonly stability: ReplicatedStability | null = null
+  readonly membership: Membership
+  readonly keeping: KeepingSettings = { rewritePercentage: 0, rewriteMinBytes: 0, backlogBytes: LIMITS.defaultBacklogBytes }
+  /** Without a network there can never be other members. */
+  private readonly cannotLink: boolean
+  private appendfsync: MemberOptions['appendfsync']
+  /** Null until recovery is done. */
+  private running: Running | null = null
+  private recoveryUnderWay: Recovery | null
+  private stability: ReplicatedStability | null = null
+  /** What counts as stable while a snapshot is written; null while none is. */
+  private frozen: VersionVector | null = null
   private readonly progressListeners: (() => void)[] = []
   private stopped = false
   private readonly noted = new VersionVector()
@@ -59,69 +98,152 @@ export class Member implements SyncHost {
     private readonly options: MemberOptions,
     private readonly ports: MemberPorts,
     /** Made by the caller around the member; commands reach the server through it. */
-    services: Services,
+    private readonly services: Services,
+    /** In steps: the caller calls recoverStep until it says that the member runs. Commands are answered LOADING meanwhile. */
+    start: 'at once' | 'in steps' = 'at once',
   ) {
     const { topology, dataFolder, databases, appendfsync } = options
-    const { clock, random, disk, network, logger } = ports
-    this.topology = topology
-    const self = topology.members.find((member) => member.id === topology.self)
-    const solo = topology.members.length === 1
+    const { clock, random, disk, logger, network } = ports
+    const solo = (this.cannotLink = network === null)
     claimDataFolder(disk, dataFolder, {
       clusterId: topology.clusterId,
       memberId: topology.self,
-      memberName: self?.name ?? '',
+      memberName: options.name ?? topology.members.find((member) => member.id === topology.self)?.name ?? '',
       createdMs: clock.wallMs(),
     })
     this.engine = new Engine({ self: topology.self, databases, solo, hashSeed: random.uint32() }, clock, services)
     this.engine.syncAlways = appendfsync === 'always'
+    this.appendfsync = appendfsync
     options.tuneCollections?.(this.engine.collections)
-    // Before the others have reported, only what the log says was stable may be folded or dropped.
-    this.engine.keyspace.stability = solo
-      ? EVERYTHING_STABLE
-      : new ReplicatedStability(
-          this.engine.applied,
-          () => this.engine.recoveredStability,
-          () => this.engine.isMidway,
-        )
-    const { log, report } = openLog({
-      disk,
+    this.membership = new Membership(
+      { configured: topology, dataFolder, startWaitMs: options.startWaitMs ?? DEFAULT_START_WAIT_MS },
+      this.engine,
       clock,
+      disk,
       logger,
-      folder: dataFolder,
-      clusterId: topology.clusterId,
-      memberId: topology.self,
-      syncPolicy: syncPolicyOf(appendfsync, solo),
-      // Alone, nobody reads the log while it runs.
-      ...(solo && { recentFrameBytes: 0 }),
-      visit: (frame) => this.engine.recover(frame),
+      () => this.membersChanged(),
+    )
+    this.useStability()
+    this.recoveryUnderWay = this.newRecovery((frame) => this.engine.recover(frame))
+    if (start === 'at once') while (!this.recoverStep(Infinity));
+  }
+
+  private newRecovery(apply: (frame: FrameView) => void): Recovery {
+    const { topology, dataFolder, appendfsync, segmentBytes } = this.options
+    const { clock, disk, logger } = this.ports
+    return new Recovery({
+      log: {
+        disk,
+        clock,
+        logger,
+        folder: dataFolder,
+        clusterId: topology.clusterId,
+        memberId: topology.self,
+        syncPolicy: syncPolicyOf(appendfsync, this.cannotLink),
+        // Alone, nobody reads the log while it runs.
+        ...(this.cannotLink && { recentFrameBytes: 0 }),
+        ...(segmentBytes !== undefined && { segmentBytes }),
+      },
+      engine: this.engine,
+      states: this.engine.states,
+      apply,
+      holdStability: (stable) => this.holdStability(stable),
     })
-    this.log = log
-    this.recovery = report
-    if (solo || network === null) {
-      this.sync = null
-    } else {
-      const sync = new PeerSync(this, { network, clock, random, logger })
+  }
+
+  /**
+   * Goes on with recovery for about so many bytes; true when it is done and the member runs.
+   * @throws MeridianError when the data cannot be read; then nothing on the disk was changed and the member is of no use.
+   */
+  recoverStep(maxBytes: number): boolean {
+    const recovery = this.recoveryUnderWay
+    assert(recovery !== null, 'a member that recovers')
+    try {
+      if (!recovery.step(maxBytes)) return false
+      this.run(recovery)
+      return true
+    } catch (error) {
+      recovery.close()
+      throw error
+    }
+  }
+
+  /** How far recovery has got; null when it is done. */
+  get loading(): RecoveryProgress | null {
+    return this.recoveryUnderWay?.progress ?? null
+  }
+
+  private run(recovery: Recovery): void {
+    const { clock, random, network, logger, disk } = this.ports
+    const { log, report, snapshots } = recovery.finish()
+    let sync: PeerSync | null = null
+    if (network !== null) {
+      const peers = (sync = new PeerSync(this, { network, clock, random, logger }))
       const stability = new ReplicatedStability(
         this.engine.applied,
-        () => sync.stable(),
+        () => peers.stable(),
         () => this.engine.isMidway,
       )
-      this.sync = sync
       this.stability = stability
       this.engine.keyspace.stability = stability
-      this.engine.pubsub.remote = sync
-      sync.onPublication(({ channel, message, sharded }) => this.engine.pubsub.receive(channel, message, sharded))
-      sync.onVectors(() => {
+      this.engine.pubsub.remote = peers
+      peers.onPublication(({ channel, message, sharded }) => this.engine.pubsub.receive(channel, message, sharded))
+      peers.onStatus(() => this.membersChanged())
+      peers.onVectors(() => {
         stability.invalidate()
         this.progressed()
       })
     }
+    const host: SnapshotHost = {
+      engine: this.engine,
+      log,
+      states: this.engine.states,
+      freezeStability: () => this.freezeStability(),
+      thawStability: () => this.thawStability(),
+      topologyBytes: () => this.membership.encoded(),
+      snapshotCompleted: () => this.trimLog(),
+    }
+    const { dataFolder, snapshotPace: pace = DEFAULT_SNAPSHOT_PACE } = this.options
+    const { version } = this.services.server
+    const { clusterId, self: memberId } = this.topology
+    const snapshotter = new Snapshotter({ disk, clock, logger, dataFolder, clusterId, memberId, version, pace }, host)
+    snapshotter.kept = snapshots
+    this.running = { log, report, sync, snapshots: snapshotter, retention: new Retention(log) }
+    this.recoveryUnderWay = null
+    // It may have been changed since recovery began.
+    log.setSyncPolicy(syncPolicyOf(this.appendfsync, this.isAlone))
     log.onChange(() => this.progressed())
     this.engine.onAppended = () => this.stability?.invalidate()
+    this.engine.onLongWritesIdle = () => this.sync?.onLogChange()
     this.engine.memory.onPressure = (message, figures) => logger.warn(figures, message)
     this.engine.start(log)
-    if (this.sync !== null) this.scheduleNote(clock)
-    this.sync?.start()
+    this.membership.start(log, sync)
+    this.membersChanged()
+    this.scheduleUpkeep()
+    sync?.start()
+  }
+
+  /** @throws while the member is not running yet, as the others below. */
+  get log(): SegmentedLog {
+    return this.parts.log
+  }
+
+  /** Null for a member alone. */
+  get sync(): PeerSync | null {
+    return this.running?.sync ?? null
+  }
+
+  get recovery(): RecoveryReport {
+    return this.parts.report
+  }
+
+  get snapshots(): Snapshotter {
+    return this.parts.snapshots
+  }
+
+  private get parts(): Running {
+    assert(this.running !== null, 'a member that runs')
+    return this.running
   }
 
   /** Everything applied here, the open frame of this turn not included. */
@@ -130,20 +252,53 @@ export class Member implements SyncHost {
   }
 
   get durable(): VersionVector {
-    return this.log.durable
+    return this.running === null ? this.engine.applied : this.running.log.durable
   }
 
   /** What no later op can be concurrent with. */
   get stable(): VersionVector {
-    return this.stability === null ? this.engine.applied : this.stability.refresh()
+    return this.frozen ?? (this.stability === null ? this.engine.applied : this.stability.refresh())
   }
 
   get isRefusing(): boolean {
-    return this.log.refusal !== null
+    return this.log.refusal !== null || this.engine.takesNoFrames
   }
 
   applyFrame(frame: FrameView): void {
-    this.engine.applyRemote(frame)
+    this.engine.takeRemote(frame)
+  }
+
+  get topology(): Topology {
+    return this.membership.topology
+  }
+
+  get topologyBytes(): Uint8Array | null {
+    return this.membership.bytes
+  }
+
+  topologyReceived(bytes: Uint8Array, from: string): void {
+    this.membership.received(bytes, from)
+  }
+
+  get takesOwnFrames(): boolean {
+    return this.membership.takesOwnFrames
+  }
+
+  ownOpsElsewhere(member: MemberInfo, stamp: Stamp): void {
+    this.membership.ownOpsElsewhere(member, stamp)
+  }
+
+  reportedBy(member: MemberInfo, applied: VersionVector, isFirst: boolean): void {
+    this.membership.reportedBy(member, applied, isFirst)
+  }
+
+  refusedAsRemoved(message: string): void {
+    this.membership.refusedAsRemoved(message)
+  }
+
+  /** There are no other members whose writes could be concurrent with ours. */
+  get isAlone(): boolean {
+    return this.sync === null || this.sync.isAlone
   }
 
   openCursor(origin: MemberId, after: Stamp): LogCursor {
@@ -158,24 +313,44 @@ export class Member implements SyncHost {
   /** CONFIG SET appendfsync. In a mesh the log is synced continuously whatever it says, because only durable frames are sent. */
   setAppendFsync(policy: 'always' | 'everysec' | 'no'): void {
     this.engine.syncAlways = policy === 'always'
-    this.log.setSyncPolicy(syncPolicyOf(policy, this.sync === null))
+    this.appendfsync = policy
+    this.running?.log.setSyncPolicy(syncPolicyOf(policy, this.isAlone))
+  }
+
+  /** From one member to several, and back. */
+  private membersChanged(): void {
+    this.stability?.invalidate()
+    if (this.engine.effects.solo === this.isAlone) return
+    this.engine.effects.solo = this.isAlone
+    this.log.setSyncPolicy(syncPolicyOf(this.appendfsync, this.isAlone))
   }
 
   /**
-   * Forgets all data and reads it again from the log, while everything else stands still. Null, or why not, as an error reply. Only alone: what others have
-   * reported as stable by now must not be taken for what was stable then.
+   * Forgets all data and reads it again from the disk, while everything else stands still: from a snapshot that is written before, or from the last one and the
+   * log behind it. Null, or why not, as an error reply.
    */
-  reload(): string | null {
-    if (this.sync !== null) return 'ERR only a member without peers can reload its data'
-    if (this.log.refusal !== null) return `MISCONF the log is not whole on the disk: ${this.log.refusal.message}`
-    this.engine.forgetData()
-    const scan = new LogScan({
-      disk: this.ports.disk,
-      folder: this.options.dataFolder,
-      visit: (frame) => this.engine.replay(frame),
-    })
-    while (!scan.step());
-    scan.close()
+  reload(saveBefore: boolean): string | null {
+    const { log, snapshots } = this
+    if (snapshots.running !== null) return 'ERR Background save already in progress'
+    if (log.refusal !== null) return `MISCONF the log is not whole on the disk: ${log.refusal.message}`
+    // What others have reported as stable by now must not be taken for what was stable when the log was written.
+    if (!saveBefore && this.sync !== null) return 'ERR only a member without peers can read its data from the log again'
+    try {
+      if (saveBefore) snapshots.saveNow('save')
+      else this.engine.requestSync()
+      log.syncNow()
+    } catch (error) {
+      if (!(error instanceof MeridianError)) throw error
+      return `ERR ${error.message}`
+    }
+    const { engine } = this
+    const position = engine.applied.clone()
+    engine.forgetEverything()
+    const recovery = this.newRecovery((frame) => engine.replay(frame))
+    while (!recovery.step(Infinity));
+    recovery.close()
+    this.useStability()
+    assert(engine.applied.equals(position), 'what was read again is what was there')
     return null
   }
 
@@ -183,25 +358,93 @@ export class Member implements SyncHost {
   stop(): void {
     if (this.stopped) return
     this.stopped = true
+    this.membership.stop()
+    this.recoveryUnderWay?.close()
+    this.running?.snapshots.stop()
     this.engine.stop()
     this.sync?.stop()
-    this.log.close()
+    this.running?.log.close()
   }
 
-  private scheduleNote(clock: Clock): void {
-    clock.setTimer(NOTE_PERIOD_MS, () => {
+  private scheduleUpkeep(): void {
+    this.ports.clock.setTimer(UPKEEP_PERIOD_MS, () => {
       if (this.stopped) return
-      const stable = this.stable
-      if (!stable.equals(this.noted)) {
-        this.engine.noteStability(stable)
-        this.noted.copyFrom(stable)
-      }
-      this.scheduleNote(clock)
+      if (this.sync !== null) this.noteStability()
+      if (this.isSnapshotDue()) this.snapshots.begin('rewrite')
+      this.trimLog()
+      this.scheduleUpkeep()
     })
+  }
+
+  private noteStability(): void {
+    const stable = this.stable
+    if (stable.equals(this.noted)) return
+    this.engine.noteStability(stable)
+    this.noted.copyFrom(stable)
+  }
+
+  /** Bytes that a start reads: the newest snapshot, and the log behind it. */
+  get persistentBytes(): { base: number; total: number } {
+    const [newest] = this.snapshots.kept
+    const base = newest?.bytes ?? 0
+    return { base, total: base + this.log.appendedBytes - (newest?.position ?? 0) }
+  }
+
+  private isSnapshotDue(): boolean {
+    const { rewritePercentage, rewriteMinBytes } = this.keeping
+    const { snapshots, log } = this
+    if (rewritePercentage === 0 || snapshots.running !== null || log.refusal !== null) return false
+    if (this.ports.clock.monotonicMs() < snapshots.retryAtMs) return false
+    const { base, total } = this.persistentBytes
+    return total >= rewriteMinBytes && (total - base) * 100 >= base * rewritePercentage
+  }
+
+  /** Lets go of what of the log is needed neither for a start nor by another member. */
+  private trimLog(): void {
+    const { log, snapshots, retention } = this.parts
+    if (log.isShortOfRoom) snapshots.dropOlder()
+    const oldest = snapshots.kept.at(-1)
+    if (oldest === undefined) return
+    const durableElsewhere = this.sync?.durableElsewhere() ?? []
+    retention.run({ neededFrom: oldest.position, durableElsewhere, budgetBytes: this.keeping.backlogBytes })
+  }
+
+  private freezeStability(): VersionVector {
+    const frozen = this.stable.clone()
+    this.frozen = frozen
+    this.engine.keyspace.stability = this.fixedStability(frozen)
+    return frozen
+  }
+
+  private thawStability(): void {
+    this.frozen = null
+    this.useStability()
+    this.stability?.invalidate()
+  }
+
+  /** While recovering: what the snapshot says, else what the log's notes have said so far; alone, everything. */
+  private holdStability(stable: VersionVector | null): void {
+    if (stable !== null) this.engine.keyspace.stability = this.fixedStability(stable.clone())
+    else this.useStability()
+  }
+
+  private useStability(): void {
+    this.engine.keyspace.stability =
+      this.stability ?? (this.cannotLink ? EVERYTHING_STABLE : this.fixedStability(this.engine.recoveredStability))
+  }
+
+  /** Its vector may move, if who moves it does not mind that it is looked at each time. */
+  private fixedStability(vector: VersionVector): ReplicatedStability {
+    return new ReplicatedStability(
+      this.engine.applied,
+      () => vector,
+      () => this.engine.isMidway,
+    )
   }
 
   private progressed(): void {
     if (this.stopped) return
+    this.membership.review()
     this.sync?.onLogChange()
     for (const listener of this.progressListeners) listener()
   }

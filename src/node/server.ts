@@ -1,12 +1,16 @@
 import { readFileSync } from 'node:fs'
 import { randomBytes } from 'node:crypto'
 import { MeridianError } from '../base/errors.js'
+import type { MemberId } from '../base/ids.js'
 import type { ServerService, SettingsService } from '../commands/services.js'
 import { LiveSettings } from '../config/live-settings.js'
 import type { ClientsConfig, MemberConfig, OutputBufferLimit } from '../config/member-config.js'
 import type { LiveValues } from '../config/setting-table.js'
+import { readIdentity } from '../oplog/data-folder.js'
+import { JoinRequest } from '../peer-sync/join-request.js'
 import type { Topology } from '../peer-sync/sync-host.js'
 import type { Collections } from '../keyspace/collections.js'
+import type { Logger } from '../ports/logger.js'
 import { NodeClock } from '../platform/node-clock.js'
 import { lockDataFolder } from '../platform/node-disk-lock.js'
 import { NodeDisk } from '../platform/node-disk.js'
@@ -16,8 +20,10 @@ import { TlsNetwork } from '../platform/tls-network.js'
 import { ClientServer } from '../server/client-server.js'
 import { defaultServerSettings, type OutputLimit, type ServerSettings } from '../server/server-settings.js'
 import type { TlsSettings } from '../server/tls-clients.js'
+import { decodeTopology } from '../topology/topology-codec.js'
+import { beginJoining, isJoining, topologyPath } from './joining.js'
 import { Member } from './member.js'
-import { makeServices } from './services.js'
+import { logReport, makeServices, writeRefusal } from './services.js'
 
 export interface RunningServer {
   /** Disconnects clients and peers, makes everything durable, closes. */
@@ -30,12 +36,12 @@ const VERSION = (JSON.parse(readFileSync(new URL('../../package.json', import.me
  * Starts one member with everything around it: data folder, peer links, recovery, client listeners, in this order; stops in the reverse one.
  * @throws MeridianError naming what is wrong; then nothing is left open.
  */
-export async function startServer(config: MemberConfig): Promise<RunningServer> {
+export async function startServer(given: MemberConfig): Promise<RunningServer> {
+  let config = given
   const logger = createLogger({ level: config.logging.level, format: config.logging.format })
   const clock = new NodeClock()
   const random = new NodeRandom()
   const disk = new NodeDisk()
-  const live = new LiveSettings(config)
   disk.ensureFolder(config.storage.dir)
   const lock = lockDataFolder(config.storage.dir)
   let network: TlsNetwork | null = null
@@ -56,6 +62,9 @@ export async function startServer(config: MemberConfig): Promise<RunningServer> 
       })
       checkIdentity(config, network)
     }
+    const place = await placeOf(config, network, { clock, random, disk, logger })
+    config = { ...config, member: { ...config.member, id: place.self } }
+    const live = new LiveSettings(config)
     let clientServer: ClientServer | null = null
     const settings = settingsService(live, config)
     const services = makeServices(
@@ -69,7 +78,9 @@ export async function startServer(config: MemberConfig): Promise<RunningServer> 
     )
     member = new Member(
       {
-        topology: topologyOf(config),
+        topology: place,
+        name: config.member.name,
+        ...(config.peers !== null && { startWaitMs: config.peers.startWaitMs }),
         dataFolder: config.storage.dir,
         databases: config.storage.databases,
         appendfsync: live.values.appendfsync,
@@ -101,7 +112,12 @@ export async function startServer(config: MemberConfig): Promise<RunningServer> 
     tuneEngine(member, live.values)
     await clientServer.start()
     logger.info(
-      { member: config.member.name, region: config.member.region, addresses: clientServer.addresses, keys: keyCount(member) },
+      {
+        member: config.member.name,
+        region: member.membership.own?.region.value ?? config.member.region,
+        addresses: clientServer.addresses,
+        keys: keyCount(member),
+      },
       'ready for clients',
     )
     const started = { clientServer, member, network }
@@ -140,13 +156,64 @@ function keyCount(member: Member): number {
   return keys
 }
 
+/**
+ * Which member this is. One that was added later learns it from another member when it starts for the first time.
+ * @throws MeridianError when nobody says so.
+ */
+async function placeOf(
+  config: MemberConfig,
+  network: TlsNetwork | null,
+  ports: { clock: NodeClock; random: NodeRandom; disk: NodeDisk; logger: Logger },
+): Promise<Topology> {
+  const { peers, clusterId, storage } = config
+  if (network === null || peers === null || peers.join === null) return topologyOf(config)
+  const { dir } = storage
+  const { name } = config.member
+  const path = topologyPath(dir)
+  let bytes: Uint8Array
+  if (ports.disk.exists(path)) bytes = ports.disk.readWhole(path)
+  else {
+    const owner = readIdentity(ports.disk, dir)
+    if (owner !== null && !isJoining(ports.disk, dir)) {
+      throw new MeridianError(
+        'MRD_DATA_FOLDER_OWNER',
+        `The data folder ${dir} belongs to member ${owner.memberName} (id ${owner.memberId}) and has no list of members to join`,
+        'A new member needs an empty data folder. If this is that member, give its configuration peers.members, as before.',
+      )
+    }
+    const { join } = peers
+    bytes = await new Promise<Uint8Array>((resolve, reject) => {
+      new JoinRequest({ ...ports, network }, { clusterId, name, at: join }, (result) =>
+        result instanceof Error ? reject(result) : resolve(result),
+      )
+    })
+    beginJoining(ports.disk, dir, bytes)
+  }
+  const entry = decodeTopology(bytes, path).named(name)
+  if (entry === undefined) {
+    throw new MeridianError(
+      'MRD_PEER_UNKNOWN',
+      `${name} is not in the list of members of its cluster`,
+      `Add it with \`meridian region add ${name}\` at any member.`,
+    )
+  }
+  return { clusterId, version: 1, members: [], self: entry.id as MemberId }
+}
+
 function topologyOf(config: MemberConfig): Topology {
   const { member, peers } = config
   const self = { ...member, address: { name: member.name, host: '127.0.0.1', port: 0 } }
   const members =
     peers === null
       ? [self]
-      : peers.members.map(({ id, name, region, zone, host, port }) => ({ id, name, region, zone, address: { name, host, port } }))
+      : peers.members.map(({ id, name, region, zone, host, port, clientPort }) => ({
+          id,
+          name,
+          region,
+          zone,
+          address: { name, host, port },
+          client: clientPort === null ? null : { host, port: clientPort },
+        }))
   return { clusterId: config.clusterId, version: 1, members, self: member.id }
 }
 
@@ -182,10 +249,15 @@ function clientSettings(values: LiveValues): ServerSettings {
     idleTimeoutSeconds: values.timeoutMs / 1000,
     tcpKeepAliveSeconds: values.tcpKeepaliveMs / 1000,
     queryBufferBytes: values.queryBufferLimit,
+    clientMemoryBytes: clientMemoryBytes(values),
     maxBulkBytes: values.protoMaxBulkLen,
     outputLimit: outputLimit(values.outputBufferLimit),
     pubsubOutputLimit: outputLimit(values.pubsubOutputBufferLimit),
   }
+}
+
+function clientMemoryBytes({ maxmemoryClients, maxmemory }: LiveValues): number {
+  return maxmemoryClients < 0 ? Math.floor((maxmemory * -maxmemoryClients) / 100) : maxmemoryClients
 }
 
 function outputLimit({ hardBytes, softBytes, softMs }: OutputBufferLimit): OutputLimit {
@@ -237,8 +309,12 @@ function serverService(
     version: VERSION,
     clusterId: config.clusterId,
     memberName: config.member.name,
-    region: config.member.region,
-    zone: config.member.zone,
+    get region() {
+      return member().membership.own?.region.value ?? config.member.region
+    },
+    get zone() {
+      return member().membership.own?.zone.value ?? config.member.zone
+    },
     startedMs: clock.wallMs(),
     runId,
     tcpPort: config.clients.port ?? 0,
@@ -251,25 +327,14 @@ function serverService(
       return { user: user / 1e6, system: system / 1e6 }
     },
     get log() {
-      const { log } = member()
-      return {
-        appendedBytes: log.appendedBytes,
-        durableBytes: log.durableBytes,
-        segments: log.segments.length,
-        policy: live.values.appendfsync,
-        lastError: log.refusal?.message ?? null,
-        recentBytes: log.recentBytes,
-        pendingBytes: log.pendingBytes,
-      }
+      return logReport(member(), live.values.appendfsync)
     },
     nowMicroseconds: () => Math.floor((performance.timeOrigin + performance.now()) * 1000),
     random: () => random.uint32(),
     shutdown: () => process.kill(process.pid, 'SIGTERM'),
     get writeRefusal() {
-      const refusal = member().log.refusal
-      return refusal === null ? null : `MISCONF Writes are refused: ${refusal.message}`
+      return writeRefusal(member())
     },
-    reload: () => member().reload(),
     sleep: (ms) => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms),
   }
 }

@@ -1,8 +1,12 @@
+import { MeridianError } from '../base/errors.js'
 import { CommandTable } from '../commands/command-table.js'
 import { ALL_COMMANDS } from '../commands/registry.js'
 import type { ClientRegistry } from '../commands/client-registry.js'
 import type {
+  LogReport,
   PeerReport,
+  PersistenceReport,
+  PersistenceService,
   ReplicationService,
   ServerService,
   Services,
@@ -11,6 +15,8 @@ import type {
 } from '../commands/services.js'
 import type { Session } from '../commands/session.js'
 import type { Member } from './member.js'
+import { MemberTopology } from './topology-service.js'
+import type { SnapshotKind } from './snapshotter.js'
 
 /** Transactions of an engine that is made after the services. */
 export function transactionsOf(member: () => Member): TransactionService {
@@ -68,6 +74,93 @@ export class MemberReplication implements ReplicationService {
   }
 }
 
+/** Snapshots of a member, and its start. */
+class MemberPersistence implements PersistenceService {
+  constructor(
+    private readonly member: () => Member,
+    private readonly startedMs: () => number,
+  ) {}
+
+  get report(): PersistenceReport {
+    const member = this.member()
+    const { loading } = member
+    if (loading !== null)
+      return { ...NO_SNAPSHOT_YET, loading: { startedMs: this.startedMs(), ...loading }, lastSaveMs: this.startedMs() }
+    const { snapshots, persistentBytes } = member
+    return {
+      loading: null,
+      running: snapshots.running,
+      scheduled: snapshots.scheduled,
+      runningSeconds: snapshots.currentSeconds,
+      lastSaveMs: snapshots.kept[0]?.writtenMs ?? this.startedMs(),
+      completed: snapshots.completed,
+      lastStatus: snapshots.lastStatus,
+      lastDuration: snapshots.lastDuration,
+      lastError: snapshots.lastError,
+      changesSinceSave: member.engine.effects.count - snapshots.savedChanges,
+      baseBytes: persistentBytes.base,
+      totalBytes: persistentBytes.total,
+    }
+  }
+
+  begin(kind: SnapshotKind): void {
+    this.member().snapshots.begin(kind)
+  }
+
+  schedule(kind: SnapshotKind): void {
+    this.member().snapshots.schedule(kind)
+  }
+
+  saveNow(): string | null {
+    try {
+      this.member().snapshots.saveNow('save')
+      return null
+    } catch (error) {
+      if (!(error instanceof MeridianError)) throw error
+      return error.message
+    }
+  }
+
+  reload(saveBefore: boolean): string | null {
+    return this.member().reload(saveBefore)
+  }
+}
+
+const NO_SNAPSHOT_YET = {
+  running: null,
+  scheduled: null,
+  runningSeconds: -1,
+  completed: 0,
+  lastStatus: { save: 'ok', rewrite: 'ok' },
+  lastDuration: { save: -1, rewrite: -1 },
+  lastError: null,
+  changesSinceSave: 0,
+  baseBytes: 0,
+  totalBytes: 0,
+} as const
+
+/** What is said of a member's log; of one that is not open yet, nothing. */
+export function logReport(member: Member, policy: LogReport['policy']): LogReport {
+  const log = member.loading === null ? member.log : null
+  return {
+    appendedBytes: log?.appendedBytes ?? 0,
+    durableBytes: log?.durableBytes ?? 0,
+    firstByte: log?.firstByte ?? 0,
+    backlogLimit: member.keeping.backlogBytes,
+    segments: log?.segments.length ?? 0,
+    policy,
+    lastError: log?.refusal?.message ?? null,
+    recentBytes: log?.recent.bytes ?? 0,
+    pendingBytes: log?.pendingBytes ?? 0,
+  }
+}
+
+/** The error reply while writes are refused, or null. */
+export function writeRefusal(member: Member): string | null {
+  const refusal = member.loading === null ? member.log.refusal : null
+  return refusal === null ? member.membership.writeRefusal : `MISCONF Writes are refused: ${refusal.message}`
+}
+
 /** The services of one member, from their parts. */
 export function makeServices(
   member: () => Member,
@@ -83,6 +176,8 @@ export function makeServices(
     settings,
     replication: new MemberReplication(member),
     server,
+    topology: new MemberTopology(member),
+    persistence: new MemberPersistence(member, () => server.startedMs),
     transactions: transactionsOf(member),
   }
 }

@@ -78,6 +78,11 @@ export class LogRecovery {
     return this.scan.bytes
   }
 
+  /** Lets go of what is open, if it is not to be finished. */
+  close(): void {
+    this.scan.close()
+  }
+
   /** After step has said true: the open log. */
   finish(): { log: SegmentedLog; report: RecoveryReport } {
     const { options, scan } = this

@@ -1,6 +1,6 @@
 import { writeCrc64 } from './crc64.js'
 import { RdbReader, type RdbFailure } from './rdb-reader.js'
-import { NEWEST_RDB_VERSION, versionOf } from './rdb-types.js'
+import { NEWEST_RDB_VERSION, OLDEST_PAYLOAD_VERSION, versionOf } from './rdb-types.js'
 import { RdbWriter } from './rdb-writer.js'
 import { readValue } from './value-reader.js'
 import { typeOf, writeValue } from './value-writer.js'
@@ -48,6 +48,28 @@ export function readPayload(payload: Uint8Array): PayloadResult {
   if (reader.remaining > 0) reader.fail('malformed', `${reader.remaining} bytes follow the value`)
   if (value !== null && reader.failure === null) return { value, failure: null }
   return { value: null, failure: reader.failure ?? { code: 'malformed', detail: 'no value' } }
+}
+
+/** The payload that RESTORE takes of a value as a file has it: its type, its bytes, and the version of the file. */
+export function sealPayload(type: number, value: Uint8Array, fileVersion: number): Buffer {
+  const version = Math.max(fileVersion, OLDEST_PAYLOAD_VERSION)
+  const size = 1 + value.length + FOOTER_BYTES
+  const payload = Buffer.allocUnsafe(size)
+  payload[0] = type
+  payload.set(value, 1)
+  payload.writeUInt16LE(version, size - FOOTER_BYTES)
+  writeCrc64(payload, 0, size - CRC_BYTES, payload, size - CRC_BYTES)
+  return payload
+}
+
+/** Type and bytes of the value in what DUMP gave, and the version that it needs. */
+export function openPayload(payload: Uint8Array): {
+  readonly type: number
+  readonly value: Uint8Array
+  readonly version: number
+} {
+  const end = payload.length - FOOTER_BYTES
+  return { type: payload[0], value: payload.subarray(1, end), version: payload[end] | (payload[end + 1] << 8) }
 }
 
 function refusal(code: 'version' | 'checksum', detail: string): PayloadResult {

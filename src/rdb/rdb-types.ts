@@ -49,6 +49,43 @@ export function versionOf(type: number): number {
   }
 }
 
+/** What clients call the type of a key; null for those of modules. */
+export function typeName(type: number): 'string' | 'list' | 'set' | 'zset' | 'hash' | 'stream' | null {
+  switch (type) {
+    case RdbType.string:
+      return 'string'
+    case RdbType.list:
+    case RdbType.listZiplist:
+    case RdbType.listQuicklist:
+    case RdbType.listQuicklist2:
+      return 'list'
+    case RdbType.set:
+    case RdbType.setIntset:
+    case RdbType.setListpack:
+      return 'set'
+    case RdbType.zset:
+    case RdbType.zsetText:
+    case RdbType.zsetZiplist:
+    case RdbType.zsetListpack:
+      return 'zset'
+    case RdbType.hash:
+    case RdbType.hashZipmap:
+    case RdbType.hashZiplist:
+    case RdbType.hashListpack:
+    case RdbType.hashExpiring:
+    case RdbType.hashExpiringPreRelease:
+    case RdbType.hashListpackExpiring:
+    case RdbType.hashListpackExpiringPreRelease:
+      return 'hash'
+    case RdbType.stream:
+    case RdbType.stream2:
+    case RdbType.stream3:
+      return 'stream'
+    default:
+      return null
+  }
+}
+
 /** First two bits of a length. */
 export const LENGTH_6 = 0
 export const LENGTH_14 = 1
@@ -64,3 +101,32 @@ export const ENCODED_LZF = 0xc3
 /** Nodes of a quicklist. */
 export const NODE_PLAIN = 1
 export const NODE_PACKED = 2
+
+/** First bytes of an item of a file that is no value. */
+export const RdbOpcode = {
+  slotInfo: 244,
+  functionLibrary: 245,
+  functionPreRelease: 246,
+  moduleAux: 247,
+  idle: 248,
+  frequency: 249,
+  aux: 250,
+  resize: 251,
+  expirySeconds: 253,
+  expiryMs: 252,
+  select: 254,
+  end: 255,
+} as const
+
+/** Parts of what a module has stored, each behind one of these, so that it can be passed over by those who do not have the module. */
+export const ModulePart = {
+  end: 0,
+  signed: 1,
+  unsigned: 2,
+  float: 3,
+  double: 4,
+  string: 5,
+} as const
+
+/** From this version on a file ends with its checksum. */
+export const CHECKSUM_SINCE_VERSION = 5

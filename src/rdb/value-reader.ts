@@ -1,6 +1,7 @@
 import { parseInteger64 } from '../base/bytes.js'
 import { ByteList } from './byte-list.js'
 import { readIntset, readListpack, readZiplist, readZipmap } from './packed.js'
+import { moduleName } from './module-name.js'
 import type { RdbReader } from './rdb-reader.js'
 import { NODE_PACKED, NODE_PLAIN, RdbType } from './rdb-types.js'
 import { readStream } from './stream-reader.js'
@@ -225,13 +226,4 @@ function failUnlessUnique(reader: RdbReader, list: ByteList): void {
   if (reader.failed) return
   const result = checkUnique(list)
   if (result !== 'unique') reader.fail('malformed', `members or fields: ${result}`)
-}
-
-const MODULE_NAME_CHARACTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
-
-/** The 9 characters in the upper 54 bits of a module type's number; the lower 10 are its version. */
-function moduleName(id: bigint): string {
-  let name = ''
-  for (let rest = id >> 10n, i = 0; i < 9; i++, rest >>= 6n) name = MODULE_NAME_CHARACTERS[Number(rest & 63n)] + name
-  return name
 }

@@ -18,6 +18,8 @@ describe('the command line', () => {
     [['certs', '--help']],
     [['config', 'check', '--help']],
     [['ping', '--help']],
+    [['import', '--help']],
+    [['export', '--help']],
   ])('%j teaches with examples', async (args) => {
     const { code, stdout } = await cli(...args)
     expect(code).toBe(0)

@@ -1,3 +1,4 @@
+import type { EvictionPolicy } from '../../src/base/eviction-policies.js'
 import { ALL_COMMANDS } from '../../src/commands/registry.js'
 import type { VersionVector } from '../../src/crdt/version-vector.js'
 import { digestOf } from '../../src/keyspace/digest.js'
@@ -16,7 +17,10 @@ export class MeridianMember implements SimulatedMember {
 
   constructor(environment: MemberEnvironment) {
     const { topology, dataFolder, databases, appendfsync, clock, random, disk, network, logger } = environment
-    this.embedded = new EmbeddedMember({ topology, dataFolder, databases, appendfsync }, { clock, random, disk, network, logger })
+    this.embedded = new EmbeddedMember(
+      { topology, dataFolder, databases, appendfsync, startWaitMs: 0 },
+      { clock, random, disk, network, logger },
+    )
     this.member = this.embedded.member
     const { log } = this.member
     const append = log.append.bind(log)
@@ -50,6 +54,22 @@ export class MeridianMember implements SimulatedMember {
   digest(): string {
     const { keyspace, strings, keys } = this.member.engine
     return digestOf(keyspace, { strings, keys })
+  }
+
+  boundMemory(bytesTooMuch: number | null, evictionPolicy: EvictionPolicy): void {
+    const { memory } = this.member.engine
+    memory.configure({
+      maxmemory: bytesTooMuch === null ? 0 : Math.max(1, memory.countedBytes - bytesTooMuch),
+      evictionPolicy,
+      evictionSamples: 5,
+      evictionTenacity: 10,
+      lfuLogFactor: 10,
+      lfuDecayMinutes: 1,
+    })
+  }
+
+  get evictions(): number {
+    return this.member.engine.statistics.evictedKeys
   }
 
   endTurn(): void {

@@ -1,3 +1,4 @@
+import type { EvictionPolicy } from '../../src/base/eviction-policies.js'
 import type { MemberId } from '../../src/base/ids.js'
 import type { VersionVector } from '../../src/crdt/version-vector.js'
 import type { Topology } from '../../src/peer-sync/sync-host.js'
@@ -38,6 +39,10 @@ export interface SimulatedMember {
   readonly durable: VersionVector
   /** Equal in two members when their data is equal. */
   digest(): string
+  /** Lets no more memory be used than now less so many bytes; null: as much as there is. Missing: this kind has no bound. */
+  boundMemory?(bytesTooMuch: number | null, policy: EvictionPolicy): void
+  /** Keys that it has evicted. */
+  readonly evictions?: number
   /** Ends the turn of the client that has just called: open frames are closed. */
   endTurn(): void
   stop(): void

@@ -3,7 +3,7 @@ import type { ClientRegistry } from '../../src/commands/client-registry.js'
 import type { ServerService, SettingsService } from '../../src/commands/services.js'
 import { Session } from '../../src/commands/session.js'
 import { Member, type MemberOptions, type MemberPorts } from '../../src/node/member.js'
-import { makeServices } from '../../src/node/services.js'
+import { logReport, makeServices, writeRefusal } from '../../src/node/services.js'
 import { ReplyWriter } from '../../src/resp/reply-writer.js'
 import { Request } from '../../src/resp/request.js'
 
@@ -57,6 +57,7 @@ const NO_CLIENTS: ClientRegistry = {
     netOutputBytes: 0,
     outputBufferLimitDisconnections: 0,
     queryBufferLimitDisconnections: 0,
+    evictedClients: 0,
   },
 }
 
@@ -85,25 +86,14 @@ function serverOf(member: () => Member, options: MemberOptions, ports: MemberPor
     residentBytes: () => 0,
     cpuSeconds: () => ({ user: 0, system: 0 }),
     get log() {
-      const { log } = member()
-      return {
-        appendedBytes: log.appendedBytes,
-        durableBytes: log.durableBytes,
-        segments: log.segments.length,
-        policy: options.appendfsync,
-        lastError: log.refusal?.message ?? null,
-        recentBytes: log.recentBytes,
-        pendingBytes: log.pendingBytes,
-      }
+      return logReport(member(), options.appendfsync)
     },
     nowMicroseconds: () => ports.clock.wallMs() * 1000,
     random: () => ports.random.uint32(),
     shutdown: () => undefined,
     get writeRefusal() {
-      const { refusal } = member().log
-      return refusal === null ? null : `MISCONF Writes are refused: ${refusal.message}`
+      return writeRefusal(member())
     },
-    reload: () => member().reload(),
     sleep: () => undefined,
   }
 }

@@ -38,8 +38,8 @@ const FORMS: ReadonlyMap<string, DebugForm> = new Map([
   ['digest', { least: 2, most: 2, run: digest }],
   ['digest-value', { least: 2, most: Infinity, run: digestValue }],
   ['populate', { least: 3, most: 5, run: populate }],
-  ['reload', { least: 2, most: 2, run: reload }],
-  ['loadaof', { least: 2, most: 2, run: reload }],
+  ['reload', { least: 2, most: 3, run: reload }],
+  ['loadaof', { least: 2, most: 2, run: loadLog }],
   ['quicklist-packed-threshold', { least: 3, most: 3, run: packedThreshold }],
   ['error', { least: 3, most: 3, run: error }],
 ])
@@ -52,7 +52,7 @@ const HELP = helpSubcommand('1.0.0', [
   'ERROR <string>',
   '    Answer with this error.',
   'LOADAOF',
-  '    Forget all data and read it again from the log.',
+  '    Forget all data and read it again from the last snapshot and the log behind it.',
   'OBJECT <key>',
   '    What is known of a key.',
   'POPULATE <count> [<prefix>] [<size>]',
@@ -61,8 +61,8 @@ const HELP = helpSubcommand('1.0.0', [
   '    Answer with a value of this type.',
   'QUICKLIST-PACKED-THRESHOLD <size>',
   '    Elements of lists from this size on are kept apart from the others; 0 for the usual size.',
-  'RELOAD',
-  '    The same as LOADAOF.',
+  'RELOAD [NOSAVE]',
+  '    Write a snapshot, forget all data and read it again from there. NOSAVE: the same as LOADAOF.',
   'SET-ACTIVE-EXPIRE (0|1)',
   '    Whether due keys are removed by the server itself.',
   'SLEEP <seconds>',
@@ -171,10 +171,18 @@ function populate(call: Call): void {
   call.reply.ok()
 }
 
-/** Data is in the log and nowhere else, so both mean the same. */
 function reload(call: Call): void {
+  if (call.argc === 3 && !call.is(2, 'NOSAVE')) throw new CommandError('ERR DEBUG RELOAD only supports the NOSAVE option.')
+  readAgain(call, false)
+}
+
+function loadLog(call: Call): void {
+  readAgain(call, false)
+}
+
+function readAgain(call: Call, saveBefore: boolean): void {
   if (call.engine.isInExec) throw new CommandError('ERR DEBUG RELOAD is not possible inside a transaction')
-  const failure = call.services.server.reload()
+  const failure = call.services.persistence.reload(saveBefore)
   if (failure !== null) throw new CommandError(failure)
   // What was found out about the arguments is no longer true.
   call.keyspace.beginCommand()

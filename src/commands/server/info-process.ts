@@ -1,4 +1,5 @@
 import type { Call } from '../call.js'
+import type { PersistenceReport } from '../services.js'
 import { REDIS_VERSION } from '../redis-version.js'
 import { humanBytes, memoryReport } from './memory-report.js'
 import type { InfoFields } from './info-fields.js'
@@ -69,23 +70,48 @@ export function memorySection(call: Call): InfoFields {
   ]
 }
 
-export function persistenceSection({ services, effects }: Call): InfoFields {
+export function persistenceSection({ services, nowMs }: Call): InfoFields {
   const { log } = services.server
+  const { report } = services.persistence
+  const { running, runningSeconds, lastStatus, lastDuration } = report
   return [
-    ['loading', 0],
+    ['loading', report.loading === null ? 0 : 1],
     ['async_loading', 0],
-    // There are no snapshots yet: all changes since the start.
-    ['rdb_changes_since_last_save', effects.count],
-    ['rdb_bgsave_in_progress', 0],
-    ['rdb_last_bgsave_status', 'ok'],
+    ...(report.loading === null ? [] : loadingFields(report.loading, nowMs)),
+    ['rdb_changes_since_last_save', report.changesSinceSave],
+    ['rdb_bgsave_in_progress', running === 'save' ? 1 : 0],
+    ['rdb_last_save_time', Math.floor(report.lastSaveMs / 1000)],
+    ['rdb_last_bgsave_status', lastStatus.save],
+    ['rdb_last_bgsave_time_sec', lastDuration.save],
+    ['rdb_current_bgsave_time_sec', running === 'save' ? runningSeconds : -1],
+    ['rdb_saves', report.completed],
     ['aof_enabled', 1],
-    ['aof_rewrite_in_progress', 0],
-    ['aof_rewrite_scheduled', 0],
-    ['aof_last_bgrewrite_status', 'ok'],
+    ['aof_rewrite_in_progress', running === 'rewrite' ? 1 : 0],
+    ['aof_rewrite_scheduled', report.scheduled === 'rewrite' ? 1 : 0],
+    ['aof_last_rewrite_time_sec', lastDuration.rewrite],
+    ['aof_current_rewrite_time_sec', running === 'rewrite' ? runningSeconds : -1],
+    ['aof_last_bgrewrite_status', lastStatus.rewrite],
     ['aof_last_write_status', log.lastError === null ? 'ok' : 'err'],
     ['aof_fsync_policy', log.policy],
-    ['aof_current_size', log.appendedBytes],
+    ['aof_current_size', report.totalBytes],
+    ['aof_base_size', report.baseBytes],
     ['aof_buffer_length', log.appendedBytes - log.durableBytes],
+    ['snapshot_last_error', (report.lastError ?? '').replace(/\s+/g, ' ')],
+  ]
+}
+
+/** How far a start has got. */
+function loadingFields(
+  { startedMs, totalBytes, loadedBytes }: NonNullable<PersistenceReport['loading']>,
+  nowMs: number,
+): InfoFields {
+  const seconds = Math.max(0, nowMs - startedMs) / 1000
+  return [
+    ['loading_start_time', Math.floor(startedMs / 1000)],
+    ['loading_total_bytes', totalBytes],
+    ['loading_loaded_bytes', loadedBytes],
+    ['loading_loaded_perc', percent(loadedBytes, totalBytes)],
+    ['loading_eta_seconds', loadedBytes === 0 ? 1 : Math.ceil((Math.max(0, totalBytes - loadedBytes) * seconds) / loadedBytes)],
   ]
 }
 
@@ -107,6 +133,7 @@ export function statsSection({ services, engine, keyspace }: Call): InfoFields {
     ['expired_subkeys', statistics.expiredFields],
     ['expired_keys', statistics.expiredKeys],
     ['evicted_keys', statistics.evictedKeys],
+    ['evicted_clients', clients.evictedClients],
     ['total_eviction_exceeded_time', Math.round(memory.exceededMs.total)],
     ['current_eviction_exceeded_time', Math.round(memory.exceededMs.current)],
     ['keyspace_hits', keyspace.hits],

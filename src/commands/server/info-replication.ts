@@ -14,9 +14,9 @@ export function replicationSection({ services }: Call): InfoFields {
     ['master_repl_offset', log.appendedBytes],
     ['second_repl_offset', -1],
     ['repl_backlog_active', 1],
-    ['repl_backlog_size', log.appendedBytes],
-    ['repl_backlog_first_byte_offset', 1],
-    ['repl_backlog_histlen', log.appendedBytes],
+    ['repl_backlog_size', log.backlogLimit],
+    ['repl_backlog_first_byte_offset', log.firstByte + 1],
+    ['repl_backlog_histlen', log.appendedBytes - log.firstByte],
   ]
 }
 

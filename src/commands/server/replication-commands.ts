@@ -73,7 +73,7 @@ export const REPLICATION_COMMANDS: readonly CommandSpec[] = [
     group: 'server',
     since: '1.0.0',
     summary: 'Stops the server; everything is made durable before.',
-    complexity: 'O(1)',
+    complexity: 'O(1); with SAVE O(N), N being the number of keys in all databases',
     history: [['7.0.0', 'NOW, FORCE and ABORT.']],
     arguments: [
       {
@@ -98,9 +98,13 @@ function replicaOf(call: Call): void {
   call.reply.ok()
 }
 
-/** The log always has everything, so SAVE and NOSAVE do the same; no replica is waited for, so NOW and FORCE as well. */
+/**
+ * The log always has everything, so a snapshot is written only when SAVE asks for it: the next start is faster. No other member is waited for, so NOW changes
+ * nothing: they get what they lack after the next start. FORCE stops also when the snapshot fails.
+ */
 function shutdown(call: Call): void {
   let abort = false
+  let force = false
   let others = 0
   let save = false
   let noSave = false
@@ -108,11 +112,15 @@ function shutdown(call: Call): void {
     if (call.is(i, 'ABORT')) abort = true
     else if (call.is(i, 'SAVE')) save = true
     else if (call.is(i, 'NOSAVE')) noSave = true
-    else if (call.is(i, 'NOW') || call.is(i, 'FORCE')) others++
-    else throw syntaxError()
+    else if (call.is(i, 'NOW') || call.is(i, 'FORCE')) {
+      others++
+      force ||= call.is(i, 'FORCE')
+    } else throw syntaxError()
   }
   if ((save && noSave) || (abort && (save || noSave || others > 0))) throw syntaxError()
   if (abort) throw new CommandError('ERR No shutdown in progress.')
+  if (save && call.services.persistence.saveNow() !== null && !force)
+    throw new CommandError('ERR Errors trying to SHUTDOWN. Check logs.')
   // As in Redis there is no reply: the connection closes.
   call.session.close = 'now'
   call.services.server.shutdown()

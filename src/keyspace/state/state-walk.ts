@@ -58,6 +58,8 @@ type Phase = (typeof Phase)[keyof typeof Phase]
 export class StateWalk {
   private database = 0
   private shard = 0
+  /** Keys begun since they were last asked for. */
+  private begun = 0
   private db: Database | null = null
   private phase: Phase = Phase.table
   /** Records of the table that is walked still to come; -1: not begun. */
@@ -97,6 +99,13 @@ export class StateWalk {
     if (at >= 0) moveListeners.splice(at, 1)
     this.keyspace.heldKey = null
     this.openKey = null
+  }
+
+  /** How many keys have been begun since the last time. */
+  takeKeyCount(): number {
+    const { begun } = this
+    this.begun = 0
+    return begun
   }
 
   /** Appends records for about so many bytes; true when the shard is complete. */
@@ -224,6 +233,7 @@ export class StateWalk {
     const hasExpiry = (flags & HAS_EXPIRY) !== 0
     const content = DOT_BYTES + valueLen
     const body = varintBytes(len) + len + (hasExpiry ? 2 + EXPIRY_BYTES : 1) + 1 + varintBytes(content) + content
+    this.begun++
     out.reserve(body + FRAMING_BYTES)
     out.u8(0)
     out.varint(body)
@@ -252,6 +262,7 @@ export class StateWalk {
       if (this.recordOf(db, front, type, key, off, len) !== 0) types[parts++] = type
     }
     if (front === 0 && parts === 0) return true
+    this.begun++
     const record = out.length
     out.u8(0)
     const body = out.open()

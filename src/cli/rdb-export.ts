@@ -1,0 +1,291 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { open, rename, rm, type FileHandle } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { MeridianError } from '../base/errors.js'
+import { matchesGlob } from '../base/glob.js'
+import { LIMITS } from '../base/limits.js'
+import { SHARD_COUNT } from '../base/shards.js'
+import { openPayload, readPayload, writePayload } from '../rdb/payload.js'
+import { RdbFileWriter, rdbHeader } from '../rdb/rdb-file-writer.js'
+import { RdbType } from '../rdb/rdb-types.js'
+import type { TextOutput } from './context.js'
+import { printable } from './printable.js'
+import type { PipelinedClient, RawReply } from './pipelined-client.js'
+import { ProgressLine, counted, duration, perSecond, plural, progressText } from './progress-line.js'
+import { refused } from './redis-client.js'
+import { TypeCounts } from './type-counts.js'
+
+/** What redis-server 7.0 reads. */
+export const LOWEST_EXPORT_VERSION = 10
+const ACTIVITY_SINCE_VERSION = 11
+const WRITE_BYTES = 1024 * 1024
+/** Keys of one SCAN call: some 0.2 ms of the member's time. */
+const SCAN_COUNT = 500
+/** Keys asked for at once, as long as their values are small. */
+const MOST_AT_ONCE = 256
+/** After as many keys the largest value seen counts half. */
+const FORGET_AFTER = 64
+
+export interface ExportOptions {
+  readonly file: string
+  /** Replace a file of that name. */
+  readonly force: boolean
+  /** Databases; empty: all. */
+  readonly databases: readonly number[]
+  readonly match: string | undefined
+  /** RDB version of the file; null: the lowest that can hold what is in it, from LOWEST_EXPORT_VERSION on. */
+  readonly version: number | null
+  readonly output: TextOutput
+  readonly isStopped: () => boolean
+}
+
+/**
+ * Writes the keys of a running member into an RDB file: SCAN, and DUMP of each key between two looks at its time of expiry. The file is written aside
+ * and gets its name when it is complete and on the disk.
+ *
+ * Each key is as it was at one moment, value and expiry together, but not all of them at the same: what is written while it runs may be in the file or
+ * not. A key that is there all the time is in it exactly once.
+ */
+export class RdbExport {
+  private readonly counts = new TypeCounts()
+  private readonly writer = new RdbFileWriter()
+  private file: FileHandle | null = null
+  private fileAt = 0
+  private neededVersion = LOWEST_EXPORT_VERSION
+  private vanished = 0
+  private simplifiedStreams = 0
+  /** Bytes of the largest of the last values. */
+  private largest = 0
+  private read = 0
+  private total = 0
+  private readonly progress: ProgressLine
+
+  constructor(
+    private readonly client: PipelinedClient,
+    private readonly options: ExportOptions,
+  ) {
+    this.progress = new ProgressLine(options.output)
+  }
+
+  /** Gives lines for people. @throws MeridianError; then there is no new file. */
+  async run(): Promise<readonly string[]> {
+    const { file: path, force } = this.options
+    if (!force && existsSync(path)) {
+      throw new MeridianError('MRD_FILE_EXISTS', `${path} exists`, 'Choose another name, or --force to replace it.')
+    }
+    const aside = join(dirname(path), `.${basename(path)}.${randomBytes(4).toString('hex')}.part`)
+    try {
+      this.file = await open(aside, 'wx')
+      try {
+        await this.write()
+      } finally {
+        await this.file.close()
+      }
+      await rename(aside, path)
+      await syncFolder(dirname(path))
+    } catch (error) {
+      await rm(aside, { force: true })
+      throw error instanceof Error && 'code' in error && !(error instanceof MeridianError) ? diskError(path, error) : error
+    } finally {
+      this.progress.clear()
+    }
+    return this.report()
+  }
+
+  private async write(): Promise<void> {
+    const { client, writer, options } = this
+    this.fileAt = rdbHeader(LOWEST_EXPORT_VERSION).length
+    const info = await client.text('INFO')
+    writer.aux('redis-ver', field(info, 'redis_version'))
+    writer.aux('redis-bits', '64')
+    writer.aux('ctime', String(Math.floor(Date.now() / 1000)))
+    writer.aux('used-mem', field(info, 'used_memory'))
+    writer.aux('meridian-ver', field(info, 'meridian_version'))
+    const databases = [...info.matchAll(/^db(\d+):keys=(\d+),expires=(\d+)/gm)]
+      .map(([, database, keys, expires]) => ({ database: Number(database), keys: Number(keys), expires: Number(expires) }))
+      .filter(({ database }) => options.databases.length === 0 || options.databases.includes(database))
+    this.total = databases.reduce((sum, { keys }) => sum + keys, 0)
+    for (const { database, keys, expires } of databases) {
+      writer.database(database, keys, expires)
+      await client.select(database)
+      await this.writeDatabase()
+    }
+    writer.end()
+    await this.flush()
+    const { header, checksum } = writer.seal(this.version())
+    await this.writeAt(checksum, this.fileAt)
+    await this.writeAt(header, 0)
+    await this.file?.sync()
+  }
+
+  private async writeDatabase(): Promise<void> {
+    const { client, options } = this
+    const pattern = options.match === undefined ? null : Buffer.from(options.match)
+    let seen = new Set<string>()
+    let cursor = '0'
+    do {
+      const reply = await client.command('SCAN', cursor, 'COUNT', String(SCAN_COUNT))
+      const [next, keys] = reply as readonly [Buffer, readonly Buffer[]]
+      const before = cursor
+      cursor = next.toString()
+      const fresh = keys.filter((key) => !seen.has(key.toString('latin1')))
+      if (shardOf(cursor) !== shardOf(before)) seen = new Set()
+      for (const key of keys) seen.add(key.toString('latin1'))
+      this.total = Math.max(this.total, this.read + fresh.length)
+      await this.readKeys(
+        pattern === null ? fresh : fresh.filter((key) => matchesGlob(pattern, 0, pattern.length, key, 0, key.length)),
+      )
+      this.read += fresh.length
+    } while (cursor !== '0')
+  }
+
+  private async readKeys(keys: readonly Buffer[]): Promise<void> {
+    for (let from = 0; from < keys.length;) {
+      const atOnce = Math.max(1, Math.min(MOST_AT_ONCE, Math.floor(LIMITS.bulkInFlightBytes / (this.largest + 1))))
+      const batch = keys.slice(from, from + atOnce)
+      from += batch.length
+      for (const again of await this.readBatch(batch)) await this.readAlone(again)
+      if (this.writer.pendingBytes >= WRITE_BYTES) await this.flush()
+      this.progress.update(() =>
+        progressText('exporting', this.total === 0 ? 1 : this.read / this.total, this.counts.total, this.progress.elapsedMs),
+      )
+      if (this.options.isStopped()) {
+        throw new MeridianError('MRD_IMPORT_STOPPED', `Stopped after ${counted(this.counts.total)} keys`, 'No file was written.')
+      }
+    }
+  }
+
+  /** Gives the keys whose expiry was changed while they were read. */
+  private async readBatch(keys: readonly Buffer[]): Promise<Buffer[]> {
+    const { client } = this
+    const again: Buffer[] = []
+    const failures: Error[] = []
+    for (const key of keys) {
+      let before: RawReply = null
+      let value: RawReply = null
+      client.send(['PEXPIRETIME', key], (reply) => (before = reply))
+      client.send(['DUMP', key], (reply) => (value = reply))
+      client.send(['PEXPIRETIME', key], (after) => {
+        const error = [before, value, after].find((reply) => reply instanceof Error)
+        if (error !== undefined) failures.push(error)
+        else if (before !== after) again.push(key)
+        else {
+          const failure = this.add(key, value, before as number)
+          if (failure !== null) failures.push(failure)
+        }
+      })
+    }
+    await client.drained()
+    for (const failure of failures) throw failure instanceof MeridianError ? failure : refused(client.address, 'DUMP', failure)
+    return again
+  }
+
+  /** Value and expiry in one transaction. */
+  private async readAlone(key: Buffer): Promise<void> {
+    const { client } = this
+    const commands = [['MULTI'], ['PEXPIRETIME', key], ['DUMP', key], ['EXEC']]
+    const replies = await Promise.all(commands.map((args) => client.command(...args)))
+    const [expiry, value] = replies[3] as readonly [number, RawReply]
+    const failure = this.add(key, value, expiry)
+    if (failure !== null) throw failure
+  }
+
+  /** Adds a key to the file; gives what is wrong with it. */
+  private add(key: Buffer, dumped: RawReply, expiry: number): Error | null {
+    if (!Buffer.isBuffer(dumped)) {
+      this.vanished++
+      return null
+    }
+    this.largest = Math.max(this.largest, dumped.length)
+    if (this.counts.total % FORGET_AFTER === 0) this.largest /= 2
+    const limit = this.options.version ?? LOWEST_EXPORT_VERSION
+    let { type, value, version } = openPayload(dumped)
+    if (type === RdbType.stream3 && limit < ACTIVITY_SINCE_VERSION) {
+      this.simplifiedStreams++
+      ;({ type, value, version } = openPayload(withoutActivity(dumped)))
+    }
+    if (this.options.version !== null && version > this.options.version) {
+      return new MeridianError(
+        'MRD_RDB_UNSUPPORTED',
+        `The key ${printable(key)} has what RDB version ${this.options.version} cannot hold: fields of a hash that expire`,
+        `Leave --rdb-version out, or give ${version}: Redis 7.4 and newer read it.`,
+      )
+    }
+    this.neededVersion = Math.max(this.neededVersion, version)
+    this.writer.key(key, type, value, expiry < 0 ? null : expiry)
+    this.counts.add(type)
+    return null
+  }
+
+  private version(): number {
+    return this.options.version ?? this.neededVersion
+  }
+
+  private async flush(): Promise<void> {
+    const bytes = this.writer.take()
+    await this.writeAt(bytes, this.fileAt)
+    this.fileAt += bytes.length
+  }
+
+  private async writeAt(bytes: Uint8Array, at: number): Promise<void> {
+    for (let done = 0; done < bytes.length;) {
+      const written = await this.file?.write(bytes, done, bytes.length - done, at + done)
+      done += written?.bytesWritten ?? 0
+    }
+  }
+
+  private report(): readonly string[] {
+    const { counts, progress } = this
+    const took = progress.elapsedMs
+    const lines = [
+      `exported to ${this.options.file} (RDB version ${this.version()}) in ${duration(took)}, ${perSecond(counts.total, took)} keys/s`,
+      `  ${plural(counts.total, 'key')}${counts.total > 0 ? `: ${counts.toString()}` : ''}`,
+    ]
+    if (this.vanished > 0) lines.push(`  ${plural(this.vanished, 'key')} went before they were read`)
+    if (this.simplifiedStreams > 0) {
+      lines.push(
+        `  of ${plural(this.simplifiedStreams, 'stream')}, when consumers were last active is left out (--rdb-version 11 keeps it, for Redis 7.2 and newer)`,
+      )
+    }
+    return lines
+  }
+}
+
+/** A stream as Redis 7.0 knows it: when a consumer was last seen stands for when it was last active. */
+function withoutActivity(payload: Uint8Array): Uint8Array {
+  const { value } = readPayload(payload)
+  if (value === null || value.type !== 'stream') return payload
+  const groups = value.groups.map((group) => ({
+    ...group,
+    consumers: group.consumers.map((consumer) => ({ ...consumer, activeMs: consumer.seenMs })),
+  }))
+  return writePayload({ ...value, groups })
+}
+
+function shardOf(cursor: string): number {
+  return Number(BigInt(cursor) % BigInt(SHARD_COUNT))
+}
+
+function field(info: string, name: string): string {
+  return new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? ''
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}
+
+function diskError(path: string, cause: Error): MeridianError {
+  const full = 'code' in cause && (cause.code === 'ENOSPC' || cause.code === 'EDQUOT')
+  return new MeridianError(
+    full ? 'MRD_DISK_FULL' : 'MRD_DISK_IO',
+    `${path} cannot be written: ${cause.message}`,
+    'Name a file in a folder that can be written and has room.',
+    { cause },
+  )
+}
