@@ -113,7 +113,7 @@ describe('INFO', () => {
     h.run('SET', 'a', '1')
     const crdt = String(h.run('INFO', 'crdt'))
     expect(crdt).toMatch(
-      /^# CRDT\r\nmember_id:1\r\nmember_name:test\r\nregion:test\r\nzone:a\r\ncluster_id:test\r\nmembers:3\r\nversion_vector:1:\d+\r\n/,
+      /^# CRDT\r\nmember_id:1\r\nmember_name:test\r\nregion:test\r\nzone:a\r\ncluster_id:test\r\nmembers:3\r\ntopology_version:1\r\nmembership:active\r\ndraining:\r\nversion_vector:1:\d+\r\n/,
     )
     expect(h.run('INFO', 'peers')).toBe(
       '# Peers\r\npeers:2\r\n' +
