@@ -1000,6 +1000,7 @@ export class Engine implements CommandExecutor, EngineService {
     for (const key of Object.keys(statistics) as (keyof typeof statistics)[]) statistics[key] = 0
     this.peakBytes = this.keyspace.usedBytes()
     this.pubsub.resetStatistics()
+    this.memory.resetStatistics()
   }
 
   /** Told after each append; the composition root may wake peers and ask for a sync. */

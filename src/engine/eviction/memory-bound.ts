@@ -128,6 +128,12 @@ export class MemoryBound implements MemoryBoundService {
     return { total: this.overBeforeMs + current, current }
   }
 
+  /** CONFIG RESETSTAT. */
+  resetStatistics(): void {
+    this.overBeforeMs = 0
+    if (this.overSinceMs >= 0) this.overSinceMs = this.clock.monotonicMs()
+  }
+
   /** Before a client's command that may need memory. False when there is none and none can be made: it must not run if it needs more. */
   makeRoom(): boolean {
     if (!this.isOver || !this.host.mayEvict) return true
