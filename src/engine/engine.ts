@@ -949,8 +949,8 @@ export class Engine implements CommandExecutor, EngineService {
     this.log.append(frame)
     this.statistics.remoteFrames++
     this.statistics.remoteOps += frame.opCount
-    this.memory.remoteApplied()
     this.onAppended()
+    this.memory.remoteApplied()
     this.waits.check()
     this.serveReady()
   }
