@@ -165,6 +165,18 @@ export class LongWrites implements LongWriting {
     this.isStopped = true
   }
 
+  /** Does all that is under way and waits, in one go: for who drives the engine by hand. Frames of other members come in a later turn. */
+  finish(): void {
+    while (this.freed.length > 0 || this.current !== null || this.waiting.length > 0) {
+      this.host.beginBatch()
+      if (this.freed.length > 0) this.runFreed()
+      else this.advance()
+      if (this.current instanceof LongWrite && this.current.waitsForPause) break
+    }
+    this.host.endTurn()
+    this.plan()
+  }
+
   /** The client has gone. What has been committed goes on. */
   cancel(write: LongWrite): void {
     write.hasLeft = true
@@ -225,7 +237,7 @@ export class LongWrites implements LongWriting {
       current.longestMs = Math.max(current.longestMs, nowMs - startMs)
       if (reply.length > 0) current.parts.push(reply.take())
     }
-    if (isDone) this.finish(current)
+    if (isDone) this.end(current)
   }
 
   /** All of a command, a step at a time. */
@@ -287,7 +299,7 @@ export class LongWrites implements LongWriting {
     this.host.applied(frame)
   }
 
-  private finish(current: LongWrite | RemoteWrite): void {
+  private end(current: LongWrite | RemoteWrite): void {
     this.current = null
     this.lastWasFrame = current instanceof RemoteWrite
     if (current instanceof LongWrite) {
