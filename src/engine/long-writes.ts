@@ -28,16 +28,16 @@ export interface LongWriteHost {
   readonly isPaused: boolean
   /** Members other than this one that something was applied of. */
   contextCount(): number
-  /** Gives the op its stamps and its place in the log: it has happened. */
-  commit(write: LongWrite): FrameView
+  /** Gives the op its stamps: it has happened. The steps write its frame to the log. */
+  commit(write: LongWrite): Generator<undefined, FrameView>
   /** Applies a frame a step at a time; see FrameApplier. */
   applying(
     frame: FrameView,
     isOwn: boolean,
     seen: (database: number, key: Uint8Array, off: number, len: number) => void,
   ): Generator<undefined, void>
-  /** A frame of another member has been applied. */
-  applied(frame: FrameView): void
+  /** A frame of another member has been applied: the steps write it to the log. */
+  applied(frame: FrameView): Generator<undefined, void>
   /** The command's reply is this error. */
   failed(write: LongWrite, message: string): void
   /** The command has its reply. */
@@ -270,8 +270,8 @@ export class LongWrites implements LongWriting {
       host.failed(write, error.message)
       return
     }
-    const frame = host.commit(write)
     write.isApplying = true
+    const frame = yield* host.commit(write)
     yield* host.applying(frame, true, NOTHING_TO_NOTE)
     write.isApplying = false
     const last = host.step(write, reply)
@@ -296,7 +296,7 @@ export class LongWrites implements LongWriting {
       this.rejected = { frame, error }
       return
     }
-    this.host.applied(frame)
+    yield* this.host.applied(frame)
   }
 
   private end(current: LongWrite | RemoteWrite): void {

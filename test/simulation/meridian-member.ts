@@ -49,6 +49,11 @@ export class MeridianMember implements SimulatedMember {
       environment.onFrame(frame.copy().bytes)
       return append(frame)
     }
+    const appendInPieces = log.appendInPieces.bind(log)
+    log.appendInPieces = (frame) => {
+      environment.onFrame(frame.copy().bytes)
+      return appendInPieces(frame)
+    }
   }
 
   get applied(): VersionVector {
