@@ -156,13 +156,16 @@ export class Effects {
     return this.keys.rootOf(db, ref)
   }
 
-  /** Ends what openCollection began. The key goes when the root is 0. */
-  closeCollection(root: Ref): void {
+  /**
+   * Ends what openCollection began. The key goes when the root is 0. isPlain: the caller knows that the store would say isVisible and not isUnsettled,
+   * which saves two calls that may go to any store.
+   */
+  closeCollection(root: Ref, isPlain = false): void {
     const { open } = this
     assert(open !== null, 'no collection effect is open')
     this.open = null
     const { db, database, type, ref, key, keyOff, keyLen } = open
-    this.keys.put(db, type, ref, root, key, keyOff, keyLen)
+    this.keys.put(db, type, ref, root, key, keyOff, keyLen, isPlain)
     this.keyspace.observer?.keyChanged(database, key, keyOff, keyLen)
     if (open.isNew && root !== 0) this.onNewKey?.(database, key, keyOff, keyLen)
   }
