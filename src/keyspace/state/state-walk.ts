@@ -39,7 +39,6 @@ const DOT_BYTES = 8
 const EXPIRY_BYTES = 16
 /** Flags, two lengths, head, kind, count of expiries: at most. */
 const FRAMING_BYTES = 32
-/** A large collection gets so much of a record at least, however little of the step is left. */
 const LEAST_BYTES = 4 * 1024
 const SLOTS_PER_SHARD = SLOT_COUNT / SHARD_COUNT
 
@@ -56,6 +55,8 @@ type Phase = (typeof Phase)[keyof typeof Phase]
  * has been walked: when a type of it is hidden or shown. Such keys are noted and written at the end.
  */
 export class StateWalk {
+  /** A large collection gets so much of a record at least, however little of the step is left. Less for tests. */
+  leastBytes = LEAST_BYTES
   private database = 0
   private shard = 0
   /** Keys begun since they were last asked for. */
@@ -153,7 +154,7 @@ export class StateWalk {
 
   private stepHidden(db: Database, out: StateBytes, end: number): boolean {
     let budget = end - out.length
-    for (; this.hiddenType < TYPE_COUNT && db.hiddenCount > 0; this.hiddenType++, this.left = -1) {
+    for (; this.hiddenType < TYPE_COUNT && db.hiddenOf(this.shard) > 0; this.hiddenType++, this.left = -1) {
       const table = SHARD_COUNT + this.hiddenType
       const count = db.shardCount(table)
       if (this.left < 0 || this.left > count) this.left = count
@@ -226,7 +227,7 @@ export class StateWalk {
     const flags = words[w] & FLAGS_MASK
     const off = (w << 2) + headerBytes(flags)
     const len = words[w + KEY_LENGTH_WORD]
-    if ((flags & (TYPE_MASK | HAS_EXTRAS | NO_VALUE)) !== KeyType.string || db.hiddenCount > 0) {
+    if ((flags & (TYPE_MASK | HAS_EXTRAS | NO_VALUE)) !== KeyType.string || db.hiddenOf(this.shard) > 0) {
       return this.writeKey(db, ref, db.arena.u8[chunk], off, len, out, end)
     }
     const valueLen = words[w + VALUE_LENGTH_WORD]
@@ -334,7 +335,7 @@ export class StateWalk {
 
   /** Where a record that begins here is to end, in a step that ends at `end`. */
   private limitOf(out: StateBytes, end: number): number {
-    return out.length + Math.min(Math.max(end - out.length, LEAST_BYTES), LIMITS.stateRecordBytes)
+    return out.length + Math.min(Math.max(end - out.length, this.leastBytes), LIMITS.stateRecordBytes)
   }
 
   /** Writes what the front record says of the key's expiry. Gives the bits of the head. */
@@ -364,7 +365,6 @@ export class StateWalk {
     }
     const { cursor } = this
     const { state } = this.keys.store(type)
-    assert(state !== undefined, 'collections of this type cannot be written')
     const root = db.root(ref)
     out.u8(type)
     const header = out.open()
@@ -398,7 +398,7 @@ export class StateWalk {
   /** The record of what a key holds of a type; 0 for none. */
   private recordOf(db: Database, front: Ref, type: number, key: Uint8Array, off: number, len: number): Ref {
     if (front !== 0 && db.type(front) === type) return front
-    return db.hiddenCount === 0 ? 0 : db.lookupHidden(type, key, off, len)
+    return db.hiddenOf(this.shard) === 0 ? 0 : db.lookupHidden(type, key, off, len)
   }
 }
 
