@@ -16,8 +16,16 @@ export class MeridianMember implements SimulatedMember {
 
   constructor(environment: MemberEnvironment) {
     const { topology, dataFolder, databases, appendfsync, clock, random, disk, network, logger } = environment
-    this.embedded = new EmbeddedMember({ topology, dataFolder, databases, appendfsync }, { clock, random, disk, network, logger })
+    const pauseMs = [1, 5, 30, 150][random.uint32() & 3]
+    // A key a step, so that much happens between the first and the last; and small segments, so that they end and go.
+    const snapshotPace = { stepBytes: 1, turnMs: 0, turnBytes: Infinity, sectionBytes: 100, pauseMs }
+    this.embedded = new EmbeddedMember(
+      { topology, dataFolder, databases, appendfsync, segmentBytes: 4096, snapshotPace },
+      { clock, random, disk, network, logger },
+    )
     this.member = this.embedded.member
+    // Nobody can be given a snapshot here.
+    this.member.keeping.backlogBytes = Infinity
     const { log } = this.member
     const append = log.append.bind(log)
     log.append = (frame) => {
@@ -50,6 +58,11 @@ export class MeridianMember implements SimulatedMember {
   digest(): string {
     const { keyspace, strings, keys } = this.member.engine
     return digestOf(keyspace, { strings, keys })
+  }
+
+  snapshot(): void {
+    const { snapshots, log } = this.member
+    if (snapshots.running === null && log.refusal === null) snapshots.begin('save')
   }
 
   endTurn(): void {

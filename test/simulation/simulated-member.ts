@@ -38,6 +38,8 @@ export interface SimulatedMember {
   readonly durable: VersionVector
   /** Equal in two members when their data is equal. */
   digest(): string
+  /** Begins a snapshot in the background, if none is under way. */
+  snapshot?(): void
   /** Ends the turn of the client that has just called: open frames are closed. */
   endTurn(): void
   stop(): void
