@@ -126,11 +126,11 @@ export const LIMITS = {
   /**
    * Part of maxmemory that writes of other members may take above it before everything is done to get rid of it: an eighth. It holds what is on its way when
    * members come to their bounds together: 15 others that write 20,000 values of 200 bytes a second send 60 MB a second, so with 4 GiB it lasts for
-   * 8 s, and an excess is evicted by the share of each of 16 members, ten times a second, in some 5 s. Beyond: see MemoryBound.
+   * 8 s, and an excess is evicted by the share of each of 16 members, ten times a second, in some 20 s, most of it in the first 5. Beyond: see MemoryBound.
    */
   memoryReserveShare: 8,
-  /** What a member evicts at least of an excess that remote writes have brought, in a tenth of a second: the last bit is not worth sharing. */
-  evictionLeastShareBytes: 64 * KiB,
+  /** What a member evicts at least of an excess that remote writes have brought, at a time: the last bit is not worth sharing. */
+  evictionLeastShareBytes: 4 * KiB,
   /** The longest that evictions go on at a stretch, and those before the commands of one turn together. Then it goes on in the background. */
   evictionSliceMs: 5,
   evictionTurnMs: 5,
@@ -171,6 +171,16 @@ export const LIMITS = {
   slicedReadStarts: 4,
   /** Times, one a second, that tidying up a collection is put off because it is being read in slices. Then the reads start again. */
   heldSettlings: 64,
+  /** A write of more elements than this goes in slices: writing them takes some 5 ms. */
+  slicedWriteElements: 2000,
+  /** A frame of another member that is larger is applied in slices: it takes some 4 ms. */
+  slicedFrameBytes: 128 * KiB,
+  /** What writes and frames in slices may take of a turn. */
+  slicedWriteTurnMs: 2,
+  /** Keys of one such frame that are held one by one; one that has more holds the databases that they are in. */
+  heldKeys: 10_000,
+  /** Commands run in a turn of those that had waited for such a write: about 1 ms. */
+  releasedCommands: 256,
   /** Keys, values and 64 bytes a key that SWAPDB may have to write anew: 250,000 small keys, about 0.3 s. Beyond: refused. */
   swapDatabaseBytes: 16 * MiB,
   /** Elements of a removed collection that are freed with it; what is larger goes in slices, some 0.1 ms each. */

@@ -1,18 +1,21 @@
-import { LIMITS } from '../base/limits.js'
+import { NotificationClass } from '../base/notification-classes.js'
 import { equalsWord, parseInteger, parseInteger64, utf8 } from '../base/bytes.js'
 import type { ReplyWriter } from '../resp/reply-writer.js'
 import type { Request } from '../resp/request.js'
 import type { Ref } from '../memory/arena.js'
 import { KeyType, type Database } from '../keyspace/database.js'
+import type { OpBuilder } from '../crdt/op-builder.js'
+import type { KeyPlace } from '../keyspace/collection-store.js'
 import type { Effects } from '../keyspace/effects.js'
 import type { Collections } from '../keyspace/collections.js'
 import type { Keys } from '../keyspace/keys.js'
+import type { LongEffects } from '../keyspace/long-effects.js'
 import type { Keyspace } from '../keyspace/keyspace.js'
 import type { StringStore } from '../keyspace/string-store.js'
 import type { ZsetStore } from '../keyspace/zset-store.js'
 import { CommandError, Errors } from './command-error.js'
 import type { CommandSpec } from './command-spec.js'
-import type { EngineService, KeyWait, ReadSteps, Services } from './services.js'
+import type { EngineService, KeyToHold, KeyWait, ReadSteps, Services, WriteSteps } from './services.js'
 import type { Session } from './session.js'
 
 /**
@@ -35,6 +38,7 @@ export class Call {
     readonly keys: Keys,
     readonly collections: Collections,
     readonly effects: Effects,
+    readonly long: LongEffects,
     readonly services: Services,
     readonly engine: EngineService,
   ) {}
@@ -144,7 +148,7 @@ export class Call {
 
   /** True when a command that only reads, and looks at so many elements, is to do so in slices. */
   isLong(elements: number): boolean {
-    return elements > LIMITS.slicedReadElements && !this.engine.isInExec && this.engine.slices.mayBegin
+    return elements > this.engine.slicing.readElements && !this.engine.isInExec && this.engine.slices.mayBegin
   }
 
   /**
@@ -162,10 +166,50 @@ export class Call {
     else while (steps.next().done !== true);
   }
 
+  /**
+   * True when a command that changes so many elements is to do so in slices. `removed`: arguments of the selected database, or of another one, whose keys
+   * it replaces or removes.
+   */
+  isLongWrite(elements: number, ...removed: readonly (number | KeyPlace)[]): boolean {
+    if (elements <= this.engine.slicing.writeElements || this.engine.isInExec) return false
+    return removed.every((each) => this.long.canRemove(typeof each === 'number' ? this.place(each) : each))
+  }
+
+  /**
+   * The command writes in slices: the handler returns without a reply and without effects. It is run again when its turn has come, and then the steps are
+   * gone through while its keys are held, so they do not change under it. The steps
+   *
+   *   1. read, and write the effects into `op` (OpBuilder, LongEffects), which changes nothing yet; what throws a CommandError ends the command;
+   *   2. yield 'commit', unless there is nothing to change: op is logged and applied before they are asked to go on;
+   *   3. publish events and reply, in one go.
+   *
+   * The reply may be begun before. As for readInSlices, steps must not use cursors that they share, and do nothing before they are asked for the first step.
+   */
+  writeInSlices(keys: readonly KeyToHold[], steps: WriteSteps): void {
+    this.engine.longWrites.begin(this, keys, steps)
+  }
+
+  /** Where the steps of a write in slices write their effects. */
+  get op(): OpBuilder {
+    return this.engine.longWrites.op
+  }
+
+  /** The key in argument i. */
+  place(i: number, database = this.session.database): KeyPlace {
+    const { buf, off, len } = this.request
+    return { database, key: buf, off: off[i], len: len[i] }
+  }
+
   /** Publishes a keyspace event (a class of NotificationClass, Redis' word) about the key in argument i. Called after its effect. */
   notify(kind: number, event: string, i: number, database = this.session.database): void {
     const { buf, off, len } = this.request
     this.engine.notifications.notify(kind, event, database, buf, off[i], len[i])
+  }
+
+  /** As notify, for a key that a write in slices has written anew: whatever it held before went first, so it is new. */
+  notifyStored(kind: number, event: string, i: number, database = this.session.database): void {
+    this.notify(NotificationClass.newKey, 'new', i, database)
+    this.notify(kind, event, i, database)
   }
 
   /** Case-insensitive comparison of argument i with an upper-case word. */

@@ -1,5 +1,6 @@
 import type { EvictionPolicy } from '../base/eviction-policies.js'
 import type { MemberId } from '../base/ids.js'
+import type { OpBuilder } from '../crdt/op-builder.js'
 import type { VersionVector } from '../crdt/version-vector.js'
 import type { Clock } from '../ports/clock.js'
 import type { ReplyWriter } from '../resp/reply-writer.js'
@@ -167,6 +168,9 @@ export interface EngineService {
   readonly waits: SessionWaits
   readonly blocking: KeyBlocking
   readonly slices: SlicedReading
+  readonly longWrites: LongWriting
+  /** From how many elements on reads and writes go in slices. */
+  readonly slicing: { readonly readElements: number; readonly writeElements: number }
   readonly pause: PauseControl
   readonly slowLog: SlowLogReader
   readonly latency: LatencyReader
@@ -278,6 +282,26 @@ export interface SlicedReading {
   /** False when the command must go to its end: it has started too often. */
   readonly mayBegin: boolean
   begin(call: Call, firstKey: number, keyCount: number, steps: ReadSteps): void
+}
+
+/** Does a part of a write with each call of next, some 0.1 ms: see Call.writeInSlices. */
+export type WriteSteps = Iterator<undefined | 'commit', void>
+
+/** A key that a long write is about. */
+export interface KeyToHold {
+  readonly database: number
+  /** Which argument it is. */
+  readonly argument: number
+  readonly isWritten: boolean
+}
+
+/** Writes that take many turns. Commands use Call.writeInSlices. */
+export interface LongWriting {
+  begin(call: Call, keys: readonly KeyToHold[], steps: WriteSteps): void
+  /** Where the steps that run now write their effects. */
+  readonly op: OpBuilder
+  /** Some keys are half changed: whoever looks at all of them must wait. */
+  readonly isApplying: boolean
 }
 
 /** Clients that wait for keys. Commands use Call.blockOn. */

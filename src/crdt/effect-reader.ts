@@ -94,6 +94,8 @@ export class EffectReader {
 
   private pos = 0
   private end = 0
+  /** Where the payload of the effect begins. */
+  private payloadAt = 0
   private nextStamp = 0
   private startsOp = true
   private ops = 0
@@ -138,12 +140,24 @@ export class EffectReader {
     this.keyLen = this.varint()
     this.keyOff = this.skip(this.keyLen)
     this.stamp = this.nextStamp++
+    this.payloadAt = this.pos
     if (this.type < FIRST_COLLECTION_EFFECT) this.payload()
     else if (!applying) this.collectionPayload()
     if (this.error === null && this.database >= this.databaseCount) {
       this.error = `database ${this.database}; this member has ${this.databaseCount}: give every member the same "databases"`
     }
     return this.error === null
+  }
+
+  /** Goes back to the begin of the payload that was walked last. Gives where the walk had come to, for goOn. */
+  rewind(): number {
+    const { pos } = this
+    this.pos = this.payloadAt
+    return pos
+  }
+
+  goOn(pos: number): void {
+    this.pos = pos
   }
 
   private collectionPayload(): void {

@@ -55,7 +55,12 @@ export class FrameWriter {
     return this.opCount === 0 ? 0 : this.at - this.start
   }
 
-  /** After recovery: the last stamp of this member's last frame. */
+  /** Last stamp of the frame that was closed last: what the next one continues. */
+  get previousLast(): number {
+    return this.previous
+  }
+
+  /** After recovery, or when a frame was made elsewhere: the last stamp of this member's last frame. */
   setPrevious(stamp: number): void {
     assert(this.opCount === 0, 'previous changed under an open frame')
     this.previous = stamp

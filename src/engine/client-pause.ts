@@ -1,14 +1,9 @@
 import type { Command } from '../commands/command-table.js'
 import type { PauseControl } from '../commands/services.js'
-import type { BlockedState, Session } from '../commands/session.js'
+import type { Session } from '../commands/session.js'
 import type { Clock, Timer } from '../ports/clock.js'
 import type { Request } from '../resp/request.js'
-
-interface Postponed {
-  readonly session: Session
-  readonly request: Request
-  readonly state: BlockedState
-}
+import { HeldCommands, stillWaits, type HeldCommand } from './held-commands.js'
 
 /**
  * CLIENT PAUSE: commands of a kind are held back, one a client, and run in the order of their arrival when the pause is over. Meanwhile no
@@ -20,8 +15,8 @@ export class ClientPause implements PauseControl {
   hasReleased = false
   private endMs = 0
   private timer: Timer | null = null
-  private postponed: Postponed[] = []
-  private readonly released: Postponed[] = []
+  private readonly held = new HeldCommands()
+  private readonly released: HeldCommand[] = []
   private releasing = false
 
   constructor(
@@ -50,8 +45,7 @@ export class ClientPause implements PauseControl {
     this.mode = 'none'
     this.endMs = 0
     this.hasReleased = true
-    this.released.push(...this.postponed)
-    this.postponed = []
+    this.released.push(...this.held.take())
   }
 
   /** Runs what was held back. Between commands; nothing unless a pause has ended. */
@@ -62,7 +56,7 @@ export class ClientPause implements PauseControl {
     this.releasing = true
     this.onRelease()
     for (let next = this.released.shift(); next !== undefined; next = this.released.shift()) {
-      if (next.session.blocked === next.state) this.resume(next.session, next.request)
+      if (stillWaits(next)) this.resume(next.session, next.request)
     }
     this.releasing = false
   }
@@ -76,16 +70,6 @@ export class ClientPause implements PauseControl {
 
   /** Keeps a copy of the request and blocks the session. */
   postpone(command: Command, session: Session, request: Request): void {
-    const state: BlockedState = {
-      command: command.fullName,
-      isPostponed: true,
-      timeOut: () => undefined,
-      fail: () => undefined,
-      cancel: () => {
-        this.postponed = this.postponed.filter((other) => other.state !== state)
-      },
-    }
-    session.blocked = state
-    this.postponed.push({ session, request: request.copy(), state })
+    this.held.add(command, session, request)
   }
 }

@@ -20,6 +20,7 @@ import { FrameApplier } from '../keyspace/frame-applier.js'
 import { Keys } from '../keyspace/keys.js'
 import { KeyObservers } from '../keyspace/key-observers.js'
 import { Keyspace } from '../keyspace/keyspace.js'
+import { LongEffects } from '../keyspace/long-effects.js'
 import { KeyStates } from '../keyspace/state/key-states.js'
 import { StringStore } from '../keyspace/string-store.js'
 import { LIMITS } from '../base/limits.js'
@@ -36,6 +37,7 @@ import { ExpiryCycle } from './expiry-cycle.js'
 import { FieldExpiryCycle } from './field-expiry-cycle.js'
 import { KeyspaceNotifications } from './keyspace-notifications.js'
 import { LatencyMonitor } from './latency-monitor.js'
+import { LongWrite, LongWrites, type LongWriteHost } from './long-writes.js'
 import { PubSub } from './pubsub.js'
 import { MemoryBound, type MemoryBoundHost } from './eviction/memory-bound.js'
 import { Evictor } from './eviction/evictor.js'
@@ -50,6 +52,23 @@ export interface EngineOptions {
   readonly databases: number
   readonly solo: boolean
   readonly hashSeed: number
+  /** What goes in slices, where it is not as LIMITS says: for the simulator, whose collections are small and whose time stands still. */
+  readonly slicing?: Slicing
+}
+
+interface Slicing {
+  readonly readElements: number
+  readonly writeElements: number
+  readonly frameBytes: number
+  /** Steps of a write in one turn. */
+  readonly turnSteps: number
+}
+
+const USUAL_SLICING: Slicing = {
+  readElements: LIMITS.slicedReadElements,
+  writeElements: LIMITS.slicedWriteElements,
+  frameBytes: LIMITS.slicedFrameBytes,
+  turnSteps: Infinity,
 }
 
 /** Milliseconds between expiry cycles. */
@@ -94,6 +113,8 @@ export class Engine implements CommandExecutor, EngineService {
   /** Whole states of keys as bytes. */
   readonly states: KeyStates
   readonly slices: SlicedReads
+  readonly longWrites: LongWrites
+  readonly slicing: Slicing
   readonly pause: ClientPause
   readonly slowLog = new SlowLog()
   readonly latency = new LatencyMonitor()
@@ -148,7 +169,9 @@ export class Engine implements CommandExecutor, EngineService {
     this.collections = new Collections({ self: options.self, keyspace, strings, context, effects: this.effects }, this.keys)
     this.applier = new FrameApplier(keyspace, strings, this.keys, context)
     this.states = new KeyStates(keyspace, strings, this.keys, context)
-    this.call = new Call(keyspace, strings, this.keys, this.collections, this.effects, services, this)
+    const long = new LongEffects(keyspace, strings, this.effects, this.keys)
+    this.call = new Call(keyspace, strings, this.keys, this.collections, this.effects, long, services, this)
+    this.slicing = options.slicing ?? USUAL_SLICING
     keyspace.reclaimer.onWork = () => this.reclaim()
     this.waits = new WaitQueue(
       clock,
@@ -161,6 +184,7 @@ export class Engine implements CommandExecutor, EngineService {
       () => {
         this.blocking.release()
         this.serveReady()
+        this.longWrites.resume()
       },
     )
     const observers = new KeyObservers(this.keyspace)
@@ -170,7 +194,7 @@ export class Engine implements CommandExecutor, EngineService {
       clock,
       {
         tryAgain: (client) => this.tryAgain(client),
-        isHeld: (client) => this.pause.mode !== 'none' && this.pause.holds(client.spec, client.session),
+        isHeld: (client) => this.isHeld(client.spec, client.session, client.request),
         serveSoon: () => clock.defer(() => this.serveReady()),
         ended: (client, error) => this.blockedEnded(client, error),
         commandOf: (request) => this.commandOf(request),
@@ -184,17 +208,17 @@ export class Engine implements CommandExecutor, EngineService {
         commandOf: (request) => this.commandOf(request),
         start: (read, reply) => this.startSliced(read, reply),
         step: (read, reply) => this.stepSliced(read, reply),
+        isHeld: ({ spec, session, request }) => this.longWrites.holds(spec, session, request),
         ended: (read) => this.slicedEnded(read),
-        endTurn: () => {
-          if (this.expiry.hasSeen || this.fieldExpiry.hasSeen) this.removeSeenDue()
-          this.serveReady()
-        },
+        endTurn: () => this.slicesEndTurn(),
       },
       (interested) => {
         observers.set(this.slices, interested)
-        keyspace.settleGuard = interested ? (db, ref) => this.holdsSettling(db, ref) : null
+        this.readsInSlices = interested
+        this.setGuards()
       },
     )
+    this.longWrites = new LongWrites(clock, this.longWriteHost(), options.databases, this.slicing.turnSteps)
     this.notifications = new KeyspaceNotifications(this.pubsub, this.keyspace, this.effects, this.applier, this.keys)
     this.effects.onExpired = (database, key, off, len) => {
       this.statistics.expiredKeys++
@@ -302,6 +326,7 @@ export class Engine implements CommandExecutor, EngineService {
     this.stopped = true
     this.memory.stop()
     this.slices.stop()
+    this.longWrites.stop()
     this.closeFrame()
   }
 
@@ -386,6 +411,10 @@ export class Engine implements CommandExecutor, EngineService {
     }
     if (session.queued !== null && !command.allowedWhileQueueing) {
       this.queue(session, command, request, reply)
+      return
+    }
+    if (this.longWrites.heldKeys !== null && !this.inExec && this.longWrites.holds(command, session, request)) {
+      this.longWrites.postpone(command, session, request)
       return
     }
     session.commandCount++
@@ -491,12 +520,13 @@ export class Engine implements CommandExecutor, EngineService {
     this.commandStartMs = endMs
     const { blocked } = call.session
     // A command that waits for keys, or takes many turns, counts when it ends.
-    if (blocked instanceof BlockedClient || blocked instanceof SlicedRead) blocked.microseconds = microseconds
-    else this.countCall(command, call.session, call.request, microseconds)
+    if (blocked instanceof BlockedClient || blocked instanceof SlicedRead || blocked instanceof LongWrite) {
+      blocked.microseconds = microseconds
+    } else this.countCall(command, call.session, call.request, microseconds)
   }
 
-  /** Runs the handler of a sliced read, for its steps. It counts as found what it found the first time. */
-  private startSliced(read: SlicedRead, reply: ReplyWriter): boolean {
+  /** Runs the handler of a sliced command, for its steps. It counts as found what it found the first time. */
+  private startSliced(read: SlicedRead | LongWrite, reply: ReplyWriter): boolean {
     const { keyspace } = this
     const { hits, misses, missListener } = keyspace
     const { handler } = read.spec.spec
@@ -526,7 +556,7 @@ export class Engine implements CommandExecutor, EngineService {
     return read.steps.next().done === true
   }
 
-  private enterSliced({ session, request, spec }: SlicedRead, reply: ReplyWriter): void {
+  private enterSliced({ session, request, spec }: SlicedRead | LongWrite, reply: ReplyWriter): void {
     this.keyspace.beginCommand()
     this.prepareCall(session, request, spec, reply)
   }
@@ -540,13 +570,121 @@ export class Engine implements CommandExecutor, EngineService {
     call.db = this.keyspace.database(session.database)
   }
 
-  private slicedEnded({ spec, session, request, microseconds, longestMs }: SlicedRead): void {
+  private slicedEnded({ spec, session, request, microseconds, longestMs }: SlicedRead | LongWrite): void {
     this.countCall(spec, session, request, microseconds, longestMs * 1000)
   }
 
+  private slicesEndTurn(): void {
+    if (this.expiry.hasSeen || this.fieldExpiry.hasSeen) this.removeSeenDue()
+    this.serveReady()
+  }
+
+  private readsInSlices = false
+
+  /** Things must not move in collections that are read or written in slices, and keys of a long write are nobody else's. */
+  private setGuards(): void {
+    const { keyspace, longWrites } = this
+    const writes = longWrites.heldKeys !== null
+    keyspace.holdGuard = writes ? (db, ref) => this.isKeyHeld(db, ref) : null
+    keyspace.settleGuard = writes || this.readsInSlices ? (db, ref) => this.holdsSettling(db, ref) : null
+  }
+
+  private isKeyHeld(db: Database, ref: Ref): boolean {
+    const bytes = db.arena.u8[ref >>> CHUNK_SHIFT]
+    const { heldKeys } = this.longWrites
+    return heldKeys !== null && heldKeys.of(this.keyspace.indexOf(db), bytes, db.keyOffset(ref), db.keyLength(ref)) !== undefined
+  }
+
   private holdsSettling(db: Database, ref: Ref): boolean {
+    if (this.isKeyHeld(db, ref)) return true
     const bytes = db.arena.u8[ref >>> CHUNK_SHIFT]
     return this.slices.holdsSettling(this.keyspace.indexOf(db), bytes, db.keyOffset(ref), db.keyLength(ref))
+  }
+
+  /** True when a command that waits must go on waiting: clients are paused, or a long write has its keys. */
+  private isHeld(command: Command, session: Session, request: Request): boolean {
+    if (this.pause.mode !== 'none' && this.pause.holds(command, session)) return true
+    return this.longWrites.holds(command, session, request)
+  }
+
+  private longWriteHost(): LongWriteHost {
+    const refusal = () => this.services.server.writeRefusal
+    const isPaused = () => this.pause.mode !== 'none'
+    return {
+      beginBatch: () => this.beginBatch(),
+      commandOf: (request) => this.commandOf(request),
+      start: (write, reply) => this.startLongWrite(write, reply),
+      step: (write, reply) => {
+        assert(write.work !== null, 'a write without steps')
+        this.enterSliced(write, reply)
+        return write.work.next()
+      },
+      get refusal() {
+        return refusal()
+      },
+      get isPaused() {
+        return isPaused()
+      },
+      contextCount: () => {
+        let count = 0
+        for (let member = 1; member < this.applied.stamps.length; member++) {
+          if (this.applied.stamps[member] !== 0 && member !== this.options.self) count++
+        }
+        return count
+      },
+      commit: (write) => this.commit(write),
+      applying: (frame, isOwn, seen) => this.applier.applyInSteps(frame, this.hlc, isOwn, seen),
+      applied: (frame) => this.remoteApplied(frame),
+      ended: (write) => this.slicedEnded(write),
+      resume: (session, request) => this.resume(session, request),
+      released: () => {
+        this.setGuards()
+        this.blocking.release()
+        this.serveReady()
+      },
+      idle: () => this.onLongWritesIdle(),
+      endTurn: () => {
+        this.setGuards()
+        this.slicesEndTurn()
+      },
+    }
+  }
+
+  /** As startSliced; the command may turn out to be short, and be done. */
+  private startLongWrite(write: LongWrite, reply: ReplyWriter): boolean {
+    const { writeRefusal } = this.services.server
+    if (writeRefusal !== null) {
+      write.spec.rejectedCalls++
+      this.countError(writeRefusal)
+      reply.error(writeRefusal)
+      return false
+    }
+    const started = this.startSliced(write, reply)
+    if (this.endOp()) this.wrote(write.session)
+    return started
+  }
+
+  /** The op that a long write has built happens now. */
+  private commit({ op, session, keys, written, request }: LongWrite): FrameView {
+    const { hlc, writer, log, options, keyspace, effects } = this
+    assert(log !== null, 'a write before the log is open')
+    this.closeFrame()
+    const first = hlc.next(keyspace.nowMs)
+    const frame = op.seal(options.self, this.applied, writer.previousLast, first)
+    hlc.observe(frame.last)
+    writer.setPrevious(frame.last)
+    this.applied.raise(frame.origin, frame.last)
+    const position = log.append(frame)
+    session.lastWriteStamp = frame.last
+    if (this.syncAlways || log.appendedBytes < position) session.holdUntilBytes = position
+    effects.count += op.effects
+    const { buf, off, len } = request
+    for (const { database, argument } of written) {
+      keys.hold(database, buf, off[argument], len[argument], 'from-all')
+      keyspace.observer?.keyChanged(database, buf, off[argument], len[argument])
+    }
+    this.onAppended()
+    return frame
   }
 
   /** `stopped` is how long others had to wait at a stretch. */
@@ -749,7 +887,7 @@ export class Engine implements CommandExecutor, EngineService {
     this.onAppended()
   }
 
-  /** Applies and logs one frame of another member. The caller has checked its place and context. */
+  /** Applies and logs one frame of another member, whole. The caller has checked its place and context. */
   applyRemote(frame: FrameView): void {
     this.closeFrame()
     this.keyspace.setTime(this.clock.wallMs())
@@ -757,6 +895,35 @@ export class Engine implements CommandExecutor, EngineService {
     this.applying = true
     this.applier.apply(frame, this.hlc.last)
     this.applying = false
+    this.remoteApplied(frame)
+  }
+
+  /**
+   * As applyRemote, but a large frame is only taken, and applied in the turns that follow: `applied` includes it then, and onLongWritesIdle is called. Not
+   * while takesNoFrames.
+   */
+  takeRemote(frame: FrameView): void {
+    if (frame.bytes.length <= this.slicing.frameBytes) {
+      this.applyRemote(frame)
+      return
+    }
+    this.closeFrame()
+    this.hlc.observe(frame.last)
+    this.longWrites.take(frame)
+    this.setGuards()
+  }
+
+  /** A long write is under way: frames of other members must wait. */
+  get takesNoFrames(): boolean {
+    return this.longWrites.isBusy
+  }
+
+  /** Told when frames of other members may come again. */
+  onLongWritesIdle: () => void = () => undefined
+
+  /** Takes note of a frame of another member that was applied. */
+  private remoteApplied(frame: FrameView): void {
+    this.closeFrame()
     this.applied.raise(frame.origin, frame.last)
     assert(this.log !== null, 'a remote frame before the log is open')
     this.log.append(frame)
@@ -770,7 +937,7 @@ export class Engine implements CommandExecutor, EngineService {
 
   /** Something is under way that `applied` does not include yet. */
   get isMidway(): boolean {
-    return this.applying || this.writer.isOpen
+    return this.applying || this.writer.isOpen || this.longWrites.isApplying
   }
 
   position(): VersionVector {

@@ -95,6 +95,7 @@ export class ExpiryCycle implements DueListener {
     if (db.type(ref) === KeyType.none) return false
     const at = db.expiresAt(ref)
     const now = this.keyspace.nowMs
-    return at <= now && (db.expiryMember(ref) === this.self || at + LIMITS.expiryTakeoverMs <= now)
+    if (at > now || this.keyspace.holdGuard?.(db, ref) === true) return false
+    return db.expiryMember(ref) === this.self || at + LIMITS.expiryTakeoverMs <= now
   }
 }

@@ -5,7 +5,7 @@ import type { HashStore } from '../keyspace/hash-store.js'
 import type { Keyspace } from '../keyspace/keyspace.js'
 import type { KeyspaceNotifications } from './keyspace-notifications.js'
 
-/** A hash that cannot be changed now (its key is due, or hidden behind another type) is looked at again after this time. */
+/** A hash that cannot be changed now (its key is due, hidden behind another type, or in a long write) is looked at again after this time. */
 const POSTPONED_MS = 1000
 
 /**
@@ -48,7 +48,7 @@ export class FieldExpiryCycle {
       const database = keyspace.databaseOf(arena)
       const db = database < 0 ? undefined : keyspace.peek(database)
       const ref = db === undefined ? 0 : keyspace.find(db, key, 0, key.length)
-      if (db === undefined || ref === 0 || db.type(ref) !== KeyType.hash) continue
+      if (db === undefined || ref === 0 || db.type(ref) !== KeyType.hash || keyspace.holdGuard?.(db, ref) === true) continue
       if (hashes.removeIfDue(db, db.root(ref), database, key, field)) this.noteRemoved(database, db, key, 1)
     }
   }
@@ -63,7 +63,7 @@ export class FieldExpiryCycle {
     const root = db.fieldExpiries.first
     const key = hashes.registeredKey(db, root)
     const ref = keyspace.find(db, key, 0, key.length)
-    if (ref === 0 || db.type(ref) !== KeyType.hash || db.root(ref) !== root) {
+    if (ref === 0 || db.type(ref) !== KeyType.hash || db.root(ref) !== root || keyspace.holdGuard?.(db, ref) === true) {
       db.fieldExpiries.put(root, keyspace.nowMs + POSTPONED_MS)
       return 1
     }

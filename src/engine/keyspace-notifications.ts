@@ -81,7 +81,11 @@ export class KeyspaceNotifications implements NotificationService, AppliedEffect
       return
     }
     if (type >= FIRST_COLLECTION_EFFECT) {
-      const event = this.keys.stores[type >> COLLECTION_SHIFT]?.eventOf(type) ?? null
+      const keyType = type >> COLLECTION_SHIFT
+      const root = ref !== 0 && db.type(ref) === keyType ? db.root(ref) : 0
+      const end = effect.rewind()
+      const event = this.keys.store(keyType).eventOf(effect, db, root)
+      effect.goOn(end)
       if (isVisible && before !== KeyPresence.visible) this.tell(effect, NotificationClass.newKey, 'new')
       if (event !== null && (isVisible || before === KeyPresence.visible)) this.tell(effect, event.kind, event.event)
       if (!isVisible && before === KeyPresence.visible) this.tell(effect, NotificationClass.generic, 'del')

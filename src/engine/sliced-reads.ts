@@ -19,6 +19,8 @@ export interface SlicedReadHost {
   start(read: SlicedRead, reply: ReplyWriter): boolean
   /** Goes on with the read's steps; true when they are done. */
   step(read: SlicedRead, reply: ReplyWriter): boolean
+  /** A long write has one of its keys: it cannot go on. */
+  isHeld(read: SlicedRead): boolean
   /** The command has its reply. */
   ended(read: SlicedRead): void
   /** Some reads have had their slices. */
@@ -125,10 +127,18 @@ export class SlicedReads implements SlicedReading, KeyObserver {
     this.host.beginBatch()
     this.onInterest(true)
     const startMs = clock.monotonicMs()
+    /** Reads in a row that could not go on. */
+    let held = 0
     do {
       while (running.length < LIMITS.slicedReadsAtOnce && waiting.length > 0) running.push(...waiting.splice(0, 1))
       const read = running.shift()
       if (read === undefined) break
+      if (this.host.isHeld(read)) {
+        running.push(read)
+        if (++held === running.length) break
+        continue
+      }
+      held = 0
       // It hears of changes only while it is listed; its own slice makes none.
       if (this.advance(read, startMs)) this.finish(read)
       else running.push(read)

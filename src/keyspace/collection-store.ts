@@ -1,9 +1,16 @@
 import type { EffectReader } from '../crdt/effect-reader.js'
+import type { OpBuilder } from '../crdt/op-builder.js'
 import type { Arena, Ref } from '../memory/arena.js'
 import type { RdbValue } from '../rdb/value.js'
 import type { Database } from './database.js'
 import type { Hash64 } from './hash64.js'
 import type { CollectionState } from './state/collection-state.js'
+
+/** Class (NotificationClass) and name of a keyspace event. */
+export interface KeyEvent {
+  readonly kind: number
+  readonly event: string
+}
 
 /**
  * What the code that deals with keys as a whole needs of the store of one collection type (hash, set, sorted set, list, stream, HyperLogLog).
@@ -81,9 +88,26 @@ export interface CollectionStore {
   /** Writes, as local effects, the visible value to another key that holds nothing: RENAME, COPY, MOVE. `db` and `root` are the source. */
   copy(db: Database, root: Ref, database: number, key: Uint8Array, keyOff: number, keyLen: number): void
 
-  /** Class (NotificationClass) and name of the keyspace event for an applied remote effect of this type, null for none. */
-  eventOf(effectType: number): { readonly kind: number; readonly event: string } | null
+  /** As copy, into an op that is being built, some elements a step. The source must not change meanwhile. Absent where copies go in one go. */
+  buildCopy?(db: Database, root: Ref, op: OpBuilder, to: KeyPlace): Generator<undefined, void>
+
+  /** As beforeRemove, into an op that is being built, some elements a step. Absent for types without counters. */
+  buildBeforeRemove?(db: Database, root: Ref, op: OpBuilder, at: KeyPlace): Generator<undefined, void>
+
+  /**
+   * The keyspace event for an effect of another member that was applied just now, null for none. The reader stands at the begin of its payload again; root is
+   * the collection as it is now, 0 for none.
+   */
+  eventOf(effect: EffectReader, db: Database, root: Ref): KeyEvent | null
 
   /** Lines of CRDT.DEBUG: the elements' dots, contributions, expiries; at most `limit`. */
   debug(db: Database, root: Ref, limit: number): string[]
+}
+
+/** A key of a database. */
+export interface KeyPlace {
+  readonly database: number
+  readonly key: Uint8Array
+  readonly off: number
+  readonly len: number
 }

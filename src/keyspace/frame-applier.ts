@@ -50,33 +50,61 @@ export class FrameApplier {
    */
   apply(frame: FrameView, now: number): void {
     const { reader, context } = this
+    assert(!this.isMidway, 'a frame within another')
     reader.start(frame)
     while (reader.next());
-    if (reader.error !== null) {
-      throw new MeridianError(
-        'MRD_FRAME',
-        `Frame of member ${frame.origin} (stamps ${frame.first} to ${frame.last}) is malformed: ${reader.error}`,
-        'Nothing of it was applied. Run the same version and the same settings everywhere; if that is so, report it.',
-      )
-    }
-    context.local = false
-    context.origin = frame.origin
-    context.now = now
-    for (let i = 0; i < frame.contextCount; i++) context.vector[frame.contextMember(i)] = frame.contextStamp(i)
+    if (reader.error !== null) throw malformed(frame, reader.error)
+    enter(context, frame, now)
     reader.start(frame)
-    while (reader.next(true)) this.applyEffect()
+    while (reader.next(true)) this.applyEffect(this.listener)
     assert(reader.error === null, 'frame changed between check and application')
-    for (let i = 0; i < frame.contextCount; i++) context.vector[frame.contextMember(i)] = 0
-    context.local = true
+    leave(context, frame)
   }
 
-  private applyEffect(): void {
+  /**
+   * As apply, an effect a step; local commands may run in between, on other keys. Nobody is told of the effects of an own frame: its command says
+   * itself what it did. seen is told of the key of each effect, of a frame of others only, before the first one is applied.
+   * @throws MeridianError MRD_FRAME; then nothing was applied.
+   */
+  *applyInSteps(
+    frame: FrameView,
+    clock: { readonly last: number },
+    isOwn: boolean,
+    seen: (database: number, key: Uint8Array, off: number, len: number) => void,
+  ): Generator<undefined, void> {
+    const { reader, context } = this
+    assert(!this.isMidway, 'a frame within another')
+    this.isMidway = true
+    try {
+      reader.start(frame)
+      while (!isOwn && reader.next()) {
+        seen(reader.database, reader.bytes, reader.keyOff, reader.keyLen)
+        yield
+      }
+      if (reader.error !== null) throw malformed(frame, reader.error)
+      reader.start(frame)
+      for (;;) {
+        enter(context, frame, clock.last)
+        const more = reader.next(true)
+        if (more) this.applyEffect(isOwn ? null : this.listener)
+        leave(context, frame)
+        if (!more) break
+        yield
+      }
+      assert(reader.error === null, 'frame changed between check and application')
+    } finally {
+      this.isMidway = false
+    }
+  }
+
+  private isMidway = false
+
+  private applyEffect(listener: AppliedEffectListener | null): void {
     const { reader: r, keyspace, context } = this
     context.stamp = r.stamp
     const db = keyspace.database(r.database)
     const { bytes, keyOff, keyLen } = r
     const found = db.lookup(bytes, keyOff, keyLen)
-    const { listener } = this
     const before = listener === null || found === 0 ? KeyPresence.absent : this.presence(db, found)
     if (r.type === EffectType.flushDb) {
       keyspace.observer?.databaseFlushing(r.database)
@@ -135,4 +163,25 @@ export class FrameApplier {
     const bytes = r.bytes.slice(r.valueOff, r.valueOff + r.valueLen)
     return r.type === EffectType.append ? { kind: 'append', bytes } : { kind: 'set-range', offset: r.offset, bytes }
   }
+}
+
+/** What is applied next is this frame's. */
+function enter(context: ApplyContext, frame: FrameView, now: number): void {
+  context.local = false
+  context.origin = frame.origin
+  context.now = now
+  for (let i = 0; i < frame.contextCount; i++) context.vector[frame.contextMember(i)] = frame.contextStamp(i)
+}
+
+function leave(context: ApplyContext, frame: FrameView): void {
+  for (let i = 0; i < frame.contextCount; i++) context.vector[frame.contextMember(i)] = 0
+  context.local = true
+}
+
+function malformed(frame: FrameView, error: string): MeridianError {
+  return new MeridianError(
+    'MRD_FRAME',
+    `Frame of member ${frame.origin} (stamps ${frame.first} to ${frame.last}) is malformed: ${error}`,
+    'Nothing of it was applied. Run the same version and the same settings everywhere; if that is so, report it.',
+  )
 }

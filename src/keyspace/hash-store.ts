@@ -11,13 +11,16 @@ import {
   SET_EXPIRY_KEPT,
   type EffectReader,
 } from '../crdt/effect-reader.js'
+import { writeResets, type OpBuilder } from '../crdt/op-builder.js'
 import { resetsOf, type Reset } from '../crdt/string-state.js'
 import { CHUNK_SHIFT, UNIT_MASK, type Arena, type Ref } from '../memory/arena.js'
 import { HAS_EXPIRY, HAS_EXTRAS } from '../memory/record.js'
 import { ByteList } from '../rdb/byte-list.js'
 import type { RdbHash, RdbValue } from '../rdb/value.js'
 import { DistinctRanges, type ByteRanges } from './byte-ranges.js'
+import type { KeyPlace } from './collection-store.js'
 import type { StoreEnvironment } from './collections.js'
+import type { KeyEvent } from './collection-store.js'
 import { DEFAULT_COMPACT_LIMITS, packedElementBytes, packedElements, type CompactLimits } from './compact-limits.js'
 import { KeyType, type Database } from './database.js'
 import { MapFlag } from './map-space.js'
@@ -307,9 +310,9 @@ export class HashStore extends MapStore {
     return (flags & MapFlag.hadExpiry) !== 0 ? 'listpackex' : 'listpack'
   }
 
-  eventOf(effectType: number): { readonly kind: number; readonly event: string } | null {
-    const event = EVENTS[effectType]
-    return event === undefined ? null : { kind: NotificationClass.hash, event }
+  eventOf(effect: EffectReader): KeyEvent | null {
+    const event = eventName(effect)
+    return event === null ? null : { kind: NotificationClass.hash, event }
   }
 
   toRdb(db: Database, root: Ref): RdbHash {
@@ -324,6 +327,73 @@ export class HashStore extends MapStore {
       times.push(cursor.expiresAt === Infinity ? 0 : cursor.expiresAt)
     }
     return { type: 'hash', fields, values, expiries: times.some((at) => at > 0) ? Float64Array.from(times) : null }
+  }
+
+  *buildCopy(db: Database, root: Ref, op: OpBuilder, to: KeyPlace): Generator<undefined, void> {
+    const { strings } = this
+    /** Fields that expire, by the time at which they do: an effect has one time for all of its fields. */
+    const expiring = new Map<number, Ref[]>()
+    const cursor = this.walkApart(db, root)
+    let open = false
+    for (let looked = 1; cursor.next(); looked++) {
+      if (looked % LIMITS.slicedReadStep === 0) yield
+      if (cursor.expiresAt !== Infinity) {
+        const refs = expiring.get(cursor.expiresAt)
+        if (refs === undefined) expiring.set(cursor.expiresAt, [cursor.ref])
+        else refs.push(cursor.ref)
+        continue
+      }
+      if (!open || op.isFull) op.begin(EffectType.hashSet, to.database, to.key, to.off, to.len).u8(0)
+      open = true
+      cursor.readValue()
+      const element = op.add()
+      element.range(cursor.buf, cursor.keyOff, cursor.keyLen)
+      element.range(cursor.valueBuf, cursor.valueOff, cursor.valueLen)
+    }
+    const { space } = this
+    for (const [at, refs] of expiring) {
+      for (let i = 0; i < refs.length; i++) {
+        if (i % LIMITS.slicedReadStep === 0) {
+          yield
+          space.open(db.arena, root)
+        }
+        if (i === 0 || op.isFull) {
+          const head = op.begin(EffectType.hashSet, to.database, to.key, to.off, to.len)
+          head.u8(SET_EXPIRY_GIVEN)
+          head.f64(at)
+        }
+        const ref = refs[i]
+        const element = op.add()
+        element.range(db.arena.u8[ref >>> CHUNK_SHIFT], space.keyOffset(ref), space.keyLength(ref))
+        strings.read(space, ref)
+        element.range(strings.buf, strings.off, strings.len)
+      }
+    }
+  }
+
+  *buildBeforeRemove(db: Database, root: Ref, op: OpBuilder, at: KeyPlace): Generator<undefined, void> {
+    if (root === 0 || this.isPacked(db.arena, root)) return
+    const { space, strings } = this
+    space.open(db.arena, root)
+    if ((space.mapFlags & MapFlag.mayHaveCounters) === 0) return
+    let open = false
+    let cursor = 0
+    for (let looked = 1; ; looked++) {
+      cursor = space.scan(cursor)
+      const ref = space.scanned
+      if (ref !== 0 && strings.hasContributions(space, ref)) {
+        if (!open || op.isFull) op.begin(EffectType.hashRemove, at.database, at.key, at.off, at.len).u8(HAS_RESETS)
+        open = true
+        const element = op.add()
+        element.range(db.arena.u8[ref >>> CHUNK_SHIFT], space.keyOffset(ref), space.keyLength(ref))
+        writeResets(element, resetsOf(strings.load(space, ref)))
+      }
+      if (cursor === 0) return
+      if (looked % LIMITS.slicedReadStep === 0) {
+        yield
+        space.open(db.arena, root)
+      }
+    }
   }
 
   writeRdb(value: RdbValue, database: number, key: Uint8Array, keyOff: number, keyLen: number): void {
@@ -616,10 +686,18 @@ export class HashStore extends MapStore {
   }
 }
 
-/** Keyspace events by effect type, for effects of other members. */
-const EVENTS: Readonly<Record<number, string>> = {
-  [EffectType.hashSet]: 'hset',
-  [EffectType.hashRemove]: 'hdel',
-  [EffectType.hashIncrement]: 'hincrby',
-  [EffectType.hashExpire]: 'hexpire',
+/** What an effect of another member is called among keyspace events. */
+function eventName(effect: EffectReader): string | null {
+  switch (effect.type) {
+    case EffectType.hashSet:
+      return 'hset'
+    case EffectType.hashRemove:
+      return (effect.byte() & REMOVE_DUE) !== 0 ? 'hexpired' : 'hdel'
+    case EffectType.hashIncrement:
+      return 'hincrby'
+    case EffectType.hashExpire:
+      return effect.time() === Infinity ? 'hpersist' : 'hexpire'
+    default:
+      return null
+  }
 }

@@ -35,7 +35,7 @@ import {
 } from '../crdt/hyperloglog-sparse.js'
 import { CHUNK_SHIFT, type Arena, type Ref } from '../memory/arena.js'
 import type { RdbValue } from '../rdb/value.js'
-import type { CollectionStore } from './collection-store.js'
+import type { CollectionStore, KeyEvent } from './collection-store.js'
 import type { StoreEnvironment } from './collections.js'
 import { KeyType, type Database } from './database.js'
 import type { Effects } from './effects.js'
@@ -358,8 +358,8 @@ export class HllStore implements CollectionStore {
     this.writeWhole(database, key, keyOff, keyLen, buf, off, len)
   }
 
-  eventOf(effectType: number): { readonly kind: number; readonly event: string } | null {
-    return effectType === EffectType.hllAdd ? PFADD_EVENT : null
+  eventOf({ type }: EffectReader): KeyEvent | null {
+    return type === EffectType.hllAdd ? PFADD_EVENT : null
   }
 
   debug(db: Database, root: Ref, limit: number): string[] {

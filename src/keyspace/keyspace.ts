@@ -45,6 +45,8 @@ export class Keyspace {
   missListener: ((db: Database, buf: Uint8Array, off: number, len: number) => void) | null = null
   /** Asked before a collection is tidied up, which moves things in it: true puts it off. Null while nobody minds. */
   settleGuard: ((db: Database, ref: Ref) => boolean) | null = null
+  /** Asked before the server itself changes a key (it is due, memory runs out): true when a long write has it. Null while none is under way. */
+  holdGuard: ((db: Database, ref: Ref) => boolean) | null = null
   /** Told of every key of which a type is being hidden or shown: its records go from one table to another, past whoever walks them. */
   readonly moveListeners: ((db: Database, key: Uint8Array, keyOff: number, keyLen: number) => void)[] = []
   /** A key whose collections are being written in parts: they are not tidied up, which moves elements past the one who writes. */

@@ -1,5 +1,7 @@
 import { equalBytes } from '../base/bytes.js'
+import { LIMITS } from '../base/limits.js'
 import { EffectType, type EffectReader } from '../crdt/effect-reader.js'
+import type { OpBuilder } from '../crdt/op-builder.js'
 import { ListPosition, MAX_LIST_INDEX } from '../crdt/list-position.js'
 import { ListRangeReader } from '../crdt/list-ranges.js'
 import { compareDots } from '../crdt/string-state.js'
@@ -7,7 +9,7 @@ import { CHUNK_SHIFT, type Arena, type Ref } from '../memory/arena.js'
 import { ByteList } from '../rdb/byte-list.js'
 import type { RdbValue } from '../rdb/value.js'
 import { NotificationClass } from '../base/notification-classes.js'
-import type { CollectionStore } from './collection-store.js'
+import type { CollectionStore, KeyEvent, KeyPlace } from './collection-store.js'
 import type { StoreEnvironment } from './collections.js'
 import { DEFAULT_COMPACT_LIMITS, type CompactLimits } from './compact-limits.js'
 import { KeyType, type Database } from './database.js'
@@ -43,6 +45,7 @@ export class ListStore implements CollectionStore {
   private readonly sequence = new ListSequence()
   private readonly edits: ListEdits
   private readonly position = new ListPosition()
+  private readonly edgePosition = new ListPosition()
   private readonly ranges = new ListRangeReader()
 
   constructor(private readonly environment: StoreEnvironment) {
@@ -250,17 +253,65 @@ export class ListStore implements CollectionStore {
     this.writes.pushAll(database, key, keyOff, keyLen, elementsOf(db.arena, root))
   }
 
-  eventOf(effectType: number): { readonly kind: number; readonly event: string } | null {
-    switch (effectType) {
+  *buildCopy(db: Database, root: Ref, op: OpBuilder, to: KeyPlace): Generator<undefined, void> {
+    const pusher = new RunWriter(op, this.environment.self, to)
+    const length = this.size(db, root)
+    for (let from = 0; from < length; from += LIMITS.slicedReadSeek) {
+      this.read(db, root, from, Math.min(LIMITS.slicedReadSeek, length - from), false, pusher)
+      yield
+    }
+  }
+
+  eventOf(effect: EffectReader, db: Database, root: Ref): KeyEvent | null {
+    switch (effect.type) {
       case EffectType.listInsert:
-        return { kind: NotificationClass.list, event: 'rpush' }
+        return { kind: NotificationClass.list, event: this.insertion(effect, db, root) }
       case EffectType.listSet:
         return { kind: NotificationClass.list, event: 'lset' }
       case EffectType.listRemove:
-        return { kind: NotificationClass.list, event: 'lrem' }
+        return { kind: NotificationClass.list, event: this.removal(effect, db, root) }
       default:
         return null
     }
+  }
+
+  /**
+   * The command that an insertion comes from, by its position. A push stands at the top level; in a run it counts upwards from 0 at the end of the list,
+   * downwards at its beginning. The first element of a run says by its place, or by its anchor, where it was put.
+   */
+  private insertion(effect: EffectReader, db: Database, root: Ref): string {
+    const { position } = this
+    position.read(effect)
+    const count = effect.varint()
+    if (position.depth > 1) return 'linsert'
+    if (position.index !== 0 || count > 1) return position.index < 0 ? 'lpush' : 'rpush'
+    const isFirst = root !== 0 && this.open(db, root).length > 1 && this.edge(position, true) >= 0
+    return isFirst || position.anchors[0] < 0 ? 'lpush' : 'rpush'
+  }
+
+  /** The command that a removal most likely comes from: of one row of elements at an end of the list, a pop; at both ends, LTRIM; else LREM. */
+  private removal(effect: EffectReader, db: Database, root: Ref): string {
+    const { ranges } = this
+    let rows = 0
+    let atBegin = root === 0
+    let atEnd = false
+    if (root !== 0) this.open(db, root)
+    for (ranges.begin(); ranges.next(effect); rows++) {
+      if (root === 0) continue
+      if (this.edge(ranges.last, true) > 0) atBegin = true
+      if (this.edge(ranges.first, false) > 0) atEnd = true
+    }
+    if (rows === 1) return atBegin ? 'lpop' : atEnd ? 'rpop' : 'lrem'
+    return rows === 2 && atBegin && atEnd ? 'ltrim' : 'lrem'
+  }
+
+  /** How a position stands to the first (last) element of the open list: positive outside of it, 0 at the element. */
+  private edge(position: ListPosition, atBegin: boolean): number {
+    const { sequence, edgePosition } = this
+    const { chunks } = sequence
+    const chunk = atBegin ? sequence.first() : sequence.last()
+    chunks.position(chunk, atBegin ? chunks.firstIndex(chunk) : chunks.lastIndex(chunk), edgePosition)
+    return atBegin ? edgePosition.compare(position) : position.compare(edgePosition)
   }
 
   debug(db: Database, root: Ref, limit: number): string[] {
@@ -348,4 +399,33 @@ function listpackBytes(length: number): number {
   const head = length < 64 ? 1 : length < 4096 ? 2 : 5
   const body = head + length
   return body + (body < 128 ? 1 : body < 16_384 ? 2 : 3)
+}
+
+/** Writes the elements of a new list into an op that is being built: a run of this member's own, in one effect after the other. */
+export class RunWriter implements ElementSink {
+  count = 0
+  /** Effects of the op before the first of this run. */
+  private firstEffect = 0
+
+  constructor(
+    private readonly op: OpBuilder,
+    private readonly self: number,
+    private readonly to: KeyPlace,
+  ) {}
+
+  bulk(buf: Uint8Array, off: number, len: number): void {
+    const { op, to } = this
+    if (this.count === 0 || op.isFull) {
+      const head = op.begin(EffectType.listInsert, to.database, to.key, to.off, to.len)
+      if (this.count === 0) this.firstEffect = op.effects
+      // One level: anchor 0, the run that the first effect begins, the index, which is no negative one.
+      head.varint(1)
+      head.varint(0)
+      head.u8(this.self)
+      head.varint(op.effects - this.firstEffect)
+      head.varint(this.count * 2)
+    }
+    op.add().range(buf, off, len)
+    this.count++
+  }
 }

@@ -4,7 +4,7 @@ import { compareDots, isUnsettled, newestDot, type Reset } from '../crdt/string-
 import { CHUNK_SHIFT, UNIT_MASK, type Arena, type Ref } from '../memory/arena.js'
 import { HAS_EXTRAS, HAS_EXPIRY, packDotHigh, packDotLow, TYPE_MASK, unpackMember, unpackStamp } from '../memory/record.js'
 import type { RdbValue } from '../rdb/value.js'
-import type { CollectionStore } from './collection-store.js'
+import type { CollectionStore, KeyEvent } from './collection-store.js'
 import type { StoreEnvironment } from './collections.js'
 import { KeyType, type Database } from './database.js'
 import type { Effects } from './effects.js'
@@ -72,7 +72,7 @@ export abstract class MapStore implements CollectionStore {
   abstract toRdb(db: Database, root: Ref): RdbValue
   abstract writeRdb(value: RdbValue, database: number, key: Uint8Array, keyOff: number, keyLen: number): void
   abstract copy(db: Database, root: Ref, database: number, key: Uint8Array, keyOff: number, keyLen: number): void
-  abstract eventOf(effectType: number): { readonly kind: number; readonly event: string } | null
+  abstract eventOf(effect: EffectReader): KeyEvent | null
   abstract beforeRemove(db: Database, root: Ref, database: number, key: Uint8Array, keyOff: number, keyLen: number): void
 
   /** True when a packed map with so many elements has room for one more, whose key is so long and with which it has these flags. */

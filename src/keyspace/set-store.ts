@@ -1,12 +1,16 @@
 import { assert } from '../base/assert.js'
 import { parseInteger64 } from '../base/bytes.js'
 import { NotificationClass } from '../base/notification-classes.js'
+import { LIMITS } from '../base/limits.js'
 import { EffectType, type EffectReader } from '../crdt/effect-reader.js'
+import type { OpBuilder } from '../crdt/op-builder.js'
 import { CHUNK_SHIFT, UNIT_MASK, type Ref } from '../memory/arena.js'
 import { ByteList } from '../rdb/byte-list.js'
 import type { RdbSet, RdbValue } from '../rdb/value.js'
 import { DistinctRanges, type ByteRanges } from './byte-ranges.js'
+import type { KeyPlace } from './collection-store.js'
 import type { StoreEnvironment } from './collections.js'
+import type { KeyEvent } from './collection-store.js'
 import { DEFAULT_COMPACT_LIMITS, packedElementBytes, packedElements, type CompactLimits } from './compact-limits.js'
 import { KeyType, type Database } from './database.js'
 import { MapFlag } from './map-space.js'
@@ -182,8 +186,8 @@ export class SetStore extends MapStore {
     return (flags & MapFlag.notIntegers) !== 0 ? 'listpack' : 'intset'
   }
 
-  eventOf(effectType: number): { readonly kind: number; readonly event: string } | null {
-    return { kind: NotificationClass.set, event: effectType === EffectType.setAdd ? 'sadd' : 'srem' }
+  eventOf({ type }: EffectReader): KeyEvent {
+    return { kind: NotificationClass.set, event: type === EffectType.setAdd ? 'sadd' : 'srem' }
   }
 
   toRdb(db: Database, root: Ref): RdbSet {
@@ -200,6 +204,15 @@ export class SetStore extends MapStore {
 
   copy(db: Database, root: Ref, database: number, key: Uint8Array, keyOff: number, keyLen: number): void {
     this.addList(database, key, keyOff, keyLen, this.toRdb(db, root).members)
+  }
+
+  *buildCopy(db: Database, root: Ref, op: OpBuilder, to: KeyPlace): Generator<undefined, void> {
+    const writer = new MembersWriter(op, EffectType.setAdd, to)
+    const cursor = this.walkApart(db, root)
+    for (let looked = 1; cursor.next(); looked++) {
+      writer.push(cursor.buf, cursor.keyOff, cursor.keyLen)
+      if (looked % LIMITS.slicedReadStep === 0) yield
+    }
   }
 
   protected noteHidden(): void {
@@ -256,5 +269,24 @@ export class SetStore extends MapStore {
       if (effectType === EffectType.setAdd) this.rebase(db, root, count)
       effects.closeCollection(this.finish(db, root, key, keyOff, keyLen))
     }
+  }
+}
+
+/** Writes members of a set into an op that is being built, as one effect after the other. */
+export class MembersWriter {
+  count = 0
+
+  constructor(
+    private readonly op: OpBuilder,
+    /** EffectType.setAdd or setRemove. */
+    private readonly type: number,
+    private readonly to: KeyPlace,
+  ) {}
+
+  push(buf: Uint8Array, off: number, len: number): void {
+    const { op, to } = this
+    if (this.count === 0 || op.isFull) op.begin(this.type, to.database, to.key, to.off, to.len)
+    op.add().range(buf, off, len)
+    this.count++
   }
 }

@@ -5,7 +5,7 @@ import { EffectType, type EffectReader } from '../crdt/effect-reader.js'
 import { StreamId } from '../crdt/stream-id.js'
 import type { Arena, Ref } from '../memory/arena.js'
 import type { RdbStream, RdbValue } from '../rdb/value.js'
-import type { CollectionStore } from './collection-store.js'
+import type { CollectionStore, KeyEvent } from './collection-store.js'
 import type { StoreEnvironment } from './collections.js'
 import { KeyType, type Database } from './database.js'
 import type { Hash64 } from './hash64.js'
@@ -676,8 +676,9 @@ export class StreamStore implements CollectionStore {
     this.writes.copy(this.space(db.arena), root, database, key, keyOff, keyLen)
   }
 
-  eventOf(effectType: number): { readonly kind: number; readonly event: string } | null {
-    return EVENTS.get(effectType) ?? null
+  eventOf(effect: EffectReader): KeyEvent | null {
+    const event = eventName(effect)
+    return event === null ? null : { kind: NotificationClass.stream, event }
   }
 
   debug(db: Database, root: Ref, limit: number): string[] {
@@ -708,12 +709,32 @@ export class StreamStore implements CollectionStore {
 
 const GROUP_COST_BYTES = 32
 
-const EVENTS: ReadonlyMap<number, { readonly kind: number; readonly event: string }> = new Map([
-  [EffectType.streamAdd, { kind: NotificationClass.stream, event: 'xadd' }],
-  [EffectType.streamRemove, { kind: NotificationClass.stream, event: 'xdel' }],
-  [EffectType.streamTrim, { kind: NotificationClass.stream, event: 'xtrim' }],
-  [EffectType.streamSetId, { kind: NotificationClass.stream, event: 'xsetid' }],
-])
+const GROUP_EVENTS: Readonly<Record<number, string>> = {
+  [GroupOp.create]: 'xgroup-create',
+  [GroupOp.place]: 'xgroup-setid',
+  [GroupOp.destroy]: 'xgroup-destroy',
+}
+
+/** What an effect of another member is called among keyspace events; consumers and what they have pending are that member's own. */
+function eventName(effect: EffectReader): string | null {
+  switch (effect.type) {
+    case EffectType.streamAdd:
+      effect.byte()
+      effect.varint()
+      // A stream that is made without entries: XGROUP CREATE MKSTREAM.
+      return effect.varint() === 0 ? null : 'xadd'
+    case EffectType.streamRemove:
+      return (effect.byte() & REMOVE_BY_TRIM) !== 0 ? 'xtrim' : 'xdel'
+    case EffectType.streamTrim:
+      return 'xtrim'
+    case EffectType.streamSetId:
+      return 'xsetid'
+    case EffectType.streamGroup:
+      return GROUP_EVENTS[effect.byte()] ?? null
+    default:
+      return null
+  }
+}
 
 function hashId(hash: Hash64, id: StreamId): void {
   hash.number(id.msHigh)

@@ -1,6 +1,8 @@
 import { NotificationClass } from '../base/notification-classes.js'
 import type { ApplyContext } from '../crdt/apply-context.js'
+import { LIMITS } from '../base/limits.js'
 import { EffectType, HAS_RESETS, type EffectReader } from '../crdt/effect-reader.js'
+import type { OpBuilder } from '../crdt/op-builder.js'
 import {
   applyScore,
   applyScoreIncrement,
@@ -16,7 +18,7 @@ import { ByteList } from '../rdb/byte-list.js'
 import type { RdbValue } from '../rdb/value.js'
 import { assert } from '../base/assert.js'
 import { latin1 } from '../base/bytes.js'
-import type { CollectionStore } from './collection-store.js'
+import type { CollectionStore, KeyEvent, KeyPlace } from './collection-store.js'
 import type { StoreEnvironment } from './collections.js'
 import { DEFAULT_COMPACT_LIMITS, packedElementBytes, packedElements, type CompactLimits } from './compact-limits.js'
 import { KeyType, type Database } from './database.js'
@@ -416,8 +418,37 @@ export class ZsetStore extends ZsetReader implements CollectionStore {
     writer.end()
   }
 
-  eventOf(effectType: number): { readonly kind: number; readonly event: string } | null {
-    return EVENTS[effectType] ?? null
+  *buildCopy(db: Database, root: Ref, op: OpBuilder, to: KeyPlace): Generator<undefined, void> {
+    const writer = new ScoresWriter(op, to)
+    const cursor = this.seek(db, root, 0, new ZsetCursor())
+    for (let looked = 1; ; looked++) {
+      writer.push(cursor.buf, cursor.off, cursor.len, cursor.score)
+      if (!cursor.step(true)) return
+      if (looked % LIMITS.slicedReadStep === 0) yield
+    }
+  }
+
+  *buildBeforeRemove(db: Database, root: Ref, op: OpBuilder, at: KeyPlace): Generator<undefined, void> {
+    if (this.contributed(db, root) === 0) return
+    const { large } = this.formsOf.of(db.arena)
+    const remover = new ScoreRemover(op, at, true)
+    let left = large.contributed(root)
+    let cursor = 0
+    for (let looked = 1; left > 0; looked++) {
+      cursor = large.scan(root, cursor)
+      const ref = large.scanned
+      if (ref !== 0 && large.hasContributions(ref)) {
+        left--
+        const bytes = db.arena.u8[ref >>> CHUNK_SHIFT]
+        remover.push(bytes, large.memberOff(ref), large.memberLen(ref), scoreResetsOf(large.load(ref)))
+      }
+      if (cursor === 0) return
+      if (looked % LIMITS.slicedReadStep === 0) yield
+    }
+  }
+
+  eventOf({ type }: EffectReader): KeyEvent | null {
+    return EVENTS[type] ?? null
   }
 
   debug(db: Database, root: Ref, limit: number): string[] {
@@ -470,13 +501,63 @@ export class ZsetStore extends ZsetReader implements CollectionStore {
   }
 }
 
+/** Writes members with their scores into an op that is being built, as one effect after the other. */
+export class ScoresWriter {
+  count = 0
+
+  constructor(
+    private readonly op: OpBuilder,
+    private readonly to: KeyPlace,
+  ) {}
+
+  push(buf: Uint8Array, off: number, len: number, score: number): void {
+    const { op, to } = this
+    if (this.count === 0 || op.isFull) op.begin(EffectType.zsetAdd, to.database, to.key, to.off, to.len).u8(0)
+    const element = op.add()
+    element.range(buf, off, len)
+    element.f64(score)
+    this.count++
+  }
+}
+
+/** The same for removals. */
+export class ScoreRemover {
+  count = 0
+
+  constructor(
+    private readonly op: OpBuilder,
+    private readonly at: KeyPlace,
+    /** Some members of the set have contributions. */
+    private readonly hasResets: boolean,
+  ) {}
+
+  push(buf: Uint8Array, off: number, len: number, resets: readonly ScoreReset[]): void {
+    const { op, at } = this
+    if (this.count === 0 || op.isFull) {
+      op.begin(EffectType.zsetRemove, at.database, at.key, at.off, at.len).u8(this.hasResets ? HAS_RESETS : 0)
+    }
+    const element = op.add()
+    element.range(buf, off, len)
+    if (this.hasResets) {
+      element.varint(resets.length)
+      for (const { member, epoch, stamp, total } of resets) {
+        element.u8(member)
+        element.f64(epoch)
+        element.f64(stamp)
+        element.f64(total)
+      }
+    }
+    this.count++
+  }
+}
+
 /** Members with several registers that one settle looks at: well below a millisecond. */
 const SETTLE_MEMBERS = 1024
 
 const doubles = new Float64Array(1)
 const halves = new Uint32Array(doubles.buffer)
 
-const EVENTS: Readonly<Record<number, { readonly kind: number; readonly event: string }>> = {
+const EVENTS: Readonly<Record<number, KeyEvent>> = {
   [EffectType.zsetAdd]: { kind: NotificationClass.sortedSet, event: 'zadd' },
   [EffectType.zsetRemove]: { kind: NotificationClass.sortedSet, event: 'zrem' },
   [EffectType.zsetIncrement]: { kind: NotificationClass.sortedSet, event: 'zincr' },

@@ -199,7 +199,7 @@ export class Member implements SyncHost {
     log.setSyncPolicy(syncPolicyOf(this.appendfsync, this.solo))
     log.onChange(() => this.progressed())
     this.engine.onAppended = () => this.stability?.invalidate()
-    this.engine.memory.onPressure = (message, figures) => logger.warn(figures, message)
+    this.engine.onLongWritesIdle = () => this.sync?.onLogChange()
     this.engine.memory.onPressure = (message, figures) => logger.warn(figures, message)
     this.engine.start(log)
     this.scheduleUpkeep()
@@ -244,11 +244,11 @@ export class Member implements SyncHost {
   }
 
   get isRefusing(): boolean {
-    return this.running !== null && this.running.log.refusal !== null
+    return this.log.refusal !== null || this.engine.takesNoFrames
   }
 
   applyFrame(frame: FrameView): void {
-    this.engine.applyRemote(frame)
+    this.engine.takeRemote(frame)
   }
 
   openCursor(origin: MemberId, after: Stamp): LogCursor {

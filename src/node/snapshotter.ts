@@ -150,6 +150,8 @@ export class Snapshotter {
     const run = this.newRun(kind)
     const untilMs = run.startMs + SEGMENT_WAIT_MS
     const wait = (): void => {
+      // An own op that is in the log already, but half applied, would be neither in the snapshot nor behind it.
+      if (this.host.engine.longWrites.isApplying) return this.later(run, LOOK_MS, wait)
       // What the snapshot makes superfluous ends with a segment, so that it can be removed as a whole.
       if (this.host.log.requestSegment() && this.options.clock.monotonicMs() < untilMs) return this.later(run, LOOK_MS, wait)
       this.host.log.cancelSegment()
@@ -215,6 +217,7 @@ export class Snapshotter {
     const { options, host } = this
     const { engine, log } = host
     if (log.refusal !== null) throw log.refusal
+    assert(!engine.longWrites.isApplying, 'a snapshot in the middle of a long write')
     // Closes the open frame: what this turn has written is before the place.
     engine.requestSync()
     const stable = host.freezeStability()

@@ -30,13 +30,13 @@ export interface SyncHost {
   /** Live: everything durable here. */
   readonly durable: VersionVector
   /**
-   * True while the host cannot keep frames (full disk): then none is applied, what has come waits within its credit, and onLogChange says when
-   * it is over.
+   * True while the host cannot keep frames (full disk) or is busy with a large one: then none is applied, what has come waits within its credit, and
+   * onLogChange says when it is over.
    */
   readonly isRefusing: boolean
   /**
    * Applies and logs one remote frame, whole. Called only when the frame continues `applied` for its origin and its context is
-   * covered. Afterwards `applied` includes it.
+   * covered. Afterwards `applied` includes it; or, of a large one, only when isRefusing is over.
    * @throws MeridianError MRD_FRAME when the ops inside are malformed; then nothing was applied.
    */
   applyFrame(frame: FrameView): void

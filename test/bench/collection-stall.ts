@@ -45,12 +45,65 @@ function scenarios(elements: number): StallScenario[] {
   const scored = (count: number): Fill =>
     batches(count, (first) => ['ZADD', 'zset', ...range(first).flatMap((i) => [String(i), `element:${digits(i)}`])])
   const fields = batches(elements, (first) => ['HSET', 'hash', ...range(first).flatMap((i) => [`field:${digits(i)}`, 'x'])])
+  const twoSets = [members('set', elements), members('set2', elements, elements / 2)]
+  const scoredFrom = (key: string, from: number): Fill =>
+    batches(elements, (first) => ['ZADD', key, ...range(first).flatMap((i) => [String(i % 1000), `element:${digits(from + i)}`])])
+  const twoSorted = [scoredFrom('zset', 0), scoredFrom('zset2', elements / 2)]
+  const coins = batches(elements, (first) => ['RPUSH', 'list', ...range(first).map((i) => (i % 2 === 0 ? 'heads' : 'tails'))])
+  const entries: Fill = { count: elements, command: () => ['XADD', 'stream', '*', 'field', 'value'] }
+  const places = batches(elements, (first) => [
+    'GEOADD',
+    'geo',
+    ...range(first).flatMap((i) => [
+      String(((i * 7919) % 36_000) / 100 - 180),
+      String((i % 16_000) / 100 - 80),
+      `place:${digits(i)}`,
+    ]),
+  ])
   const send =
     (...command: readonly string[]) =>
     async (client: RedisClient): Promise<void> => {
       await client.command(...command)
     }
   return [
+    { name: `SUNIONSTORE of two sets of ${figure(elements)}`, fills: twoSets, act: send('SUNIONSTORE', 'to', 'set', 'set2') },
+    { name: `ZUNIONSTORE of two of ${figure(elements)}`, fills: twoSorted, act: send('ZUNIONSTORE', 'to', '2', 'zset', 'zset2') },
+    { name: `COPY of a set of ${figure(elements)}`, fills: [members('set', elements)], act: send('COPY', 'set', 'to') },
+    { name: `COPY of a hash of ${figure(elements)}`, fills: [fields], act: send('COPY', 'hash', 'to') },
+    { name: `COPY of a sorted set of ${figure(elements)}`, fills: [scored(elements)], act: send('COPY', 'zset', 'to') },
+    { name: `COPY of a list of ${figure(elements)}`, fills: [list], act: send('COPY', 'list', 'to') },
+    { name: `RENAME of a sorted set of ${figure(elements)}`, fills: [scored(elements)], act: send('RENAME', 'zset', 'to') },
+    { name: `SORT STORE of ${figure(elements)}`, fills: [list], act: send('SORT', 'list', 'ALPHA', 'STORE', 'to') },
+    {
+      name: `SPOP of ${figure(elements / 2)} of ${figure(elements)}`,
+      fills: [members('set', elements)],
+      act: send('SPOP', 'set', String(elements / 2)),
+    },
+    {
+      name: `ZREMRANGEBYRANK of ${figure(elements / 2)} of ${figure(elements)}`,
+      fills: [scored(elements)],
+      act: send('ZREMRANGEBYRANK', 'zset', '0', String(elements / 2)),
+    },
+    { name: `LREM of half of ${figure(elements)}`, fills: [coins], act: send('LREM', 'list', '0', 'heads') },
+    { name: `SORT of ${figure(elements)}`, fills: [list], act: send('SORT', 'list', 'ALPHA', 'LIMIT', '0', '10') },
+    {
+      name: `SRANDMEMBER of ${figure(elements / 2)}`,
+      fills: [members('set', elements)],
+      act: send('SRANDMEMBER', 'set', String(elements / 2)),
+    },
+    { name: `XREAD of ${figure(elements)}`, fills: [entries], act: send('XREAD', 'STREAMS', 'stream', '0') },
+    {
+      name: `GEOSEARCH of ${figure(elements)}`,
+      fills: [places],
+      act: send('GEOSEARCH', 'geo', 'FROMLONLAT', '0', '0', 'BYRADIUS', '20000', 'km', 'COUNT', '10'),
+    },
+    {
+      name: `CRDT.DIGEST of a set of ${figure(elements)}`,
+      fills: [members('set', elements)],
+      act: send('CRDT.DIGEST'),
+      onlyMeridian: true,
+    },
+    { name: `ZUNION of two of ${figure(elements)}`, fills: twoSorted, act: send('ZUNION', '2', 'zset', 'zset2') },
     { name: `DEL of a set of ${figure(elements)}`, fills: [members('set', elements)], act: send('DEL', 'set') },
     { name: `DEL of a sorted set of ${figure(elements)}`, fills: [scored(elements)], act: send('DEL', 'zset') },
     { name: `ZRANGE of ${figure(tenth)}`, fills: [scored(tenth)], act: send('ZRANGE', 'zset', '0', '-1', 'WITHSCORES') },
@@ -84,9 +137,15 @@ function scenarios(elements: number): StallScenario[] {
 }
 
 /** Commands on much at once, and what happens by itself, while PING is sent every millisecond. */
-export async function measureCollectionStall(elements: number, { bench, say }: BenchRun): Promise<CollectionStallResult> {
+export async function measureCollectionStall(
+  elements: number,
+  /** Part of the names of the scenarios that are wanted. */
+  only: string,
+  { bench, say }: BenchRun,
+): Promise<CollectionStallResult> {
   const results: CollectionStall[] = []
   for (const { name, fills, act, onlyMeridian } of scenarios(elements)) {
+    if (!name.toLowerCase().includes(only.toLowerCase())) continue
     const servers = []
     for (const server of [...(onlyMeridian ? [] : [await bench.redis()]), await bench.meridian()]) {
       for (const fill of fills) await writeCommands(server.port, fill)

@@ -47,6 +47,7 @@ interface CompareFlags extends CommonOptions {
 
 interface VerbFlags extends CommonOptions {
   size?: number
+  only?: string
 }
 
 /** One part of the report. */
@@ -84,6 +85,8 @@ interface VerbEntry {
   readonly summary: string
   /** What --size counts; null when there is nothing to size. */
   readonly sizes: string | null
+  /** It has scenarios that --only chooses from. */
+  readonly chooses?: true
   readonly run: Verb
 }
 
@@ -115,9 +118,10 @@ const VERBS: Readonly<Record<string, VerbEntry>> = {
   'collection-stall': {
     summary: 'longest reply time while a command works on much at once',
     sizes: 'how many elements',
-    run: async ({ size, quick }) => {
-      const collectionStall = await bounded('collection-stall', 900, (run) =>
-        measureCollectionStall(size ?? sized(MILLION, quick), run),
+    chooses: true,
+    run: async ({ size, quick, only }) => {
+      const collectionStall = await bounded('collection-stall', 3600, (run) =>
+        measureCollectionStall(size ?? sized(MILLION, quick), only ?? '', run),
       )
       return { measured: { collectionStall }, lines: collectionStallLines(collectionStall) }
     },
@@ -221,8 +225,9 @@ const program = new Command('npm run bench --')
 withCompareOptions(program.command('compare', { isDefault: true }).description('throughput, latency and CPU per command'))
   .option('--keys <list>', 'sizes of the data set, such as 100000,3000000', numbers)
   .action((options: CompareFlags) => report([runCompare], options))
-for (const [name, { summary, sizes, run }] of Object.entries(VERBS)) {
+for (const [name, { summary, sizes, chooses, run }] of Object.entries(VERBS)) {
   const verb = withCommonOptions(program.command(name).description(summary))
+  if (chooses === true) verb.option('--only <text>', 'of its scenarios those whose name has this in it')
   if (sizes !== null) verb.option('--size <count>', sizes, number)
   verb.action((options: VerbFlags) => report([run], options))
 }

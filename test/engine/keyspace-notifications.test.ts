@@ -17,7 +17,7 @@ class Listener {
 
   /** 'event key' of each event since the last call. */
   events(): string[] {
-    const found = [...this.client.delivered.matchAll(/__keyevent@(\d+)__:(\w+)\r\n\$\d+\r\n([^\r]*)/g)]
+    const found = [...this.client.delivered.matchAll(/__keyevent@(\d+)__:([\w-]+)\r\n\$\d+\r\n([^\r]*)/g)]
     this.client.delivered = ''
     return found.map(([, db, event, key]) => (db === '0' ? `${event} ${key}` : `${event} ${key} @${db}`))
   }
@@ -151,6 +151,70 @@ describe('what arrives from other members is told in the words of its effects:',
     expect(from('RENAME', 's', 't')).toEqual(['new t', 'set t', 'del s'])
     expect(from('DEL', 'k', 't')).toEqual(['del k', 'del t'])
     expect(from('FLUSHALL')).toEqual([])
+  })
+
+  it('hashes, sets, sorted sets', () => {
+    const { a, b, from } = pair()
+    expect(from('HSET', 'h', 'f', '1', 'g', '2', 'i', '3')).toEqual(['new h', 'hset h'])
+    expect(from('HINCRBY', 'h', 'f', '1')).toEqual(['hincrby h'])
+    expect(from('HEXPIRE', 'h', '100', 'FIELDS', '1', 'f')).toEqual(['hexpire h'])
+    expect(from('HPERSIST', 'h', 'FIELDS', '1', 'f')).toEqual(['hpersist h'])
+    expect(from('HDEL', 'h', 'f')).toEqual(['hdel h'])
+    expect(from('HPEXPIRE', 'h', '50', 'FIELDS', '1', 'g')).toEqual(['hexpire h'])
+    a.clock.advance(1000)
+    b.h.receive(a)
+    expect(b.events()).toEqual(['hexpired h'])
+    expect(from('HDEL', 'h', 'i')).toEqual(['hdel h', 'del h'])
+    expect(from('SADD', 's', 'm', 'n')).toEqual(['new s', 'sadd s'])
+    expect(from('SPOP', 's')).toEqual(['srem s'])
+    expect(from('ZADD', 'z', '1', 'm')).toEqual(['new z', 'zadd z'])
+    expect(from('ZINCRBY', 'z', '1', 'm')).toEqual(['zincr z'])
+    expect(from('ZPOPMIN', 'z')).toEqual(['zrem z', 'del z'])
+  })
+
+  it('lists, by the end at which something comes or goes', () => {
+    const { from } = pair()
+    expect(from('LPUSH', 'l', 'a')).toEqual(['new l', 'rpush l'])
+    expect(from('LPUSH', 'l', 'b')).toEqual(['lpush l'])
+    expect(from('LPUSH', 'l', 'c', 'd')).toEqual(['lpush l'])
+    expect(from('RPUSH', 'l', 'e')).toEqual(['rpush l'])
+    expect(from('LINSERT', 'l', 'BEFORE', 'a', 'x')).toEqual(['linsert l'])
+    expect(from('LSET', 'l', '0', 'y')).toEqual(['lset l'])
+    expect(from('LPOP', 'l')).toEqual(['lpop l'])
+    expect(from('RPOP', 'l')).toEqual(['rpop l'])
+    expect(from('LREM', 'l', '0', 'x')).toEqual(['lrem l'])
+    expect(from('RPUSH', 'l', 'p', 'q', 'r')).toEqual(['rpush l'])
+    expect(from('LTRIM', 'l', '1', '-2')).toEqual(['ltrim l'])
+    expect(from('RPOPLPUSH', 'l', 'm')).toEqual(['rpop l', 'new m', 'rpush m'])
+    expect(from('DEL', 'l')).toEqual(['del l'])
+    expect(from('LPUSH', 'l', 'a', 'b')).toEqual(['new l', 'lpush l'])
+    expect(from('RPOP', 'l', '2')).toEqual(['lpop l', 'del l'])
+  })
+
+  it('pushes that begin a run of their own, at either end', () => {
+    const { a, b, from } = pair()
+    from('RPUSH', 'l', 'a')
+    b.h.run('RPUSH', 'l', 'b')
+    b.h.run('LPUSH', 'l', 'c')
+    a.receive(b.h)
+    b.events()
+    expect(from('LPUSH', 'l', 'd')).toEqual(['lpush l'])
+    expect(from('RPUSH', 'l', 'e')).toEqual(['rpush l'])
+    expect(b.h.run('LRANGE', 'l', '0', '-1')).toEqual(['d', 'c', 'a', 'b', 'e'])
+  })
+
+  it('streams and groups', () => {
+    const { from } = pair()
+    expect(from('XADD', 's', '1-1', 'f', 'v')).toEqual(['new s', 'xadd s'])
+    expect(from('XGROUP', 'CREATE', 's', 'g', '0')).toEqual(['xgroup-create s'])
+    expect(from('XGROUP', 'SETID', 's', 'g', '$')).toEqual(['xgroup-setid s'])
+    expect(from('XREADGROUP', 'GROUP', 'g', 'c', 'STREAMS', 's', '>')).toEqual([])
+    expect(from('XADD', 's', 'MAXLEN', '1', '2-1', 'f', 'v')).toEqual(['xadd s', 'xtrim s'])
+    expect(from('XACK', 's', 'g', '2-1')).toEqual([])
+    expect(from('XDEL', 's', '2-1')).toEqual(['xdel s'])
+    expect(from('XSETID', 's', '9-1')).toEqual(['xsetid s'])
+    expect(from('XGROUP', 'DESTROY', 's', 'g')).toEqual(['xgroup-destroy s'])
+    expect(from('XGROUP', 'CREATE', 't', 'g', '0', 'MKSTREAM')).toEqual(['new t', 'xgroup-create t'])
   })
 
   it('removal of what is due', () => {

@@ -1,50 +1,18 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { LIMITS } from '../../src/base/limits.js'
-import { Session } from '../../src/commands/session.js'
-import { ReplyWriter } from '../../src/resp/reply-writer.js'
-import { EngineHarness, ManualClock } from '../support/engine-harness.js'
+import { EngineHarness } from '../support/engine-harness.js'
+import { ReceivingSession, TickingClock } from '../support/ticking-clock.js'
 
 const COUNT = LIMITS.slicedReadElements + 1500
 
-/** Each look at the time takes a quarter of a millisecond, so that slices end; what is deferred comes in the next turn. */
-class TickingClock extends ManualClock {
-  private ticks = 0
-  private deferred: (() => void)[] = []
-
-  override defer(callback: () => void): void {
-    this.deferred.push(callback)
-  }
-
-  turn(): void {
-    const { deferred } = this
-    this.deferred = []
-    for (const callback of deferred) callback()
-  }
-
-  override monotonicMs(): number {
-    return this.now + ++this.ticks / 4
-  }
-}
-
-class Client extends Session {
-  received = ''
-
-  override deliver(write: (reply: ReplyWriter) => void): void {
-    const reply = new ReplyWriter()
-    reply.protocol = this.protocol
-    write(reply)
-    this.received += reply.take().toString('latin1')
-  }
-}
-
 let h: EngineHarness
 let clock: TickingClock
-let client: Client
+let client: ReceivingSession
 
 beforeEach(() => {
   clock = new TickingClock()
   h = new EngineHarness({}, clock)
-  client = new Client(100)
+  client = new ReceivingSession(100)
 })
 
 const FILL: Readonly<Record<string, (n: number) => string[]>> = {
@@ -272,7 +240,7 @@ describe('a read of a large collection', () => {
 
   it('shares the turns with other reads, of which only some begin', () => {
     fill(['set'])
-    const clients = Array.from({ length: LIMITS.slicedReadsAtOnce + 3 }, (_, i) => new Client(200 + i))
+    const clients = Array.from({ length: LIMITS.slicedReadsAtOnce + 3 }, (_, i) => new ReceivingSession(200 + i))
     for (const other of clients) h.raw(['SMEMBERS', 'set'], other)
     for (let turn = 0; turn < 10_000 && clients.some(({ blocked }) => blocked !== null); turn++) clock.turn()
     const reply = inOneGo(['SMEMBERS', 'set'])

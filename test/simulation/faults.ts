@@ -8,7 +8,7 @@ export interface Fault {
   readonly a: number
   readonly b: number
   readonly durationMs: number
-  /** For jumps, how far; for slow things, how slow. */
+  /** For jumps, how far; for slow things, how slow; for memory, how many bytes too much are in use. */
   readonly amount: number
 }
 
@@ -24,6 +24,7 @@ export const FAULT_KINDS = [
   'clock-drift',
   'disk-full',
   'slow-disk',
+  'memory-short',
 ] as const
 /** A snapshot is begun; it is begun and the power fails, or the process dies, while it is written or soon after. */
 export const SNAPSHOT_KINDS = ['snapshot', 'snapshot-power-cut', 'snapshot-kill'] as const
@@ -41,18 +42,26 @@ const WEIGHTS: Record<(typeof FAULT_KINDS)[number], number> = {
   'clock-drift': 1,
   'disk-full': 1,
   'slow-disk': 1,
+  'memory-short': 2,
 }
 
 /** The faults of a seed, fixed before it runs, so that a shrinker can leave out any of them. */
-export function planFaults(random: SeededRandom, steps: number, rate: number): Fault[] {
+export function planFaults(
+  random: SeededRandom,
+  steps: number,
+  rate: number,
+  weights: Partial<Record<FaultKind, number>> = {},
+): Fault[] {
   const faults: Fault[] = []
   for (let step = 0; step < steps; step++) {
     if (!random.chance(rate)) continue
-    const kind = FAULT_KINDS[random.weighted(FAULT_KINDS.map((name) => WEIGHTS[name]))]
+    const kind = FAULT_KINDS[random.weighted(FAULT_KINDS.map((name) => weights[name] ?? WEIGHTS[name]))]
     const amount =
       kind === 'clock-jump'
         ? random.pick([-100_000, -5000, -500, -50, 50, 500, 5000, 60_000])
-        : random.pick([0.5, 0.95, 1.001, 1.05, 2])
+        : kind === 'memory-short'
+          ? random.pick([-2000, -200, 0, 200, 1000, 1_000_000])
+          : random.pick([0.5, 0.95, 1.001, 1.05, 2])
     faults.push({
       index: faults.length,
       atStep: step,

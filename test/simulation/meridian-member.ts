@@ -1,3 +1,4 @@
+import type { EvictionPolicy } from '../../src/base/eviction-policies.js'
 import { ALL_COMMANDS } from '../../src/commands/registry.js'
 import type { VersionVector } from '../../src/crdt/version-vector.js'
 import { digestOf } from '../../src/keyspace/digest.js'
@@ -63,6 +64,22 @@ export class MeridianMember implements SimulatedMember {
   snapshot(): void {
     const { snapshots, log } = this.member
     if (snapshots.running === null && log.refusal === null) snapshots.begin('save')
+  }
+
+  boundMemory(bytesTooMuch: number | null, evictionPolicy: EvictionPolicy): void {
+    const { memory } = this.member.engine
+    memory.configure({
+      maxmemory: bytesTooMuch === null ? 0 : Math.max(1, memory.countedBytes - bytesTooMuch),
+      evictionPolicy,
+      evictionSamples: 5,
+      evictionTenacity: 10,
+      lfuLogFactor: 10,
+      lfuDecayMinutes: 1,
+    })
+  }
+
+  get evictions(): number {
+    return this.member.engine.statistics.evictedKeys
   }
 
   endTurn(): void {

@@ -4,9 +4,11 @@ import { FrameWriter } from '../../src/crdt/frame-writer.js'
 import { HybridClock } from '../../src/crdt/hybrid-clock.js'
 import type { ApplyContext } from '../../src/crdt/apply-context.js'
 import { Engine } from '../../src/engine/engine.js'
+import { Evictor } from '../../src/engine/eviction/evictor.js'
 import { ExpiryCycle } from '../../src/engine/expiry-cycle.js'
 import { FrameApplier } from '../../src/keyspace/frame-applier.js'
-import { Keys } from '../../src/keyspace/keys.js'
+import type { Effects } from '../../src/keyspace/effects.js'
+import { EVERY_TYPE, Keys } from '../../src/keyspace/keys.js'
 import { HllStore } from '../../src/keyspace/hll-store.js'
 import { ListChunks } from '../../src/keyspace/list-chunk.js'
 import { ListEdits } from '../../src/keyspace/list-edits.js'
@@ -282,6 +284,43 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       patch(StringStore, 'edit', (original, self) => (db, ref, key, keyOff, keyLen, edit) => {
         const remote = !(field(self, 'context') as ApplyContext).local && edit.kind === 'append'
         original(db, ref, key, keyOff, keyLen, remote ? { kind: 'append', bytes: Buffer.concat([edit.bytes, edit.bytes]) } : edit)
+      }),
+  },
+  {
+    name: 'eviction-stays-local',
+    what: 'a key that is evicted in one region stays in the others',
+    profile: 'memory',
+    apply: () =>
+      patchHidden(Evictor, 'evict', (self, _original, [database, key]) => {
+        const keyspace = field(self, 'keyspace') as Keyspace
+        const keys = field(field(self, 'effects') as Effects, 'keys') as Keys
+        const bytes = key as Uint8Array
+        keys.remove(keyspace.database(database as number), EVERY_TYPE, bytes, 0, bytes.length, false, NO_RESETS)
+      }),
+  },
+  {
+    name: 'eviction-counts-as-due',
+    what: 'a key is evicted as if its time were up, so that its expiry stays',
+    profile: 'memory',
+    apply: () =>
+      patchHidden(Evictor, 'evict', (self, _original, [database, key]) => {
+        const bytes = key as Uint8Array
+        ;(field(self, 'effects') as Effects).remove(database as number, bytes, 0, bytes.length, true)
+        ;(field(self, 'onEvicted') as (database: number, key: Uint8Array) => void)(database as number, bytes)
+      }),
+  },
+  {
+    name: 'remote-writes-refused-for-memory',
+    what: 'a member that is short of memory forgets what others write',
+    profile: 'memory',
+    apply: () =>
+      patch(Engine, 'applyRemote', (original, engine) => (frame) => {
+        const { memory } = engine
+        const applier = field(engine, 'applier') as FrameApplier
+        const { apply } = applier
+        if (memory.isOver) applier.apply = () => undefined
+        original(frame)
+        applier.apply = apply
       }),
   },
   {

@@ -1,3 +1,5 @@
+import type { FaultKind } from './faults.js'
+
 /** How often each family is drawn, how many keys there are, and what is done to the members meanwhile. */
 export interface Profile {
   /** Of each type. */
@@ -9,6 +11,8 @@ export interface Profile {
   readonly mixing: number
   readonly meanDelayMs: number
   readonly faultRate: number
+  /** How often each kind of fault is drawn, where it is not as usual. */
+  readonly faultWeights?: Partial<Record<FaultKind, number>>
 }
 
 const STRINGS = { register: 5, counter: 4, float: 2, edit: 4, stringExpiry: 2, stringRead: 3 }
@@ -100,6 +104,14 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
       read: 1,
       flush: 0.1,
     },
+  },
+  memory: {
+    ...BUSY,
+    databases: 2,
+    mixing: 0.05,
+    faultRate: 0.1,
+    faultWeights: { 'memory-short': 20 },
+    weights: { ...STRINGS, ...HASHES, ...SETS, ...ZSETS, ...LISTS, ...STREAMS, ...KEYS },
   },
   'calm-types': {
     ...CALM,

@@ -1,3 +1,4 @@
+import type { EvictionPolicy } from '../../src/base/eviction-policies.js'
 import type { MemberId } from '../../src/base/ids.js'
 import type { VersionVector } from '../../src/crdt/version-vector.js'
 import type { Topology } from '../../src/peer-sync/sync-host.js'
@@ -40,6 +41,10 @@ export interface SimulatedMember {
   digest(): string
   /** Begins a snapshot in the background, if none is under way. */
   snapshot?(): void
+  /** Lets no more memory be used than now less so many bytes; null: as much as there is. Missing: this kind has no bound. */
+  boundMemory?(bytesTooMuch: number | null, policy: EvictionPolicy): void
+  /** Keys that it has evicted. */
+  readonly evictions?: number
   /** Ends the turn of the client that has just called: open frames are closed. */
   endTurn(): void
   stop(): void

@@ -1,3 +1,4 @@
+import { EVICTION_POLICIES } from '../../src/base/eviction-policies.js'
 import type { MemberId } from '../../src/base/ids.js'
 import type { MemberInfo, Topology } from '../../src/peer-sync/sync-host.js'
 import type { Logger } from '../../src/ports/logger.js'
@@ -79,6 +80,8 @@ interface Machine {
   /** Frames logged in the turn under way. */
   turnFrames: number
   refusalsAtStart: number
+  /** It may use no more memory than it has. */
+  isShort: boolean
   /** Until when it may refuse writes although its disk has room again: it looks once a second. */
   mayRefuseUntilMs: number
 }
@@ -135,6 +138,7 @@ export class Simulation {
         owed: new Float64Array(16),
         turnFrames: 0,
         refusalsAtStart: 0,
+        isShort: false,
         mayRefuseUntilMs: 0,
       })
     }
@@ -163,7 +167,7 @@ export class Simulation {
   private runSteps(): void {
     const { options, profile } = this
     const workload = new Workload(this.random.stream('workload'), profile, (command) => this.kind.supports(command))
-    const mishaps = planFaults(this.random.stream('faults'), options.steps, profile.faultRate)
+    const mishaps = planFaults(this.random.stream('faults'), options.steps, profile.faultRate, profile.faultWeights)
     const snapshots = planSnapshots(this.random.stream('snapshots'), options.steps, mishaps.length, profile.faultRate === 0)
     const faults = [...mishaps, ...snapshots].sort((x, y) => x.atStep - y.atStep)
     let nextFault = 0
@@ -196,6 +200,7 @@ export class Simulation {
     const life = new Life()
     machine.life = life
     machine.sessions = new Map()
+    machine.isShort = false
     machine.refusalsAtStart = machine.disk.counters.refusals
     const topology: Topology = { clusterId: CLUSTER, version: 1, members: this.members, self: machine.id as MemberId }
     machine.member = this.kind.start({
@@ -340,6 +345,8 @@ export class Simulation {
           a.disk.full = false
           a.mayRefuseUntilMs = scheduler.now + REFUSAL_LAG_MS
         })
+      case 'memory-short':
+        return this.squeeze(a, fault)
       case 'slow-disk':
         a.disk.meanSyncMs = 60
         return later(() => {
@@ -363,6 +370,21 @@ export class Simulation {
       else this.scheduler.after(this.fates.exponential(1), callback)
     }
     look()
+  }
+
+  private squeeze(machine: Machine, fault: Fault): void {
+    const { member } = machine
+    if (member?.boundMemory === undefined) return
+    machine.isShort = true
+    member.boundMemory(fault.amount, EVICTION_POLICIES[fault.b % EVICTION_POLICIES.length])
+    this.scheduler.after(fault.durationMs, () => {
+      if (machine.member === member) this.release(machine)
+    })
+  }
+
+  private release(machine: Machine): void {
+    machine.isShort = false
+    machine.member?.boundMemory?.(null, 'noeviction')
   }
 
   // --- frames as they are logged
@@ -468,10 +490,13 @@ export class Simulation {
     const commands = step.commands.map((args) => resolveTimes(args, nowMs))
     const sent = step.transaction ? [['MULTI'], ...commands, ['EXEC']] : commands
     machine.turnFrames = 0
+    const evictions = member.evictions ?? 0
     const given = sent.map((args) => session.call(args.map(argument)))
     member.endTurn()
-    const refusing = machine.disk.full || this.scheduler.now < machine.mayRefuseUntilMs
+    const refusing = machine.disk.full || this.scheduler.now < machine.mayRefuseUntilMs || machine.isShort
     this.trace(() => `${machine.name}[${step.db}] ${sent.map((args, i) => `${args.join(' ')} -> ${shown(given[i])}`).join('; ')}`)
+    // What went before which command only the member knows; that it is what the log says is checked at the end.
+    if ((member.evictions ?? 0) > evictions) return
 
     const check = ({ fired, dueFields }: Reading): void => {
       let store = new ModelStore((db, key) => this.history.visible(db, key, before, fired), nowMs, null, dueFields, machine.id)
@@ -479,8 +504,8 @@ export class Simulation {
         ? modelTransaction(store, step.db, commands, given[given.length - 1])
         : commands.map((args, i) => modelCommand(store, step.db, args, given[i]))
       const wrong = given.findIndex((reply, i) => !sameReply(sent[i], commands, reply, expected[i]))
-      if (wrong >= 0 && refusing && given.some((reply) => /^-(MISCONF|EXECABORT)|^\*\[-MISCONF/.test(shown(reply)))) {
-        // The member refuses writes because its disk does. What it did run is in what it logged, and checked at the end.
+      if (wrong >= 0 && refusing && given.some((reply) => /^-(MISCONF|EXECABORT|OOM)|^\*\[-MISCONF/.test(shown(reply)))) {
+        // The member refuses writes because its disk does, or because there is no memory. What it did run is in what it logged, and checked at the end.
         if (machine.turnFrames > 0) return
         store = new ModelStore((db, key) => this.history.visible(db, key, before, fired), nowMs)
       } else if (wrong >= 0) {
@@ -599,6 +624,7 @@ export class Simulation {
     for (const machine of this.machines) {
       machine.disk.full = false
       machine.disk.meanSyncMs = 2
+      this.release(machine)
       if (machine.member === null) this.start(machine)
     }
     this.converge()

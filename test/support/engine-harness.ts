@@ -1,5 +1,6 @@
 import RedisParser from 'redis-parser'
 import type { MemberId } from '../../src/base/ids.js'
+import { LIMITS } from '../../src/base/limits.js'
 import type { ClientRegistry } from '../../src/commands/client-registry.js'
 import { CommandTable } from '../../src/commands/command-table.js'
 import { ALL_COMMANDS } from '../../src/commands/registry.js'
@@ -7,11 +8,18 @@ import type { Services } from '../../src/commands/services.js'
 import { Session } from '../../src/commands/session.js'
 import type { Stability } from '../../src/crdt/apply-context.js'
 import { VersionVector } from '../../src/crdt/version-vector.js'
-import { Engine } from '../../src/engine/engine.js'
+import { Engine, type EngineOptions } from '../../src/engine/engine.js'
 import type { Clock } from '../../src/ports/clock.js'
 import { ReplyWriter } from '../../src/resp/reply-writer.js'
 import { Request } from '../../src/resp/request.js'
 import { MemoryLog } from './memory-log.js'
+
+const WRITES_IN_ONE_GO = {
+  readElements: LIMITS.slicedReadElements,
+  writeElements: Infinity,
+  frameBytes: Infinity,
+  turnSteps: Infinity,
+}
 
 const NOTHING_STABLE_YET: Stability = { covers: () => false, coversAllUpTo: () => false }
 
@@ -51,6 +59,8 @@ export class ManualClock implements Clock {
 export interface HarnessOptions {
   readonly self?: number
   readonly solo?: boolean
+  /** What goes in slices; if nothing is said, only long reads. */
+  readonly slicing?: EngineOptions['slicing']
   readonly hashSeed?: number
   /** Replaces parts of the services. */
   readonly services?: Partial<Services>
@@ -162,8 +172,9 @@ export class EngineHarness {
       ...options.services,
     }
     this.services = services
+    const { slicing = WRITES_IN_ONE_GO } = options
     this.engine = new Engine(
-      { self, databases: 16, solo: options.solo ?? true, hashSeed: options.hashSeed ?? 7 },
+      { self, databases: 16, solo: options.solo ?? true, hashSeed: options.hashSeed ?? 7, slicing },
       this.clock,
       services,
     )

@@ -1,6 +1,7 @@
 import type { Stability } from '../../src/crdt/apply-context.js'
 import { Engine } from '../../src/engine/engine.js'
 import { EngineHarness } from './engine-harness.js'
+import { MemoryLog } from './memory-log.js'
 
 const MEMBERS = 3
 
@@ -101,10 +102,13 @@ export class Mesh {
   recovered(member: number): EngineHarness {
     const { log, services, clock } = this.members[member]
     const fresh = new EngineHarness({ self: services.replication.memberId, solo: false })
-    const engine = new Engine(fresh.engine.options, clock, fresh.services)
+    fresh.clock.now = clock.now
+    const engine = new Engine(fresh.engine.options, fresh.clock, fresh.services)
     engine.keyspace.stability = this.stability[member]
     for (const frame of log.frames) engine.recover(frame)
     engine.keyspace.setTime(clock.now)
+    // Until then it answers LOADING.
+    engine.start(new MemoryLog())
     return Object.assign(fresh, { engine })
   }
 }

@@ -72,23 +72,30 @@ export class SlicedDigest implements SessionWait {
     if (this.state !== 'running') return
     const { engine } = this
     const now = engine.position()
-    if (!now.equals(this.vector) || this.keyspace.settlings !== this.settlings) {
-      if (this.attempts === LIMITS.digestAttempts) {
-        this.end('failed')
-        return
-      }
-      this.attempts++
-      // The data must not change between two slices: it is at rest perhaps a little later.
-      engine.clock.setTimer(RETRY_MS, () => {
-        if (this.state !== 'running') return
-        this.digest = this.fresh()
-        this.vector = engine.position()
-        this.settlings = this.keyspace.settlings
-        this.slice()
-      })
+    const isSame = now.equals(this.vector) && this.keyspace.settlings === this.settlings && !engine.longWrites.isApplying
+    if (isSame) this.slice()
+    else this.beginAnew()
+  }
+
+  /** The data must not change between two slices: it is at rest perhaps a little later. */
+  private beginAnew(): void {
+    const { engine } = this
+    if (this.attempts === LIMITS.digestAttempts) {
+      this.end('failed')
       return
     }
-    this.slice()
+    this.attempts++
+    engine.clock.setTimer(RETRY_MS, () => {
+      if (this.state !== 'running') return
+      if (engine.longWrites.isApplying) {
+        this.beginAnew()
+        return
+      }
+      this.digest = this.fresh()
+      this.vector = engine.position()
+      this.settlings = this.keyspace.settlings
+      this.slice()
+    })
   }
 
   private slice(): void {

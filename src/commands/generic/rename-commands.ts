@@ -5,6 +5,7 @@ import { databaseArgument } from '../database-argument.js'
 import type { Call } from '../call.js'
 import { CommandError, Errors, syntaxError } from '../command-error.js'
 import { keyRange, type ArgumentSpec, type CommandSpec } from '../command-spec.js'
+import type { KeyToHold } from '../services.js'
 import { copyValue, isAllDue } from './whole-values.js'
 
 const SAME_OBJECT = 'ERR source and destination objects are the same'
@@ -30,10 +31,7 @@ export const RENAME_COMMANDS: readonly CommandSpec[] = [
     summary: 'Gives a value another key, in place of what that key holds.',
     complexity: 'O(N), N being the length of the value',
     arguments: RENAME_ARGUMENTS,
-    handler: (call) => {
-      rename(call, false)
-      call.reply.ok()
-    },
+    handler: (call) => rename(call, false, () => call.reply.ok()),
   },
   {
     name: 'renamenx',
@@ -47,7 +45,7 @@ export const RENAME_COMMANDS: readonly CommandSpec[] = [
     summary: 'Gives a value another key, if that key holds nothing.',
     complexity: 'O(N), N being the length of the value',
     arguments: RENAME_ARGUMENTS,
-    handler: (call) => call.reply.integer(rename(call, true) ? 1 : 0),
+    handler: (call) => rename(call, true, (isDone) => call.reply.integer(isDone ? 1 : 0)),
   },
   {
     name: 'copy',
@@ -89,6 +87,16 @@ export const RENAME_COMMANDS: readonly CommandSpec[] = [
         call.reply.integer(0)
         return
       }
+      if (carriesLong(call, ref, to, 1, true)) {
+        const said = () => {
+          call.notify(NotificationClass.newKey, 'new', 1, to)
+          call.notify(NotificationClass.generic, 'move_from', 1)
+          call.notify(NotificationClass.generic, 'move_to', 1, to)
+          call.reply.integer(1)
+        }
+        carryInSlices(call, ref, to, 1, true, said)
+        return
+      }
       carry(call, ref, to, 1)
       removeKey(call, 1)
       call.notify(NotificationClass.generic, 'move_from', 1)
@@ -98,17 +106,29 @@ export const RENAME_COMMANDS: readonly CommandSpec[] = [
   },
 ]
 
-/** False when the new name was taken, or is the old one, and that counts. */
-function rename(call: Call, onlyIfFree: boolean): boolean {
+/** done is told false when the new name was taken, or is the old one, and that counts. */
+function rename(call: Call, onlyIfFree: boolean, done: (isDone: boolean) => void): void {
   const ref = call.find(1)
   if (ref === 0) throw new CommandError(Errors.noSuchKey)
-  if (sameArguments(call, 1, 2)) return false
-  if (onlyIfFree && call.find(2) !== 0) return false
+  if (sameArguments(call, 1, 2) || (onlyIfFree && call.find(2) !== 0)) {
+    done(false)
+    return
+  }
+  const said = () => {
+    call.notify(NotificationClass.generic, 'rename_from', 1)
+    call.notify(NotificationClass.generic, 'rename_to', 2)
+    done(true)
+  }
+  if (carriesLong(call, ref, call.database, 2, true)) {
+    carryInSlices(call, ref, call.database, 2, true, () => {
+      call.notify(NotificationClass.newKey, 'new', 2)
+      said()
+    })
+    return
+  }
   carry(call, ref, call.database, 2)
   removeKey(call, 1)
-  call.notify(NotificationClass.generic, 'rename_from', 1)
-  call.notify(NotificationClass.generic, 'rename_to', 2)
-  return true
+  said()
 }
 
 function copy(call: Call): void {
@@ -126,9 +146,49 @@ function copy(call: Call): void {
     call.reply.integer(0)
     return
   }
+  if (carriesLong(call, ref, to, 2, false)) {
+    carryInSlices(call, ref, to, 2, false, () => {
+      call.notifyStored(NotificationClass.generic, 'copy_to', 2, to)
+      call.reply.integer(1)
+    })
+    return
+  }
   carry(call, ref, to, 2)
   call.notify(NotificationClass.generic, 'copy_to', 2, to)
   call.reply.integer(1)
+}
+
+/** True when a record's collection is to be carried to the key in argument i in slices. */
+function carriesLong(call: Call, ref: Ref, database: number, i: number, removes: boolean): boolean {
+  const { db, keys, long } = call
+  const type = db.type(ref)
+  if (!long.canCopy(type)) return false
+  const places = [call.place(i, database), ...(removes ? [call.place(1)] : [])]
+  return call.isLongWrite(keys.store(type).size(db, db.root(ref)), ...places)
+}
+
+/** As carry, and as removeKey if it says so. */
+function carryInSlices(call: Call, ref: Ref, database: number, i: number, removes: boolean, done: () => void): void {
+  const keys: KeyToHold[] = [
+    { database: call.database, argument: 1, isWritten: removes },
+    { database, argument: i, isWritten: true },
+  ]
+  call.writeInSlices(keys, carrySteps(call, ref, database, i, removes, done))
+}
+
+function* carrySteps(
+  call: Call,
+  ref: Ref,
+  database: number,
+  i: number,
+  removes: boolean,
+  done: () => void,
+): Generator<undefined | 'commit', void> {
+  const { op, long } = call
+  yield* long.copy(op, call.db, ref, call.place(i, database))
+  if (removes) yield* long.remove(op, call.place(1))
+  yield 'commit'
+  done()
 }
 
 /** Writes the value and expiry of a record of the selected database to the key in argument i of another, or the same, database. */

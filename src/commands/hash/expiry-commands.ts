@@ -2,7 +2,7 @@ import { NotificationClass } from '../../base/notification-classes.js'
 import type { Call } from '../call.js'
 import type { ArgumentSpec, CommandSpec } from '../command-spec.js'
 import { FIELDS_BLOCK, hashSpec, readHash, writtenHash } from './arguments.js'
-import { checkFields, fieldExpiryTime } from './field-arguments.js'
+import { checkFields, checkFieldsBefore, fieldExpiryTime } from './field-arguments.js'
 import { notifyRemoval } from './field-commands.js'
 import { NamedFields } from './named-fields.js'
 
@@ -37,15 +37,20 @@ const CONDITION: ArgumentSpec = {
 function hexpire(call: Call, unit: 1 | 1000, base: number): void {
   const root = writtenHash(call)
   const at = fieldExpiryTime(call, 2, unit, base)
-  const condition = call.is(3, 'NX') ? NX : call.is(3, 'XX') ? XX : call.is(3, 'GT') ? GT : call.is(3, 'LT') ? LT : 0
-  const first = checkFields(call, condition === 0 ? 3 : 4, 'ERR Parameter `numFields` should be greater than 0')
+  let condition = conditionAt(call, 3)
+  const first = condition === 0 ? 5 : 6
+  const end = checkFieldsBefore(call, first - 2, 'ERR Parameter `numFields` should be greater than 0', (i) => {
+    if (condition !== 0) return i
+    condition = conditionAt(call, i)
+    return condition === 0 ? i : i + 1
+  })
   const { hashes } = call.collections
   const { buf, off, len } = call.request
   const isPast = at <= call.nowMs
   const chosen: number[] = []
   const named = new NamedFields(call)
-  call.reply.array(call.argc - first)
-  for (let i = first; i < call.argc; i++) {
+  call.reply.array(end - first)
+  for (let i = first; i < end; i++) {
     const current = hashes.expiryOf(call.db, root, buf, off[i], len[i])
     const isRepeated = current === current && named.has(i)
     if (current !== current || (isRepeated && isPast)) call.reply.integer(NO_FIELD)
@@ -64,6 +69,10 @@ function hexpire(call: Call, unit: 1 | 1000, base: number): void {
     hashes.expireFields(call.database, call.request, chosen, at)
     call.notify(NotificationClass.hash, 'hexpire', 1)
   }
+}
+
+function conditionAt(call: Call, i: number): number {
+  return call.is(i, 'NX') ? NX : call.is(i, 'XX') ? XX : call.is(i, 'GT') ? GT : call.is(i, 'LT') ? LT : 0
 }
 
 /** current is Infinity for a field without an expiry. */

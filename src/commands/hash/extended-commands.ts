@@ -5,13 +5,14 @@ import type { Call } from '../call.js'
 import { CommandError } from '../command-error.js'
 import type { ArgumentSpec, CommandSpec } from '../command-spec.js'
 import { FIELD_PAIRS, FIELDS_BLOCK, hashSpec, writtenHash } from './arguments.js'
-import { checkFields, fieldExpiryTime } from './field-arguments.js'
+import { checkFields, checkFieldsBefore, fieldExpiryTime } from './field-arguments.js'
 import { notifyRemoval, replyField } from './field-commands.js'
 import { NamedFields } from './named-fields.js'
 
 /** HGETDEL, HGETEX, HSETEX: reading or writing fields and something else at once. */
 const NOT_POSITIVE = 'ERR Number of fields must be a positive integer'
 const BAD_FIELD_COUNT = 'ERR invalid number of fields'
+const WRONG_FIELD_COUNT = "ERR wrong number of arguments for 'hsetex' command"
 
 const TIMES: readonly ArgumentSpec[] = [
   { name: 'seconds', type: 'integer', token: 'EX' },
@@ -23,16 +24,16 @@ const TIMES: readonly ArgumentSpec[] = [
 function hgetdel(call: Call): void {
   const root = writtenHash(call)
   const first = checkFields(call, 2, NOT_POSITIVE)
-  replyFields(call, root, first, true)
+  replyFields(call, root, first, call.argc, true)
   const removed = call.collections.hashes.removeFields(call.db, root, call.database, call.request, first, call.argc)
   if (removed > 0) notifyRemoval(call, 'hdel')
 }
 
 /** once: a field that is named again is gone by then. */
-function replyFields(call: Call, root: Ref, first: number, once: boolean): void {
+function replyFields(call: Call, root: Ref, first: number, end: number, once: boolean): void {
   const named = new NamedFields(call)
-  call.reply.array(call.argc - first)
-  for (let i = first; i < call.argc; i++) {
+  call.reply.array(end - first)
+  for (let i = first; i < end; i++) {
     if (once && !named.add(i)) call.reply.null()
     else replyField(call, root, i)
   }
@@ -40,6 +41,8 @@ function replyFields(call: Call, root: Ref, first: number, once: boolean): void 
 
 /** The time that options EX, PX, EXAT or PXAT at argument i ask for, in Unix ms; NaN when it is none of them. */
 function optionTime(call: Call, i: number): number {
+  const isTime = call.is(i, 'EX') || call.is(i, 'PX') || call.is(i, 'EXAT') || call.is(i, 'PXAT')
+  if (isTime && i + 1 === call.argc) throw new CommandError('ERR missing expire time')
   if (call.is(i, 'EX')) return fieldExpiryTime(call, i + 1, 1000, call.nowMs)
   if (call.is(i, 'PX')) return fieldExpiryTime(call, i + 1, 1, call.nowMs)
   if (call.is(i, 'EXAT')) return fieldExpiryTime(call, i + 1, 1000, 0)
@@ -49,15 +52,24 @@ function optionTime(call: Call, i: number): number {
 function hgetex(call: Call): void {
   const { hashes } = call.collections
   const root = writtenHash(call)
-  const at = optionTime(call, 2)
-  const persists = call.is(2, 'PERSIST')
+  let at = NaN
+  let persists = false
+  /** Gives the argument behind the option at i, or i when it is none or another has been given. */
+  const parseOption = (i: number): number => {
+    if (persists || at === at) return i
+    persists = call.is(i, 'PERSIST')
+    if (persists) return i + 1
+    at = optionTime(call, i)
+    return at === at ? i + 2 : i
+  }
+  const first = parseOption(2) + 2
+  const end = checkFieldsBefore(call, first - 2, NOT_POSITIVE, parseOption)
   const hasTime = at === at
-  const first = checkFields(call, hasTime ? 4 : persists ? 3 : 2, NOT_POSITIVE)
-  replyFields(call, root, first, hasTime && at <= call.nowMs)
+  replyFields(call, root, first, end, hasTime && at <= call.nowMs)
   if (!hasTime && !persists) return
   const { buf, off, len } = call.request
   const chosen: number[] = []
-  for (let i = first; i < call.argc; i++) {
+  for (let i = first; i < end; i++) {
     const current = hashes.expiryOf(call.db, root, buf, off[i], len[i])
     if (current === current && (hasTime || current !== Infinity)) chosen.push(i)
   }
@@ -76,8 +88,18 @@ function hsetex(call: Call): void {
   let condition = 0
   let at = NaN
   let keeps = false
-  let i = 2
-  for (; i < call.argc && !call.is(i, 'FIELDS'); i++) {
+  let first = 0
+  let end = 0
+  for (let i = 2; i < call.argc; i++) {
+    if (first === 0 && call.is(i, 'FIELDS')) {
+      const count = i + 1 < call.argc ? call.integer(i + 1, BAD_FIELD_COUNT) : 0
+      if (count < 1) throw new CommandError(BAD_FIELD_COUNT)
+      first = i + 2
+      end = first + count * 2
+      if (end > call.argc) throw new CommandError(WRONG_FIELD_COUNT)
+      i = end - 1
+      continue
+    }
     const isCondition = call.is(i, 'FNX') ? 1 : call.is(i, 'FXX') ? 2 : 0
     if (isCondition !== 0) {
       if (condition !== 0) throw new CommandError('ERR Only one of FXX or FNX arguments can be specified')
@@ -86,6 +108,8 @@ function hsetex(call: Call): void {
     }
     const isKeep = call.is(i, 'KEEPTTL')
     const isTime = call.is(i, 'EX') || call.is(i, 'PX') || call.is(i, 'EXAT') || call.is(i, 'PXAT')
+    // Options may come behind the fields, as in Redis 8.4; what is none is taken for a field too many.
+    if (!isKeep && !isTime && first > 0) throw new CommandError(WRONG_FIELD_COUNT)
     if (!isKeep && !isTime) throw new CommandError(`ERR unknown argument: ${call.text(i)}`)
     if (keeps || at === at) {
       throw new CommandError('ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified')
@@ -93,36 +117,32 @@ function hsetex(call: Call): void {
     if (isKeep) {
       keeps = true
     } else {
-      if (i + 1 === call.argc) throw new CommandError('ERR missing expire time')
       at = optionTime(call, i)
       i++
     }
   }
-  if (i === call.argc) throw new CommandError('ERR missing FIELDS argument')
-  const count = i + 1 < call.argc ? call.integer(i + 1, BAD_FIELD_COUNT) : 0
-  if (count < 1) throw new CommandError(BAD_FIELD_COUNT)
-  const first = i + 2
-  if (count * 2 !== call.argc - first) throw new CommandError("ERR wrong number of arguments for 'hsetex' command")
+  if (first === 0) throw new CommandError('ERR missing FIELDS argument')
   const root = writtenHash(call)
-  if (condition !== 0 && !conditionHolds(call, root, first, condition === 2)) {
+  if (condition !== 0 && !conditionHolds(call, root, first, end, condition === 2)) {
     call.reply.integer(0)
     return
   }
   if (at <= call.nowMs) {
     // What would be due at once is not written at all.
     const fields: number[] = []
-    for (let f = first; f < call.argc; f += 2) if (has(call, root, f)) fields.push(f)
+    for (let f = first; f < end; f += 2) if (has(call, root, f)) fields.push(f)
     if (fields.length > 0) {
+      call.notify(NotificationClass.hash, 'hset', 1)
       hashes.removeKnown(call.database, call.request, fields)
       notifyRemoval(call, 'hdel')
     }
     call.reply.integer(1)
     return
   }
-  if (keeps) hashes.setKeeping(call.db, root, call.database, call.request, first, call.argc)
+  if (keeps) hashes.setKeeping(call.db, root, call.database, call.request, first, end)
   else {
     const mode = at === at ? ExpiryMode.set : ExpiryMode.clear
-    hashes.setFields(call.database, call.request, first, call.argc, mode, at)
+    hashes.setFields(call.database, call.request, first, end, mode, at)
   }
   call.notify(NotificationClass.hash, 'hset', 1)
   if (at === at) call.notify(NotificationClass.hash, 'hexpire', 1)
@@ -135,8 +155,8 @@ function has(call: Call, root: Ref, i: number): boolean {
 }
 
 /** All of the fields are there, or none of them. */
-function conditionHolds(call: Call, root: Ref, first: number, wanted: boolean): boolean {
-  for (let i = first; i < call.argc; i += 2) if (has(call, root, i) !== wanted) return false
+function conditionHolds(call: Call, root: Ref, first: number, end: number, wanted: boolean): boolean {
+  for (let i = first; i < end; i += 2) if (has(call, root, i) !== wanted) return false
   return true
 }
 

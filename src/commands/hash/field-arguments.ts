@@ -9,12 +9,27 @@ const MISMATCH = 'ERR The `numfields` parameter must match the number of argumen
 
 /** Checks FIELDS, numfields and as many fields, from argument i to the end. Gives the number of the first field's argument. */
 export function checkFields(call: Call, i: number, notPositive: string): number {
+  if (fieldsEnd(call, i, notPositive) !== call.argc) throw new CommandError(MISMATCH)
+  return i + 2
+}
+
+/**
+ * The same where an option may come behind the fields, as in Redis 8.4. Gives the argument behind the last field; parseOption is asked for the one behind the
+ * option that is there, if it is one.
+ */
+export function checkFieldsBefore(call: Call, i: number, notPositive: string, parseOption: (i: number) => number): number {
+  const end = fieldsEnd(call, i, notPositive)
+  if (end < call.argc && parseOption(end) !== call.argc) throw new CommandError(MISMATCH)
+  return end
+}
+
+function fieldsEnd(call: Call, i: number, notPositive: string): number {
   if (i >= call.argc || !call.is(i, 'FIELDS')) throw new CommandError(MISSING)
   if (i + 1 >= call.argc) throw new CommandError(notPositive)
   const count = call.integer(i + 1, notPositive)
   if (count < 1) throw new CommandError(notPositive)
-  if (count !== call.argc - i - 2) throw new CommandError(MISMATCH)
-  return i + 2
+  if (count > call.argc - i - 2) throw new CommandError(MISMATCH)
+  return i + 2 + count
 }
 
 /** Argument i as a time of expiry in Unix ms: amount × unit + base, base being 0 or now. */

@@ -1,11 +1,13 @@
 import { LIMITS } from '../../base/limits.js'
 import { NotificationClass } from '../../base/notification-classes.js'
+import { EffectType } from '../../crdt/effect-reader.js'
+import { MembersWriter } from '../../keyspace/set-store.js'
 import type { Ref } from '../../memory/arena.js'
 import { ByteList } from '../../rdb/byte-list.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
 import { keyRange, type CommandSpec } from '../command-spec.js'
-import type { ReadSteps } from '../services.js'
+import type { KeyToHold, ReadSteps } from '../services.js'
 import { readSet, SET_KEY, SET_KEYS, walkInSteps, writtenSet } from './arguments.js'
 
 /**
@@ -132,6 +134,12 @@ function storing(operation: Operation, event: string): (call: Call) => void {
   return (call) => {
     const roots: Ref[] = []
     for (let i = 2; i < call.argc; i++) roots.push(writtenSet(call, i))
+    if (call.isLongWrite(sizeOf(call, roots), 1)) {
+      const keys: KeyToHold[] = [{ database: call.database, argument: 1, isWritten: true }]
+      for (let i = 2; i < call.argc; i++) keys.push({ database: call.database, argument: i, isWritten: false })
+      call.writeInSlices(keys, storeSteps(call, roots, operation, event))
+      return
+    }
     const members = new ByteList()
     const steps = operation(call, roots, members)
     while (steps.next().done !== true);
@@ -146,6 +154,25 @@ function storing(operation: Operation, event: string): (call: Call) => void {
     }
     call.reply.integer(members.count)
   }
+}
+
+function* storeSteps(
+  call: Call,
+  roots: readonly Ref[],
+  operation: Operation,
+  event: string,
+): Generator<undefined | 'commit', void> {
+  const { op, long } = call
+  const at = call.place(1)
+  const existed = call.find(1) !== 0
+  yield* long.remove(op, at)
+  const members = new MembersWriter(op, EffectType.setAdd, at)
+  const steps = operation(call, roots, members)
+  while (steps.next().done !== true) yield
+  if (existed || members.count > 0) yield 'commit'
+  if (members.count > 0) call.notifyStored(NotificationClass.set, event, 1)
+  else if (existed) call.notify(NotificationClass.generic, 'del', 1)
+  call.reply.integer(members.count)
 }
 
 function sintercard(call: Call): void {

@@ -1,10 +1,12 @@
 import { LIMITS } from '../../base/limits.js'
+import { NotificationClass } from '../../base/notification-classes.js'
 import { ZsetCursor } from '../../keyspace/zset-cursor.js'
 import type { ScoreTable } from '../../keyspace/score-table.js'
+import { ScoresWriter } from '../../keyspace/zset-store.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
 import { keyRange, type ArgumentSpec, type CommandSpec } from '../command-spec.js'
-import type { ReadSteps } from '../services.js'
+import type { KeyToHold, ReadSteps } from '../services.js'
 import { oneOf, optional, token } from '../string/arguments.js'
 import { countedKeys, DESTINATION, NUMKEYS, replyScore, scoreArgument, SOME_KEYS } from './arguments.js'
 import { ScoredList, storeScored } from './scored-list.js'
@@ -170,6 +172,17 @@ function replyMembers({ reply: out }: Call, table: ScoreTable, from: number, to:
 
 function store(call: Call, operation: Operation): void {
   const combination = parse(call, 2, operation, 'store')
+  if (call.isLongWrite(looksOf(operation, combination), 1)) {
+    const { database } = call
+    const keys: KeyToHold[] = [{ database, argument: 1, isWritten: true }]
+    for (let i = 0; i < combination.sources.length; i++) keys.push({ database, argument: 3 + i, isWritten: false })
+    const table = call.zsets.newScratch()
+    call.writeInSlices(
+      keys,
+      storeSteps(call, table, () => combine(table, operation, combination), `z${operation}store`),
+    )
+    return
+  }
   const table = call.zsets.scratch
   const list = new ScoredList()
   table.begin()
@@ -181,6 +194,37 @@ function store(call: Call, operation: Operation): void {
   }
   table.end()
   storeScored(call, 1, list, `z${operation}store`)
+}
+
+/** Gathers members in a table and writes them to the key in argument 1. */
+export function* storeSteps(
+  call: Call,
+  table: ScoreTable,
+  gather: () => ReadSteps,
+  event: string,
+): Generator<undefined | 'commit', void> {
+  const { op, long } = call
+  const at = call.place(1)
+  table.begin()
+  const steps = gather()
+  while (steps.next().done !== true) yield
+  const { count } = table
+  const existed = call.find(1) !== 0
+  if (existed || count > 0) {
+    yield* long.remove(op, at)
+    const members = new ZsetCursor()
+    const writer = new ScoresWriter(op, at)
+    if (count > 0) members.seek(table.forms, table.root, 0)
+    for (let i = 1; i <= count; i++) {
+      writer.push(members.buf, members.off, members.len, members.score)
+      members.step(true)
+      if (i % LIMITS.slicedReadStep === 0) yield
+    }
+    yield 'commit'
+    if (count > 0) call.notifyStored(NotificationClass.sortedSet, event, 1)
+    else call.notify(NotificationClass.generic, 'del', 1)
+  }
+  call.reply.integer(count)
 }
 
 function zintercard(call: Call): void {

@@ -21,6 +21,8 @@ export class Evictor {
   /** Keys drawn for one that goes: maxmemory-samples. */
   samples = 5
   private policy: EvictionPolicy = 'noeviction'
+  /** Only keys with an expiry may go. */
+  private onlyVolatile = false
   private readonly pool = new EvictionPool()
   private readonly samplers: { readonly db: Database; readonly sampler: KeySampler }[] = []
 
@@ -37,6 +39,7 @@ export class Evictor {
   setPolicy(policy: EvictionPolicy): void {
     if (policy === this.policy) return
     this.policy = policy
+    this.onlyVolatile = policy.startsWith('volatile')
     // The scores of one policy mean nothing to another.
     this.pool.clear()
   }
@@ -52,10 +55,6 @@ export class Evictor {
       default:
         return this.evictBest()
     }
-  }
-
-  private get onlyVolatile(): boolean {
-    return this.policy.startsWith('volatile')
   }
 
   private evictAny(): boolean {
@@ -74,7 +73,7 @@ export class Evictor {
   }
 
   private evictBest(): boolean {
-    for (let round = 0; round < LIMITS.evictionAttempts; round++) {
+    for (let round = 0; round < LIMITS.evictionAttempts && this.anyToDraw; round++) {
       if (this.fillPool()) return true
       for (let best = this.pool.take(); best !== undefined; best = this.pool.take()) {
         const { database, key, score } = best
@@ -121,6 +120,14 @@ export class Evictor {
     return -1
   }
 
+  private get anyToDraw(): boolean {
+    const { keyspace } = this
+    for (let database = 0; database < keyspace.databaseCount; database++) {
+      if (this.poolSize(keyspace.peek(database)) > 0) return true
+    }
+    return false
+  }
+
   /** Records that the policy draws from. */
   private poolSize(db: Database | undefined): number {
     if (db === undefined) return 0
@@ -139,6 +146,7 @@ export class Evictor {
 
   private mayGo(db: Database, ref: Ref): boolean {
     if (db.type(ref) === KeyType.none || !this.keyspace.isVisible(db, ref)) return false
+    if (this.keyspace.holdGuard?.(db, ref) === true) return false
     return !this.onlyVolatile || db.expiresAt(ref) !== Infinity
   }
 

@@ -45,7 +45,7 @@ const KEYS_BETWEEN_LOOKS = 16
  *
  * **Writes of other members** are always applied. They have a *reserve* above maxmemory (LIMITS.memoryReserveShare), in which they are let be at first: members with the same
  * data come to their bounds at the same time, and if each made room for all of it at once they would together evict as many times too much as there are members. So
- * the bound that holds is raised to what remote writes have reached, and sinks to maxmemory again by the member's share of the excess at a time, ten times a second. Beyond the
+ * the bound that holds is raised to what remote writes have reached, and sinks to maxmemory again by the member's share of the excess at a time, ten times a second or as often as removals have the time to arrive. Beyond the
  * reserve everything is evicted that has to go. With noeviction, or when nothing may go, they are applied all the same and only own writes are
  * refused; the log says so. See docs/decisions/0017.
  */
@@ -56,6 +56,8 @@ export class MemoryBound implements MemoryBoundService {
   onPressure: (message: string, figures: Readonly<Record<string, string | number>>) => void = () => undefined
   /** What own writes may reach: maxBytes, or more while remote writes have gone beyond it. */
   private ceiling = Infinity
+  /** When the bound was last brought down towards maxBytes. */
+  private sharedAtMs = -Infinity
   private clientBytes = 0
   private clientLooks = 0
   private timeLimitMs = 0
@@ -169,9 +171,13 @@ export class MemoryBound implements MemoryBoundService {
   /** Takes the own share of what remote writes have brought beyond maxmemory: the other members take theirs. */
   private lowerCeiling(): void {
     if (this.ceiling <= this.maxBytes) return
+    const { peers } = this.services.replication
+    const nowMs = this.clock.monotonicMs()
+    // What the others have removed meanwhile must have had the time to arrive.
+    if (nowMs - this.sharedAtMs < 2 * Math.max(0, ...peers.map(({ roundTripMs }) => roundTripMs))) return
+    this.sharedAtMs = nowMs
     const excess = Math.min(this.ceiling, this.countedBytes) - this.maxBytes
-    const members = this.services.replication.peers.length + 1
-    const share = Math.max(Math.ceil(excess / members), LIMITS.evictionLeastShareBytes)
+    const share = Math.max(Math.ceil(excess / (peers.length + 1)), LIMITS.evictionLeastShareBytes)
     this.ceiling = this.maxBytes + Math.max(0, excess - share)
   }
 

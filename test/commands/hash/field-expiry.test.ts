@@ -105,6 +105,27 @@ describe('fields with an expiry', () => {
     expect((run('HGETEX', 'h', 'FIELDS', '2', 'a') as Error).message).toContain('must match the number of arguments')
   })
 
+  it('may be named before the options, as in Redis 8.4', () => {
+    const harness = new EngineHarness()
+    const run = (...args: string[]) => harness.run(...args)
+    const text = (...args: string[]) => (run(...args) as Error).message
+    expect(run('HSETEX', 'h', 'FIELDS', '2', 'a', '1', 'EX', '2', 'FNX', 'PX', '5000')).toBe(1)
+    expect(run('HPTTL', 'h', 'FIELDS', '2', 'a', 'EX')).toEqual([5000, 5000])
+    expect(run('HSETEX', 'h', 'FXX', 'FIELDS', '1', 'a', '3', 'KEEPTTL')).toBe(1)
+    expect(run('HGETEX', 'h', 'FIELDS', '1', 'a', 'PERSIST')).toEqual(['3'])
+    expect(run('HPTTL', 'h', 'FIELDS', '1', 'a')).toEqual([-1])
+    expect(run('HGETEX', 'h', 'FIELDS', '1', 'a', 'EX', '7')).toEqual(['3'])
+    expect(run('HEXPIRE', 'h', '5', 'FIELDS', '2', 'a', 'EX', 'LT')).toEqual([1, 0])
+    expect(run('HTTL', 'h', 'FIELDS', '1', 'a')).toEqual([5])
+    expect(text('HSETEX', 'h', 'FIELDS', '1', 'a', '1', 'b')).toContain('wrong number of arguments')
+    expect(text('HSETEX', 'h', 'FIELDS', '1', 'a', '1', 'FIELDS', '1', 'b', '1')).toContain('wrong number of arguments')
+    expect(text('HSETEX', 'h', 'EX', '1', 'FIELDS', '1', 'a', '1', 'PX', '1')).toContain('Only one of EX, PX, EXAT, PXAT')
+    expect(text('HGETEX', 'h', 'EX', '1', 'FIELDS', '1', 'a', 'PERSIST')).toContain('must match the number of arguments')
+    expect(text('HGETEX', 'h', 'FIELDS', '1', 'a', 'EX', '1', 'b')).toContain('must match the number of arguments')
+    expect(text('HGETEX', 'h', 'FIELDS', '1', 'a', 'EX')).toBe('ERR missing expire time')
+    expect(text('HEXPIRE', 'h', '5', 'NX', 'FIELDS', '1', 'a', 'XX')).toContain('must match the number of arguments')
+  })
+
   it('are written with times and conditions by HSETEX', () => {
     const harness = new EngineHarness()
     const run = (...args: string[]) => harness.run(...args)

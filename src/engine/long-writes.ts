@@ -1,0 +1,384 @@
+import { assert } from '../base/assert.js'
+import { LIMITS } from '../base/limits.js'
+import type { Call } from '../commands/call.js'
+import { CommandError } from '../commands/command-error.js'
+import type { Command } from '../commands/command-table.js'
+import type { KeyToHold, LongWriting, WriteSteps } from '../commands/services.js'
+import type { BlockedState, Session } from '../commands/session.js'
+import type { FrameView } from '../crdt/frame.js'
+import { OpBuilder } from '../crdt/op-builder.js'
+import type { Clock } from '../ports/clock.js'
+import { ReplyWriter } from '../resp/reply-writer.js'
+import type { Request } from '../resp/request.js'
+import { HeldCommands, stillWaits, type HeldCommand } from './held-commands.js'
+import { HeldKeys } from './held-keys.js'
+
+/** What long writes need of the engine. */
+export interface LongWriteHost {
+  /** Sets the time. */
+  beginBatch(): void
+  commandOf(request: Request): Command
+  /** Runs the command's handler with the write's request and this reply; it comes back by begin, or has replied. False when it replied with an error. */
+  start(write: LongWrite, reply: ReplyWriter): boolean
+  /** Goes on with the write's steps. */
+  step(write: LongWrite, reply: ReplyWriter): IteratorResult<WriteStep, void>
+  /** Why nothing can be written now, as an error reply; null when it can. */
+  readonly refusal: string | null
+  /** Clients are paused: nothing may be written before `resume` is called. */
+  readonly isPaused: boolean
+  /** Members other than this one that something was applied of. */
+  contextCount(): number
+  /** Gives the op its stamps and its place in the log: it has happened. */
+  commit(write: LongWrite): FrameView
+  /** Applies a frame a step at a time; see FrameApplier. */
+  applying(
+    frame: FrameView,
+    isOwn: boolean,
+    seen: (database: number, key: Uint8Array, off: number, len: number) => void,
+  ): Generator<undefined, void>
+  /** A frame of another member has been applied. */
+  applied(frame: FrameView): void
+  /** The command has its reply. */
+  ended(write: LongWrite): void
+  /** Runs a command that had to wait, and replies. */
+  resume(session: Session, request: Request): void
+  /** The keys are free again: blocked clients may be served. */
+  released(): void
+  /** Frames of other members may come again. */
+  idle(): void
+  /** Some of it has been done in this turn. */
+  endTurn(): void
+}
+
+type WriteStep = undefined | 'commit'
+
+/**
+ * Writes of large collections, and large frames of other members, a slice a turn of the event loop, one after the other. Everybody else is served in between,
+ * but commands on keys that the write is about wait until it is over, and so do frames of other members. So it is as atomic as any command.
+ *
+ * ```
+ * command   begin -> waiting -> preparing: its steps read, and write an op    keys are held from writes
+ *           (in order)          into an OpBuilder                             its client may go: then nothing has happened
+ *                                   | commit: stamps, log                     it has happened, whatever becomes of the client or the process
+ *                               applying the op's frame                       keys that it changes are held from all
+ *                                   |
+ *                               last step: events, reply -> released: what had to wait runs
+ *
+ * frame     taken -> checking -> applying -> logged -> released
+ * ```
+ */
+export class LongWrites implements LongWriting {
+  private readonly waiting: LongWrite[] = []
+  private current: LongWrite | RemoteWrite | null = null
+  private readonly reply = new ReplyWriter()
+  private readonly held = new HeldCommands()
+  private readonly freed: HeldCommand[] = []
+  /** The write whose handler runs. */
+  private starting: LongWrite | null = null
+  private isPlanned = false
+  private isStopped = false
+  private lastWasFrame = false
+  /** A frame that was found to be malformed, for who brings it again. */
+  private rejected: { readonly frame: FrameView; readonly error: unknown } | null = null
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly host: LongWriteHost,
+    private readonly databaseCount: number,
+    /** Steps of a turn, at most: for a clock that stands still while they run. */
+    private readonly turnSteps: number,
+  ) {}
+
+  /** One is under way, or it is a command's turn: frames of other members wait. */
+  get isBusy(): boolean {
+    return this.current !== null || this.freed.length > 0 || (this.lastWasFrame && this.waiting.length > 0)
+  }
+
+  /** Some keys are half changed. */
+  get isApplying(): boolean {
+    return this.current?.isApplying === true
+  }
+
+  /** The keys of the one that is under way; null when there is none. */
+  get heldKeys(): HeldKeys | null {
+    return this.current === null ? null : this.current.keys
+  }
+
+  begin(call: Call, keys: readonly KeyToHold[], steps: WriteSteps): void {
+    if (this.starting !== null) {
+      this.starting.accept(keys, steps)
+      return
+    }
+    const { session, request } = call
+    assert(session.blocked === null, 'a blocked session runs a command')
+    const copy = request.copy()
+    const write = new LongWrite(session, copy, this.host.commandOf(copy), new HeldKeys(this.databaseCount), this)
+    session.blocked = write
+    this.waiting.push(write)
+    this.plan()
+  }
+
+  get op(): OpBuilder {
+    const { current } = this
+    assert(current instanceof LongWrite, 'no long write is under way')
+    return current.op
+  }
+
+  /**
+   * Begins to apply a frame of another member; host.applied tells when it is done. Not while isBusy.
+   * @throws MeridianError MRD_FRAME when the frame has been found malformed before.
+   */
+  take(frame: FrameView): void {
+    assert(!this.isBusy, 'a frame within a long write')
+    const { rejected } = this
+    this.rejected = null
+    if (rejected !== null && rejected.frame.last === frame.last && rejected.frame.origin === frame.origin) throw rejected.error
+    this.current = new RemoteWrite(frame, new HeldKeys(this.databaseCount))
+    this.plan()
+  }
+
+  /** True when a command must wait for keys. */
+  holds(command: Command, session: Session, request: Request): boolean {
+    if (this.current === null) return false
+    const { keys } = this.current
+    if (command.spec.name !== 'exec') return keys.concerns(command, session.database, request)
+    return (
+      session.queued?.some((each) => {
+        const queued = this.host.commandOf(each)
+        return queued.spec.name === 'select' || keys.concerns(queued, session.database, each)
+      }) === true
+    )
+  }
+
+  postpone(command: Command, session: Session, request: Request): void {
+    this.held.add(command, session, request)
+  }
+
+  /** A pause is over. */
+  resume(): void {
+    if (this.current !== null) this.plan()
+  }
+
+  stop(): void {
+    this.isStopped = true
+  }
+
+  /** The client has gone. What has been committed goes on. */
+  cancel(write: LongWrite): void {
+    write.hasLeft = true
+    const at = this.waiting.indexOf(write)
+    if (at >= 0) this.waiting.splice(at, 1)
+    if (this.current === write && !write.isApplying) {
+      this.current = null
+      this.release()
+      this.plan()
+    }
+  }
+
+  private plan(): void {
+    if (this.isPlanned) return
+    this.isPlanned = true
+    this.clock.defer(() => this.turn())
+  }
+
+  private turn(): void {
+    this.isPlanned = false
+    if (this.isStopped) return
+    this.host.beginBatch()
+    if (this.freed.length > 0) this.runFreed()
+    else this.advance()
+    this.host.endTurn()
+    const waitsForPause = this.current instanceof LongWrite && this.current.waitsForPause
+    if (!this.isBusy) this.host.idle()
+    const hasMore = this.current !== null || this.waiting.length > 0 || this.freed.length > 0
+    if (hasMore && !waitsForPause) this.plan()
+  }
+
+  /** Goes on with the write that is under way, or begins the next one. */
+  private advance(): void {
+    const { clock, reply, waiting } = this
+    if (this.current === null && waiting.length > 0) {
+      const [write] = waiting.splice(0, 1)
+      this.current = write
+      write.steps = this.run(write)
+    }
+    const { current } = this
+    if (current === null) return
+    if (current instanceof RemoteWrite && current.steps === null) current.steps = this.apply(current)
+    const startMs = clock.monotonicMs()
+    let nowMs = startMs
+    if (current instanceof LongWrite) {
+      reply.reset()
+      reply.protocol = current.session.protocol
+      current.waitsForPause = false
+    }
+    let isDone = false
+    for (let step = 0; step < this.turnSteps && nowMs - startMs < LIMITS.slicedWriteTurnMs; step++) {
+      isDone = current.steps?.next().done === true
+      nowMs = clock.monotonicMs()
+      if (isDone || (current instanceof LongWrite && current.waitsForPause)) break
+    }
+    if (current instanceof LongWrite) {
+      current.microseconds += (nowMs - startMs) * 1000
+      current.longestMs = Math.max(current.longestMs, nowMs - startMs)
+      if (reply.length > 0) current.parts.push(reply.take())
+    }
+    if (isDone) this.finish(current)
+  }
+
+  /** All of a command, a step at a time. */
+  private *run(write: LongWrite): Generator<undefined, void> {
+    const { host, reply } = this
+    this.starting = write
+    write.hasFailed = !host.start(write, reply)
+    this.starting = null
+    if (write.work === null) return
+    yield
+    try {
+      for (;;) {
+        const { done, value } = host.step(write, reply)
+        if (done === true) return
+        if (value === 'commit') break
+        yield
+      }
+      if (write.op.bytes > LIMITS.maxOpBytes) throw new CommandError(TOO_LONG)
+      yield* write.op.assemble(host.contextCount())
+      while (host.isPaused) {
+        write.waitsForPause = true
+        yield
+      }
+      if (host.refusal !== null) throw new CommandError(host.refusal)
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error
+      write.hasFailed = true
+      write.parts = []
+      reply.reset()
+      reply.error(error.message)
+      return
+    }
+    const frame = host.commit(write)
+    write.isApplying = true
+    yield* host.applying(frame, true, NOTHING_TO_NOTE)
+    write.isApplying = false
+    const last = host.step(write, reply)
+    assert(last.done === true, 'a long write goes on behind its end')
+  }
+
+  /** All of a frame, a step at a time. */
+  private *apply(write: RemoteWrite): Generator<undefined, void> {
+    const { frame, keys } = write
+    try {
+      let isChecked = false
+      const steps = this.host.applying(frame, false, (database, key, off, len) => {
+        if (len === 0) keys.holdDatabase(database, 'from-all')
+        keys.hold(database, key, off, len, 'from-all')
+      })
+      for (const step of steps) {
+        isChecked = true
+        yield step
+      }
+      assert(isChecked, 'a long frame without effects')
+    } catch (error) {
+      this.rejected = { frame, error }
+      return
+    }
+    this.host.applied(frame)
+  }
+
+  private finish(current: LongWrite | RemoteWrite): void {
+    this.current = null
+    this.lastWasFrame = current instanceof RemoteWrite
+    if (current instanceof LongWrite) {
+      const { session } = current
+      this.host.ended(current)
+      if (!current.hasLeft) {
+        // The session counts as blocked while the reply is delivered, so that CLIENT REPLY OFF applies to it.
+        session.deliverAll(current.parts)
+        session.blocked = null
+        session.unblocked()
+      }
+    }
+    this.release()
+  }
+
+  private release(): void {
+    this.freed.push(...this.held.take())
+    this.host.released()
+  }
+
+  /** Runs commands that had to wait, before another long write begins. */
+  private runFreed(): void {
+    for (let run = 0; run < LIMITS.releasedCommands; run++) {
+      const next = this.freed.shift()
+      if (next === undefined) return
+      if (stillWaits(next)) this.host.resume(next.session, next.request)
+    }
+  }
+}
+
+const TOO_LONG = `ERR the command would write more than ${LIMITS.maxOpBytes} bytes: write less at once`
+const NOTHING_TO_NOTE = (): void => undefined
+
+/** A frame of another member. */
+class RemoteWrite {
+  readonly isApplying = true
+  steps: Generator<undefined, void> | null = null
+
+  constructor(
+    readonly frame: FrameView,
+    readonly keys: HeldKeys,
+  ) {}
+}
+
+/** A command that takes many turns to write. */
+export class LongWrite implements BlockedState {
+  readonly isRunning = true
+  readonly op = new OpBuilder()
+  /** What the handler gave: its part of the work. */
+  work: WriteSteps | null = null
+  /** All of the work. */
+  steps: Generator<undefined, void> | null = null
+  /** What was written of the reply so far. */
+  parts: Buffer[] = []
+  /** The op has happened and is being applied. */
+  isApplying = false
+  waitsForPause = false
+  hasFailed = false
+  /** The client has gone. */
+  hasLeft = false
+  /** Time that the command took, that of others not included, and its longest slice. */
+  microseconds = 0
+  longestMs = 0
+  /** Keys that the op changes. */
+  written: readonly KeyToHold[] = []
+
+  constructor(
+    readonly session: Session,
+    /** A copy. */
+    readonly request: Request,
+    readonly spec: Command,
+    readonly keys: HeldKeys,
+    private readonly queue: LongWrites,
+  ) {}
+
+  get command(): string {
+    return this.spec.fullName
+  }
+
+  /** The handler has found its keys. */
+  accept(keys: readonly KeyToHold[], steps: WriteSteps): void {
+    const { buf, off, len } = this.request
+    for (const { database, argument } of keys) this.keys.hold(database, buf, off[argument], len[argument], 'from-writes')
+    this.written = keys.filter(({ isWritten }) => isWritten)
+    this.work = steps
+  }
+
+  /** Its reply comes by itself. */
+  timeOut(): void {}
+
+  fail(): void {}
+
+  cancel(): void {
+    this.queue.cancel(this)
+  }
+}

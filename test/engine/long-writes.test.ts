@@ -1,0 +1,368 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import { EngineHarness } from '../support/engine-harness.js'
+import { ReceivingSession, TickingClock } from '../support/ticking-clock.js'
+
+const COUNT = 400
+const SLICING = { readElements: 50, writeElements: 50, frameBytes: 1000, turnSteps: 1 }
+
+let h: EngineHarness
+let clock: TickingClock
+let client: ReceivingSession
+
+function make(solo = true): void {
+  clock = new TickingClock()
+  h = new EngineHarness({ solo, slicing: SLICING }, clock)
+  client = new ReceivingSession(100)
+}
+
+beforeEach(() => make())
+
+const numbers = Array.from({ length: COUNT }, (_, n) => n)
+
+function fill(): void {
+  h.run('SADD', 'set', ...numbers.map((n) => `m${n}`))
+  h.run('SADD', 'set2', ...numbers.map((n) => `m${n + COUNT / 2}`))
+  h.run('HSET', 'hash', ...numbers.flatMap((n) => [`f${n}`, `v${n}`]))
+  h.run('HPEXPIRE', 'hash', '1000000', 'FIELDS', '3', 'f1', 'f2', 'f3')
+  h.run('HPEXPIRE', 'hash', '2000000', 'FIELDS', '1', 'f4')
+  h.run('ZADD', 'zset', ...numbers.flatMap((n) => [`${n / 2}`, `m${n}`]))
+  h.run('ZADD', 'zset2', ...numbers.flatMap((n) => [`${n}`, `m${n * 2}`]))
+  h.run('RPUSH', 'list', ...numbers.map((n) => `e${(n * 7919) % COUNT}`))
+  h.run('SET', 'string', 'x')
+}
+
+/** Starts a command and says that it has not replied. */
+function ask(...args: string[]): void {
+  expect(h.raw(args, client)).toBe('')
+  expect(client.blocked?.isRunning).toBe(true)
+}
+
+/** Lets turns pass until the reply is there; gives their number. */
+function turns(between: () => void = () => undefined, most = 100_000): number {
+  for (let turn = 1; turn <= most; turn++) {
+    clock.turn()
+    if (client.blocked === null) return turn
+    between()
+  }
+  return most
+}
+
+/** What a command replies in one go. */
+function inOneGo(harness: EngineHarness, args: string[]): string {
+  const session = harness.newSession()
+  harness.raw(['MULTI'], session)
+  harness.raw(args, session)
+  return harness.raw(['EXEC'], session).slice('*1\r\n'.length)
+}
+
+const WRITES: string[][] = [
+  ['SUNIONSTORE', 'to', 'set', 'set2'],
+  ['SINTERSTORE', 'set', 'set', 'set2'],
+  ['SDIFFSTORE', 'string', 'set', 'set2'],
+  ['ZUNIONSTORE', 'to', '2', 'zset', 'zset2', 'WEIGHTS', '2', '3'],
+  ['ZINTERSTORE', 'zset', '2', 'zset', 'zset2'],
+  ['ZDIFFSTORE', 'hash', '2', 'zset', 'set2'],
+  ['ZDIFFSTORE', 'string', '2', 'zset', 'zset'],
+  ['COPY', 'set', 'to'],
+  ['COPY', 'hash', 'set', 'REPLACE'],
+  ['COPY', 'zset', 'zset', 'DB', '1'],
+  ['COPY', 'list', 'to'],
+  ['RENAME', 'hash', 'to'],
+  ['RENAME', 'list', 'string'],
+  ['RENAMENX', 'zset', 'to'],
+  ['MOVE', 'set', '2'],
+]
+
+describe.each([true, false])('a long write (alone: %s)', (solo) => {
+  beforeEach(() => make(solo))
+
+  it.each(WRITES.map((args) => [args.join(' '), args] as const))('%s does what it does in one go', (_, args) => {
+    fill()
+    const other = new EngineHarness({ solo, self: 2 }, clock)
+    other.receive(h)
+    ask(...args)
+    expect(turns()).toBeGreaterThan(2)
+    const before = h.log.frames.length
+    expect(client.received).toBe(inOneGo(other, args))
+    expect(h.run('DEBUG', 'DIGEST')).toEqual(other.run('DEBUG', 'DIGEST'))
+    // It is one op in the log, from which others make the same.
+    const third = new EngineHarness({ solo, self: 3 }, clock)
+    third.receive(h)
+    expect(h.log.frames[before - 1].opCount).toBe(1)
+    expect(third.run('DEBUG', 'DIGEST')).toEqual(h.run('DEBUG', 'DIGEST'))
+  })
+})
+
+describe('while a long write is under way', () => {
+  let other: ReceivingSession
+
+  /** Turns until the write is being applied: it has been logged. */
+  function untilCommitted(): void {
+    const frames = h.log.frames.length
+    while (h.log.frames.length === frames) clock.turn()
+    expect(h.engine.longWrites.isApplying).toBe(true)
+  }
+
+  /** Runs a command of another client: its reply, or '' if it waits. */
+  const byOther = (...args: string[]): string => h.raw(args, other)
+
+  beforeEach(() => {
+    other = new ReceivingSession(200)
+    fill()
+  })
+
+  it('others go on, and its keys can be read until it happens', () => {
+    ask('SUNIONSTORE', 'string', 'set', 'set2')
+    clock.turn()
+    expect(byOther('GET', 'string')).toBe('$1\r\nx\r\n')
+    expect(byOther('SCARD', 'set')).toBe(`:${COUNT}\r\n`)
+    expect(byOther('SET', 'else', '1')).toBe('+OK\r\n')
+    expect(byOther('DBSIZE')).toMatch(/^:/)
+    untilCommitted()
+    expect(byOther('SET', 'else', '2')).toBe('+OK\r\n')
+    expect(byOther('SCARD', 'set')).toBe(`:${COUNT}\r\n`)
+    turns()
+    expect(client.received).toBe(`:${COUNT * 1.5}\r\n`)
+  })
+
+  it.each([
+    ['a write to a source', ['SADD', 'set', 'late'], ':1\r\n'],
+    ['a write to the destination', ['SADD', 'to', 'late'], ':1\r\n'],
+    ['a removal of everything', ['FLUSHALL'], '+OK\r\n'],
+  ])('%s waits until it is over', (_, args, reply) => {
+    ask('SUNIONSTORE', 'to', 'set', 'set2')
+    clock.turn()
+    expect(byOther(...args)).toBe('')
+    turns()
+    clock.turn()
+    expect(client.received).toBe(`:${COUNT * 1.5}\r\n`)
+    expect(other.received).toBe(reply)
+    expect(h.run('SCARD', 'to')).toBe(args[0] === 'FLUSHALL' ? 0 : args[1] === 'to' ? COUNT * 1.5 + 1 : COUNT * 1.5)
+  })
+
+  it.each([
+    [['SCARD', 'to'], `:${COUNT * 1.5}\r\n`],
+    [['EXISTS', 'string', 'to'], ':2\r\n'],
+    [['DBSIZE'], ':8\r\n'],
+    [['COPY', 'string', 'to'], ':0\r\n'],
+    [['MGET', 'string', 'to'], '*2\r\n$1\r\nx\r\n$-1\r\n'],
+  ])('nobody sees half of it: %s waits', (args, reply) => {
+    ask('SUNIONSTORE', 'to', 'set', 'set2')
+    untilCommitted()
+    expect(byOther(...args)).toBe('')
+    turns()
+    clock.turn()
+    expect(other.received).toBe(reply)
+  })
+
+  it('a transaction on one of its keys waits as a whole', () => {
+    ask('SUNIONSTORE', 'to', 'set', 'set2')
+    untilCommitted()
+    byOther('MULTI')
+    byOther('SET', 'else', '1')
+    byOther('SCARD', 'to')
+    expect(byOther('EXEC')).toBe('')
+    expect(h.run('GET', 'else')).toBeNull()
+    turns()
+    clock.turn()
+    expect(other.received).toBe(`*2\r\n+OK\r\n:${COUNT * 1.5}\r\n`)
+  })
+
+  it('a transaction goes on in one go inside EXEC', () => {
+    h.raw(['MULTI'], client)
+    h.raw(['SUNIONSTORE', 'to', 'set', 'set2'], client)
+    expect(h.raw(['EXEC'], client)).toBe(`*1\r\n:${COUNT * 1.5}\r\n`)
+  })
+
+  it('breaks what watches its destination or a renamed key, at once', () => {
+    for (const key of ['zset', 'to']) byOther('WATCH', key)
+    ask('RENAME', 'zset', 'to')
+    untilCommitted()
+    byOther('MULTI')
+    byOther('PING')
+    expect(byOther('EXEC')).toBe('*-1\r\n')
+    turns()
+  })
+
+  it('serves who is blocked for its destination when it is whole', () => {
+    expect(byOther('BLPOP', 'to', '0')).toBe('')
+    ask('RENAME', 'list', 'to')
+    untilCommitted()
+    expect(other.received).toBe('')
+    turns()
+    expect(other.received).toContain('$2\r\nto\r\n$2\r\ne0\r\n')
+    expect(h.run('LLEN', 'to')).toBe(COUNT - 1)
+  })
+
+  it('nothing has happened when its client goes before', () => {
+    ask('SUNIONSTORE', 'to', 'set', 'set2')
+    clock.turn()
+    expect(byOther('SADD', 'set', 'late')).toBe('')
+    const frames = h.log.frames.length
+    h.engine.sessionClosed(client)
+    clock.turn()
+    expect(other.received).toBe(':1\r\n')
+    clock.turn()
+    expect(h.log.frames.length).toBe(frames + 1)
+    expect(h.run('EXISTS', 'to')).toBe(0)
+    expect(h.engine.keyspace.settleGuard).toBeNull()
+  })
+
+  it('it goes to its end when its client goes later', () => {
+    ask('SUNIONSTORE', 'to', 'set', 'set2')
+    untilCommitted()
+    h.engine.sessionClosed(client)
+    expect(byOther('SCARD', 'to')).toBe('')
+    for (let turn = 0; turn < 1000; turn++) clock.turn()
+    expect(other.received).toBe(`:${COUNT * 1.5}\r\n`)
+    expect(client.received).toBe('')
+  })
+
+  it('it does not happen while clients are paused', () => {
+    ask('SUNIONSTORE', 'to', 'set', 'set2')
+    clock.turn()
+    byOther('CLIENT', 'PAUSE', '100', 'WRITE')
+    for (let turn = 0; turn < 1000; turn++) clock.turn()
+    expect(h.run('EXISTS', 'to')).toBe(0)
+    byOther('CLIENT', 'UNPAUSE')
+    turns()
+    expect(client.received).toBe(`:${COUNT * 1.5}\r\n`)
+  })
+
+  it('keys that fall due stay until it is over', () => {
+    h.run('PEXPIRE', 'set', '50')
+    ask('SUNIONSTORE', 'to', 'set', 'set2')
+    clock.turn()
+    clock.now += 60
+    h.engine.beginBatch()
+    expect(h.engine.expiry.run()).toBe(false)
+    turns()
+    expect(client.received).toBe(`:${COUNT * 1.5}\r\n`)
+    expect(h.run('EXISTS', 'set')).toBe(0)
+    expect(h.run('SCARD', 'to')).toBe(COUNT * 1.5)
+  })
+
+  it('fields that fall due stay until it is over', () => {
+    h.run('HPEXPIRE', 'hash', '50', 'FIELDS', '1', 'f9')
+    ask('COPY', 'hash', 'to')
+    clock.turn()
+    clock.now += 60
+    h.engine.beginBatch()
+    h.engine.fieldExpiry.run()
+    expect(h.engine.statistics.expiredFields).toBe(0)
+    turns()
+    clock.now += 2000
+    h.engine.beginBatch()
+    h.engine.fieldExpiry.run()
+    expect(h.engine.statistics.expiredFields).toBeGreaterThan(0)
+    expect(h.run('HLEN', 'hash')).toBe(COUNT - 1)
+    expect(h.run('HLEN', 'to')).toBe(COUNT - 1)
+  })
+
+  it('a second one waits for its turn, and finds what is there then', () => {
+    const next = new ReceivingSession(300)
+    ask('SUNIONSTORE', 'to', 'set', 'set2')
+    expect(h.raw(['SUNIONSTORE', 'set', 'set', 'set2'], next)).toBe('')
+    clock.turn()
+    expect(h.run('DEL', 'string')).toBe(1)
+    expect(byOther('DEL', 'set2')).toBe('')
+    turns()
+    while (next.blocked !== null) clock.turn()
+    expect(other.received).toBe(':1\r\n')
+    expect(next.received).toBe(`:${COUNT}\r\n`)
+  })
+
+  it('long reads of its destination see all of it or nothing', () => {
+    const readers: ReceivingSession[] = []
+    ask('SINTERSTORE', 'set2', 'set', 'set2')
+    turns(() => {
+      const reader = new ReceivingSession(1000 + readers.length)
+      readers.push(reader)
+      h.raw(['SMEMBERS', 'set2'], reader)
+    })
+    while (readers.some(({ blocked }) => blocked !== null)) clock.turn()
+    const sizes = readers.map(({ received }) => Number(/^\*(\d+)/.exec(received)?.[1]))
+    expect(new Set(sizes)).toEqual(new Set([COUNT, COUNT / 2]))
+    for (const [i, { received }] of readers.entries()) expect(received.split('\r\n')).toHaveLength(2 * sizes[i] + 2)
+  })
+
+  it('says what it has done when it has done it', () => {
+    h.engine.notifications.classes = 0xffff
+    byOther('PSUBSCRIBE', '__key*__:*')
+    ask('SUNIONSTORE', 'to', 'set', 'set2')
+    untilCommitted()
+    expect(other.received).not.toContain('sunionstore')
+    turns()
+    expect(other.received.match(/sunionstore/g)?.length).toBe(2)
+  })
+
+  it('counts once', () => {
+    h.run('CONFIG', 'RESETSTAT')
+    const spec = h.services.table.find('sunionstore')
+    ask('SUNIONSTORE', 'to', 'set', 'set2')
+    turns()
+    expect(spec?.calls).toBe(1)
+    expect(spec?.microseconds).toBeGreaterThan(1000)
+  })
+
+  it('a wrong type is said at its turn', () => {
+    ask('SUNIONSTORE', 'to', 'set', 'set2')
+    const next = new ReceivingSession(300)
+    expect(h.raw(['SUNIONSTORE', 'to', 'set', 'set2'], next)).toBe('')
+    expect(h.run('DEL', 'set')).toBe(1)
+    expect(h.run('SET', 'set', 'x')).toBe('OK')
+    turns()
+    while (next.blocked !== null) clock.turn()
+    expect(next.received).toMatch(/^-WRONGTYPE/)
+  })
+})
+
+describe('a large frame of another member', () => {
+  let far: EngineHarness
+  let other: ReceivingSession
+
+  beforeEach(() => {
+    make(false)
+    other = new ReceivingSession(200)
+    far = new EngineHarness({ solo: false, self: 2 }, clock)
+    far.run('SADD', 'big', ...numbers.map((n) => `m${n}`))
+    far.receive(h)
+    far.run('MSET', ...numbers.flatMap((n) => [`key${n}`, 'value']))
+  })
+
+  const last = () => far.log.frames[far.log.frames.length - 1]
+
+  it('is applied in slices; its keys wait, others do not', () => {
+    const [first] = far.log.frames
+    h.engine.takeRemote(first)
+    while (h.engine.takesNoFrames) clock.turn()
+    let idle = 0
+    h.engine.onLongWritesIdle = () => idle++
+    h.engine.takeRemote(last())
+    expect(h.engine.takesNoFrames).toBe(true)
+    expect(h.engine.isMidway).toBe(true)
+    for (let turn = 0; turn < COUNT; turn++) clock.turn()
+    expect(h.raw(['GET', 'key0'], other)).toBe('')
+    expect(h.run('SET', 'mine', '1')).toBe('OK')
+    expect(h.engine.applied.get(last().origin)).toBeLessThan(last().last)
+    while (h.engine.takesNoFrames) clock.turn()
+    expect(idle).toBe(1)
+    expect(h.engine.applied.get(last().origin)).toBe(last().last)
+    expect(other.received).toBe('$5\r\nvalue\r\n')
+    far.receive(h)
+    expect(far.run('DEBUG', 'DIGEST')).toEqual(h.run('DEBUG', 'DIGEST'))
+  })
+
+  it('changes nothing when it is malformed, and says so when it comes again', () => {
+    const [first] = far.log.frames
+    const bad = first.copy()
+    bad.bytes[bad.opsOffset + 1] = 0x7f
+    h.engine.takeRemote(bad)
+    while (h.engine.takesNoFrames) clock.turn()
+    expect(h.run('DBSIZE')).toBe(0)
+    expect(() => h.engine.takeRemote(bad)).toThrow(/malformed/)
+    h.engine.takeRemote(first)
+    while (h.engine.takesNoFrames) clock.turn()
+    expect(h.run('SCARD', 'big')).toBe(COUNT)
+  })
+})
