@@ -30,4 +30,6 @@ export interface ClientStatistics {
   netOutputBytes: number
   outputBufferLimitDisconnections: number
   queryBufferLimitDisconnections: number
+  /** Disconnected because all clients together took too much. */
+  evictedClients: number
 }

@@ -13,6 +13,9 @@ export interface Subscriptions {
   readonly shard: Set<string>
 }
 
+/** A string and its entries in the session's set and in the table of who watches or listens; roughly. */
+const NAME_OVERHEAD_BYTES = 200
+
 /**
  * What the engine keeps for one client, with or without a socket. The server's connection extends it with the transport.
  */
@@ -45,6 +48,8 @@ export class Session {
   /** Keys watched, as 'db:key' in latin1; empty when none. */
   readonly watched = new Set<string>()
 
+  /** Bytes of the names that it watches or listens to, for client memory accounting: each is in two tables. */
+  nameBytes = 0
   /** What it listens to; null when nothing. */
   subscriptions: Subscriptions | null = null
 
@@ -64,6 +69,11 @@ export class Session {
   blocked: BlockedState | null = null
 
   constructor(readonly id: number) {}
+
+  /** A name was added to (1), or taken from (-1), what the session watches or listens to. */
+  noteName(name: string, by: 1 | -1): void {
+    this.nameBytes += by * (name.length + NAME_OVERHEAD_BYTES)
+  }
 
   /** Sends something outside of execute: the reply of a blocked command, a push message. The connection overrides it. */
   deliver(_write: (reply: ReplyWriter) => void): void {}

@@ -124,6 +124,7 @@ export function toMemberConfig(settings: FileSettings, file: string | null, base
     latency: { thresholdMs: latency['monitor-threshold'] },
     memory: {
       maxmemory: memory.maxmemory,
+      maxmemoryClients: memory['maxmemory-clients'],
       evictionPolicy: memory['maxmemory-policy'],
       evictionSamples: memory['maxmemory-samples'],
       evictionTenacity: memory['maxmemory-eviction-tenacity'],

@@ -167,6 +167,8 @@ export interface DataConfig extends CompactConfig {
 export interface MemoryConfig {
   /** Bytes; 0: no bound. */
   readonly maxmemory: number
+  /** What all clients together may take: bytes, or negative a percentage of maxmemory; 0: no bound. */
+  readonly maxmemoryClients: number
   readonly evictionPolicy: EvictionPolicy
   /** Keys looked at for one that is evicted. */
   readonly evictionSamples: number

@@ -13,7 +13,7 @@ import {
   TLS_AUTH_CLIENTS,
 } from './member-config.js'
 import { DEFAULT_OUTPUT_BUFFER_LIMITS, parseOutputBufferLimits } from './output-buffer-limit.js'
-import { formatSize, parseDuration, parseSize } from './units.js'
+import { formatSize, parseDuration, parseSize, parseSizeOrPercentage } from './units.js'
 
 /**
  * The configuration file, key by key: Redis' names where Redis has the thing. Values come out converted (bytes, milliseconds);
@@ -86,6 +86,15 @@ function size(min: number, max: number, fallback: number) {
   }
   return value(`a size from ${formatSize(min)} to ${formatSize(max)}, such as 64mb`, read, fallback)
 }
+
+const sizeOrPercentage = value(
+  'a size such as 256mb, or a percentage of maxmemory such as 5%; 0 is no bound',
+  (input) => {
+    const found = typeof input === 'string' || typeof input === 'number' ? parseSizeOrPercentage(String(input)) : undefined
+    return typeof found === 'number' ? found : undefined
+  },
+  0,
+)
 
 const dnsLabel = (fallback?: string) =>
   text(
@@ -209,6 +218,7 @@ export const fileSchema = z.strictObject({
     .strictObject({
       // Bytes; 0 is no bound.
       maxmemory: size(0, Number.MAX_SAFE_INTEGER, 0),
+      'maxmemory-clients': sizeOrPercentage,
       'maxmemory-policy': oneOf(EVICTION_POLICIES, 'noeviction'),
       'maxmemory-samples': integer(1, LIMITS.evictionSamples, 5),
       'maxmemory-eviction-tenacity': integer(0, 100, 10),

@@ -16,7 +16,7 @@ import {
   type StreamIdMode,
 } from './member-config.js'
 import { formatOutputBufferLimits, formatOutputBufferLimitsForFile, parseOutputBufferLimits } from './output-buffer-limit.js'
-import { formatDuration, formatSize, parseSize } from './units.js'
+import { formatDuration, formatSize, formatSizeOrPercentage, parseSize, parseSizeOrPercentage } from './units.js'
 
 /** The settings that may change while the server runs. */
 export interface LiveValues extends DataConfig, MemoryConfig {
@@ -299,6 +299,18 @@ export const SETTINGS: readonly Setting[] = [
       parse: (text) => size(text, 0, Number.MAX_SAFE_INTEGER, (maxmemory) => ({ maxmemory })),
       filePath: ['memory', 'maxmemory'],
       toFile: (values) => formatSize(values.maxmemory),
+    },
+  },
+  {
+    name: 'maxmemory-clients',
+    get: ({ maxmemoryClients }) => (maxmemoryClients < 0 ? formatSizeOrPercentage(maxmemoryClients) : String(maxmemoryClients)),
+    change: {
+      parse: (text) => {
+        const maxmemoryClients = parseSizeOrPercentage(text)
+        return typeof maxmemoryClients === 'string' ? maxmemoryClients : { maxmemoryClients }
+      },
+      filePath: ['memory', 'maxmemory-clients'],
+      toFile: (values) => formatSizeOrPercentage(values.maxmemoryClients),
     },
   },
   {

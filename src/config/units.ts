@@ -25,6 +25,14 @@ export function parseSize(text: string): number | undefined {
   return Number.isSafeInteger(bytes) ? bytes : undefined
 }
 
+/** Bytes, or negative a percentage up to 100; else Redis' words for what is wrong. */
+export function parseSizeOrPercentage(text: string): number | string {
+  const percentage = /^(\d{1,15})%$/.exec(text.trim())
+  if (percentage === null) return parseSize(text) ?? 'argument must be a memory or percent value'
+  const percent = Number(percentage[1])
+  return percent > 100 ? 'percentage argument must be less or equal to 100' : -percent
+}
+
 /** Milliseconds, or undefined when the text is not a duration. */
 export function parseDuration(text: string): number | undefined {
   const match = /^(\d{1,12})(ms|s|m|h|d)?$/i.exec(text.trim())
@@ -40,6 +48,11 @@ export function formatSize(bytes: number): string {
     if (bytes > 0 && bytes % SIZE_UNITS[unit] === 0) return `${bytes / SIZE_UNITS[unit]}${unit}`
   }
   return String(bytes)
+}
+
+/** As parseSizeOrPercentage reads it. */
+export function formatSizeOrPercentage(value: number): string {
+  return value < 0 ? `${-value}%` : formatSize(value)
 }
 
 /** The shortest exact way to write a duration: `5m`, `90s`, `0`. */

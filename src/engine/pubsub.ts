@@ -58,6 +58,7 @@ export class PubSub implements PubSubService {
     const own = session.subscriptions[kind]
     if (own.has(text)) return
     own.add(text)
+    session.noteName(text, 1)
     this.subscribers.add(session)
     if (kind === 'pattern') {
       const pattern = this.patterns.get(text)
@@ -74,6 +75,7 @@ export class PubSub implements PubSubService {
   unsubscribe(session: Session, kind: SubscriptionKind, name: string): void {
     const { subscriptions } = session
     if (subscriptions === null || !subscriptions[kind].delete(name)) return
+    session.noteName(name, -1)
     const all: Map<string, Pattern | Set<Session>> =
       kind === 'pattern' ? this.patterns : kind === 'shard' ? this.shardChannels : this.channels
     const entry = all.get(name)

@@ -26,6 +26,7 @@ export class WatchRegistry implements KeyObserver {
     const name = `${database}:${latin1(key, 0, key.length)}`
     if (session.watched.has(name)) return
     session.watched.add(name)
+    session.noteName(name, 1)
     let sessions = this.watchers.get(name)
     if (sessions === undefined) this.watchers.set(name, (sessions = new Map<Session, boolean>()))
     sessions.set(session, this.state(database, key, 0, key.length) === KeyState.due)
@@ -34,6 +35,7 @@ export class WatchRegistry implements KeyObserver {
 
   unwatch(session: Session): void {
     for (const name of session.watched) {
+      session.noteName(name, -1)
       const sessions = this.watchers.get(name)
       sessions?.delete(session)
       if (sessions?.size === 0) this.watchers.delete(name)

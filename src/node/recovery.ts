@@ -6,7 +6,9 @@ import type { StateLoader } from '../keyspace/state/state-loader.js'
 import type { FrameView } from '../crdt/frame.js'
 import { LogRecovery, type OpenLogOptions, type RecoveryReport } from '../oplog/open-log.js'
 import { firstPosition, lastPosition } from '../oplog/log-extent.js'
+import { logFolder } from '../oplog/segment.js'
 import type { SegmentedLog } from '../oplog/segmented-log.js'
+import { snapshotFolder } from '../oplog/snapshot-format.js'
 import {
   SnapshotReader,
   damagedSnapshot,
@@ -63,6 +65,9 @@ export class Recovery {
 
   constructor(private readonly options: RecoveryOptions) {
     const { disk, folder, logger } = options.log
+    // A new member has neither.
+    disk.ensureFolder(snapshotFolder(folder))
+    disk.ensureFolder(logFolder(folder))
     for (const path of removeUnfinishedSnapshots(disk, folder))
       logger.info({ path }, 'removed a snapshot that was never finished')
     this.files = listSnapshots(disk, folder)

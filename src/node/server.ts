@@ -182,10 +182,15 @@ function clientSettings(values: LiveValues): ServerSettings {
     idleTimeoutSeconds: values.timeoutMs / 1000,
     tcpKeepAliveSeconds: values.tcpKeepaliveMs / 1000,
     queryBufferBytes: values.queryBufferLimit,
+    clientMemoryBytes: clientMemoryBytes(values),
     maxBulkBytes: values.protoMaxBulkLen,
     outputLimit: outputLimit(values.outputBufferLimit),
     pubsubOutputLimit: outputLimit(values.pubsubOutputBufferLimit),
   }
+}
+
+function clientMemoryBytes({ maxmemoryClients, maxmemory }: LiveValues): number {
+  return maxmemoryClients < 0 ? Math.floor((maxmemory * -maxmemoryClients) / 100) : maxmemoryClients
 }
 
 function outputLimit({ hardBytes, softBytes, softMs }: OutputBufferLimit): OutputLimit {

@@ -4,6 +4,7 @@ import type { ClientRegistry, CommandExecutor } from '../engine/command-executor
 import type { Session } from '../engine/session.js'
 import type { Clock, Timer } from '../ports/clock.js'
 import type { Logger } from '../ports/logger.js'
+import { ClientMemory } from './client-memory.js'
 import { ClientTable } from './client-table.js'
 import { Connection, type ConnectionHost } from './connection.js'
 import { LingeringSockets } from './lingering-sockets.js'
@@ -39,6 +40,7 @@ export class ClientServer {
   private readonly lingering: LingeringSockets
   private readonly host: ConnectionHost
   private readonly turn: Turn
+  private readonly memory: ClientMemory
   private servers: Server[] = []
   private tlsServers: TlsServer[] = []
   private upkeepTimer: Timer | null = null
@@ -52,6 +54,7 @@ export class ClientServer {
     this.table = new ClientTable(settings)
     this.lingering = new LingeringSockets(clock)
     this.turn = new Turn(executor, clock)
+    this.memory = new ClientMemory(this.table, settings, logger)
     this.host = {
       executor,
       turn: this.turn,
@@ -60,7 +63,11 @@ export class ClientServer {
       settings,
       statistics: this.table.statistics,
       lingering: this.lingering,
-      left: (connection) => this.table.remove(connection),
+      memory: this.memory,
+      left: (connection) => {
+        this.memory.left(connection)
+        this.table.remove(connection)
+      },
     }
   }
 
@@ -153,6 +160,7 @@ export class ClientServer {
   private scheduleUpkeep(): void {
     this.upkeepTimer = this.options.clock.setTimer(UPKEEP_MS, () => {
       const now = this.options.clock.wallMs()
+      this.memory.upkeep()
       for (const connection of this.table.clients()) connection.upkeep(now)
       this.lingering.sweep()
       this.scheduleUpkeep()

@@ -11,6 +11,7 @@ export class ClientTable implements ClientRegistry {
     netOutputBytes: 0,
     outputBufferLimitDisconnections: 0,
     queryBufferLimitDisconnections: 0,
+    evictedClients: 0,
   }
   private readonly byId = new Map<number, Connection>()
   private lastId = 0

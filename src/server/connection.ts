@@ -6,6 +6,7 @@ import type { Clock } from '../ports/clock.js'
 import type { Logger } from '../ports/logger.js'
 import type { ReplyWriter } from '../resp/reply-writer.js'
 import { RequestDecoder } from '../resp/request-decoder.js'
+import type { ClientMemory } from './client-memory.js'
 import type { LingeringSockets } from './lingering-sockets.js'
 import { OutputQueue } from './output-queue.js'
 import type { OutputLimit, ServerSettings } from './server-settings.js'
@@ -20,6 +21,7 @@ export interface ConnectionHost {
   readonly settings: ServerSettings
   readonly statistics: ClientStatistics
   readonly lingering: LingeringSockets
+  readonly memory: ClientMemory
   /** The connection is no client any more. */
   left(connection: Connection): void
 }
@@ -50,6 +52,8 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
   readonly address: string
   readonly localAddress: string
   readonly fd: number
+  /** What ClientMemory has in its sum for it. */
+  countedBytes = 0
 
   private state: State = 'open'
   private readonly decoder: RequestDecoder
@@ -71,7 +75,7 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
   private inputEnded = false
   /** Too much output waits: no command runs until it has left. */
   private outputFull = false
-  /** Over the output limit: to be disconnected at the end of the turn, because the engine may be in the middle of something. */
+  /** Over the output limit, or over all clients' bound: to be disconnected at the end of the turn, because the engine may be in the middle of something. */
   private overLimit = false
   /** Since when the soft output limit is exceeded, monotonic; -1 if it is not. */
   private overSoftSinceMs = -1
@@ -111,7 +115,19 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
   }
 
   get totalMemoryBytes(): number {
-    return OBJECT_BYTES + this.decoder.bufferBytes + this.queue.bytes + this.socket.writableLength + this.queuedBytes
+    const { decoder, queue, socket, queuedBytes, nameBytes } = this
+    return OBJECT_BYTES + decoder.bufferBytes + queue.bytes + socket.writableLength + queuedBytes + nameBytes
+  }
+
+  /** It is to be disconnected, or is no client any more. */
+  get isLeaving(): boolean {
+    return this.overLimit || this.state !== 'open'
+  }
+
+  /** All clients together take too much, and this one most of it: it is disconnected at the end of the turn. */
+  evict(): void {
+    this.overLimit = true
+    this.requestFlush()
   }
 
   /** Bytes from the socket; valid only during the call. */
@@ -129,6 +145,7 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
       if (this.decoder.pendingBytes > LIMITS.blockedInputBytes) this.pauseReading()
     }
     this.checkInputLimit()
+    host.memory.changed(this)
   }
 
   runInput(): void {
@@ -260,6 +277,7 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
     this.queue.append(late.buf, 0, late.length)
     this.requestFlush()
     this.checkOutputLimit()
+    this.host.memory.changed(this)
   }
 
   override deliverAll(parts: readonly Buffer[]): void {
@@ -269,6 +287,7 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
     if (this.outputBytes > this.mostOutput()) this.outputFull = true
     this.requestFlush()
     this.checkOutputLimit()
+    this.host.memory.changed(this)
   }
 
   override unblocked(): void {
@@ -327,6 +346,7 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
       this.waitForTurn()
     }
     if (waiting > 0 || this.overSoftSinceMs >= 0) this.checkOutputLimit()
+    this.host.memory.changed(this)
   }
 
   /** Gives bytes to the socket. False when the operating system did not take all of them yet, so that they must not change. */
@@ -419,6 +439,7 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
     const idleMs = nowMs - this.lastActiveMs
     if (idleMs > SHRINK_AFTER_MS) this.decoder.shrink()
     if (this.overSoftSinceMs >= 0) this.checkOutputLimit()
+    this.host.memory.changed(this)
     const { idleTimeoutSeconds } = this.host.settings
     if (idleTimeoutSeconds > 0 && idleMs > idleTimeoutSeconds * 1000 && this.blocked === null && this.subscriptions === null) {
       this.host.logger.debug({ client: this.id, address: this.address }, 'idle client disconnected')

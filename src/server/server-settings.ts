@@ -19,6 +19,8 @@ export interface ServerSettings extends RequestLimits {
   tcpKeepAliveSeconds: number
   /** Input that a client may have waiting: a command that is not complete, or commands that have not run. */
   queryBufferBytes: number
+  /** What all clients together may take before those that take most are disconnected; 0 for no bound. Redis' maxmemory-clients. */
+  clientMemoryBytes: number
   outputLimit: OutputLimit
   /** For clients that listen to channels. */
   pubsubOutputLimit: OutputLimit
@@ -31,6 +33,7 @@ export function defaultServerSettings(): ServerSettings {
     idleTimeoutSeconds: 0,
     tcpKeepAliveSeconds: 300,
     queryBufferBytes: 1024 * 1024 * 1024,
+    clientMemoryBytes: 0,
     maxBulkBytes: LIMITS.maxBulkBytes,
     maxArguments: LIMITS.maxArguments,
     outputLimit: { hardBytes: 0, softBytes: 0, softSeconds: 0 },

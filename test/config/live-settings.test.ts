@@ -24,6 +24,7 @@ describe('CONFIG GET', () => {
     expect(settings.get('max*').map(([name]) => name)).toEqual([
       'maxclients',
       'maxmemory',
+      'maxmemory-clients',
       'maxmemory-policy',
       'maxmemory-samples',
       'maxmemory-eviction-tenacity',

@@ -57,6 +57,7 @@ const NO_CLIENTS: ClientRegistry = {
     netOutputBytes: 0,
     outputBufferLimitDisconnections: 0,
     queryBufferLimitDisconnections: 0,
+    evictedClients: 0,
   },
 }
 

@@ -89,6 +89,7 @@ export class EngineHarness {
         netOutputBytes: 0,
         outputBufferLimitDisconnections: 0,
         queryBufferLimitDisconnections: 0,
+        evictedClients: 0,
       },
     }
     const self = (options.self ?? 1) as MemberId

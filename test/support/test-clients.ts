@@ -49,6 +49,7 @@ export class TestClients implements ClientRegistry {
     netOutputBytes: 0,
     outputBufferLimitDisconnections: 0,
     queryBufferLimitDisconnections: 0,
+    evictedClients: 0,
   }
   private readonly byId = new Map<number, TestClient>()
   private nextId = 1000

@@ -133,6 +133,7 @@ export function statsSection({ services, engine, keyspace }: Call): InfoFields {
     ['expired_subkeys', statistics.expiredFields],
     ['expired_keys', statistics.expiredKeys],
     ['evicted_keys', statistics.evictedKeys],
+    ['evicted_clients', clients.evictedClients],
     ['total_eviction_exceeded_time', Math.round(memory.exceededMs.total)],
     ['current_eviction_exceeded_time', Math.round(memory.exceededMs.current)],
     ['keyspace_hits', keyspace.hits],

@@ -1,8 +1,10 @@
+import type { Stability } from '../../../src/crdt/apply-context.js'
+import type { VersionVector } from '../../../src/crdt/version-vector.js'
 import type { Engine } from '../../../src/engine/engine.js'
 import { KeyType, SHARD_COUNT, TYPE_COUNT } from '../../../src/keyspace/database.js'
 import { digestOf } from '../../../src/keyspace/digest.js'
 import { StateBytes } from '../../../src/keyspace/state/state-bytes.js'
-import { EngineHarness } from '../../support/engine-harness.js'
+import { EngineHarness, ManualClock } from '../../support/engine-harness.js'
 
 /** The states of one shard as they were written. */
 export interface Section {
@@ -16,10 +18,11 @@ export function writeAll(engine: Engine, bytes = 1 << 20, meanwhile: () => void 
   const { keyspace } = engine
   const sections: Section[] = []
   const walk = engine.states.walk()
+  const out = new StateBytes()
   for (let database = 0; database < keyspace.databaseCount; database++) {
     if (keyspace.peek(database) === undefined) continue
     for (let shard = 0; shard < SHARD_COUNT; shard++) {
-      const out = new StateBytes()
+      out.reset()
       walk.begin(database, shard)
       while (!walk.step(out, bytes)) meanwhile()
       if (out.length > 0) sections.push({ database, shard, bytes: out.bytes.slice(0, out.length) })
@@ -39,10 +42,12 @@ export function loadAll(engine: Engine, sections: readonly Section[]): number {
   return keys
 }
 
-/** A member without data, of another hash seed, that has applied what another has: as after a restart from a snapshot. */
+/** A member without data, of another hash seed: as after a restart, before it reads a snapshot. Its time stands still, so that it does nothing by itself. */
 export function emptyTwin(of: EngineHarness, seed = 99): EngineHarness {
   const { self, solo } = of.engine.options
-  const twin = new EngineHarness({ self, solo, hashSeed: seed }, of.clock)
+  const clock = new ManualClock()
+  clock.now = of.clock.now
+  const twin = new EngineHarness({ self, solo, hashSeed: seed }, clock)
   twin.engine.keyspace.stability = of.engine.keyspace.stability
   twin.engine.keyspace.setTime(of.clock.now)
   return twin
@@ -61,7 +66,7 @@ export function everythingOf({ engine }: EngineHarness): { readonly digest: stri
         const type = db.type(ref)
         const name = Buffer.from(db.key(ref)).toString('latin1')
         const { orphanedAt: _, ...state } = strings.load(db, ref)
-        const lines = type > KeyType.string ? keys.store(type).debug(db, db.root(ref), 1e6).sort() : []
+        const lines = type > KeyType.string ? keys.store(type).debug(db, db.root(ref), 1e6).map(withoutForm).sort() : []
         const shown = JSON.stringify(state, (_name, value: unknown) =>
           typeof value === 'bigint' ? `${value}n` : value === Infinity ? 'never' : value,
         )
@@ -70,4 +75,59 @@ export function everythingOf({ engine }: EngineHarness): { readonly digest: stri
     }
   }
   return { digest: digestOf(keyspace, engine), records: records.sort() }
+}
+
+/** Runs a command of RandomCommands: two of them name what only the member knows. */
+export function runRandom(member: EngineHarness, args: readonly string[]): void {
+  const [name, key, group] = args
+  if (name === 'ACK') {
+    const pending = member.run('XPENDING', key, group, '-', '+', '3')
+    const ids = Array.isArray(pending) ? pending.map((entry) => String((entry as unknown[])[0])) : []
+    if (ids.length > 0) member.run('XACK', key, group, ...ids)
+  } else if (name === 'XDEL') {
+    const entries = member.run(
+      args[2] === 'FIRST' ? 'XRANGE' : 'XREVRANGE',
+      key,
+      args[2] === 'FIRST' ? '-' : '+',
+      args[2] === 'FIRST' ? '+' : '-',
+      'COUNT',
+      '1',
+    )
+    const first: unknown = Array.isArray(entries) ? entries[0] : undefined
+    if (Array.isArray(first)) member.run('XDEL', key, String(first[0]))
+  } else {
+    member.run(...args)
+  }
+}
+
+/** What is stable now, for good: as while a snapshot is written. What is applied moves on. */
+export function frozen({ engine, log }: EngineHarness): Stability {
+  const stable = new Float64Array(256)
+  for (const { origin, last } of log.frames) {
+    if (last > stable[origin] && engine.keyspace.stability.covers(origin, last)) stable[origin] = last
+  }
+  return stabilityOf(stable, engine.applied)
+}
+
+export function stabilityOf(stable: Float64Array, applied: VersionVector): Stability {
+  return {
+    covers: (member, stamp) => stable[member] >= stamp,
+    coversAllUpTo: (stamp) => applied.stamps.every((last, member) => stable[member] >= Math.min(stamp, last)),
+  }
+}
+
+/** Looks again at everything that may be folded or dropped. */
+export function settleAll({ engine }: EngineHarness): void {
+  const { keyspace, keys } = engine
+  for (let database = 0; database < keyspace.databaseCount; database++) {
+    const db = keyspace.peek(database)
+    if (db === undefined) continue
+    // A large collection is settled in several goes.
+    for (let go = 0; go < 4; go++) for (let table = 0; table < db.unsettled.length; table++) keys.settleTable(db, table)
+  }
+}
+
+/** A sorted set that is packed does not say the score of a register beside the visible one. */
+function withoutForm(line: string): string {
+  return line.replace(/ score \S+$/, '')
 }
