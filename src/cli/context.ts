@@ -1,7 +1,8 @@
 import type { MemberConfig } from '../config/member-config.js'
 import type { RunningServer } from '../node/server.js'
 
-export type StartServer = (config: MemberConfig) => Promise<RunningServer>
+/** The signal gives up while the data is being loaded. */
+export type StartServer = (config: MemberConfig, signal: AbortSignal) => Promise<RunningServer>
 
 /** What the verbs need of the world; tests give their own. */
 export interface CliContext {

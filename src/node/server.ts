@@ -10,6 +10,7 @@ import type { Collections } from '../keyspace/collections.js'
 import { NodeClock } from '../platform/node-clock.js'
 import { lockDataFolder } from '../platform/node-disk-lock.js'
 import { NodeDisk } from '../platform/node-disk.js'
+import type { Logger } from '../ports/logger.js'
 import { NodeRandom } from '../platform/node-random.js'
 import { createLogger } from '../platform/pino-logger.js'
 import { TlsNetwork } from '../platform/tls-network.js'
@@ -27,10 +28,12 @@ export interface RunningServer {
 const VERSION = (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version
 
 /**
- * Starts one member with everything around it: data folder, peer links, recovery, client listeners, in this order; stops in the reverse one.
+ * Starts one member with everything around it: data folder, peer port, client listeners, recovery, peer links, in this order; stops in the reverse one. Clients that
+ * come before recovery is done are told that the member is loading.
+ * @param signal gives up while loading; the result is then stopped already.
  * @throws MeridianError naming what is wrong; then nothing is left open.
  */
-export async function startServer(config: MemberConfig): Promise<RunningServer> {
+export async function startServer(config: MemberConfig, signal?: AbortSignal): Promise<RunningServer> {
   const logger = createLogger({ level: config.logging.level, format: config.logging.format })
   const clock = new NodeClock()
   const random = new NodeRandom()
@@ -40,6 +43,7 @@ export async function startServer(config: MemberConfig): Promise<RunningServer> 
   const lock = lockDataFolder(config.storage.dir)
   let network: TlsNetwork | null = null
   let member: Member | null = null
+  let clientServer: ClientServer | null = null
   const theMember = (): Member => {
     if (member === null) throw new Error('the member is not there yet')
     return member
@@ -56,7 +60,6 @@ export async function startServer(config: MemberConfig): Promise<RunningServer> 
       })
       checkIdentity(config, network)
     }
-    let clientServer: ClientServer | null = null
     const settings = settingsService(live, config)
     const services = makeServices(
       theMember,
@@ -77,6 +80,7 @@ export async function startServer(config: MemberConfig): Promise<RunningServer> 
       },
       { clock, random, disk, network, logger },
       services,
+      'in steps',
     )
     const serverSettings = clientSettings(live.values)
     const requiresPassword = (): boolean => live.values.requirepass !== ''
@@ -100,6 +104,13 @@ export async function startServer(config: MemberConfig): Promise<RunningServer> 
     })
     tuneEngine(member, live.values)
     await clientServer.start()
+    if (!(await recover(member, logger, signal))) {
+      await clientServer.stop()
+      member.stop()
+      network?.close()
+      lock.release()
+      return { stop: () => Promise.resolve() }
+    }
     logger.info(
       { member: config.member.name, region: config.member.region, addresses: clientServer.addresses, keys: keyCount(member) },
       'ready for clients',
@@ -116,10 +127,37 @@ export async function startServer(config: MemberConfig): Promise<RunningServer> 
       },
     }
   } catch (error) {
+    await clientServer?.stop()
     member?.stop()
     network?.close()
     lock.release()
     throw error
+  }
+}
+
+/** Between lines about how far loading has got. */
+const PROGRESS_MS = 3000
+/** What is read between two looks at the clock, and how long before clients get their turn. */
+const RECOVERY_STEP_BYTES = 64 * 1024
+const RECOVERY_TURN_MS = 8
+
+/** Brings the data back while clients are answered; false when it was given up. */
+async function recover(member: Member, logger: Logger, signal: AbortSignal | undefined): Promise<boolean> {
+  const startMs = performance.now()
+  let saidMs = startMs
+  for (;;) {
+    const turnMs = performance.now()
+    while (performance.now() - turnMs < RECOVERY_TURN_MS) if (member.recoverStep(RECOVERY_STEP_BYTES)) return true
+    await new Promise((resolve) => setImmediate(resolve))
+    if (signal?.aborted === true) return false
+    const now = performance.now()
+    const { loading } = member
+    if (now - saidMs < PROGRESS_MS || loading === null) continue
+    saidMs = now
+    const { loadedBytes, totalBytes } = loading
+    const percent = Math.floor((100 * loadedBytes) / Math.max(1, totalBytes))
+    const secondsLeft = Math.ceil((((totalBytes - loadedBytes) / Math.max(1, loadedBytes)) * (now - startMs)) / 1000)
+    logger.info({ loadedBytes, totalBytes, percent, secondsLeft }, 'loading the data')
   }
 }
 
@@ -197,7 +235,10 @@ function outputLimit({ hardBytes, softBytes, softMs }: OutputBufferLimit): Outpu
   return { hardBytes, softBytes, softSeconds: softMs / 1000 }
 }
 
-function tuneEngine({ engine }: Member, values: LiveValues): void {
+function tuneEngine({ engine, keeping }: Member, values: LiveValues): void {
+  keeping.rewritePercentage = values.autoRewritePercentage
+  keeping.rewriteMinBytes = values.autoRewriteMinBytes
+  keeping.backlogBytes = values.backlogBytes
   engine.pubsub.reachesCluster = values.pubsubScope === 'cluster'
   engine.notifications.classes = values.notifyKeyspaceEvents
   tuneCollections(engine.collections, values)
