@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint'
 
 /** Folders that run under the simulator: everything they know of the world comes in through the ports. */
-const CORE = ['base', 'ports', 'memory', 'crdt', 'keyspace', 'resp', 'commands', 'engine', 'oplog', 'peer-sync']
+const CORE = ['base', 'ports', 'memory', 'crdt', 'topology', 'keyspace', 'resp', 'commands', 'engine', 'oplog', 'peer-sync']
 const ASK_THE_CLOCK = 'The core is deterministic: ask the Clock port.'
 
 export default tseslint.config(

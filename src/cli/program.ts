@@ -6,6 +6,7 @@ import { EXIT, printLine, type CliContext } from './context.js'
 import { addExportCommand } from './export-command.js'
 import { addImportCommand } from './import-command.js'
 import { addPingCommand } from './ping-command.js'
+import { addRegionCommand } from './region-command.js'
 import { addServerCommand } from './server-command.js'
 import { addStatusCommand } from './status-command.js'
 import { addUpCommand } from './up-command.js'
@@ -25,6 +26,7 @@ A real cluster:
   $ meridian config check us.yaml
   $ meridian server --config us.yaml            on each member's machine, with its own file
   $ meridian status --config us.yaml
+  $ meridian region add sa --peer-address sa.example.net:7101 --via us.example.net:6379
 
 Moving in and out:
   $ meridian import 127.0.0.1:7001 --from-rdb dump.rdb
@@ -54,6 +56,7 @@ export async function runCli(args: readonly string[], version: string, context: 
     addPingCommand,
     addConfigCommand,
     addCertsCommand,
+    addRegionCommand,
     addImportCommand,
     addExportCommand,
   ]

@@ -14,6 +14,7 @@ Examples:
   $ meridian server                                          port 6379, data in ./meridian-data
   $ meridian server --port 7000 --dir /var/lib/meridian
   $ meridian server --config /etc/meridian/us.yaml --log-level debug
+  $ meridian server --config sa.yaml --join us.example.net:7101    a new member; see \`meridian region add --help\`
   $ meridian server --config us.yaml --set clients.timeout=5m --set storage.appendfsync=always
 
 SIGTERM or Ctrl-C stops cleanly: clients are disconnected and everything is made durable. A second one ends it at once;
@@ -28,6 +29,7 @@ const FLAG_PATHS = {
   requirepass: ['clients', 'requirepass'],
   logLevel: ['logging', 'level'],
   logFormat: ['logging', 'format'],
+  join: ['peers', 'join'],
 } as const
 
 type ServerOptions = Partial<Record<keyof typeof FLAG_PATHS, string>> & { config?: string; set?: readonly string[] }
@@ -44,6 +46,10 @@ export function addServerCommand(program: Command, context: CliContext, setExitC
     .option('--requirepass <password>', 'password for clients; visible in the process list, so better in the file')
     .addOption(new Option('--log-level <level>', 'how much to log').choices(LOG_LEVELS))
     .addOption(new Option('--log-format <format>', 'lines for machines or people').choices(LOG_FORMATS))
+    .option(
+      '--join <host:port>',
+      'for a member that was added: the peer address of a running one; used while the data folder is empty',
+    )
     .option('--set <key=value>', 'override any key of the file, such as clients.maxclients=500; may be repeated', collect)
     .addHelpText('after', EXAMPLES)
     .action(async (options: ServerOptions) => {

@@ -1,8 +1,10 @@
 import type { EvictionPolicy } from '../base/eviction-policies.js'
-import type { MemberId } from '../base/ids.js'
+import type { MemberId, Stamp } from '../base/ids.js'
 import type { OpBuilder } from '../crdt/op-builder.js'
 import type { VersionVector } from '../crdt/version-vector.js'
 import type { Clock } from '../ports/clock.js'
+import type { MemberDescription, TopologyAttribute } from '../topology/topology-change.js'
+import type { MemberState } from '../topology/topology-state.js'
 import type { ReplyWriter } from '../resp/reply-writer.js'
 import type { Call } from './call.js'
 import type { ClientRegistry } from './client-registry.js'
@@ -16,6 +18,7 @@ export interface Services {
   readonly settings: SettingsService
   readonly replication: ReplicationService
   readonly server: ServerService
+  readonly topology: TopologyService
   readonly persistence: PersistenceService
   readonly transactions: TransactionService
 }
@@ -67,6 +70,36 @@ export interface PeerReport {
   /** Highest stamps that the peer reported as applied, and as durable. Live: WAIT keeps them. */
   readonly applied: VersionVector
   readonly durable: VersionVector
+}
+
+/** The list of members: CRDT.TOPOLOGY. What changes it throws a CommandError when it cannot be, and has changed nothing then. */
+export interface TopologyService {
+  readonly version: number
+  /** How this member takes part: active, or why it takes no writes. */
+  readonly ownState: 'active' | 'starting' | 'restoring' | 'joining' | 'draining' | 'removed' | 'forked'
+  /** Every change that is known here is durable here, so that other members are told of it. */
+  readonly isDurable: boolean
+  /** Everybody who is or was a member, by id. */
+  list(): readonly TopologyEntry[]
+  /** Gives the id of the new member. */
+  add(member: Omit<MemberDescription, 'id'>): number
+  /** By force: without waiting for what it may still have; then says which of its writes are known of. */
+  remove(name: string, forced: boolean): readonly LastWrites[]
+  set(name: string, attribute: TopologyAttribute): void
+}
+
+export interface TopologyEntry extends MemberDescription {
+  readonly state: MemberState
+  /** Ids that it may give to members that it adds. */
+  readonly freeIds: number
+  /** Last stamp of it that is applied here. */
+  readonly lastStamp: Stamp
+}
+
+/** What one remaining member has of a removed one. */
+export interface LastWrites {
+  readonly name: string
+  readonly lastStamp: Stamp
 }
 
 /** Snapshots, and how far a start has got. */

@@ -49,6 +49,18 @@ function checkClientTls({ clients }: FileSettings): ConfigProblem[] {
 
 function checkMembers({ member, peers }: FileSettings): ConfigProblem[] {
   if (!peers) return []
+  if (peers.members === undefined) {
+    if (peers.join !== undefined) return []
+    return [{ path: ['peers', 'members'], message: 'is missing; allowed: a list, or join for a member that was added later' }]
+  }
+  if (peers.join !== undefined) {
+    return [
+      {
+        path: ['peers', 'join'],
+        message: 'found beside members; allowed: one of the two, join for a member that was added later',
+      },
+    ]
+  }
   const problems: ConfigProblem[] = []
   const seen = new Map<string, number>()
   peers.members.forEach((entry, index) => {
@@ -164,7 +176,7 @@ function toClientTls(clients: FileSettings['clients'], baseFolder: string): Clie
 }
 
 function toPeers(peers: NonNullable<FileSettings['peers']>, baseFolder: string): PeersConfig {
-  const members = peers.members.map((entry): PeerMemberConfig => ({
+  const members = (peers.members ?? []).map((entry): PeerMemberConfig => ({
     id: entry.id,
     name: entry.name,
     region: entry.region,
@@ -180,5 +192,7 @@ function toPeers(peers: NonNullable<FileSettings['peers']>, baseFolder: string):
     keyFile: resolve(baseFolder, peers['tls-key-file']),
     caFile: resolve(baseFolder, peers['tls-ca-cert-file']),
     members: members.sort((a, b) => a.id - b.id),
+    join: peers.join ?? null,
+    startWaitMs: peers['start-wait'],
   }
 }

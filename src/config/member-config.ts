@@ -104,8 +104,15 @@ export interface PeersConfig extends TlsFiles {
   /** Address to listen on for other members. */
   readonly bind: string
   readonly port: number
-  /** Every member of the cluster by id, this one included. */
+  /**
+   * The members that the cluster begins with, by id, this one included. Once the list was changed while they ran, the data folder's counts. Empty when this
+   * one was added later: `join` is set then.
+   */
   readonly members: readonly PeerMemberConfig[]
+  /** The peer port of any member, which a new member asks for the list when its data folder is empty. */
+  readonly join: { readonly host: string; readonly port: number } | null
+  /** How long a member that starts waits to hear from another one how far its own writes had got, before it takes new ones. */
+  readonly startWaitMs: number
 }
 
 export interface PeerMemberConfig extends MemberIdentityConfig {

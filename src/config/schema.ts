@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { EVICTION_POLICIES } from '../base/eviction-policies.js'
 import { MAX_MEMBER_ID, type MemberId } from '../base/ids.js'
 import { LIMITS } from '../base/limits.js'
+import { DNS_LABEL, HOST, parseHostPort, PLACE_LABEL } from '../base/names.js'
 import { parseNotificationClasses } from '../base/notification-classes.js'
 import {
   APPENDFSYNC,
@@ -24,11 +25,8 @@ import { formatSize, parseDuration, parseSize, parseSizeOrPercentage } from './u
 const MAX_SECONDS = 2 ** 31 - 1
 const SMALLEST_BULK_LIMIT = 1024 * 1024
 
-const DNS_LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
-const PLACE_LABEL = /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62})$/
 /** As in Redis: `*` and `::*` are all addresses, a leading `-` says that the address may be missing. */
 const BIND = /^-?(?:\*|::\*|[A-Za-z0-9._:%][A-Za-z0-9._:%-]{0,254})$/
-const HOST = /^[A-Za-z0-9._:%-]{1,255}$/
 
 /** A value, how to read it, and what to say when it cannot be read. No fallback: the key must be there. */
 function value<T>(allowed: string, read: (input: unknown) => T | undefined, fallback?: T, secret = false) {
@@ -77,6 +75,14 @@ function wholeSeconds(fallbackMs: number) {
     return ms !== undefined && ms % 1000 === 0 && ms / 1000 <= MAX_SECONDS ? ms : undefined
   }
   return value('whole seconds with their unit, such as 30s, 5m or 2h, or 0 for off', read, fallbackMs)
+}
+
+function duration(minMs: number, maxMs: number, fallbackMs: number) {
+  const read = (input: unknown): number | undefined => {
+    const ms = typeof input === 'string' || typeof input === 'number' ? parseDuration(String(input)) : undefined
+    return ms !== undefined && ms >= minMs && ms <= maxMs ? ms : undefined
+  }
+  return value(`a duration of at most ${maxMs / 1000}s with its unit, such as 500ms or 3s`, read, fallbackMs)
 }
 
 function size(min: number, max: number, fallback: number) {
@@ -141,6 +147,8 @@ const notificationClasses = value(
   0,
 )
 
+const hostPort = value('host:port', (input) => (typeof input === 'string' ? (parseHostPort(input) ?? undefined) : undefined))
+
 const peerMember = z.strictObject({
   id: memberId(),
   name: dnsLabel(),
@@ -196,7 +204,9 @@ export const fileSchema = z.strictObject({
       'tls-cert-file': path,
       'tls-key-file': path,
       'tls-ca-cert-file': path,
-      members: z.array(peerMember).min(1).max(LIMITS.maxMembers),
+      members: z.array(peerMember).min(1).max(LIMITS.maxMembers).optional(),
+      join: hostPort.optional(),
+      'start-wait': duration(0, 600_000, 3000),
     })
     .optional(),
   pubsub: z.strictObject({ scope: oneOf(PUBSUB_SCOPES, 'cluster'), 'notify-keyspace-events': notificationClasses }).prefault({}),

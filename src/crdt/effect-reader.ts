@@ -37,6 +37,9 @@ export const EffectType = {
   streamPending: 54,
   hllAdd: 56,
   hllRemove: 57,
+
+  /** A change of the list of members, not of data: see src/topology. */
+  topology: 64,
 } as const
 /** Effects of types from here on are for the store of the collection type type >> COLLECTION_SHIFT. */
 export const FIRST_COLLECTION_EFFECT = 16
@@ -106,6 +109,7 @@ export class EffectReader {
     private readonly databaseCount: number,
     /** By collection type (effect type >> COLLECTION_SHIFT). */
     private readonly collections: readonly (PayloadCheck | undefined)[] = [],
+    private readonly topology: PayloadCheck | null = null,
   ) {}
 
   start(frame: FrameView): void {
@@ -161,7 +165,9 @@ export class EffectReader {
   }
 
   private collectionPayload(): void {
-    const store = this.collections[this.type >> COLLECTION_SHIFT]
+    if (this.type === EffectType.topology && this.keyLen > 0) this.fail('a change of the topology with a key')
+    const store =
+      this.type === EffectType.topology ? (this.topology ?? undefined) : this.collections[this.type >> COLLECTION_SHIFT]
     if (store === undefined) this.fail(`effect type ${this.type} is not known to this version`)
     else store.check(this)
   }

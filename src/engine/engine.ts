@@ -30,6 +30,8 @@ import type { Clock } from '../ports/clock.js'
 import type { OpLog } from '../oplog/op-log.js'
 import type { Request } from '../resp/request.js'
 import { ReplyWriter } from '../resp/reply-writer.js'
+import type { TopologyChange } from '../topology/topology-change.js'
+import { TopologyState } from '../topology/topology-state.js'
 import { BlockedClient, BlockedClients } from './blocked-clients.js'
 import { ClientPause } from './client-pause.js'
 import type { CommandExecutor } from './command-executor.js'
@@ -93,6 +95,8 @@ export class Engine implements CommandExecutor, EngineService {
   readonly effects: Effects
   readonly applied = new VersionVector()
   readonly hlc = new HybridClock()
+  /** The list of members; empty until the owner has said what it begins with. */
+  readonly topology = new TopologyState()
   readonly watches: WatchRegistry
   readonly expiry: ExpiryCycle
   readonly fieldExpiry: FieldExpiryCycle
@@ -164,10 +168,10 @@ export class Engine implements CommandExecutor, EngineService {
     this.writer = new FrameWriter(options.self, this.applied)
     const { keyspace, strings, context } = this
     this.keys = new Keys(keyspace, strings, context)
-    this.effects = new Effects(options.self, keyspace, strings, context, this.hlc, this.writer, this.keys)
+    this.effects = new Effects(options.self, keyspace, strings, context, this.hlc, this.writer, this.keys, this.topology)
     this.effects.solo = options.solo
     this.collections = new Collections({ self: options.self, keyspace, strings, context, effects: this.effects }, this.keys)
-    this.applier = new FrameApplier(keyspace, strings, this.keys, context)
+    this.applier = new FrameApplier(keyspace, strings, this.keys, context, this.topology)
     this.states = new KeyStates(keyspace, strings, this.keys, context)
     const long = new LongEffects(keyspace, strings, this.effects, this.keys)
     this.call = new Call(keyspace, strings, this.keys, this.collections, this.effects, long, services, this)
@@ -925,6 +929,8 @@ export class Engine implements CommandExecutor, EngineService {
   private remoteApplied(frame: FrameView): void {
     this.closeFrame()
     this.applied.raise(frame.origin, frame.last)
+    // One of our own, which the disk has lost: what is written next continues it.
+    if (frame.origin === this.options.self) this.writer.setPrevious(frame.last)
     assert(this.log !== null, 'a remote frame before the log is open')
     this.log.append(frame)
     this.statistics.remoteFrames++
@@ -933,6 +939,13 @@ export class Engine implements CommandExecutor, EngineService {
     this.onAppended()
     this.waits.check()
     this.serveReady()
+  }
+
+  /** Writes changes of the list of members, as one op of their own. Not from within a command. */
+  changeTopology(changes: readonly TopologyChange[]): void {
+    this.keyspace.setTime(this.clock.wallMs())
+    for (const change of changes) this.effects.changeTopology(change)
+    this.endOp()
   }
 
   /** Something is under way that `applied` does not include yet. */

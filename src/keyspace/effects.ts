@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.js'
+import { ByteWriter } from '../base/byte-stream.js'
 import { writeInteger } from '../base/bytes.js'
 import { addDecimals, decimalOf, decimalToText, printDecimal, type Decimal } from '../base/decimal.js'
 import type { MemberId } from '../base/ids.js'
@@ -17,6 +18,8 @@ import type { HybridClock } from '../crdt/hybrid-clock.js'
 import { editText, resetsOf, visibleText, type Edit, type Reset } from '../crdt/string-state.js'
 import type { Ref } from '../memory/arena.js'
 import { HAS_EXTRAS } from '../memory/record.js'
+import { writeTopologyChange, type TopologyChange } from '../topology/topology-change.js'
+import type { TopologyState } from '../topology/topology-state.js'
 import { KeyType, TABLE_COUNT, TYPE_COUNT, type Database } from './database.js'
 import { EVERY_TYPE, type Keys } from './keys.js'
 import type { Keyspace } from './keyspace.js'
@@ -56,6 +59,7 @@ export class Effects {
     /** For the payloads of collection effects, between openCollection and closeCollection. */
     readonly writer: FrameWriter,
     private readonly keys: Keys,
+    private readonly topology: TopologyState,
   ) {}
 
   /** Ends the op if one is open; true if there was one. */
@@ -161,6 +165,15 @@ export class Effects {
     this.keys.put(db, type, ref, root, key, keyOff, keyLen)
     this.keyspace.observer?.keyChanged(database, key, keyOff, keyLen)
     if (open.isNew && root !== 0) this.onNewKey?.(database, key, keyOff, keyLen)
+  }
+
+  /** A change of the list of members. */
+  changeTopology(change: TopologyChange): void {
+    this.begin(EffectType.topology, 0, NO_KEY, 0, 0)
+    const payload = new ByteWriter()
+    writeTopologyChange(payload, change)
+    this.writer.putRaw(payload.bytes, 0, payload.length)
+    this.topology.apply(change, { origin: this.self, stamp: this.context.stamp })
   }
 
   /** type: what goes is only what the key holds of it, or EVERY_TYPE. */

@@ -12,6 +12,7 @@ import {
 import type { FrameView } from '../crdt/frame.js'
 import type { Edit } from '../crdt/string-state.js'
 import type { Ref } from '../memory/arena.js'
+import type { TopologyState } from '../topology/topology-state.js'
 import { KeyType, type Database } from './database.js'
 import type { Keys } from './keys.js'
 import type { Keyspace } from './keyspace.js'
@@ -40,8 +41,9 @@ export class FrameApplier {
     private readonly strings: StringStore,
     private readonly keys: Keys,
     private readonly context: ApplyContext,
+    private readonly topology: TopologyState | null = null,
   ) {
-    this.reader = new EffectReader(keyspace.databaseCount, keys.stores)
+    this.reader = new EffectReader(keyspace.databaseCount, keys.stores, topology)
   }
 
   /**
@@ -102,6 +104,11 @@ export class FrameApplier {
   private applyEffect(listener: AppliedEffectListener | null): void {
     const { reader: r, keyspace, context } = this
     context.stamp = r.stamp
+    if (r.type === EffectType.topology) {
+      assert(this.topology !== null, 'a change of the topology that was not checked')
+      this.topology.applyEffect(r, context.origin)
+      return
+    }
     const db = keyspace.database(r.database)
     const { bytes, keyOff, keyLen } = r
     const found = db.lookup(bytes, keyOff, keyLen)

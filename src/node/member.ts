@@ -14,18 +14,20 @@ import type { LogCursor, SyncPolicy } from '../oplog/op-log.js'
 import { Retention } from '../oplog/retention.js'
 import type { SegmentedLog } from '../oplog/segmented-log.js'
 import { PeerSync } from '../peer-sync/peer-sync.js'
-import type { SyncHost, Topology } from '../peer-sync/sync-host.js'
+import type { MemberInfo, SyncHost, Topology } from '../peer-sync/sync-host.js'
 import type { Clock } from '../ports/clock.js'
 import type { Disk } from '../ports/disk.js'
 import type { Logger } from '../ports/logger.js'
 import type { Network } from '../ports/network.js'
 import type { Random } from '../ports/random.js'
+import { Membership } from './membership.js'
 import { Recovery, type RecoveryProgress } from './recovery.js'
 import { ReplicatedStability } from './replicated-stability.js'
 import { DEFAULT_SNAPSHOT_PACE, Snapshotter, type SnapshotHost, type SnapshotPace } from './snapshotter.js'
 
 /** Between notes of what is stable in the log, and looks at what of the log may go and whether a snapshot is due. */
 const UPKEEP_PERIOD_MS = 1000
+const DEFAULT_START_WAIT_MS = 3000
 
 export interface MemberPorts {
   readonly clock: Clock
@@ -37,10 +39,15 @@ export interface MemberPorts {
 }
 
 export interface MemberOptions {
+  /** What the configuration says; what counts may be in the data folder. Without members when that must have it: a new member. */
   readonly topology: Topology
+  /** This member's, where the topology of the configuration has no members. */
+  readonly name?: string
   readonly dataFolder: string
   readonly databases: number
   readonly appendfsync: 'always' | 'everysec' | 'no'
+  /** How long a restarted member of several waits to hear from another one before it takes writes. */
+  readonly startWaitMs?: number
   /** Sets what decides the forms of collections, before the log is read. */
   readonly tuneCollections?: (collections: Collections) => void
   readonly segmentBytes?: number
@@ -72,9 +79,10 @@ interface Running {
  */
 export class Member implements SyncHost {
   readonly engine: Engine
-  readonly topology: Topology
+  readonly membership: Membership
   readonly keeping: KeepingSettings = { rewritePercentage: 0, rewriteMinBytes: 0, backlogBytes: LIMITS.defaultBacklogBytes }
-  private readonly solo: boolean
+  /** Without a network there can never be other members. */
+  private readonly cannotLink: boolean
   private appendfsync: MemberOptions['appendfsync']
   /** Null until recovery is done. */
   private running: Running | null = null
@@ -95,21 +103,26 @@ export class Member implements SyncHost {
     start: 'at once' | 'in steps' = 'at once',
   ) {
     const { topology, dataFolder, databases, appendfsync } = options
-    const { clock, random, disk } = ports
-    this.topology = topology
-    const self = topology.members.find((member) => member.id === topology.self)
-    const solo = topology.members.length === 1
-    this.solo = solo
+    const { clock, random, disk, logger, network } = ports
+    const solo = (this.cannotLink = network === null)
     claimDataFolder(disk, dataFolder, {
       clusterId: topology.clusterId,
       memberId: topology.self,
-      memberName: self?.name ?? '',
+      memberName: options.name ?? topology.members.find((member) => member.id === topology.self)?.name ?? '',
       createdMs: clock.wallMs(),
     })
     this.engine = new Engine({ self: topology.self, databases, solo, hashSeed: random.uint32() }, clock, services)
     this.engine.syncAlways = appendfsync === 'always'
     this.appendfsync = appendfsync
     options.tuneCollections?.(this.engine.collections)
+    this.membership = new Membership(
+      { configured: topology, dataFolder, startWaitMs: options.startWaitMs ?? DEFAULT_START_WAIT_MS },
+      this.engine,
+      clock,
+      disk,
+      logger,
+      () => this.membersChanged(),
+    )
     this.useStability()
     this.recoveryUnderWay = this.newRecovery((frame) => this.engine.recover(frame))
     if (start === 'at once') while (!this.recoverStep(Infinity));
@@ -126,9 +139,9 @@ export class Member implements SyncHost {
         folder: dataFolder,
         clusterId: topology.clusterId,
         memberId: topology.self,
-        syncPolicy: syncPolicyOf(appendfsync, this.solo),
+        syncPolicy: syncPolicyOf(appendfsync, this.cannotLink),
         // Alone, nobody reads the log while it runs.
-        ...(this.solo && { recentFrameBytes: 0 }),
+        ...(this.cannotLink && { recentFrameBytes: 0 }),
         ...(segmentBytes !== undefined && { segmentBytes }),
       },
       engine: this.engine,
@@ -164,7 +177,7 @@ export class Member implements SyncHost {
     const { clock, random, network, logger, disk } = this.ports
     const { log, report, snapshots } = recovery.finish()
     let sync: PeerSync | null = null
-    if (!this.solo && network !== null) {
+    if (network !== null) {
       const peers = (sync = new PeerSync(this, { network, clock, random, logger }))
       const stability = new ReplicatedStability(
         this.engine.applied,
@@ -175,6 +188,7 @@ export class Member implements SyncHost {
       this.engine.keyspace.stability = stability
       this.engine.pubsub.remote = peers
       peers.onPublication(({ channel, message, sharded }) => this.engine.pubsub.receive(channel, message, sharded))
+      peers.onStatus(() => this.membersChanged())
       peers.onVectors(() => {
         stability.invalidate()
         this.progressed()
@@ -186,6 +200,7 @@ export class Member implements SyncHost {
       states: this.engine.states,
       freezeStability: () => this.freezeStability(),
       thawStability: () => this.thawStability(),
+      topologyBytes: () => this.membership.encoded(),
       snapshotCompleted: () => this.trimLog(),
     }
     const { dataFolder, snapshotPace: pace = DEFAULT_SNAPSHOT_PACE } = this.options
@@ -196,12 +211,14 @@ export class Member implements SyncHost {
     this.running = { log, report, sync, snapshots: snapshotter, retention: new Retention(log) }
     this.recoveryUnderWay = null
     // It may have been changed since recovery began.
-    log.setSyncPolicy(syncPolicyOf(this.appendfsync, this.solo))
+    log.setSyncPolicy(syncPolicyOf(this.appendfsync, this.isAlone))
     log.onChange(() => this.progressed())
     this.engine.onAppended = () => this.stability?.invalidate()
     this.engine.onLongWritesIdle = () => this.sync?.onLogChange()
     this.engine.memory.onPressure = (message, figures) => logger.warn(figures, message)
     this.engine.start(log)
+    this.membership.start(log, sync)
+    this.membersChanged()
     this.scheduleUpkeep()
     sync?.start()
   }
@@ -251,6 +268,39 @@ export class Member implements SyncHost {
     this.engine.takeRemote(frame)
   }
 
+  get topology(): Topology {
+    return this.membership.topology
+  }
+
+  get topologyBytes(): Uint8Array | null {
+    return this.membership.bytes
+  }
+
+  topologyReceived(bytes: Uint8Array, from: string): void {
+    this.membership.received(bytes, from)
+  }
+
+  get takesOwnFrames(): boolean {
+    return this.membership.takesOwnFrames
+  }
+
+  ownOpsElsewhere(member: MemberInfo, stamp: Stamp): void {
+    this.membership.ownOpsElsewhere(member, stamp)
+  }
+
+  reportedBy(member: MemberInfo, applied: VersionVector, isFirst: boolean): void {
+    this.membership.reportedBy(member, applied, isFirst)
+  }
+
+  refusedAsRemoved(message: string): void {
+    this.membership.refusedAsRemoved(message)
+  }
+
+  /** There are no other members whose writes could be concurrent with ours. */
+  get isAlone(): boolean {
+    return this.sync === null || this.sync.isAlone
+  }
+
   openCursor(origin: MemberId, after: Stamp): LogCursor {
     return this.log.openCursor(origin, after)
   }
@@ -264,7 +314,15 @@ export class Member implements SyncHost {
   setAppendFsync(policy: 'always' | 'everysec' | 'no'): void {
     this.engine.syncAlways = policy === 'always'
     this.appendfsync = policy
-    this.running?.log.setSyncPolicy(syncPolicyOf(policy, this.solo))
+    this.running?.log.setSyncPolicy(syncPolicyOf(policy, this.isAlone))
+  }
+
+  /** From one member to several, and back. */
+  private membersChanged(): void {
+    this.stability?.invalidate()
+    if (this.engine.effects.solo === this.isAlone) return
+    this.engine.effects.solo = this.isAlone
+    this.log.setSyncPolicy(syncPolicyOf(this.appendfsync, this.isAlone))
   }
 
   /**
@@ -300,6 +358,7 @@ export class Member implements SyncHost {
   stop(): void {
     if (this.stopped) return
     this.stopped = true
+    this.membership.stop()
     this.recoveryUnderWay?.close()
     this.running?.snapshots.stop()
     this.engine.stop()
@@ -346,9 +405,7 @@ export class Member implements SyncHost {
     if (log.isShortOfRoom) snapshots.dropOlder()
     const oldest = snapshots.kept.at(-1)
     if (oldest === undefined) return
-    const durableElsewhere = this.topology.members
-      .filter(({ id }) => id !== this.topology.self)
-      .map(({ id }) => this.sync?.durableBy(id) ?? new VersionVector())
+    const durableElsewhere = this.sync?.durableElsewhere() ?? []
     retention.run({ neededFrom: oldest.position, durableElsewhere, budgetBytes: this.keeping.backlogBytes })
   }
 
@@ -373,7 +430,7 @@ export class Member implements SyncHost {
 
   private useStability(): void {
     this.engine.keyspace.stability =
-      this.stability ?? (this.solo ? EVERYTHING_STABLE : this.fixedStability(this.engine.recoveredStability))
+      this.stability ?? (this.cannotLink ? EVERYTHING_STABLE : this.fixedStability(this.engine.recoveredStability))
   }
 
   /** Its vector may move, if who moves it does not mind that it is looked at each time. */
@@ -387,6 +444,7 @@ export class Member implements SyncHost {
 
   private progressed(): void {
     if (this.stopped) return
+    this.membership.review()
     this.sync?.onLogChange()
     for (const listener of this.progressListeners) listener()
   }

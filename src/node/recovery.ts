@@ -17,6 +17,7 @@ import {
   type SnapshotFile,
 } from '../oplog/snapshot-reader.js'
 import type { KeptSnapshot } from './snapshotter.js'
+import { decodeTopology } from '../topology/topology-codec.js'
 
 export interface RecoveryOptions {
   readonly log: Omit<OpenLogOptions, 'visit' | 'from'>
@@ -151,6 +152,7 @@ export class Recovery {
     // Nothing may be folded by more than the file was until the log has passed everything that the file may have seen.
     holdStability(header.stable)
     engine.restore(header.vector, header.stable, header.clock)
+    if (header.topology.length > 0) engine.topology.merge(decodeTopology(header.topology, file.path))
     engine.hlc.observe(end.clock)
     for (const { database, stamps } of end.highest) {
       if (database >= engine.keyspace.databaseCount) throw tooFewDatabases(reader.path, database)

@@ -1,22 +1,27 @@
 import { readFileSync } from 'node:fs'
 import { randomBytes } from 'node:crypto'
 import { MeridianError } from '../base/errors.js'
+import type { MemberId } from '../base/ids.js'
 import type { ServerService, SettingsService } from '../commands/services.js'
 import { LiveSettings } from '../config/live-settings.js'
 import type { ClientsConfig, MemberConfig, OutputBufferLimit } from '../config/member-config.js'
 import type { LiveValues } from '../config/setting-table.js'
+import { readIdentity } from '../oplog/data-folder.js'
+import { JoinRequest } from '../peer-sync/join-request.js'
 import type { Topology } from '../peer-sync/sync-host.js'
 import type { Collections } from '../keyspace/collections.js'
+import type { Logger } from '../ports/logger.js'
 import { NodeClock } from '../platform/node-clock.js'
 import { lockDataFolder } from '../platform/node-disk-lock.js'
 import { NodeDisk } from '../platform/node-disk.js'
-import type { Logger } from '../ports/logger.js'
 import { NodeRandom } from '../platform/node-random.js'
 import { createLogger } from '../platform/pino-logger.js'
 import { TlsNetwork } from '../platform/tls-network.js'
 import { ClientServer } from '../server/client-server.js'
 import { defaultServerSettings, type OutputLimit, type ServerSettings } from '../server/server-settings.js'
 import type { TlsSettings } from '../server/tls-clients.js'
+import { decodeTopology } from '../topology/topology-codec.js'
+import { beginJoining, isJoining, topologyPath } from './joining.js'
 import { Member } from './member.js'
 import { logReport, makeServices, writeRefusal } from './services.js'
 
@@ -33,12 +38,12 @@ const VERSION = (JSON.parse(readFileSync(new URL('../../package.json', import.me
  * @param signal gives up while loading; the result is then stopped already.
  * @throws MeridianError naming what is wrong; then nothing is left open.
  */
-export async function startServer(config: MemberConfig, signal?: AbortSignal): Promise<RunningServer> {
+export async function startServer(given: MemberConfig, signal?: AbortSignal): Promise<RunningServer> {
+  let config = given
   const logger = createLogger({ level: config.logging.level, format: config.logging.format })
   const clock = new NodeClock()
   const random = new NodeRandom()
   const disk = new NodeDisk()
-  const live = new LiveSettings(config)
   disk.ensureFolder(config.storage.dir)
   const lock = lockDataFolder(config.storage.dir)
   let network: TlsNetwork | null = null
@@ -60,6 +65,9 @@ export async function startServer(config: MemberConfig, signal?: AbortSignal): P
       })
       checkIdentity(config, network)
     }
+    const place = await placeOf(config, network, { clock, random, disk, logger })
+    config = { ...config, member: { ...config.member, id: place.self } }
+    const live = new LiveSettings(config)
     const settings = settingsService(live, config)
     const services = makeServices(
       theMember,
@@ -72,7 +80,9 @@ export async function startServer(config: MemberConfig, signal?: AbortSignal): P
     )
     member = new Member(
       {
-        topology: topologyOf(config),
+        topology: place,
+        name: config.member.name,
+        ...(config.peers !== null && { startWaitMs: config.peers.startWaitMs }),
         dataFolder: config.storage.dir,
         databases: config.storage.databases,
         appendfsync: live.values.appendfsync,
@@ -112,7 +122,12 @@ export async function startServer(config: MemberConfig, signal?: AbortSignal): P
       return { stop: () => Promise.resolve() }
     }
     logger.info(
-      { member: config.member.name, region: config.member.region, addresses: clientServer.addresses, keys: keyCount(member) },
+      {
+        member: config.member.name,
+        region: member.membership.own?.region.value ?? config.member.region,
+        addresses: clientServer.addresses,
+        keys: keyCount(member),
+      },
       'ready for clients',
     )
     const started = { clientServer, member, network }
@@ -178,13 +193,64 @@ function keyCount(member: Member): number {
   return keys
 }
 
+/**
+ * Which member this is. One that was added later learns it from another member when it starts for the first time.
+ * @throws MeridianError when nobody says so.
+ */
+async function placeOf(
+  config: MemberConfig,
+  network: TlsNetwork | null,
+  ports: { clock: NodeClock; random: NodeRandom; disk: NodeDisk; logger: Logger },
+): Promise<Topology> {
+  const { peers, clusterId, storage } = config
+  if (network === null || peers === null || peers.join === null) return topologyOf(config)
+  const { dir } = storage
+  const { name } = config.member
+  const path = topologyPath(dir)
+  let bytes: Uint8Array
+  if (ports.disk.exists(path)) bytes = ports.disk.readWhole(path)
+  else {
+    const owner = readIdentity(ports.disk, dir)
+    if (owner !== null && !isJoining(ports.disk, dir)) {
+      throw new MeridianError(
+        'MRD_DATA_FOLDER_OWNER',
+        `The data folder ${dir} belongs to member ${owner.memberName} (id ${owner.memberId}) and has no list of members to join`,
+        'A new member needs an empty data folder. If this is that member, give its configuration peers.members, as before.',
+      )
+    }
+    const { join } = peers
+    bytes = await new Promise<Uint8Array>((resolve, reject) => {
+      new JoinRequest({ ...ports, network }, { clusterId, name, at: join }, (result) =>
+        result instanceof Error ? reject(result) : resolve(result),
+      )
+    })
+    beginJoining(ports.disk, dir, bytes)
+  }
+  const entry = decodeTopology(bytes, path).named(name)
+  if (entry === undefined) {
+    throw new MeridianError(
+      'MRD_PEER_UNKNOWN',
+      `${name} is not in the list of members of its cluster`,
+      `Add it with \`meridian region add ${name}\` at any member.`,
+    )
+  }
+  return { clusterId, version: 1, members: [], self: entry.id as MemberId }
+}
+
 function topologyOf(config: MemberConfig): Topology {
   const { member, peers } = config
   const self = { ...member, address: { name: member.name, host: '127.0.0.1', port: 0 } }
   const members =
     peers === null
       ? [self]
-      : peers.members.map(({ id, name, region, zone, host, port }) => ({ id, name, region, zone, address: { name, host, port } }))
+      : peers.members.map(({ id, name, region, zone, host, port, clientPort }) => ({
+          id,
+          name,
+          region,
+          zone,
+          address: { name, host, port },
+          client: clientPort === null ? null : { host, port: clientPort },
+        }))
   return { clusterId: config.clusterId, version: 1, members, self: member.id }
 }
 
@@ -283,8 +349,12 @@ function serverService(
     version: VERSION,
     clusterId: config.clusterId,
     memberName: config.member.name,
-    region: config.member.region,
-    zone: config.member.zone,
+    get region() {
+      return member().membership.own?.region.value ?? config.member.region
+    },
+    get zone() {
+      return member().membership.own?.zone.value ?? config.member.zone
+    },
     startedMs: clock.wallMs(),
     runId,
     tcpPort: config.clients.port ?? 0,

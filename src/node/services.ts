@@ -15,6 +15,7 @@ import type {
 } from '../commands/services.js'
 import type { Session } from '../commands/session.js'
 import type { Member } from './member.js'
+import { MemberTopology } from './topology-service.js'
 import type { SnapshotKind } from './snapshotter.js'
 
 /** Transactions of an engine that is made after the services. */
@@ -157,7 +158,7 @@ export function logReport(member: Member, policy: LogReport['policy']): LogRepor
 /** The error reply while writes are refused, or null. */
 export function writeRefusal(member: Member): string | null {
   const refusal = member.loading === null ? member.log.refusal : null
-  return refusal === null ? null : `MISCONF Writes are refused: ${refusal.message}`
+  return refusal === null ? member.membership.writeRefusal : `MISCONF Writes are refused: ${refusal.message}`
 }
 
 /** The services of one member, from their parts. */
@@ -175,6 +176,7 @@ export function makeServices(
     settings,
     replication: new MemberReplication(member),
     server,
+    topology: new MemberTopology(member),
     persistence: new MemberPersistence(member, () => server.startedMs),
     transactions: transactionsOf(member),
   }

@@ -29,6 +29,8 @@ export interface SnapshotHost {
   thawStability(): void
   /** A snapshot is complete. */
   snapshotCompleted(): void
+  /** The list of members, as topology-codec writes it; empty while it is the configuration's. */
+  topologyBytes(): Uint8Array
 }
 
 export interface SnapshotterOptions {
@@ -233,7 +235,7 @@ export class Snapshotter {
       vector: engine.applied.clone(),
       stable,
       clock: engine.hlc.last,
-      topology: new Uint8Array(0),
+      topology: this.host.topologyBytes(),
     })
     run.walk = host.states.walk()
     this.out.reset()

@@ -28,6 +28,7 @@ export interface SnapshotFile {
 /** The snapshots of a data folder, the newest first. */
 export function listSnapshots(disk: Disk, dataFolder: string): SnapshotFile[] {
   const folder = snapshotFolder(dataFolder)
+  if (!disk.exists(folder)) return []
   return disk
     .list(folder)
     .map((name) => ({ sequence: snapshotSequence(name), path: `${folder}/${name}` }))
@@ -38,6 +39,7 @@ export function listSnapshots(disk: Disk, dataFolder: string): SnapshotFile[] {
 /** Removes what an interrupted snapshot has left; returns the paths. */
 export function removeUnfinishedSnapshots(disk: Disk, dataFolder: string): string[] {
   const folder = snapshotFolder(dataFolder)
+  if (!disk.exists(folder)) return []
   const left = disk
     .list(folder)
     .filter(isUnfinishedSnapshot)

@@ -33,7 +33,10 @@ export class FrameReceiver {
   feed(origin: MemberId): OriginFeed {
     let feed = this.feeds.get(origin)
     if (feed === undefined) {
-      assert(origin !== this.host.topology.self, 'own frames are never asked of others')
+      assert(
+        origin !== this.host.topology.self || this.host.takesOwnFrames,
+        'own frames are asked of others only when they are lost',
+      )
       feed = new OriginFeed(origin)
       this.feeds.set(origin, feed)
       this.ring.push(feed)
@@ -47,6 +50,11 @@ export class FrameReceiver {
 
   subscribe(origin: MemberId, source: FrameSource): void {
     this.feed(origin).subscribe(source, this.host.applied.get(origin))
+  }
+
+  /** Frames of an origin are not wanted from anybody. */
+  unsubscribe(origin: MemberId): void {
+    this.feeds.get(origin)?.detach()
   }
 
   /** @throws MeridianError when the peer sends what it must not; nothing was changed. */
@@ -123,6 +131,8 @@ export class FrameReceiver {
       return 0
     }
     if (!frame.contextCoveredBy(applied) || this.host.isRefusing) return 0
+    if (feed.source?.isCutOff === true) return 0
+    if (feed.origin === this.host.topology.self && !this.host.takesOwnFrames) return 0
     try {
       this.host.applyFrame(frame)
     } catch (error) {

@@ -1,8 +1,10 @@
 import { assert } from '../base/assert.js'
+import type { MeridianError } from '../base/errors.js'
 import { LIMITS } from '../base/limits.js'
 import type { MemberId, Stamp } from '../base/ids.js'
 import type { FrameView } from '../crdt/frame.js'
 import type { LogCursor } from '../oplog/op-log.js'
+import { duplicateId } from './hello-check.js'
 import { encodeFrame, type Credit, type Subscribe } from './messages.js'
 import type { SyncHost } from './sync-host.js'
 
@@ -136,6 +138,7 @@ export class FrameSender {
     assert(frame.origin === origin, 'the cursor gives frames of the origin it was opened for')
     assert(this.host.durable.covers(origin, frame.last), 'only durable frames are sent')
     assert(frame.last > subscription.position, 'the cursor moves forward')
+    if (frame.previous !== subscription.position) throw forked(subscription, frame)
     subscription.position = frame.last
     return frame
   }
@@ -149,6 +152,14 @@ export class FrameSender {
     this.subscriptions.get(origin)?.cursor.close()
     this.subscriptions.delete(origin)
   }
+}
+
+/** Subscribers ask from the end of a frame; theirs is not here, so their history of that member is another one. */
+function forked({ origin, position }: Subscription, frame: FrameView): MeridianError {
+  const holder = `member ${origin}`
+  return duplicateId(
+    `The subscriber has ops of ${holder} up to stamp ${position}; here ${holder} went on from ${frame.previous} to ${frame.last}`,
+  )
 }
 
 /** A frame that has to wait is kept as a copy: the cursor's bytes are good only for now. */

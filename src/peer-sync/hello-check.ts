@@ -1,6 +1,6 @@
 import { MeridianError } from '../base/errors.js'
 import type { PeerIdentity } from '../ports/network.js'
-import { PROTOCOL_MAX, PROTOCOL_MIN, type Hello } from './messages.js'
+import { PROTOCOL_MAX, PROTOCOL_MIN, TOPOLOGY_VERSION, type Hello } from './messages.js'
 import type { MemberInfo, Topology } from './sync-host.js'
 
 /**
@@ -39,6 +39,9 @@ export function checkHello(hello: Hello, identity: PeerIdentity, topology: Topol
       'Correct the address in the topology.',
     )
   }
+  const named = nameHolder(topology, hello)
+  if (named === undefined) throw unknownPeer(hello, topology)
+  if (isRefused(named)) throw removedPeer(named)
   const holder = topology.members.find((member) => member.id === hello.member)
   if (holder !== undefined && (holder.name !== hello.name || holder.id === topology.self)) {
     throw duplicateId(
@@ -46,24 +49,68 @@ export function checkHello(hello: Hello, identity: PeerIdentity, topology: Topol
         ` (topology version ${hello.topologyVersion} there, ${topology.version} on ${selfName(topology)})`,
     )
   }
-  const named = topology.members.find((member) => member.name === hello.name)
-  if (named === undefined || named.id !== hello.member) {
+  if (named.id !== hello.member) {
     throw new MeridianError(
       'MRD_PEER_IDENTITY',
-      named === undefined
-        ? `${hello.name} is not a member in the topology of ${selfName(topology)}`
-        : `${hello.name} says that it is member ${hello.member}, the topology of ${selfName(topology)} says ${named.id}`,
+      `${hello.name} says that it is member ${hello.member}, the topology of ${selfName(topology)} says ${named.id}`,
       `Topology versions: ${hello.topologyVersion} there, ${topology.version} here. Give both members the same list of members.`,
     )
   }
   return named
 }
 
+/** The member that a HELLO names; when two were added under one name, the one whose id it says. */
+function nameHolder(topology: Topology, hello: Hello): MemberInfo | undefined {
+  const named = topology.members.filter((member) => member.name === hello.name)
+  return named.find((member) => member.id === hello.member) ?? named.find(({ removal }) => removal === undefined) ?? named[0]
+}
+
+/**
+ * Whether a new member may have the topology; gives its entry.
+ * @throws MeridianError when it was not added, was removed, or belongs elsewhere
+ */
+export function checkJoin(hello: Hello, identity: PeerIdentity, topology: Topology): MemberInfo {
+  const named = nameHolder(topology, hello)
+  // As that member: so everything but the id is checked as for any other link.
+  const member = checkHello({ ...hello, member: named?.id ?? 0 }, identity, topology, null)
+  if (commonVersion(hello) === null || hello.maxVersion < TOPOLOGY_VERSION) {
+    throw new MeridianError(
+      'MRD_PEER_VERSION',
+      `${identity.name} speaks link protocol ${range(hello.minVersion, hello.maxVersion)}, joining needs version ${TOPOLOGY_VERSION}`,
+      'Upgrade the older of the two.',
+    )
+  }
+  return member
+}
+
 export function duplicateId(what: string): MeridianError {
   return new MeridianError(
     'MRD_PEER_DUPLICATE_ID',
     what,
-    'Two members must never share an id, nor may one run twice (a copied data folder, a second process): stop the wrong one.',
+    `Two members must never share an id, nor may one run twice (a copied data folder, a second process, a disk that was restored from a backup after newer writes): stop the wrong one. ${REJOIN}`,
+  )
+}
+
+/** How one that cannot go on as the member it was comes back. */
+export const REJOIN =
+  'To take part again it needs a new name: `meridian region add NEWNAME` at another member, then start it with an empty data folder and --join. ' +
+  'What it has and never sent stays readable here, and `meridian export` writes it to a file.'
+
+/** A removed member that is not wanted on links any more. */
+export function isRefused({ removal }: MemberInfo): boolean {
+  return removal !== undefined && removal.forced.length > 0
+}
+
+export function removedPeer(member: MemberInfo): MeridianError {
+  return new MeridianError('MRD_PEER_REMOVED', `${member.name} (member ${member.id}) was removed from this cluster`, REJOIN)
+}
+
+function unknownPeer(hello: Hello, topology: Topology): MeridianError {
+  return new MeridianError(
+    'MRD_PEER_UNKNOWN',
+    `${hello.name} is not in the list of members of ${selfName(topology)} yet`,
+    `Topology versions: ${hello.topologyVersion} there, ${topology.version} here. A member that was added is known here as soon as that change has come; ` +
+      `one that was not is added with \`meridian region add ${hello.name}\`.`,
   )
 }
 

@@ -29,6 +29,9 @@ export interface SessionOwner {
   checkHello(session: LinkSession, hello: wire.Hello): void
   /** Both sides have accepted each other. */
   sessionUp(session: LinkSession): void
+  /** A new member that has no id yet asks for the topology. Throws a MeridianError if it is not welcome. */
+  joinRequested(session: LinkSession, hello: wire.Hello): void
+  topologyReceived(session: LinkSession, topology: Uint8Array): void
   vectorsReceived(session: LinkSession, vectors: wire.Vectors): void
   pongReceived(session: LinkSession, pong: wire.Pong): void
   frameReceived(session: LinkSession, subscription: number, piece: Uint8Array): void
@@ -66,6 +69,11 @@ export class LinkSession implements FrameOutlet, FrameSource, PublicationOutlet 
   incarnation = 0
   /** Wall clock at the last change of state, for the operator. */
   sinceMs: number
+  isCutOff = false
+  /** The other side asked to join, was answered, and closes the link. */
+  isJoin = false
+  /** The other side has told all that it has; true once a PING of ours was answered. */
+  hasReported = false
   /** Monotonic times. */
   readonly startedMs: number
   upMs = 0
@@ -81,6 +89,7 @@ export class LinkSession implements FrameOutlet, FrameSource, PublicationOutlet 
   private link: Link | null = null
   private readonly reader = new MessageReader(LIMITS.linkHelloBytes)
   private lastSubscription = 0
+  private toldTopology: Uint8Array | null = null
   /** Per member: what of its vectors the other side has been told on this link. */
   private readonly told = new Map<MemberId, { applied: VersionVector; durable: VersionVector }>()
 
@@ -196,6 +205,19 @@ export class LinkSession implements FrameOutlet, FrameSource, PublicationOutlet 
     if (message !== null) this.send(message)
   }
 
+  /** Tells the whole topology, unless this link has carried it; later when there is no room now. */
+  sendTopology(topology: Uint8Array | null): void {
+    if (topology === null || topology === this.toldTopology || this.version < wire.TOPOLOGY_VERSION || !this.controlRoomy) return
+    this.toldTopology = topology
+    this.send(wire.encodeTopologyMessage(topology))
+  }
+
+  /** To one that wants to join: who is here, and the topology. It closes the link then. */
+  answerJoin(hello: wire.Hello, topology: Uint8Array): void {
+    this.send(wire.encodeHello(hello))
+    this.send(wire.encodeTopologyMessage(topology))
+  }
+
   sendPing(wanted: readonly MemberId[]): void {
     if (!this.controlRoomy) return
     this.lastPingMs = this.owner.clock.monotonicMs()
@@ -301,6 +323,10 @@ export class LinkSession implements FrameOutlet, FrameSource, PublicationOutlet 
         if (publication !== null) this.owner.publicationReceived(publication)
         return
       }
+      case MESSAGE.topology:
+        if (this.version < wire.TOPOLOGY_VERSION) throw this.unknownType(type)
+        this.owner.topologyReceived(this, payload)
+        return
       case MESSAGE.hello:
         throw wire.protocolError('a second HELLO')
       default:
@@ -313,6 +339,11 @@ export class LinkSession implements FrameOutlet, FrameSource, PublicationOutlet 
   }
 
   private helloReceived(hello: wire.Hello): void {
+    if (hello.member === 0 && this.role === 'acceptor') {
+      this.isJoin = true
+      this.owner.joinRequested(this, hello)
+      return
+    }
     this.owner.checkHello(this, hello)
     this.member = hello.member as MemberId
     this.version = commonVersion(hello) ?? wire.PROTOCOL_MIN

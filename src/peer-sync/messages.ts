@@ -8,9 +8,11 @@ import type { VersionVector } from '../crdt/version-vector.js'
  * Everything read here comes from another process: it is checked whole before anyone acts on it.
  */
 
-/** Protocol versions that this server can speak. The highest common one is used. Version 2 added PUBLICATION. */
+/** Protocol versions that this server can speak. The highest common one is used. Version 2 added PUBLICATION, 3 TOPOLOGY and joining. */
 export const PROTOCOL_MIN = 1
-export const PROTOCOL_MAX = 2
+export const PROTOCOL_MAX = 3
+/** From this version on TOPOLOGY is known, and a HELLO of member 0 asks to join. */
+export const TOPOLOGY_VERSION = 3
 /** From this version on PUBLICATION is known. */
 export const PUBLICATION_VERSION = 2
 
@@ -30,6 +32,7 @@ export const MESSAGE = {
   credit: 8,
   frame: 9,
   publication: 10,
+  topology: 11,
 } as const
 
 /** "MRDL", first in every HELLO: a stranger that speaks something else is noticed at once. */
@@ -286,6 +289,13 @@ export function encodePublicationPiece(flags: number, body: Uint8Array, from: nu
 /** The flags of a PUBLICATION message; its piece is the payload from byte 1 on. */
 export function decodePublicationFlags(payload: Uint8Array): number {
   return new PayloadReader(payload, 'PUBLICATION').u8()
+}
+
+/** The whole topology, as topology-codec writes it. */
+export function encodeTopologyMessage(topology: Uint8Array): Uint8Array {
+  const out = message(MESSAGE.topology, topology.length)
+  out.set(topology, MESSAGE_HEADER_BYTES)
+  return out
 }
 
 function message(type: number, payloadBytes: number): Buffer {

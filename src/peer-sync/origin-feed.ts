@@ -11,6 +11,8 @@ const COMPACT_AT = 4096
 export interface FrameSource {
   /** Feeds that come over this link, by subscription id. */
   readonly feeds: Map<number, OriginFeed>
+  /** It leads to a member that was removed by force: nothing of what it brought is applied any more. */
+  readonly isCutOff: boolean
   /** False while too much is queued on the link even for control messages. */
   readonly controlRoomy: boolean
   nextSubscriptionId(): number

@@ -7,15 +7,16 @@ import type { Logger } from '../ports/logger.js'
 import type { Link, LinkHandlers, Network, PeerIdentity } from '../ports/network.js'
 import type { Random } from '../ports/random.js'
 import { FrameReceiver } from './frame-receiver.js'
-import { checkHello, duplicateId } from './hello-check.js'
-import { LinkSession, type SessionOwner } from './link-session.js'
-import { PROTOCOL_MAX, PROTOCOL_MIN, type Hello, type Pong, type Vectors } from './messages.js'
+import { departedMembers } from './departures.js'
+import { checkHello, checkJoin, duplicateId, isRefused, removedPeer } from './hello-check.js'
+import { LinkSession, RefusedError, type SessionOwner } from './link-session.js'
+import { PROTOCOL_MAX, PROTOCOL_MIN, TOPOLOGY_VERSION, type Hello, type Pong, type Vectors } from './messages.js'
 import { DEFAULT_SYNC_OPTIONS, type PeerSyncOptions } from './options.js'
 import { Peer } from './peer.js'
 import type { PeerStatus } from './peer-status.js'
 import { EncodedPublication, type Publication } from './publications.js'
 import { SourceChoice } from './source-choice.js'
-import type { SyncHost } from './sync-host.js'
+import type { MemberInfo, SyncHost } from './sync-host.js'
 
 export interface PeerSyncPorts {
   readonly network: Network
@@ -29,7 +30,10 @@ export interface PeerSyncPorts {
  * The host calls onLogChange() whenever its `durable` (or its own entry of `applied`) has moved.
  */
 export class PeerSync {
+  /** Members, and removed ones that have not departed. In the order of their ids, those that came later behind. */
   private readonly peersById = new Map<MemberId, Peer>()
+  /** Removed members that nothing more is to come of. */
+  private readonly departed = new Set<MemberId>()
   /** Accepted links that have not said HELLO yet, or not acceptably. */
   private readonly pending = new Set<LinkSession>()
   private readonly receiver: FrameReceiver
@@ -43,6 +47,7 @@ export class PeerSync {
   /** Messages of PUBLISH given to a link and lost before they could be, one for each member. May be reset. */
   readonly counts = { sent: 0, dropped: 0 }
   private readonly stableVector = new VersionVector()
+  private readonly everStable = new VersionVector()
   private tickTimer: Timer | null = null
   private lastTickMs = 0
   private reportPending = false
@@ -62,12 +67,7 @@ export class PeerSync {
     this.incarnation = (ports.random.uint32() >>> 12) * 2 ** 32 + ports.random.uint32()
     this.owner = this.makeOwner()
     this.receiver = new FrameReceiver(host, ports.clock, ports.logger, () => this.reportSoon())
-    const { members, self } = host.topology
-    for (const member of [...members].sort((a, b) => a.id - b.id)) {
-      if (member.id === self) continue
-      const peer = new Peer(member, this.owner, host, ports.clock, ports.random, ports.logger, this.options)
-      this.peersById.set(member.id, peer)
-    }
+    this.followTopology()
     this.sources = new SourceChoice(host, ports.clock, this.receiver, this.peersById, this.options)
   }
 
@@ -85,6 +85,44 @@ export class PeerSync {
     this.scheduleTick()
   }
 
+  /** Other members, or other addresses: links come up and go by themselves. May be called while a frame is applied. */
+  topologyChanged(): void {
+    const added = this.followTopology()
+    const { clock, network } = this.ports
+    clock.defer(() => {
+      if (!this.running) return
+      for (const peer of added) {
+        peer.directDownMs = clock.monotonicMs()
+        peer.dial(network)
+      }
+      // Where an address has changed, a dial that waits goes to the new one; a link that stands lives on.
+      for (const peer of this.peersById.values()) peer.dialNow(network)
+      this.reviewDepartures()
+      this.sources.review()
+      for (const listener of this.statusListeners) listener()
+    })
+  }
+
+  /** The host's topologyBytes are others now. */
+  tellTopology(): void {
+    for (const session of this.sessions()) if (session.up) session.sendTopology(this.host.topologyBytes)
+  }
+
+  /** Members that are linked and are of a version that does not know topologies that change. */
+  peersWithoutTopology(): string[] {
+    const names: string[] = []
+    for (const peer of this.peersById.values()) {
+      const session = peer.upSession()
+      if (session !== null && session.version < TOPOLOGY_VERSION) names.push(peer.member.name)
+    }
+    return names
+  }
+
+  /** Whether anybody else counts: members, and removed ones that have not departed. */
+  get isAlone(): boolean {
+    return this.peersById.size === 0
+  }
+
   /** Closes every link; nothing is applied or sent afterwards. The network itself is the owner's to close. */
   stop(): void {
     this.running = false
@@ -98,6 +136,7 @@ export class PeerSync {
   /** The host's vectors have moved: there may be frames to send, to apply, and something to report. */
   onLogChange(): void {
     if (!this.running) return
+    this.reviewDepartures()
     for (const peer of this.peersById.values()) {
       peer.measure()
       peer.outbound?.pump()
@@ -107,7 +146,6 @@ export class PeerSync {
     this.reportSoon()
   }
 
-  /** Every other member of the topology, by id. */
   /** Bytes that wait on all links, to be sent or to be applied. */
   get waitingBytes(): number {
     let bytes = this.receiver.waitingBytes
@@ -115,8 +153,14 @@ export class PeerSync {
     return bytes
   }
 
+  /** Every other member of the topology that is one, and removed ones that have not departed. */
   peers(): PeerStatus[] {
     return [...this.peersById.values()].map((peer) => peer.status(this.sources.relayOf(peer.member.id)))
+  }
+
+  /** What is durable at each of them, as last reported; live, not to be changed. */
+  durableElsewhere(): VersionVector[] {
+    return [...this.peersById.values()].map((peer) => peer.knowledge.durable)
   }
 
   /** What a member has applied, as last reported; live, not to be changed. Null for who is no other member. */
@@ -138,9 +182,16 @@ export class PeerSync {
    * prefix of that log. An op that C makes after this prefix has (m, s) in its context, also if C crashes, because the prefix
    * is durable. An op that C made within the prefix has a stamp of at most V[C] and is applied here already. So every op of C
    * that is still to come has observed (m, s). Reports of *applied* would not do: a crash takes them back.
+   *
+   * A removed member counts until it has departed: then there are no ops of it still to come (departures.ts).
+   *
+   * A new member N counts as soon as it is known here. Before that it need not: (m, s) is stable here and N is not known, so the op a that
+   * adds N is not applied here. Its maker A counts, or it has departed and a never comes, or it is this member and N is known. So a is one of the ops of A that
+   * are still to come, and has observed (m, s). N makes its first op after it has applied a (a member takes no writes before), so every op of N
+   * has observed a, and all that a had observed. While N catches up its reports are far behind; what was stable once stays so.
    */
   stable(): VersionVector {
-    const { stableVector } = this
+    const { stableVector, everStable } = this
     stableVector.copyFrom(this.host.applied)
     for (const { knowledge } of this.peersById.values()) {
       knowledge.settle(this.host.applied)
@@ -149,6 +200,8 @@ export class PeerSync {
         if (stamp < stableVector.stamps[member]) stableVector.stamps[member] = stamp
       }
     }
+    everStable.merge(stableVector)
+    stableVector.copyFrom(everStable)
     return stableVector
   }
 
@@ -182,8 +235,10 @@ export class PeerSync {
       hello: () => this.hello(),
       checkHello: (session, hello) => this.checkHello(session, hello),
       sessionUp: (session) => this.sessionUp(session),
+      joinRequested: (session, hello) => this.joinRequested(session, hello),
+      topologyReceived: (session, topology) => this.host.topologyReceived(topology.slice(), session.identity?.name ?? 'a peer'),
       vectorsReceived: (session, vectors) => this.vectorsReceived(session, vectors),
-      pongReceived: (session, pong: Pong) => this.peersById.get(session.member)?.pong(pong),
+      pongReceived: (session, pong) => this.pongReceived(session, pong),
       frameReceived: (session, subscription, piece) => this.receiver.receive(session, subscription, piece),
       publicationReceived: (publication) => {
         for (const listener of this.publicationListeners) listener(publication)
@@ -220,6 +275,7 @@ export class PeerSync {
     if (identity === null) throw new Error('HELLO on a link that is not open')
     const dialled = this.peerOfOutbound(session)
     const member = checkHello(hello, identity, this.host.topology, dialled?.member ?? null)
+    this.refuseDeparted(member)
     const peer = this.peersById.get(member.id)
     if (peer === undefined || hello.incarnation === this.incarnation || !peer.acceptIncarnation(hello.incarnation)) {
       throw duplicateId(
@@ -240,17 +296,92 @@ export class PeerSync {
     }
   }
 
+  /** Peers for who is in the topology and had none; returns those that are to be dialled. */
+  private followTopology(): Peer[] {
+    const { host, ports, owner, options } = this
+    const { members, self } = host.topology
+    const added: Peer[] = []
+    for (const member of [...members].sort((a, b) => a.id - b.id)) {
+      const { id, removal } = member
+      if (id === self || this.departed.has(id)) continue
+      let peer = this.peersById.get(id)
+      if (peer !== undefined) peer.member = member
+      else if (removal !== undefined && removal.lastStamp > 0 && host.applied.covers(id, removal.lastStamp)) this.departed.add(id)
+      else {
+        peer = new Peer(member, owner, host, ports.clock, ports.random, ports.logger, options)
+        this.peersById.set(id, peer)
+        added.push(peer)
+      }
+      if (isRefused(member)) peer?.cutOff(removedPeer(member))
+    }
+    return added
+  }
+
+  /** Removed members that nothing more is to come of are let go. */
+  private reviewDepartures(): void {
+    const peers = [...this.peersById.values()]
+    if (!peers.some(({ member }) => member.removal !== undefined)) return
+    const { applied, durable } = this.host
+    const departed = departedMembers(peers, applied, durable)
+    if (departed.size === 0) return
+    for (const id of departed) {
+      const peer = this.peersById.get(id)
+      if (peer === undefined) continue
+      this.ports.logger.info({ peer: peer.member.name, until: applied.get(id) }, 'all that a removed member had to give is here')
+      peer.cutOff(removedPeer(peer.member))
+      this.departed.add(id)
+      this.peersById.delete(id)
+    }
+    for (const listener of this.vectorListeners) listener()
+    for (const listener of this.statusListeners) listener()
+  }
+
+  /** A member that is starting for the first time gets the topology, and with it its id; it closes the link then. */
+  private joinRequested(session: LinkSession, hello: Hello): void {
+    const { identity } = session
+    if (identity === null) throw new Error('HELLO on a link that is not open')
+    const member = checkJoin(hello, identity, this.host.topology)
+    this.refuseDeparted(member)
+    const { topologyBytes } = this.host
+    if (topologyBytes === null) {
+      throw new MeridianError(
+        'MRD_PEER_UNKNOWN',
+        `${member.name} was not added to this cluster, it is in its configuration`,
+        'Start it with the same list of members (peers.members) as the others, without --join.',
+      )
+    }
+    this.ports.logger.info({ peer: member.name, id: member.id }, 'a new member asks for the list of members')
+    session.answerJoin(this.hello(), topologyBytes)
+  }
+
+  private refuseDeparted(member: MemberInfo): void {
+    if (this.departed.has(member.id)) throw removedPeer(member)
+  }
+
   private sessionUp(session: LinkSession): void {
     const peer = this.peersById.get(session.member)
     this.ports.logger.info(
       { peer: peer?.member.name, link: session.role === 'dialler' ? 'outbound' : 'inbound' },
       'peer link is up',
     )
+    session.sendTopology(this.host.topologyBytes)
     session.sendPing(this.unheard())
     this.report(session)
     if (session.role === 'acceptor') peer?.dialNow(this.ports.network)
     this.sources.review()
     for (const listener of this.statusListeners) listener()
+  }
+
+  private pongReceived(session: LinkSession, pong: Pong): void {
+    const peer = this.peersById.get(session.member)
+    if (peer === undefined) return
+    peer.pong(pong)
+    if (session.hasReported) return
+    // The other side reports when the link comes up, before it can answer a PING.
+    session.hasReported = true
+    const isFirst = !peer.hasReported
+    peer.hasReported = true
+    this.host.reportedBy(peer.member, peer.knowledge.applied, isFirst)
   }
 
   private vectorsReceived(session: LinkSession, vectors: Vectors): void {
@@ -259,9 +390,8 @@ export class PeerSync {
     // About us, or about a member that our topology does not have (yet).
     if (peer === undefined) return
     if (vectors.member === session.member) {
-      const own = [...vectors.applied, ...vectors.durable].find(([member]) => member === self)
-      if (own !== undefined && own[1] > this.host.applied.get(self)) {
-        throw duplicateId(`${peer.member.name} has ops of member ${self} up to stamp ${own[1]}, which this process never made`)
+      for (const [member, stamp] of [...vectors.applied, ...vectors.durable]) {
+        if (member === self && stamp > this.host.applied.get(self)) this.host.ownOpsElsewhere(peer.member, stamp)
       }
     }
     if (!peer.knowledge.merge(vectors.applied, vectors.durable)) return
@@ -277,6 +407,7 @@ export class PeerSync {
       if (error !== null) this.noteStranger(session, error)
       return
     }
+    if (error instanceof RefusedError && error.code === 'MRD_PEER_REMOVED') this.host.refusedAsRemoved(error.message)
     const wasUp = session.upMs > 0
     const wasOutbound = session === peer.outbound
     if (error !== null && this.running) peer.note(error)
@@ -290,6 +421,7 @@ export class PeerSync {
 
   /** A link ended before we knew which member it was. */
   private noteStranger(session: LinkSession, error: Error): void {
+    if (session.isJoin && error instanceof MeridianError && error.code === 'MRD_PEER_UNREACHABLE') return
     const name = session.identity?.name
     const peer = [...this.peersById.values()].find(({ member }) => member.name === name)
     if (peer !== undefined) {
@@ -301,7 +433,10 @@ export class PeerSync {
       cluster: session.identity?.clusterId,
       code: error instanceof MeridianError ? error.code : undefined,
     }
-    if (error.message !== this.lastStrangerError) this.ports.logger.warn(fields, error.message)
+    const isNews = error.message !== this.lastStrangerError
+    if (isNews && error instanceof MeridianError && error.code === 'MRD_PEER_UNKNOWN')
+      this.ports.logger.info(fields, error.message)
+    else if (isNews) this.ports.logger.warn(fields, error.message)
     else this.ports.logger.debug(fields, error.message)
     this.lastStrangerError = error.message
   }
@@ -380,6 +515,7 @@ export class PeerSync {
   }
 
   private heartbeat(session: LinkSession): void {
+    session.sendTopology(this.host.topologyBytes)
     session.sendPing(this.unheard())
     this.report(session)
     for (const member of session.wanted) {

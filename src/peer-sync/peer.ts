@@ -43,16 +43,23 @@ export class Peer {
   private attempts = 0
   private redial: Timer | null = null
   private stopped = false
+  /** Removed by force: no links either way. */
+  private isCutOff = false
+  /** It has told what it has, in some link of this process. */
+  hasReported = false
   /** When a message was last logged loudly. */
   private readonly logged = new Map<string, number>()
   private lastError: PeerError | null = null
+  /** Since when one of the two does not know the other. */
+  private unknownSinceMs: number | null = null
   private outboundWaitingSinceMs: number
   private inboundWaitingSinceMs: number
   /** Of sessions that have ended. */
   private readonly past = { bytesSent: 0, bytesReceived: 0, framesSent: 0, framesReceived: 0 }
 
   constructor(
-    readonly member: MemberInfo,
+    /** As the topology has it now. */
+    public member: MemberInfo,
     private readonly owner: SessionOwner,
     private readonly host: SyncHost,
     private readonly clock: Clock,
@@ -66,7 +73,7 @@ export class Peer {
   }
 
   dial(network: Network): void {
-    if (this.stopped) return
+    if (this.stopped || this.isCutOff) return
     const session = new LinkSession(this.owner, 'dialler')
     this.outbound = session
     session.attach(network.dial(this.member.address, session.handlers), null)
@@ -74,7 +81,7 @@ export class Peer {
 
   /** Dials again after a pause: half to one and a half times the present one, so that members do not dial in step. */
   dialLater(network: Network): void {
-    if (this.stopped) return
+    if (this.stopped || this.isCutOff) return
     const { backoffMinMs, backoffMaxMs } = this.options
     const pause = Math.min(backoffMaxMs, backoffMinMs * 2 ** Math.min(this.attempts, 20))
     this.attempts++
@@ -167,7 +174,9 @@ export class Peer {
     }
     if (this.logged.size >= MAX_LOGGED) this.logged.clear()
     this.logged.set(error.message, nowMs)
-    this.logger.warn(fields, error.message)
+    // A new member is not known everywhere at once.
+    if (code === 'MRD_PEER_UNKNOWN' && nowMs - (this.unknownSinceMs ??= nowMs) < NEWS_MS) this.logger.info(fields, error.message)
+    else this.logger.warn(fields, error.message)
   }
 
   /** The links that are up, the one that we dialled first. */
@@ -183,6 +192,19 @@ export class Peer {
     }
     this.publicationLink?.publish(publication)
     return this.publicationLink !== null
+  }
+
+  /** From now on nothing of what its links bring counts; they are closed in a turn of their own. */
+  cutOff(reason: Error): void {
+    if (this.isCutOff) return
+    this.isCutOff = true
+    this.redial?.cancel()
+    this.redial = null
+    const sessions = [this.outbound, this.inbound].filter((session) => session !== null)
+    for (const session of sessions) session.isCutOff = true
+    this.clock.defer(() => {
+      for (const session of sessions) session.fail(reason)
+    })
   }
 
   stop(): void {

@@ -28,7 +28,11 @@ export class SourceChoice {
   review(): void {
     for (let id = 1; id <= MAX_MEMBER_ID; id++) {
       const origin = id as MemberId
-      if (origin === this.host.topology.self) continue
+      if (origin === this.host.topology.self) {
+        if (this.host.takesOwnFrames) this.reviewRelay(origin)
+        else this.receiver.unsubscribe(origin)
+        continue
+      }
       const peer = this.peers.get(origin)
       if (peer?.outbound?.up) {
         if (this.receiver.feed(origin).source !== peer.outbound) this.receiver.subscribe(origin, peer.outbound)

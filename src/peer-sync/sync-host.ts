@@ -3,6 +3,8 @@ import type { FrameView } from '../crdt/frame.js'
 import type { VersionVector } from '../crdt/version-vector.js'
 import type { LogCursor } from '../oplog/op-log.js'
 import type { PeerAddress } from '../ports/network.js'
+import type { HostPort } from '../topology/topology-change.js'
+import type { Dot } from '../topology/topology-state.js'
 
 /** A member as the topology has it. */
 export interface MemberInfo {
@@ -12,19 +14,47 @@ export interface MemberInfo {
   readonly region: string
   readonly zone: string
   readonly address: PeerAddress
+  /** Where clients reach it, when that is known. */
+  readonly client?: HostPort | null
+  /** Missing: it is a member. */
+  readonly removal?: MemberRemoval
+}
+
+/** What is known of the removal of a member. */
+export interface MemberRemoval {
+  /** Ops that removed it by force; any of them is enough. None: it is drained. */
+  readonly forced: readonly Dot[]
+  /** Stamp of its last op, 0 while it has not left. */
+  readonly lastStamp: Stamp
 }
 
 export interface Topology {
   readonly clusterId: string
   readonly version: number
-  /** Every member, this one included. */
+  /** Everybody who is or was a member, this one included. */
   readonly members: readonly MemberInfo[]
   readonly self: MemberId
 }
 
 /** What peer-sync needs of the member that it works for. */
 export interface SyncHost {
+  /** As it is now; PeerSync.topologyChanged() says that it is another one. */
   readonly topology: Topology
+  /** The whole of it, for other members: durable here, every change of it. Null while nothing was ever changed. */
+  readonly topologyBytes: Uint8Array | null
+  /** Another member's. @throws MeridianError MRD_TOPOLOGY when the two do not fit. */
+  topologyReceived(bytes: Uint8Array, from: string): void
+  /** True while frames of our own are taken from others: the disk has lost them. */
+  readonly takesOwnFrames: boolean
+  /** Another member has ops of ours that are not here. @throws MeridianError MRD_PEER_DUPLICATE_ID when they cannot be ours. */
+  ownOpsElsewhere(member: MemberInfo, stamp: Stamp): void
+  /**
+   * A link has come up, and the member there has told what it has. isFirst: since this process runs.
+   * @throws MeridianError MRD_PEER_DUPLICATE_ID when it has ops of ours that this member's history does not have.
+   */
+  reportedBy(member: MemberInfo, applied: VersionVector, isFirst: boolean): void
+  /** Another member says that this one was removed. */
+  refusedAsRemoved(message: string): void
   /** Live: everything applied here. Moves whenever the host applies a frame or makes one of its own. */
   readonly applied: VersionVector
   /** Live: everything durable here. */

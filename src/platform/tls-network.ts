@@ -116,7 +116,7 @@ export class TlsNetwork implements Network {
       host: address.host,
       port: address.port,
       secureContext: this.context,
-      servername: serverNameOf(expected),
+      servername: serverNameOf(address.name === '' ? this.ownIdentity : expected),
       minVersion: 'TLSv1.3',
       rejectUnauthorized: true,
       checkServerIdentity: (_, certificate) => checkDialled(certificate, address, expected),
@@ -130,7 +130,7 @@ export class TlsNetwork implements Network {
     socket.once('secureConnect', () => {
       clearTimeout(timer)
       link.stands()
-      handlers.onOpen?.(expected)
+      handlers.onOpen?.(identityOf(socket.getPeerCertificate().subjectaltname) ?? expected)
     })
     link.serve({
       onData: (bytes) => {
@@ -215,14 +215,15 @@ function authorizationError(socket: TLSSocket): string {
 
 function checkDialled(certificate: PeerCertificate, address: PeerAddress, expected: PeerIdentity): Error | undefined {
   const found = identityOf(certificate.subjectaltname)
-  if (found !== null && found.name === expected.name && found.clusterId === expected.clusterId) return undefined
+  if (found !== null && (expected.name === '' || found.name === expected.name) && found.clusterId === expected.clusterId)
+    return undefined
   const who =
     found === null
       ? `no member (${certificate.subjectaltname ?? 'no subject alternative names'})`
       : `${found.name} of cluster ${found.clusterId}`
   return new MeridianError(
     found !== null && found.clusterId !== expected.clusterId ? 'MRD_PEER_CLUSTER' : 'MRD_PEER_IDENTITY',
-    `The certificate at ${address.host}:${address.port} names ${who}; expected ${expected.name} of cluster ${expected.clusterId}`,
+    `The certificate at ${address.host}:${address.port} names ${who}; expected ${expected.name || 'a member'} of cluster ${expected.clusterId}`,
     'Correct the address in the topology, or give that member its own certificate.',
   )
 }
@@ -230,7 +231,7 @@ function checkDialled(certificate: PeerCertificate, address: PeerAddress, expect
 function unreachable(address: PeerAddress, why: string, cause?: unknown): MeridianError {
   return new MeridianError(
     'MRD_PEER_UNREACHABLE',
-    `${address.name} at ${address.host}:${address.port} cannot be reached: ${why}`,
+    `${address.name || 'A member'} at ${address.host}:${address.port} cannot be reached: ${why}`,
     'It is tried again by itself; check the address and that the server runs there.',
     { cause },
   )

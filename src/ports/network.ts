@@ -14,7 +14,7 @@ export interface Network {
 }
 
 export interface PeerAddress {
-  /** The member's name in the topology; the certificate presented there must carry it. */
+  /** The member's name in the topology; the certificate presented there must carry it. Empty: any member of the cluster. */
   readonly name: string
   readonly host: string
   readonly port: number

@@ -35,6 +35,17 @@ peers:
     - { id: 1, name: us, region: us-east, host: us.example.net, port: 7101 }
 `
 
+describe('a member that was added later', () => {
+  it('has the address of another one in place of the list', () => {
+    const { peers } = loadConfig(file(PEERS.replace(/  members:[^]*/, "  join: '[::1]:7101'\n  start-wait: 500ms\n")))
+    expect(peers).toMatchObject({ members: [], join: { host: '::1', port: 7101 }, startWaitMs: 500 })
+  })
+
+  it('waits three seconds for another one, unless told otherwise', () => {
+    expect(loadConfig(file('member: { id: 1, name: us }\n' + PEERS)).peers).toMatchObject({ join: null, startWaitMs: 3000 })
+  })
+})
+
 describe('without a file', () => {
   it('is a one-region database on the loopback address', () => {
     const config = loadConfig(null)
@@ -119,7 +130,16 @@ ${PEERS}`),
     ],
     ['member: { id: 300 }\n', 'member.id: found 300; allowed: a whole number from 1 to 255'],
     ['peers: { members: [] }\n', 'peers.members: too few entries; allowed: at least 1'],
-    ['peers:\n  port: 7101\n', ':1:1: peers.members: is missing; allowed: a list'],
+    ['peers:\n  port: 7101\n', ':1:1: peers.tls-cert-file: is missing; allowed: a path'],
+    [
+      PEERS.replace(/  members:[^]*/, ''),
+      'peers.members: is missing; allowed: a list, or join for a member that was added later',
+    ],
+    [
+      PEERS + '  join: us.example.net:7101\nmember: { id: 1, name: us }\n',
+      'peers.join: found beside members; allowed: one of the two',
+    ],
+    [PEERS.replace(/  members:[^]*/, '  join: nowhere\n'), 'peers.join: found "nowhere"; allowed: host:port'],
     ['clients:\n\tport: 1\n', 'not valid YAML'],
     ['clients:\n  port: 1\n  port: 2\n', ':3:3: not valid YAML: Map keys must be unique'],
     ['- a\n', ':1:1: the file is not a mapping of sections'],

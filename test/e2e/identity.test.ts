@@ -149,7 +149,7 @@ describe('a peer that is not who it should be is refused, and the log says what 
       certificateOf('ap', 'xx')(yaml).replaceAll('{ id: 3, name: ap', '{ id: 7, name: xx'),
     )
     await member.start()
-    await usSays('MRD_PEER_IDENTITY', /xx is not a member in the topology of us.*Give both members the same list of members/)
+    await usSays('MRD_PEER_UNKNOWN', /xx is not in the list of members of us yet.*meridian region add xx/)
   }, 30_000)
 
   it('that runs twice', async () => {

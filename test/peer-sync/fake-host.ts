@@ -3,7 +3,8 @@ import { MeridianError } from '../../src/base/errors.js'
 import type { FrameView } from '../../src/crdt/frame.js'
 import { VersionVector } from '../../src/crdt/version-vector.js'
 import type { LogCursor } from '../../src/oplog/op-log.js'
-import type { SyncHost, Topology } from '../../src/peer-sync/sync-host.js'
+import { duplicateId } from '../../src/peer-sync/hello-check.js'
+import type { MemberInfo, SyncHost, Topology } from '../../src/peer-sync/sync-host.js'
 import type { Clock } from '../../src/ports/clock.js'
 import { buildFrame } from './frame-builder.js'
 
@@ -48,6 +49,22 @@ export class FakeHost implements SyncHost {
   }
 
   readonly isRefusing = false
+  readonly topologyBytes = null
+  readonly takesOwnFrames = false
+
+  topologyReceived(): void {
+    throw new Error('nobody here has a topology to tell')
+  }
+
+  ownOpsElsewhere(member: MemberInfo, stamp: Stamp): void {
+    throw duplicateId(`${member.name} has ops of member ${this.self} up to stamp ${stamp}, which this process never made`)
+  }
+
+  reportedBy(): void {}
+
+  refusedAsRemoved(message: string): void {
+    throw new Error(message)
+  }
 
   openCursor(origin: MemberId, after: Stamp): LogCursor {
     let at = 0

@@ -64,6 +64,6 @@ it('three members converge over real sockets, also large frames and after a refu
   const intruder = new PeerSync(stranger, { network: networks[3], clock, random: new SeededRandom(9), logger })
   closers.push(() => intruder.stop())
   intruder.start()
-  await until(() => intruder.peers().every((peer) => peer.lastError?.code === 'MRD_PEER_IDENTITY'))
-  expect(intruder.peers()[0].lastError?.message).toMatch(/Refused by m1: m9 is not a member/)
+  await until(() => intruder.peers().every((peer) => peer.lastError?.code === 'MRD_PEER_UNKNOWN'))
+  expect(intruder.peers()[0].lastError?.message).toMatch(/Refused by m1: m9 is not in the list of members/)
 })

@@ -21,7 +21,7 @@ export class MeridianMember implements SimulatedMember {
     // A key a step, so that much happens between the first and the last; and small segments, so that they end and go.
     const snapshotPace = { stepBytes: 1, turnMs: 0, turnBytes: Infinity, sectionBytes: 100, pauseMs }
     this.embedded = new EmbeddedMember(
-      { topology, dataFolder, databases, appendfsync, segmentBytes: 4096, snapshotPace },
+      { topology, dataFolder, databases, appendfsync, startWaitMs: 0, segmentBytes: 4096, snapshotPace },
       { clock, random, disk, network, logger },
     )
     this.member = this.embedded.member

@@ -143,9 +143,10 @@ class Endpoint implements Network {
   dial(address: PeerAddress, handlers: LinkHandlers): Link {
     const { network } = this
     network.counters.dials++
-    const out = network.route(this.name, address.name)
-    const back = network.route(address.name, this.name)
-    const pair = new LinkPair(network, this, out, back, address.name)
+    const to = address.name || address.host
+    const out = network.route(this.name, to)
+    const back = network.route(to, this.name)
+    const pair = new LinkPair(network, this, out, back, to)
     pair.near.handlers = handlers
     const fail = (delayMs: number, why: string): void => {
       network.scheduler.after(delayMs, () => pair.near.end(new Error(why)))
@@ -156,13 +157,13 @@ class Endpoint implements Network {
     }
     network.scheduler.after(out.latency(), () => {
       if (pair.near.closed) return
-      const target = network.endpoint(address.name)
+      const target = network.endpoint(to)
       if (target === undefined || target.onLink === null || !target.life.alive) return fail(out.latency(), 'simulated: refused')
       if (out.cut || back.cut) return fail(100, 'simulated: no route')
       pair.accept(target)
       network.opened(pair)
       pair.far.handlers = target.onLink(pair.far, network.identityOf(this.name))
-      network.scheduler.after(back.latency(), () => pair.near.open(network.identityOf(address.name)))
+      network.scheduler.after(back.latency(), () => pair.near.open(network.identityOf(to)))
     })
     return pair.near
   }

@@ -143,6 +143,15 @@ export class EngineHarness {
         writeRefusal: null,
         sleep: (ms) => this.clock.advance(ms),
       },
+      topology: {
+        version: 1,
+        ownState: 'active',
+        isDurable: true,
+        list: () => [],
+        add: () => 2,
+        remove: () => [],
+        set: () => undefined,
+      },
       persistence: {
         report: {
           loading: null,

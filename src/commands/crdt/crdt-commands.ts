@@ -6,6 +6,7 @@ import { CommandError } from '../command-error.js'
 import { keyRange, type CommandSpec } from '../command-spec.js'
 import { writeKeyDebug } from './key-debug.js'
 import { SlicedDigest } from './sliced-digest.js'
+import { TOPOLOGY_COMMAND } from './topology-commands.js'
 import { decodeToken, encodeToken } from './token.js'
 
 const COMMON = { group: 'crdt', categories: ['crdt'], since: '7.4.0' } as const
@@ -59,6 +60,7 @@ export const CRDT_COMMANDS: readonly CommandSpec[] = [
     ],
     handler: digest,
   },
+  TOPOLOGY_COMMAND,
 ]
 
 function waitFor(call: Call): void {

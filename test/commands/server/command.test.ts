@@ -165,7 +165,13 @@ describe('ACL', () => {
     const h = new EngineHarness()
     expect(h.raw(['ACL', 'WHOAMI'])).toBe('$7\r\ndefault\r\n')
     expect(h.run('ACL', 'CAT')).toContain('crdt')
-    expect(h.run('ACL', 'CAT', 'CRDT')).toEqual(['crdt.token', 'crdt.waitfor', 'crdt.debug', 'crdt.digest'])
+    expect(h.run('ACL', 'CAT', 'CRDT')).toEqual([
+      'crdt.token',
+      'crdt.waitfor',
+      'crdt.debug',
+      'crdt.digest',
+      ...['crdt.topology', 'list', 'add', 'remove', 'set', 'help'].map((name, i) => (i === 0 ? name : `crdt.topology|${name}`)),
+    ])
     expect(h.run('ACL', 'CAT', 'connection')).toContain('client|kill')
     expect(h.raw(['ACL', 'CAT', 'nope'])).toBe("-ERR Unknown category 'nope'\r\n")
     expect(h.raw(['ACL', 'SETUSER', 'x'])).toMatch(/^-ERR Access control lists are not supported/)

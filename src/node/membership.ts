@@ -1,0 +1,415 @@
+import { assert } from '../base/assert.js'
+import { MeridianError } from '../base/errors.js'
+import type { MemberId, Stamp } from '../base/ids.js'
+import { VersionVector } from '../crdt/version-vector.js'
+import type { Engine } from '../engine/engine.js'
+import type { SegmentedLog } from '../oplog/segmented-log.js'
+import { duplicateId, REJOIN } from '../peer-sync/hello-check.js'
+import type { PeerSync } from '../peer-sync/peer-sync.js'
+import type { MemberInfo, Topology } from '../peer-sync/sync-host.js'
+import type { Clock, Timer } from '../ports/clock.js'
+import type { Disk } from '../ports/disk.js'
+import type { Logger } from '../ports/logger.js'
+import { decodeTopology, encodeTopology } from '../topology/topology-codec.js'
+import type { TopologyChange } from '../topology/topology-change.js'
+import type { Dot, TopologyMember, TopologyState } from '../topology/topology-state.js'
+import type { TopologyService } from '../commands/services.js'
+import { isJoining, joiningEnded, topologyPath } from './joining.js'
+
+export interface MembershipOptions {
+  /** What the configuration says: the list of a cluster that was never changed. */
+  readonly configured: Topology
+  readonly dataFolder: string
+  /** How long a member that starts waits to hear from another one before it takes writes. */
+  readonly startWaitMs: number
+}
+
+/**
+ * This member's place among the others: what the list of members says, where it is kept, and whether client writes are taken.
+ *
+ *   starting --another member has said how far our own ops had got--> active
+ *      |  \--it has more of them than we have--> restoring --they are here--> active
+ *      |  \--nobody heard for startWaitMs--> active (availability comes first; it is logged)
+ *      joining (a new member) --everything that was there when it came is here--> active
+ *   active --our removal is applied--> draining --our last op, `leave`--> removed          by force: removed at once
+ *   any --another member has ops of ours that we never made--> forked
+ *
+ * The list is in the log as ops, and whole in a file beside it: written when all that it says is durable in the log, so that it never knows of a change that
+ * a crash may take back, and no segment of the log is needed to know it. Only those bytes are told to other members.
+ */
+export class Membership {
+  /** All of the topology that is durable; null while nothing was ever changed. */
+  bytes: Uint8Array | null = null
+  private present: Topology
+  private readonly state: TopologyState
+  private readonly self: MemberId
+  /** Dots of changes that may not be durable yet. */
+  private readonly pending = new VersionVector()
+  private isDirty = false
+  private log: SegmentedLog | null = null
+  private sync: PeerSync | null = null
+  /** The last of our own ops that others may have: what the log gave, and what was taken from others since. */
+  private safeStamp = 0 as Stamp
+  private startStamp = 0 as Stamp
+  private hasHeard = false
+  private mayWrite = false
+  private waitIsOver = false
+  private startTimer: Timer | null = null
+  private isJoining: boolean
+  /** An empty log: everything that the others have is fetched before writes are taken, if anybody is there. */
+  private isEmpty = false
+  /** What others had when they were first heard. */
+  private readonly wanted = new VersionVector()
+  private missingUntil = 0 as Stamp
+  private fork: MeridianError | null = null
+  private refusedBy: string | null = null
+  private leaving = false
+  /** Client writes are taken. Asked by every write, so it is kept. */
+  private isOpen = false
+  private stopped = false
+
+  constructor(
+    private readonly options: MembershipOptions,
+    private readonly engine: Engine,
+    private readonly clock: Clock,
+    private readonly disk: Disk,
+    private readonly logger: Logger,
+    private readonly onMembers: () => void,
+  ) {
+    const { configured, dataFolder } = options
+    this.self = configured.self
+    this.state = engine.topology
+    this.isJoining = isJoining(disk, dataFolder)
+    if (configured.members.length > 0) this.state.seed(configured.members.map(describe))
+    const path = topologyPath(dataFolder)
+    if (disk.exists(path)) {
+      this.bytes = disk.readWhole(path)
+      const kept = decodeTopology(this.bytes, path)
+      if (!this.state.isPristine || kept.seeds !== this.state.seeds)
+        logger.debug({ seeds: kept.seeds }, 'the data folder has its own list of members')
+      this.state.merge(kept)
+    }
+    this.present = this.makeView()
+  }
+
+  get topology(): Topology {
+    return this.present
+  }
+
+  /** Recovery is done. */
+  start(log: SegmentedLog, sync: PeerSync | null): void {
+    this.log = log
+    this.sync = sync
+    this.startStamp = this.safeStamp = this.engine.applied.get(this.self)
+    this.isEmpty = this.engine.applied.stamps.every((stamp) => stamp === 0)
+    this.present = this.makeView()
+    this.state.onChange = (dot) => this.changed(dot)
+    this.isDirty = !this.state.isPristine && !sameBytes(this.bytes, encodeTopology(this.state))
+    this.warnOfConfiguration()
+    this.persist()
+    this.waitIsOver = this.options.startWaitMs === 0
+    if (sync === null) this.begin()
+    else if (!this.waitIsOver) this.startTimer = this.clock.setTimer(this.options.startWaitMs, () => this.waited())
+    this.review()
+  }
+
+  stop(): void {
+    this.stopped = true
+    this.startTimer?.cancel()
+  }
+
+  // --- what the state says
+
+  get own(): TopologyMember | undefined {
+    return this.state.member(this.self)
+  }
+
+  get ownState(): TopologyService['ownState'] {
+    if (this.fork !== null) return 'forked'
+    const { own } = this
+    const state = own === undefined ? 'active' : this.state.stateOf(own)
+    if (state === 'left' || state === 'removed' || (this.refusedBy !== null && state === 'active')) return 'removed'
+    if (state === 'draining') return 'draining'
+    if (this.mayWrite) return 'active'
+    if (this.missingUntil > this.engine.applied.get(this.self)) return 'restoring'
+    return this.isJoining || (this.isEmpty && this.hasHeard) ? 'joining' : 'starting'
+  }
+
+  /** The error reply to writes, or null when they are taken. */
+  get writeRefusal(): string | null {
+    if (this.isOpen) return null
+    switch (this.ownState) {
+      case 'active':
+        return null
+      case 'starting':
+        return 'LOADING This member has just started and waits to hear from another one how far its own writes had got'
+      case 'restoring':
+        return 'LOADING This member lacks writes of its own that others have; it fetches them'
+      case 'joining':
+        return 'LOADING This member is new and has not caught up with the others yet'
+      case 'draining':
+        return `READONLY This member was removed from its cluster; what it has is being fetched by the others. ${REJOIN}`
+      case 'removed':
+        return `READONLY This member was removed from its cluster. ${REJOIN}`
+      case 'forked':
+        return `READONLY Another member has writes of this one that it does not have itself: it was started from an old copy of its data. ${REJOIN}`
+    }
+  }
+
+  get isDurable(): boolean {
+    return !this.isDirty
+  }
+
+  /** For the header of a snapshot; nothing while nothing was ever changed. */
+  encoded(): Uint8Array {
+    return this.state.isPristine ? new Uint8Array(0) : encodeTopology(this.state)
+  }
+
+  get takesOwnFrames(): boolean {
+    return this.fork === null && this.missingUntil > this.engine.applied.get(this.self)
+  }
+
+  // --- what others say
+
+  received(bytes: Uint8Array, from: string): void {
+    const other = decodeTopology(bytes, `what ${from} sent`)
+    if (!this.state.isPristine && other.seeds !== this.state.seeds) {
+      throw new MeridianError(
+        'MRD_TOPOLOGY',
+        `${from} belongs to a cluster that began with ${other.seeds}, this one began with ${this.state.seeds}`,
+        'The two were configured with different lists of members (peers.members). Start the wrong one with an empty data folder and --join.',
+      )
+    }
+    this.state.merge(other)
+  }
+
+  ownOpsElsewhere(member: MemberInfo, stamp: Stamp): void {
+    if (this.fork !== null) throw this.fork
+    if (this.engine.position().get(this.self) === this.safeStamp) {
+      if (stamp <= this.missingUntil) return
+      if (!this.takesOwnFrames) {
+        this.logger.warn(
+          { peer: member.name, here: this.safeStamp, there: stamp },
+          'another member has writes of this one that are not here: its data are from an older copy; they are fetched before writes are taken',
+        )
+      }
+      this.missingUntil = stamp
+      this.mayWrite = this.isOpen = false
+      return
+    }
+    throw this.forked(
+      `${member.name} has ops of member ${this.self} up to stamp ${stamp}, which this process never made, and this process has made others`,
+    )
+  }
+
+  reportedBy(member: MemberInfo, applied: VersionVector, isFirst: boolean): void {
+    const { self, engine } = this
+    const theirs = applied.get(self)
+    if (isFirst && theirs > this.startStamp && theirs <= engine.applied.get(self) && !this.isOwnEnd(theirs)) {
+      throw this.forked(`${member.name} has an op ${theirs} of member ${self} that is not in its own history`)
+    }
+    if (!this.mayWrite) this.wanted.merge(applied)
+    this.hasHeard = true
+    this.review()
+  }
+
+  refusedAsRemoved(message: string): void {
+    const { own } = this
+    if (this.refusedBy !== null || (own?.left ?? null) !== null) return
+    this.refusedBy = message
+    this.isOpen = false
+    this.logger.error({ code: 'MRD_PEER_REMOVED' }, `${message} Writes are refused from now on; reads go on.`)
+  }
+
+  /** Vectors or the log have moved. */
+  review(): void {
+    if (this.stopped || this.log === null) return
+    this.persist()
+    this.reviewLeaving()
+    if (this.mayWrite || this.fork !== null) return
+    const { applied } = this.engine
+    // No op is made here yet: what came of our own came from others.
+    this.safeStamp = applied.get(this.self)
+    if (applied.get(this.self) < this.missingUntil) return
+    const hasNoOthers = this.sync?.isAlone !== false
+    const mustCatchUp = this.isJoining || this.isEmpty
+    const added = this.own?.added
+    const isHere =
+      !mustCatchUp || (applied.dominates(this.wanted) && added !== undefined && applied.covers(added.origin, added.stamp))
+    if (this.hasHeard ? isHere : !this.isJoining && (hasNoOthers || this.waitIsOver)) this.begin()
+  }
+
+  private begin(): void {
+    this.mayWrite = true
+    this.isOpen = this.ownState === 'active'
+    this.startTimer?.cancel()
+    if (this.isJoining) {
+      this.isJoining = false
+      joiningEnded(this.disk, this.options.dataFolder)
+      this.logger.info({ vector: this.engine.applied.toString() }, 'this member has caught up with the others and takes writes')
+    } else if (this.missingUntil > 0) {
+      this.logger.info({ until: this.missingUntil }, 'all writes of this member that others had are here again')
+    }
+    this.isEmpty = false
+  }
+
+  private waited(): void {
+    this.waitIsOver = true
+    if (!this.hasHeard && !this.isJoining && this.sync?.isAlone === false) {
+      this.logger.warn(
+        { waitedMs: this.options.startWaitMs },
+        'no other member could be asked whether it has newer writes of this one; writes are taken all the same',
+      )
+    }
+    this.review()
+  }
+
+  private forked(what: string): MeridianError {
+    this.fork = duplicateId(what)
+    this.mayWrite = this.isOpen = false
+    this.logger.error({ code: this.fork.code }, `${this.fork.message} Writes are refused from now on; reads go on.`)
+    return this.fork
+  }
+
+  /** True when a frame of our own ends with this stamp. */
+  private isOwnEnd(stamp: Stamp): boolean {
+    const { log, self } = this
+    if (log === null || stamp >= log.durable.get(self)) return stamp === log?.durable.get(self)
+    const cursor = log.openCursor(self, stamp)
+    try {
+      return cursor.next()?.previous === stamp
+    } finally {
+      cursor.close()
+    }
+  }
+
+  // --- changes
+
+  /** Ops that make a change, with what must come before it. */
+  numbered(change: (number: number) => TopologyChange): TopologyChange[] {
+    const { state, self } = this
+    const number = state.nextNumber(self)
+    if (!state.isPristine) return [change(number)]
+    const members = state.members().map(({ id, name, region, zone, address, client }) => ({
+      id,
+      name,
+      region: region.value,
+      zone: zone.value,
+      address: address.value,
+      client: client.value,
+    }))
+    return [{ kind: 'seeds', number, members }, change(number + 1)]
+  }
+
+  private changed(dot: Dot | null): void {
+    if (dot !== null) this.pending.raise(dot.origin as MemberId, dot.stamp as Stamp)
+    this.isDirty = true
+    this.present = this.makeView()
+    this.isOpen = this.ownState === 'active'
+    this.sync?.topologyChanged()
+    this.onMembers()
+    this.clock.defer(() => this.review())
+  }
+
+  private persist(): void {
+    const { log, sync, options, pending } = this
+    if (!this.isDirty || log === null || !log.durable.dominates(pending)) return
+    const bytes = encodeTopology(this.state)
+    try {
+      this.disk.writeWhole(topologyPath(options.dataFolder), bytes)
+    } catch (error) {
+      // Tried again when the log moves; it complains of the disk itself.
+      if (!(error instanceof MeridianError)) throw error
+      return
+    }
+    this.isDirty = false
+    this.bytes = bytes
+    this.logger.info({ version: this.state.version }, 'the list of members has changed')
+    sync?.tellTopology()
+  }
+
+  /** Says our last word, once our removal is applied here: everything before it is then drained with it. */
+  private reviewLeaving(): void {
+    const { own, engine, state } = this
+    if (!this.mayWrite || own === undefined || own.left !== null || this.leaving || own.removals.length === 0) return
+    if (state.stateOf(own) !== 'draining' || !own.removals.some(({ origin, stamp }) => engine.applied.covers(origin, stamp)))
+      return
+    this.leaving = true
+    this.clock.defer(() => {
+      this.leaving = false
+      const present = this.own
+      assert(present !== undefined, 'a member stays in the list')
+      if (this.stopped || this.log?.refusal !== null || present.left !== null || this.fork !== null || this.takesOwnFrames) return
+      this.logger.info({}, 'this member was removed from its cluster: what it has is fetched by the others')
+      const heir = this.heir(present)
+      engine.changeTopology(this.numbered((number) => ({ kind: 'leave', number, heir, pool: state.poolOf(this.self) })))
+    })
+  }
+
+  private heir(leaving: TopologyMember): number {
+    const { state } = this
+    const isActive = (id: number): boolean => {
+      const member = state.member(id)
+      return member !== undefined && id !== this.self && state.stateOf(member) === 'active'
+    }
+    const remover = leaving.removals.find(({ origin }) => isActive(origin))
+    return remover?.origin ?? state.members().find(({ id }) => isActive(id))?.id ?? 0
+  }
+
+  private makeView(): Topology {
+    const { state, options } = this
+    const members = state.members().map((entry): MemberInfo => {
+      const { id, name, region, zone, address, client, left } = entry
+      const removals = state.removalsOf(entry)
+      return {
+        id: id as MemberId,
+        name,
+        region: region.value,
+        zone: zone.value,
+        address: { name, ...address.value },
+        client: client.value,
+        ...(removals.length > 0 && {
+          removal: { forced: removals.filter(({ forced }) => forced), lastStamp: (left?.stamp ?? 0) as Stamp },
+        }),
+      }
+    })
+    return { clusterId: options.configured.clusterId, version: state.version, members, self: this.self }
+  }
+
+  /** Where the configuration says something else than the list that counts. */
+  private warnOfConfiguration(): void {
+    if (this.state.isPristine) return
+    for (const configured of this.options.configured.members) {
+      const entry = this.state.member(configured.id)
+      const differs = differences(configured, entry)
+      if (differs.length === 0) continue
+      this.logger.warn(
+        { member: configured.name, differs },
+        'peers.members in the configuration is not what the data folder says, which counts; `meridian region set` changes it',
+      )
+    }
+  }
+}
+
+function describe({ id, name, region, zone, address, client }: MemberInfo) {
+  return { id, name, region, zone, address: { host: address.host, port: address.port }, client: client ?? null }
+}
+
+function differences(configured: MemberInfo, entry: TopologyMember | undefined): string[] {
+  if (entry === undefined) return ['it is no member']
+  const pairs: [string, string, string][] = [
+    ['name', configured.name, entry.name],
+    ['region', configured.region, entry.region.value],
+    ['zone', configured.zone, entry.zone.value],
+    [
+      'address',
+      `${configured.address.host}:${configured.address.port}`,
+      `${entry.address.value.host}:${entry.address.value.port}`,
+    ],
+  ]
+  return pairs.filter(([, here, there]) => here !== there).map(([what, here, there]) => `${what}: ${here}, counts ${there}`)
+}
+
+function sameBytes(a: Uint8Array | null, b: Uint8Array): boolean {
+  return a !== null && Buffer.compare(a, b) === 0
+}
