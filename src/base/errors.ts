@@ -35,6 +35,7 @@ export const ERROR_CODES = {
   MRD_FILE_EXISTS: 'a file would be overwritten',
   MRD_IMPORT_EXISTS: 'an import would meet keys that exist',
   MRD_IMPORT_STOPPED: 'an import or export was stopped before its end',
+  MRD_SOURCE: 'the source of an import cannot be followed',
   MRD_RDB_DAMAGED: 'an RDB file or stream is damaged',
   MRD_RDB_UNSUPPORTED: 'an RDB file or stream has what Meridian cannot hold',
   MRD_NOT_BUILT: 'the program was not built',

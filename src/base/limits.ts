@@ -229,6 +229,12 @@ export const LIMITS = {
   rdbItemBytes: 640 * MiB,
   /** What import and export have on its way to a server before they wait: some 50,000 small keys, 0.5 s. One larger value goes alone. */
   bulkInFlightBytes: 8 * MiB,
+  /** What a live import has received and not yet written, in memory; the rest goes to a file. */
+  spoolMemoryBytes: 4 * MiB,
+  /** Bytes read from that file at once. */
+  spoolPieceBytes: 256 * KiB,
+  /** Largest such file unless told otherwise. Beyond: the source is not read, and may drop the link. */
+  spoolFileBytes: 16 * 1024 * MiB,
   /** Differences that a comparison lists; the others are counted. */
   listedDifferences: 20,
   /** Keys that are compared after an import when not all are asked for. */

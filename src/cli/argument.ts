@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander'
-import { parseDuration } from '../config/units.js'
+import { parseDuration, parseSize } from '../config/units.js'
 
 /** Argument parsers for commander: what they throw becomes `option '…' is invalid. <message>`. */
 
@@ -16,6 +16,13 @@ export function durationArgument(text: string): number {
   const ms = parseDuration(text)
   if (ms !== undefined && ms > 0) return ms
   throw new InvalidArgumentError('Allowed: a duration with its unit, such as 500ms or 2s.')
+}
+
+/** Bytes. */
+export function sizeArgument(text: string): number {
+  const bytes = parseSize(text)
+  if (bytes !== undefined && bytes > 0) return bytes
+  throw new InvalidArgumentError('Allowed: a size with its unit, such as 512mb or 4gb.')
 }
 
 /** For options that may be given several times. */

@@ -29,6 +29,7 @@ A real cluster:
   $ meridian region add sa --peer-address sa.example.net:7101 --via us.example.net:6379
 
 Moving in and out:
+  $ meridian import 127.0.0.1:7001 --from old-redis:6379
   $ meridian import 127.0.0.1:7001 --from-rdb dump.rdb
   $ meridian export 127.0.0.1:7001 --to-rdb dump.rdb
 

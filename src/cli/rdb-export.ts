@@ -4,29 +4,20 @@ import { open, rename, rm, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { MeridianError } from '../base/errors.js'
 import { matchesGlob } from '../base/glob.js'
-import { LIMITS } from '../base/limits.js'
-import { SHARD_COUNT } from '../base/shards.js'
 import { openPayload, readPayload, writePayload } from '../rdb/payload.js'
 import { RdbFileWriter, rdbHeader } from '../rdb/rdb-file-writer.js'
 import { RdbType } from '../rdb/rdb-types.js'
 import type { TextOutput } from './context.js'
 import { printable } from './printable.js'
-import type { PipelinedClient, RawReply } from './pipelined-client.js'
+import { KeyReader, type ReadKey } from './key-reader.js'
+import type { PipelinedClient } from './pipelined-client.js'
 import { ProgressLine, counted, duration, perSecond, plural, progressText } from './progress-line.js'
-import { refused } from './redis-client.js'
 import { TypeCounts } from './type-counts.js'
 
 /** What redis-server 7.0 reads. */
 export const LOWEST_EXPORT_VERSION = 10
 const ACTIVITY_SINCE_VERSION = 11
 const WRITE_BYTES = 1024 * 1024
-/** Keys of one SCAN call: some 0.2 ms of the member's time. */
-const SCAN_COUNT = 500
-/** Keys asked for at once, as long as their values are small. */
-const MOST_AT_ONCE = 256
-/** After as many keys the largest value seen counts half. */
-const FORGET_AFTER = 64
-
 export interface ExportOptions {
   readonly file: string
   /** Replace a file of that name. */
@@ -55,8 +46,6 @@ export class RdbExport {
   private neededVersion = LOWEST_EXPORT_VERSION
   private vanished = 0
   private simplifiedStreams = 0
-  /** Bytes of the largest of the last values. */
-  private largest = 0
   private read = 0
   private total = 0
   private readonly progress: ProgressLine
@@ -96,6 +85,7 @@ export class RdbExport {
   private async write(): Promise<void> {
     const { client, writer, options } = this
     this.fileAt = rdbHeader(LOWEST_EXPORT_VERSION).length
+    const reader = await KeyReader.open(client)
     const info = await client.text('INFO')
     writer.aux('redis-ver', field(info, 'redis_version'))
     writer.aux('redis-bits', '64')
@@ -108,9 +98,9 @@ export class RdbExport {
     this.total = databases.reduce((sum, { keys }) => sum + keys, 0)
     for (const { database, keys, expires } of databases) {
       writer.database(database, keys, expires)
-      await client.select(database)
-      await this.writeDatabase()
+      await this.writeDatabase(reader, database)
     }
+    this.vanished = reader.vanished
     writer.end()
     await this.flush()
     const { header, checksum } = writer.seal(this.version())
@@ -119,103 +109,45 @@ export class RdbExport {
     await this.file?.sync()
   }
 
-  private async writeDatabase(): Promise<void> {
-    const { client, options } = this
+  private async writeDatabase(reader: KeyReader, database: number): Promise<void> {
+    const { options, writer, progress } = this
     const pattern = options.match === undefined ? null : Buffer.from(options.match)
-    let seen = new Set<string>()
-    let cursor = '0'
-    do {
-      const reply = await client.command('SCAN', cursor, 'COUNT', String(SCAN_COUNT))
-      const [next, keys] = reply as readonly [Buffer, readonly Buffer[]]
-      const before = cursor
-      cursor = next.toString()
-      const fresh = keys.filter((key) => !seen.has(key.toString('latin1')))
-      if (shardOf(cursor) !== shardOf(before)) seen = new Set()
-      for (const key of keys) seen.add(key.toString('latin1'))
-      this.total = Math.max(this.total, this.read + fresh.length)
-      await this.readKeys(
-        pattern === null ? fresh : fresh.filter((key) => matchesGlob(pattern, 0, pattern.length, key, 0, key.length)),
-      )
-      this.read += fresh.length
-    } while (cursor !== '0')
-  }
-
-  private async readKeys(keys: readonly Buffer[]): Promise<void> {
-    for (let from = 0; from < keys.length;) {
-      const atOnce = Math.max(1, Math.min(MOST_AT_ONCE, Math.floor(LIMITS.bulkInFlightBytes / (this.largest + 1))))
-      const batch = keys.slice(from, from + atOnce)
-      from += batch.length
-      for (const again of await this.readBatch(batch)) await this.readAlone(again)
-      if (this.writer.pendingBytes >= WRITE_BYTES) await this.flush()
-      this.progress.update(() =>
-        progressText('exporting', this.total === 0 ? 1 : this.read / this.total, this.counts.total, this.progress.elapsedMs),
-      )
-      if (this.options.isStopped()) {
-        throw new MeridianError('MRD_IMPORT_STOPPED', `Stopped after ${counted(this.counts.total)} keys`, 'No file was written.')
-      }
-    }
-  }
-
-  /** Gives the keys whose expiry was changed while they were read. */
-  private async readBatch(keys: readonly Buffer[]): Promise<Buffer[]> {
-    const { client } = this
-    const again: Buffer[] = []
-    const failures: Error[] = []
-    for (const key of keys) {
-      let before: RawReply = null
-      let value: RawReply = null
-      client.send(['PEXPIRETIME', key], (reply) => (before = reply))
-      client.send(['DUMP', key], (reply) => (value = reply))
-      client.send(['PEXPIRETIME', key], (after) => {
-        const error = [before, value, after].find((reply) => reply instanceof Error)
-        if (error !== undefined) failures.push(error)
-        else if (before !== after) again.push(key)
-        else {
-          const failure = this.add(key, value, before as number)
-          if (failure !== null) failures.push(failure)
+    for await (const names of reader.names(database)) {
+      const chosen = pattern === null ? names : names.filter((key) => matchesGlob(pattern, 0, pattern.length, key, 0, key.length))
+      for await (const keys of reader.values(database, chosen)) {
+        for (const key of keys) this.add(key)
+        if (writer.pendingBytes >= WRITE_BYTES) await this.flush()
+        if (options.isStopped()) {
+          throw new MeridianError(
+            'MRD_IMPORT_STOPPED',
+            `Stopped after ${counted(this.counts.total)} keys`,
+            'No file was written.',
+          )
         }
-      })
+      }
+      this.read += names.length
+      const share = this.total === 0 ? 1 : this.read / this.total
+      progress.update(() => progressText('exporting', share, this.counts.total, progress.elapsedMs))
     }
-    await client.drained()
-    for (const failure of failures) throw failure instanceof MeridianError ? failure : refused(client.address, 'DUMP', failure)
-    return again
   }
 
-  /** Value and expiry in one transaction. */
-  private async readAlone(key: Buffer): Promise<void> {
-    const { client } = this
-    const commands = [['MULTI'], ['PEXPIRETIME', key], ['DUMP', key], ['EXEC']]
-    const replies = await Promise.all(commands.map((args) => client.command(...args)))
-    const [expiry, value] = replies[3] as readonly [number, RawReply]
-    const failure = this.add(key, value, expiry)
-    if (failure !== null) throw failure
-  }
-
-  /** Adds a key to the file; gives what is wrong with it. */
-  private add(key: Buffer, dumped: RawReply, expiry: number): Error | null {
-    if (!Buffer.isBuffer(dumped)) {
-      this.vanished++
-      return null
-    }
-    this.largest = Math.max(this.largest, dumped.length)
-    if (this.counts.total % FORGET_AFTER === 0) this.largest /= 2
-    const limit = this.options.version ?? LOWEST_EXPORT_VERSION
-    let { type, value, version } = openPayload(dumped)
-    if (type === RdbType.stream3 && limit < ACTIVITY_SINCE_VERSION) {
+  private add({ key, payload, expiresAtMs }: ReadKey): void {
+    const { version: asked } = this.options
+    let { type, value, version } = openPayload(payload)
+    if (type === RdbType.stream3 && (asked ?? LOWEST_EXPORT_VERSION) < ACTIVITY_SINCE_VERSION) {
       this.simplifiedStreams++
-      ;({ type, value, version } = openPayload(withoutActivity(dumped)))
+      ;({ type, value, version } = openPayload(withoutActivity(payload)))
     }
-    if (this.options.version !== null && version > this.options.version) {
-      return new MeridianError(
+    if (asked !== null && version > asked) {
+      throw new MeridianError(
         'MRD_RDB_UNSUPPORTED',
-        `The key ${printable(key)} has what RDB version ${this.options.version} cannot hold: fields of a hash that expire`,
+        `The key ${printable(key)} has what RDB version ${asked} cannot hold: fields of a hash that expire`,
         `Leave --rdb-version out, or give ${version}: Redis 7.4 and newer read it.`,
       )
     }
     this.neededVersion = Math.max(this.neededVersion, version)
-    this.writer.key(key, type, value, expiry < 0 ? null : expiry)
+    this.writer.key(key, type, value, expiresAtMs)
     this.counts.add(type)
-    return null
   }
 
   private version(): number {
@@ -261,10 +193,6 @@ function withoutActivity(payload: Uint8Array): Uint8Array {
     consumers: group.consumers.map((consumer) => ({ ...consumer, activeMs: consumer.seenMs })),
   }))
   return writePayload({ ...value, groups })
-}
-
-function shardOf(cursor: string): number {
-  return Number(BigInt(cursor) % BigInt(SHARD_COUNT))
 }
 
 function field(info: string, name: string): string {

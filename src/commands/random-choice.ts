@@ -1,3 +1,4 @@
+import { LIMITS } from '../base/limits.js'
 import type { MapCursor } from '../keyspace/map-cursor.js'
 import type { MapStore } from '../keyspace/map-store.js'
 import type { Ref } from '../memory/arena.js'
@@ -18,21 +19,32 @@ export function randomElement(call: Call, store: MapStore, root: Ref): boolean {
   return store.walk(call.db, root).random((bound) => randomBelow(call, bound))
 }
 
+/** True when so many elements are drawn one by one, and not picked out of a walk through all. */
+function draws(call: Call, store: MapStore, root: Ref, size: number, count: number): boolean {
+  return count * DRAWN_SHARE < size && count <= LIMITS.slicedReadElements && store.canDraw(call.db, root)
+}
+
+/** Elements that sampleSteps looks at. */
+export function sampleLooks(call: Call, store: MapStore, root: Ref, size: number, count: number): number {
+  return draws(call, store, root, size, count) ? count : size
+}
+
 /**
  * Visits so many different elements, or all when there are not so many, every subset with the same chance. size is how many there are
- * (MapStore.countShown).
+ * (MapStore.countShown). Other commands may run between two steps if they do not change the map.
  */
-export function sampleElements(
+export function* sampleSteps(
   call: Call,
   store: MapStore,
   root: Ref,
   size: number,
   count: number,
   visit: (cursor: MapCursor) => void,
-): void {
-  const cursor = store.walk(call.db, root)
-  if (count * DRAWN_SHARE < size && store.canDraw(call.db, root)) {
-    draw(call, store, root, count, visit)
+): Generator<undefined, void> {
+  if (root === 0) return
+  const cursor = size < LIMITS.slicedReadStep ? store.walk(call.db, root) : store.walkApart(call.db, root)
+  if (draws(call, store, root, size, count)) {
+    yield* draw(call, cursor, count, visit)
     return
   }
   let left = size
@@ -44,23 +56,24 @@ export function sampleElements(
       wanted--
     }
     left--
+    if (left % LIMITS.slicedReadStep === 0) yield
   }
 }
 
 /** Draws elements until so many different ones have come; should chance never bring them, any others make the number up. */
-function draw(call: Call, store: MapStore, root: Ref, count: number, visit: (cursor: MapCursor) => void): void {
+function* draw(call: Call, cursor: MapCursor, count: number, visit: (cursor: MapCursor) => void): Generator<undefined, void> {
   const seen = new Set<Ref>()
-  const take = (cursor: MapCursor) => {
+  const take = () => {
     if (seen.has(cursor.ref)) return
     seen.add(cursor.ref)
     visit(cursor)
   }
-  const { cursor } = store
-  for (let draws = 0; seen.size < count && draws < count * DRAWN_SHARE + SPARE_DRAWS; draws++) {
+  for (let drawn = 1; seen.size < count && drawn <= count * DRAWN_SHARE + SPARE_DRAWS; drawn++) {
     cursor.random((bound) => randomBelow(call, bound))
-    take(cursor)
+    take()
+    if (drawn % LIMITS.slicedReadStep === 0) yield
   }
   if (seen.size === count) return
-  store.walk(call.db, root)
-  while (seen.size < count && cursor.next()) take(cursor)
+  cursor.rewind()
+  while (seen.size < count && cursor.next()) take()
 }

@@ -173,7 +173,7 @@ export class Engine implements CommandExecutor, EngineService {
     this.collections = new Collections({ self: options.self, keyspace, strings, context, effects: this.effects }, this.keys)
     this.applier = new FrameApplier(keyspace, strings, this.keys, context, this.topology)
     this.states = new KeyStates(keyspace, strings, this.keys, context)
-    const long = new LongEffects(keyspace, strings, this.effects, this.keys)
+    const long = new LongEffects(options.self, keyspace, strings, this.effects, this.keys)
     this.call = new Call(keyspace, strings, this.keys, this.collections, this.effects, long, services, this)
     this.slicing = options.slicing ?? USUAL_SLICING
     keyspace.reclaimer.onWork = () => this.reclaim()
@@ -557,7 +557,16 @@ export class Engine implements CommandExecutor, EngineService {
   private stepSliced(read: SlicedRead, reply: ReplyWriter): boolean {
     assert(read.steps !== null, 'a read without steps')
     this.enterSliced(read, reply)
-    return read.steps.next().done === true
+    try {
+      return read.steps.next().done === true
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error
+      this.noteFailure(read.spec, error.message)
+      read.parts = []
+      reply.reset()
+      reply.error(error.message)
+      return true
+    }
   }
 
   private enterSliced({ session, request, spec }: SlicedRead | LongWrite, reply: ReplyWriter): void {
@@ -639,6 +648,7 @@ export class Engine implements CommandExecutor, EngineService {
       commit: (write) => this.commit(write),
       applying: (frame, isOwn, seen) => this.applier.applyInSteps(frame, this.hlc, isOwn, seen),
       applied: (frame) => this.remoteApplied(frame),
+      failed: ({ spec }, message) => this.noteFailure(spec, message),
       ended: (write) => this.slicedEnded(write),
       resume: (session, request) => this.resume(session, request),
       released: () => {
@@ -655,17 +665,21 @@ export class Engine implements CommandExecutor, EngineService {
   }
 
   /** As startSliced; the command may turn out to be short, and be done. */
-  private startLongWrite(write: LongWrite, reply: ReplyWriter): boolean {
+  private startLongWrite(write: LongWrite, reply: ReplyWriter): void {
     const { writeRefusal } = this.services.server
     if (writeRefusal !== null) {
       write.spec.rejectedCalls++
       this.countError(writeRefusal)
       reply.error(writeRefusal)
-      return false
+      return
     }
-    const started = this.startSliced(write, reply)
+    this.startSliced(write, reply)
     if (this.endOp()) this.wrote(write.session)
-    return started
+  }
+
+  private noteFailure(command: Command, message: string): void {
+    command.failedCalls++
+    this.countError(message)
   }
 
   /** The op that a long write has built happens now. */

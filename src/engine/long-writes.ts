@@ -18,8 +18,8 @@ export interface LongWriteHost {
   /** Sets the time. */
   beginBatch(): void
   commandOf(request: Request): Command
-  /** Runs the command's handler with the write's request and this reply; it comes back by begin, or has replied. False when it replied with an error. */
-  start(write: LongWrite, reply: ReplyWriter): boolean
+  /** Runs the command's handler with the write's request and this reply; it comes back by begin, or has replied. */
+  start(write: LongWrite, reply: ReplyWriter): void
   /** Goes on with the write's steps. */
   step(write: LongWrite, reply: ReplyWriter): IteratorResult<WriteStep, void>
   /** Why nothing can be written now, as an error reply; null when it can. */
@@ -38,6 +38,8 @@ export interface LongWriteHost {
   ): Generator<undefined, void>
   /** A frame of another member has been applied. */
   applied(frame: FrameView): void
+  /** The command's reply is this error. */
+  failed(write: LongWrite, message: string): void
   /** The command has its reply. */
   ended(write: LongWrite): void
   /** Runs a command that had to wait, and replies. */
@@ -230,7 +232,7 @@ export class LongWrites implements LongWriting {
   private *run(write: LongWrite): Generator<undefined, void> {
     const { host, reply } = this
     this.starting = write
-    write.hasFailed = !host.start(write, reply)
+    host.start(write, reply)
     this.starting = null
     if (write.work === null) return
     yield
@@ -250,10 +252,10 @@ export class LongWrites implements LongWriting {
       if (host.refusal !== null) throw new CommandError(host.refusal)
     } catch (error) {
       if (!(error instanceof CommandError)) throw error
-      write.hasFailed = true
       write.parts = []
       reply.reset()
       reply.error(error.message)
+      host.failed(write, error.message)
       return
     }
     const frame = host.commit(write)
@@ -343,7 +345,6 @@ export class LongWrite implements BlockedState {
   /** The op has happened and is being applied. */
   isApplying = false
   waitsForPause = false
-  hasFailed = false
   /** The client has gone. */
   hasLeft = false
   /** Time that the command took, that of others not included, and its longest slice. */

@@ -88,6 +88,9 @@ export interface CollectionStore {
   /** Writes, as local effects, the visible value to another key that holds nothing: RENAME, COPY, MOVE. `db` and `root` are the source. */
   copy(db: Database, root: Ref, database: number, key: Uint8Array, keyOff: number, keyLen: number): void
 
+  /** How many elements beforeRemove looks at, about: 0 when it has nothing to say. Absent for types without counters. */
+  removalLooks?(db: Database, root: Ref): number
+
   /** As copy, into an op that is being built, some elements a step. The source must not change meanwhile. Absent where copies go in one go. */
   buildCopy?(db: Database, root: Ref, op: OpBuilder, to: KeyPlace): Generator<undefined, void>
 

@@ -334,7 +334,7 @@ export class HashStore extends MapStore {
     /** Fields that expire, by the time at which they do: an effect has one time for all of its fields. */
     const expiring = new Map<number, Ref[]>()
     const cursor = this.walkApart(db, root)
-    let open = false
+    const writer = new FieldsWriter(op, to)
     for (let looked = 1; cursor.next(); looked++) {
       if (looked % LIMITS.slicedReadStep === 0) yield
       if (cursor.expiresAt !== Infinity) {
@@ -343,12 +343,9 @@ export class HashStore extends MapStore {
         else refs.push(cursor.ref)
         continue
       }
-      if (!open || op.isFull) op.begin(EffectType.hashSet, to.database, to.key, to.off, to.len).u8(0)
-      open = true
       cursor.readValue()
-      const element = op.add()
-      element.range(cursor.buf, cursor.keyOff, cursor.keyLen)
-      element.range(cursor.valueBuf, cursor.valueOff, cursor.valueLen)
+      const { valueBuf, valueOff, valueLen } = cursor
+      writer.push(cursor.buf, cursor.keyOff, cursor.keyLen, valueBuf, valueOff, valueLen, Infinity)
     }
     const { space } = this
     for (const [at, refs] of expiring) {
@@ -357,18 +354,16 @@ export class HashStore extends MapStore {
           yield
           space.open(db.arena, root)
         }
-        if (i === 0 || op.isFull) {
-          const head = op.begin(EffectType.hashSet, to.database, to.key, to.off, to.len)
-          head.u8(SET_EXPIRY_GIVEN)
-          head.f64(at)
-        }
         const ref = refs[i]
-        const element = op.add()
-        element.range(db.arena.u8[ref >>> CHUNK_SHIFT], space.keyOffset(ref), space.keyLength(ref))
         strings.read(space, ref)
-        element.range(strings.buf, strings.off, strings.len)
+        const bytes = db.arena.u8[ref >>> CHUNK_SHIFT]
+        writer.push(bytes, space.keyOffset(ref), space.keyLength(ref), strings.buf, strings.off, strings.len, at)
       }
     }
+  }
+
+  removalLooks(db: Database, root: Ref): number {
+    return this.mayHaveCounters(db, root) ? this.size(db, root) : 0
   }
 
   *buildBeforeRemove(db: Database, root: Ref, op: OpBuilder, at: KeyPlace): Generator<undefined, void> {
@@ -699,5 +694,30 @@ function eventName(effect: EffectReader): string | null {
       return effect.time() === Infinity ? 'hpersist' : 'hexpire'
     default:
       return null
+  }
+}
+
+/** Writes fields of a new hash into an op that is being built, as one effect after the other. */
+export class FieldsWriter {
+  /** Time of the fields of the open effect; NaN before the first. */
+  private at = NaN
+
+  constructor(
+    private readonly op: OpBuilder,
+    private readonly to: KeyPlace,
+  ) {}
+
+  /** at: Unix ms, Infinity for never. An effect has one time for all of its fields, so equal ones had better come together. */
+  push(buf: Uint8Array, off: number, len: number, valueBuf: Uint8Array, valueOff: number, valueLen: number, at: number): void {
+    const { op, to } = this
+    if (at !== this.at || op.isFull) {
+      const head = op.begin(EffectType.hashSet, to.database, to.key, to.off, to.len)
+      head.u8(at === Infinity ? 0 : SET_EXPIRY_GIVEN)
+      if (at !== Infinity) head.f64(at)
+      this.at = at
+    }
+    const element = op.add()
+    element.range(buf, off, len)
+    element.range(valueBuf, valueOff, valueLen)
   }
 }

@@ -1,13 +1,22 @@
+import { assert } from '../base/assert.js'
+import type { MemberId } from '../base/ids.js'
+import { LIMITS } from '../base/limits.js'
 import { EffectType, HAS_RESETS } from '../crdt/effect-reader.js'
 import { writeResets, type OpBuilder } from '../crdt/op-builder.js'
 import { resetsOf } from '../crdt/string-state.js'
 import type { Ref } from '../memory/arena.js'
+import { ByteList } from '../rdb/byte-list.js'
+import type { RdbValue } from '../rdb/value.js'
 import type { KeyPlace } from './collection-store.js'
 import { KeyType, type Database } from './database.js'
 import type { Effects } from './effects.js'
 import type { Keys } from './keys.js'
+import { FieldsWriter } from './hash-store.js'
 import type { Keyspace } from './keyspace.js'
+import { RunWriter } from './list-store.js'
+import { MembersWriter } from './set-store.js'
 import type { StringStore } from './string-store.js'
+import { ScoresWriter } from './zset-store.js'
 
 /**
  * The effects on keys as a whole, written into an op that is being built: what Effects writes and applies at once is written here without being applied,
@@ -15,6 +24,7 @@ import type { StringStore } from './string-store.js'
  */
 export class LongEffects {
   constructor(
+    private readonly self: MemberId,
     private readonly keyspace: Keyspace,
     private readonly strings: StringStore,
     private readonly effects: Effects,
@@ -27,6 +37,11 @@ export class LongEffects {
     if (db.hiddenCount > 0) return false
     const ref = db.lookup(key, off, len)
     return ref === 0 || this.effects.solo || (db.type(ref) !== KeyType.stream && db.type(ref) !== KeyType.hll)
+  }
+
+  /** Elements that a removal of the key has to look at, about. */
+  removalLooks(db: Database, ref: Ref): number {
+    return this.keys.stores[db.type(ref)]?.removalLooks?.(db, db.root(ref)) ?? 0
   }
 
   /** True for types that can be copied a step at a time. */
@@ -49,6 +64,21 @@ export class LongEffects {
     if (resets.length > 0) writeResets(effect, resets)
   }
 
+  /** Writes a value of a type that can be copied to a key that has been removed. */
+  *write(op: OpBuilder, value: RdbValue, to: KeyPlace): Generator<undefined, void> {
+    const elements = elementsOf(value)
+    const push = this.writerOf(op, value, to)
+    for (let i = 0; i < elements.count; i++) {
+      push(elements.buf, elements.start(i), elements.end(i) - elements.start(i), i)
+      if (i % LIMITS.slicedReadStep === 0) yield
+    }
+  }
+
+  /** As Effects.expire. at: Unix ms. */
+  expire(op: OpBuilder, { database, key, off, len }: KeyPlace, at: number): void {
+    op.begin(EffectType.expire, database, key, off, len).f64(at)
+  }
+
   /** Writes the visible value of a record, and its expiry, to another key: first that is removed. */
   *copy(op: OpBuilder, from: Database, ref: Ref, to: KeyPlace): Generator<undefined, void> {
     const at = from.expiresAt(ref)
@@ -56,6 +86,51 @@ export class LongEffects {
     const store = this.keys.stores[from.type(ref)]
     yield* this.remove(op, to)
     if (store?.buildCopy !== undefined) yield* store.buildCopy(from, root, op, to)
-    if (at !== Infinity) op.begin(EffectType.expire, to.database, to.key, to.off, to.len).f64(at)
+    if (at !== Infinity) this.expire(op, to, at)
+  }
+
+  /** Writes element i of a value. */
+  private writerOf(op: OpBuilder, value: RdbValue, to: KeyPlace): (buf: Uint8Array, off: number, len: number, i: number) => void {
+    switch (value.type) {
+      case 'set': {
+        const writer = new MembersWriter(op, EffectType.setAdd, to)
+        return (buf, off, len) => writer.push(buf, off, len)
+      }
+      case 'zset': {
+        const writer = new ScoresWriter(op, to)
+        return (buf, off, len, i) => writer.push(buf, off, len, value.scores[i])
+      }
+      case 'list': {
+        const writer = new RunWriter(op, this.self, to)
+        return (buf, off, len) => writer.bulk(buf, off, len)
+      }
+      case 'hash': {
+        const writer = new FieldsWriter(op, to)
+        const { values, expiries } = value
+        return (buf, off, len, i) => {
+          const at = expiries === null || expiries[i] === 0 ? Infinity : expiries[i]
+          writer.push(buf, off, len, values.buf, values.start(i), values.end(i) - values.start(i), at)
+        }
+      }
+      case 'string':
+      case 'stream':
+    }
+    assert(false, 'a value of a type that is not written in steps')
+  }
+}
+
+/** What a value is made of: of a hash its fields. */
+export function elementsOf(value: RdbValue): ByteList {
+  switch (value.type) {
+    case 'set':
+    case 'zset':
+      return value.members
+    case 'list':
+      return value.elements
+    case 'hash':
+      return value.fields
+    case 'string':
+    case 'stream':
+      return new ByteList()
   }
 }

@@ -55,6 +55,11 @@ export class MapCursor {
     }
   }
 
+  /** Stands before the first element again. */
+  rewind(): void {
+    this.begin(this.arena, this.root, this.nowMs)
+  }
+
   /** Goes to the next element; false behind the last one. */
   next(): boolean {
     if (this.isPacked) {

@@ -438,6 +438,23 @@ export class ZsetStore extends ZsetReader implements CollectionStore {
     }
   }
 
+  /** Writes the removal of the members of ranks from .. to-1, which there must be, into an op that is being built. */
+  *buildRemoval(db: Database, root: Ref, from: number, to: number, op: OpBuilder, at: KeyPlace): Generator<undefined, void> {
+    const hasResets = this.contributed(db, root) > 0
+    const remover = new ScoreRemover(op, at, hasResets)
+    const cursor = this.seek(db, root, from, new ZsetCursor())
+    for (let left = to - from; left > 0; left--) {
+      if (hasResets) this.locate(db, root, cursor.buf, cursor.off, cursor.len)
+      remover.push(cursor.buf, cursor.off, cursor.len, hasResets ? this.locatedResets() : NO_SCORE_RESETS)
+      cursor.step(true)
+      if (left % LIMITS.slicedReadStep === 0) yield
+    }
+  }
+
+  removalLooks(db: Database, root: Ref): number {
+    return this.contributed(db, root)
+  }
+
   *buildBeforeRemove(db: Database, root: Ref, op: OpBuilder, at: KeyPlace): Generator<undefined, void> {
     if (this.contributed(db, root) === 0) return
     const { large } = this.formsOf.of(db.arena)

@@ -16,6 +16,11 @@ export class ByteList {
     return list
   }
 
+  /** Makes room for so many more bytes and elements. */
+  expect(bytes: number, elements: number): void {
+    this.reserve(bytes, elements)
+  }
+
   push(buf: Uint8Array, off: number, len: number): void {
     this.reserve(len, 1)
     copyBytes(buf, off, this.bytes, this.used, len)

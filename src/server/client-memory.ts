@@ -4,13 +4,13 @@ import type { Connection } from './connection.js'
 import type { ServerSettings } from './server-settings.js'
 
 /**
- * Bounds what all clients together take (Redis' maxmemory-clients): when it is reached, those that take most are disconnected, until the rest takes less. Clients
+ * Bounds what all clients together take (Redis' maxmemory-clients): when they take more, those that take most are disconnected. Clients
  * that said CLIENT NO-EVICT are spared, but count. The sum is kept from event to event, so that looking at it costs the same however many clients there are.
  */
 export class ClientMemory {
   private total = 0
   private boundSeen = 0
-  /** The bound is reached by clients that must be spared: not looked at again before the next upkeep. */
+  /** The bound is exceeded by clients that must be spared: not looked at again before the next upkeep. */
   private isInVain = false
 
   constructor(
@@ -25,7 +25,7 @@ export class ClientMemory {
     if (bound !== this.boundSeen) this.recount(bound)
     if (bound === 0) return
     this.count(connection)
-    if (this.total >= bound && !this.isInVain) this.disconnect(bound)
+    if (this.total > bound && !this.isInVain) this.disconnect(bound)
   }
 
   /** Once a second. */
@@ -57,13 +57,13 @@ export class ClientMemory {
     const candidates = [...this.table.clients()].filter((connection) => !connection.noEvict && !connection.isLeaving)
     candidates.sort((a, b) => b.countedBytes - a.countedBytes)
     for (const connection of candidates) {
-      if (this.total < bound) return
+      if (this.total <= bound) return
       const { id, address, name, countedBytes } = connection
       this.logger.warn({ client: id, address, name, bytes: countedBytes }, 'client takes most of maxmemory-clients: disconnected')
       this.table.statistics.evictedClients++
       connection.evict()
       this.left(connection)
     }
-    this.isInVain = this.total >= bound
+    this.isInVain = this.total > bound
   }
 }

@@ -71,6 +71,14 @@ const WRITES: string[][] = [
   ['RENAME', 'list', 'string'],
   ['RENAMENX', 'zset', 'to'],
   ['MOVE', 'set', '2'],
+  ['ZRANGESTORE', 'to', 'zset', '3', '-5'],
+  ['ZRANGESTORE', 'set', 'zset', '10', '190', 'BYSCORE', 'LIMIT', '5', '300'],
+  ['ZREMRANGEBYRANK', 'zset', '10', '200'],
+  ['ZREMRANGEBYSCORE', 'zset', '-inf', '(150'],
+  ['SORT', 'list', 'ALPHA', 'STORE', 'to'],
+  ['SORT', 'zset', 'ALPHA', 'DESC', 'LIMIT', '5', '300', 'STORE', 'zset'],
+  ['SORT', 'set', 'ALPHA', 'STORE', 'string'],
+  ['SORT', 'list', 'BY', 'nosort', 'STORE', 'to'],
 ]
 
 describe.each([true, false])('a long write (alone: %s)', (solo) => {
@@ -91,6 +99,79 @@ describe.each([true, false])('a long write (alone: %s)', (solo) => {
     expect(h.log.frames[before - 1].opCount).toBe(1)
     expect(third.run('DEBUG', 'DIGEST')).toEqual(h.run('DEBUG', 'DIGEST'))
   })
+})
+
+it('RESTORE of what DUMP gave makes the same, in slices', () => {
+  fill()
+  for (const key of ['set', 'zset', 'hash', 'list']) {
+    const payload = Buffer.from(
+      h
+        .raw(['DUMP', key])
+        .replace(/^\$\d+\r\n/, '')
+        .slice(0, -2),
+      'latin1',
+    )
+    client.received = ''
+    expect(h.raw(['RESTORE', 'to', '100000', payload, 'REPLACE'], client)).toBe('')
+    turns()
+    expect(client.received).toBe('+OK\r\n')
+    expect(h.run('PTTL', 'to')).toBeGreaterThan(0)
+    h.run('PERSIST', 'to')
+    const digest = (name: string) => h.run('DEBUG', 'DIGEST-VALUE', name)
+    expect(digest('to')).toEqual(digest(key))
+  }
+  expect(h.raw(['RESTORE', 'bad', '0', Buffer.alloc(2000, 2)], client)).toBe('')
+  client.received = ''
+  turns()
+  expect(client.received).toBe('-ERR DUMP payload version or checksum are wrong\r\n')
+})
+
+it('DEL of many counters says what it saw of each, in slices', () => {
+  make(false)
+  const far = new EngineHarness({ solo: false, self: 2 }, clock)
+  for (const n of numbers) {
+    h.run('HINCRBY', 'hash', `f${n}`, '5')
+    h.run('ZINCRBY', 'zset', '2.5', `m${n}`)
+  }
+  far.receive(h)
+  far.run('HINCRBY', 'hash', 'f7', '3')
+  ask('DEL', 'hash', 'missing', 'zset', 'hash')
+  turns()
+  expect(client.received).toBe(':2\r\n')
+  expect(h.run('EXISTS', 'hash', 'zset')).toBe(0)
+  h.receive(far)
+  far.receive(h)
+  for (const { run } of [h, far].map((each) => ({ run: each.run.bind(each) }))) {
+    expect(run('HGETALL', 'hash')).toEqual(['f7', '3'])
+    expect(run('EXISTS', 'zset')).toBe(0)
+  }
+})
+
+it('SPOP of many takes what it says, and nothing else', () => {
+  fill()
+  ask('SPOP', 'set', '300')
+  expect(turns()).toBeGreaterThan(2)
+  const popped = client.received.split('\r\n').filter((line) => line.startsWith('m'))
+  expect(new Set(popped).size).toBe(300)
+  expect(h.run('SCARD', 'set')).toBe(COUNT - 300)
+  expect(h.run('SMISMEMBER', 'set', ...popped)).toEqual(popped.map(() => 0))
+  client.received = ''
+  ask('SPOP', 'set', '1000')
+  turns()
+  expect(client.received.split('\r\n').filter((line) => line.startsWith('m'))).toHaveLength(COUNT - 300)
+  expect(h.run('EXISTS', 'set')).toBe(0)
+})
+
+it('an error that is found on the way is the reply, and nothing has happened', () => {
+  fill()
+  ask('SORT', 'list', 'STORE', 'to')
+  turns()
+  expect(client.received).toBe("-ERR One or more scores can't be converted into double\r\n")
+  expect(h.run('EXISTS', 'to')).toBe(0)
+  client.received = ''
+  ask('SORT', 'list')
+  turns()
+  expect(client.received).toBe("-ERR One or more scores can't be converted into double\r\n")
 })
 
 describe('while a long write is under way', () => {

@@ -78,6 +78,12 @@ const READS: string[][] = [
   ['ZINTER', '2', 'zset', 'set', 'WEIGHTS', '2', '3', 'WITHSCORES'],
   ['ZDIFF', '2', 'zset', 'other'],
   ['ZINTERCARD', '2', 'zset', 'set'],
+  ['SORT', 'set', 'ALPHA', 'LIMIT', '5', '10'],
+  ['SORT', 'zset', 'ALPHA', 'DESC'],
+  ['SORT_RO', 'list', 'BY', 'nosort', 'LIMIT', '2', '10500'],
+  ['SRANDMEMBER', 'set', '1000000'],
+  ['HRANDFIELD', 'hash', '1000000', 'WITHVALUES'],
+  ['ZRANDMEMBER', 'zset', '1000000', 'WITHSCORES'],
 ]
 
 describe('a read of a large collection', () => {

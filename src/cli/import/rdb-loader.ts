@@ -6,6 +6,7 @@ import type { PipelinedClient, RawReply } from '../pipelined-client.js'
 import { printable } from '../printable.js'
 import { refused } from '../redis-client.js'
 import { ImportCounts } from './import-counts.js'
+import { payloadWithLaterFields } from './expiry-shift.js'
 import type { KeySelection } from './key-selection.js'
 
 /** What to do with a key that the target has already. */
@@ -18,11 +19,15 @@ export interface LoadOptions {
   readonly skipUnsupported: boolean
   /** Names the source in errors. */
   readonly source: string
+  /** Write times of expiry this much later, and what has expired as well: see expiry-shift. */
+  readonly expiryShiftMs?: number
 }
 
 /** Writes what an RDB file or stream holds into a target: one RESTORE a key, many on their way at once. */
 export class RdbLoader {
   readonly counts = new ImportCounts()
+  /** Fields of hashes expire, and their times were written later. */
+  hasExpiringFields = false
   private version = 0
   private failure: Error | null = null
 
@@ -71,7 +76,8 @@ export class RdbLoader {
       this.unsupported(`the module ${item.module}`, item.offset, item.key)
       return
     }
-    if (item.expiresAtMs !== null && item.expiresAtMs <= Date.now()) {
+    const shift = this.options.expiryShiftMs ?? 0
+    if (shift === 0 && item.expiresAtMs !== null && item.expiresAtMs <= Date.now()) {
       counts.expired++
       return
     }
@@ -91,8 +97,14 @@ export class RdbLoader {
   private restore(database: number, item: RdbKeyItem): void {
     const { type, offset, expiresAtMs, idleSeconds, frequency } = item
     const key = Buffer.from(item.key)
-    const payload = sealPayload(type, item.value, this.version)
-    const args: (string | Uint8Array)[] = ['RESTORE', key, String(expiresAtMs ?? 0), payload]
+    const shift = this.options.expiryShiftMs ?? 0
+    let payload: Uint8Array = sealPayload(type, item.value, this.version)
+    const late = shift === 0 ? null : payloadWithLaterFields(payload, shift)
+    if (late !== null) {
+      payload = late
+      this.hasExpiringFields = true
+    }
+    const args: (string | Uint8Array)[] = ['RESTORE', key, String(expiresAtMs === null ? 0 : expiresAtMs + shift), payload]
     if (expiresAtMs !== null) args.push('ABSTTL')
     if (this.options.existing === 'replace') args.push('REPLACE')
     if (idleSeconds !== null) args.push('IDLETIME', String(idleSeconds))
@@ -132,12 +144,10 @@ export class RdbLoader {
   }
 }
 
-export function keyExists(key: Uint8Array): MeridianError {
-  return new MeridianError(
-    'MRD_IMPORT_EXISTS',
-    `The target has the key ${printable(key)} already`,
-    'Choose --skip-existing to leave such keys as they are or --replace to write over them.',
-  )
+const EXISTING_REMEDY = 'Choose --skip-existing to leave such keys as they are or --replace to write over them.'
+
+export function keyExists(key: Uint8Array, remedy = EXISTING_REMEDY): MeridianError {
+  return new MeridianError('MRD_IMPORT_EXISTS', `The target has the key ${printable(key)} already`, remedy)
 }
 
 export function unsupportedModule(source: string, what: string, offset: number, key?: Uint8Array): MeridianError {

@@ -1,5 +1,6 @@
 import { NotificationClass } from '../../base/notification-classes.js'
 import { readPayload, writePayload } from '../../rdb/payload.js'
+import { RdbType } from '../../rdb/rdb-types.js'
 import type { RdbValue } from '../../rdb/value.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
@@ -12,6 +13,11 @@ const INVALID_IDLE_TIME = 'ERR Invalid IDLETIME value, must be >= 0'
 const INVALID_FREQUENCY = 'ERR Invalid FREQ value, must be >= 0 and <= 255'
 const BAD_PAYLOAD = 'ERR Bad data format'
 const BAD_FOOTER = 'ERR DUMP payload version or checksum are wrong'
+
+/** Types of payloads whose values are written in one go: strings and streams. */
+const IN_ONE_GO: readonly number[] = [RdbType.string, RdbType.stream, RdbType.stream2, RdbType.stream3]
+/** Bytes of a payload that are taken for an element. */
+const ELEMENT_BYTES = 8
 
 const MAX_FREQUENCY = 255n
 /** Seconds that the access clock can tell. */
@@ -85,16 +91,47 @@ function restore(call: Call): void {
   if (taken && !options.replace) throw new CommandError(BUSY_KEY)
   const ttl = call.integer64(2)
   if (ttl < 0n) throw new CommandError(INVALID_TTL)
-  const value = parsePayload(call.bytes(3))
-
   const { buf, off, len } = call.request
+  // How many elements a payload has is not known before it is read.
+  const elements = IN_ONE_GO.includes(buf[off[3]]) ? 0 : len[3] / ELEMENT_BYTES
+  if (call.isLongWrite(elements, 1)) {
+    call.writeInSlices([{ database: call.database, argument: 1, isWritten: true }], restoreSteps(call, options, ttl, taken))
+    return
+  }
+  const value = parsePayload(call.bytes(3))
   // The whole key goes, whatever it holds, and comes anew: one op.
   if (taken) call.effects.remove(call.database, buf, off[1], len[1])
-  const at = ttl === 0n ? Infinity : Math.min(Number(ttl) + (options.absolute ? 0 : call.nowMs), Number.MAX_SAFE_INTEGER)
+  const at = expiryOf(call, options, ttl)
   if (at > call.nowMs) {
     writeRdbValue(call, value, call.database, buf, off[1], len[1], at)
     setUse(call, options)
     call.notify(NotificationClass.generic, 'restore', 1)
+  } else if (taken) {
+    call.notify(NotificationClass.generic, 'del', 1)
+  }
+  call.reply.ok()
+}
+
+/** Unix ms, Infinity for never. */
+function expiryOf({ nowMs }: Call, { absolute }: RestoreOptions, ttl: bigint): number {
+  return ttl === 0n ? Infinity : Math.min(Number(ttl) + (absolute ? 0 : nowMs), Number.MAX_SAFE_INTEGER)
+}
+
+/** The payload is read in one go; writing it, which takes longer, goes in slices. */
+function* restoreSteps(call: Call, options: RestoreOptions, ttl: bigint, taken: boolean): Generator<undefined | 'commit', void> {
+  const { op, long } = call
+  const value = parsePayload(call.bytes(3))
+  yield
+  const to = call.place(1)
+  const at = expiryOf(call, options, ttl)
+  const isDue = at <= call.nowMs
+  yield* long.remove(op, to)
+  if (!isDue) yield* long.write(op, value, to)
+  if (!isDue && at !== Infinity) long.expire(op, to, at)
+  if (!isDue || taken) yield 'commit'
+  if (!isDue) {
+    setUse(call, options)
+    call.notifyStored(NotificationClass.generic, 'restore', 1)
   } else if (taken) {
     call.notify(NotificationClass.generic, 'del', 1)
   }

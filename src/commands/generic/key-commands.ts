@@ -1,6 +1,8 @@
+import { latin1 } from '../../base/bytes.js'
 import { NotificationClass } from '../../base/notification-classes.js'
 import type { Call } from '../call.js'
 import { keyRange, type ArgumentSpec, type CommandSpec } from '../command-spec.js'
+import type { KeyToHold } from '../services.js'
 import { TYPE_NAMES } from './type-names.js'
 
 const KEYS_ARGUMENT: readonly ArgumentSpec[] = [{ name: 'key', type: 'key', keySpecIndex: 0, flags: ['multiple'] }]
@@ -93,8 +95,43 @@ export const KEY_COMMANDS: readonly CommandSpec[] = [
   },
 ]
 
+/** Elements that a removal of the keys must look at, because it has to say what it saw of their counters. */
+function removalLooks(call: Call): number {
+  let looks = 0
+  for (let i = 1; i < call.argc; i++) {
+    const ref = call.find(i)
+    if (ref !== 0) looks += call.long.removalLooks(call.db, ref)
+  }
+  return looks
+}
+
+function* removalSteps(call: Call): Generator<undefined | 'commit', void> {
+  const { op, long, request } = call
+  const there: number[] = []
+  const names = new Set<string>()
+  for (let i = 1; i < call.argc; i++) {
+    const name = latin1(request.buf, request.off[i], request.len[i])
+    if (names.has(name) || call.find(i) === 0) continue
+    names.add(name)
+    there.push(i)
+    yield* long.remove(op, call.place(i))
+  }
+  if (there.length > 0) yield 'commit'
+  for (const i of there) call.notify(NotificationClass.generic, 'del', i)
+  call.reply.integer(there.length)
+}
+
 function removeKeys(call: Call): void {
   const { buf, off, len, argc } = call.request
+  // Alone there is nothing to be said of counters.
+  if (!call.effects.solo && call.isLongWrite(removalLooks(call))) {
+    const keys: KeyToHold[] = []
+    for (let i = 1; i < argc; i++) keys.push({ database: call.database, argument: i, isWritten: true })
+    if (keys.every(({ argument }) => call.long.canRemove(call.place(argument)))) {
+      call.writeInSlices(keys, removalSteps(call))
+      return
+    }
+  }
   let removed = 0
   for (let i = 1; i < argc; i++) {
     if (call.find(i) === 0) continue

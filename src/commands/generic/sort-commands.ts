@@ -1,10 +1,14 @@
+import { LIMITS } from '../../base/limits.js'
 import { NotificationClass } from '../../base/notification-classes.js'
 import { KeyType } from '../../keyspace/database.js'
+import { RunWriter } from '../../keyspace/list-store.js'
 import type { Ref } from '../../memory/arena.js'
 import { ByteList } from '../../rdb/byte-list.js'
 import type { Call } from '../call.js'
 import { CommandError, Errors, syntaxError } from '../command-error.js'
 import { keyRange, type ArgumentSpec, type CommandSpec } from '../command-spec.js'
+import type { ReadSteps } from '../services.js'
+import { walkInSteps } from '../set/arguments.js'
 import { sortNumber } from './sort-number.js'
 import { orderByBytes, orderByNumber } from './sort-order.js'
 import { asteriskIn, SortPattern } from './sort-pattern.js'
@@ -13,6 +17,9 @@ import { asteriskIn, SortPattern } from './sort-pattern.js'
  * SORT and SORT_RO: the elements of a list, set or sorted set in the order of themselves or of what they lead to. Elements, weights and results stand in flat
  * buffers, and are ordered by radix: a million elements are no million objects. With STORE the result replaces a key, in one op.
  */
+/** Elements looked at to guess how much room all of them take. */
+const SAMPLES = 64
+const NOTHING = new Uint8Array(0)
 const NOT_NUMBERS = "ERR One or more scores can't be converted into double"
 
 const KEY: ArgumentSpec = { name: 'key', type: 'key', keySpecIndex: 0 }
@@ -108,7 +115,6 @@ function sort(call: Call, mayStore: boolean): void {
   const type = ref === 0 ? KeyType.list : call.db.type(ref)
   if (type !== KeyType.list && type !== KeyType.set && type !== KeyType.zset) throw new CommandError(Errors.wrongType)
 
-  const { descending } = options
   let { alpha, by } = options
   // A pattern without * would give every element the same weight: it says that nothing is to be sorted.
   let sorts = by === 0 || asteriskIn(call.bytes(by)) >= 0
@@ -119,17 +125,94 @@ function sort(call: Call, mayStore: boolean): void {
     by = 0
   }
   const size = ref === 0 ? 0 : call.keys.store(type).size(call.db, call.db.root(ref))
-  const { start, end } = rangeOf(options, size)
-  if (!sorts) {
-    answer(call, options, ref === 0 ? new ByteList() : unsorted(call, ref, type, start, end, descending), null)
-    return
+  const range = rangeOf(options, size)
+  const work: Work = { options, ref, type, range, order: sorts ? { alpha, by } : null }
+  // Keys that patterns lead to may change between two slices without anybody noticing.
+  const isBounded = (by === 0 || !sorts) && options.gets.length === 0
+  const looks = sorts ? size : range.end - range.start
+  const { store } = options
+  if (store === 0) {
+    call.read(1, 1, isBounded ? looks : 0, replySteps(call, work))
+  } else if (isBounded && call.isLongWrite(looks, store)) {
+    const keys = [1, store].map((argument) => ({ database: call.database, argument, isWritten: argument === store }))
+    call.writeInSlices(keys, storeSteps(call, work))
+  } else {
+    storeAtOnce(call, work)
   }
-  const elements = ref === 0 ? new ByteList() : elementsOf(call, ref)
-  const pattern = by === 0 ? null : new SortPattern(call, call.bytes(by))
-  const order = alpha
-    ? orderByText(elements, pattern, descending)
-    : orderByNumber(weightsOf(elements, pattern), elements, descending)
-  answer(call, options, elements, order.subarray(start, end))
+}
+
+/** What is to be done. */
+interface Work {
+  readonly options: Options
+  readonly ref: Ref
+  readonly type: number
+  /** The part of the result that LIMIT asks for. */
+  readonly range: { readonly start: number; readonly end: number }
+  /** Null: nothing is sorted. by: argument of the pattern, 0 for none. */
+  readonly order: { readonly alpha: boolean; readonly by: number } | null
+}
+
+/** The elements that are the result, in `elements` and in this order; null for all as they are. */
+interface Result {
+  readonly elements: ByteList
+  readonly order: Uint32Array | null
+}
+
+function* resultSteps(call: Call, { options, ref, type, range, order }: Work): Generator<undefined, Result> {
+  const { start, end } = range
+  const { descending } = options
+  if (order === null) {
+    const elements = ref === 0 ? new ByteList() : yield* unsorted(call, ref, type, start, end, descending)
+    return { elements, order: null }
+  }
+  const elements = ref === 0 ? new ByteList() : yield* elementsOf(call, ref, type)
+  const pattern = order.by === 0 ? null : new SortPattern(call, call.bytes(order.by))
+  const all = order.alpha
+    ? yield* orderByText(elements, pattern, descending)
+    : yield* orderByNumber(yield* weightsOf(elements, pattern), elements, descending)
+  return { elements, order: all.subarray(start, end) }
+}
+
+function* replySteps(call: Call, work: Work): ReadSteps {
+  const result = yield* resultSteps(call, work)
+  const { elements, order } = result
+  call.reply.array((order === null ? elements.count : order.length) * Math.max(1, work.options.gets.length))
+  yield* answer(call, work.options, result, {
+    bulk: (buf, off, len) => call.reply.bulk(buf, off, len),
+    none: () => call.reply.null(),
+  })
+}
+
+/** STORE, in slices. */
+function* storeSteps(call: Call, work: Work): Generator<undefined | 'commit', void> {
+  const { op, long, collections } = call
+  const { options } = work
+  const at = call.place(options.store)
+  const replaces = call.find(options.store) !== 0
+  const result = yield* resultSteps(call, work)
+  yield* long.remove(op, at)
+  const writer = new RunWriter(op, collections.environment.self, at)
+  yield* answer(call, options, result, {
+    bulk: (buf, off, len) => writer.bulk(buf, off, len),
+    none: () => writer.bulk(NOTHING, 0, 0),
+  })
+  if (replaces || writer.count > 0) yield 'commit'
+  if (writer.count > 0) call.notifyStored(NotificationClass.list, 'sortstore', options.store)
+  else if (replaces) call.notify(NotificationClass.generic, 'del', options.store)
+  call.reply.integer(writer.count)
+}
+
+function storeAtOnce(call: Call, work: Work): void {
+  const results = new ByteList()
+  const gathering = resultSteps(call, work)
+  let step = gathering.next()
+  while (step.done !== true) step = gathering.next()
+  const answering = answer(call, work.options, step.value, {
+    bulk: (buf, off, len) => results.push(buf, off, len),
+    none: () => results.push(NOTHING, 0, 0),
+  })
+  while (answering.next().done !== true);
+  storeResults(call, work.options.store, results)
 }
 
 function parseOptions(call: Call, mayStore: boolean): Options {
@@ -158,42 +241,80 @@ function rangeOf({ offset, count }: Options, size: number): { start: number; end
 }
 
 /** All elements, in the collection's own order, copied. */
-function elementsOf(call: Call, ref: Ref): ByteList {
-  const value = call.keys.store(call.db.type(ref)).toRdb(call.db, call.db.root(ref))
-  if (value.type === 'list') return value.elements
-  return value.type === 'set' || value.type === 'zset' ? value.members : new ByteList()
+function* elementsOf(call: Call, ref: Ref, type: number): Generator<undefined, ByteList> {
+  const { db, collections, keys } = call
+  const root = db.root(ref)
+  const store = keys.store(type)
+  const size = store.size(db, root)
+  const found = new ByteList()
+  // Room for all at once, about: growing takes long when it is large.
+  found.expect(store.bytes(db.arena, root, SAMPLES), size)
+  if (type !== KeyType.set) {
+    yield* ordered(call, root, type, 0, size, false, found)
+    return found
+  }
+  const cursor = walkInSteps(call, root)
+  const { sets } = collections
+  for (let left = sets.size(db, root); cursor.next(); left--) {
+    found.push(cursor.buf, cursor.keyOff, cursor.keyLen)
+    if (left % LIMITS.slicedReadStep === 0) yield
+  }
+  return found
 }
 
 /** Elements start … end - 1 of the collection's own order, copied; of a set in any order. */
-function unsorted(call: Call, ref: Ref, type: number, start: number, end: number, descending: boolean): ByteList {
+function* unsorted(
+  call: Call,
+  ref: Ref,
+  type: number,
+  start: number,
+  end: number,
+  descending: boolean,
+): Generator<undefined, ByteList> {
   const found = new ByteList()
   if (end <= start) return found
-  const { db, collections } = call
-  const root = db.root(ref)
-  const sink = { bulk: (buf: Uint8Array, off: number, len: number) => found.push(buf, off, len) }
-  const count = end - start
-  if (type === KeyType.list) {
-    const size = collections.lists.size(db, root)
-    collections.lists.read(db, root, descending ? size - 1 - start : start, count, descending, sink)
+  const root = call.db.root(ref)
+  if (type !== KeyType.set) {
+    yield* ordered(call, root, type, start, end, descending, found)
     return found
   }
-  if (type === KeyType.zset) {
-    const { zsets } = collections
-    const size = zsets.size(db, root)
-    const cursor = zsets.seek(db, root, descending ? size - 1 - start : start)
-    for (let i = 0; i < count; i++) {
-      found.push(cursor.buf, cursor.off, cursor.len)
-      cursor.step(!descending)
-    }
-    return found
-  }
-  const members = elementsOf(call, ref)
+  const members = yield* elementsOf(call, ref, type)
   for (let i = start; i < end; i++) found.push(members.buf, members.start(i), members.end(i) - members.start(i))
   return found
 }
 
+/** Elements start … end - 1 of the order of a list or a sorted set, counted from the end if descending. */
+function* ordered(
+  call: Call,
+  root: Ref,
+  type: number,
+  start: number,
+  end: number,
+  descending: boolean,
+  found: ByteList,
+): Generator<undefined, void> {
+  const { db, collections } = call
+  const { lists, zsets } = collections
+  const size = call.keys.store(type).size(db, root)
+  const sink = { bulk: (buf: Uint8Array, off: number, len: number) => found.push(buf, off, len) }
+  for (let from = start; from < end; from += LIMITS.slicedReadSeek) {
+    const count = Math.min(LIMITS.slicedReadSeek, end - from)
+    const first = descending ? size - 1 - from : from
+    if (type === KeyType.list) {
+      lists.read(db, root, first, count, descending, sink)
+    } else {
+      const cursor = zsets.seek(db, root, first)
+      for (let i = 0; i < count; i++) {
+        found.push(cursor.buf, cursor.off, cursor.len)
+        cursor.step(!descending)
+      }
+    }
+    if (from + count < end) yield
+  }
+}
+
 /** The number of each element, or of what it leads to; 0 if that is nothing. */
-function weightsOf(elements: ByteList, pattern: SortPattern | null): Float64Array {
+function* weightsOf(elements: ByteList, pattern: SortPattern | null): Generator<undefined, Float64Array> {
   const { buf, count } = elements
   const weights = new Float64Array(count)
   for (let i = 0; i < count; i++) {
@@ -202,12 +323,13 @@ function weightsOf(elements: ByteList, pattern: SortPattern | null): Float64Arra
     if (pattern === null) weights[i] = sortNumber(buf, start, length)
     else if (pattern.find(buf, start, length)) weights[i] = sortNumber(pattern.buf, pattern.off, pattern.len)
     if (weights[i] !== weights[i]) throw new CommandError(NOT_NUMBERS)
+    if (i % LIMITS.slicedReadStep === LIMITS.slicedReadStep - 1) yield
   }
   return weights
 }
 
-function orderByText(elements: ByteList, pattern: SortPattern | null, descending: boolean): Uint32Array {
-  if (pattern === null) return orderByBytes(elements, descending)
+function* orderByText(elements: ByteList, pattern: SortPattern | null, descending: boolean): Generator<undefined, Uint32Array> {
+  if (pattern === null) return yield* orderByBytes(elements, descending)
   const { buf, count } = elements
   const found = new ByteList()
   const places = new Uint32Array(count)
@@ -221,7 +343,7 @@ function orderByText(elements: ByteList, pattern: SortPattern | null, descending
       missing.push(i)
     }
   }
-  const order = orderByBytes(found, descending).map((i) => places[i])
+  const order = (yield* orderByBytes(found, descending)).map((i) => places[i])
   // What leads to nothing comes before everything else.
   const all = new Uint32Array(count)
   all.set(missing, descending ? found.count : 0)
@@ -229,30 +351,28 @@ function orderByText(elements: ByteList, pattern: SortPattern | null, descending
   return all
 }
 
-/** Replies with elements, or what they lead to, or stores it. order: which elements; null for all as they are. */
-function answer(call: Call, options: Options, elements: ByteList, order: Uint32Array | null): void {
-  const { reply } = call
-  const { gets, store } = options
+/** Where the result goes. */
+interface Sink {
+  bulk(buf: Uint8Array, off: number, len: number): void
+  /** A pattern has led to nothing. */
+  none(): void
+}
+
+/** Gives elements to the sink, or what they lead to. */
+function* answer(call: Call, { gets }: Options, { elements, order }: Result, sink: Sink): Generator<undefined, void> {
   const count = order === null ? elements.count : order.length
   const patterns = gets.map((i) => new SortPattern(call, call.bytes(i)))
-  const results = store === 0 ? null : new ByteList()
-  if (results === null) reply.array(count * Math.max(1, patterns.length))
   for (let i = 0; i < count; i++) {
     const place = order === null ? i : order[i]
     const start = elements.start(place)
     const length = elements.end(place) - start
-    if (patterns.length === 0) {
-      if (results === null) reply.bulk(elements.buf, start, length)
-      else results.push(elements.buf, start, length)
-    }
+    if (patterns.length === 0) sink.bulk(elements.buf, start, length)
     for (const pattern of patterns) {
-      const found = pattern.find(elements.buf, start, length)
-      if (results !== null) results.push(pattern.buf, pattern.off, found ? pattern.len : 0)
-      else if (found) reply.bulk(pattern.buf, pattern.off, pattern.len)
-      else reply.null()
+      if (pattern.find(elements.buf, start, length)) sink.bulk(pattern.buf, pattern.off, pattern.len)
+      else sink.none()
     }
+    if (i % LIMITS.slicedReadStep === LIMITS.slicedReadStep - 1) yield
   }
-  if (results !== null) storeResults(call, store, results)
 }
 
 function storeResults(call: Call, i: number, results: ByteList): void {

@@ -2,8 +2,13 @@ import type { ByteList } from '../../rdb/byte-list.js'
 
 /**
  * The order of many numbers or byte strings, as a permutation. Radix sort over 64-bit keys: the number itself, or eight bytes of the string; what has equal keys is
- * ordered by the next eight bytes. A million elements take some tenths of a second this way, a comparing sort takes seconds. Stable.
+ * ordered by the next eight bytes. A million elements take some tenths of a second this way, a comparing sort takes seconds. Stable. All of it goes in steps of
+ * some thousand elements, between which others may have their turn.
  */
+type Steps<T> = Generator<undefined, T>
+
+/** Elements that a loop passes by between two steps, as a mask of its counter. */
+const STEP_MASK = 0xfff
 
 /** Runs up to this are sorted by comparing. */
 const SMALL_RUN = 96
@@ -12,16 +17,16 @@ const LARGE_RUN = 60_000
 const KEY_BYTES = 8
 
 /** Positions of elements in the order of their scores; elements with equal scores in the order of their bytes. descending: all of it the other way round. */
-export function orderByNumber(scores: Float64Array, elements: ByteList, descending: boolean): Uint32Array {
+export function* orderByNumber(scores: Float64Array, elements: ByteList, descending: boolean): Steps<Uint32Array> {
   const sorter = new Sorter(elements, descending)
-  sorter.byNumber(scores)
+  yield* sorter.byNumber(scores)
   return sorter.order
 }
 
 /** Positions of elements in the order of their bytes. Equal ones stay as they are, also descending. */
-export function orderByBytes(keys: ByteList, descending: boolean): Uint32Array {
+export function* orderByBytes(keys: ByteList, descending: boolean): Steps<Uint32Array> {
   const sorter = new Sorter(keys, descending)
-  sorter.byText()
+  yield* sorter.byText()
   return sorter.order
 }
 
@@ -44,7 +49,6 @@ class Sorter {
   ) {
     const { count } = strings
     this.order = new Uint32Array(count)
-    for (let i = 0; i < count; i++) this.order[i] = i
     this.high = new Uint32Array(count)
     this.low = new Uint32Array(count)
     this.otherOrder = new Uint32Array(count)
@@ -53,11 +57,13 @@ class Sorter {
     this.flip = descending ? 0xffffffff : 0
   }
 
-  byNumber(scores: Float64Array): void {
+  *byNumber(scores: Float64Array): Steps<void> {
+    yield* this.fill()
     const { high, low, flip } = this
     const count = scores.length
     const scratch = new DataView(new ArrayBuffer(8))
     for (let i = 0; i < count; i++) {
+      if ((i & STEP_MASK) === STEP_MASK) yield
       // Adding 0 makes -0 the 0 that it is equal to.
       scratch.setFloat64(0, scores[i] + 0)
       const top = scratch.getUint32(0)
@@ -66,37 +72,51 @@ class Sorter {
       high[i] = (isNegative ? ~top : top ^ 0x80000000) ^ flip
       low[i] = (isNegative ? ~scratch.getUint32(4) : scratch.getUint32(4)) ^ flip
     }
-    this.sortRun(0, count, 0)
-    this.drain()
+    yield* this.sortRun(0, count, 0)
+    yield* this.drain()
   }
 
-  byText(): void {
+  *byText(): Steps<void> {
+    yield* this.fill()
     this.runs.push(0, this.order.length, 0)
-    this.drain()
+    yield* this.drain()
+  }
+
+  private *fill(): Steps<void> {
+    const { order } = this
+    for (let i = 0; i < order.length; i++) {
+      order[i] = i
+      if ((i & STEP_MASK) === STEP_MASK) yield
+    }
   }
 
   /** Orders runs by their bytes until there are no more. On a list, not by recursion: common beginnings may be long. */
-  private drain(): void {
+  private *drain(): Steps<void> {
     const { runs } = this
+    let sorted = 0
     while (runs.length > 0) {
       const depth = runs.pop() ?? 0
       const to = runs.pop() ?? 0
-      this.byBytes(runs.pop() ?? 0, to, depth)
+      const from = runs.pop() ?? 0
+      if (to - from <= SMALL_RUN) this.compareRun(from, to)
+      else yield* this.byBytes(from, to, depth)
+      sorted += to - from
+      if (sorted > STEP_MASK) {
+        sorted = 0
+        yield
+      }
     }
   }
 
   /** Orders a run by the bytes from `begin` on; all in it have the same bytes before. */
-  private byBytes(from: number, to: number, begin: number): void {
+  private *byBytes(from: number, to: number, begin: number): Steps<void> {
     const { order, strings, high, low, flip } = this
     for (let depth = begin; ; depth += KEY_BYTES) {
-      if (to - from <= SMALL_RUN) {
-        this.compareRun(from, to)
-        return
-      }
       let longest = 0
       let shortest = Infinity
       let same = true
       for (let i = from; i < to; i++) {
+        if ((i & STEP_MASK) === STEP_MASK) yield
         const start = strings.start(order[i])
         const length = strings.end(order[i]) - start
         if (length > longest) longest = length
@@ -111,16 +131,21 @@ class Sorter {
         return
       }
       if (same) continue
-      this.sortRun(from, to, depth + KEY_BYTES)
+      yield* this.sortRun(from, to, depth + KEY_BYTES)
       return
     }
   }
 
   /** Sorts a run by the keys, and leaves what has equal keys to be ordered by its bytes from `depth` on. */
-  private sortRun(from: number, to: number, depth: number): void {
-    this.radixSort(from, to)
+  private *sortRun(from: number, to: number, depth: number): Steps<void> {
+    yield* this.radixSort(from, to)
     const { high, low, runs } = this
+    let passed = from
     for (let start = from; start < to;) {
+      if (start - passed > STEP_MASK) {
+        passed = start
+        yield
+      }
       let end = start + 1
       while (end < to && high[end] === high[start] && low[end] === low[start]) end++
       if (end - start > 1) runs.push(start, end, depth)
@@ -128,19 +153,22 @@ class Sorter {
     }
   }
 
-  private radixSort(from: number, to: number): void {
+  private *radixSort(from: number, to: number): Steps<void> {
     const bits = to - from >= LARGE_RUN ? 16 : 8
-    for (let shift = 0; shift < 32; shift += bits) this.pass(from, to, false, shift, bits)
-    for (let shift = 0; shift < 32; shift += bits) this.pass(from, to, true, shift, bits)
+    for (let shift = 0; shift < 32; shift += bits) yield* this.pass(from, to, false, shift, bits)
+    for (let shift = 0; shift < 32; shift += bits) yield* this.pass(from, to, true, shift, bits)
   }
 
   /** One stable pass over a digit of the keys. */
-  private pass(from: number, to: number, isHigh: boolean, shift: number, bits: number): void {
+  private *pass(from: number, to: number, isHigh: boolean, shift: number, bits: number): Steps<void> {
     const { counts, order, high, low, otherOrder, otherHigh, otherLow } = this
     const digits = isHigh ? high : low
     const mask = (1 << bits) - 1
     counts.fill(0, 0, mask + 1)
-    for (let i = from; i < to; i++) counts[(digits[i] >>> shift) & mask]++
+    for (let i = from; i < to; i++) {
+      counts[(digits[i] >>> shift) & mask]++
+      if ((i & STEP_MASK) === STEP_MASK) yield
+    }
     // Nothing moves when all have the same digit.
     if (counts[(digits[from] >>> shift) & mask] === to - from) return
     for (let digit = 0, at = from; digit <= mask; digit++) {
@@ -153,6 +181,7 @@ class Sorter {
       otherOrder[at] = order[i]
       otherHigh[at] = high[i]
       otherLow[at] = low[i]
+      if ((i & STEP_MASK) === STEP_MASK) yield
     }
     if (to - from === order.length) {
       this.order = otherOrder

@@ -1,12 +1,14 @@
 import { LIMITS } from '../../base/limits.js'
 import { KeyType } from '../../keyspace/database.js'
 import type { MapCursor } from '../../keyspace/map-cursor.js'
+import type { Ref } from '../../memory/arena.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
 import type { CommandSpec } from '../command-spec.js'
 import { scanMap } from '../map-scan.js'
 import { SCAN_ARGUMENTS } from '../scan-options.js'
-import { randomElement, sampleElements } from '../random-choice.js'
+import { randomElement, sampleLooks, sampleSteps } from '../random-choice.js'
+import type { ReadSteps } from '../services.js'
 import { hashSpec, readHash } from './arguments.js'
 
 /** HRANDFIELD and HSCAN: some of the fields. */
@@ -34,17 +36,26 @@ function hrandfield(call: Call): void {
   if (count < 0n) {
     if (size > 0 && count < -BigInt(LIMITS.randomRepetitions)) throw new CommandError(OUT_OF_RANGE)
     const repetitions = size === 0 ? 0 : Number(-count)
-    beginReply(call, repetitions, withValues)
-    const cursor = hashes.walk(call.db, root)
-    for (let i = 0; i < repetitions; i++) {
-      randomElement(call, hashes, root)
-      replyElement(call, cursor, withValues)
-    }
+    call.read(1, 1, repetitions, repeatSteps(call, root, repetitions, withValues))
     return
   }
   const wanted = count > BigInt(size) ? size : Number(count)
+  call.read(1, 1, sampleLooks(call, hashes, root, size, wanted), choiceSteps(call, root, size, wanted, withValues))
+}
+
+function* choiceSteps(call: Call, root: Ref, size: number, wanted: number, withValues: boolean): ReadSteps {
   beginReply(call, wanted, withValues)
-  sampleElements(call, hashes, root, size, wanted, (cursor) => replyElement(call, cursor, withValues))
+  yield* sampleSteps(call, call.collections.hashes, root, size, wanted, (cursor) => replyElement(call, cursor, withValues))
+}
+
+function* repeatSteps(call: Call, root: Ref, repetitions: number, withValues: boolean): ReadSteps {
+  const { hashes } = call.collections
+  beginReply(call, repetitions, withValues)
+  for (let i = 1; i <= repetitions; i++) {
+    randomElement(call, hashes, root)
+    replyElement(call, hashes.cursor, withValues)
+    if (i % LIMITS.slicedReadStep === 0) yield
+  }
 }
 
 /** RESP3 has a pair for each element, RESP2 a flat list. */

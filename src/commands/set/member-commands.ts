@@ -1,7 +1,9 @@
 import { LIMITS } from '../../base/limits.js'
 import { NotificationClass } from '../../base/notification-classes.js'
+import { EffectType } from '../../crdt/effect-reader.js'
 import { KeyType } from '../../keyspace/database.js'
 import type { MapCursor } from '../../keyspace/map-cursor.js'
+import { MembersWriter } from '../../keyspace/set-store.js'
 import type { Ref } from '../../memory/arena.js'
 import { ByteList } from '../../rdb/byte-list.js'
 import type { Call } from '../call.js'
@@ -9,7 +11,7 @@ import { CommandError, syntaxError } from '../command-error.js'
 import { keyRange, type CommandSpec } from '../command-spec.js'
 import { scanMap } from '../map-scan.js'
 import { SCAN_ARGUMENTS } from '../scan-options.js'
-import { randomElement, sampleElements } from '../random-choice.js'
+import { randomElement, sampleLooks, sampleSteps } from '../random-choice.js'
 import type { ReadSteps } from '../services.js'
 import { MEMBER, MEMBERS, readSet, setSpec, writtenSet } from './arguments.js'
 
@@ -108,6 +110,10 @@ function spop(call: Call): void {
   const root = writtenSet(call)
   const size = sets.countShown(call.db, root)
   const wanted = count > BigInt(size) ? size : Number(count)
+  if (call.isLongWrite(wanted, 1)) {
+    call.writeInSlices([{ database: call.database, argument: 1, isWritten: true }], popSteps(call, root, size, wanted))
+    return
+  }
   call.reply.set(wanted)
   if (wanted === 0) return
   if (wanted === size) {
@@ -116,12 +122,27 @@ function spop(call: Call): void {
     call.effects.remove(call.database, buf, off[1], len[1])
   } else {
     const popped = new ByteList()
-    sampleElements(call, sets, root, size, wanted, (cursor) => {
+    const steps = sampleSteps(call, sets, root, size, wanted, (cursor) => {
       replyMember(call, cursor)
       popped.push(cursor.buf, cursor.keyOff, cursor.keyLen)
     })
+    while (steps.next().done !== true);
     sets.removeList(call.database, buf, off[1], len[1], popped)
   }
+  notifyRemoval(call, 'spop')
+}
+
+function* popSteps(call: Call, root: Ref, size: number, wanted: number): Generator<undefined | 'commit', void> {
+  const { op, long } = call
+  const at = call.place(1)
+  const removes = wanted === size ? null : new MembersWriter(op, EffectType.setRemove, at)
+  call.reply.set(wanted)
+  yield* sampleSteps(call, call.collections.sets, root, size, wanted, (cursor) => {
+    replyMember(call, cursor)
+    removes?.push(cursor.buf, cursor.keyOff, cursor.keyLen)
+  })
+  if (removes === null) yield* long.remove(op, at)
+  yield 'commit'
   notifyRemoval(call, 'spop')
 }
 
@@ -142,16 +163,26 @@ function srandmember(call: Call): void {
   if (count < 0n) {
     if (size > 0 && count < -BigInt(LIMITS.randomRepetitions)) throw new CommandError(OUT_OF_RANGE)
     const repetitions = size === 0 ? 0 : Number(-count)
-    reply.array(repetitions)
-    for (let i = 0; i < repetitions; i++) {
-      randomElement(call, sets, root)
-      replyMember(call, sets.cursor)
-    }
+    call.read(1, 1, repetitions, repeatSteps(call, root, repetitions))
     return
   }
   const wanted = count > BigInt(size) ? size : Number(count)
-  reply.array(wanted)
-  sampleElements(call, sets, root, size, wanted, (cursor) => replyMember(call, cursor))
+  call.read(1, 1, sampleLooks(call, sets, root, size, wanted), choiceSteps(call, root, size, wanted))
+}
+
+function* choiceSteps(call: Call, root: Ref, size: number, wanted: number): ReadSteps {
+  call.reply.array(wanted)
+  yield* sampleSteps(call, call.collections.sets, root, size, wanted, (cursor) => replyMember(call, cursor))
+}
+
+function* repeatSteps(call: Call, root: Ref, repetitions: number): ReadSteps {
+  const { sets } = call.collections
+  call.reply.array(repetitions)
+  for (let i = 1; i <= repetitions; i++) {
+    randomElement(call, sets, root)
+    replyMember(call, sets.cursor)
+    if (i % LIMITS.slicedReadStep === 0) yield
+  }
 }
 
 function smove(call: Call): void {

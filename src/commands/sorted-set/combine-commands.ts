@@ -1,15 +1,14 @@
 import { LIMITS } from '../../base/limits.js'
-import { NotificationClass } from '../../base/notification-classes.js'
 import { ZsetCursor } from '../../keyspace/zset-cursor.js'
 import type { ScoreTable } from '../../keyspace/score-table.js'
-import { ScoresWriter } from '../../keyspace/zset-store.js'
+import type { ScoresWriter } from '../../keyspace/zset-store.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
 import { keyRange, type ArgumentSpec, type CommandSpec } from '../command-spec.js'
 import type { KeyToHold, ReadSteps } from '../services.js'
 import { oneOf, optional, token } from '../string/arguments.js'
 import { countedKeys, DESTINATION, NUMKEYS, replyScore, scoreArgument, SOME_KEYS } from './arguments.js'
-import { ScoredList, storeScored } from './scored-list.js'
+import { ScoredList, storeScored, storeSteps } from './scored-list.js'
 import { ScoredSource, type ScoredWalk } from './scored-source.js'
 
 /** ZUNION, ZINTER, ZDIFF, with and without STORE, and ZINTERCARD. Sets count as sorted sets whose scores are 1. */
@@ -177,10 +176,8 @@ function store(call: Call, operation: Operation): void {
     const keys: KeyToHold[] = [{ database, argument: 1, isWritten: true }]
     for (let i = 0; i < combination.sources.length; i++) keys.push({ database, argument: 3 + i, isWritten: false })
     const table = call.zsets.newScratch()
-    call.writeInSlices(
-      keys,
-      storeSteps(call, table, () => combine(table, operation, combination), `z${operation}store`),
-    )
+    const members = (writer: ScoresWriter) => resultSteps(table, combine(table, operation, combination), writer)
+    call.writeInSlices(keys, storeSteps(call, 1, `z${operation}store`, members))
     return
   }
   const table = call.zsets.scratch
@@ -196,35 +193,19 @@ function store(call: Call, operation: Operation): void {
   storeScored(call, 1, list, `z${operation}store`)
 }
 
-/** Gathers members in a table and writes them to the key in argument 1. */
-export function* storeSteps(
-  call: Call,
-  table: ScoreTable,
-  gather: () => ReadSteps,
-  event: string,
-): Generator<undefined | 'commit', void> {
-  const { op, long } = call
-  const at = call.place(1)
+/** Gathers members in a table, and writes them then. */
+function* resultSteps(table: ScoreTable, gather: ReadSteps, writer: ScoresWriter): ReadSteps {
   table.begin()
-  const steps = gather()
-  while (steps.next().done !== true) yield
+  while (gather.next().done !== true) yield
   const { count } = table
-  const existed = call.find(1) !== 0
-  if (existed || count > 0) {
-    yield* long.remove(op, at)
-    const members = new ZsetCursor()
-    const writer = new ScoresWriter(op, at)
-    if (count > 0) members.seek(table.forms, table.root, 0)
-    for (let i = 1; i <= count; i++) {
-      writer.push(members.buf, members.off, members.len, members.score)
-      members.step(true)
-      if (i % LIMITS.slicedReadStep === 0) yield
-    }
-    yield 'commit'
-    if (count > 0) call.notifyStored(NotificationClass.sortedSet, event, 1)
-    else call.notify(NotificationClass.generic, 'del', 1)
+  if (count === 0) return
+  const members = new ZsetCursor()
+  members.seek(table.forms, table.root, 0)
+  for (let left = count; left > 0; left--) {
+    writer.push(members.buf, members.off, members.len, members.score)
+    members.step(true)
+    if (left % LIMITS.slicedReadStep === 0) yield
   }
-  call.reply.integer(count)
 }
 
 function zintercard(call: Call): void {

@@ -1,4 +1,6 @@
 import { LIMITS } from '../../base/limits.js'
+import { ZsetCursor } from '../../keyspace/zset-cursor.js'
+import type { ScoresWriter } from '../../keyspace/zset-store.js'
 import type { Ref } from '../../memory/arena.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
@@ -19,7 +21,7 @@ import {
   type RankRange,
   type ScoreRange,
 } from './arguments.js'
-import { listOf, ScoredList, storeScored } from './scored-list.js'
+import { listOf, ScoredList, storeScored, storeSteps } from './scored-list.js'
 import { notifyRemoval } from './write-commands.js'
 
 /** Ranges by index, score or name: ZRANGE, what it replaces, ZRANGESTORE, and removals of ranges. All of them become ranges of ranks. */
@@ -105,8 +107,21 @@ function range(call: Call, first: number, fixed: { by?: By; reverse?: boolean })
   const bounds = parseBounds(call, options.by, first + (swapped ? 2 : 1), first + (swapped ? 1 : 2))
   const root = rootForRead(call, first)
   const found = root === 0 ? { from: 0, to: 0 } : cut(call, root, ranksOf(call, root, bounds, options.reverse), options)
-  if (stores) storeScored(call, 1, root === 0 ? new ScoredList() : listOf(call, root, found.from, found.to), 'zrangestore')
+  if (stores && call.isLongWrite(found.to - found.from, 1)) {
+    const keys = [1, 2].map((argument) => ({ database: call.database, argument, isWritten: argument === 1 }))
+    const members = (writer: ScoresWriter) => copySteps(call, root, found, writer)
+    call.writeInSlices(keys, storeSteps(call, 1, 'zrangestore', members))
+  } else if (stores) storeScored(call, 1, root === 0 ? new ScoredList() : listOf(call, root, found.from, found.to), 'zrangestore')
   else replyRange(call, root, found, options)
+}
+
+function* copySteps(call: Call, root: Ref, { from, to }: RankRange, writer: ScoresWriter): ReadSteps {
+  const cursor = call.zsets.seek(call.db, root, from, new ZsetCursor())
+  for (let left = to - from; left > 0; left--) {
+    writer.push(cursor.buf, cursor.off, cursor.len, cursor.score)
+    cursor.step(true)
+    if (left % LIMITS.slicedReadStep === 0) yield
+  }
 }
 
 /** Applies direction and limit: the result is in the set's own order. */
@@ -153,7 +168,7 @@ function replyMembers(call: Call, root: Ref, from: number, to: number, { withSco
     if (nested) reply.array(2)
     reply.bulk(cursor.buf, cursor.off, cursor.len)
     if (withScores) replyScore(reply, cursor.score)
-    cursor.step(!reverse)
+    if (left > 1) cursor.step(!reverse)
   }
 }
 
@@ -164,8 +179,13 @@ function removeRange(call: Call, by: By, event: string): void {
   const { zsets, db, effects, request } = call
   const { buf, off, len } = request
   const { writer } = zsets
+  const isAll = from < to && to - from === zsets.size(db, root)
+  if (!isAll && call.isLongWrite(to - from, 1)) {
+    call.writeInSlices([{ database: call.database, argument: 1, isWritten: true }], removeSteps(call, root, from, to, event))
+    return
+  }
   if (from < to) {
-    if (to - from === zsets.size(db, root) && to > LIMITS.reclaimAtOnce) {
+    if (isAll && to > LIMITS.reclaimAtOnce) {
       // All of a large set: its memory is given back little by little.
       effects.remove(call.database, buf, off[1], len[1])
       writer.root = 0
@@ -214,6 +234,13 @@ function readSpec(
     arguments: [KEY, ...args],
     handler: (call) => range(call, 1, fixed),
   }
+}
+
+function* removeSteps(call: Call, root: Ref, from: number, to: number, event: string): Generator<undefined | 'commit', void> {
+  yield* call.zsets.buildRemoval(call.db, root, from, to, call.op, call.place(1))
+  yield 'commit'
+  notifyRemoval(call, event, 1)
+  call.reply.integer(to - from)
 }
 
 function removeSpec(name: string, since: string, summary: string, by: By, args: readonly ArgumentSpec[]): CommandSpec {

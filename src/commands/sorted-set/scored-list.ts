@@ -1,7 +1,9 @@
 import { ByteList } from '../../rdb/byte-list.js'
 import type { Ref } from '../../memory/arena.js'
 import { NotificationClass } from '../../base/notification-classes.js'
+import { ScoresWriter } from '../../keyspace/zset-store.js'
 import type { Call } from '../call.js'
+import type { ReadSteps } from '../services.js'
 
 /** Members with scores, apart from any sorted set: what a *STORE command writes, taken out of its sources first, because they may be its destination. */
 export class ScoredList {
@@ -47,6 +49,30 @@ export function storeScored(call: Call, key: number, list: ScoredList, event: st
     call.notify(NotificationClass.generic, 'del', key)
   }
   reply.integer(list.count)
+}
+
+/**
+ * Steps of a write in slices that replaces whatever a key holds by a sorted set of the members that `members` writes, a step at a time, or by nothing, and
+ * replies with their number.
+ */
+export function* storeSteps(
+  call: Call,
+  key: number,
+  event: string,
+  members: (writer: ScoresWriter) => ReadSteps,
+): Generator<undefined | 'commit', void> {
+  const { op, long } = call
+  const at = call.place(key)
+  const existed = call.find(key) !== 0
+  yield* long.remove(op, at)
+  const writer = new ScoresWriter(op, at)
+  const steps = members(writer)
+  while (steps.next().done !== true) yield
+  const { count } = writer
+  if (existed || count > 0) yield 'commit'
+  if (count > 0) call.notifyStored(NotificationClass.sortedSet, event, key)
+  else if (existed) call.notify(NotificationClass.generic, 'del', key)
+  call.reply.integer(count)
 }
 
 /** Takes ranks from .. to-1 of a set into a list. */

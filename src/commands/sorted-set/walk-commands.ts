@@ -1,12 +1,14 @@
 import { INT64_MAX, INT64_MIN } from '../../base/bytes.js'
 import { matchesGlob } from '../../base/glob.js'
 import { formatScore } from '../../base/score.js'
-import type { ZsetCursor } from '../../keyspace/zset-cursor.js'
+import { LIMITS } from '../../base/limits.js'
+import { ZsetCursor } from '../../keyspace/zset-cursor.js'
 import type { Ref } from '../../memory/arena.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
 import { keyRange, type CommandSpec } from '../command-spec.js'
 import { randomBelow } from '../random-choice.js'
+import type { ReadSteps } from '../services.js'
 import { cursorArgument, NO_PATTERN, SCAN_ARGUMENTS, scanOptions } from '../scan-options.js'
 import { KEY, optional, token } from '../string/arguments.js'
 import { replyScore, rootForRead } from './arguments.js'
@@ -41,19 +43,29 @@ function randomRank(call: Call, root: Ref): number {
 }
 
 function replyRepeated(call: Call, root: Ref, count: number, withScores: boolean): void {
+  call.read(1, 1, count, repeatSteps(call, root, count, withScores))
+}
+
+function* repeatSteps(call: Call, root: Ref, count: number, withScores: boolean): ReadSteps {
   const nested = beginReply(call, count, withScores)
   for (let left = count; left > 0; left--) {
     replyMember(call, call.zsets.seek(call.db, root, randomRank(call, root)), withScores, nested)
+    if (left % LIMITS.slicedReadStep === 0) yield
   }
 }
 
 /** Every subset with the same chance. */
 function replyDistinct(call: Call, root: Ref, asked: number, withScores: boolean): void {
-  const { zsets, db } = call
-  const size = zsets.size(db, root)
+  const size = call.zsets.size(call.db, root)
   const count = Math.min(asked, size)
+  const draws = count * DRAWN_SHARE < size && count <= LIMITS.slicedReadElements
+  call.read(1, 1, draws ? count : size, choiceSteps(call, root, size, count, draws, withScores))
+}
+
+function* choiceSteps(call: Call, root: Ref, size: number, count: number, draws: boolean, withScores: boolean): ReadSteps {
+  const { zsets, db } = call
   const nested = beginReply(call, count, withScores)
-  if (count * DRAWN_SHARE < size) {
+  if (draws) {
     // One draw a member, however the draws fall (Bentley and Floyd, 1987).
     const taken = new Set<number>()
     for (let last = size - count; last < size; last++) {
@@ -61,10 +73,11 @@ function replyDistinct(call: Call, root: Ref, asked: number, withScores: boolean
       const rank = taken.has(drawn) ? last : drawn
       taken.add(rank)
       replyMember(call, zsets.seek(db, root, rank), withScores, nested)
+      if (last % LIMITS.slicedReadStep === 0) yield
     }
     return
   }
-  const cursor = zsets.seek(db, root, 0)
+  const cursor = zsets.seek(db, root, 0, new ZsetCursor())
   let wanted = count
   // Each member is taken with the chance that makes the number come out (Knuth, algorithm S).
   for (let left = size; wanted > 0; left--) {
@@ -73,6 +86,7 @@ function replyDistinct(call: Call, root: Ref, asked: number, withScores: boolean
       wanted--
     }
     cursor.step(true)
+    if (left % LIMITS.slicedReadStep === 0) yield
   }
 }
 

@@ -168,11 +168,13 @@ export interface IdBlock {
 }
 
 export function parseIdBlock(call: Call, first: number): IdBlock {
-  let policy: number = ReferencePolicy.keep
+  let policy = -1
   let block: { firstId: number; count: number } | null = null
   for (let i = first; i < call.argc;) {
     const named = parseReferencePolicy(call, i)
     if (named >= 0) {
+      // They exclude each other.
+      if (policy >= 0) throw syntaxError()
       policy = named
       i++
     } else if (call.is(i, 'IDS') && i + 1 < call.argc) {
@@ -182,12 +184,12 @@ export function parseIdBlock(call: Call, first: number): IdBlock {
       block = { firstId: i + 2, count }
       i += 2 + count
     } else {
-      throw block === null ? syntaxError() : new CommandError('ERR The `numids` parameter must match the number of arguments')
+      throw syntaxError()
     }
   }
   if (block === null) throw syntaxError()
   for (let i = 0; i < block.count; i++) strictId(call, block.firstId + i, given)
-  return { policy, ...block }
+  return { policy: policy < 0 ? ReferencePolicy.keep : policy, ...block }
 }
 
 /** What XDELEX and XACKDEL answer for an ID. */

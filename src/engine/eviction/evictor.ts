@@ -145,7 +145,8 @@ export class Evictor {
   }
 
   private mayGo(db: Database, ref: Ref): boolean {
-    if (db.type(ref) === KeyType.none || !this.keyspace.isVisible(db, ref)) return false
+    const { keyspace } = this
+    if (db.type(ref) === KeyType.none || !keyspace.isVisible(db, ref) || keyspace.holdGuard?.(db, ref) === true) return false
     if (this.keyspace.holdGuard?.(db, ref) === true) return false
     return !this.onlyVolatile || db.expiresAt(ref) !== Infinity
   }

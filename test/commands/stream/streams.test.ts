@@ -71,6 +71,8 @@ describe('entries that groups refer to', () => {
     expect(member.run('XDELEX', 'none', 'IDS', '1', '1-0')).toEqual([-1])
     expect(member.run('XDELEX', 's', 'IDS', '0', '1-0')).toEqual(message('positive integer'))
     expect(member.run('XDELEX', 's', 'IDS', '2', '1-0')).toEqual(message('numids'))
+    expect(member.run('XDELEX', 's', 'IDS', '1', '1-0', '2-0')).toEqual(message('syntax error'))
+    expect(member.run('XDELEX', 's', 'KEEPREF', 'DELREF', 'IDS', '1', '1-0')).toEqual(message('syntax error'))
     expect(member.run('XDELEX', 's', 'IDS', '1', 'x')).toEqual(message('Invalid stream ID'))
   })
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { EVICTION_POLICIES } from '../../../src/base/eviction-policies.js'
 import { LIMITS } from '../../../src/base/limits.js'
 import type { EngineHarness } from '../../support/engine-harness.js'
+import { ReceivingSession, TickingClock } from '../../support/ticking-clock.js'
 import { bound, boundWithRoom, seededHarness } from '../../support/memory-bound.js'
 
 const OOM = "-OOM command not allowed when used memory > 'maxmemory'.\r\n"
@@ -277,5 +278,26 @@ describe('OBJECT', () => {
     bound(h, { evictionPolicy: 'allkeys-lru' })
     expect(h.run('RESTORE', 'a', '0', payload, 'REPLACE', 'IDLETIME', '1000')).toBe('OK')
     expect(h.run('OBJECT', 'IDLETIME', 'a')).toBe(1000)
+  })
+})
+
+describe('a long write', () => {
+  it('keeps its keys from eviction until it is whole', () => {
+    const clock = new TickingClock()
+    const slicing = { readElements: 50, writeElements: 50, frameBytes: 1000, turnSteps: 1 }
+    const h = seededHarness(30, { slicing }, clock)
+    const client = new ReceivingSession(100)
+    h.run('SADD', 'a', ...Array.from({ length: 400 }, (_, n) => `m${n}`))
+    h.run('SADD', 'b', ...Array.from({ length: 400 }, (_, n) => `n${n}`))
+    fill(h, 0, 50)
+    expect(h.raw(['SUNIONSTORE', 'to', 'a', 'b'], client)).toBe('')
+    clock.turn()
+    boundWithRoom(h, -1_000_000, { evictionPolicy: 'allkeys-random' })
+    while (client.blocked !== null) {
+      expect(h.raw(['DEL', 'unheld'])).toBe(':0\r\n')
+      clock.turn()
+    }
+    expect(h.engine.statistics.evictedKeys).toBeGreaterThanOrEqual(50)
+    expect(client.received).toBe(':800\r\n')
   })
 })
