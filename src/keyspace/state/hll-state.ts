@@ -1,4 +1,6 @@
 import { LIMITS } from '../../base/limits.js'
+import { hasHeader, isDense } from '../../crdt/hyperloglog.js'
+import { isWhole } from '../../crdt/hyperloglog-sparse.js'
 import { CHUNK_SHIFT, type Ref } from '../../memory/arena.js'
 import type { CollectionStore } from '../collection-store.js'
 import type { Database } from '../database.js'
@@ -13,7 +15,6 @@ import {
   sketchLength,
   sketchOffset,
 } from '../hll-block.js'
-import { isSketch } from '../hll-store.js'
 import type { Keyspace } from '../keyspace.js'
 import type { CollectionState } from './collection-state.js'
 import { NO_MORE_ELEMENTS } from './key-state-format.js'
@@ -67,7 +68,8 @@ export class HllState implements CollectionState {
       const { member, stamp } = reader
       reader.raw(reader.left)
       const { bytes, off, len } = reader
-      if (len > LIMITS.hllSparseBytes || !isSketch(bytes, off, len)) reader.damaged('what is no HyperLogLog')
+      const isSound = hasHeader(bytes, off, len) && (isDense(bytes, off) || isWhole(bytes, off, len))
+      if (!isSound || len > LIMITS.hllSparseBytes) reader.damaged('what is no HyperLogLog')
       to = newBlock(arena, len, 0)
       arena.u8[to >>> CHUNK_SHIFT].set(bytes.subarray(off, off + len), sketchOffset(to))
       setSketchLength(arena, to, len)

@@ -60,7 +60,7 @@ describe('a member that was written and read back', () => {
         settleAll(twin)
         expect(everythingOf(twin)).toEqual(everythingOf(member))
       }),
-      { numRuns: 25 },
+      { numRuns: 20 },
     )
   })
 })

@@ -1,12 +1,18 @@
 import type { Stability } from '../../../src/crdt/apply-context.js'
 import type { VersionVector } from '../../../src/crdt/version-vector.js'
 import type { Engine } from '../../../src/engine/engine.js'
-import { KeyType, SHARD_COUNT, TYPE_COUNT } from '../../../src/keyspace/database.js'
+import { KeyType, SHARD_COUNT, TYPE_COUNT, type Database } from '../../../src/keyspace/database.js'
 import { digestOf } from '../../../src/keyspace/digest.js'
+import type { Keyspace } from '../../../src/keyspace/keyspace.js'
 import { StateBytes } from '../../../src/keyspace/state/state-bytes.js'
 import { EngineHarness, ManualClock } from '../../support/engine-harness.js'
 
-/** The states of one shard as they were written. */
+/** What a snapshot holds: for each database the highest stamps from before its first key was written, and the records of each shard. */
+export interface Written {
+  readonly highest: readonly { readonly database: number; readonly stamps: Float64Array }[]
+  readonly sections: readonly Section[]
+}
+
 export interface Section {
   readonly database: number
   readonly shard: number
@@ -14,32 +20,43 @@ export interface Section {
 }
 
 /** Everything that a member holds, in steps of so many bytes, between which `meanwhile` may change it. */
-export function writeAll(engine: Engine, bytes = 1 << 20, meanwhile: () => void = () => undefined): Section[] {
+export function writeAll(engine: Engine, bytes = 1 << 20, meanwhile: () => void = () => undefined): Written {
   const { keyspace } = engine
+  const highest = databasesOf(keyspace).map(({ database, db }) => ({ database, stamps: db.highest.slice() }))
   const sections: Section[] = []
   const walk = engine.states.walk()
   const out = new StateBytes()
   for (let database = 0; database < keyspace.databaseCount; database++) {
-    if (keyspace.peek(database) === undefined) continue
     for (let shard = 0; shard < SHARD_COUNT; shard++) {
+      const db = keyspace.peek(database)
+      if (db === undefined) break
       out.reset()
       walk.begin(database, shard)
+      const isEmpty = db.shardCount(shard) === 0
       while (!walk.step(out, bytes)) meanwhile()
+      if (!isEmpty) meanwhile()
       if (out.length > 0) sections.push({ database, shard, bytes: out.bytes.slice(0, out.length) })
     }
   }
-  return sections
+  return { highest, sections }
 }
 
-/** Reads sections into a member. Gives the number of keys. */
-export function loadAll(engine: Engine, sections: readonly Section[]): number {
+/** Reads it into a member. Gives the number of keys. */
+export function loadAll(engine: Engine, { highest, sections }: Written): number {
   const loader = engine.states.loader()
   let keys = 0
+  for (const { database, stamps } of highest) engine.keyspace.database(database).highest.set(stamps)
   for (const { database, bytes } of sections) {
     keys += loader.load(database, bytes, 0, bytes.length)
     loader.end()
   }
   return keys
+}
+
+function databasesOf(keyspace: Keyspace): { database: number; db: Database }[] {
+  return Array.from({ length: keyspace.databaseCount }, (_, database) => ({ database, db: keyspace.peek(database) })).flatMap(
+    ({ database, db }) => (db === undefined ? [] : [{ database, db }]),
+  )
 }
 
 /** A member without data, of another hash seed: as after a restart, before it reads a snapshot. Its time stands still, so that it does nothing by itself. */
@@ -57,9 +74,7 @@ export function emptyTwin(of: EngineHarness, seed = 99): EngineHarness {
 export function everythingOf({ engine }: EngineHarness): { readonly digest: string; readonly records: readonly string[] } {
   const { keyspace, keys, strings } = engine
   const records: string[] = []
-  for (let database = 0; database < keyspace.databaseCount; database++) {
-    const db = keyspace.peek(database)
-    if (db === undefined) continue
+  for (const { database, db } of databasesOf(keyspace)) {
     for (let table = 0; table < SHARD_COUNT + TYPE_COUNT; table++) {
       for (let i = 0; i < db.shardCount(table); i++) {
         const ref = db.recordAt(table, i)
@@ -119,9 +134,7 @@ export function stabilityOf(stable: Float64Array, applied: VersionVector): Stabi
 /** Looks again at everything that may be folded or dropped. */
 export function settleAll({ engine }: EngineHarness): void {
   const { keyspace, keys } = engine
-  for (let database = 0; database < keyspace.databaseCount; database++) {
-    const db = keyspace.peek(database)
-    if (db === undefined) continue
+  for (const { db } of databasesOf(keyspace)) {
     // A large collection is settled in several goes.
     for (let go = 0; go < 4; go++) for (let table = 0; table < db.unsettled.length; table++) keys.settleTable(db, table)
   }
