@@ -26,6 +26,8 @@ export type TextOutput = Pick<NodeJS.WriteStream, 'write' | 'isTTY'>
 export const EXIT = {
   ok: 0,
   failed: 1,
+  /** `check --repair`: it was damaged, and something was given up. */
+  repaired: 3,
   /** `status`: nobody answers. `ping`: no answer. */
   unreachable: 2,
   /** EX_USAGE of sysexits: the command line is wrong. */

@@ -19,7 +19,7 @@ let session: Session
 
 const logger = (): Logger => {
   const at = (level: string) => (fields: object, message: string) => void lines.push({ level, fields, message })
-  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error'), child: logger } as unknown as Logger
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error'), child: logger }
 }
 
 /** Starts a process; what was one before hears of time no more. */
