@@ -20,6 +20,7 @@ import type { Disk } from '../ports/disk.js'
 import type { Logger } from '../ports/logger.js'
 import type { Network } from '../ports/network.js'
 import type { Random } from '../ports/random.js'
+import { Backups } from './backups.js'
 import { Membership } from './membership.js'
 import { Recovery, type RecoveryProgress } from './recovery.js'
 import { ReplicatedStability } from './replicated-stability.js'
@@ -72,6 +73,7 @@ interface Running {
   readonly sync: PeerSync | null
   readonly snapshots: Snapshotter
   readonly retention: Retention
+  readonly backups: Backups
 }
 
 /**
@@ -211,7 +213,8 @@ export class Member implements SyncHost {
     const { clusterId, self: memberId } = this.topology
     const snapshotter = new Snapshotter({ disk, clock, logger, dataFolder, clusterId, memberId, version, pace }, host)
     snapshotter.kept = snapshots
-    this.running = { log, report, sync, snapshots: snapshotter, retention: new Retention(log) }
+    const backups = new Backups({ disk, clock, logger }, this.engine, log, snapshotter)
+    this.running = { log, report, sync, snapshots: snapshotter, retention: new Retention(log), backups }
     this.recoveryUnderWay = null
     // It may have been changed since recovery began.
     log.setSyncPolicy(syncPolicyOf(this.appendfsync, this.isAlone))
@@ -242,6 +245,10 @@ export class Member implements SyncHost {
 
   get snapshots(): Snapshotter {
     return this.parts.snapshots
+  }
+
+  get backups(): Backups {
+    return this.parts.backups
   }
 
   private get parts(): Running {
@@ -365,6 +372,7 @@ export class Member implements SyncHost {
     this.membership.stop()
     this.recoveryUnderWay?.close()
     this.running?.snapshots.stop()
+    this.running?.backups.stop()
     this.engine.stop()
     this.sync?.stop()
     this.running?.log.close()

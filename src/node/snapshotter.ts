@@ -5,6 +5,7 @@ import type { MemberId } from '../base/ids.js'
 import { VersionVector } from '../crdt/version-vector.js'
 import type { Engine } from '../engine/engine.js'
 import { SHARD_COUNT } from '../keyspace/database.js'
+import type { Keyspace } from '../keyspace/keyspace.js'
 import type { KeyStates } from '../keyspace/state/key-states.js'
 import { StateBytes } from '../keyspace/state/state-bytes.js'
 import type { StateWalk } from '../keyspace/state/state-walk.js'
@@ -320,15 +321,7 @@ export class Snapshotter {
     const { engine, log } = this.host
     engine.requestSync()
     this.thaw(run)
-    const highest: DatabaseHighest[] = []
-    for (let database = 0; database < engine.keyspace.databaseCount; database++) {
-      const db = engine.keyspace.peek(database)
-      if (db === undefined) continue
-      const stamps = new VersionVector()
-      stamps.stamps.set(db.highest)
-      highest.push({ database, stamps })
-    }
-    writerOf(run).writeEnd({ position: log.endByte, clock: engine.hlc.last, highest })
+    writerOf(run).writeEnd({ position: log.endByte, clock: engine.hlc.last, highest: highestOf(engine.keyspace) })
   }
 
   /** The records may show what the log has in memory only: the file must not outlive that. */
@@ -448,6 +441,19 @@ export class Snapshotter {
       if (this.run === run) callback()
     })
   }
+}
+
+/** What each database has seen of each member. */
+export function highestOf(keyspace: Keyspace): DatabaseHighest[] {
+  const highest: DatabaseHighest[] = []
+  for (let database = 0; database < keyspace.databaseCount; database++) {
+    const db = keyspace.peek(database)
+    if (db === undefined) continue
+    const stamps = new VersionVector()
+    stamps.stamps.set(db.highest)
+    highest.push({ database, stamps })
+  }
+  return highest
 }
 
 function writerOf(run: Run): SnapshotWriter {
