@@ -50,7 +50,6 @@ export class Membership {
   private sync: PeerSync | null = null
   /** The last of our own ops that others may have: what the log gave, and what was taken from others since. */
   private safeStamp = 0 as Stamp
-  private startStamp = 0 as Stamp
   private hasHeard = false
   private mayWrite = false
   private waitIsOver = false
@@ -100,7 +99,7 @@ export class Membership {
   start(log: SegmentedLog, sync: PeerSync | null): void {
     this.log = log
     this.sync = sync
-    this.startStamp = this.safeStamp = this.engine.applied.get(this.self)
+    this.safeStamp = this.engine.applied.get(this.self)
     this.isEmpty = this.engine.applied.stamps.every((stamp) => stamp === 0)
     this.present = this.makeView()
     this.state.onChange = (dot) => this.changed(dot)
@@ -205,7 +204,8 @@ export class Membership {
   reportedBy(member: MemberInfo, applied: VersionVector, isFirst: boolean): void {
     const { self, engine } = this
     const theirs = applied.get(self)
-    if (isFirst && theirs > this.startStamp && theirs <= engine.applied.get(self) && !this.isOwnEnd(theirs)) {
+    const isOfThisProcess = this.mayWrite && theirs > this.safeStamp && theirs <= engine.applied.get(self)
+    if (isFirst && isOfThisProcess && !this.isOwnEnd(theirs)) {
       throw this.forked(`${member.name} has an op ${theirs} of member ${self} that is not in its own history`)
     }
     if (!this.mayWrite) this.wanted.merge(applied)
@@ -236,7 +236,9 @@ export class Membership {
     const added = this.own?.added
     const isHere =
       !mustCatchUp || (applied.dominates(this.wanted) && added !== undefined && applied.covers(added.origin, added.stamp))
-    if (this.hasHeard ? isHere : !this.isJoining && (hasNoOthers || this.waitIsOver)) this.begin()
+    // Another one may have more of our own than who was heard first: all who can be reached are.
+    const hasHeardAll = this.hasHeard && (this.waitIsOver || this.sync?.hasUnasked !== true)
+    if (hasHeardAll ? isHere : !this.hasHeard && !this.isJoining && (hasNoOthers || this.waitIsOver)) this.begin()
   }
 
   private begin(): void {

@@ -26,9 +26,18 @@ export const FAULT_KINDS = [
   'slow-disk',
   'memory-short',
 ] as const
-export type FaultKind = (typeof FAULT_KINDS)[number]
+/** The list of members changes, or a machine is started from an old copy of its disk. */
+export const MEMBERSHIP_KINDS = [
+  'add-member',
+  'remove-member',
+  'remove-dead',
+  'remove-alive',
+  'copy-disk',
+  'restore-disk',
+] as const
+export type FaultKind = (typeof FAULT_KINDS)[number] | (typeof MEMBERSHIP_KINDS)[number]
 
-const WEIGHTS: Record<FaultKind, number> = {
+const WEIGHTS: Record<(typeof FAULT_KINDS)[number], number> = {
   isolate: 2,
   cut: 4,
   'break-links': 3,
@@ -68,6 +77,24 @@ export function planFaults(
       b: random.uint32(),
       durationMs: random.pick([5, 30, 100, 400, 1500]),
       amount,
+    })
+  }
+  return faults
+}
+
+/** Changes of membership, as faults whose indexes come after those. */
+export function planMembership(random: SeededRandom, steps: number, firstIndex: number, rate: number): Fault[] {
+  const faults: Fault[] = []
+  for (let step = 0; step < steps; step++) {
+    if (!random.chance(rate)) continue
+    faults.push({
+      index: firstIndex + faults.length,
+      atStep: step,
+      kind: MEMBERSHIP_KINDS[random.weighted([5, 2, 2, 1, 2, 2])],
+      a: random.uint32(),
+      b: random.uint32(),
+      durationMs: random.pick([5, 30, 100, 400]),
+      amount: random.unit(),
     })
   }
   return faults

@@ -16,9 +16,9 @@ export class MeridianMember implements SimulatedMember {
   private readonly embedded: EmbeddedMember
 
   constructor(environment: MemberEnvironment) {
-    const { topology, dataFolder, databases, appendfsync, clock, random, disk, network, logger } = environment
+    const { name, topology, dataFolder, databases, appendfsync, startWaitMs, clock, random, disk, network, logger } = environment
     this.embedded = new EmbeddedMember(
-      { topology, dataFolder, databases, appendfsync, startWaitMs: 0 },
+      { name, topology, dataFolder, databases, appendfsync, startWaitMs },
       { clock, random, disk, network, logger },
     )
     this.member = this.embedded.member
@@ -36,6 +36,34 @@ export class MeridianMember implements SimulatedMember {
 
   get durable(): VersionVector {
     return this.member.durable
+  }
+
+  get stable(): VersionVector {
+    return this.member.stable
+  }
+
+  get refusesWrites(): boolean {
+    return this.member.membership.writeRefusal !== null
+  }
+
+  addMember(name: string): boolean {
+    this.topologyCommand('ADD', name, name, 'z', `${name}:1`)
+    return this.member.engine.topology.named(name) !== undefined
+  }
+
+  removeMember(name: string, forced: boolean): boolean {
+    const { topology } = this.member.engine
+    const { version } = topology
+    this.topologyCommand('REMOVE', name, ...(forced ? ['FORCE'] : []))
+    return topology.version > version
+  }
+
+  private topologyCommand(...args: readonly string[]): void {
+    const { engine } = this.member
+    engine.beginBatch()
+    // The reply comes when the change is durable; nobody waits for it here.
+    engine.execute(this.embedded.newSession(), Request.of(['CRDT.TOPOLOGY', ...args]), new ReplyWriter())
+    engine.endTurn()
   }
 
   newSession(): SimulatedSession {

@@ -18,6 +18,8 @@ export interface MemberEnvironment {
   readonly dataFolder: string
   readonly databases: number
   readonly appendfsync: 'always' | 'everysec' | 'no'
+  /** How long a restarted member waits to hear from others before it takes writes. */
+  readonly startWaitMs: number
   readonly clock: Clock
   readonly random: Random
   readonly disk: Disk
@@ -37,6 +39,13 @@ export interface SimulatedMember {
   newSession(): SimulatedSession
   readonly applied: VersionVector
   readonly durable: VersionVector
+  /** Client writes may be refused now: it is starting, joining or removed. */
+  readonly refusesWrites?: boolean
+  /** What it calls stable. */
+  readonly stable?: VersionVector
+  /** Adds a member; false when that is refused. Missing: this kind has a fixed list. */
+  addMember?(name: string): boolean
+  removeMember?(name: string, forced: boolean): boolean
   /** Equal in two members when their data is equal. */
   digest(): string
   /** Lets no more memory be used than now less so many bytes; null: as much as there is. Missing: this kind has no bound. */
