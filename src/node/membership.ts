@@ -184,6 +184,7 @@ export class Membership {
 
   ownOpsElsewhere(member: MemberInfo, stamp: Stamp): void {
     if (this.fork !== null) throw this.fork
+    if (!this.mayWrite) this.safeStamp = this.engine.applied.get(this.self)
     if (this.engine.position().get(this.self) === this.safeStamp) {
       if (stamp <= this.missingUntil) return
       if (!this.takesOwnFrames) {
