@@ -144,7 +144,7 @@ export const LIMITS = {
   evictionAttempts: 64,
   /** Clients whose memory is summed up each tenth of a second, about 0.1 ms; with more of them it is done less often. */
   memoryClientLooks: 1000,
-  /** Between two warnings in the log that memory is short. */
+  /** Between two warnings of one kind in the log that memory is short. */
   memoryWarningMs: 60_000,
   /** Keys that one blocking command may wait for: about 8 MiB. Beyond: refused. */
   blockingKeys: 65_536,
@@ -175,6 +175,8 @@ export const LIMITS = {
   slicedWriteElements: 2000,
   /** A frame of another member that is larger is applied in slices: it takes some 4 ms. */
   slicedFrameBytes: 128 * KiB,
+  /** A frame that is appended in pieces is so by this much: some 0.2 ms each. */
+  logPieceBytes: 256 * KiB,
   /** What writes and frames in slices may take of a turn. */
   slicedWriteTurnMs: 2,
   /** Keys of one such frame that are held one by one; one that has more holds the databases that they are in. */
@@ -229,6 +231,8 @@ export const LIMITS = {
   rdbItemBytes: 640 * MiB,
   /** What import and export have on its way to a server before they wait: some 50,000 small keys, 0.5 s. One larger value goes alone. */
   bulkInFlightBytes: 8 * MiB,
+  /** Largest collection that import and export move by one DUMP or RESTORE: some 10,000 small elements, 10 ms of a member's time. */
+  dumpAtOnceBytes: 128 * KiB,
   /** What a live import has received and not yet written, in memory; the rest goes to a file. */
   spoolMemoryBytes: 4 * MiB,
   /** Bytes read from that file at once. */

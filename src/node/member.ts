@@ -6,7 +6,7 @@ import { EVERYTHING_STABLE } from '../crdt/apply-context.js'
 import type { FrameView } from '../crdt/frame.js'
 import { VersionVector } from '../crdt/version-vector.js'
 import type { Services } from '../commands/services.js'
-import { Engine } from '../engine/engine.js'
+import { Engine, type EngineOptions } from '../engine/engine.js'
 import type { Collections } from '../keyspace/collections.js'
 import { claimDataFolder } from '../oplog/data-folder.js'
 import type { RecoveryReport } from '../oplog/open-log.js'
@@ -52,6 +52,7 @@ export interface MemberOptions {
   readonly tuneCollections?: (collections: Collections) => void
   readonly segmentBytes?: number
   readonly snapshotPace?: SnapshotPace
+  readonly slicing?: EngineOptions['slicing']
 }
 
 /** When a snapshot is written without being asked for, and how much of the log is kept. May change at any time. */
@@ -111,7 +112,9 @@ export class Member implements SyncHost {
       memberName: options.name ?? topology.members.find((member) => member.id === topology.self)?.name ?? '',
       createdMs: clock.wallMs(),
     })
-    this.engine = new Engine({ self: topology.self, databases, solo, hashSeed: random.uint32() }, clock, services)
+    const { slicing } = options
+    const engineOptions = { self: topology.self, databases, solo, hashSeed: random.uint32(), ...(slicing && { slicing }) }
+    this.engine = new Engine(engineOptions, clock, services)
     this.engine.syncAlways = appendfsync === 'always'
     this.appendfsync = appendfsync
     options.tuneCollections?.(this.engine.collections)
@@ -332,6 +335,7 @@ export class Member implements SyncHost {
   reload(saveBefore: boolean): string | null {
     const { log, snapshots } = this
     if (snapshots.running !== null) return 'ERR Background save already in progress'
+    if (this.engine.longWrites.isApplying) return 'ERR a long write is under way: try again later'
     if (log.refusal !== null) return `MISCONF the log is not whole on the disk: ${log.refusal.message}`
     // What others have reported as stable by now must not be taken for what was stable when the log was written.
     if (!saveBefore && this.sync !== null) return 'ERR only a member without peers can read its data from the log again'

@@ -35,7 +35,9 @@ export const MEMBERSHIP_KINDS = [
   'copy-disk',
   'restore-disk',
 ] as const
-export type FaultKind = (typeof FAULT_KINDS)[number] | (typeof MEMBERSHIP_KINDS)[number]
+/** A snapshot is begun; it is begun and the power fails, or the process dies, while it is written or soon after. */
+export const SNAPSHOT_KINDS = ['snapshot', 'snapshot-power-cut', 'snapshot-kill'] as const
+export type FaultKind = (typeof FAULT_KINDS)[number] | (typeof SNAPSHOT_KINDS)[number] | (typeof MEMBERSHIP_KINDS)[number]
 
 const WEIGHTS: Record<(typeof FAULT_KINDS)[number], number> = {
   isolate: 2,
@@ -95,6 +97,27 @@ export function planMembership(random: SeededRandom, steps: number, firstIndex: 
       b: random.uint32(),
       durationMs: random.pick([5, 30, 100, 400]),
       amount: random.unit(),
+    })
+  }
+  return faults
+}
+
+const SNAPSHOT_RATE = 0.05
+
+/** Snapshots, as faults whose indexes come after those. Without crashes where nothing goes wrong. */
+export function planSnapshots(random: SeededRandom, steps: number, firstIndex: number, calm: boolean): Fault[] {
+  const faults: Fault[] = []
+  for (let step = 0; step < steps; step++) {
+    if (!random.chance(SNAPSHOT_RATE)) continue
+    faults.push({
+      index: firstIndex + faults.length,
+      atStep: step,
+      kind: calm ? 'snapshot' : SNAPSHOT_KINDS[random.weighted([4, 2, 1])],
+      a: random.uint32(),
+      b: random.uint32(),
+      durationMs: random.pick([5, 30, 100, 400]),
+      // How soon the crash comes.
+      amount: random.exponential(25),
     })
   }
   return faults

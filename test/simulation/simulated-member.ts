@@ -20,6 +20,8 @@ export interface MemberEnvironment {
   readonly appendfsync: 'always' | 'everysec' | 'no'
   /** How long a restarted member waits to hear from others before it takes writes. */
   readonly startWaitMs: number
+  /** Long writes and large frames of others, which go in slices, begin with very few elements and bytes. */
+  readonly sliced: boolean
   readonly clock: Clock
   readonly random: Random
   readonly disk: Disk
@@ -48,10 +50,14 @@ export interface SimulatedMember {
   removeMember?(name: string, forced: boolean): boolean
   /** Equal in two members when their data is equal. */
   digest(): string
+  /** Begins a snapshot in the background, if none is under way. */
+  snapshot?(): void
   /** Lets no more memory be used than now less so many bytes; null: as much as there is. Missing: this kind has no bound. */
   boundMemory?(bytesTooMuch: number | null, policy: EvictionPolicy): void
   /** Keys that it has evicted. */
   readonly evictions?: number
+  /** Ends what is under way in slices if these commands would have to wait for it; null: in any case. Missing: this kind does everything in one go. */
+  makeWay?(database: number, commands: readonly (readonly string[])[] | null): void
   /** Ends the turn of the client that has just called: open frames are closed. */
   endTurn(): void
   stop(): void

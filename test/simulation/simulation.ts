@@ -9,7 +9,7 @@ import type { Logger } from '../../src/ports/logger.js'
 import { canonical } from './canonical.js'
 import { modelCommand, modelTransaction } from './command-model.js'
 import { SimulationFailure } from './failure.js'
-import { describeFault, planFaults, planMembership, type Fault } from './faults.js'
+import { describeFault, planFaults, planMembership, planSnapshots, type Fault } from './faults.js'
 import { decodeStabilityNote, isStabilityNote } from './frame-decoder.js'
 import { History } from './history.js'
 import { ModelStore } from './model-store.js'
@@ -118,6 +118,7 @@ export class Simulation {
   private readonly members: MemberInfo[] = []
   private readonly profile: Profile
   private readonly appendfsync: 'always' | 'everysec' | 'no'
+  private readonly sliced: boolean
   private readonly fates: SeededRandom
   private step = 0
   private faultCount = 0
@@ -133,6 +134,7 @@ export class Simulation {
     this.fates = this.random.stream('fates')
     this.network = new SimNetwork(this.scheduler, this.random.stream('network'), CLUSTER)
     this.appendfsync = this.random.stream('settings').pick(['everysec', 'always', 'no'])
+    this.sliced = this.random.stream('slicing').chance(0.5)
     for (let id = 1; id <= options.members; id++) {
       const name = `m${id}`
       this.members.push({
@@ -211,8 +213,12 @@ export class Simulation {
     const { options, profile } = this
     const workload = new Workload(this.random.stream('workload'), profile, (command) => this.kind.supports(command))
     const mishaps = planFaults(this.random.stream('faults'), options.steps, profile.faultRate, profile.faultWeights)
-    const changes = planMembership(this.random.stream('membership'), options.steps, mishaps.length, profile.membershipRate ?? 0)
-    const faults = [...mishaps, ...changes].sort((x, y) => x.atStep - y.atStep)
+    const rate = profile.membershipRate ?? 0
+    const changes = planMembership(this.random.stream('membership'), options.steps, mishaps.length, rate)
+    // A new member needs the whole log, which snapshots let go.
+    const snapshots =
+      rate > 0 ? [] : planSnapshots(this.random.stream('snapshots'), options.steps, mishaps.length, profile.faultRate === 0)
+    const faults = [...mishaps, ...changes, ...snapshots].sort((x, y) => x.atStep - y.atStep)
     let nextFault = 0
     for (this.step = 0; this.step < options.steps; this.step++) {
       const step = workload.next()
@@ -256,6 +262,7 @@ export class Simulation {
       databases: 4,
       appendfsync: this.appendfsync,
       startWaitMs: startsFromCopy ? RESTORED_WAIT_MS : 0,
+      sliced: this.sliced,
       clock: new SimClock(machine.clock, life),
       random: this.random.stream(`member ${machine.id} start ${machine.starts++}`),
       disk: machine.disk.port(life),
@@ -380,6 +387,25 @@ export class Simulation {
         return
       case 'restore-disk':
         return this.restore(a)
+      case 'snapshot':
+        a.member?.snapshot?.()
+        return
+      case 'snapshot-power-cut':
+      case 'snapshot-kill': {
+        a.member?.snapshot?.()
+        const { life } = a
+        const crash = (): void => {
+          if (a.life !== life || a.member === null) return
+          this.trace(() => `${a.name} crashes`)
+          this.crash(a, fault.kind === 'snapshot-power-cut')
+          later(() => {
+            if (a.member === null) this.start(a)
+          })
+        }
+        if ((fault.b & 1) === 0) scheduler.after(fault.amount, crash)
+        else this.whenSnapshotIsNamed(a, crash)
+        return
+      }
       case 'clock-jump':
         a.clock.jump(fault.amount)
         return
@@ -400,6 +426,23 @@ export class Simulation {
           a.disk.meanSyncMs = 2
         })
     }
+  }
+
+  /** Calls back soon after the next snapshot of a machine has got its name: what it stands for must be on the disk by then. */
+  private whenSnapshotIsNamed(machine: Machine, callback: () => void, left = 2000): void {
+    const { disk, life } = machine
+    const named = (): string =>
+      disk
+        .listFolder('/data/snapshot')
+        .filter((name) => name.endsWith('.msnap'))
+        .join()
+    const before = named()
+    const look = (): void => {
+      if (machine.life !== life || left-- === 0) return
+      if (named() === before) this.scheduler.after(0.5, look)
+      else this.scheduler.after(this.fates.exponential(1), callback)
+    }
+    look()
   }
 
   private squeeze(machine: Machine, fault: Fault): void {
@@ -614,8 +657,9 @@ export class Simulation {
     if (member === null) return
     const session = this.session(machine, member, step.db)
     const nowMs = machine.clock.wallMs()
-    const before = Float64Array.from(machine.logged)
     const commands = step.commands.map((args) => resolveTimes(args, nowMs))
+    member.makeWay?.(step.db, commands)
+    const before = Float64Array.from(machine.logged)
     const sent = step.transaction ? [['MULTI'], ...commands, ['EXEC']] : commands
     machine.turnFrames = 0
     const refusesWrites = member.refusesWrites === true
@@ -708,6 +752,7 @@ export class Simulation {
   /** Every key as a member answers it now, held against the history. */
   private checkDump(machine: Machine): void {
     const member = machine.member!
+    member.makeWay?.(0, null)
     const nowMs = machine.clock.wallMs()
     for (const { db, key } of this.history.places()) {
       const session = this.session(machine, member, db)
@@ -860,6 +905,7 @@ export class Simulation {
     const sizes: string[] = []
     for (const machine of this.remaining) {
       const expected = new Map<number, number>()
+      machine.member!.makeWay?.(0, null)
       for (const { db, key } of this.history.places()) {
         const view = this.history.visible(db, key, machine.logged, 'stays')
         const lives = presentAt(view, machine.clock.wallMs()) !== null
