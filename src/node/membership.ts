@@ -62,6 +62,7 @@ export class Membership {
   private missingUntil = 0 as Stamp
   private fork: MeridianError | null = null
   private refusedBy: string | null = null
+  private isLost = false
   private leaving = false
   /** Client writes are taken. Asked by every write, so it is kept. */
   private isOpen = false
@@ -235,11 +236,26 @@ export class Membership {
     const hasNoOthers = this.sync?.isAlone !== false
     const mustCatchUp = this.isJoining || this.isEmpty
     const added = this.own?.added
+    if (this.isJoining && added !== undefined && this.sync?.hasDeparted(added.origin) === true) this.cannotJoin(added)
     const isHere =
       !mustCatchUp || (applied.dominates(this.wanted) && added !== undefined && applied.covers(added.origin, added.stamp))
     // Another one may have more of our own than who was heard first: all who can be reached are.
     const hasHeardAll = this.hasHeard && (this.waitIsOver || this.sync?.hasUnasked !== true)
     if (hasHeardAll ? isHere : !this.hasHeard && !this.isJoining && (hasNoOthers || this.waitIsOver)) this.begin()
+  }
+
+  /**
+   * Who added this member was removed by force, and the op did not get through in time: it is not in the log of any other one, so what this one writes
+   * could be concurrent with what they call stable.
+   */
+  private cannotJoin(added: Dot): void {
+    if (this.engine.applied.covers(added.origin, added.stamp) || this.isLost) return
+    this.isLost = true
+    this.logger.error(
+      { code: 'MRD_PEER_UNKNOWN', addedBy: added.origin },
+      'The member that added this one was removed by force before the others had that change: this one will never take writes. ' +
+        'Remove it by force, and add one under another name.',
+    )
   }
 
   private begin(): void {

@@ -125,6 +125,11 @@ export class PeerSync {
     return false
   }
 
+  /** Nothing more is to come of a removed member. */
+  hasDeparted(member: number): boolean {
+    return this.departed.has(member as MemberId)
+  }
+
   /** Whether anybody else counts: members, and removed ones that have not departed. */
   get isAlone(): boolean {
     return this.peersById.size === 0

@@ -93,6 +93,10 @@ export class MeridianMember implements SimulatedMember {
     return this.member.engine.topology.named(name) !== undefined
   }
 
+  knowsMember(name: string): boolean {
+    return this.member.engine.topology.named(name) !== undefined
+  }
+
   removeMember(name: string, forced: boolean): boolean {
     const { topology } = this.member.engine
     const { version } = topology

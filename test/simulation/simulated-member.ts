@@ -47,6 +47,7 @@ export interface SimulatedMember {
   readonly stable?: VersionVector
   /** Adds a member; false when that is refused. Missing: this kind has a fixed list. */
   addMember?(name: string): boolean
+  knowsMember?(name: string): boolean
   removeMember?(name: string, forced: boolean): boolean
   /** Equal in two members when their data is equal. */
   digest(): string

@@ -53,6 +53,7 @@ const CLUSTER = 'simulated'
 /** A member notices within this that its disk has room again; it retries once a second, by a clock that may run at half speed. */
 const REFUSAL_LAG_MS = 12_000
 const CONVERGE_WITHIN_MS = 120_000
+const ORPHANS_AFTER_MS = 20_000
 /** One that starts from a copy waits for the others, however long. */
 const RESTORED_WAIT_MS = 600_000
 /** No link may ever hold more than a subscription's credit and some frames. */
@@ -376,7 +377,7 @@ export class Simulation {
         })
       case 'add-member':
         if (a.removal !== 'none' || a.member?.addMember === undefined || this.remaining.length + this.joiners > 5) return
-        if (a.member.addMember(`n${fault.index}`)) this.join(`n${fault.index}`)
+        if (a.member.addMember(`n${fault.index}`)) this.join(`n${fault.index}`, a)
         return
       case 'remove-member':
       case 'remove-dead':
@@ -464,17 +465,22 @@ export class Simulation {
 
   /** Added, and not started yet. */
   private joiners = 0
+  private readonly waiting = new Set<string>()
+  private readonly adders = new Map<string, Machine>()
+  private healedMs = 0
   private isOver = false
 
   /** Starts the machine of a member that was added as soon as a member gives it the list. */
-  private join(name: string): void {
+  private join(name: string, by: Machine): void {
+    this.adders.set(name, by)
     this.joiners++
+    this.waiting.add(name)
     const life = new Life()
     const network = this.network.port(name, life)
     const clock = new SimClock(new MachineClock(this.scheduler, 0, 1), life)
     const random = this.random.stream(`joiner ${name}`)
     const attempt = (): void => {
-      if (this.isOver) return
+      if (this.isOver || !this.waiting.has(name)) return
       const up = this.remaining.filter((machine) => machine.member !== null)
       if (up.length === 0) {
         this.scheduler.after(100, attempt)
@@ -485,7 +491,8 @@ export class Simulation {
       new JoinRequest({ network, clock, random, logger }, { clusterId: CLUSTER, name, at }, (result) => {
         if (result instanceof Uint8Array) this.joined(name, result)
         // One that was removed by force before it came never comes.
-        else if (result instanceof MeridianError && result.code === 'MRD_PEER_REMOVED') this.joiners--
+        else if (result instanceof MeridianError && result.code === 'MRD_PEER_REMOVED' && this.waiting.delete(name))
+          this.joiners--
         else this.scheduler.after(100, attempt)
       })
     }
@@ -493,7 +500,7 @@ export class Simulation {
   }
 
   private joined(name: string, bytes: Uint8Array): void {
-    if (this.isOver) return
+    if (this.isOver || !this.waiting.delete(name)) return
     this.joiners--
     const entry = decodeTopology(bytes, name).named(name)
     if (entry === undefined) throw this.fail(`${name} was given a list of members that it is not in`)
@@ -504,6 +511,27 @@ export class Simulation {
     beginJoining(machine.disk.port(new Life()), '/data', bytes)
     this.machines.push(machine)
     this.start(machine)
+  }
+
+  /**
+   * One that was added by a member which was removed by force before anybody else had heard of it is a member to nobody; nor does one come that waits
+   * to be known.
+   */
+  private forgetOrphans(): void {
+    const seeds = this.remaining.filter(({ isSeed }) => isSeed)
+    const known = (name: string): boolean =>
+      seeds.length === 0 || seeds.some(({ member }) => member?.knowsMember?.(name) === true)
+    for (const machine of this.remaining) {
+      if (machine.isSeed) continue
+      // The op that added it may be lost although the list that its maker told was heard: then it never takes writes.
+      const isLost = this.adders.get(machine.name)?.removal === 'forced' && machine.member?.refusesWrites === true
+      if (isLost || !known(machine.name)) machine.removal = 'forced'
+    }
+    for (const name of this.waiting) {
+      if (known(name)) continue
+      this.waiting.delete(name)
+      this.joiners--
+    }
   }
 
   private removeMember(via: Machine, target: Machine, fault: Fault): void {
@@ -797,6 +825,7 @@ export class Simulation {
   private settle(): void {
     this.trace(() => 'everything heals')
     this.network.heal()
+    this.healedMs = this.scheduler.now
     // Restarts and ends of faults that are still to come.
     this.advance(2000)
     for (const machine of this.machines) {
@@ -865,6 +894,7 @@ export class Simulation {
   }
 
   private converged(): boolean {
+    if (this.scheduler.now > this.healedMs + ORPHANS_AFTER_MS) this.forgetOrphans()
     if (this.joiners > 0) return false
     const [first] = this.remaining
     for (const { member, logged } of this.remaining) {
