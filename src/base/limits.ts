@@ -240,6 +240,8 @@ export const LIMITS = {
   rdbItemBytes: 640 * MiB,
   /** What import and export have on its way to a server before they wait: some 50,000 small keys, 0.5 s. One larger value goes alone. */
   bulkInFlightBytes: 8 * MiB,
+  /** Largest collection that import and export move by one DUMP or RESTORE: some 10,000 small elements, 10 ms of a member's time. */
+  dumpAtOnceBytes: 128 * KiB,
   /** What a live import has received and not yet written, in memory; the rest goes to a file. */
   spoolMemoryBytes: 4 * MiB,
   /** Bytes read from that file at once. */

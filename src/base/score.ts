@@ -1,4 +1,4 @@
-import { parseInteger, latin1 } from './bytes.js'
+import { equalsWord, latin1 } from './bytes.js'
 
 /**
  * Scores as text: doubles in Redis' spelling. Read as C's strtod reads them, printed with the fewest digits that read back as the same double. Source of
@@ -11,11 +11,18 @@ const LEADING_SPACE = /^[ \t\n\v\f\r]+/
 /** Longest text that is worth looking at: more than any double needs. */
 const MAX_TEXT = 1024
 const LARGEST_INT64_PRINTED = 2 ** 62
+/** Digits that are exact as a number, and the powers of ten that are. */
+const EXACT_DIGITS = 15
+const POWERS_OF_TEN = new Float64Array(23).map((_, exponent) => Number(`1e${exponent}`))
+const PLUS = 43
+const MINUS = 45
+const POINT = 46
+const ZERO = 48
 
 /** The number, or NaN when the bytes are none, or one that a double cannot hold. */
 export function parseScore(buf: Uint8Array, off: number, len: number): number {
-  const small = parseInteger(buf, off, len)
-  if (small === small) return small
+  const usual = parseUsual(buf, off, len)
+  if (usual === usual) return usual
   if (len === 0 || len > MAX_TEXT) return NaN
   const text = latin1(buf, off, len)
   const value = readDouble(text)
@@ -28,10 +35,45 @@ export function parseScore(buf: Uint8Array, off: number, len: number): number {
  * or 0.
  */
 export function parseScoreBound(buf: Uint8Array, off: number, len: number): number {
-  const small = parseInteger(buf, off, len)
-  if (small === small) return small
+  const usual = parseUsual(buf, off, len)
+  if (usual === usual) return usual
   const text = latin1(buf, off, Math.min(len, MAX_TEXT)).split('\0', 1)[0]
   return text === '' ? 0 : readDouble(text.replace(LEADING_SPACE, ''))
+}
+
+/**
+ * What scores usually are, without the heap: a plain decimal of at most 15 digits that count, or an infinity; NaN for everything else. A quotient of two
+ * numbers that are exact is rounded once, so it is the nearest double (Clinger, 1990).
+ */
+function parseUsual(buf: Uint8Array, off: number, len: number): number {
+  const end = off + len
+  const signed = len > 0 && (buf[off] === MINUS || buf[off] === PLUS)
+  const negative = signed && buf[off] === MINUS
+  const begin = signed ? off + 1 : off
+  let value = 0
+  let counting = 0
+  let point = -1
+  let i = begin
+  for (; i < end; i++) {
+    const digit = buf[i] - ZERO
+    if (digit >= 0 && digit <= 9) {
+      value = value * 10 + digit
+      if (value > 0) counting++
+    } else if (buf[i] === POINT && point < 0) {
+      point = i
+    } else {
+      break
+    }
+  }
+  if (i < end) {
+    if (i > begin || !equalsWord(buf, begin, end - begin, 'INF')) return NaN
+    return negative ? -Infinity : Infinity
+  }
+  const fraction = point < 0 ? 0 : end - point - 1
+  const digits = end - begin - (point < 0 ? 0 : 1)
+  if (digits === 0 || counting > EXACT_DIGITS || fraction >= POWERS_OF_TEN.length) return NaN
+  const magnitude = fraction === 0 ? value : value / POWERS_OF_TEN[fraction]
+  return negative ? -magnitude : magnitude
 }
 
 function readDouble(text: string): number {

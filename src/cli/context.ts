@@ -12,8 +12,8 @@ export interface CliContext {
   readonly launcher: readonly [command: string, ...args: string[]]
   /** Folder of the sample configurations that `up` starts from. */
   readonly sampleFolder: string
-  /** Calls back at each request to stop (SIGINT, SIGTERM, a parent that is gone); returns how to stop listening. */
-  onStopRequest(callback: () => void): () => void
+  /** Calls back at each request to stop (SIGINT, SIGTERM, a parent that is gone), and at SIGHUP, unless that is for something else; returns how to stop listening. */
+  onStopRequest(callback: () => void, onHangup?: () => void): () => void
   /** Ends the process at once. */
   forceExit(code: number): void
 }

@@ -1,5 +1,7 @@
 import { LIMITS } from '../base/limits.js'
 import { SHARD_COUNT } from '../base/shards.js'
+import { writePayload } from '../rdb/payload.js'
+import { readLarge } from './large-value.js'
 import type { PipelinedClient, RawReply } from './pipelined-client.js'
 import { refused } from './redis-client.js'
 
@@ -7,8 +9,10 @@ import { refused } from './redis-client.js'
 const SCAN_COUNT = 500
 /** Keys asked for at once, as long as their values are small. */
 const MOST_AT_ONCE = 256
-/** After as many keys the largest value seen counts half. */
-const FORGET_AFTER = 64
+/** Readings of a large key whose expiry changes meanwhile, before it is read by DUMP. */
+const MOST_ATTEMPTS = 3
+/** What a key counts as whose size is not known. */
+const UNKNOWN_BYTES = 128 * 1024
 
 export interface ReadKey {
   readonly key: Buffer
@@ -25,8 +29,6 @@ export interface ReadKey {
 export class KeyReader {
   /** Keys that SCAN named and that were gone when they were to be read. */
   vanished = 0
-  private largest = 0
-  private sinceForgotten = 0
 
   private constructor(
     private readonly client: PipelinedClient,
@@ -71,13 +73,42 @@ export class KeyReader {
 
   /** What keys of a database hold, some at a time: fewer when values are large. @throws MeridianError */
   async *values(database: number, keys: readonly Buffer[]): AsyncGenerator<readonly ReadKey[]> {
+    const { client } = this
+    const sizes = await this.sizes(database, keys)
     for (let from = 0; from < keys.length;) {
-      const atOnce = Math.max(1, Math.min(MOST_AT_ONCE, Math.floor(LIMITS.bulkInFlightBytes / (this.largest + 1))))
-      const batch = keys.slice(from, from + atOnce)
-      from += batch.length
-      await this.client.select(database)
-      yield await this.read(batch)
+      let to = from
+      for (let bytes = 0; to < keys.length && to - from < MOST_AT_ONCE; to++) {
+        bytes += sizes[to]
+        if (to > from && bytes > LIMITS.bulkInFlightBytes) break
+      }
+      const [small, large]: [Buffer[], Buffer[]] = [[], []]
+      for (let i = from; i < to; i++) (this.isMeridian && sizes[i] > LIMITS.dumpAtOnceBytes ? large : small).push(keys[i])
+      from = to
+      await client.select(database)
+      if (small.length > 0) yield await this.read(small)
+      for (const key of large) yield await this.readSliced(key)
     }
+  }
+
+  /** About how many bytes each key takes; where the server does not say, as if each were large enough to be careful. */
+  private async sizes(database: number, keys: readonly Buffer[]): Promise<number[]> {
+    await this.client.select(database)
+    const replies = await Promise.all(keys.map((key) => this.client.ask('MEMORY', 'USAGE', key, 'SAMPLES', '5')))
+    return replies.map((reply) => (typeof reply === 'number' ? reply : reply instanceof Error ? UNKNOWN_BYTES : 0))
+  }
+
+  /** A large collection without DUMP, unless only that tells it whole. */
+  private async readSliced(key: Buffer): Promise<readonly ReadKey[]> {
+    const { client } = this
+    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+      const before = await client.command('PEXPIRETIME', key)
+      const value = await readLarge(client, key)
+      if (value === null) break
+      if ((await client.command('PEXPIRETIME', key)) !== before) continue
+      const expiry = before as number
+      return [{ key, payload: Buffer.from(writePayload(value)), expiresAtMs: expiry < 0 ? null : expiry }]
+    }
+    return this.read([key])
   }
 
   private async read(keys: readonly Buffer[]): Promise<ReadKey[]> {
@@ -114,11 +145,6 @@ export class KeyReader {
     if (!Buffer.isBuffer(payload)) {
       this.vanished++
       return
-    }
-    this.largest = Math.max(this.largest, payload.length)
-    if (++this.sinceForgotten === FORGET_AFTER) {
-      this.sinceForgotten = 0
-      this.largest /= 2
     }
     const expiresAtMs = expiry < 0 ? null : this.isExact ? expiry : Date.now() + expiry
     found.push({ key, payload, expiresAtMs })

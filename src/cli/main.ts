@@ -20,13 +20,15 @@ const context: CliContext = {
   stderr: process.stderr,
   launcher: [process.execPath, fileURLToPath(new URL('bin/meridian', packageFolder))],
   sampleFolder: fileURLToPath(new URL('config', packageFolder)),
-  onStopRequest(callback) {
-    const events = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+  onStopRequest(callback, onHangup = callback) {
+    const events = ['SIGINT', 'SIGTERM'] as const
     for (const event of events) process.on(event, callback)
+    process.on('SIGHUP', onHangup)
     // Set when `up` started this process: the channel closes when `up` is gone, however it went.
     process.on('disconnect', callback)
     return () => {
       for (const event of events) process.off(event, callback)
+      process.off('SIGHUP', onHangup)
       process.off('disconnect', callback)
     }
   },

@@ -40,6 +40,11 @@ export interface MemberDetails {
   readonly opsPerSecond: number
   readonly keys: number
   readonly memoryBytes: number
+  /** How it takes part: active, or why it takes no writes. */
+  readonly membership: string
+  readonly topologyVersion: number
+  /** Removed members that still have something to give. */
+  readonly draining: readonly string[]
   readonly versionVector: string
   readonly stableVector: string
   readonly links: readonly LinkReport[]
@@ -66,7 +71,7 @@ export class MemberProbe {
     try {
       this.client ??= await RedisClient.connect(this.address, this.timeoutMs)
       const details = readDetails(parseInfo(await this.client.text('INFO', ...SECTIONS)))
-      const problems = details.links.flatMap((link) => linkProblems(link, this.maxLagMs))
+      const problems = [...placeProblems(details), ...details.links.flatMap((link) => linkProblems(link, this.maxLagMs))]
       return { address, state: problems.length > 0 ? 'degraded' : 'ok', problems, details }
     } catch (error) {
       this.close()
@@ -84,6 +89,20 @@ function failedReport(address: string, error: unknown): MemberReport {
   const loading = error instanceof ReplyError && error.message.startsWith('LOADING')
   const problem = error instanceof MeridianError || error instanceof ReplyError ? error.message : String(error)
   return { address, state: loading ? 'loading' : 'unreachable', problems: [problem], details: null }
+}
+
+const PLACES: Readonly<Record<string, string>> = {
+  starting: 'takes no writes yet: it waits to hear from another member',
+  restoring: 'takes no writes yet: it fetches writes of its own that its disk has lost',
+  joining: 'takes no writes yet: it is new and has not caught up',
+  draining: 'takes no writes: it was removed, and what it has is being fetched',
+  removed: 'takes no writes: it was removed',
+  forked: 'takes no writes: others have writes of it that it does not have',
+}
+
+function placeProblems({ membership, draining }: MemberDetails): string[] {
+  const own = PLACES[membership]
+  return [...(own === undefined ? [] : [own]), ...draining.map((name) => `${name} was removed and has not departed yet`)]
 }
 
 function linkProblems(link: LinkReport, maxLagMs: number): string[] {
@@ -127,6 +146,9 @@ function readDetails(info: Map<string, string>): MemberDetails {
     opsPerSecond: number('instantaneous_ops_per_sec'),
     keys,
     memoryBytes: number('used_memory'),
+    membership: text('membership') || 'active',
+    topologyVersion: number('topology_version'),
+    draining: text('draining').split(';').filter(Boolean),
     versionVector: text('version_vector'),
     stableVector: text('stable_vector'),
     links: links.sort((a, b) => a.id - b.id),

@@ -3,6 +3,7 @@ import { parse as parseYaml } from 'yaml'
 import { MeridianError } from '../base/errors.js'
 import { loadConfig, type ConfigOverride } from '../config/load.js'
 import { APPENDFSYNC, LOG_FORMATS, LOG_LEVELS, type MemberConfig } from '../config/member-config.js'
+import type { RunningServer } from '../node/server.js'
 import { collect } from './argument.js'
 import { EXIT, printLine, type CliContext, type SetExitCode } from './context.js'
 
@@ -18,7 +19,7 @@ Examples:
   $ meridian server --config us.yaml --set clients.timeout=5m --set storage.appendfsync=always
 
 SIGTERM or Ctrl-C stops cleanly: clients are disconnected and everything is made durable. A second one ends it at once;
-what was acknowledged under appendfsync always is on disk all the same.`
+what was acknowledged under appendfsync always is on disk all the same. SIGHUP reads the files of certificates again; links and clients stay.`
 
 /** Flags with a short way, and the key each one overrides. */
 const FLAG_PATHS = {
@@ -87,13 +88,17 @@ async function runServer(config: MemberConfig, context: CliContext): Promise<num
   let requests = 0
   let requestStop: () => void = () => undefined
   const stopRequested = new Promise<void>((resolve) => (requestStop = resolve))
-  const unsubscribe = context.onStopRequest(() => {
-    requests++
-    if (requests === 1) requestStop()
-    else context.forceExit(EXIT.failed)
-  })
+  let server: RunningServer | null = null
+  const unsubscribe = context.onStopRequest(
+    () => {
+      requests++
+      if (requests === 1) requestStop()
+      else context.forceExit(EXIT.failed)
+    },
+    () => server?.reloadCertificates(),
+  )
   try {
-    const server = await context.startServer(config)
+    server = await context.startServer(config)
     if (config.logging.format === 'pretty') printLine(context.stdout, readyLine(config))
     await stopRequested
     await server.stop()

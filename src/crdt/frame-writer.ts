@@ -1,5 +1,5 @@
 import { assert } from '../base/assert.js'
-import { allocateBytes, copyBytes } from '../base/bytes.js'
+import { allocateBytes, copyBytes, plainBytes } from '../base/bytes.js'
 import { crc32 } from '../base/crc32.js'
 import { writeVarint } from '../base/byte-stream.js'
 import type { MemberId } from '../base/ids.js'
@@ -142,7 +142,7 @@ export class FrameWriter {
   /** A decimal text as `number` of docs/formats/effects.md. */
   putText(text: string): void {
     this.putByte(1)
-    const bytes = Buffer.from(text, 'latin1')
+    const bytes = plainBytes(Buffer.from(text, 'latin1'))
     this.putBlock(bytes, 0, bytes.length)
   }
 

@@ -1,4 +1,4 @@
-import { INT64_MAX, INT64_MIN } from '../base/bytes.js'
+import { INT64_MAX, INT64_MIN, plainBytes } from '../base/bytes.js'
 import {
   addDecimals,
   DECIMAL_ZERO,
@@ -209,9 +209,11 @@ export function visibleText(state: StringState): Uint8Array | null {
   const hasText = state.registers.length > 0 || state.edits.length > 0
   const base = hasText ? parseDecimal(Buffer.from(text).toString('latin1')) : DECIMAL_ZERO
   if (base === null) return text
-  return Buffer.from(
-    counterText(state.contributions.reduce((sum, c) => addDecimals(sum, subtractDecimals(c.total, c.base)), base)),
-    'latin1',
+  return plainBytes(
+    Buffer.from(
+      counterText(state.contributions.reduce((sum, c) => addDecimals(sum, subtractDecimals(c.total, c.base)), base)),
+      'latin1',
+    ),
   )
 }
 

@@ -26,7 +26,7 @@ export interface CollectionStore {
   readonly type: number
 
   /** Writes and reads collections with all that concurrent writes need. */
-  readonly state?: CollectionState
+  readonly state: CollectionState
 
   /**
    * Walks the payload of one effect by the reader's primitives and calls effect.fail for whatever is wrong in itself (lengths, impossible

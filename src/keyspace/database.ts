@@ -92,6 +92,11 @@ export class Database extends RecordSpace {
     return ref
   }
 
+  /** Hidden records of keys of a shard. */
+  hiddenOf(shard: number): number {
+    return this.hiddenCount === 0 ? 0 : this.hiddenIn[shard]
+  }
+
   /** True when a key, or another of its shard, has hidden records: else its record is all there is of it. */
   mayHide(buf: Uint8Array, off: number, len: number): boolean {
     if (this.hiddenCount === 0) return false

@@ -1,6 +1,6 @@
 import { assert } from '../base/assert.js'
 import { ByteWriter } from '../base/byte-stream.js'
-import { writeInteger } from '../base/bytes.js'
+import { plainBytes, writeInteger } from '../base/bytes.js'
 import { addDecimals, decimalOf, decimalToText, printDecimal, type Decimal } from '../base/decimal.js'
 import type { MemberId } from '../base/ids.js'
 import type { ApplyContext } from '../crdt/apply-context.js'
@@ -272,7 +272,7 @@ export class Effects {
     const db = this.keyspace.database(database)
     const ref = this.forString(database, db, key, keyOff, keyLen)
     if (this.solo && !this.hasExtras(db, ref)) {
-      const text = Buffer.from(printDecimal(result), 'latin1')
+      const text = plainBytes(Buffer.from(printDecimal(result), 'latin1'))
       this.setString(database, key, keyOff, keyLen, text, 0, text.length, ExpiryMode.keep)
       return
     }

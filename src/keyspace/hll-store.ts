@@ -56,6 +56,8 @@ import {
   type RememberedRemoval,
 } from './hll-block.js'
 import type { Keyspace } from './keyspace.js'
+import type { CollectionState } from './state/collection-state.js'
+import { HllState } from './state/hll-state.js'
 
 /** What stands in an hll-add: registers with their new ranks, or a HyperLogLog. */
 const FORM_REGISTERS = 0
@@ -83,6 +85,7 @@ const MAX_SLACK_BYTES = 256
  */
 export class HllStore implements CollectionStore {
   readonly type = KeyType.hll
+  readonly state: CollectionState
   /** hll-sparse-max-bytes: the longest sparse representation. */
   sparseMaxBytes = SPARSE_MAX_BYTES
   /** Result of read. Valid until the next change. */
@@ -101,6 +104,7 @@ export class HllStore implements CollectionStore {
     this.keyspace = keyspace
     this.context = context
     this.effects = effects
+    this.state = new HllState(this, keyspace)
   }
 
   /** Makes the HyperLogLog's bytes available in buf, off, len. */

@@ -472,6 +472,9 @@ export class LargeZset {
     const neighbour = up ? this.index.next(beside) : this.index.previous(beside)
     if (neighbour === 0) return true
     this.seek(ref, score)
+    // Unless the hints are the same they decide, and the neighbour's record need not be fetched from memory.
+    const hint = this.index.hintOf(beside)
+    if (hint !== this.ordering.hint) return up === this.ordering.hint < hint
     const order = this.ordering.compare(neighbour)
     return up ? order < 0 : order > 0
   }

@@ -18,6 +18,8 @@ import { ListEdits } from './list-edits.js'
 import { entryBytes, isHole, MAX_INLINE_BYTES } from './list-entry.js'
 import { ListSequence } from './list-sequence.js'
 import { ListWalk, type ElementSink } from './list-walk.js'
+import type { CollectionState } from './state/collection-state.js'
+import { ListState } from './state/list-state.js'
 import { ListWrites } from './list-writes.js'
 
 /** What a list may take as one of Redis' listpacks when list-max-listpack-size is -1 … -5, and when it counts elements; beyond, it is a quicklist. */
@@ -36,6 +38,7 @@ const ELEMENT_COST_BYTES = 16
  */
 export class ListStore implements CollectionStore {
   readonly type = KeyType.list
+  readonly state: CollectionState
   /** What commands change. */
   readonly writes: ListWrites
   /** Result of element and of at: the value is buf[off .. off+len). Good until the list changes. */
@@ -52,6 +55,7 @@ export class ListStore implements CollectionStore {
     this.edits = new ListEdits(this.sequence)
     this.walk = new ListWalk(this.sequence)
     this.writes = new ListWrites(environment, this.sequence, this.edits)
+    this.state = new ListState({ store: this, keyspace: environment.keyspace, inlineBytes: () => this.edits.inlineBytes })
   }
 
   configure(limits: CompactLimits): void {

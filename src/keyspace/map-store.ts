@@ -13,6 +13,8 @@ import type { Keyspace } from './keyspace.js'
 import { INCLUDING_DUE, MapCursor } from './map-cursor.js'
 import { MapFlag, MapSpace } from './map-space.js'
 import { KIND_MASK, MAP_FLAGS_MASK, PACKED, PackedMap } from './packed-map.js'
+import type { CollectionState } from './state/collection-state.js'
+import { MapState } from './state/map-state.js'
 import { ExpiryMode, NO_RESETS, type StringStore } from './string-store.js'
 
 /** Elements that one settle looks at: about 2 ms. The walk goes on at the next. */
@@ -44,6 +46,7 @@ export abstract class MapStore implements CollectionStore {
   protected packedBytes = 0
   /** For walks by commands; one at a time. */
   readonly cursor: MapCursor
+  readonly state: CollectionState
   protected readonly space: MapSpace
   protected readonly packed: PackedMap
   protected readonly self: number
@@ -64,6 +67,19 @@ export abstract class MapStore implements CollectionStore {
     this.packed = new PackedMap(hasValues)
     this.space = new MapSpace(arena, this.self, keyspace.hashSeed)
     this.cursor = new MapCursor(this.packed, new MapSpace(arena, this.self, keyspace.hashSeed), environment.strings)
+    this.state = new MapState({
+      store: this,
+      keyspace,
+      strings: environment.strings,
+      packed: this.packed,
+      space: this.space,
+      hasValues,
+      fitsPacked: (mapFlags, count, keyLen, valueLen) =>
+        keyLen <= this.packedBytes && valueLen <= this.packedBytes && this.fitsPacked(mapFlags, count, keyLen),
+      flagsFor: (mapFlags, buf, off, len) => this.flagsFor(mapFlags, buf, off, len),
+      isCompact: (mapFlags, count, keyLen, valueLen) => this.isCompact(mapFlags, count, keyLen, valueLen),
+      finish: (db, root, key, off, len) => this.finish(db, root, key, off, len),
+    })
   }
 
   abstract check(effect: EffectReader): void

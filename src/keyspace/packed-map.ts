@@ -1,5 +1,5 @@
 import { assert } from '../base/assert.js'
-import { copyBytes } from '../base/bytes.js'
+import { copyBytes, equalBytes } from '../base/bytes.js'
 import { Arena, CHUNK_SHIFT, UNIT_MASK, type Ref } from '../memory/arena.js'
 
 /**
@@ -85,16 +85,12 @@ export class PackedMap {
         valueLen = bytes[pos + 1]
         keyOff++
       }
-      if (keyLen === len) {
-        let i = 0
-        while (i < len && bytes[keyOff + i] === buf[off + i]) i++
-        if (i === len) {
-          this.keyOff = keyOff
-          this.keyLen = keyLen
-          this.valueOff = keyOff + keyLen
-          this.valueLen = valueLen
-          return pos
-        }
+      if (keyLen === len && equalBytes(bytes, keyOff, buf, off, len)) {
+        this.keyOff = keyOff
+        this.keyLen = keyLen
+        this.valueOff = keyOff + keyLen
+        this.valueLen = valueLen
+        return pos
       }
       pos = keyOff + keyLen + valueLen
     }

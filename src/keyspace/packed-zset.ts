@@ -220,14 +220,21 @@ export class PackedZset {
   }
 
   private dotHigh(ref: Ref, i: number): number {
-    const start = this.startOf(ref, i)
+    return this.dotHighAt(ref, this.startOf(ref, i))
+  }
+
+  private dotLow(ref: Ref, i: number): number {
+    return this.dotLowAt(ref, this.startOf(ref, i))
+  }
+
+  /** Words of the dot of an entry that begins at a place. */
+  dotHighAt(ref: Ref, start: number): number {
     const bytes = this.arena.u8[ref >>> CHUNK_SHIFT]
     if ((bytes[start] & OWN_DOT) !== 0) return readWord(bytes, start + 1)
     return this.arena.u32[ref >>> CHUNK_SHIFT][((ref & UNIT_MASK) << 1) + BASE_DOT_WORD]
   }
 
-  private dotLow(ref: Ref, i: number): number {
-    const start = this.startOf(ref, i)
+  dotLowAt(ref: Ref, start: number): number {
     const bytes = this.arena.u8[ref >>> CHUNK_SHIFT]
     if ((bytes[start] & OWN_DOT) !== 0) return readWord(bytes, start + 5)
     return this.arena.u32[ref >>> CHUNK_SHIFT][((ref & UNIT_MASK) << 1) + BASE_DOT_WORD + 1]

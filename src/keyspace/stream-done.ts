@@ -81,6 +81,17 @@ export class DoneIntervals {
     if (end > first) this.removeAt(words, w, first, end - first)
   }
 
+  /** Puts the first and the last ID of an interval into two; gives its member. */
+  intervalAt(words: Uint32Array, w: number, i: number, first: StreamId, last: StreamId): number {
+    const block = this.words(words, w)
+    const at = this.at(words, w, i)
+    const from = at + FIRST
+    const to = at + LAST
+    first.set(block[from], block[from + 1], block[from + 2], block[from + 3])
+    last.set(block[to], block[to + 1], block[to + 2], block[to + 3])
+    return block[at]
+  }
+
   /** Calls back with each interval's member and last ID. */
   forEach(words: Uint32Array, w: number, id: StreamId, callback: (member: number) => void): void {
     for (let i = 0; i < words[w + COUNT]; i++) {

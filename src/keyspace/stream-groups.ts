@@ -70,6 +70,30 @@ const NAME_WORD = 10
 const NEIGHBOUR_LOOKS = 32
 const FRONTIER_STEPS = 4096
 
+interface Dot {
+  readonly member: number
+  readonly stamp: number
+}
+
+export interface GroupShared {
+  /** The newest creation; null when the group does not exist. */
+  readonly created: Dot | null
+  /** The SETID that is in force. */
+  readonly placed: Dot | null
+  readonly start: StreamId
+  /** Destroys that are remembered, by member. */
+  readonly destroys: readonly Dot[]
+}
+
+export interface GroupOwn {
+  /** -1: not known. */
+  readonly entriesRead: number
+  readonly frontier: StreamId
+  readonly frontierRegion: number
+  readonly cursors: readonly { readonly member: number; readonly id: StreamId }[]
+  readonly intervals: readonly { readonly member: number; readonly first: StreamId; readonly last: StreamId }[]
+}
+
 interface Observed {
   covers(member: number, stamp: number): boolean
 }
@@ -301,6 +325,69 @@ export class StreamGroups {
       if ((words[r] & HAS_CURSOR) !== 0 && getId(words, r + CURSOR, this.other).compare(id) > 0) id.copyFrom(this.other)
     }
     return id
+  }
+
+  // Whole states, for snapshots.
+
+  /** What all members share of a group, or of the memory of one that was destroyed. */
+  sharedState(group: Ref): GroupShared {
+    const words = this.words(group)
+    const g = this.at(group)
+    const destroys: Dot[] = []
+    for (let i = 0; i < words[g + MEMBER_COUNT]; i++) {
+      const r = g + HEAD_WORDS + i * MEMBER_WORDS
+      if ((words[r] & HAS_DESTROY) === 0) continue
+      destroys.push({ member: words[r] & 0xff, stamp: this.doubles(group)[(r + DESTROYED_STAMP) >>> 1] })
+    }
+    const isPlaced = (words[g + FLAGS] & PLACED) !== 0
+    return {
+      created: this.isAlive(group) ? { member: this.createdMember(group), stamp: this.createdStamp(group) } : null,
+      placed: isPlaced ? dotAt(words, g + PLACED_DOT) : null,
+      start: this.start(group, new StreamId()),
+      destroys: destroys.sort((a, b) => a.member - b.member),
+    }
+  }
+
+  /** Gives a group that was just made what sharedState gave. */
+  setSharedState(group: Ref, { created, placed, start, destroys }: GroupShared): void {
+    for (const { member, stamp } of destroys) this.noteDestroy(group, member, stamp)
+    if (created === null) return
+    this.create(group, created.member, created.stamp, start, -1)
+    if (placed !== null) this.place(group, placed.member, placed.stamp, start, -1)
+  }
+
+  /** What this member has of a group beside its consumers. */
+  ownState(group: Ref): GroupOwn {
+    const words = this.words(group)
+    const g = this.at(group)
+    const cursors: { member: number; id: StreamId }[] = []
+    for (let i = 0; i < words[g + MEMBER_COUNT]; i++) {
+      const r = g + HEAD_WORDS + i * MEMBER_WORDS
+      if ((words[r] & HAS_CURSOR) === 0) continue
+      cursors.push({ member: words[r] & 0xff, id: getId(words, r + CURSOR, new StreamId()) })
+    }
+    const intervals = Array.from({ length: this.done.count(words, g + DONE) }, (_, i) => {
+      const first = new StreamId()
+      const last = new StreamId()
+      return { member: this.done.intervalAt(words, g + DONE, i, first, last), first, last }
+    })
+    return {
+      entriesRead: this.entriesRead(group),
+      frontier: this.frontier(group, new StreamId()),
+      frontierRegion: this.frontierRegion(group),
+      cursors,
+      intervals,
+    }
+  }
+
+  /** Gives a group that has its shared state, and nothing done yet, what ownState gave. */
+  setOwnState(group: Ref, { entriesRead, frontier, frontierRegion, cursors, intervals }: GroupOwn): void {
+    this.setEntriesRead(group, entriesRead)
+    for (const { member, id } of cursors) this.raiseCursor(group, member, id)
+    for (const { member, first, last } of intervals) {
+      this.done.addInterval(this.words(group), this.at(group) + DONE, member, first, last)
+    }
+    this.setFrontier(group, frontier, frontierRegion)
   }
 
   // What is done.
@@ -710,6 +797,10 @@ export class StreamGroups {
 }
 
 const NO_NAME = new Uint8Array(0)
+
+function dotAt(words: Uint32Array, w: number): Dot {
+  return { member: unpackMember(words[w]), stamp: unpackStamp(words[w], words[w + 1]) }
+}
 /** Behind every region: a position with it stands behind all entries of its ID. */
 export const MAX_REGION = 256
 

@@ -130,6 +130,14 @@ export class StreamRoots {
     return this.arena.f64[root >>> CHUNK_SHIFT][(r + ADDED) >>> 1]
   }
 
+  /** The last ID that the member of a record added, into id; zero when there is none. */
+  lastIdAt(root: Ref, i: number, id: StreamId): StreamId {
+    const words = this.words(root)
+    const r = this.record(root, i)
+    if ((words[r] & MemberPart.added) === 0) return id.set(0, 0, 0, 0)
+    return id.set(words[r + LAST_ID], words[r + LAST_ID + 1], words[r + LAST_ID + 2], words[r + LAST_ID + 3])
+  }
+
   /** Highest ID that one member deleted, into id; zero when there is none. */
   deletedBy(root: Ref, member: number, id: StreamId): StreamId {
     const r = this.find(root, member)

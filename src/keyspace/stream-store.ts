@@ -21,6 +21,8 @@ import {
   readRegion,
   REMOVE_BY_TRIM,
 } from './stream-codec.js'
+import type { CollectionState } from './state/collection-state.js'
+import { StreamState } from './state/stream-state.js'
 import type { EntryView } from './stream-chunk.js'
 import { StreamFields } from './stream-fields.js'
 import { MAX_REGION } from './stream-groups.js'
@@ -53,6 +55,7 @@ export interface StreamSettings {
  */
 export class StreamStore implements CollectionStore {
   readonly type = KeyType.stream
+  readonly state: CollectionState
   /** Writes by local commands. */
   readonly writes: StreamWrites
   readonly self: MemberId
@@ -72,6 +75,7 @@ export class StreamStore implements CollectionStore {
     this.context = environment.context
     this.keyspace = environment.keyspace
     this.writes = new StreamWrites(this, environment.effects, environment.keyspace)
+    this.state = new StreamState(this, environment.keyspace, (arena) => this.space(arena))
   }
 
   /** Settings; those of chunks hold for chunks from now on. */
@@ -543,8 +547,8 @@ export class StreamStore implements CollectionStore {
 
   private dropEmpty(space: StreamSpace, root: Ref): Ref {
     if (!this.isEmpty(space, root)) return root
-    space.groups.freeTable(root)
-    space.arena.free(root)
+    // Read back from a snapshot it may hold entries whose additions come only now, from the log.
+    this.keyspace.reclaimer.add(space.arena, this, root)
     return 0
   }
 

@@ -88,6 +88,9 @@ export class ZsetReader {
       }
       return low
     }
+    // Ranges are often open at one end.
+    if (score === Infinity && orEqual) return forms.large.count(root)
+    if (score === -Infinity && !orEqual) return 0
     const { byScore } = this
     byScore.large = forms.large
     byScore.score = score

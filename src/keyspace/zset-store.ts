@@ -24,6 +24,8 @@ import { DEFAULT_COMPACT_LIMITS, packedElementBytes, packedElements, type Compac
 import { KeyType, type Database } from './database.js'
 import type { Hash64 } from './hash64.js'
 import type { Keyspace } from './keyspace.js'
+import type { CollectionState } from './state/collection-state.js'
+import { ZsetState } from './state/zset-state.js'
 import { ZsetCursor } from './zset-cursor.js'
 import type { ZsetForms } from './zset-forms.js'
 import { ZsetReader } from './zset-reader.js'
@@ -41,6 +43,7 @@ import { ZsetWriter } from './zset-writer.js'
  */
 export class ZsetStore extends ZsetReader implements CollectionStore {
   readonly type = KeyType.zset
+  readonly state: CollectionState
   /** Writes of this member. */
   readonly writer: ZsetWriter
   /** Apart from the writer, because a write may begin with the removal of what is due. */
@@ -62,6 +65,13 @@ export class ZsetStore extends ZsetReader implements CollectionStore {
     super(environment.keyspace.hashSeed)
     this.keyspace = environment.keyspace
     this.context = environment.context
+    this.state = new ZsetState({
+      store: this,
+      keyspace: environment.keyspace,
+      formsOf: this.formsOf,
+      fitsPacked: (count, len) => count < this.packedMembers && len <= this.packedBytes,
+      isCompact: (count, len) => count <= this.compactMembers && len <= this.compactBytes,
+    })
     this.writer = new ZsetWriter(environment, this)
     this.remover = new ZsetWriter(environment, this)
     this.configure(DEFAULT_COMPACT_LIMITS)

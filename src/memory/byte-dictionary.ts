@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.js'
+import { equalBytes } from '../base/bytes.js'
 import { CHUNK_SHIFT, UNIT_MASK, type Arena, type Ref } from './arena.js'
 import { HASH_WORD, headerBytes, KEY_LENGTH_WORD } from './record.js'
 
@@ -63,11 +64,8 @@ export class ByteDictionary {
       const words = arena.u32[ref >>> CHUNK_SHIFT]
       const w = (ref & UNIT_MASK) << 1
       if (words[w + KEY_LENGTH_WORD] !== len) continue
-      const bytes = arena.u8[ref >>> CHUNK_SHIFT]
       const keyAt = ((ref & UNIT_MASK) << 3) + headerBytes(words[w])
-      let i = 0
-      while (i < len && bytes[keyAt + i] === buf[off + i]) i++
-      if (i === len) {
+      if (equalBytes(arena.u8[ref >>> CHUNK_SHIFT], keyAt, buf, off, len)) {
         this.foundSlot = pos
         this.foundIndex = index
         return ref

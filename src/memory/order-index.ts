@@ -241,6 +241,11 @@ export class OrderIndex {
     if (cursor.slot === 0) this.setLeast(cursor.leaf, item, this.get(cursor.leaf, HEAD_WORDS + 1))
   }
 
+  /** Hint of the item at the cursor. */
+  hintOf(cursor: IndexCursor): number {
+    return this.get(cursor.leaf, HEAD_WORDS + cursor.slot * 2 + 1)
+  }
+
   /** The item at the cursor has another hint, and still stands where it must. */
   setHint(cursor: IndexCursor, hint: number): void {
     assert(this.hinted, 'hint in an index that has none')

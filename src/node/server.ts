@@ -4,7 +4,7 @@ import { MeridianError } from '../base/errors.js'
 import type { MemberId } from '../base/ids.js'
 import type { ServerService, SettingsService } from '../commands/services.js'
 import { LiveSettings } from '../config/live-settings.js'
-import type { ClientsConfig, MemberConfig, OutputBufferLimit } from '../config/member-config.js'
+import type { ClientsConfig, MemberConfig, PeersConfig, OutputBufferLimit } from '../config/member-config.js'
 import type { LiveValues } from '../config/setting-table.js'
 import { readIdentity } from '../oplog/data-folder.js'
 import { JoinRequest } from '../peer-sync/join-request.js'
@@ -16,6 +16,7 @@ import { lockDataFolder } from '../platform/node-disk-lock.js'
 import { NodeDisk } from '../platform/node-disk.js'
 import { NodeRandom } from '../platform/node-random.js'
 import { createLogger } from '../platform/pino-logger.js'
+import type { PeerCredentials } from '../platform/peer-credentials.js'
 import { TlsNetwork } from '../platform/tls-network.js'
 import { ClientServer } from '../server/client-server.js'
 import { defaultServerSettings, type OutputLimit, type ServerSettings } from '../server/server-settings.js'
@@ -26,6 +27,8 @@ import { Member } from './member.js'
 import { logReport, makeServices, writeRefusal } from './services.js'
 
 export interface RunningServer {
+  /** Reads the files of certificates again, for connections from now on. What cannot be used is logged, and what was in use stays. */
+  reloadCertificates(): void
   /** Disconnects clients and peers, makes everything durable, closes. */
   stop(): Promise<void>
 }
@@ -55,9 +58,7 @@ export async function startServer(given: MemberConfig): Promise<RunningServer> {
       network = await TlsNetwork.open({
         host: config.peers.bind,
         port: config.peers.port,
-        cert: readPem(config.peers.certFile),
-        key: readPem(config.peers.keyFile),
-        ca: readPem(config.peers.caFile),
+        ...peerCredentials(config.peers),
         logger,
       })
       checkIdentity(config, network)
@@ -122,6 +123,7 @@ export async function startServer(given: MemberConfig): Promise<RunningServer> {
     )
     const started = { clientServer, member, network }
     return {
+      reloadCertificates: () => reloadCertificates(config, started.network, started.clientServer, logger),
       async stop() {
         logger.info({}, 'stopping')
         await started.clientServer.stop()
@@ -137,6 +139,29 @@ export async function startServer(given: MemberConfig): Promise<RunningServer> {
     lock.release()
     throw error
   }
+}
+
+function reloadCertificates(config: MemberConfig, network: TlsNetwork | null, clients: ClientServer, logger: Logger): void {
+  const attempt = (what: string, action: () => void): void => {
+    try {
+      action()
+      logger.info({}, `the certificate for ${what} was read again`)
+    } catch (error) {
+      if (!(error instanceof MeridianError)) throw error
+      logger.error({ code: error.code }, `The certificate for ${what} stays as it was: ${error.message}`)
+    }
+  }
+  const { peers } = config
+  if (network !== null && peers !== null) attempt('peer links', () => network.reload(peerCredentials(peers)))
+  if (config.clients.tls === null) return
+  attempt('clients', () => {
+    const settings = clientTls(config.clients)
+    if (settings !== null) clients.replaceCertificate(settings)
+  })
+}
+
+function peerCredentials(peers: PeersConfig): PeerCredentials {
+  return { cert: readPem(peers.certFile), key: readPem(peers.keyFile), ca: readPem(peers.caFile) }
 }
 
 /** The certificate must be this member's: peers go by it and would refuse us, one by one, later. */

@@ -65,6 +65,22 @@ describe('scores as text', () => {
     }
   })
 
+  it('are read as the nearest double, however many digits there are', () => {
+    const digits = (most: number) => fc.array(fc.integer({ min: 0, max: 9 }), { maxLength: most }).map((each) => each.join(''))
+    fc.assert(
+      fc.property(
+        fc.constantFrom('', '+', '-'),
+        digits(18),
+        fc.constantFrom('', '.'),
+        digits(24),
+        (sign, whole, point, fraction) => {
+          const text = point === '' ? `${sign}0${whole}` : `${sign}${whole}.${fraction}0`
+          expect(parse(text)).toBe(Number(text))
+        },
+      ),
+    )
+  })
+
   it('are looser where they bound a range', () => {
     const bounds: [string, number][] = [
       ['', 0],

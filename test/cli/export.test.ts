@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { RdbFileReader } from '../../src/rdb/rdb-file-reader.js'
 import { freePorts } from '../e2e/support/free-ports.js'
 import { describeWithRedisServer } from '../support/with-redis-server.js'
-import { contents, EVERYTHING, run, startMember, type TestMember } from './import-rig.js'
+import { contents, EVERYTHING, LARGE, run, startMember, type TestMember } from './import-rig.js'
 import { cli } from './run.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'meridian-export-'))
@@ -71,6 +71,32 @@ describe('export', () => {
     expect((await exportFile()).stdout).toContain('(RDB version 12) in ')
     await member.redis.flushall()
     expect(await cli('import', member.address, '--from-rdb', file, '--verify')).toMatchObject({ code: 0 })
+    expect(await contents(member.redis)).toEqual(before)
+  })
+
+  it('and import move large collections without DUMP and RESTORE', async () => {
+    await run(member.redis, LARGE)
+    const before = await contents(member.redis)
+    await member.redis.config('RESETSTAT')
+    expect((await exportFile()).code).toBe(0)
+    await member.redis.flushall()
+    await member.redis.sadd('huge set', 'other')
+    const { code, stdout } = await cli('import', member.address, '--from-rdb', file, '--replace', '--verify')
+    expect(stdout).toContain('compared all 4 keys: no difference')
+    expect(code).toBe(0)
+    expect(await member.redis.info('commandstats')).not.toMatch(/cmdstat_(dump|restore):/)
+    expect(await contents(member.redis)).toEqual(before)
+    const taken = await cli('import', member.address, '--from-rdb', file, '--skip-existing')
+    expect(taken.stdout).toContain('left out: 4 that were in the target already')
+  })
+
+  it('keeps the times of fields of a large hash', async () => {
+    await run(member.redis, LARGE)
+    await member.redis.call('HPEXPIREAT', 'huge hash', 1_999_999_999_999, 'FIELDS', 1, 'field number 77')
+    const before = await contents(member.redis)
+    expect((await exportFile()).stdout).toContain('(RDB version 12)')
+    await member.redis.flushall()
+    expect((await cli('import', member.address, '--from-rdb', file, '--verify')).stdout).toContain('no difference')
     expect(await contents(member.redis)).toEqual(before)
   })
 

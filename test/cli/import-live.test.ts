@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { SeededRandom } from '../differential/seeded-random.js'
 import { describeWithRedisServer } from '../support/with-redis-server.js'
-import { contents, EVERYTHING, run, startMember, type Item, type TestMember } from './import-rig.js'
+import { contents, EVERYTHING, LARGE, run, startMember, type Item, type TestMember } from './import-rig.js'
 import { cli, CliRun } from './run.js'
 
 let member: TestMember
@@ -165,7 +165,7 @@ describeWithRedisServer('import from a running redis-server', (suite) => {
     ['by way of its disk', 'no'],
   ])('follows every kind of write until cut-over, the snapshot coming %s', async (_, diskless) => {
     await suite.redis.config('SET', 'repl-diskless-sync', diskless)
-    await run(suite.redis, EVERYTHING)
+    await run(suite.redis, [...EVERYTHING, ...(diskless === 'yes' ? LARGE : [])])
     const stops = [1, 2].map(writeOn)
     const importing = start('--verify')
     await following(importing)

@@ -68,6 +68,18 @@ export const EVERYTHING: readonly (readonly Item[])[] = [
   ['XACK', 'stream', 'busy', '6-0'],
 ]
 
+/** Collections that do not go by one DUMP or RESTORE. */
+export const LARGE: readonly (readonly Item[])[] = numbers(20).flatMap((n): Item[][] => {
+  const some = numbers(500).map((i) => n * 500 + i)
+  return [
+    ['RPUSH', 'huge list', ...some.map((i) => `element number ${i}`)],
+    ['SADD', 'huge set', ...some.map((i) => `member number ${i}`)],
+    ['ZADD', 'huge zset', '-inf', 'first', ...some.flatMap((i) => [i / 7, `member number ${i}`])],
+    ['HSET', 'huge hash', ...some.flatMap((i) => [`field number ${i}`, `value ${i}`])],
+    ['EXPIRE', 'huge set', 5000],
+  ]
+})
+
 export async function run(redis: Redis, commands: readonly (readonly Item[])[]): Promise<void> {
   for (const [name, ...args] of commands) await redis.callBuffer(String(name), ...args)
 }

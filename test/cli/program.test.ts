@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { MeridianError } from '../../src/base/errors.js'
 import type { MemberConfig } from '../../src/config/member-config.js'
+import type { RunningServer } from '../../src/node/server.js'
 import { cli, CliRun } from './run.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'meridian-cli-'))
@@ -56,9 +57,9 @@ describe('server', () => {
   it('runs without a file, flags in place of defaults, until asked to stop', async () => {
     const seen: MemberConfig[] = []
     let stopped = false
-    const startServer = (config: MemberConfig): Promise<{ stop(): Promise<void> }> => {
+    const startServer = (config: MemberConfig): Promise<RunningServer> => {
       seen.push(config)
-      return Promise.resolve({ stop: () => Promise.resolve(void (stopped = true)) })
+      return Promise.resolve({ reloadCertificates: () => undefined, stop: () => Promise.resolve(void (stopped = true)) })
     }
     const run = new CliRun(['server', '--port', '7009', '--dir', folder, '--set', 'clients.timeout=5m'], { startServer })
     await run.printed('redis-cli -p 7009')
@@ -75,7 +76,9 @@ describe('server', () => {
   })
 
   it('ends at once at the second request to stop', async () => {
-    const run = new CliRun(['server'], { startServer: () => Promise.resolve({ stop: () => new Promise<void>(() => undefined) }) })
+    const run = new CliRun(['server'], {
+      startServer: () => Promise.resolve({ reloadCertificates: () => undefined, stop: () => new Promise<void>(() => undefined) }),
+    })
     await run.printed('Ready')
     run.requestStop()
     run.requestStop()

@@ -77,6 +77,14 @@ describe('CONFIG SET', () => {
     expect(settings.set(both)).toContain("'hash-max-listpack-entries') - duplicate parameter")
   })
 
+  it('takes a percentage for what clients may take', () => {
+    const settings = new LiveSettings(loadConfig(null))
+    expect(settings.set([['maxmemory-clients', '5%']])).toBeNull()
+    expect(settings.get('maxmemory-clients')).toEqual([['maxmemory-clients', '5%']])
+    expect(settings.set([['maxmemory-clients', '1mb']])).toBeNull()
+    expect(settings.get('maxmemory-clients')).toEqual([['maxmemory-clients', '1048576']])
+  })
+
   it('changes all or nothing', () => {
     const settings = new LiveSettings(loadConfig(null))
     const pairs = [
@@ -97,6 +105,15 @@ describe('CONFIG SET', () => {
     [['set-max-intset-entries', '-1'], '- argument must be between 0 and 9007199254740991 inclusive'],
     [['list-max-listpack-size', '-2147483649'], '- argument must be between -2147483648 and 2147483647 inclusive'],
     [['hash-max-listpack-value', 'long'], '- argument must be a memory value'],
+    [
+      ['maxmemory-policy', 'lru'],
+      '- argument(s) must be one of the following: volatile-lru, volatile-lfu, volatile-random, volatile-ttl, allkeys-lru, ' +
+        'allkeys-lfu, allkeys-random, noeviction',
+    ],
+    [['maxmemory', '-1'], "(possibly related to argument 'maxmemory') - argument must be a memory value"],
+    [['maxmemory-clients', 'x'], '- argument must be a memory or percent value'],
+    [['maxmemory-clients', '101%'], '- percentage argument must be less or equal to 100'],
+    [['maxmemory-eviction-tenacity', '101'], '- argument must be between 0 and 100 inclusive'],
     [['appendfsync', 'x'], '- argument(s) must be one of the following: always, everysec, no'],
     [['proto-max-bulk-len', 'x'], '- argument must be a memory value'],
     [['proto-max-bulk-len', '1'], '- argument must be between 1048576 and 536870912 inclusive'],

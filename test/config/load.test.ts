@@ -84,6 +84,7 @@ clients:
   timeout: 5m
   proto-max-bulk-len: 64mb
   client-output-buffer-limit: normal 2gb 1mb 10s
+memory: { maxmemory: 2gb, maxmemory-clients: 5%, maxmemory-policy: allkeys-lfu, lfu-decay-time: 0 }
 ${PEERS}`),
     )
     expect(config.member).toEqual({ id: 1, name: 'us', region: 'us-east', zone: 'us-east' })
@@ -93,6 +94,15 @@ ${PEERS}`),
       timeoutMs: 300_000,
       protoMaxBulkLen: 64 * 1024 * 1024,
       outputBufferLimit: { hardBytes: 2 * 1024 ** 3, softBytes: 1024 ** 2, softMs: 10_000 },
+    })
+    expect(config.memory).toEqual({
+      maxmemory: 2 * 1024 ** 3,
+      maxmemoryClients: -5,
+      evictionPolicy: 'allkeys-lfu',
+      evictionSamples: 5,
+      evictionTenacity: 10,
+      lfuLogFactor: 10,
+      lfuDecayMinutes: 0,
     })
     expect(config.peers?.certFile).toBe(join(folder, 'certs/us.crt'))
     expect(config.peers?.members.map((member) => [member.id, member.clientPort])).toEqual([
@@ -111,6 +121,10 @@ ${PEERS}`),
     ['client:\n  port: 7001\n', ':1:1: client: is not a known key; did you mean clients?'],
     ['storage:\n  zzzzzzz: 1\n', 'is not a known key; allowed: dir, databases, appendfsync'],
     ['clients:\n  timeout: 300\n', ':2:3: clients.timeout: found 300; allowed: whole seconds with their unit'],
+    ['memory:\n  maxmemory: much\n', 'memory.maxmemory: found "much"; allowed: a size from 0'],
+    ['memory:\n  maxmemory-policy: lru\n', 'found "lru"; allowed: volatile-lru, volatile-lfu'],
+    ['memory:\n  maxmemory-clients: 101%\n', 'found "101%"; allowed: a size such as 256mb, or a percentage of maxmemory'],
+    ['memory:\n  maxmemory-samples: 65\n', 'found 65; allowed: a whole number from 1 to 64'],
     ['clients:\n  timeout: 1500ms\n', 'clients.timeout: found "1500ms"; allowed: whole seconds'],
     ['clients:\n  port:\n', 'clients.port: found no value; allowed: a whole number'],
     ['clients: 7\n', ':1:1: clients: found 7; allowed: a section with bind, port'],

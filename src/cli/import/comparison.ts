@@ -1,6 +1,8 @@
 import { LIMITS } from '../../base/limits.js'
-import { readPayload } from '../../rdb/payload.js'
+import { readPayload, writePayload } from '../../rdb/payload.js'
+import type { RdbValue } from '../../rdb/value.js'
 import { valueDifference } from '../../rdb/value-difference.js'
+import { isLargeCollection, readLarge } from '../large-value.js'
 import { counted, plural } from '../progress-line.js'
 import type { PipelinedClient, RawReply } from '../pipelined-client.js'
 import { refused } from '../redis-client.js'
@@ -36,6 +38,10 @@ export class Comparison {
   async expect(expected: ExpectedKey): Promise<void> {
     await this.target.select(expected.database)
     const { key } = expected
+    if (expected.payload !== null && isLargeCollection(expected.payload[0], expected.payload.length)) {
+      const value = await readLarge(this.target, key)
+      if (value !== null) return this.compareLarge(expected, value)
+    }
     let value: RawReply = null
     this.target.send(['DUMP', key], (reply) => (value = reply))
     this.target.send(['PEXPIRETIME', key], (expiry) => this.compare(expected, value, expiry))
@@ -64,6 +70,11 @@ export class Comparison {
       ...this.listed.map((line) => `  ${line}`),
       ...(more > 0 ? [`  and ${counted(more)} more`] : []),
     ]
+  }
+
+  private async compareLarge(expected: ExpectedKey, value: RdbValue): Promise<void> {
+    const expiry = numberOf(await this.target.command('PEXPIRETIME', expected.key))
+    this.compare(expected, Buffer.from(writePayload(value)), expiry)
   }
 
   private compare(expected: ExpectedKey, value: RawReply, expiry: RawReply): void {

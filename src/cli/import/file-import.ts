@@ -125,8 +125,12 @@ export class FileImport {
 
   private async load(): Promise<RdbLoader['counts']> {
     const loader = new RdbLoader(this.target, this.options)
-    await this.walk('importing', (item) => loader.take(item))
-    await loader.finish()
+    try {
+      await this.walk('importing', (item) => loader.take(item))
+    } finally {
+      // Also when it is stopped: no key is left written by half.
+      await loader.finish()
+    }
     return loader.counts
   }
 

@@ -2,6 +2,7 @@ import { MeridianError } from '../../base/errors.js'
 import { LIMITS } from '../../base/limits.js'
 import { readPayload, sealPayload } from '../../rdb/payload.js'
 import type { RdbItem, RdbKeyItem } from '../../rdb/rdb-file-reader.js'
+import { isLargeCollection, writesOf } from '../large-value.js'
 import type { PipelinedClient, RawReply } from '../pipelined-client.js'
 import { printable } from '../printable.js'
 import { refused } from '../redis-client.js'
@@ -81,6 +82,7 @@ export class RdbLoader {
       counts.expired++
       return
     }
+    if (isLargeCollection(item.type, item.value.length)) return this.build(database, item)
     if (database === this.target.database) {
       this.restore(database, item)
       return this.target.bytesInFlight > LIMITS.bulkInFlightBytes ? this.target.room(LIMITS.bulkInFlightBytes) : undefined
@@ -115,6 +117,36 @@ export class RdbLoader {
     })
   }
 
+  /** Writes a large collection piece by piece, so that the target goes on serving others. */
+  private async build(database: number, item: RdbKeyItem): Promise<void> {
+    const { target, counts } = this
+    const { existing, source } = this.options
+    const shift = this.options.expiryShiftMs ?? 0
+    const { type, offset, expiresAtMs } = item
+    const key = Buffer.from(item.key)
+    const { value, failure } = readPayload(sealPayload(type, item.value, this.version))
+    if (value === null) throw unreadable(source, key, offset, failure.detail)
+    await target.select(database)
+    if (existing === 'replace') {
+      await target.command('UNLINK', key)
+    } else if (numberOf(await target.command('EXISTS', key)) > 0) {
+      if (existing === 'fail') throw keyExists(key)
+      counts.existing++
+      return
+    }
+    const check = (reply: RawReply): void => {
+      if (reply instanceof Error) this.failure ??= refused(target.address, `a part of ${printable(key)}`, reply)
+    }
+    for (const args of writesOf(key, value, shift)) {
+      target.send(args, check)
+      if (target.bytesInFlight > LIMITS.bulkInFlightBytes) await target.room(LIMITS.bulkInFlightBytes)
+      if (this.failure !== null) throw this.failure
+    }
+    if (value.type === 'hash' && value.expiries !== null && shift > 0) this.hasExpiringFields = true
+    if (expiresAtMs !== null) target.send(['PEXPIREAT', key, String(expiresAtMs + shift)], check)
+    counts.addLoaded(database, type, expiresAtMs !== null)
+  }
+
   private restoreFailed(error: Error, key: Uint8Array, offset: number, payload: Uint8Array): void {
     const { source, existing } = this.options
     if (error instanceof MeridianError) {
@@ -128,13 +160,7 @@ export class RdbLoader {
       // Redis, too, leaves such keys out when it loads a file.
       if (failure?.code === 'empty') this.counts.empty++
       else if (failure === null) this.failure ??= refused(this.target.address, `RESTORE of ${printable(key)}`, error)
-      else {
-        this.failure ??= new MeridianError(
-          'MRD_RDB_DAMAGED',
-          `${source} has a value that cannot be read, of the key ${printable(key)} at byte ${offset}: ${failure.detail}`,
-          'Make it anew, or take another copy of it.',
-        )
-      }
+      else this.failure ??= unreadable(source, key, offset, failure.detail)
     }
   }
 
@@ -156,6 +182,14 @@ export function unsupportedModule(source: string, what: string, offset: number, 
     'MRD_RDB_UNSUPPORTED',
     `${source} has ${what.startsWith('data') ? what : `a value of ${what}`} at byte ${offset}${where}`,
     'Meridian has no modules: --skip-unsupported leaves such values out and counts them.',
+  )
+}
+
+function unreadable(source: string, key: Uint8Array, offset: number, detail: string): MeridianError {
+  return new MeridianError(
+    'MRD_RDB_DAMAGED',
+    `${source} has a value that cannot be read, of the key ${printable(key)} at byte ${offset}: ${detail}`,
+    'Make it anew, or take another copy of it.',
   )
 }
 

@@ -135,7 +135,7 @@ export const CONNECTION_COMMANDS: readonly CommandSpec[] = [
   CLIENT_COMMAND,
 ]
 
-const PONG = Buffer.from('+PONG\r\n')
+const PONG = new Uint8Array(Buffer.from('+PONG\r\n'))
 
 /** RESP2 clients tell it from messages by its form. */
 function pongToSubscriber({ reply, request, argc }: Call): void {

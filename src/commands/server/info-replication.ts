@@ -1,5 +1,5 @@
 import type { Call } from '../call.js'
-import type { PeerReport } from '../services.js'
+import type { PeerReport, Services } from '../services.js'
 import type { InfoFields } from './info-fields.js'
 
 /** INFO's sections about the other members. To Redis' clients every member is a master without replicas. */
@@ -30,6 +30,9 @@ export function crdtSection({ services, engine }: Call): InfoFields {
     ['zone', server.zone],
     ['cluster_id', server.clusterId],
     ['members', replication.peers.length + 1],
+    ['topology_version', services.topology.version],
+    ['membership', services.topology.ownState],
+    ['draining', draining(services)],
     ['version_vector', engine.position().toString()],
     ['durable_vector', replication.durable.toString()],
     ['stable_vector', replication.stable.toString()],
@@ -38,6 +41,13 @@ export function crdtSection({ services, engine }: Call): InfoFields {
     ['log_segments', log.segments],
     ['log_last_error', oneLine(log.lastError)],
   ]
+}
+
+/** Names of removed members that still have something to give, or that not everybody knows to be removed. */
+function draining({ topology, replication }: Services): string {
+  const linked = new Set(replication.peers.map(({ name }) => name))
+  const names = topology.list().flatMap(({ name, state }) => (state !== 'active' && linked.has(name) ? [name] : []))
+  return names.join(';')
 }
 
 export function peersSection({ services }: Call): InfoFields {

@@ -168,7 +168,7 @@ function replyMembers(call: Call, root: Ref, from: number, to: number, { withSco
     if (nested) reply.array(2)
     reply.bulk(cursor.buf, cursor.off, cursor.len)
     if (withScores) replyScore(reply, cursor.score)
-    cursor.step(!reverse)
+    if (left > 1) cursor.step(!reverse)
   }
 }
 

@@ -17,10 +17,10 @@ export interface CollectionState {
   writeElements(db: Database, root: Ref, cursor: StateCursor, out: StateBytes, bytes: number): boolean
 
   /**
-   * Adds a header and elements (up to NO_MORE_ELEMENTS) to a collection, 0 for none. `first` is the first record of the key, in which no element comes
-   * twice; later ones may bring an element again, as it was later. Gives the root.
+   * Adds a header and elements (up to NO_MORE_ELEMENTS) to a collection, 0 for none. isWhole: the key is one record, so there is nothing else of the
+   * collection, and no element comes twice. Otherwise a later record may bring an element again, as it was later. Gives the root.
    */
-  read(db: Database, root: Ref, reader: StateReader, first: boolean): Ref
+  read(db: Database, root: Ref, reader: StateReader, isWhole: boolean): Ref
 
   /** Lets go of a collection as if it had never been. */
   drop(db: Database, root: Ref): void

@@ -24,5 +24,8 @@ export const PART_BITS = PART_TYPE | PART_COMPLEX | PART_RAW
 /** Ends the elements of a part: none is of length 0. */
 export const NO_MORE_ELEMENTS = 0
 
+/** In the form of an element of a stream: it is the member's own that wrote it, and no part of the state's hash. */
+export const OWN_ELEMENT = 0x40
+
 /** In the form of an element of any type: its dot is that of the element before, and is not said again. The first element of a record never has it. */
 export const SAME_DOT = 0x80

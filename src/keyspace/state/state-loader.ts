@@ -1,4 +1,3 @@
-import { assert } from '../../base/assert.js'
 import { copyBytes, equalBytes } from '../../base/bytes.js'
 import type { ApplyContext } from '../../crdt/apply-context.js'
 import { emptyStringState, hasValue, type ExpiryEntry } from '../../crdt/string-state.js'
@@ -120,7 +119,7 @@ export class StateLoader {
       this.beginKey(db, head, hasMore)
     }
     this.isOpen = hasMore
-    for (let i = 0; i < parts; i++) this.readPart(db, !continues)
+    for (let i = 0; i < parts; i++) this.readPart(db, continues)
     if (!hasMore) this.finishKey(db)
   }
 
@@ -162,7 +161,7 @@ export class StateLoader {
     }
     const length = len - DOT_BYTES
     const flags = KeyType.string | (kind & PART_RAW) | (hasExpiry ? HAS_EXPIRY : 0)
-    const ref = db.insert(flags, bytes, keyOff, keyLen, length, this.keyspace.clock)
+    const ref = db.insert(flags, bytes, keyOff, keyLen, length, this.keyspace.freshAccess)
     const words = db.arena.u32[ref >>> CHUNK_SHIFT]
     const w = ((ref & UNIT_MASK) << 1) + DOT_WORD
     words[w] = reader.dotHigh
@@ -193,7 +192,7 @@ export class StateLoader {
     this.strings.write(db, 0, state, false, bytes, keyOff, keyLen)
   }
 
-  private readPart(db: Database, first: boolean): void {
+  private readPart(db: Database, continues: boolean): void {
     const { reader } = this
     const kind = reader.u8()
     if ((kind & ~PART_BITS) !== 0 || (kind & PART_TYPE) === 0) reader.damaged('a part of unknown kind')
@@ -203,7 +202,7 @@ export class StateLoader {
       return
     }
     if (kind !== type) reader.damaged('a part of unknown kind')
-    this.readCollection(db, type, first)
+    this.readCollection(db, type, continues)
   }
 
   private readString(db: Database, kind: number): void {
@@ -233,18 +232,17 @@ export class StateLoader {
       this.strings.write(db, front, state, raw, bytes, keyOff, keyLen)
       return
     }
-    const hidden = db.insert(KeyType.string | HIDDEN, bytes, keyOff, keyLen, 0, this.keyspace.clock)
+    const hidden = db.insert(KeyType.string | HIDDEN, bytes, keyOff, keyLen, 0, this.keyspace.freshAccess)
     this.keyspace.noteUnsettled(db, this.strings.write(db, hidden, state, raw, bytes, keyOff, keyLen))
   }
 
-  private readCollection(db: Database, type: number, first: boolean): void {
+  private readCollection(db: Database, type: number, continues: boolean): void {
     const { reader, keyspace } = this
     const { bytes, keyOff, keyLen } = reader
     const store = this.keys.store(type)
     const known = this.partOf(db, type)
-    if (known !== 0 && first) reader.damaged('a key with two collections of one type')
-    assert(store.state !== undefined, 'collections of this type cannot be read')
-    const root = store.state.read(db, known === 0 ? 0 : db.root(known), reader, first)
+    if (known !== 0 && !continues) reader.damaged('a key with two collections of one type')
+    const root = store.state.read(db, known === 0 ? 0 : db.root(known), reader, !continues && !this.isOpen)
     if (known !== 0) {
       db.setRoot(known, root)
       return
@@ -258,10 +256,10 @@ export class StateLoader {
     let ref: Ref
     if (this.parts++ > 0 || (!this.isOpen && !store.isVisible(db, root))) {
       this.parts++
-      ref = db.insert(type | HIDDEN, bytes, keyOff, keyLen, ROOT_BYTES, keyspace.clock)
+      ref = db.insert(type | HIDDEN, bytes, keyOff, keyLen, ROOT_BYTES, keyspace.freshAccess)
       keyspace.noteUnsettled(db, ref)
     } else if (front === 0) {
-      ref = db.insert(type, bytes, keyOff, keyLen, ROOT_BYTES, keyspace.clock)
+      ref = db.insert(type, bytes, keyOff, keyLen, ROOT_BYTES, keyspace.freshAccess)
     } else {
       ref = db.reshape(front, type | (db.flags(front) & (HAS_EXPIRY | HAS_EXTRAS)), ROOT_BYTES, false)
     }
@@ -300,7 +298,7 @@ export class StateLoader {
 
   private dropRecord(db: Database, ref: Ref): void {
     const type = db.type(ref)
-    if (type > KeyType.string) this.keys.store(type).state?.drop(db, db.root(ref))
+    if (type > KeyType.string) this.keys.store(type).state.drop(db, db.root(ref))
     const extras = db.extras(ref)
     if (extras !== 0) db.arena.free(extras)
     db.remove(ref)

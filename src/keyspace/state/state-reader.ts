@@ -111,6 +111,14 @@ export class StateReader {
     this.at += 8
   }
 
+  /** Any two words, left where those of a dot are. */
+  words(): void {
+    if (this.at + 8 > this.end) this.damaged('it ends early')
+    this.dotHigh = this.view.getUint32(this.at, true)
+    this.dotLow = this.view.getUint32(this.at + 4, true)
+    this.at += 8
+  }
+
   /** A part begins: its first element says its dot. */
   beginElements(): void {
     this.elementHigh = 0
@@ -125,6 +133,12 @@ export class StateReader {
     this.outerEnd = this.end
     this.end = this.at + length
     return true
+  }
+
+  /** Passes over the rest of the element. */
+  skipElement(): void {
+    this.at = this.end
+    this.end = this.outerEnd
   }
 
   endElement(): void {

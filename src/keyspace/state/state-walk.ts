@@ -153,7 +153,7 @@ export class StateWalk {
 
   private stepHidden(db: Database, out: StateBytes, end: number): boolean {
     let budget = end - out.length
-    for (; this.hiddenType < TYPE_COUNT && db.hiddenCount > 0; this.hiddenType++, this.left = -1) {
+    for (; this.hiddenType < TYPE_COUNT && db.hiddenOf(this.shard) > 0; this.hiddenType++, this.left = -1) {
       const table = SHARD_COUNT + this.hiddenType
       const count = db.shardCount(table)
       if (this.left < 0 || this.left > count) this.left = count
@@ -226,7 +226,7 @@ export class StateWalk {
     const flags = words[w] & FLAGS_MASK
     const off = (w << 2) + headerBytes(flags)
     const len = words[w + KEY_LENGTH_WORD]
-    if ((flags & (TYPE_MASK | HAS_EXTRAS | NO_VALUE)) !== KeyType.string || db.hiddenCount > 0) {
+    if ((flags & (TYPE_MASK | HAS_EXTRAS | NO_VALUE)) !== KeyType.string || db.hiddenOf(this.shard) > 0) {
       return this.writeKey(db, ref, db.arena.u8[chunk], off, len, out, end)
     }
     const valueLen = words[w + VALUE_LENGTH_WORD]
@@ -364,7 +364,6 @@ export class StateWalk {
     }
     const { cursor } = this
     const { state } = this.keys.store(type)
-    assert(state !== undefined, 'collections of this type cannot be written')
     const root = db.root(ref)
     out.u8(type)
     const header = out.open()
@@ -398,7 +397,7 @@ export class StateWalk {
   /** The record of what a key holds of a type; 0 for none. */
   private recordOf(db: Database, front: Ref, type: number, key: Uint8Array, off: number, len: number): Ref {
     if (front !== 0 && db.type(front) === type) return front
-    return db.hiddenCount === 0 ? 0 : db.lookupHidden(type, key, off, len)
+    return db.hiddenOf(this.shard) === 0 ? 0 : db.lookupHidden(type, key, off, len)
   }
 }
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { MemberId } from '../../../src/base/ids.js'
 import { EngineHarness } from '../../support/engine-harness.js'
 import { TestClients } from '../../support/test-clients.js'
+import { boundWithRoom } from '../../support/memory-bound.js'
 import { TestPeers } from '../../support/test-peers.js'
 
 function titles(text: unknown): string[] {
@@ -81,13 +82,38 @@ describe('INFO', () => {
     expect(Number(/used_memory_peak:(\d+)/.exec(String(h.run('INFO', 'memory')))?.[1])).toBeGreaterThanOrEqual(used())
   })
 
+  it('tells what the bound is, and what does not count towards it', () => {
+    const replication = Object.assign(new TestPeers(1 as MemberId, [2]), { linkBytes: 700 })
+    const h = new EngineHarness({ services: { replication } })
+    Object.assign(h.services.server, { log: { ...h.services.server.log, recentBytes: 2000, pendingBytes: 30 } })
+    h.run('SET', 'a', 'x'.repeat(1000))
+    boundWithRoom(h, -100, { evictionPolicy: 'volatile-ttl' })
+    const text = String(h.run('INFO', 'memory'))
+    const field = (name: string): string | undefined => new RegExp(`^${name}:(.*)\r$`, 'm').exec(text)?.[1]
+    const max = h.engine.memory.maxBytes
+    expect(field('maxmemory')).toBe(String(max))
+    expect(field('maxmemory_policy')).toBe('volatile-ttl')
+    expect(field('maxmemory_reserve')).toBe(String(Math.floor(max / 8)))
+    expect(field('mem_over_maxmemory')).toBe('100')
+    expect(field('mem_not_counted_for_evict')).toBe('2730')
+    expect(field('mem_replication_backlog')).toBe('2000')
+    expect(field('mem_aof_buffer')).toBe('30')
+    expect(field('mem_peer_links')).toBe('700')
+    expect(field('used_memory')).toBe(String(max + 100 + 2730))
+    expect(field('allocator_resident')).toBeUndefined()
+    expect(h.raw(['SET', 'b', 'x'])).toMatch(/^-OOM/)
+    expect(h.run('INFO', 'stats')).toContain('evicted_keys:0\r\n')
+    expect(h.run('INFO', 'commandstats')).toContain('rejected_calls=1,failed_calls=0')
+    expect(h.run('INFO', 'errorstats')).toContain('errorstat_OOM:count=1')
+  })
+
   it('describes this member and its peers', () => {
     const replication = new TestPeers(1 as MemberId, [2, 3])
     const h = new EngineHarness({ self: 1, solo: false, services: { replication } })
     h.run('SET', 'a', '1')
     const crdt = String(h.run('INFO', 'crdt'))
     expect(crdt).toMatch(
-      /^# CRDT\r\nmember_id:1\r\nmember_name:test\r\nregion:test\r\nzone:a\r\ncluster_id:test\r\nmembers:3\r\nversion_vector:1:\d+\r\n/,
+      /^# CRDT\r\nmember_id:1\r\nmember_name:test\r\nregion:test\r\nzone:a\r\ncluster_id:test\r\nmembers:3\r\ntopology_version:1\r\nmembership:active\r\ndraining:\r\nversion_vector:1:\d+\r\n/,
     )
     expect(h.run('INFO', 'peers')).toBe(
       '# Peers\r\npeers:2\r\n' +

@@ -1,10 +1,18 @@
+import type { Stability } from '../../../src/crdt/apply-context.js'
+import type { VersionVector } from '../../../src/crdt/version-vector.js'
 import type { Engine } from '../../../src/engine/engine.js'
-import { KeyType, SHARD_COUNT, TYPE_COUNT } from '../../../src/keyspace/database.js'
+import { KeyType, SHARD_COUNT, TYPE_COUNT, type Database } from '../../../src/keyspace/database.js'
 import { digestOf } from '../../../src/keyspace/digest.js'
+import type { Keyspace } from '../../../src/keyspace/keyspace.js'
 import { StateBytes } from '../../../src/keyspace/state/state-bytes.js'
-import { EngineHarness } from '../../support/engine-harness.js'
+import { EngineHarness, ManualClock } from '../../support/engine-harness.js'
 
-/** The states of one shard as they were written. */
+/** What a snapshot holds: for each database the highest stamps from before its first key was written, and the records of each shard. */
+export interface Written {
+  readonly highest: readonly { readonly database: number; readonly stamps: Float64Array }[]
+  readonly sections: readonly Section[]
+}
+
 export interface Section {
   readonly database: number
   readonly shard: number
@@ -12,26 +20,32 @@ export interface Section {
 }
 
 /** Everything that a member holds, in steps of so many bytes, between which `meanwhile` may change it. */
-export function writeAll(engine: Engine, bytes = 1 << 20, meanwhile: () => void = () => undefined): Section[] {
+export function writeAll(engine: Engine, bytes = 1 << 20, meanwhile: () => void = () => undefined): Written {
   const { keyspace } = engine
+  const highest = databasesOf(keyspace).map(({ database, db }) => ({ database, stamps: db.highest.slice() }))
   const sections: Section[] = []
   const walk = engine.states.walk()
+  const out = new StateBytes()
   for (let database = 0; database < keyspace.databaseCount; database++) {
-    if (keyspace.peek(database) === undefined) continue
     for (let shard = 0; shard < SHARD_COUNT; shard++) {
-      const out = new StateBytes()
+      const db = keyspace.peek(database)
+      if (db === undefined) break
+      out.reset()
       walk.begin(database, shard)
+      const isEmpty = db.shardCount(shard) === 0
       while (!walk.step(out, bytes)) meanwhile()
+      if (!isEmpty) meanwhile()
       if (out.length > 0) sections.push({ database, shard, bytes: out.bytes.slice(0, out.length) })
     }
   }
-  return sections
+  return { highest, sections }
 }
 
-/** Reads sections into a member. Gives the number of keys. */
-export function loadAll(engine: Engine, sections: readonly Section[]): number {
+/** Reads it into a member. Gives the number of keys. */
+export function loadAll(engine: Engine, { highest, sections }: Written): number {
   const loader = engine.states.loader()
   let keys = 0
+  for (const { database, stamps } of highest) engine.keyspace.database(database).highest.set(stamps)
   for (const { database, bytes } of sections) {
     keys += loader.load(database, bytes, 0, bytes.length)
     loader.end()
@@ -39,10 +53,18 @@ export function loadAll(engine: Engine, sections: readonly Section[]): number {
   return keys
 }
 
-/** A member without data, of another hash seed, that has applied what another has: as after a restart from a snapshot. */
+function databasesOf(keyspace: Keyspace): { database: number; db: Database }[] {
+  return Array.from({ length: keyspace.databaseCount }, (_, database) => ({ database, db: keyspace.peek(database) })).flatMap(
+    ({ database, db }) => (db === undefined ? [] : [{ database, db }]),
+  )
+}
+
+/** A member without data, of another hash seed: as after a restart, before it reads a snapshot. Its time stands still, so that it does nothing by itself. */
 export function emptyTwin(of: EngineHarness, seed = 99): EngineHarness {
   const { self, solo } = of.engine.options
-  const twin = new EngineHarness({ self, solo, hashSeed: seed }, of.clock)
+  const clock = new ManualClock()
+  clock.now = of.clock.now
+  const twin = new EngineHarness({ self, solo, hashSeed: seed }, clock)
   twin.engine.keyspace.stability = of.engine.keyspace.stability
   twin.engine.keyspace.setTime(of.clock.now)
   return twin
@@ -52,16 +74,14 @@ export function emptyTwin(of: EngineHarness, seed = 99): EngineHarness {
 export function everythingOf({ engine }: EngineHarness): { readonly digest: string; readonly records: readonly string[] } {
   const { keyspace, keys, strings } = engine
   const records: string[] = []
-  for (let database = 0; database < keyspace.databaseCount; database++) {
-    const db = keyspace.peek(database)
-    if (db === undefined) continue
+  for (const { database, db } of databasesOf(keyspace)) {
     for (let table = 0; table < SHARD_COUNT + TYPE_COUNT; table++) {
       for (let i = 0; i < db.shardCount(table); i++) {
         const ref = db.recordAt(table, i)
         const type = db.type(ref)
         const name = Buffer.from(db.key(ref)).toString('latin1')
         const { orphanedAt: _, ...state } = strings.load(db, ref)
-        const lines = type > KeyType.string ? keys.store(type).debug(db, db.root(ref), 1e6).sort() : []
+        const lines = type > KeyType.string ? keys.store(type).debug(db, db.root(ref), 1e6).map(withoutForm).sort() : []
         const shown = JSON.stringify(state, (_name, value: unknown) =>
           typeof value === 'bigint' ? `${value}n` : value === Infinity ? 'never' : value,
         )
@@ -70,4 +90,57 @@ export function everythingOf({ engine }: EngineHarness): { readonly digest: stri
     }
   }
   return { digest: digestOf(keyspace, engine), records: records.sort() }
+}
+
+/** Runs a command of RandomCommands: two of them name what only the member knows. */
+export function runRandom(member: EngineHarness, args: readonly string[]): void {
+  const [name, key, group] = args
+  if (name === 'ACK') {
+    const pending = member.run('XPENDING', key, group, '-', '+', '3')
+    const ids = Array.isArray(pending) ? pending.map((entry) => String((entry as unknown[])[0])) : []
+    if (ids.length > 0) member.run('XACK', key, group, ...ids)
+  } else if (name === 'XDEL') {
+    const entries = member.run(
+      args[2] === 'FIRST' ? 'XRANGE' : 'XREVRANGE',
+      key,
+      args[2] === 'FIRST' ? '-' : '+',
+      args[2] === 'FIRST' ? '+' : '-',
+      'COUNT',
+      '1',
+    )
+    const first: unknown = Array.isArray(entries) ? entries[0] : undefined
+    if (Array.isArray(first)) member.run('XDEL', key, String(first[0]))
+  } else {
+    member.run(...args)
+  }
+}
+
+/** What is stable now, for good: as while a snapshot is written. What is applied moves on. */
+export function frozen({ engine, log }: EngineHarness): Stability {
+  const stable = new Float64Array(256)
+  for (const { origin, last } of log.frames) {
+    if (last > stable[origin] && engine.keyspace.stability.covers(origin, last)) stable[origin] = last
+  }
+  return stabilityOf(stable, engine.applied)
+}
+
+export function stabilityOf(stable: Float64Array, applied: VersionVector): Stability {
+  return {
+    covers: (member, stamp) => stable[member] >= stamp,
+    coversAllUpTo: (stamp) => applied.stamps.every((last, member) => stable[member] >= Math.min(stamp, last)),
+  }
+}
+
+/** Looks again at everything that may be folded or dropped. */
+export function settleAll({ engine }: EngineHarness): void {
+  const { keyspace, keys } = engine
+  for (const { db } of databasesOf(keyspace)) {
+    // A large collection is settled in several goes.
+    for (let go = 0; go < 4; go++) for (let table = 0; table < db.unsettled.length; table++) keys.settleTable(db, table)
+  }
+}
+
+/** A sorted set that is packed does not say the score of a register beside the visible one. */
+function withoutForm(line: string): string {
+  return line.replace(/ score \S+$/, '')
 }

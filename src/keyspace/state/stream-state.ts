@@ -1,0 +1,446 @@
+import { StreamId } from '../../crdt/stream-id.js'
+import type { Arena, Ref } from '../../memory/arena.js'
+import { packDotHigh, packDotLow } from '../../memory/record.js'
+import type { CollectionStore } from '../collection-store.js'
+import type { Database } from '../database.js'
+import type { Keyspace } from '../keyspace.js'
+import { StreamFields } from '../stream-fields.js'
+import { MAX_REGION, type GroupOwn, type GroupShared } from '../stream-groups.js'
+import { StreamCursor } from '../stream-log.js'
+import { CHUNKS_WORD, GROUPS_WORD, MemberPart } from '../stream-root.js'
+import type { StreamSpace } from '../stream-space.js'
+import type { CollectionState, StateCursor } from './collection-state.js'
+import { OWN_ELEMENT, SAME_DOT } from './key-state-format.js'
+import type { StateBytes } from './state-bytes.js'
+import type { StateReader } from './state-reader.js'
+import { writeDot } from './string-codec.js'
+
+/** Kinds of elements. What is a member's own is passed over by others. */
+const ENTRY = 0
+const GROUP = 1
+const GROUP_DONE = 2 | OWN_ELEMENT
+const CONSUMER = 3 | OWN_ELEMENT
+const PENDING = 4 | OWN_ELEMENT
+
+/** Parts of a member in the header. */
+const ADDED = 1
+const DELETED = 2
+const REMOVED = 4
+/** Parts of a group. */
+const CREATED = 1
+const PLACED = 2
+
+const TWO_32 = 2 ** 32
+const ESCAPE = Number.MAX_SAFE_INTEGER
+const MAX_U32 = 0xffffffff
+const DOT_BYTES = 8
+
+/** Steps of the walk: entries by position, then group after group by name, of each its pending entries by position. */
+const Phase = { entries: 0, group: 1, pending: 2 } as const
+
+/**
+ * Streams: `stream` of docs/formats/key-state.md. What members have added, deleted and removed is in the header; entries, groups, consumers and pending
+ * entries are elements that do not depend on each other, and are walked by what never changes of them: position or name.
+ */
+export class StreamState implements CollectionState {
+  private readonly id = new StreamId()
+  private readonly fields = new StreamFields()
+  private readonly cursor = new StreamCursor()
+  private readonly source = { id: new StreamId(), region: 0, member: 0, stamp: 0 }
+
+  constructor(
+    private readonly store: CollectionStore,
+    private readonly keyspace: Keyspace,
+    private readonly spaceOf: (arena: Arena) => StreamSpace,
+  ) {}
+
+  writeHeader(db: Database, root: Ref, out: StateBytes): void {
+    const { roots } = this.spaceOf(db.arena)
+    const { id } = this
+    const records = Array.from({ length: roots.count(root) }, (_, i) => i)
+    records.sort((a, b) => roots.memberAt(root, a) - roots.memberAt(root, b))
+    out.varint(records.length)
+    for (const i of records) {
+      const member = roots.memberAt(root, i)
+      const added = roots.stampOf(root, i, MemberPart.added)
+      const deleted = roots.stampOf(root, i, MemberPart.deleted)
+      const removed = roots.stampOf(root, i, MemberPart.removed)
+      out.u8(member)
+      out.u8((added > 0 ? ADDED : 0) | (deleted > 0 ? DELETED : 0) | (removed > 0 ? REMOVED : 0))
+      if (added > 0) {
+        out.f64(added)
+        writeId(out, roots.lastIdAt(root, i, id))
+        out.varint(roots.addedBy(root, member))
+      }
+      if (deleted > 0) {
+        out.f64(deleted)
+        writeId(out, roots.deletedBy(root, member, id))
+      }
+      if (removed > 0) out.f64(removed)
+    }
+  }
+
+  writeElements(db: Database, root: Ref, cursor: StateCursor, out: StateBytes, bytes: number): boolean {
+    const space = this.spaceOf(db.arena)
+    const end = out.length + bytes
+    if (cursor.phase === Phase.entries) {
+      if (!this.writeEntries(space, root, cursor, out, end)) return false
+      cursor.phase = Phase.group
+    }
+    for (;;) {
+      if (cursor.phase === Phase.pending) {
+        if (!this.writePending(space, root, cursor, out, end)) return false
+        cursor.phase = Phase.group
+      }
+      if (out.length >= end) return false
+      const group = this.nextGroup(space, root, cursor)
+      if (group === 0) return true
+      this.writeGroup(space, group, out)
+      cursor.place = 1
+      cursor.name = space.groups.names.name(group).slice()
+      cursor.id.set(0, 0, 0, 0)
+      cursor.region = 0
+      cursor.phase = Phase.pending
+    }
+  }
+
+  private writeEntries(space: StreamSpace, root: Ref, cursor: StateCursor, out: StateBytes, end: number): boolean {
+    const { log, roots } = space
+    const words = roots.words(root)
+    const d = roots.at(root) + CHUNKS_WORD
+    const { cursor: place, fields } = this
+    let on = cursor.isNew ? log.first(words, d, place) : log.find(words, d, cursor.id, cursor.region + 1, place)
+    for (; on; on = log.next(place)) {
+      const { entry } = place
+      if (out.length >= end) return false
+      const high = packDotHigh(entry.member, entry.stamp)
+      const low = packDotLow(entry.stamp)
+      const isSame = cursor.isSameDot(high, low)
+      const element = out.open()
+      out.u8(ENTRY | (isSame ? SAME_DOT : 0))
+      if (!isSame) out.dot(high, low)
+      writeId(out, entry.id)
+      out.u8(entry.region)
+      log.chunks.fields(entry, fields)
+      out.varint(fields.count)
+      for (let i = 0; i < fields.count; i++) {
+        out.block(fields.buf, fields.nameOff[i], fields.nameLen[i])
+        out.block(fields.buf, fields.valueOff[i], fields.valueLen[i])
+      }
+      out.close(element)
+      cursor.id.copyFrom(entry.id)
+      cursor.region = entry.region
+    }
+    return true
+  }
+
+  /** The group whose name comes next, whether it exists or is only remembered; 0 when there is none. */
+  private nextGroup(space: StreamSpace, root: Ref, cursor: StateCursor): Ref {
+    const { names } = space.groups
+    const { roots } = space
+    const records = names.sorted(roots.words(root), roots.at(root) + GROUPS_WORD)
+    return records.find((record) => cursor.place === 0 || Buffer.compare(names.name(record), cursor.name) > 0) ?? 0
+  }
+
+  private writeGroup(space: StreamSpace, group: Ref, out: StateBytes): void {
+    const { groups } = space
+    const name = groups.names.name(group)
+    const shared = groups.sharedState(group)
+    let element = out.open()
+    out.u8(GROUP)
+    out.block(name, 0, name.length)
+    writeShared(out, shared)
+    out.close(element)
+    if (shared.created === null) return
+    element = out.open()
+    out.u8(GROUP_DONE)
+    out.block(name, 0, name.length)
+    writeOwn(out, groups.ownState(group))
+    out.close(element)
+    for (const consumer of groups.consumers(group)) {
+      element = out.open()
+      out.u8(CONSUMER)
+      out.block(name, 0, name.length)
+      const consumerName = groups.consumerName(consumer)
+      out.block(consumerName, 0, consumerName.length)
+      out.f64(groups.seen(consumer))
+      out.f64(groups.active(consumer))
+      out.close(element)
+    }
+  }
+
+  private writePending(space: StreamSpace, root: Ref, cursor: StateCursor, out: StateBytes, end: number): boolean {
+    const { groups } = space
+    const { pending } = groups
+    const { id } = this
+    const group = groups.find(root, cursor.name, 0, cursor.name.length)
+    if (group === 0) return true
+    let ref = pending.seek(groups.pendingWords(group), groups.pendingAt(group), cursor.id)
+    for (; ref !== 0; ref = pending.nextSought()) {
+      pending.id(ref, id)
+      const region = pending.region(ref)
+      if (id.compare(cursor.id) === 0 && region <= cursor.region) continue
+      if (out.length >= end) return false
+      const element = out.open()
+      out.u8(PENDING)
+      out.block(cursor.name, 0, cursor.name.length)
+      const consumer = groups.consumerName(pending.consumer(ref))
+      out.block(consumer, 0, consumer.length)
+      writeId(out, id)
+      out.u8(region)
+      out.f64(pending.time(ref))
+      out.varint(pending.deliveries(ref))
+      out.close(element)
+      cursor.id.copyFrom(id)
+      cursor.region = region
+    }
+    return true
+  }
+
+  read(db: Database, root: Ref, reader: StateReader): Ref {
+    const space = this.spaceOf(db.arena)
+    const { end } = reader
+    reader.block()
+    const behind = reader.at
+    let to = root === 0 ? space.roots.create() : root
+    if (reader.len > 0) {
+      reader.at = reader.off
+      reader.end = behind
+      to = this.readHeader(space, to, reader)
+      if (!reader.atEnd) reader.damaged('a stream with more in its header than it says')
+      reader.end = end
+    }
+    reader.beginElements()
+    while (reader.beginElement()) {
+      this.readElement(space, to, reader)
+      reader.endElement()
+    }
+    return to
+  }
+
+  drop(db: Database, root: Ref): void {
+    this.keyspace.reclaimer.add(db.arena, this.store, root)
+  }
+
+  private readHeader(space: StreamSpace, root: Ref, reader: StateReader): Ref {
+    const { roots } = space
+    const { id } = this
+    let to = root
+    for (let left = reader.count(2); left > 0; left--) {
+      const member = reader.memberId()
+      const parts = reader.u8()
+      if (parts === 0 || parts > (ADDED | DELETED | REMOVED)) reader.damaged('a stream of unknown parts')
+      if ((parts & ADDED) !== 0) {
+        const stamp = reader.stampOrZero()
+        readId(reader, id)
+        to = roots.noteAdded(to, member, stamp, id, reader.varint())
+      }
+      if ((parts & DELETED) !== 0) {
+        const stamp = reader.stampOrZero()
+        readId(reader, id)
+        to = roots.noteDeleted(to, member, stamp, id)
+      }
+      if ((parts & REMOVED) !== 0) to = roots.noteRemoved(to, member, reader.stampOrZero())
+    }
+    return to
+  }
+
+  private readElement(space: StreamSpace, root: Ref, reader: StateReader): void {
+    const kind = reader.u8()
+    switch (kind & ~SAME_DOT) {
+      case ENTRY:
+        this.readEntry(space, root, reader, kind)
+        break
+      case GROUP:
+        this.readGroup(space, root, reader)
+        break
+      case GROUP_DONE:
+        space.groups.setOwnState(this.readName(space, root, reader), readOwn(reader))
+        break
+      case CONSUMER:
+        this.readConsumer(space, root, reader)
+        break
+      case PENDING:
+        this.readPending(space, root, reader)
+        break
+      default:
+        reader.damaged('an element of unknown kind')
+    }
+  }
+
+  private readEntry(space: StreamSpace, root: Ref, reader: StateReader, form: number): void {
+    const { source, fields } = this
+    const { roots, log } = space
+    reader.elementDot(form)
+    source.member = reader.member
+    source.stamp = reader.stamp
+    readId(reader, source.id)
+    source.region = readRegion(reader)
+    fields.start(reader.bytes)
+    for (let left = reader.count(2); left > 0; left--) {
+      reader.block()
+      const { off, len } = reader
+      reader.block()
+      fields.add(off, len, reader.off, reader.len)
+    }
+    log.insert(roots.words(root), roots.at(root) + CHUNKS_WORD, source, fields)
+  }
+
+  /** A group comes once, or again as it was later. */
+  private readGroup(space: StreamSpace, root: Ref, reader: StateReader): void {
+    const { groups, roots } = space
+    reader.block()
+    const { bytes, off, len } = reader
+    const shared = readShared(reader)
+    if (groups.findRecord(root, bytes, off, len) !== 0) reader.damaged('a group twice')
+    groups.setSharedState(groups.ensure(root, bytes, off, len), shared)
+    if (shared.destroys.length > 0) roots.setUnsettled(root, true)
+  }
+
+  /** The group that an element is about. */
+  private readName(space: StreamSpace, root: Ref, reader: StateReader): Ref {
+    reader.block()
+    const group = space.groups.find(root, reader.bytes, reader.off, reader.len)
+    return group === 0 ? reader.damaged('something of a group that is not there') : group
+  }
+
+  private readConsumer(space: StreamSpace, root: Ref, reader: StateReader): void {
+    const { groups } = space
+    const group = this.readName(space, root, reader)
+    const consumer = this.consumerOf(space, group, reader)
+    groups.setSeen(consumer, reader.time())
+    groups.setActive(consumer, reader.time())
+  }
+
+  private readPending(space: StreamSpace, root: Ref, reader: StateReader): void {
+    const { id } = this
+    const group = this.readName(space, root, reader)
+    const consumer = this.consumerOf(space, group, reader)
+    readId(reader, id)
+    const region = readRegion(reader)
+    const time = reader.time()
+    const deliveries = reader.varint()
+    if (deliveries > MAX_U32) reader.damaged('too many deliveries')
+    space.groups.assign(group, id, region, consumer, time, deliveries)
+  }
+
+  /** A consumer by its name. It may have come while the stream was being written, behind where consumers are: then it is made here. */
+  private consumerOf(space: StreamSpace, group: Ref, reader: StateReader): Ref {
+    const { groups } = space
+    reader.block()
+    const { bytes, off, len } = reader
+    const known = groups.findConsumer(group, bytes, off, len)
+    return known === 0 ? groups.addConsumer(group, bytes, off, len, 0) : known
+  }
+}
+
+function writeShared(out: StateBytes, { created, placed, start, destroys }: GroupShared): void {
+  out.u8((created === null ? 0 : CREATED) | (placed === null ? 0 : PLACED))
+  if (created !== null) {
+    writeDot(out, created.member, created.stamp)
+    writeId(out, start)
+  }
+  if (placed !== null) writeDot(out, placed.member, placed.stamp)
+  out.varint(destroys.length)
+  for (const { member, stamp } of destroys) writeDot(out, member, stamp)
+}
+
+function readShared(reader: StateReader): GroupShared {
+  const parts = reader.u8()
+  if (parts > (CREATED | PLACED) || parts === PLACED) reader.damaged('a group of unknown parts')
+  const start = new StreamId()
+  const created = (parts & CREATED) === 0 ? null : readDot(reader)
+  if (created !== null) readId(reader, start)
+  const placed = (parts & PLACED) === 0 ? null : readDot(reader)
+  const destroys: { member: number; stamp: number }[] = []
+  for (let left = reader.count(DOT_BYTES); left > 0; left--) destroys.push(readDot(reader))
+  if (created === null && destroys.length === 0) reader.damaged('a group without anything')
+  return { created, placed, start, destroys }
+}
+
+function writeOwn(out: StateBytes, { entriesRead, frontier, frontierRegion, cursors, intervals }: GroupOwn): void {
+  out.varint(entriesRead + 1)
+  writeId(out, frontier)
+  out.varint(frontierRegion)
+  out.varint(cursors.length)
+  for (const { member, id } of cursors) {
+    out.u8(member)
+    writeId(out, id)
+  }
+  out.varint(intervals.length)
+  for (const { member, first, last } of intervals) {
+    out.u8(member)
+    writeId(out, first)
+    writeId(out, last)
+  }
+}
+
+function readOwn(reader: StateReader): GroupOwn {
+  const entriesRead = reader.varint() - 1
+  const frontier = readId(reader, new StreamId())
+  const frontierRegion = reader.varint()
+  if (frontierRegion > MAX_REGION) reader.damaged('a stream entry of no region')
+  const cursors: { member: number; id: StreamId }[] = []
+  for (let left = reader.count(CURSOR_BYTES); left > 0; left--) {
+    cursors.push({ member: reader.memberId(), id: readId(reader, new StreamId()) })
+  }
+  const intervals: { member: number; first: StreamId; last: StreamId }[] = []
+  for (let left = reader.count(INTERVAL_BYTES); left > 0; left--) {
+    const member = reader.memberId()
+    const first = readId(reader, new StreamId())
+    const last = readId(reader, new StreamId())
+    const before = intervals.at(-1)
+    const isInOrder =
+      before === undefined || before.member < member || (before.member === member && before.last.compare(first) < 0)
+    if (!isInOrder || first.compare(last) > 0) reader.damaged('intervals out of order')
+    intervals.push({ member, first, last })
+  }
+  return { entriesRead, frontier, frontierRegion, cursors, intervals }
+}
+
+const CURSOR_BYTES = 3
+const INTERVAL_BYTES = 5
+
+function readDot(reader: StateReader): { member: number; stamp: number } {
+  reader.dot()
+  return { member: reader.member, stamp: reader.stamp }
+}
+
+function readRegion(reader: StateReader): number {
+  const region = reader.u8()
+  return region === 0 ? reader.damaged('a stream entry of no region') : region
+}
+
+function writeId(out: StateBytes, id: StreamId): void {
+  writeU64(out, id.msHigh, id.msLow)
+  writeU64(out, id.seqHigh, id.seqLow)
+}
+
+/** A varint, or where that is too small its highest value followed by both halves. */
+function writeU64(out: StateBytes, high: number, low: number): void {
+  const value = high * TWO_32 + low
+  if (value < ESCAPE) {
+    out.varint(value)
+    return
+  }
+  out.varint(ESCAPE)
+  out.dot(high, low)
+}
+
+function readId(reader: StateReader, id: StreamId): StreamId {
+  readU64(reader)
+  const { dotHigh: msHigh, dotLow: msLow } = reader
+  readU64(reader)
+  return id.set(msHigh, msLow, reader.dotHigh, reader.dotLow)
+}
+
+/** Leaves the halves where the reader leaves those of dots. */
+function readU64(reader: StateReader): void {
+  const value = reader.varint()
+  if (value === ESCAPE) {
+    reader.words()
+    return
+  }
+  reader.dotHigh = Math.floor(value / TWO_32)
+  reader.dotLow = value >>> 0
+}

@@ -1,0 +1,143 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, describe, expect, it } from 'vitest'
+import { eventually } from './support/eventually.js'
+import { freePorts } from './support/free-ports.js'
+import { MemberProcess } from './support/member-process.js'
+import { RecordedLoad, requireAcknowledged } from './support/recorded-load.js'
+import { meridian, TestCluster } from './support/test-cluster.js'
+
+let cluster: TestCluster
+const added: MemberProcess[] = []
+
+afterEach(async () => {
+  await Promise.all(added.splice(0).map((member) => member.dispose()))
+  await cluster.dispose()
+})
+
+/** `meridian region …` against a member; fails when it does. */
+async function region(via: MemberProcess, ...args: readonly string[]): Promise<string> {
+  const { code, output } = await meridian('region', ...args, '--via', `127.0.0.1:${via.port}`)
+  if (code !== 0) throw new Error(`meridian region ${args.join(' ')} failed: ${output}`)
+  return output
+}
+
+/** Adds a member at `via` and makes what it needs: the certificate, and the configuration that `region add` prints. */
+async function add(name: string, via: MemberProcess): Promise<MemberProcess> {
+  const { folder } = cluster
+  const [port, peerPort] = await freePorts(2)
+  const issued = await meridian('certs', 'issue', name, '--dir', join(folder, 'certs'))
+  expect(issued.code).toBe(0)
+  const printed = await region(
+    via,
+    ...['add', name, '--region', `${name}-region`],
+    ...['--peer-address', `127.0.0.1:${peerPort}`, '--client-address', `127.0.0.1:${port}`],
+  )
+  const yaml = printed
+    .split('\n')
+    .filter((line) => line.startsWith('     ') && !line.includes('meridian server') && !line.includes('and bring'))
+    .map((line) => line.slice(5))
+    .join('\n')
+    .replace('dir: data', `dir: ${name}`)
+    .replace('peers:', 'peers:\n  bind: 127.0.0.1')
+  const configFile = join(folder, `${name}.yaml`)
+  writeFileSync(configFile, `${yaml}\nlogging: { level: info, format: json }\n`)
+  const id = Number(/as member (\d+)/.exec(printed)?.[1])
+  const member = new MemberProcess({ name, id, port, peerPort, configFile, dataFolder: join(folder, name) })
+  added.push(member)
+  return member
+}
+
+async function takesWrites(member: MemberProcess): Promise<void> {
+  await eventually(async () => expect(await member.replyOrError('SET', `probe-${member.name}`, '1')).toBe('OK'))
+}
+
+async function stateOf(via: MemberProcess, name: string): Promise<string | undefined> {
+  const { members } = JSON.parse(await region(via, 'list', '--json')) as { members: { name: string; state: string }[] }
+  return members.find((member) => member.name === name)?.state
+}
+
+describe('a cluster of processes', () => {
+  it('takes a third region in under writes, and lets one go that was drained', async () => {
+    cluster = await TestCluster.started({ names: ['us', 'eu'] })
+    const [us, eu] = cluster.members
+    await takesWrites(us)
+    const loads = [new RecordedLoad(us, 'us', 'count'), new RecordedLoad(eu, 'eu', 'count')]
+    const ap = await add('ap', eu)
+    await ap.start()
+    await takesWrites(ap)
+    loads.push(new RecordedLoad(ap, 'ap', 'count'))
+    await eventually(async () => expect(await us.command('GET', 'probe-ap')).toBe('1'))
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    for (const load of loads) await load.stop()
+    await cluster.converged(20_000, [us, eu, ap])
+    for (const member of [us, eu, ap]) await requireAcknowledged(member, loads)
+
+    expect(await us.command('SET', 'last', 'word')).toBe('OK')
+    expect(await region(eu, 'remove', 'us')).toContain('Removed us')
+    await eventually(async () => expect(await stateOf(eu, 'us')).toBe('left'))
+    expect(await us.replyOrError('SET', 'later', '1')).toMatch(/^READONLY This member was removed from its cluster/)
+    expect(await us.command('GET', 'last')).toBe('word')
+    await cluster.converged(20_000, [eu, ap])
+    expect(await ap.command('GET', 'last')).toBe('word')
+    await us.stop()
+    expect(await ap.command('INCR', 'count')).toBeGreaterThan(0)
+    await cluster.converged(20_000, [eu, ap])
+    // What is stable moves on without the one that has left.
+    await eventually(async () => {
+      const info = String(await eu.command('INFO', 'crdt'))
+      expect(/stable_vector:(\S+)/.exec(info)?.[1]).toBe(/version_vector:(\S+)/.exec(info)?.[1])
+    })
+  }, 90_000)
+
+  it('removes a dead one by force, says what is known of its writes, and refuses it when it comes back', async () => {
+    cluster = await TestCluster.started({ names: ['us', 'eu', 'ap'] })
+    const [us, eu, ap] = cluster.members
+    await takesWrites(ap)
+    await ap.command('SET', 'from', 'ap')
+    await cluster.everywhere(['GET', 'from'], 'ap')
+    await ap.kill()
+    await us.command('SET', 'meanwhile', '1')
+    const printed = await region(us, 'remove', 'ap', '--force')
+    expect(printed).toMatch(/us: up to 20\d\d-/)
+    expect(printed).toMatch(/eu: up to 20\d\d-/)
+    await eventually(async () => {
+      const info = String(await eu.command('INFO', 'crdt'))
+      expect(/stable_vector:(\S+)/.exec(info)?.[1]).toBe(/version_vector:(\S+)/.exec(info)?.[1])
+    })
+    expect((await meridian('region', 'add', 'ap', '--peer-address', 'h:1', '--via', `127.0.0.1:${us.port}`)).output).toMatch(
+      /ap is or was a member; a name is never used again/,
+    )
+    await ap.start()
+    await ap.running.printed(/MRD_PEER_REMOVED/)
+    await eventually(async () =>
+      expect(await ap.replyOrError('SET', 'x', '1')).toMatch(/^READONLY .*region add NEWNAME.*meridian export/),
+    )
+    expect(await ap.command('GET', 'from')).toBe('ap')
+    expect(await eu.command('SET', 'goes', 'on')).toBe('OK')
+    await cluster.converged(20_000, [us, eu])
+  }, 60_000)
+
+  it('takes new certificates without dropping a link or a client', async () => {
+    cluster = await TestCluster.started({ names: ['us', 'eu'] })
+    const [us, eu] = cluster.members
+    await takesWrites(us)
+    const client = await us.client()
+    const linksBefore = us.output.split('peer link is up').length
+    const issued = await meridian('certs', 'issue', 'us', '--dir', join(cluster.folder, 'certs'), '--force')
+    expect(issued.code).toBe(0)
+    us.running.signal('SIGHUP')
+    await us.running.printed('the certificate for peer links was read again')
+    expect(await client.command('SET', 'still', 'here')).toBe('OK')
+    await eventually(async () => expect(await eu.command('GET', 'still')).toBe('here'))
+    expect(us.output.split('peer link is up').length).toBe(linksBefore)
+    await eu.stop()
+    await eu.start()
+    await eventually(async () => expect(await eu.command('INFO', 'peers')).toMatch(/name=us,region=us,link=up/))
+    writeFileSync(join(cluster.folder, 'certs', 'us.crt'), 'no certificate')
+    us.running.signal('SIGHUP')
+    await us.running.printed(/The certificate for peer links stays as it was: .*MRD_CERTIFICATE/)
+    expect(await client.command('SET', 'still', 'there')).toBe('OK')
+    await eventually(async () => expect(await eu.command('GET', 'still')).toBe('there'))
+  }, 60_000)
+})
