@@ -15,6 +15,7 @@ export const ERROR_CODES = {
   MRD_LOG_TRIMMED: 'the log no longer reaches back to a position',
   MRD_SNAPSHOT_DAMAGED: 'a snapshot is damaged',
   MRD_SNAPSHOT_VERSION: 'a snapshot was written by a newer version',
+  MRD_TRANSFER: 'a snapshot cannot be given to another member, or taken from one',
   MRD_DISK_FULL: 'the disk has no room',
   MRD_DISK_IO: 'the disk refused a read, write or sync',
   MRD_CERTIFICATE: 'a certificate or key cannot be used',

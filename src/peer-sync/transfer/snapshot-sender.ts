@@ -213,6 +213,7 @@ export class SnapshotSender {
 
   private send(transfer: Transfer, { database, shard }: Question, kind: 0 | 1 | 2, bytes: Uint8Array): void {
     transfer.outstanding += bytes.length
+    transfer.snapshot?.used()
     this.bytesSent += bytes.length
     this.outlet.send(encodeShardPiece({ transfer: transfer.id, database, shard, kind, bytes }))
   }
