@@ -186,6 +186,8 @@ export const LIMITS = {
   slicedWriteElements: 2000,
   /** A frame of another member that is larger is applied in slices: it takes some 4 ms. */
   slicedFrameBytes: 128 * KiB,
+  /** A frame that is appended in pieces is so by this much: some 0.2 ms each. */
+  logPieceBytes: 256 * KiB,
   /** What writes and frames in slices may take of a turn. */
   slicedWriteTurnMs: 2,
   /** Keys of one such frame that are held one by one; one that has more holds the databases that they are in. */

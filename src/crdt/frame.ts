@@ -88,10 +88,11 @@ export class FrameView {
 }
 
 /**
- * Checks a frame's header and checksum before anything believes it. The bytes must be exactly one frame.
+ * Checks a frame's header and checksum before anything believes it. The bytes must be exactly one frame. checksum: what its bytes behind the prefix come to,
+ * if that is known.
  * @throws MeridianError MRD_FRAME; MRD_LOG_VERSION when the frame's version is not known here.
  */
-export function parseFrame(bytes: Uint8Array): FrameView {
+export function parseFrame(bytes: Uint8Array, checksum?: number): FrameView {
   const fail = (what: string): never => {
     throw new MeridianError(
       'MRD_FRAME',
@@ -103,7 +104,7 @@ export function parseFrame(bytes: Uint8Array): FrameView {
   if (frameLength(bytes) !== bytes.length) fail(`says ${frameLength(bytes)} bytes, has ${bytes.length}`)
   if (bytes.length > LIMITS.maxFrameBytes) fail(`${bytes.length} bytes, over the limit of ${LIMITS.maxFrameBytes}`)
   const frame = new FrameView(bytes)
-  if (crc32(bytes.subarray(FRAME_PREFIX_BYTES)) !== frame.checksum) fail('checksum mismatch')
+  if ((checksum ?? crc32(bytes.subarray(FRAME_PREFIX_BYTES))) !== frame.checksum) fail('checksum mismatch')
   if (frame.version !== FRAME_VERSION) {
     throw new MeridianError(
       'MRD_LOG_VERSION',

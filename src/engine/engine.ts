@@ -660,7 +660,7 @@ export class Engine implements CommandExecutor, EngineService {
       },
       commit: (write) => this.commit(write),
       applying: (frame, isOwn, seen) => this.applier.applyInSteps(frame, this.hlc, isOwn, seen),
-      applied: (frame) => this.remoteApplied(frame),
+      applied: (frame) => this.longRemoteApplied(frame),
       failed: ({ spec }, message) => this.noteFailure(spec, message),
       ended: (write) => this.slicedEnded(write),
       resume: (session, request) => this.resume(session, request),
@@ -696,7 +696,8 @@ export class Engine implements CommandExecutor, EngineService {
   }
 
   /** The op that a long write has built happens now. */
-  private commit({ op, session, keys, written, request }: LongWrite): FrameView {
+  private *commit(write: LongWrite): Generator<undefined, FrameView> {
+    const { op, session, keys, written, request } = write
     const { hlc, writer, log, options, keyspace, effects } = this
     assert(log !== null, 'a write before the log is open')
     this.closeFrame()
@@ -705,15 +706,15 @@ export class Engine implements CommandExecutor, EngineService {
     hlc.observe(frame.last)
     writer.setPrevious(frame.last)
     this.applied.raise(frame.origin, frame.last)
-    const position = log.append(frame)
     session.lastWriteStamp = frame.last
-    if (this.syncAlways || log.appendedBytes < position) session.holdUntilBytes = position
     effects.count += op.effects
     const { buf, off, len } = request
     for (const { database, argument } of written) {
       keys.hold(database, buf, off[argument], len[argument], 'from-all')
       keyspace.observer?.keyChanged(database, buf, off[argument], len[argument])
     }
+    const position = yield* log.appendInPieces(frame)
+    if (this.syncAlways || log.appendedBytes < position) session.holdUntilBytes = position
     this.onAppended()
     return frame
   }
@@ -954,12 +955,29 @@ export class Engine implements CommandExecutor, EngineService {
 
   /** Takes note of a frame of another member that was applied. */
   private remoteApplied(frame: FrameView): void {
+    this.noteRemote(frame).append(frame)
+    this.remoteLogged(frame)
+  }
+
+  /** The same for a large frame, a step at a time. */
+  private *longRemoteApplied(frame: FrameView): Generator<undefined, void> {
+    // What is written from here on has seen it, and comes behind it in the log.
+    yield* this.noteRemote(frame).appendInPieces(frame)
+    this.remoteLogged(frame)
+  }
+
+  /** A frame of another member counts as applied; it must be logged now, in the log that this gives. */
+  private noteRemote(frame: FrameView): OpLog {
+    const { log } = this
     this.closeFrame()
     this.applied.raise(frame.origin, frame.last)
     // One of our own, which the disk has lost: what is written next continues it.
     if (frame.origin === this.options.self) this.writer.setPrevious(frame.last)
-    assert(this.log !== null, 'a remote frame before the log is open')
-    this.log.append(frame)
+    assert(log !== null, 'a remote frame before the log is open')
+    return log
+  }
+
+  private remoteLogged(frame: FrameView): void {
     this.statistics.remoteFrames++
     this.statistics.remoteOps += frame.opCount
     this.memory.remoteApplied()

@@ -28,16 +28,16 @@ export interface LongWriteHost {
   readonly isPaused: boolean
   /** Members other than this one that something was applied of. */
   contextCount(): number
-  /** Gives the op its stamps and its place in the log: it has happened. */
-  commit(write: LongWrite): FrameView
+  /** Gives the op its stamps: it has happened. The steps write its frame to the log. */
+  commit(write: LongWrite): Generator<undefined, FrameView>
   /** Applies a frame a step at a time; see FrameApplier. */
   applying(
     frame: FrameView,
     isOwn: boolean,
     seen: (database: number, key: Uint8Array, off: number, len: number) => void,
   ): Generator<undefined, void>
-  /** A frame of another member has been applied. */
-  applied(frame: FrameView): void
+  /** A frame of another member has been applied: the steps write it to the log. */
+  applied(frame: FrameView): Generator<undefined, void>
   /** The command's reply is this error. */
   failed(write: LongWrite, message: string): void
   /** The command has its reply. */
@@ -165,6 +165,18 @@ export class LongWrites implements LongWriting {
     this.isStopped = true
   }
 
+  /** Does all that is under way and waits, in one go: for who drives the engine by hand. Frames of other members come in a later turn. */
+  finish(): void {
+    while (this.freed.length > 0 || this.current !== null || this.waiting.length > 0) {
+      this.host.beginBatch()
+      if (this.freed.length > 0) this.runFreed()
+      else this.advance()
+      if (this.current instanceof LongWrite && this.current.waitsForPause) break
+    }
+    this.host.endTurn()
+    this.plan()
+  }
+
   /** The client has gone. What has been committed goes on. */
   cancel(write: LongWrite): void {
     write.hasLeft = true
@@ -225,7 +237,7 @@ export class LongWrites implements LongWriting {
       current.longestMs = Math.max(current.longestMs, nowMs - startMs)
       if (reply.length > 0) current.parts.push(reply.take())
     }
-    if (isDone) this.finish(current)
+    if (isDone) this.end(current)
   }
 
   /** All of a command, a step at a time. */
@@ -258,8 +270,8 @@ export class LongWrites implements LongWriting {
       host.failed(write, error.message)
       return
     }
-    const frame = host.commit(write)
     write.isApplying = true
+    const frame = yield* host.commit(write)
     yield* host.applying(frame, true, NOTHING_TO_NOTE)
     write.isApplying = false
     const last = host.step(write, reply)
@@ -284,10 +296,10 @@ export class LongWrites implements LongWriting {
       this.rejected = { frame, error }
       return
     }
-    this.host.applied(frame)
+    yield* this.host.applied(frame)
   }
 
-  private finish(current: LongWrite | RemoteWrite): void {
+  private end(current: LongWrite | RemoteWrite): void {
     this.current = null
     this.lastWasFrame = current instanceof RemoteWrite
     if (current instanceof LongWrite) {

@@ -17,7 +17,7 @@ import type { FrameWriter } from '../crdt/frame-writer.js'
 import type { HybridClock } from '../crdt/hybrid-clock.js'
 import { editText, resetsOf, visibleText, type Edit, type Reset } from '../crdt/string-state.js'
 import type { Ref } from '../memory/arena.js'
-import { HAS_EXTRAS } from '../memory/record.js'
+import { HAS_EXPIRY, HAS_EXTRAS } from '../memory/record.js'
 import { writeTopologyChange, type TopologyChange } from '../topology/topology-change.js'
 import type { TopologyState } from '../topology/topology-state.js'
 import { KeyType, TABLE_COUNT, TYPE_COUNT, type Database } from './database.js'
@@ -156,15 +156,22 @@ export class Effects {
     return this.keys.rootOf(db, ref)
   }
 
-  /** Ends what openCollection began. The key goes when the root is 0. */
-  closeCollection(root: Ref): void {
+  /**
+   * Ends what openCollection began. The key goes when the root is 0. isPlain: the caller knows that the store would say isVisible and not isUnsettled,
+   * which saves two calls that may go to any store.
+   */
+  closeCollection(root: Ref, isPlain = false): void {
     const { open } = this
     assert(open !== null, 'no collection effect is open')
     this.open = null
     const { db, database, type, ref, key, keyOff, keyLen } = open
-    this.keys.put(db, type, ref, root, key, keyOff, keyLen)
+    // Alone, a key that is gone has no expiry, and what makes it anew does not say so first: the log says it here, for who reads it over a newer state.
+    const losesExpiry =
+      this.solo && root === 0 && ref !== 0 && !this.beforeRemoval && (db.flags(ref) & (HAS_EXPIRY | HAS_EXTRAS)) !== 0
+    this.keys.put(db, type, ref, root, key, keyOff, keyLen, isPlain)
     this.keyspace.observer?.keyChanged(database, key, keyOff, keyLen)
     if (open.isNew && root !== 0) this.onNewKey?.(database, key, keyOff, keyLen)
+    if (losesExpiry) this.writeRemove(database, db, EVERY_TYPE, key, keyOff, keyLen, false)
   }
 
   /** A change of the list of members. */
@@ -186,6 +193,8 @@ export class Effects {
     keyLen: number,
     due: boolean,
   ): void {
+    // Alone, nothing is under way that its expiry could be for.
+    const keepsExpiry = due && !this.solo
     const front = db.lookup(key, keyOff, keyLen)
     if (db.mayHide(key, keyOff, keyLen) || (front !== 0 && db.type(front) > KeyType.string)) {
       this.sayWhatCollectionsSaw(database, db, type, key, keyOff, keyLen)
@@ -193,10 +202,12 @@ export class Effects {
     const resets = type === EVERY_TYPE || type === KeyType.string ? this.stringResets(db, key, keyOff, keyLen) : NO_RESETS
     this.begin(EffectType.remove, database, key, keyOff, keyLen)
     const { writer } = this
-    writer.putByte((due ? REMOVE_DUE : 0) | (resets.length > 0 ? HAS_RESETS : 0) | (type === EVERY_TYPE ? 0 : REMOVE_ONE_TYPE))
+    writer.putByte(
+      (keepsExpiry ? REMOVE_DUE : 0) | (resets.length > 0 ? HAS_RESETS : 0) | (type === EVERY_TYPE ? 0 : REMOVE_ONE_TYPE),
+    )
     if (type !== EVERY_TYPE) writer.putByte(type)
     if (resets.length > 0) this.putResets(resets)
-    this.keys.remove(db, type, key, keyOff, keyLen, due, resets)
+    this.keys.remove(db, type, key, keyOff, keyLen, keepsExpiry, resets)
     this.keyspace.observer?.keyChanged(database, key, keyOff, keyLen)
   }
 
@@ -212,8 +223,9 @@ export class Effects {
     this.beforeRemoval = true
     for (let each = KeyType.string + 1; each < TYPE_COUNT; each++) {
       if (type !== EVERY_TYPE && type !== each) continue
-      // Counters may be left from when there were other members; what else is said is for the others only.
-      if (this.solo && each !== KeyType.hash && each !== KeyType.zset) continue
+      // Counters may be left from when there were other members; and what was merged into a HyperLogLog goes whatever comes after it, when the log is read
+      // over a newer state. What else is said is for the others only.
+      if (this.solo && each !== KeyType.hash && each !== KeyType.zset && each !== KeyType.hll) continue
       // What the store before wrote may have taken the last of its elements away, and with them the record.
       const ref = this.keys.recordOf(db, each, key, keyOff, keyLen)
       if (ref !== 0) this.keys.stores[each]?.beforeRemove(db, db.root(ref), database, key, keyOff, keyLen)

@@ -16,7 +16,7 @@ import {
 import type { Ref } from '../memory/arena.js'
 import { HAS_EXPIRY, HAS_EXTRAS, HIDDEN, RAW } from '../memory/record.js'
 import type { CollectionStore } from './collection-store.js'
-import { KeyType, ROOT_BYTES, SHARD_COUNT, TABLE_COUNT, TYPE_COUNT, type Database } from './database.js'
+import { KeyType, ROOT_BYTES, TABLE_COUNT, TYPE_COUNT, type Database } from './database.js'
 import type { Keyspace } from './keyspace.js'
 import { NO_RESETS, type StringStore } from './string-store.js'
 import { writeExtras } from './string-extras.js'
@@ -89,8 +89,8 @@ export class Keys {
     return type === KeyType.none || type === KeyType.string ? 0 : db.root(ref)
   }
 
-  /** Puts a collection as it is after an effect into the record of its key, which must be in front. */
-  put(db: Database, type: number, ref: Ref, root: Ref, key: Uint8Array, keyOff: number, keyLen: number): void {
+  /** Puts a collection as it is after an effect into the record of its key, which must be in front. isPlain: see closeCollection. */
+  put(db: Database, type: number, ref: Ref, root: Ref, key: Uint8Array, keyOff: number, keyLen: number, isPlain = false): void {
     const { origin, stamp } = this.context
     this.noteWrite(db)
     if (root === 0) {
@@ -111,6 +111,7 @@ export class Keys {
       this.keyspace.touch(db, to)
     }
     db.setRoot(to, root)
+    if (isPlain) return
     const store = this.store(type)
     if (store.isUnsettled(db, root)) this.keyspace.noteUnsettled(db, to)
     if (!store.isVisible(db, root)) this.elect(db, key, keyOff, keyLen)
@@ -180,26 +181,31 @@ export class Keys {
     }
   }
 
-  /** Lets a database go, but not what types remember of removals: those stand in hidden records by now. */
+  /**
+   * Lets a database go, but not what types remember of removals. That stands in hidden records by now; only when the log is read over a newer state there may be
+   * some of it beside values that come later. Both are in tables that have something unsettled.
+   */
   private resetDatabase(index: number, db: Database): void {
     this.keyspace.reset(index)
-    if (db.hiddenCount === 0) return
-    const fresh = this.keyspace.database(index)
-    for (let type = 1; type < TYPE_COUNT; type++) {
-      const carryOver = this.byType[type]?.carryOver?.bind(this.byType[type])
-      const table = SHARD_COUNT + type
-      for (let i = 0; carryOver !== undefined && i < db.shardCount(table); i++) {
-        const from = db.recordAt(table, i)
-        const root = carryOver(db.arena, db.root(from), fresh.arena)
-        if (root === 0) continue
-        const key = db.key(from)
-        fresh.lookup(key, 0, key.length)
-        const hidden = fresh.insert(type | HIDDEN, key, 0, key.length, ROOT_BYTES, this.keyspace.freshAccess)
-        fresh.setRoot(hidden, root)
-        fresh.setDot(hidden, db.dotMember(from), db.dotStamp(from))
-        this.keyspace.noteUnsettled(fresh, hidden)
-      }
+    for (let table = 0; table < TABLE_COUNT; table++) {
+      if (db.unsettled[table] === 0) continue
+      for (let i = 0; i < db.shardCount(table); i++) this.carryOver(index, db, db.recordAt(table, i))
     }
+  }
+
+  private carryOver(index: number, db: Database, from: Ref): void {
+    const type = db.type(from)
+    const store = this.byType[type]
+    if (store?.carryOver === undefined) return
+    const fresh = this.keyspace.database(index)
+    const root = store.carryOver(db.arena, db.root(from), fresh.arena)
+    if (root === 0) return
+    const key = db.key(from)
+    fresh.lookup(key, 0, key.length)
+    const hidden = fresh.insert(type | HIDDEN, key, 0, key.length, ROOT_BYTES, this.keyspace.freshAccess)
+    fresh.setRoot(hidden, root)
+    fresh.setDot(hidden, db.dotMember(from), db.dotStamp(from))
+    this.keyspace.noteUnsettled(fresh, hidden)
   }
 
   /** Folds and drops what has become stable, in one table. Returns how many records it looked at. */

@@ -6,7 +6,7 @@ import { EVERYTHING_STABLE } from '../crdt/apply-context.js'
 import type { FrameView } from '../crdt/frame.js'
 import { VersionVector } from '../crdt/version-vector.js'
 import type { Services } from '../commands/services.js'
-import { Engine } from '../engine/engine.js'
+import { Engine, type EngineOptions } from '../engine/engine.js'
 import type { Collections } from '../keyspace/collections.js'
 import { claimDataFolder } from '../oplog/data-folder.js'
 import type { RecoveryReport } from '../oplog/open-log.js'
@@ -54,6 +54,7 @@ export interface MemberOptions {
   readonly tuneCollections?: (collections: Collections) => void
   readonly segmentBytes?: number
   readonly snapshotPace?: SnapshotPace
+  readonly slicing?: EngineOptions['slicing']
 }
 
 /** When a snapshot is written without being asked for, and how much of the log is kept. May change at any time. */
@@ -118,7 +119,9 @@ export class Member implements SyncHost {
       memberName: options.name ?? topology.members.find((member) => member.id === topology.self)?.name ?? '',
       createdMs: clock.wallMs(),
     })
-    this.engine = new Engine({ self: topology.self, databases, solo, hashSeed: random.uint32() }, clock, services)
+    const { slicing } = options
+    const engineOptions = { self: topology.self, databases, solo, hashSeed: random.uint32(), ...(slicing && { slicing }) }
+    this.engine = new Engine(engineOptions, clock, services)
     this.engine.syncAlways = appendfsync === 'always'
     this.appendfsync = appendfsync
     options.tuneCollections?.(this.engine.collections)

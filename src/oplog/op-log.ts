@@ -44,6 +44,13 @@ export interface OpLog {
    */
   append(frame: FrameView): number
 
+  /**
+   * As append, for a large frame, of which each step writes a piece; the result is the position. The frame's array is its own and never changes. What is
+   * appended meanwhile waits behind it in memory, so `appendedBytes` has not reached its position then. When the log is synced or closed the frame
+   * is written to its end first.
+   */
+  appendInPieces(frame: FrameView): Generator<undefined, number>
+
   /** Asks for a sync of everything appended so far; callers are told through onChange. Several requests share one sync. */
   requestSync(): void
   /**

@@ -46,7 +46,9 @@ export class RecentFrames {
     const slot = this.end & (this.slots.length - 1)
     const { length } = frame.bytes
     if (length * 8 > this.maxBytes) {
-      this.slots[slot] = length > this.maxBytes ? frame : frame.copy()
+      // A large one mostly has its array to itself: then nobody writes there again.
+      const isAlone = frame.bytes.buffer.byteLength === length
+      this.slots[slot] = isAlone || length > this.maxBytes ? frame : frame.copy()
       this.starts[slot] = -1
     } else {
       this.starts[slot] = this.makeRoom(length)

@@ -38,6 +38,8 @@ export class SegmentWriter {
   private file: AppendFile | null = null
   /** False until the name of the last segment's file is durable. */
   private named = false
+  /** Where in the file the frame begins that is being written in pieces; -1 when there is none. */
+  private piecesAt = -1
 
   constructor(private readonly options: SegmentWriterOptions) {
     this.segments = options.segments
@@ -79,6 +81,31 @@ export class SegmentWriter {
     this.tail.frameBytes += frame.bytes.length
     this.appendedBytes += frame.bytes.length
     this.appended.raise(frame.origin, frame.last)
+  }
+
+  /**
+   * Writes the next piece of a frame; nothing else may be written until endPieces or dropPieces.
+   * @throws MeridianError from the disk; then this piece is not there.
+   */
+  writePiece(bytes: Uint8Array): void {
+    assert(this.file !== null, 'the log is open')
+    if (this.piecesAt < 0) this.piecesAt = this.file.size
+    this.file.append(bytes)
+  }
+
+  /** The frame is whole. */
+  endPieces(frame: FrameView): void {
+    assert(this.file !== null && this.file.size === this.piecesAt + frame.bytes.length, 'the pieces are the frame')
+    this.piecesAt = -1
+    this.tail.frameBytes += frame.bytes.length
+    this.appendedBytes += frame.bytes.length
+    this.appended.raise(frame.origin, frame.last)
+  }
+
+  /** The frame does not come: its pieces go. */
+  dropPieces(): void {
+    if (this.piecesAt >= 0) this.file?.cut(this.piecesAt)
+    this.piecesAt = -1
   }
 
   /**

@@ -49,6 +49,8 @@ export class SegmentedLog implements OpLog, CursorSource {
   private readonly listeners: (() => void)[] = []
   private ticker: Timer | null = null
   private closed = false
+  /** A large frame that is being written in pieces. */
+  private writing: LongFrame | null = null
   /** A segment is being removed; one at a time, the oldest first, so that a crash leaves no gap. */
   private removing = false
   private shortOfRoom = false
@@ -191,6 +193,69 @@ export class SegmentedLog implements OpLog, CursorSource {
   }
 
   append(frame: FrameView): number {
+    const position = this.accept(frame)
+    if (this.writing !== null) {
+      this.writing.behind.push(frame)
+      return position
+    }
+    this.put(frame)
+    return position
+  }
+
+  *appendInPieces(frame: FrameView): Generator<undefined, number> {
+    assert(this.writing === null, 'one frame is written in pieces at a time')
+    const position = this.accept(frame)
+    const stuck = this.commit.failure ?? this.pending.error
+    if (stuck !== null) {
+      this.pending.push(frame, stuck)
+      return position
+    }
+    const writing: LongFrame = { frame, written: 0, behind: [] }
+    this.writing = writing
+    this.beginFullSegment()
+    while (this.writing === writing) {
+      this.writePiece(writing)
+      yield
+    }
+    return position
+  }
+
+  /** Writes some more of a large frame; when it is whole, or cannot be, what came behind it follows. */
+  private writePiece(writing: LongFrame): void {
+    const { frame, written, behind } = writing
+    let failure: MeridianError | null = null
+    try {
+      if (this.commit.failure !== null) throw this.commit.failure
+      this.writer.writePiece(frame.bytes.subarray(written, written + LIMITS.logPieceBytes))
+      writing.written += LIMITS.logPieceBytes
+      if (writing.written < frame.bytes.length) return
+      this.writer.endPieces(frame)
+      this.recent.push(frame)
+      this.uncheckedBytes += frame.bytes.length
+    } catch (error) {
+      if (!(error instanceof MeridianError)) throw error
+      this.writer.dropPieces()
+      this.pending.push(frame, error)
+      failure = error
+    }
+    this.writing = null
+    for (const each of behind) {
+      if (failure === null) this.put(each)
+      else this.pending.push(each, failure)
+    }
+    // Replies to what came behind wait for it to be durable.
+    if (this.syncsAlways || behind.length > 0) this.commit.request()
+    if (this.refusal !== this.refusalSeen) this.changed()
+  }
+
+  /** Writes a large frame to its end. */
+  private finishPieces(): void {
+    const { writing } = this
+    while (writing !== null && this.writing === writing) this.writePiece(writing)
+  }
+
+  /** Takes a frame over: from here on it is a matter of writing it. Gives its position. */
+  private accept(frame: FrameView): number {
     assert(!this.closed, 'nothing is appended to a closed log')
     assert(
       isStabilityNote(frame) || frame.previous === this.accepted.get(frame.origin),
@@ -203,11 +268,15 @@ export class SegmentedLog implements OpLog, CursorSource {
     }
     this.accepted.raise(frame.origin, frame.last)
     this.acceptedBytes += frame.bytes.length
-    const position = this.acceptedBytes
+    return this.acceptedBytes
+  }
+
+  /** Writes a frame, or keeps it. */
+  private put(frame: FrameView): void {
     const stuck = this.commit.failure ?? this.pending.error
     if (stuck !== null) {
       this.pending.push(frame, stuck)
-      return position
+      return
     }
     try {
       this.write(frame)
@@ -217,7 +286,6 @@ export class SegmentedLog implements OpLog, CursorSource {
     }
     if (this.uncheckedBytes >= LIMITS.freeCheckBytes) this.checkFreeSpace()
     if (this.refusal !== this.refusalSeen) this.changed()
-    return position
   }
 
   requestSync(): void {
@@ -225,6 +293,7 @@ export class SegmentedLog implements OpLog, CursorSource {
   }
 
   syncNow(): void {
+    this.finishPieces()
     if (this.pending.count > 0) this.pending.flush()
     try {
       this.commit.syncNow()
@@ -269,7 +338,7 @@ export class SegmentedLog implements OpLog, CursorSource {
   /** @throws MeridianError from the disk; then the frame is nowhere. */
   private write(frame: FrameView): void {
     if (this.commit.failure !== null) throw this.commit.failure
-    if (this.writer.full && this.commit.durableBytes === this.writer.appendedBytes) this.writer.beginSegment()
+    this.beginFullSegment()
     this.writer.write(frame)
     this.recent.push(frame)
     this.uncheckedBytes += frame.bytes.length
@@ -277,10 +346,15 @@ export class SegmentedLog implements OpLog, CursorSource {
     if (this.syncsAlways || this.writer.full || this.pending.error !== null) this.commit.request()
   }
 
+  private beginFullSegment(): void {
+    if (this.writer.full && this.commit.durableBytes === this.writer.appendedBytes) this.writer.beginSegment()
+  }
+
   /** True when a new segment has begun. Everything before must be durable. */
   private beginWantedSegment(): boolean {
     const { writer, commit } = this
-    if (!writer.rollWanted || commit.durableBytes !== writer.appendedBytes || this.refusal !== null) return false
+    if (!writer.rollWanted || this.writing !== null || commit.durableBytes !== writer.appendedBytes || this.refusal !== null)
+      return false
     try {
       writer.beginSegment()
       return true
@@ -328,6 +402,13 @@ export class SegmentedLog implements OpLog, CursorSource {
     }
     for (const listener of this.listeners) listener()
   }
+}
+
+interface LongFrame {
+  readonly frame: FrameView
+  written: number
+  /** What was appended meanwhile. */
+  readonly behind: FrameView[]
 }
 
 function lowSpaceError(folder: string, free: number, reserve: number): MeridianError {

@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.js'
+import { combineCrc32, crc32 } from '../base/crc32.js'
 import { LIMITS } from '../base/limits.js'
 import type { MemberId, Stamp } from '../base/ids.js'
 import { frameLength, FRAME_PREFIX_BYTES, parseFrame, type FrameView } from '../crdt/frame.js'
@@ -53,6 +54,8 @@ export class OriginFeed {
   /** The frame that arrives in pieces; null between frames. */
   private assembly: Uint8Array | null = null
   private assembled = 0
+  /** Of what has come of it: the checksum of a large frame would take long at its end. */
+  private checksum = 0
 
   constructor(readonly origin: MemberId) {}
 
@@ -121,7 +124,7 @@ export class OriginFeed {
   receive(piece: Uint8Array): boolean {
     const bytes = this.assemble(piece)
     if (bytes === null) return true
-    const frame = parseFrame(bytes)
+    const frame = parseFrame(bytes, this.checksum)
     if (frame.origin !== this.origin)
       throw protocolError(`a frame of member ${frame.origin} in a subscription to member ${this.origin}`)
     this.source?.frameReceived()
@@ -168,12 +171,15 @@ export class OriginFeed {
       this.outstanding += total
       this.assembly = new Uint8Array(total)
       this.assembled = 0
+      this.checksum = 0
     }
     const { assembly } = this
     if (piece.length === 0 || this.assembled + piece.length > assembly.length) {
       throw protocolError(`a piece of ${piece.length} bytes where ${assembly.length - this.assembled} are missing`)
     }
     assembly.set(piece, this.assembled)
+    const summed = this.assembled === 0 ? piece.subarray(FRAME_PREFIX_BYTES) : piece
+    this.checksum = this.assembled === 0 ? crc32(summed) : combineCrc32(this.checksum, crc32(summed), summed.length)
     this.assembled += piece.length
     if (this.assembled < assembly.length) return null
     this.assembly = null

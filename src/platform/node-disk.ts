@@ -133,6 +133,17 @@ class NodeAppendFile implements AppendFile {
     this.size += bytes.length
   }
 
+  cut(size: number): void {
+    assert(size <= this.size, 'a file is not cut to be longer')
+    this.size = size
+    this.dirtyEnd = true
+    try {
+      this.cutEnd()
+    } catch {
+      // As above.
+    }
+  }
+
   sync(done: (error: Error | null) => void): void {
     assert(!this.closed && !this.syncing, 'one sync at a time')
     this.syncing = true

@@ -37,6 +37,8 @@ export interface AppendFile {
    * power cut. On failure it throws, and size and content are as before.
    */
   append(bytes: Uint8Array): void
+  /** Takes back what was appended behind so many bytes; nothing of it may be durable. What cannot be cut off now is before the next append. */
+  cut(size: number): void
   /** Makes durable what was appended before the call. One call at a time. An error is final for this file. */
   sync(done: (error: Error | null) => void): void
   /** As sync, but returns when it is done. For start, stop and the end of a segment. Allowed while a sync is under way. */

@@ -58,6 +58,11 @@ export class MemoryDisk implements Disk {
         if (this.used + bytes.length > this.capacity) throw diskError('MRD_DISK_FULL', path, 'ENOSPC')
         state.bytes = concat(state.bytes, bytes)
       },
+      cut: (size) => {
+        check()
+        state.bytes = state.bytes.slice(0, size)
+        state.durable = Math.min(state.durable, size)
+      },
       sync: (done) => {
         check()
         const length = state.bytes.length

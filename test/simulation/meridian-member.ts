@@ -1,8 +1,10 @@
 import type { EvictionPolicy } from '../../src/base/eviction-policies.js'
+import { CommandTable } from '../../src/commands/command-table.js'
 import { ALL_COMMANDS } from '../../src/commands/registry.js'
 import type { VersionVector } from '../../src/crdt/version-vector.js'
 import { digestOf } from '../../src/keyspace/digest.js'
 import type { Member } from '../../src/node/member.js'
+import { Session } from '../../src/commands/session.js'
 import { ReplyWriter } from '../../src/resp/reply-writer.js'
 import { Request } from '../../src/resp/request.js'
 import { EmbeddedMember } from '../support/embedded-member.js'
@@ -10,15 +12,34 @@ import { decodeFrame } from './frame-decoder.js'
 import { parseReply } from './reply.js'
 import type { MemberEnvironment, MemberKind, SimulatedMember, SimulatedSession } from './simulated-member.js'
 
+/** Time stands still in a turn, so it ends after so many steps. */
+const SLICING = { readElements: Infinity, writeElements: 2, frameBytes: 150, turnSteps: 1 }
+const TABLE = new CommandTable(ALL_COMMANDS)
+/** What may begin a long write, which waits for all that is under way. */
+const MAY_BE_LONG = /^(COPY|DEL|MOVE|RENAME|RENAMENX|RESTORE|SORT|SPOP|UNLINK|.*STORE|ZREMRANGE.*)$/
+
+/** Keeps the reply of a command that took several turns. */
+class LateSession extends Session {
+  late = ''
+
+  override deliver(write: (reply: ReplyWriter) => void): void {
+    const reply = new ReplyWriter()
+    reply.protocol = this.protocol
+    write(reply)
+    this.late += reply.take().toString('latin1')
+  }
+}
+
 /** The product's member under simulation. */
 export class MeridianMember implements SimulatedMember {
   readonly member: Member
   private readonly embedded: EmbeddedMember
+  private nextSession = 1
 
   constructor(environment: MemberEnvironment) {
-    const { topology, dataFolder, databases, appendfsync, clock, random, disk, network, logger } = environment
+    const { topology, dataFolder, databases, appendfsync, sliced, clock, random, disk, network, logger } = environment
     this.embedded = new EmbeddedMember(
-      { topology, dataFolder, databases, appendfsync, startWaitMs: 0 },
+      { topology, dataFolder, databases, appendfsync, startWaitMs: 0, ...(sliced && { slicing: SLICING }) },
       { clock, random, disk, network, logger },
     )
     this.member = this.embedded.member
@@ -27,6 +48,11 @@ export class MeridianMember implements SimulatedMember {
     log.append = (frame) => {
       environment.onFrame(frame.copy().bytes)
       return append(frame)
+    }
+    const appendInPieces = log.appendInPieces.bind(log)
+    log.appendInPieces = (frame) => {
+      environment.onFrame(frame.copy().bytes)
+      return appendInPieces(frame)
     }
   }
 
@@ -40,15 +66,30 @@ export class MeridianMember implements SimulatedMember {
 
   newSession(): SimulatedSession {
     const { engine } = this.member
-    const session = this.embedded.newSession()
+    const session = new LateSession(this.nextSession++)
     return {
       call: (args) => {
         const reply = new ReplyWriter()
+        session.late = ''
         engine.beginBatch()
         engine.execute(session, Request.of(args), reply)
-        return parseReply(reply.take().toString('latin1'))
+        if (session.blocked !== null) engine.longWrites.finish()
+        return parseReply(reply.take().toString('latin1') + session.late)
       },
     }
+  }
+
+  makeWay(database: number, commands: readonly (readonly string[])[] | null): void {
+    const { engine } = this.member
+    const { longWrites } = engine
+    const session = new Session(0)
+    session.database = database
+    const waits = commands?.some((args) => {
+      const request = Request.of(args)
+      const command = TABLE.lookup(request)
+      return MAY_BE_LONG.test(args[0]) || (command !== undefined && longWrites.holds(command, session, request))
+    })
+    if (waits !== false && longWrites.isBusy) longWrites.finish()
   }
 
   digest(): string {

@@ -295,11 +295,17 @@ class AppendPort implements AppendFile {
     this.disk.appendTo(this.path, this.file, bytes)
   }
 
+  cut(size: number): void {
+    this.requireOpen('cut')
+    this.file.length = size
+    this.file.synced = Math.min(this.file.synced, size)
+  }
+
   sync(done: (error: Error | null) => void): void {
     this.requireOpen('sync')
     if (this.syncing) throw new Error(`simulated disk: second sync of ${this.path} while one is under way`)
     this.syncing = true
-    const { length } = this.file
+    const length = this.file.length
     this.disk.afterSyncDelay(() => {
       // A process that died while a sync was under way: the platter may have got it, but leaving it unsynced is the harder case.
       if (!this.life.alive) return

@@ -18,6 +18,8 @@ export interface MemberEnvironment {
   readonly dataFolder: string
   readonly databases: number
   readonly appendfsync: 'always' | 'everysec' | 'no'
+  /** Long writes and large frames of others, which go in slices, begin with very few elements and bytes. */
+  readonly sliced: boolean
   readonly clock: Clock
   readonly random: Random
   readonly disk: Disk
@@ -43,6 +45,8 @@ export interface SimulatedMember {
   boundMemory?(bytesTooMuch: number | null, policy: EvictionPolicy): void
   /** Keys that it has evicted. */
   readonly evictions?: number
+  /** Ends what is under way in slices if these commands would have to wait for it; null: in any case. Missing: this kind does everything in one go. */
+  makeWay?(database: number, commands: readonly (readonly string[])[] | null): void
   /** Ends the turn of the client that has just called: open frames are closed. */
   endTurn(): void
   stop(): void

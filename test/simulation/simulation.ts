@@ -98,6 +98,7 @@ export class Simulation {
   private readonly members: MemberInfo[] = []
   private readonly profile: Profile
   private readonly appendfsync: 'always' | 'everysec' | 'no'
+  private readonly sliced: boolean
   private readonly fates: SeededRandom
   private step = 0
   private faultCount = 0
@@ -113,6 +114,7 @@ export class Simulation {
     this.fates = this.random.stream('fates')
     this.network = new SimNetwork(this.scheduler, this.random.stream('network'), CLUSTER)
     this.appendfsync = this.random.stream('settings').pick(['everysec', 'always', 'no'])
+    this.sliced = this.random.stream('slicing').chance(0.5)
     for (let id = 1; id <= options.members; id++) {
       const name = `m${id}`
       this.members.push({
@@ -208,6 +210,7 @@ export class Simulation {
       dataFolder: '/data',
       databases: 4,
       appendfsync: this.appendfsync,
+      sliced: this.sliced,
       clock: new SimClock(machine.clock, life),
       random: this.random.stream(`member ${machine.id} start ${machine.starts++}`),
       disk: machine.disk.port(life),
@@ -446,8 +449,9 @@ export class Simulation {
     if (member === null) return
     const session = this.session(machine, member, step.db)
     const nowMs = machine.clock.wallMs()
-    const before = Float64Array.from(machine.logged)
     const commands = step.commands.map((args) => resolveTimes(args, nowMs))
+    member.makeWay?.(step.db, commands)
+    const before = Float64Array.from(machine.logged)
     const sent = step.transaction ? [['MULTI'], ...commands, ['EXEC']] : commands
     machine.turnFrames = 0
     const evictions = member.evictions ?? 0
@@ -535,6 +539,7 @@ export class Simulation {
   /** Every key as a member answers it now, held against the history. */
   private checkDump(machine: Machine): void {
     const member = machine.member!
+    member.makeWay?.(0, null)
     const nowMs = machine.clock.wallMs()
     for (const { db, key } of this.history.places()) {
       const session = this.session(machine, member, db)
@@ -661,6 +666,7 @@ export class Simulation {
     const sizes: string[] = []
     for (const machine of this.machines) {
       const expected = new Map<number, number>()
+      machine.member!.makeWay?.(0, null)
       for (const { db, key } of this.history.places()) {
         const view = this.history.visible(db, key, machine.logged, 'stays')
         const lives = presentAt(view, machine.clock.wallMs()) !== null

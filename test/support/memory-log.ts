@@ -23,6 +23,11 @@ export class MemoryLog implements OpLog {
     for (const listener of this.listeners) listener()
     return this.appendedBytes
   }
+  *appendInPieces(frame: FrameView): Generator<undefined, number> {
+    const position = this.append(frame)
+    yield
+    return position
+  }
   setSyncPolicy(): void {}
   requestSync(): void {}
   syncNow(): void {}

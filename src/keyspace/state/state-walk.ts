@@ -39,7 +39,6 @@ const DOT_BYTES = 8
 const EXPIRY_BYTES = 16
 /** Flags, two lengths, head, kind, count of expiries: at most. */
 const FRAMING_BYTES = 32
-/** A large collection gets so much of a record at least, however little of the step is left. */
 const LEAST_BYTES = 4 * 1024
 const SLOTS_PER_SHARD = SLOT_COUNT / SHARD_COUNT
 
@@ -56,6 +55,8 @@ type Phase = (typeof Phase)[keyof typeof Phase]
  * has been walked: when a type of it is hidden or shown. Such keys are noted and written at the end.
  */
 export class StateWalk {
+  /** A large collection gets so much of a record at least, however little of the step is left. Less for tests. */
+  leastBytes = LEAST_BYTES
   private database = 0
   private shard = 0
   /** Keys begun since they were last asked for. */
@@ -334,7 +335,7 @@ export class StateWalk {
 
   /** Where a record that begins here is to end, in a step that ends at `end`. */
   private limitOf(out: StateBytes, end: number): number {
-    return out.length + Math.min(Math.max(end - out.length, LEAST_BYTES), LIMITS.stateRecordBytes)
+    return out.length + Math.min(Math.max(end - out.length, this.leastBytes), LIMITS.stateRecordBytes)
   }
 
   /** Writes what the front record says of the key's expiry. Gives the bits of the head. */

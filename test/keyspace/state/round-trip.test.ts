@@ -1,30 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { EVERYTHING_STABLE } from '../../../src/crdt/apply-context.js'
-import { SeededRandom } from '../../differential/seeded-random.js'
 import type { EngineHarness } from '../../support/engine-harness.js'
-import { Mesh } from '../../support/mesh.js'
-import { RandomCommands } from './random-commands.js'
-import { emptyTwin, everythingOf, frozen, loadAll, runRandom, settleAll, writeAll } from './state-rig.js'
-
-/** Three members that have written and heard of each other in some order. */
-export function randomMesh(seed: number, steps: number): { mesh: Mesh; play: (steps: number) => void } {
-  const random = new SeededRandom(seed)
-  const mesh = new Mesh()
-  const commands = new RandomCommands(random, () => mesh.members[0].clock.now)
-  const play = (count: number) => {
-    for (let i = 0; i < count; i++) {
-      const roll = random.below(20)
-      if (roll < 12) runRandom(random.pick(mesh.members), commands.next())
-      else if (roll < 17) mesh.deliver(random.below(3), random.below(3))
-      else if (roll === 17) mesh.wait(random.pick([1, 30, 100]))
-      else if (roll === 18) settleAll(random.pick(mesh.members))
-      else if (random.chance(0.2)) mesh.deliverAll()
-    }
-  }
-  play(steps)
-  return { mesh, play }
-}
+import { randomMesh } from './random-mesh.js'
+import { emptyTwin, everythingOf, frozen, loadAll, settleAll, writeAll } from './state-rig.js'
 
 /** Gives a member the frames that another has and it has not. */
 function catchUp(member: EngineHarness, from: EngineHarness): void {

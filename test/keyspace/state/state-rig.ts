@@ -25,6 +25,7 @@ export function writeAll(engine: Engine, bytes = 1 << 20, meanwhile: () => void 
   const highest = databasesOf(keyspace).map(({ database, db }) => ({ database, stamps: db.highest.slice() }))
   const sections: Section[] = []
   const walk = engine.states.walk()
+  walk.leastBytes = Math.min(walk.leastBytes, bytes)
   const out = new StateBytes()
   for (let database = 0; database < keyspace.databaseCount; database++) {
     for (let shard = 0; shard < SHARD_COUNT; shard++) {

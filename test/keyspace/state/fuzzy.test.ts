@@ -1,0 +1,67 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { EVERYTHING_STABLE } from '../../../src/crdt/apply-context.js'
+import { SeededRandom } from '../../differential/seeded-random.js'
+import { EngineHarness } from '../../support/engine-harness.js'
+import { RandomCommands } from './random-commands.js'
+import { randomMesh } from './random-mesh.js'
+import { emptyTwin, everythingOf, frozen, loadAll, runRandom, settleAll, writeAll, type Written } from './state-rig.js'
+
+/** A member that starts from what was written and reads the log from where that began. */
+function restarted(member: EngineHarness, written: Written, from: number): EngineHarness {
+  const twin = emptyTwin(member)
+  loadAll(twin.engine, written)
+  for (const frame of member.log.frames.slice(0, from)) twin.engine.applied.raise(frame.origin, frame.last)
+  for (const frame of member.log.frames.slice(from)) twin.engine.replay(frame)
+  return twin
+}
+
+function expectSame(twin: EngineHarness, member: EngineHarness): void {
+  settleAll(twin)
+  settleAll(member)
+  expect(everythingOf(twin)).toEqual(everythingOf(member))
+}
+
+describe('a member that is written while it changes', () => {
+  it('is what it was after the log from the beginning of that has been read, among others', () => {
+    fc.assert(
+      fc.property(fc.integer(), fc.integer({ min: 20, max: 200 }), fc.integer({ min: 0, max: 2 }), (seed, steps, pace) => {
+        const { mesh, play } = randomMesh(seed, steps)
+        const random = new SeededRandom(seed ^ 0x55)
+        const member = mesh.members[seed & 1]
+        member.engine.keyspace.stability = frozen(member)
+        const from = member.log.frames.length
+        const written = writeAll(member.engine, random.pick([1, 100, 2000]), () => play(random.below([2, 4, 12][pace])))
+        play(random.below(20))
+        const twin = restarted(member, written, from)
+        expectSame(twin, member)
+        member.engine.keyspace.stability = EVERYTHING_STABLE
+        twin.engine.keyspace.stability = EVERYTHING_STABLE
+        expectSame(twin, member)
+      }),
+      { numRuns: 12 },
+    )
+  })
+
+  it('is what it was after the log from the beginning of that has been read, alone', () => {
+    fc.assert(
+      fc.property(fc.integer(), fc.integer({ min: 20, max: 200 }), (seed, steps) => {
+        const random = new SeededRandom(seed)
+        const member = new EngineHarness({ self: 1, solo: true })
+        const commands = new RandomCommands(random, () => member.clock.now)
+        const play = (count: number) => {
+          for (let i = 0; i < count; i++) {
+            if (random.below(10) === 0) member.clock.advance(random.pick([1, 30, 100]))
+            else runRandom(member, commands.next())
+          }
+        }
+        play(steps)
+        const from = member.log.frames.length
+        const written = writeAll(member.engine, random.pick([1, 100, 2000]), () => play(random.below(4)))
+        play(random.below(20))
+        expectSame(restarted(member, written, from), member)
+      }),
+      { numRuns: 15 },
+    )
+  })
+})
