@@ -441,7 +441,8 @@ export class Member implements SyncHost {
   private isSnapshotDue(): boolean {
     const { rewritePercentage, rewriteMinBytes } = this.keeping
     const { snapshots, log } = this
-    if (rewritePercentage === 0 || snapshots.running !== null || this.intake?.isOpen === true || log.refusal !== null) return false
+    if (rewritePercentage === 0 || snapshots.running !== null || this.intake?.isOpen === true || log.refusal !== null)
+      return false
     if (this.ports.clock.monotonicMs() < snapshots.retryAtMs) return false
     const { base, total } = this.persistentBytes
     return total >= rewriteMinBytes && (total - base) * 100 >= base * rewritePercentage

@@ -343,7 +343,15 @@ export class Membership {
       this.leaving = false
       const present = this.own
       assert(present !== undefined, 'a member stays in the list')
-      if (this.stopped || this.log?.refusal !== null || present.left !== null || this.isHeld() || this.fork !== null || this.takesOwnFrames) return
+      if (
+        this.stopped ||
+        this.log?.refusal !== null ||
+        present.left !== null ||
+        this.isHeld() ||
+        this.fork !== null ||
+        this.takesOwnFrames
+      )
+        return
       this.logger.info({}, 'this member was removed from its cluster: what it has is fetched by the others')
       const heir = this.heir(present)
       engine.changeTopology(this.numbered((number) => ({ kind: 'leave', number, heir, pool: state.poolOf(this.self) })))

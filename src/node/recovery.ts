@@ -255,8 +255,7 @@ export class Recovery {
         const reader = new SnapshotReader(disk, file.path, { clusterId, memberId })
         const { header, bytes } = reader
         reader.close()
-        if (header.position >= firstByte)
-          usable.push({ ...file, position: header.position, bytes, writtenMs: header.writtenMs })
+        if (header.position >= firstByte) usable.push({ ...file, position: header.position, bytes, writtenMs: header.writtenMs })
       } catch (error) {
         if (!(error instanceof MeridianError)) throw error
         logger.warn({ code: error.code }, `An older snapshot is of no use: ${error.message}`)

@@ -241,7 +241,9 @@ export class Snapshotter {
   /** How far the one under way has got, in percent of the databases' shards; 0 when there is none. */
   get percent(): number {
     if (this.run === null || this.run.writer === null) return 0
-    return Math.floor((100 * (this.database * SHARD_COUNT + this.shard + 1)) / (this.host.engine.keyspace.databaseCount * SHARD_COUNT))
+    return Math.floor(
+      (100 * (this.database * SHARD_COUNT + this.shard + 1)) / (this.host.engine.keyspace.databaseCount * SHARD_COUNT),
+    )
   }
 
   /** Gives up what is under way; nothing is begun any more. */

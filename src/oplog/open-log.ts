@@ -134,7 +134,10 @@ export class LogRecovery {
     const { disk, logger, folder } = this.options
     const { stale } = this.scan
     if (stale.length === 0) return
-    logger.info({ files: stale }, 'removing log segments that a snapshot of another member has replaced, or that were never begun')
+    logger.info(
+      { files: stale },
+      'removing log segments that a snapshot of another member has replaced, or that were never begun',
+    )
     // The oldest first, so that a crash leaves no other gap.
     for (const path of stale) disk.remove(path)
     disk.syncFolder(logFolder(folder))

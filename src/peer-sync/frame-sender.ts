@@ -50,9 +50,7 @@ export class FrameSender {
   /** A second subscription to an origin ends the first. @throws MeridianError from the log. */
   subscribe(request: Subscribe): void {
     this.end(request.origin)
-    const cursor = this.reading(request.origin, request.subscription, () =>
-      this.host.openCursor(request.origin, request.after),
-    )
+    const cursor = this.reading(request.origin, request.subscription, () => this.host.openCursor(request.origin, request.after))
     if (cursor === null) return
     this.subscriptions.set(request.origin, {
       id: request.subscription,

@@ -40,7 +40,11 @@ export class SourceChoice {
       const peer = this.peers.get(origin)
       if (peer?.outbound?.up && peer.reaches(origin, this.host.applied.get(origin))) {
         if (this.receiver.feed(origin).source !== peer.outbound) this.receiver.subscribe(origin, peer.outbound)
-      } else if (peer === undefined || peer.outbound?.up || this.clock.monotonicMs() - peer.directDownMs >= this.options.relayDelayMs) {
+      } else if (
+        peer === undefined ||
+        peer.outbound?.up ||
+        this.clock.monotonicMs() - peer.directDownMs >= this.options.relayDelayMs
+      ) {
         this.reviewRelay(origin)
       }
     }

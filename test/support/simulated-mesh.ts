@@ -58,7 +58,6 @@ export class SimulatedNode {
         dataFolder: '/data',
         databases: 4,
         appendfsync: 'everysec',
-        startWaitMs: 0,
         segmentBytes: 2000,
         snapshotPace: { stepBytes: 500, turnMs: 0, turnBytes: 2000, sectionBytes: 1000, pauseMs: 1 },
         ...mesh.options,
@@ -153,9 +152,8 @@ export class SimulatedMesh {
     const [first, ...others] = nodes
     // What was just written is not applied before the end of its turn.
     this.advance(5)
-    this.until(
-      'all have the same',
-      () => others.every(({ member }) => member.applied.equals(first.member.applied) && member.sync?.transfer === null),
+    this.until('all have the same', () =>
+      others.every(({ member }) => member.applied.equals(first.member.applied) && member.sync?.transfer === null),
     )
   }
 

@@ -52,7 +52,8 @@ export function decodeOffer(bytes: Uint8Array): SnapshotOffer {
   if (index === null) throw protocolError('a snapshot is offered whose index is broken')
   const shards = index.sections.map(({ database, shard, keys, length: size }) => ({ database, shard, keys, bytes: size }))
   for (let i = 1; i < shards.length; i++) {
-    if (shardNumber(shards[i]) <= shardNumber(shards[i - 1])) throw protocolError('a snapshot is offered with shards out of order')
+    if (shardNumber(shards[i]) <= shardNumber(shards[i - 1]))
+      throw protocolError('a snapshot is offered with shards out of order')
   }
   return { header: decoded.header, end: index.end, shards }
 }

@@ -462,7 +462,8 @@ export class SnapshotReceiver {
     const { source, shards, shardsDone, bytesReceived } = this.progress
     if (phase === 'seeking')
       this.logger.warn({}, 'no linked member has all that is here and a snapshot to give; it goes on when there is one')
-    else if (phase === 'asked') this.logger.info({ source, percent: this.waitPercent }, 'the other member writes a snapshot first')
+    else if (phase === 'asked')
+      this.logger.info({ source, percent: this.waitPercent }, 'the other member writes a snapshot first')
     else if (fetch !== null) this.logger.info({ source, shards, shardsDone, bytesReceived }, 'a snapshot is being taken')
   }
 }
