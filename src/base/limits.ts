@@ -226,8 +226,8 @@ export const LIMITS = {
   slowLogArgumentBytes: 128,
   /** Largest piece of a large collection in one record of a snapshot, or one element: written in some 0.3 ms. */
   stateRecordBytes: 64 * KiB,
-  /** Bytes of keys and values digested in one turn of the event loop: about 3 ms. */
-  digestSliceBytes: 1 * MiB,
+  /** Bytes of keys, values and elements digested in one turn of the event loop: about 2 ms of small elements. */
+  digestSliceBytes: 256 * KiB,
   /** Times that CRDT.DIGEST begins anew because data changed under it; then it answers TRYAGAIN. */
   digestAttempts: 8,
   /**
