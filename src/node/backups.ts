@@ -15,6 +15,14 @@ export interface BackupsOptions {
   readonly logger: Logger
 }
 
+/** How the member's data came to be. */
+export interface BackupHost {
+  /** It takes the snapshot of another member: its data are being replaced. */
+  isTaking(): boolean
+  /** False while its data show ops that are still to come, because they were another member's snapshot: no position of its log has that state. */
+  isWhole(): boolean
+}
+
 /** Of what a backup consists of: bytes of a file, in their order. */
 interface Part {
   readonly file: ReadFile
@@ -54,6 +62,7 @@ export class Backups implements BackupService {
     private readonly engine: Engine,
     private readonly log: SegmentedLog,
     private readonly snapshots: Snapshotter,
+    private readonly host: BackupHost,
   ) {}
 
   begin(): number {
@@ -131,7 +140,10 @@ export class Backups implements BackupService {
   }
 
   private advance(backup: Backup): void {
-    const { engine, log } = this
+    const { engine, log, host } = this
+    if (backup.state.state === 'ready') return
+    if (host.isTaking()) throw new CommandError('ERR this member takes a snapshot from another one: take the backup there')
+    if (!host.isWhole()) return
     if (backup.state.state === 'snapshot') {
       if (!this.hasSnapshot(backup)) return
       backup.state = { state: 'syncing', ...NOT_READY }

@@ -14,7 +14,7 @@ import { SnapshotWriter } from '../oplog/snapshot-writer.js'
 import type { Clock } from '../ports/clock.js'
 import type { Disk } from '../ports/disk.js'
 import type { Logger } from '../ports/logger.js'
-import { Recovery } from './recovery.js'
+import { Recovery, seenIn } from './recovery.js'
 import { ReplicatedStability } from './replicated-stability.js'
 import { highestOf } from './snapshotter.js'
 
@@ -90,7 +90,7 @@ export function restoreBackup(
 }
 
 /** Loads the snapshot of a backup and replays the log behind it, as the member that it was taken from would at a start. */
-export function loadBackup(backup: BackupFile, { clock, logger }: RestorePorts, progress: (share: number) => void): LoadedBackup {
+function loadBackup(backup: BackupFile, { clock, logger }: RestorePorts, progress: (share: number) => void): LoadedBackup {
   const { clusterId, memberId } = backup.snapshot
   const engine = new Engine({ self: memberId, databases: LIMITS.maxDatabases, solo: false, hashSeed: 0 }, clock, NO_SERVICES)
   const stable = new VersionVector()
@@ -116,8 +116,16 @@ export function loadBackup(backup: BackupFile, { clock, logger }: RestorePorts, 
   const { loadedBytes, totalBytes } = recovery.progress
   if (loadedBytes !== totalBytes)
     throw damagedBackup(backup.path, backup.bytes, `its last ${totalBytes - loadedBytes} bytes of log are no whole frame`)
+  if (!engine.applied.dominates(seenBy(backup)))
+    throw damagedBackup(backup.path, backup.bytes, 'its snapshot has seen writes that its log does not have')
   stable.copyFrom(engine.recoveredStability)
   return { engine, stable }
+}
+
+/** What the records of its snapshot may show. */
+function seenBy(backup: BackupFile): VersionVector {
+  const { header, end } = backup.openSnapshot()
+  return seenIn(header.vector, end)
 }
 
 const STEP_BYTES = 4 * 1024 * 1024

@@ -22,6 +22,7 @@ import {
   snapshotFolder,
   type SnapshotHeader,
 } from './snapshot-format.js'
+import { SnapshotReader } from './snapshot-reader.js'
 
 /** A part of the backup file, or bytes that stand before one. */
 interface FolderFile {
@@ -91,6 +92,11 @@ export class BackupFile implements Disk {
     const { snapshotOffset, header, footer } = this
     this.compare('snapshot', snapshotOffset, header.snapshotLength, footer.snapshotCrc, progress)
     this.compare('log', snapshotOffset + header.snapshotLength, header.logLength, footer.logCrc, progress)
+  }
+
+  /** Open as long as the backup is. */
+  openSnapshot(): SnapshotReader {
+    return new SnapshotReader(this, `${snapshotFolder(this.path)}/${snapshotFileName(this.snapshot.sequence)}`, null)
   }
 
   close(): void {
