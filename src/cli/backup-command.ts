@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { basename, dirname, resolve } from 'node:path'
+import { basename, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { MeridianError } from '../base/errors.js'
 import { addConnectionOptions, targetsOf, type ConnectionOptions } from './connection-options.js'
@@ -60,9 +60,7 @@ async function fetchBackup(
   isStopped: () => boolean,
 ): Promise<void> {
   // Loaded only here: the other verbs start faster.
-  const { BackupWriter } = await import('../oplog/backup-writer.js')
-  const { verifyBackup } = await import('../node/restore-folder.js')
-  const { NodeDisk } = await import('../platform/node-disk.js')
+  const { createBackup, verifyBackup } = await import('../node/backup-files.js')
   const progress = new ProgressLine(context.stderr)
   const id = await client.text('CRDT.BACKUP', 'BEGIN')
   const ready = await whenReady(client, id, isStopped, progress)
@@ -77,7 +75,7 @@ async function fetchBackup(
     createdMs: Date.now(),
     memberName: ready.text('member'),
   }
-  const writer = new BackupWriter(new NodeDisk(), dirname(path), path, header, (bytes) => hash.update(bytes))
+  const writer = createBackup(path, header, (bytes) => hash.update(bytes))
   try {
     const coming: Promise<Buffer>[] = []
     for (let asked = 0; writer.missing > 0;) {

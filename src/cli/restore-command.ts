@@ -44,7 +44,7 @@ export function addRestoreCommand(program: Command, context: CliContext): void {
     .action(async (file: string, options: Options) => {
       const { folder, member } = placeOf(options)
       // Loaded only here: the other verbs start faster.
-      const { restoreFolder } = await import('../node/restore-folder.js')
+      const { restoreFolder } = await import('../node/backup-files.js')
       const progress = new ProgressLine(context.stderr)
       const allRegionsLost = options.allRegionsLost === true
       const { keys, clusterId, memberName, takenMs } = restoreFolder(

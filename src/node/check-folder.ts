@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import { lockDataFolder } from '../platform/node-disk-lock.js'
 import { NodeDisk } from '../platform/node-disk.js'
 import { MeridianError } from '../base/errors.js'
-import { checkBackup } from './restore-folder.js'
+import { checkBackup } from './backup-files.js'
 import { checkDataFolder, repairDataFolder, type CheckReport } from './data-check.js'
 
 /** What `meridian check` has found and done. */

@@ -1,6 +1,9 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { MeridianError } from '../base/errors.js'
 import { BackupFile } from '../oplog/backup-file.js'
+import type { BackupHeader } from '../oplog/backup-format.js'
+import { BackupWriter } from '../oplog/backup-writer.js'
 import type { DataFolderIdentity } from '../oplog/data-folder.js'
 import { NodeClock } from '../platform/node-clock.js'
 import { lockDataFolder } from '../platform/node-disk-lock.js'
@@ -13,6 +16,11 @@ const VERSION = (JSON.parse(readFileSync(new URL('../../package.json', import.me
 
 /** Told how much of the whole is done. */
 type Progress = (share: number) => void
+
+/** Begins the file of a backup; `onBytes` is given everything that is written. @throws MeridianError */
+export function createBackup(path: string, header: BackupHeader, onBytes: (bytes: Uint8Array) => void): BackupWriter {
+  return new BackupWriter(new NodeDisk(), dirname(path), path, header, onBytes)
+}
 
 /** Reads a backup and compares its checksums. @throws MeridianError when one is wrong. */
 export function verifyBackup(path: string, progress: Progress): void {
