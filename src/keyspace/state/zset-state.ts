@@ -8,13 +8,11 @@ import type { Keyspace } from '../keyspace.js'
 import type { LargeZset } from '../large-zset.js'
 import type { ZsetForms, ZsetFormsOf } from '../zset-forms.js'
 import type { CollectionState, StateCursor } from './collection-state.js'
-import { SAME_DOT } from './key-state-format.js'
+import { NO_DOT, SAME_DOT } from './key-state-format.js'
 import type { StateBytes } from './state-bytes.js'
 import type { StateReader } from './state-reader.js'
 import { writeDot } from './string-codec.js'
 
-/** Forms of an element. */
-const COMPLEX = 1
 const DOT_BYTES = 8
 const SCORE_BYTES = 8
 const REGISTER_BYTES = 16
@@ -149,7 +147,7 @@ export class ZsetState implements CollectionState {
         } else {
           large.store(root, found, { registers: [{ member, stamp, score }], contributions: [] })
         }
-      } else if (form === COMPLEX) {
+      } else if (form === NO_DOT) {
         const state = this.readComplex(reader)
         const { off, len } = this
         const found = large.find(root, bytes, off, len)
@@ -228,7 +226,7 @@ function writeComplex(
   len: number,
 ): void {
   const element = out.open()
-  out.u8(COMPLEX)
+  out.u8(NO_DOT)
   out.block(buf, off, len)
   out.varint(registers.length)
   for (const { member, stamp, score } of registers) {

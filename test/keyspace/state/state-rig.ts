@@ -145,3 +145,14 @@ export function settleAll({ engine }: EngineHarness): void {
 function withoutForm(line: string): string {
   return line.replace(/ score \S+$/, '')
 }
+
+/** Hashes of what was written, by database and key. */
+export function hashesOf(engine: Engine, { sections }: Written): ReadonlyMap<string, string> {
+  const hashes = new Map<string, string>()
+  for (const { database, bytes } of sections) {
+    engine.states.hashes().read(bytes, 0, bytes.length, (buf, off, len, high, low) => {
+      hashes.set(`${database} ${Buffer.from(buf).toString('latin1', off, off + len)}`, `${high.toString(16)} ${low.toString(16)}`)
+    })
+  }
+  return new Map([...hashes].sort())
+}
