@@ -40,7 +40,7 @@ describe('a member that was written and read back', () => {
         settleAll(twin)
         expect(everythingOf(twin)).toEqual(everythingOf(member))
       }),
-      { numRuns: 20 },
+      { numRuns: 12 },
     )
   })
 })
