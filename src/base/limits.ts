@@ -144,7 +144,7 @@ export const LIMITS = {
   evictionAttempts: 64,
   /** Clients whose memory is summed up each tenth of a second, about 0.1 ms; with more of them it is done less often. */
   memoryClientLooks: 1000,
-  /** Between two warnings in the log that memory is short. */
+  /** Between two warnings of one kind in the log that memory is short. */
   memoryWarningMs: 60_000,
   /** Keys that one blocking command may wait for: about 8 MiB. Beyond: refused. */
   blockingKeys: 65_536,

@@ -1,7 +1,8 @@
 import type { MemberConfig } from '../config/member-config.js'
 import type { RunningServer } from '../node/server.js'
 
-export type StartServer = (config: MemberConfig) => Promise<RunningServer>
+/** The signal gives up while the data is being loaded. */
+export type StartServer = (config: MemberConfig, signal: AbortSignal) => Promise<RunningServer>
 
 /** What the verbs need of the world; tests give their own. */
 export interface CliContext {
@@ -25,6 +26,8 @@ export type TextOutput = Pick<NodeJS.WriteStream, 'write' | 'isTTY'>
 export const EXIT = {
   ok: 0,
   failed: 1,
+  /** `check --repair`: it was damaged, and something was given up. */
+  repaired: 3,
   /** `status`: nobody answers. `ping`: no answer. */
   unreachable: 2,
   /** EX_USAGE of sysexits: the command line is wrong. */

@@ -9,9 +9,9 @@ const packageFolder = new URL('../../', import.meta.url)
 const { version } = JSON.parse(readFileSync(new URL('package.json', packageFolder), 'utf8')) as { version: string }
 
 /** Loaded only by the verb that needs it: the others start faster. */
-const startServerLazily: StartServer = async (config) => {
+const startServerLazily: StartServer = async (config, signal) => {
   const { startServer } = await import('../node/server.js')
-  return startServer(config)
+  return startServer(config, signal)
 }
 
 const context: CliContext = {

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import { MeridianError } from '../base/errors.js'
 import { addCertsCommand } from './certs-command.js'
+import { addCheckCommand } from './check-command.js'
 import { addConfigCommand } from './config-command.js'
 import { EXIT, printLine, type CliContext } from './context.js'
 import { addExportCommand } from './export-command.js'
@@ -56,6 +57,7 @@ export async function runCli(args: readonly string[], version: string, context: 
     addStatusCommand,
     addPingCommand,
     addConfigCommand,
+    addCheckCommand,
     addCertsCommand,
     addRegionCommand,
     addImportCommand,

@@ -86,20 +86,20 @@ function toOverride(assignment: string): ConfigOverride {
 /** Runs until asked to stop. A second request does not wait for the first. */
 async function runServer(config: MemberConfig, context: CliContext): Promise<number> {
   let requests = 0
-  let requestStop: () => void = () => undefined
-  const stopRequested = new Promise<void>((resolve) => (requestStop = resolve))
+  const stopping = new AbortController()
+  const stopRequested = new Promise<void>((resolve) => stopping.signal.addEventListener('abort', () => resolve()))
   let server: RunningServer | null = null
   const unsubscribe = context.onStopRequest(
     () => {
       requests++
-      if (requests === 1) requestStop()
+      if (requests === 1) stopping.abort()
       else context.forceExit(EXIT.failed)
     },
     () => server?.reloadCertificates(),
   )
   try {
-    server = await context.startServer(config)
-    if (config.logging.format === 'pretty') printLine(context.stdout, readyLine(config))
+    server = await context.startServer(config, stopping.signal)
+    if (config.logging.format === 'pretty' && !stopping.signal.aborted) printLine(context.stdout, readyLine(config))
     await stopRequested
     await server.stop()
     return EXIT.ok

@@ -110,6 +110,9 @@ export function toMemberConfig(settings: FileSettings, file: string | null, base
       dir: resolve(baseFolder, storage.dir ?? 'meridian-data'),
       databases: storage.databases,
       appendfsync: storage.appendfsync,
+      autoRewritePercentage: storage['auto-aof-rewrite-percentage'],
+      autoRewriteMinBytes: storage['auto-aof-rewrite-min-size'],
+      backlogBytes: storage['repl-backlog-size'],
     },
     clients: {
       bind: clients.bind,

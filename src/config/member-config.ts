@@ -41,6 +41,11 @@ export interface StorageConfig {
   readonly databases: number
   /** Live. */
   readonly appendfsync: Appendfsync
+  /** A snapshot is written when the log behind the last one has this share of its size (0: never by itself) and both together this many bytes. Live. */
+  readonly autoRewritePercentage: number
+  readonly autoRewriteMinBytes: number
+  /** Bytes of log kept for members that do not have them yet. Live. */
+  readonly backlogBytes: number
 }
 
 export interface ClientsConfig {

@@ -174,6 +174,9 @@ export const fileSchema = z.strictObject({
       dir: path.optional(),
       databases: integer(1, LIMITS.maxDatabases, LIMITS.defaultDatabases),
       appendfsync: oneOf(APPENDFSYNC, 'everysec'),
+      'auto-aof-rewrite-percentage': integer(0, MAX_SECONDS, 100),
+      'auto-aof-rewrite-min-size': size(0, Number.MAX_SAFE_INTEGER, 64 * 1024 ** 2),
+      'repl-backlog-size': size(0, Number.MAX_SAFE_INTEGER, LIMITS.defaultBacklogBytes),
     })
     .prefault({}),
   clients: z

@@ -21,6 +21,9 @@ import { formatDuration, formatSize, formatSizeOrPercentage, parseSize, parseSiz
 /** The settings that may change while the server runs. */
 export interface LiveValues extends DataConfig, MemoryConfig {
   readonly appendfsync: Appendfsync
+  readonly autoRewritePercentage: number
+  readonly autoRewriteMinBytes: number
+  readonly backlogBytes: number
   readonly requirepass: string
   readonly maxclients: number
   readonly timeoutMs: number
@@ -46,6 +49,9 @@ export function initialLiveValues(config: MemberConfig): LiveValues {
   const { clients } = config
   return {
     appendfsync: config.storage.appendfsync,
+    autoRewritePercentage: config.storage.autoRewritePercentage,
+    autoRewriteMinBytes: config.storage.autoRewriteMinBytes,
+    backlogBytes: config.storage.backlogBytes,
     requirepass: clients.requirepass,
     maxclients: clients.maxclients,
     timeoutMs: clients.timeoutMs,
@@ -131,6 +137,33 @@ export const SETTINGS: readonly Setting[] = [
       parse: (text) => choice(text, APPENDFSYNC, (appendfsync) => ({ appendfsync })),
       filePath: ['storage', 'appendfsync'],
       toFile: (values) => values.appendfsync,
+    },
+  },
+  {
+    name: 'auto-aof-rewrite-percentage',
+    get: (values) => String(values.autoRewritePercentage),
+    change: {
+      parse: (text) => integer(text, 0, INT_MAX, (autoRewritePercentage) => ({ autoRewritePercentage })),
+      filePath: ['storage', 'auto-aof-rewrite-percentage'],
+      toFile: (values) => values.autoRewritePercentage,
+    },
+  },
+  {
+    name: 'auto-aof-rewrite-min-size',
+    get: (values) => String(values.autoRewriteMinBytes),
+    change: {
+      parse: (text) => size(text, 0, Number.MAX_SAFE_INTEGER, (autoRewriteMinBytes) => ({ autoRewriteMinBytes })),
+      filePath: ['storage', 'auto-aof-rewrite-min-size'],
+      toFile: (values) => formatSize(values.autoRewriteMinBytes),
+    },
+  },
+  {
+    name: 'repl-backlog-size',
+    get: (values) => String(values.backlogBytes),
+    change: {
+      parse: (text) => size(text, 0, Number.MAX_SAFE_INTEGER, (backlogBytes) => ({ backlogBytes })),
+      filePath: ['storage', 'repl-backlog-size'],
+      toFile: (values) => formatSize(values.backlogBytes),
     },
   },
   {

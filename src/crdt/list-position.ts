@@ -92,10 +92,7 @@ export class ListPosition {
   write(writer: FrameWriter, stamp: number): void {
     writer.putVarint(this.depth)
     for (let i = 0; i < this.depth; i++) {
-      putSigned(writer, this.anchors[i])
-      writer.putByte(this.members[i])
-      writer.putVarint(stamp - this.stamps[i])
-      putSigned(writer, this.indexes[i])
+      writeLevel(writer, this.anchors[i], this.members[i], stamp - this.stamps[i], this.indexes[i])
     }
   }
 
@@ -147,6 +144,19 @@ export function compareRuns(
   otherMember: number,
 ): number {
   return anchor - otherAnchor || stamp - otherStamp || member - otherMember
+}
+
+/** As ListPosition.write of a position at the top level, whose run is so much older than the effect. */
+export function writeTopPosition(writer: FrameWriter, anchor: number, member: number, age: number, index: number): void {
+  writer.putVarint(1)
+  writeLevel(writer, anchor, member, age, index)
+}
+
+function writeLevel(writer: FrameWriter, anchor: number, member: number, age: number, index: number): void {
+  putSigned(writer, anchor)
+  writer.putByte(member)
+  writer.putVarint(age)
+  putSigned(writer, index)
 }
 
 /** Zigzag, as in `signed` of docs/formats/effects.md; at most 52 bits. */

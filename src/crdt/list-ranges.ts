@@ -1,6 +1,6 @@
 import type { EffectReader } from './effect-reader.js'
 import type { FrameWriter } from './frame-writer.js'
-import { MAX_LIST_INDEX, ListPosition } from './list-position.js'
+import { MAX_LIST_INDEX, ListPosition, writeTopPosition } from './list-position.js'
 
 /** Kinds of `range` in docs/formats/effects.md. */
 const END = 0
@@ -78,6 +78,13 @@ export class ListRangeWriter {
     last.copyFrom(first)
     last.index += span
     this.begun = true
+  }
+
+  /** The only range of an effect: one position at the top level, in a run that is so much older than the effect. */
+  onlyTop(writer: FrameWriter, anchor: number, member: number, age: number, index: number): void {
+    writer.putByte(ONE)
+    writeTopPosition(writer, anchor, member, age, index)
+    writer.putByte(END)
   }
 
   between(writer: FrameWriter, first: ListPosition, last: ListPosition): void {

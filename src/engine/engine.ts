@@ -967,8 +967,8 @@ export class Engine implements CommandExecutor, EngineService {
   private remoteLogged(frame: FrameView): void {
     this.statistics.remoteFrames++
     this.statistics.remoteOps += frame.opCount
-    this.memory.remoteApplied()
     this.onAppended()
+    this.memory.remoteApplied()
     this.waits.check()
     this.serveReady()
   }
@@ -1018,6 +1018,7 @@ export class Engine implements CommandExecutor, EngineService {
     for (const key of Object.keys(statistics) as (keyof typeof statistics)[]) statistics[key] = 0
     this.peakBytes = this.keyspace.usedBytes()
     this.pubsub.resetStatistics()
+    this.memory.resetStatistics()
   }
 
   /** Told after each append; the composition root may wake peers and ask for a sync. */

@@ -79,6 +79,9 @@ export interface CollectionStore {
   /** Hashes what clients see, so that equal data hashes alike however it came about. Gives about how many bytes were hashed. */
   digest(hash: Hash64, db: Database, root: Ref): number
 
+  /** As digest, for large collections, some elements a step; each gives about how many bytes it has hashed. Nothing may change in between. */
+  digestSteps?(hash: Hash64, db: Database, root: Ref): Generator<number, void>
+
   /** The visible value in the form of DUMP. */
   toRdb(db: Database, root: Ref): RdbValue
 

@@ -1,3 +1,4 @@
+import { LIMITS } from '../base/limits.js'
 import { CHUNK_SHIFT } from '../memory/arena.js'
 import { KeyType, SHARD_COUNT, type Database } from './database.js'
 import { Hash64 } from './hash64.js'
@@ -35,6 +36,8 @@ export class KeyspaceDigest {
   /** Records of the shard that are still to come: it is walked downwards. -1: not begun. */
   private left = -1
   private readonly hash = new Hash64()
+  /** What is left of the key that is being hashed in parts; null between keys. */
+  private rest: Generator<number, void> | null = null
   private readonly slots = new KeyHasher(0)
 
   constructor(
@@ -59,9 +62,13 @@ export class KeyspaceDigest {
         this.left = -1
         continue
       }
+      while (this.rest !== null && budget > 0) budget -= this.goOn(this.rest)
       if (budget <= 0) return false
       if (this.left < 0) this.left = db.shardCount(this.shard)
-      while (this.left > 0 && budget > 0) budget -= this.add(db, db.recordAt(this.shard, --this.left))
+      while (this.left > 0 && budget > 0 && this.rest === null) {
+        budget -= this.add(db, db.recordAt(this.shard, --this.left), bytes)
+      }
+      if (this.rest !== null) continue
       if (this.left > 0) return false
       this.shard++
       this.left = -1
@@ -75,14 +82,37 @@ export class KeyspaceDigest {
     return hex64(this.high, this.low)
   }
 
-  private add(db: Database, ref: Ref): number {
+  /** Takes a key in, or begins to. Returns the bytes hashed. */
+  private add(db: Database, ref: Ref, atOnce: number): number {
     const type = db.type(ref)
     if (type === KeyType.none || !this.inRange(db, ref)) return KEY_COST_BYTES
-    const size = hashKey(this.hash, this.values, this.database, db, ref)
+    const { hash, values } = this
+    if (type !== KeyType.string && atOnce !== Infinity) {
+      const store = values.keys.store(type)
+      if (store.digestSteps !== undefined && store.size(db, db.root(ref)) > LIMITS.slicedReadElements) {
+        beginKey(hash, this.database, db, ref)
+        this.rest = store.digestSteps(hash, db, db.root(ref))
+        return KEY_COST_BYTES
+      }
+    }
+    const size = hashKey(hash, values, this.database, db, ref)
+    this.sum()
+    return size
+  }
+
+  private goOn(rest: Generator<number, void>): number {
+    const { done, value } = rest.next()
+    if (done !== true) return value
+    this.rest = null
+    this.hash.end()
+    this.sum()
+    return 0
+  }
+
+  private sum(): void {
     const low = this.low + this.hash.low
     this.low = low >>> 0
     this.high = (this.high + this.hash.high + (low >= TWO_32 ? 1 : 0)) >>> 0
-    return size
   }
 
   /** A shard at the end of the range may hold slots beyond it. */
@@ -110,14 +140,7 @@ export function digestOfKey(values: ValueReaders, database: number, db: Database
 
 /** Hashes a key that has a value; returns the bytes hashed. */
 function hashKey(hash: Hash64, values: ValueReaders, database: number, db: Database, ref: Ref): number {
-  const keyLength = db.keyLength(ref)
-  const at = db.expiresAt(ref)
-  hash.begin()
-  hash.number(database)
-  hash.number(db.type(ref))
-  hash.number(at === Infinity ? NO_EXPIRY : at)
-  hash.number(keyLength)
-  hash.bytes(db.arena.u8[ref >>> CHUNK_SHIFT], db.keyOffset(ref), keyLength)
+  const keyLength = beginKey(hash, database, db, ref)
   const type = db.type(ref)
   let size: number
   if (type === KeyType.string) {
@@ -131,6 +154,19 @@ function hashKey(hash: Hash64, values: ValueReaders, database: number, db: Datab
   }
   hash.end()
   return KEY_COST_BYTES + keyLength + size
+}
+
+/** Hashes everything of a key but its value. Returns the key's length. */
+function beginKey(hash: Hash64, database: number, db: Database, ref: Ref): number {
+  const keyLength = db.keyLength(ref)
+  const at = db.expiresAt(ref)
+  hash.begin()
+  hash.number(database)
+  hash.number(db.type(ref))
+  hash.number(at === Infinity ? NO_EXPIRY : at)
+  hash.number(keyLength)
+  hash.bytes(db.arena.u8[ref >>> CHUNK_SHIFT], db.keyOffset(ref), keyLength)
+  return keyLength
 }
 
 function hex64(high: number, low: number): string {

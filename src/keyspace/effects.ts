@@ -156,8 +156,11 @@ export class Effects {
     return this.keys.rootOf(db, ref)
   }
 
-  /** Ends what openCollection began. The key goes when the root is 0. */
-  closeCollection(root: Ref): void {
+  /**
+   * Ends what openCollection began. The key goes when the root is 0. isPlain: the caller knows that the store would say isVisible and not isUnsettled,
+   * which saves two calls that may go to any store.
+   */
+  closeCollection(root: Ref, isPlain = false): void {
     const { open } = this
     assert(open !== null, 'no collection effect is open')
     this.open = null
@@ -165,7 +168,7 @@ export class Effects {
     // Alone, a key that is gone has no expiry, and what makes it anew does not say so first: the log says it here, for who reads it over a newer state.
     const losesExpiry =
       this.solo && root === 0 && ref !== 0 && !this.beforeRemoval && (db.flags(ref) & (HAS_EXPIRY | HAS_EXTRAS)) !== 0
-    this.keys.put(db, type, ref, root, key, keyOff, keyLen)
+    this.keys.put(db, type, ref, root, key, keyOff, keyLen, isPlain)
     this.keyspace.observer?.keyChanged(database, key, keyOff, keyLen)
     if (open.isNew && root !== 0) this.onNewKey?.(database, key, keyOff, keyLen)
     if (losesExpiry) this.writeRemove(database, db, EVERY_TYPE, key, keyOff, keyLen, false)

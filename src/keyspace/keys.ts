@@ -89,8 +89,8 @@ export class Keys {
     return type === KeyType.none || type === KeyType.string ? 0 : db.root(ref)
   }
 
-  /** Puts a collection as it is after an effect into the record of its key, which must be in front. */
-  put(db: Database, type: number, ref: Ref, root: Ref, key: Uint8Array, keyOff: number, keyLen: number): void {
+  /** Puts a collection as it is after an effect into the record of its key, which must be in front. isPlain: see closeCollection. */
+  put(db: Database, type: number, ref: Ref, root: Ref, key: Uint8Array, keyOff: number, keyLen: number, isPlain = false): void {
     const { origin, stamp } = this.context
     this.noteWrite(db)
     if (root === 0) {
@@ -111,6 +111,7 @@ export class Keys {
       this.keyspace.touch(db, to)
     }
     db.setRoot(to, root)
+    if (isPlain) return
     const store = this.store(type)
     if (store.isUnsettled(db, root)) this.keyspace.noteUnsettled(db, to)
     if (!store.isVisible(db, root)) this.elect(db, key, keyOff, keyLen)

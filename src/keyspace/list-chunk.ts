@@ -71,6 +71,8 @@ export const CHUNK_HEAD_BYTES = 56
 const UNKNOWN_DELTA = 0xffffffff
 
 export const MAX_CHUNK_BYTES = 4096
+/** Of nextIndex: not one of the 32 bits that indexes have. */
+export const NO_INDEX = 2 ** 32
 /** Longest row of holes that a chunk takes rather than that a new chunk is begun. */
 const MAX_GAP = 1 << 20
 const PATH_LEVEL_WORDS = 6
@@ -180,6 +182,34 @@ export class ListChunks {
   /** Of an OWN_BEGIN chunk: the lowest index that was ever given out in the run. */
   beginIndex(chunk: Ref): number {
     return this.word(chunk, BEGIN_WORD) | 0
+  }
+
+  /**
+   * Index of the next element at the end of a top-level run that the chunk stands at the end of and this process may go on with, NO_INDEX if there is no
+   * such run.
+   */
+  nextIndex(chunk: Ref): number {
+    const words = this.arena.u32[chunk >>> CHUNK_SHIFT]
+    const w = (chunk & UNIT_MASK) << 1
+    return (words[w] & OWN_END) !== 0 && words[w + PATH_WORD] === 0 ? words[w + END_WORD] | 0 : NO_INDEX
+  }
+
+  /** Index of the next element before the beginning, likewise. */
+  previousIndex(chunk: Ref): number {
+    const words = this.arena.u32[chunk >>> CHUNK_SHIFT]
+    const w = (chunk & UNIT_MASK) << 1
+    return (words[w] & OWN_BEGIN) !== 0 && words[w + PATH_WORD] === 0 ? (words[w + BEGIN_WORD] | 0) - 1 : NO_INDEX
+  }
+
+  /** The anchor and the stamp of the chunk's own run; its member is `member`. */
+  anchor(chunk: Ref): number {
+    return this.arena.f64[chunk >>> CHUNK_SHIFT][(chunk & UNIT_MASK) + ANCHOR_DOUBLE]
+  }
+
+  runStamp(chunk: Ref): number {
+    const words = this.arena.u32[chunk >>> CHUNK_SHIFT]
+    const run = ((chunk & UNIT_MASK) << 1) + RUN_WORD
+    return unpackStamp(words[run], words[run + 1])
   }
 
   /** The run goes on in another chunk, which stands at its end now. */
@@ -363,15 +393,20 @@ export class ListChunks {
    * dot of this delta. Gives the chunk, or 0, and nothing is done, when it has no room.
    */
   append(chunk: Ref, index: number, apart: Ref, delta: number, from: Uint8Array, off: number, length: number): Ref {
-    const gap = index - this.lastIndex(chunk) - 1
+    let words = this.arena.u32[chunk >>> CHUNK_SHIFT]
+    let w = wordOf(chunk)
+    const gap = index - (words[w + FIRST_WORD] | 0) - words[w + SPAN_WORD]
     assert(gap >= 0, 'an element behind the last one has a lower index')
     if (gap > MAX_GAP) return 0
     const need = (apart === 0 ? valueEntryBytes(delta, length) : APART_BYTES) + (gap === 0 ? 0 : holeBytes(gap))
-    const to = this.roomAtEnd(chunk, need)
-    if (to === 0) return 0
-    const words = this.arena.u32[to >>> CHUNK_SHIFT]
+    let to = chunk
+    if ((words[w + RANGE_WORD] >>> 16) + need > capacityOf(words[w])) {
+      to = this.makeRoomAtEnd(chunk, need)
+      if (to === 0) return 0
+      words = this.arena.u32[to >>> CHUNK_SHIFT]
+      w = wordOf(to)
+    }
     const u8 = this.arena.u8[to >>> CHUNK_SHIFT]
-    const w = wordOf(to)
     let at = byteOf(to) + (words[w + RANGE_WORD] >>> 16)
     if (gap > 0) at = putHole(u8, at, gap)
     at = apart === 0 ? putValue(u8, at, delta, from, off, length) : putApart(u8, at, apart)
@@ -385,15 +420,20 @@ export class ListChunks {
 
   /** Puts an element before the first one; as append. */
   prepend(chunk: Ref, index: number, apart: Ref, delta: number, from: Uint8Array, off: number, length: number): Ref {
-    const gap = this.count(chunk) === 0 ? 0 : this.firstIndex(chunk) - index - 1
+    let words = this.arena.u32[chunk >>> CHUNK_SHIFT]
+    let w = wordOf(chunk)
+    const gap = words[w] >>> 16 === 0 ? 0 : (words[w + FIRST_WORD] | 0) - index - 1
     assert(gap >= 0, 'an element before the first one has a higher index')
     if (gap > MAX_GAP) return 0
     const need = (apart === 0 ? valueEntryBytes(delta, length) : APART_BYTES) + (gap === 0 ? 0 : holeBytes(gap))
-    const to = this.roomAtBegin(chunk, need)
-    if (to === 0) return 0
-    const words = this.arena.u32[to >>> CHUNK_SHIFT]
+    let to = chunk
+    if ((words[w + RANGE_WORD] & 0xffff) - CHUNK_HEAD_BYTES < need) {
+      to = this.makeRoomAtBegin(chunk, need)
+      if (to === 0) return 0
+      words = this.arena.u32[to >>> CHUNK_SHIFT]
+      w = wordOf(to)
+    }
     const u8 = this.arena.u8[to >>> CHUNK_SHIFT]
-    const w = wordOf(to)
     const begin = (words[w + RANGE_WORD] & 0xffff) - need
     const at = byteOf(to) + begin
     const behind = apart === 0 ? putValue(u8, at, delta, from, off, length) : putApart(u8, at, apart)
@@ -679,7 +719,7 @@ export class ListChunks {
 
   /** Bytes of the chunk's block. */
   private capacity(chunk: Ref): number {
-    return ((this.arena.u32[chunk >>> CHUNK_SHIFT][(chunk & UNIT_MASK) << 1] >>> CAPACITY_SHIFT) & CAPACITY_MASK) << 3
+    return capacityOf(this.arena.u32[chunk >>> CHUNK_SHIFT][(chunk & UNIT_MASK) << 1])
   }
 
   private word(ref: Ref, word: number): number {
@@ -741,22 +781,20 @@ export class ListChunks {
     )
   }
 
-  /** The chunk with so many bytes of room behind its entries, or 0. */
-  private roomAtEnd(chunk: Ref, need: number): Ref {
+  /** The chunk with so many bytes of room behind its entries, which it has not yet, or 0. */
+  private makeRoomAtEnd(chunk: Ref, need: number): Ref {
     const range = this.word(chunk, RANGE_WORD)
     const begin = range & 0xffff
     const end = range >>> 16
     const capacity = this.capacity(chunk)
-    if (end + need <= capacity) return chunk
     if (!this.worthMoving(end - begin, begin - CHUNK_HEAD_BYTES, need, capacity)) return 0
     return this.resize(chunk, need, false)
   }
 
-  private roomAtBegin(chunk: Ref, need: number): Ref {
+  private makeRoomAtBegin(chunk: Ref, need: number): Ref {
     const range = this.word(chunk, RANGE_WORD)
     const begin = range & 0xffff
     const end = range >>> 16
-    if (begin - CHUNK_HEAD_BYTES >= need) return chunk
     const capacity = this.capacity(chunk)
     if (!this.worthMoving(end - begin, capacity - end, need, capacity)) return 0
     return this.resize(chunk, need, true)
@@ -827,6 +865,11 @@ export class ListChunks {
     words[w + RANGE_WORD] = (words[w + RANGE_WORD] & 0xffff) | ((end + more - byteOf(to)) << 16)
     return to
   }
+}
+
+/** Bytes of the block of a chunk, from its word 0. */
+function capacityOf(word: number): number {
+  return ((word >>> CAPACITY_SHIFT) & CAPACITY_MASK) << 3
 }
 
 /** Blocks of this size are not worth making smaller, and grow by a half. */

@@ -15,7 +15,7 @@ import { DEFAULT_COMPACT_LIMITS, type CompactLimits } from './compact-limits.js'
 import { KeyType, type Database } from './database.js'
 import type { Hash64 } from './hash64.js'
 import { ListEdits } from './list-edits.js'
-import { entryBytes, isHole, MAX_INLINE_BYTES } from './list-entry.js'
+import { entryBefore, entryBytes, isApart, isHole, MAX_INLINE_BYTES, valueLength, valueOffset } from './list-entry.js'
 import { ListSequence } from './list-sequence.js'
 import { ListWalk, type ElementSink } from './list-walk.js'
 import type { CollectionState } from './state/collection-state.js'
@@ -337,6 +337,17 @@ export class ListStore implements CollectionStore {
   element(db: Database, root: Ref, rank: number): void {
     this.open(db, root)
     this.walk.seek(rank)
+  }
+
+  /** Gives the first or the last element of a list that has one to a sink: what a pop returns. */
+  readEdge(db: Database, root: Ref, first: boolean, sink: ElementSink): void {
+    const sequence = this.open(db, root)
+    const { chunks } = sequence
+    const chunk = first ? sequence.first() : sequence.last()
+    const u8 = db.arena.u8[chunk >>> CHUNK_SHIFT]
+    const at = first ? chunks.begin(chunk) : entryBefore(u8, chunks.end(chunk))
+    if (isApart(u8, at)) this.read(db, root, first ? 0 : sequence.length - 1, 1, false, sink)
+    else sink.bulk(u8, valueOffset(u8, at), valueLength(u8, at))
   }
 
   /** Gives `count` elements to a sink, from a rank on in the order of the list, or backwards. There must be as many. */

@@ -1,9 +1,9 @@
 import { LIMITS } from '../base/limits.js'
 import { EffectType } from '../crdt/effect-reader.js'
-import { ListPosition, MAX_LIST_INDEX, MIN_LIST_INDEX } from '../crdt/list-position.js'
+import { ListPosition, MAX_LIST_INDEX, MIN_LIST_INDEX, writeTopPosition } from '../crdt/list-position.js'
 import { ListRangeWriter } from '../crdt/list-ranges.js'
 import type { StoreEnvironment } from './collections.js'
-import { MAX_CHUNK_BYTES, OWN_BEGIN, OWN_END } from './list-chunk.js'
+import { MAX_CHUNK_BYTES, NO_INDEX, OWN_BEGIN, OWN_END } from './list-chunk.js'
 import type { ListEdits } from './list-edits.js'
 import { isValueAt, valueEntryBytes } from './list-entry.js'
 import type { ListSequence } from './list-sequence.js'
@@ -54,6 +54,10 @@ export class ListWrites {
     const { sequence, position } = this
     const { effects, context } = this.environment
     this.begin(EffectType.listInsert, database, key, keyOff, keyLen)
+    if (first === last && this.pushOne(values.buf, values.off[first], values.len[first], atBegin)) {
+      effects.closeCollection(sequence.root, !sequence.mayHaveHidden)
+      return sequence.length
+    }
     const count = last - first + 1
     const goesOn = atBegin ? this.placeAtBegin(count) : this.placeAtEnd(count)
     const { writer } = effects
@@ -127,12 +131,17 @@ export class ListWrites {
   /** Removes so many elements, at least one, from the beginning or the end. Gives how many are left. */
   pop(database: number, key: Uint8Array, keyOff: number, keyLen: number, count: number, atBegin: boolean): number {
     const { sequence, ranges } = this
+    const { effects } = this.environment
     this.beginRemoval(database, key, keyOff, keyLen)
+    if (count === 1 && this.popOne(atBegin)) {
+      effects.closeCollection(sequence.root, !sequence.mayHaveHidden)
+      return sequence.length
+    }
     this.writeEdge(count, atBegin)
-    ranges.end(this.environment.effects.writer)
+    ranges.end(effects.writer)
     if (atBegin) this.dropFirst(count)
     else this.dropLast(count)
-    this.environment.effects.closeCollection(sequence.root)
+    effects.closeCollection(sequence.root)
     return sequence.length
   }
 
@@ -204,6 +213,45 @@ export class ListWrites {
     ranges.end(effects.writer)
     effects.closeCollection(sequence.root)
     return sequence.length
+  }
+
+  /**
+   * push of one value that goes on with the run at that end, in a chunk that has room for it: nearly every one. The same without the detours of the
+   * general way; false, and nothing is done, where that is needed.
+   */
+  private pushOne(from: Uint8Array, off: number, len: number, atBegin: boolean): boolean {
+    const { sequence, edits } = this
+    const { chunks } = sequence
+    const { context, effects } = this.environment
+    const chunk = atBegin ? sequence.first() : sequence.last()
+    if (chunk === 0 || len > edits.inlineBytes) return false
+    const index = atBegin ? chunks.previousIndex(chunk) : chunks.nextIndex(chunk)
+    if (index === NO_INDEX || index <= MIN_LIST_INDEX || index >= MAX_LIST_INDEX - 1) return false
+    const delta = context.stamp - chunks.base(chunk)
+    const to = atBegin
+      ? chunks.prepend(chunk, index, 0, delta, from, off, len)
+      : chunks.append(chunk, index, 0, delta, from, off, len)
+    if (to === 0) return false
+    if (to !== chunk) sequence.changed(to)
+    const { writer } = effects
+    writeTopPosition(writer, chunks.anchor(to), chunks.member(to), context.stamp - chunks.runStamp(to), index)
+    writer.putVarint(1)
+    writer.putBlock(from, off, len)
+    return true
+  }
+
+  /** pop of one element of a top-level run that is not the last of its chunk; as pushOne. */
+  private popOne(atBegin: boolean): boolean {
+    const { sequence, ranges } = this
+    const { chunks } = sequence
+    const { context, effects } = this.environment
+    const chunk = atBegin ? sequence.first() : sequence.last()
+    if (chunks.count(chunk) === 1 || !chunks.isTopLevel(chunk)) return false
+    const index = atBegin ? chunks.firstIndex(chunk) : chunks.lastIndex(chunk)
+    ranges.onlyTop(effects.writer, chunks.anchor(chunk), chunks.member(chunk), context.stamp - chunks.runStamp(chunk), index)
+    const to = atBegin ? chunks.dropFirst(chunk, 1) : chunks.dropLast(chunk, 1)
+    if (to !== chunk) sequence.changed(to)
+    return true
   }
 
   /** Writes the position where `count` elements are pushed at the end; true when it is in the run of the last chunk. */

@@ -1,3 +1,4 @@
+import { LIMITS } from '../base/limits.js'
 import type { ApplyContext } from '../crdt/apply-context.js'
 import type { EffectReader } from '../crdt/effect-reader.js'
 import { compareDots, isUnsettled, newestDot, type Reset } from '../crdt/string-state.js'
@@ -463,14 +464,25 @@ export abstract class MapStore implements CollectionStore {
     return space.ownBytes() + (looked === 0 ? 0 : Math.round((found / looked) * space.count))
   }
 
-  /** The sum of the elements' hashes, so that their order does not matter. */
   digest(hash: Hash64, db: Database, root: Ref): number {
-    const { cursor, elementHash } = this
+    const { cursor } = this
+    cursor.begin(db.arena, root, INCLUDING_DUE)
+    let size = 0
+    for (const bytes of this.hashElements(hash, cursor)) size += bytes
+    return size
+  }
+
+  digestSteps(hash: Hash64, db: Database, root: Ref): Generator<number, void> {
+    return this.hashElements(hash, this.walkApart(db, root, INCLUDING_DUE))
+  }
+
+  /** The sum of the elements' hashes, so that their order does not matter. Gives the bytes hashed every now and then. */
+  private *hashElements(hash: Hash64, cursor: MapCursor): Generator<number, void> {
+    const { elementHash } = this
     let high = 0
     let low = 0
     let count = 0
     let size = 0
-    cursor.begin(db.arena, root, INCLUDING_DUE)
     while (cursor.next()) {
       cursor.readValue()
       elementHash.begin()
@@ -485,11 +497,15 @@ export abstract class MapStore implements CollectionStore {
       high = (high + elementHash.high + (sum >= TWO_32 ? 1 : 0)) >>> 0
       count++
       size += cursor.keyLen + cursor.valueLen + ELEMENT_COST_BYTES
+      if (count % LIMITS.slicedReadStep === 0) {
+        yield size
+        size = 0
+      }
     }
     hash.number(count)
     hash.number(high)
     hash.number(low)
-    return size
+    yield size
   }
 
   debug(db: Database, root: Ref, limit: number): string[] {

@@ -60,7 +60,8 @@ export class StreamWrites {
     putId(writer, id)
     putFields(writer, fields)
     store.addEntry(space, root, id, store.self, fields)
-    effects.closeCollection(store.noteAdded(space, root, id, added))
+    root = store.noteAdded(space, root, id, added)
+    effects.closeCollection(root, !store.isUnsettled(this.keyspace.database(key.database), root))
   }
 
   /** Removes entries by their IDs; there must be one for each. byTrim: they do not count for the highest deleted ID. */

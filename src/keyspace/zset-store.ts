@@ -380,10 +380,21 @@ export class ZsetStore extends ZsetReader implements CollectionStore {
   }
 
   digest(hash: Hash64, db: Database, root: Ref): number {
-    const count = this.size(db, root)
-    hash.number(count)
+    let size = 0
+    for (const bytes of this.hashMembers(hash, db, root, this.walk)) size += bytes
+    return size
+  }
+
+  digestSteps(hash: Hash64, db: Database, root: Ref): Generator<number, void> {
+    return this.hashMembers(hash, db, root, new ZsetCursor())
+  }
+
+  /** Gives the bytes hashed every now and then. */
+  private *hashMembers(hash: Hash64, db: Database, root: Ref, to: ZsetCursor): Generator<number, void> {
+    hash.number(this.size(db, root))
     let bytes = 0
-    const cursor = this.seek(db, root, 0, this.walk)
+    let looked = 0
+    const cursor = this.seek(db, root, 0, to)
     do {
       hash.number(cursor.len)
       hash.bytes(cursor.buf, cursor.off, cursor.len)
@@ -391,8 +402,12 @@ export class ZsetStore extends ZsetReader implements CollectionStore {
       hash.number(halves[0])
       hash.number(halves[1])
       bytes += cursor.len + 16
+      if (++looked % LIMITS.slicedReadStep === 0) {
+        yield bytes
+        bytes = 0
+      }
     } while (cursor.step(true))
-    return bytes
+    yield bytes
   }
 
   toRdb(db: Database, root: Ref): RdbValue {

@@ -167,7 +167,7 @@ export class ZsetWriter {
     writer.putVarint(this.count)
     writer.putRaw(this.payload.bytes, 0, this.payload.length)
     this.open = 0
-    this.effects.closeCollection(this.root)
+    this.effects.closeCollection(this.root, !this.store.isUnsettled(this.db, this.root))
   }
 
   private putResets(resets: readonly ScoreReset[]): void {

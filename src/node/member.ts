@@ -335,6 +335,7 @@ export class Member implements SyncHost {
   reload(saveBefore: boolean): string | null {
     const { log, snapshots } = this
     if (snapshots.running !== null) return 'ERR Background save already in progress'
+    if (this.engine.longWrites.isApplying) return 'ERR a long write is under way: try again later'
     if (log.refusal !== null) return `MISCONF the log is not whole on the disk: ${log.refusal.message}`
     // What others have reported as stable by now must not be taken for what was stable when the log was written.
     if (!saveBefore && this.sync !== null) return 'ERR only a member without peers can read its data from the log again'

@@ -36,10 +36,12 @@ export interface RunningServer {
 const VERSION = (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version
 
 /**
- * Starts one member with everything around it: data folder, peer links, recovery, client listeners, in this order; stops in the reverse one.
+ * Starts one member with everything around it: data folder, peer port, client listeners, recovery, peer links, in this order; stops in the reverse one. Clients that
+ * come before recovery is done are told that the member is loading.
+ * @param signal gives up while loading; the result is then stopped already.
  * @throws MeridianError naming what is wrong; then nothing is left open.
  */
-export async function startServer(given: MemberConfig): Promise<RunningServer> {
+export async function startServer(given: MemberConfig, signal?: AbortSignal): Promise<RunningServer> {
   let config = given
   const logger = createLogger({ level: config.logging.level, format: config.logging.format })
   const clock = new NodeClock()
@@ -49,6 +51,7 @@ export async function startServer(given: MemberConfig): Promise<RunningServer> {
   const lock = lockDataFolder(config.storage.dir)
   let network: TlsNetwork | null = null
   let member: Member | null = null
+  let clientServer: ClientServer | null = null
   const theMember = (): Member => {
     if (member === null) throw new Error('the member is not there yet')
     return member
@@ -66,7 +69,6 @@ export async function startServer(given: MemberConfig): Promise<RunningServer> {
     const place = await placeOf(config, network, { clock, random, disk, logger })
     config = { ...config, member: { ...config.member, id: place.self } }
     const live = new LiveSettings(config)
-    let clientServer: ClientServer | null = null
     const settings = settingsService(live, config)
     const services = makeServices(
       theMember,
@@ -89,6 +91,7 @@ export async function startServer(given: MemberConfig): Promise<RunningServer> {
       },
       { clock, random, disk, network, logger },
       services,
+      'in steps',
     )
     const serverSettings = clientSettings(live.values)
     const requiresPassword = (): boolean => live.values.requirepass !== ''
@@ -112,6 +115,13 @@ export async function startServer(given: MemberConfig): Promise<RunningServer> {
     })
     tuneEngine(member, live.values)
     await clientServer.start()
+    if (!(await recover(member, logger, signal))) {
+      await clientServer.stop()
+      member.stop()
+      network?.close()
+      lock.release()
+      return { stop: () => Promise.resolve(), reloadCertificates: () => undefined }
+    }
     logger.info(
       {
         member: config.member.name,
@@ -134,10 +144,37 @@ export async function startServer(given: MemberConfig): Promise<RunningServer> {
       },
     }
   } catch (error) {
+    await clientServer?.stop()
     member?.stop()
     network?.close()
     lock.release()
     throw error
+  }
+}
+
+/** Between lines about how far loading has got. */
+const PROGRESS_MS = 3000
+/** What is read between two looks at the clock, and how long before clients get their turn. */
+const RECOVERY_STEP_BYTES = 64 * 1024
+const RECOVERY_TURN_MS = 8
+
+/** Brings the data back while clients are answered; false when it was given up. */
+async function recover(member: Member, logger: Logger, signal: AbortSignal | undefined): Promise<boolean> {
+  const startMs = performance.now()
+  let saidMs = startMs
+  for (;;) {
+    const turnMs = performance.now()
+    while (performance.now() - turnMs < RECOVERY_TURN_MS) if (member.recoverStep(RECOVERY_STEP_BYTES)) return true
+    await new Promise((resolve) => setImmediate(resolve))
+    if (signal?.aborted === true) return false
+    const now = performance.now()
+    const { loading } = member
+    if (now - saidMs < PROGRESS_MS || loading === null) continue
+    saidMs = now
+    const { loadedBytes, totalBytes } = loading
+    const percent = Math.floor((100 * loadedBytes) / Math.max(1, totalBytes))
+    const secondsLeft = Math.ceil((((totalBytes - loadedBytes) / Math.max(1, loadedBytes)) * (now - startMs)) / 1000)
+    logger.info({ loadedBytes, totalBytes, percent, secondsLeft }, 'loading the data')
   }
 }
 
@@ -289,7 +326,10 @@ function outputLimit({ hardBytes, softBytes, softMs }: OutputBufferLimit): Outpu
   return { hardBytes, softBytes, softSeconds: softMs / 1000 }
 }
 
-function tuneEngine({ engine }: Member, values: LiveValues): void {
+function tuneEngine({ engine, keeping }: Member, values: LiveValues): void {
+  keeping.rewritePercentage = values.autoRewritePercentage
+  keeping.rewriteMinBytes = values.autoRewriteMinBytes
+  keeping.backlogBytes = values.backlogBytes
   engine.pubsub.reachesCluster = values.pubsubScope === 'cluster'
   engine.notifications.classes = values.notifyKeyspaceEvents
   tuneCollections(engine.collections, values)

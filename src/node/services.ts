@@ -112,6 +112,7 @@ class MemberPersistence implements PersistenceService {
   }
 
   saveNow(): string | null {
+    if (this.member().engine.longWrites.isApplying) return 'a long write is under way: use BGSAVE, or try again later'
     try {
       this.member().snapshots.saveNow('save')
       return null

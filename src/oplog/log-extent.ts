@@ -15,7 +15,6 @@ export function lastPosition(disk: Disk, dataFolder: string): number {
 }
 
 function sequencesOf(disk: Disk, dataFolder: string): number[] {
-  if (!disk.exists(logFolder(dataFolder))) return []
   return disk
     .list(logFolder(dataFolder))
     .map(segmentSequence)

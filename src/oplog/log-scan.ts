@@ -49,6 +49,11 @@ export interface LogScanOptions {
   readonly owner?: LogOwner
   /** Where to begin, given a loaded snapshot. Left out, the log must begin at its first frame and all of it is read. */
   readonly from?: LogStart
+  /** The log may begin anywhere, and is read from there: for the offline check. */
+  readonly anywhere?: boolean
+  /** Segments from this one on, and up to before that one. */
+  readonly firstSequence?: number
+  readonly endSequence?: number
   readonly visit: FrameVisitor
 }
 
@@ -89,7 +94,9 @@ export class LogScan {
     this.sequences = options.disk
       .list(folder)
       .map(segmentSequence)
-      .filter((sequence) => sequence > 0)
+      .filter(
+        (sequence) => sequence > 0 && sequence >= (options.firstSequence ?? 0) && sequence < (options.endSequence ?? Infinity),
+      )
     this.owner = options.owner ?? null
     for (let i = 1; i < this.sequences.length; i++) {
       const missing = this.sequences[i - 1] + 1
@@ -169,7 +176,7 @@ export class LogScan {
     if (header.sequence !== sequence)
       throw damaged(path, 0, `the file is segment ${header.sequence} under the name of segment ${sequence}`)
     if (this.segments.length === 0) {
-      if (header.startByte > (this.options.from?.position ?? 0))
+      if (this.options.anywhere !== true && header.startByte > (this.options.from?.position ?? 0))
         throw damaged(path, 0, 'the log begins here, but what came before it is missing')
       this.vector.copyFrom(header.vector)
       this.endByte = header.startByte
@@ -318,9 +325,20 @@ export class LogScan {
   }
 }
 
-/** The error for a log file that is not what was written. */
-export function damaged(path: string, offset: number, what: string, cause?: unknown): MeridianError {
-  return new MeridianError('MRD_LOG_DAMAGED', `${path} is damaged at byte ${offset}: ${what}`, RESTORE, { cause })
+/** A log file that is not what was written. */
+export class LogDamage extends MeridianError {
+  constructor(
+    readonly path: string,
+    readonly offset: number,
+    what: string,
+    cause?: unknown,
+  ) {
+    super('MRD_LOG_DAMAGED', `${path} is damaged at byte ${offset}: ${what}`, RESTORE, { cause })
+  }
+}
+
+export function damaged(path: string, offset: number, what: string, cause?: unknown): LogDamage {
+  return new LogDamage(path, offset, what, cause)
 }
 
 function newerVersion(path: string, offset: number, found: number, known: number): MeridianError {

@@ -28,7 +28,6 @@ export interface SnapshotFile {
 /** The snapshots of a data folder, the newest first. */
 export function listSnapshots(disk: Disk, dataFolder: string): SnapshotFile[] {
   const folder = snapshotFolder(dataFolder)
-  if (!disk.exists(folder)) return []
   return disk
     .list(folder)
     .map((name) => ({ sequence: snapshotSequence(name), path: `${folder}/${name}` }))
@@ -39,7 +38,6 @@ export function listSnapshots(disk: Disk, dataFolder: string): SnapshotFile[] {
 /** Removes what an interrupted snapshot has left; returns the paths. */
 export function removeUnfinishedSnapshots(disk: Disk, dataFolder: string): string[] {
   const folder = snapshotFolder(dataFolder)
-  if (!disk.exists(folder)) return []
   const left = disk
     .list(folder)
     .filter(isUnfinishedSnapshot)

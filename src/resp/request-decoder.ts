@@ -120,7 +120,7 @@ export class RequestDecoder {
         if (request.argc > 0) return true
         continue
       }
-      const count = this.lengthLine('too big mbulk count string')
+      const count = this.shortCount() || this.lengthLine('too big mbulk count string')
       if (count === INCOMPLETE) return false
       if (count === INVALID || count > this.limits.maxArguments) return this.fail('invalid multibulk length')
       if (count > UNAUTHENTICATED_ARGUMENTS && this.unauthenticated) return this.fail('unauthenticated multibulk length')
@@ -134,6 +134,17 @@ export class RequestDecoder {
       return false
     }
     return false
+  }
+
+  /** Reads a whole count line of one digit, as nearly all are, and moves behind it; 0 when it is another. */
+  private shortCount(): number {
+    const { buf, pos } = this
+    if (pos + 4 > this.end || buf[pos + 2] !== CR) return 0
+    const digit = buf[pos + 1] - ZERO
+    if (digit <= 0 || digit > 9) return 0
+    this.pos = pos + 4
+    this.scanned = 0
+    return digit
   }
 
   /** Copies what is not decoded yet, because the bytes that were fed will be reused. */

@@ -28,6 +28,7 @@ function fill(): void {
   h.run('ZADD', 'zset', ...numbers.flatMap((n) => [`${n / 2}`, `m${n}`]))
   h.run('ZADD', 'zset2', ...numbers.flatMap((n) => [`${n}`, `m${n * 2}`]))
   h.run('RPUSH', 'list', ...numbers.map((n) => `e${(n * 7919) % COUNT}`))
+  h.run('GEOADD', 'geo', ...numbers.flatMap((n) => [`${(n % 100) / 2}`, `${(n % 77) / 3}`, `g${n}`]))
   h.run('SET', 'string', 'x')
 }
 
@@ -75,6 +76,8 @@ const WRITES: string[][] = [
   ['ZRANGESTORE', 'set', 'zset', '10', '190', 'BYSCORE', 'LIMIT', '5', '300'],
   ['ZREMRANGEBYRANK', 'zset', '10', '200'],
   ['ZREMRANGEBYSCORE', 'zset', '-inf', '(150'],
+  ['GEOSEARCHSTORE', 'to', 'geo', 'FROMLONLAT', '0', '0', 'BYRADIUS', '5000', 'km', 'STOREDIST'],
+  ['GEORADIUS', 'geo', '0', '0', '5000', 'km', 'COUNT', '200', 'STORE', 'zset'],
   ['SORT', 'list', 'ALPHA', 'STORE', 'to'],
   ['SORT', 'zset', 'ALPHA', 'DESC', 'LIMIT', '5', '300', 'STORE', 'zset'],
   ['SORT', 'set', 'ALPHA', 'STORE', 'string'],
@@ -224,7 +227,7 @@ describe('while a long write is under way', () => {
   it.each([
     [['SCARD', 'to'], `:${COUNT * 1.5}\r\n`],
     [['EXISTS', 'string', 'to'], ':2\r\n'],
-    [['DBSIZE'], ':8\r\n'],
+    [['DBSIZE'], ':9\r\n'],
     [['COPY', 'string', 'to'], ':0\r\n'],
     [['MGET', 'string', 'to'], '*2\r\n$1\r\nx\r\n$-1\r\n'],
   ])('nobody sees half of it: %s waits', (args, reply) => {

@@ -20,8 +20,9 @@ const FILL: Readonly<Record<string, (n: number) => string[]>> = {
   hash: (n) => [`f${n}`, `v${n}`],
   zset: (n) => [`${n}`, `m${n}`],
   list: (n) => [`e${n}`],
+  geo: (n) => [`${(n % 1000) / 10}`, `${(n % 777) / 20}`, `g${n}`],
 }
-const ADD: Readonly<Record<string, string>> = { set: 'SADD', hash: 'HSET', zset: 'ZADD', list: 'RPUSH' }
+const ADD: Readonly<Record<string, string>> = { set: 'SADD', hash: 'HSET', zset: 'ZADD', list: 'RPUSH', geo: 'GEOADD' }
 
 /** Makes the large collections that a command names, and the small ones. */
 function fill(args: readonly string[]): void {
@@ -78,6 +79,7 @@ const READS: string[][] = [
   ['ZINTER', '2', 'zset', 'set', 'WEIGHTS', '2', '3', 'WITHSCORES'],
   ['ZDIFF', '2', 'zset', 'other'],
   ['ZINTERCARD', '2', 'zset', 'set'],
+  ['GEOSEARCH', 'geo', 'FROMLONLAT', '0', '0', 'BYRADIUS', '8000', 'km', 'ASC', 'WITHDIST'],
   ['SORT', 'set', 'ALPHA', 'LIMIT', '5', '10'],
   ['SORT', 'zset', 'ALPHA', 'DESC'],
   ['SORT_RO', 'list', 'BY', 'nosort', 'LIMIT', '2', '10500'],
@@ -133,6 +135,7 @@ describe('a read of a large collection', () => {
       h.run('SREM', 'set', 'm3')
       h.run('SADD', 'set', 'new')
       h.run('HDEL', 'hash', 'f3')
+      h.run('ZREM', 'geo', 'g3')
       h.run('HSET', 'hash', 'new', 'value')
       h.run('ZREM', 'zset', 'm11000')
       h.run('ZADD', 'zset', '7.5', 'new')

@@ -107,3 +107,19 @@ describe('digest', () => {
     ).toBe(BigInt(`0x${digest(h)}`))
   })
 })
+
+describe('a digest in steps', () => {
+  it('is the same when a large collection takes many of them', () => {
+    const h = new EngineHarness()
+    const numbers = Array.from({ length: 12_000 }, (_, i) => i)
+    h.run('SADD', 'set', ...numbers.map((i) => `m${i}`))
+    h.run('HSET', 'hash', ...numbers.flatMap((i) => [`f${i}`, `v${i}`]))
+    h.run('ZADD', 'zset', ...numbers.flatMap((i) => [String(i), `m${i}`]))
+    h.run('SET', 'string', 'x')
+    const steps = new KeyspaceDigest(h.engine.keyspace, h.engine)
+    let count = 1
+    while (!steps.step(10_000)) count++
+    expect(count).toBeGreaterThan(100)
+    expect(steps.hex).toBe(digest(h))
+  })
+})

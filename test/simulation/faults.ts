@@ -26,9 +26,11 @@ export const FAULT_KINDS = [
   'slow-disk',
   'memory-short',
 ] as const
-export type FaultKind = (typeof FAULT_KINDS)[number]
+/** A snapshot is begun; it is begun and the power fails, or the process dies, while it is written or soon after. */
+export const SNAPSHOT_KINDS = ['snapshot', 'snapshot-power-cut', 'snapshot-kill'] as const
+export type FaultKind = (typeof FAULT_KINDS)[number] | (typeof SNAPSHOT_KINDS)[number]
 
-const WEIGHTS: Record<FaultKind, number> = {
+const WEIGHTS: Record<(typeof FAULT_KINDS)[number], number> = {
   isolate: 2,
   cut: 4,
   'break-links': 3,
@@ -68,6 +70,27 @@ export function planFaults(
       b: random.uint32(),
       durationMs: random.pick([5, 30, 100, 400, 1500]),
       amount,
+    })
+  }
+  return faults
+}
+
+const SNAPSHOT_RATE = 0.05
+
+/** Snapshots, as faults whose indexes come after those. Without crashes where nothing goes wrong. */
+export function planSnapshots(random: SeededRandom, steps: number, firstIndex: number, calm: boolean): Fault[] {
+  const faults: Fault[] = []
+  for (let step = 0; step < steps; step++) {
+    if (!random.chance(SNAPSHOT_RATE)) continue
+    faults.push({
+      index: firstIndex + faults.length,
+      atStep: step,
+      kind: calm ? 'snapshot' : SNAPSHOT_KINDS[random.weighted([4, 2, 1])],
+      a: random.uint32(),
+      b: random.uint32(),
+      durationMs: random.pick([5, 30, 100, 400]),
+      // How soon the crash comes.
+      amount: random.exponential(25),
     })
   }
   return faults

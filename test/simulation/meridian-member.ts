@@ -38,11 +38,25 @@ export class MeridianMember implements SimulatedMember {
 
   constructor(environment: MemberEnvironment) {
     const { topology, dataFolder, databases, appendfsync, sliced, clock, random, disk, network, logger } = environment
+    const pauseMs = [1, 5, 30, 150][random.uint32() & 3]
+    // A key a step, so that much happens between the first and the last; and small segments, so that they end and go.
+    const snapshotPace = { stepBytes: 1, turnMs: 0, turnBytes: Infinity, sectionBytes: 100, pauseMs }
     this.embedded = new EmbeddedMember(
-      { topology, dataFolder, databases, appendfsync, startWaitMs: 0, ...(sliced && { slicing: SLICING }) },
+      {
+        topology,
+        dataFolder,
+        databases,
+        appendfsync,
+        startWaitMs: 0,
+        segmentBytes: 4096,
+        snapshotPace,
+        ...(sliced && { slicing: SLICING }),
+      },
       { clock, random, disk, network, logger },
     )
     this.member = this.embedded.member
+    // Nobody can be given a snapshot here.
+    this.member.keeping.backlogBytes = Infinity
     const { log } = this.member
     const append = log.append.bind(log)
     log.append = (frame) => {
@@ -95,6 +109,11 @@ export class MeridianMember implements SimulatedMember {
   digest(): string {
     const { keyspace, strings, keys } = this.member.engine
     return digestOf(keyspace, { strings, keys })
+  }
+
+  snapshot(): void {
+    const { snapshots, log } = this.member
+    if (snapshots.running === null && log.refusal === null) snapshots.begin('save')
   }
 
   boundMemory(bytesTooMuch: number | null, evictionPolicy: EvictionPolicy): void {

@@ -1,3 +1,4 @@
+import type { Stamp } from '../../src/base/ids.js'
 import { FrameView } from '../../src/crdt/frame.js'
 import { FrameWriter } from '../../src/crdt/frame-writer.js'
 import { HybridClock } from '../../src/crdt/hybrid-clock.js'
@@ -16,7 +17,10 @@ import { StreamStore } from '../../src/keyspace/stream-store.js'
 import { ZsetStore } from '../../src/keyspace/zset-store.js'
 import type { Keyspace } from '../../src/keyspace/keyspace.js'
 import { NO_RESETS, StringStore } from '../../src/keyspace/string-store.js'
+import { Member } from '../../src/node/member.js'
+import { Snapshotter } from '../../src/node/snapshotter.js'
 import { ReplicatedStability } from '../../src/node/replicated-stability.js'
+import { LogScan } from '../../src/oplog/log-scan.js'
 import { LogRecovery } from '../../src/oplog/open-log.js'
 import { SegmentedLog } from '../../src/oplog/segmented-log.js'
 import { SimDisk } from './sim-disk.js'
@@ -404,6 +408,42 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
         ),
         patch(ZsetStore, 'removeLocated', (original) => (root, _resets) => original(root, [])),
       ),
+  },
+  {
+    name: 'snapshot-replayed-from-its-end',
+    what: 'after a snapshot was loaded the log is replayed from where writing it ended, not from where it began',
+    apply: () =>
+      patchHidden(LogScan, 'visit', (self, original, args) => {
+        const { from } = field(self, 'options') as { from?: { end: number } }
+        if (from === undefined || (field(self, 'endByte') as number) >= from.end) original(...args)
+      }),
+  },
+  {
+    name: 'snapshot-folds-on',
+    what: 'edits and hidden values that became stable while a snapshot is written are folded and dropped in it',
+    profile: 'edits',
+    apply: () =>
+      both(
+        patchHidden(Member, 'freezeStability', (self) => (self as Member).stable.clone()),
+        patchHidden(Member, 'holdStability', () => undefined),
+      ),
+  },
+  {
+    name: 'snapshot-ahead-of-log',
+    what: 'a snapshot gets its name before the log that it has seen is on the disk',
+    apply: () =>
+      patchHidden(Snapshotter, 'waitForLog', (self, _original, args) => {
+        ;(field(self, 'waitForFile') as Call).call(self, args[0])
+      }),
+  },
+  {
+    name: 'snapshot-clock-forgotten',
+    what: 'a member that starts from a snapshot does not know which stamps it has given out',
+    apply: () =>
+      patch(Engine, 'restore', (original, engine) => (vector, stable, _clock) => {
+        original(vector, stable, 0 as Stamp)
+        engine.hlc.observe = () => undefined
+      }),
   },
   {
     name: 'op-half-applied',

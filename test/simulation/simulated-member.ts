@@ -41,6 +41,8 @@ export interface SimulatedMember {
   readonly durable: VersionVector
   /** Equal in two members when their data is equal. */
   digest(): string
+  /** Begins a snapshot in the background, if none is under way. */
+  snapshot?(): void
   /** Lets no more memory be used than now less so many bytes; null: as much as there is. Missing: this kind has no bound. */
   boundMemory?(bytesTooMuch: number | null, policy: EvictionPolicy): void
   /** Keys that it has evicted. */

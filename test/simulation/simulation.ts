@@ -5,7 +5,7 @@ import type { Logger } from '../../src/ports/logger.js'
 import { canonical } from './canonical.js'
 import { modelCommand, modelTransaction } from './command-model.js'
 import { SimulationFailure } from './failure.js'
-import { describeFault, planFaults, type Fault } from './faults.js'
+import { describeFault, planFaults, planSnapshots, type Fault } from './faults.js'
 import { decodeStabilityNote, isStabilityNote } from './frame-decoder.js'
 import { History } from './history.js'
 import { ModelStore } from './model-store.js'
@@ -169,7 +169,9 @@ export class Simulation {
   private runSteps(): void {
     const { options, profile } = this
     const workload = new Workload(this.random.stream('workload'), profile, (command) => this.kind.supports(command))
-    const faults = planFaults(this.random.stream('faults'), options.steps, profile.faultRate, profile.faultWeights)
+    const mishaps = planFaults(this.random.stream('faults'), options.steps, profile.faultRate, profile.faultWeights)
+    const snapshots = planSnapshots(this.random.stream('snapshots'), options.steps, mishaps.length, profile.faultRate === 0)
+    const faults = [...mishaps, ...snapshots].sort((x, y) => x.atStep - y.atStep)
     let nextFault = 0
     for (this.step = 0; this.step < options.steps; this.step++) {
       const step = workload.next()
@@ -312,7 +314,28 @@ export class Simulation {
         if (a.member === null) return
         this.crash(a, fault.kind === 'power-cut')
         if (fault.b & 1) a.clock.jump(fault.amount > 1 ? 3000 : -3000)
-        return later(() => this.start(a))
+        return later(() => {
+          if (a.member === null) this.start(a)
+        })
+      case 'snapshot':
+        a.member?.snapshot?.()
+        return
+      case 'snapshot-power-cut':
+      case 'snapshot-kill': {
+        a.member?.snapshot?.()
+        const { life } = a
+        const crash = (): void => {
+          if (a.life !== life || a.member === null) return
+          this.trace(() => `${a.name} crashes`)
+          this.crash(a, fault.kind === 'snapshot-power-cut')
+          later(() => {
+            if (a.member === null) this.start(a)
+          })
+        }
+        if ((fault.b & 1) === 0) scheduler.after(fault.amount, crash)
+        else this.whenSnapshotIsNamed(a, crash)
+        return
+      }
       case 'clock-jump':
         a.clock.jump(fault.amount)
         return
@@ -333,6 +356,23 @@ export class Simulation {
           a.disk.meanSyncMs = 2
         })
     }
+  }
+
+  /** Calls back soon after the next snapshot of a machine has got its name: what it stands for must be on the disk by then. */
+  private whenSnapshotIsNamed(machine: Machine, callback: () => void, left = 2000): void {
+    const { disk, life } = machine
+    const named = (): string =>
+      disk
+        .listFolder('/data/snapshot')
+        .filter((name) => name.endsWith('.msnap'))
+        .join()
+    const before = named()
+    const look = (): void => {
+      if (machine.life !== life || left-- === 0) return
+      if (named() === before) this.scheduler.after(0.5, look)
+      else this.scheduler.after(this.fates.exponential(1), callback)
+    }
+    look()
   }
 
   private squeeze(machine: Machine, fault: Fault): void {

@@ -68,6 +68,7 @@ export class ReplicationFeed {
 
   private async snapshot(link: ReplicationLink): Promise<void> {
     const end = await link.snapshotEnd()
+    if (end === null) throw this.brokenSnapshot()
     if ('bytes' in end) {
       this.snapshotTotal = end.bytes
       while (this.snapshotBytes < end.bytes) {
@@ -98,7 +99,11 @@ export class ReplicationFeed {
   private async snapshotChunk(link: ReplicationLink): Promise<Buffer> {
     const chunk = await link.read()
     if (chunk !== null) return chunk
-    throw this.lost(
+    throw this.brokenSnapshot()
+  }
+
+  private brokenSnapshot(): MeridianError {
+    return this.lost(
       'the link broke before the snapshot was complete',
       "Look at the source's log. Run it again with --replace, or empty the target first.",
     )

@@ -54,7 +54,7 @@ export class ReplicationLink {
   /** Asks for the stream from a position on, or for a snapshot and what follows it. @throws MeridianError MRD_SOURCE when the source refuses. */
   async follow(from: StreamPosition | null): Promise<{ readonly isSnapshot: boolean; readonly position: StreamPosition }> {
     this.write('PSYNC', from?.id ?? '?', from === null ? '-1' : String(from.offset + 1))
-    const answer = await this.line()
+    const answer = await this.answer()
     const [word, id, offset] = answer.split(' ')
     if (word === '+FULLRESYNC' && offset !== undefined) return { isSnapshot: true, position: { id, offset: Number(offset) } }
     if (word === '+CONTINUE' && from !== null) return { isSnapshot: false, position: { id: id ?? from.id, offset: from.offset } }
@@ -65,9 +65,10 @@ export class ReplicationLink {
     )
   }
 
-  /** How the snapshot ends: after so many bytes, or at a mark. */
-  async snapshotEnd(): Promise<{ readonly bytes: number } | { readonly mark: Buffer }> {
+  /** How the snapshot ends: after so many bytes, or at a mark. Null when the connection ends before that is said. */
+  async snapshotEnd(): Promise<{ readonly bytes: number } | { readonly mark: Buffer } | null> {
     const line = await this.line()
+    if (line === null) return null
     const mark = /^\$EOF:(.{40})$/.exec(line)?.[1]
     if (mark !== undefined) return { mark: Buffer.from(mark, 'latin1') }
     const bytes = /^\$(\d{1,15})$/.exec(line)?.[1]
@@ -122,7 +123,7 @@ export class ReplicationLink {
 
   private async ask(...args: readonly string[]): Promise<void> {
     this.write(...args)
-    const line = await this.line()
+    const line = await this.answer()
     let failure: Error | null = null
     const parser = new RedisParser({
       returnReply: () => undefined,
@@ -133,8 +134,14 @@ export class ReplicationLink {
     if (failure !== null) throw refused(this.address, args[0], failure)
   }
 
-  /** The next line that is not empty: a source sends empty ones to show that it is alive. */
-  private async line(): Promise<string> {
+  private async answer(): Promise<string> {
+    const line = await this.line()
+    if (line === null) throw unreachable(this.address, new Error('it closed the connection in the handshake'))
+    return line
+  }
+
+  /** The next line that is not empty: a source sends empty ones to show that it is alive. Null at the end. */
+  private async line(): Promise<string | null> {
     let bytes = Buffer.alloc(0)
     for (;;) {
       const at = bytes.indexOf(LF)
@@ -146,7 +153,7 @@ export class ReplicationLink {
         return line
       }
       const more = bytes.length > MAX_LINE_BYTES ? null : await this.read()
-      if (more === null) throw unreachable(this.address, new Error('it closed the connection in the handshake'))
+      if (more === null) return null
       bytes = Buffer.concat([bytes, more])
     }
   }

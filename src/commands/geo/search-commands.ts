@@ -1,11 +1,15 @@
 import { distanceWithin, intervalsOf, type GeoShape } from '../../base/geo-search.js'
 import { decodePosition, type Position } from '../../base/geohash.js'
+import { LIMITS } from '../../base/limits.js'
+import type { ScoresWriter } from '../../keyspace/zset-store.js'
 import type { Ref } from '../../memory/arena.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
 import { keyRange, type ArgumentSpec, type CommandSpec, type KeySpec } from '../command-spec.js'
+import { orderByNumber } from '../generic/sort-order.js'
+import type { ReadSteps } from '../services.js'
 import { rootForRead, scoreArgument } from '../sorted-set/arguments.js'
-import { ScoredList, storeScored } from '../sorted-set/scored-list.js'
+import { ScoredList, storeScored, storeSteps } from '../sorted-set/scored-list.js'
 import { KEY, oneOf, optional, token } from '../string/arguments.js'
 import { positionOf } from './place-commands.js'
 import { positionArgument, replyDistance, replyPosition, unitArgument, UNIT } from './places.js'
@@ -34,10 +38,10 @@ interface Search {
   storesDistance: boolean
 }
 
-interface Found {
-  readonly index: number
-  readonly distance: number
-  readonly position: Position
+/** Places that were found: members with their scores, and how far each is from the center. */
+interface Matches {
+  readonly list: ScoredList
+  readonly distances: number[]
 }
 
 function search(call: Call, variant: Variant, mayStore: boolean): void {
@@ -49,19 +53,68 @@ function search(call: Call, variant: Variant, mayStore: boolean): void {
     else call.reply.array(0)
     return
   }
-  const { list, found } = matches(call, root, shapeOf(s), s.any ? s.count : 0)
-  if (s.sort !== 'none') found.sort((a, b) => (s.sort === 'asc' ? a.distance - b.distance : b.distance - a.distance))
-  const chosen = s.count > 0 ? found.slice(0, s.count) : found
+  const looks = looksOf(call, root, s)
+  const { database } = call
   if (s.storeAt === 0) {
-    reply(call, s, list, chosen)
+    call.read(source, 1, looks, replySteps(call, root, s))
+    return
+  }
+  const event = variant === 'searchstore' ? 'geosearchstore' : 'georadiusstore'
+  if (call.isLongWrite(looks, s.storeAt)) {
+    const keys = [source, s.storeAt].map((argument) => ({ database, argument, isWritten: argument === s.storeAt }))
+    const write = (writer: ScoresWriter) =>
+      storedSteps(call, root, s, (buf, off, len, score) => writer.push(buf, off, len, score))
+    call.writeInSlices(keys, storeSteps(call, s.storeAt, event, write))
     return
   }
   const stored = new ScoredList()
-  for (const { index, distance } of chosen) {
-    const member = list.members.at(index)
-    stored.push(member, 0, member.length, s.storesDistance ? distance / s.unit : list.score(index))
+  const steps = storedSteps(call, root, s, (buf, off, len, score) => stored.push(buf, off, len, score))
+  while (steps.next().done !== true);
+  storeScored(call, s.storeAt, stored, event)
+}
+
+/** Places that a search looks at. */
+function looksOf({ zsets, db }: Call, root: Ref, s: Search): number {
+  let looks = 0
+  for (const { min, max } of intervalsOf(shapeOf(s))) {
+    looks += Math.max(0, zsets.countBelow(db, root, max, false) - zsets.countBelow(db, root, min, false))
   }
-  storeScored(call, s.storeAt, stored, variant === 'searchstore' ? 'geosearchstore' : 'georadiusstore')
+  return looks
+}
+
+function* storedSteps(
+  call: Call,
+  root: Ref,
+  s: Search,
+  push: (buf: Uint8Array, off: number, len: number, score: number) => void,
+): ReadSteps {
+  const matches = yield* matchSteps(call, root, s)
+  const { list, distances } = matches
+  const order = yield* orderOf(matches, s)
+  for (let n = 0; n < order.length; n++) {
+    const i = order[n]
+    const { members } = list
+    push(
+      members.buf,
+      members.start(i),
+      members.end(i) - members.start(i),
+      s.storesDistance ? distances[i] / s.unit : list.score(i),
+    )
+    if ((n + 1) % LIMITS.slicedReadStep === 0) yield
+  }
+}
+
+/** Which of the matches are the result, in its order. */
+function* orderOf({ list, distances }: Matches, { sort, count }: Search): Generator<undefined, Uint32Array> {
+  const total = distances.length
+  let order: Uint32Array
+  if (sort === 'none') {
+    order = new Uint32Array(total)
+    for (let i = 0; i < total; i++) order[i] = i
+  } else {
+    order = yield* orderByNumber(new Float64Array(distances), list.members, sort === 'desc')
+  }
+  return count > 0 ? order.subarray(0, count) : order
 }
 
 function shapeOf({ center, kind, radius, width, height, unit }: Search): GeoShape {
@@ -71,40 +124,50 @@ function shapeOf({ center, kind, radius, width, height, unit }: Search): GeoShap
     : { kind: 'circle', center: from, radius: radius * unit }
 }
 
-/** All places within, or any `limit` of them. */
-function matches(call: Call, root: Ref, shape: GeoShape, limit: number): { list: ScoredList; found: Found[] } {
+/** All places within, or any `count` of them. */
+function* matchSteps(call: Call, root: Ref, s: Search): Generator<undefined, Matches> {
   const { zsets, db } = call
+  const shape = shapeOf(s)
+  const limit = s.any ? s.count : 0
   const list = new ScoredList()
-  const found: Found[] = []
+  const distances: number[] = []
   for (const { min, max } of intervalsOf(shape)) {
     const from = zsets.countBelow(db, root, min, false)
     const to = zsets.countBelow(db, root, max, false)
-    if (from >= to) continue
-    const cursor = zsets.seek(db, root, from)
-    for (let rank = from; rank < to; rank++) {
-      const position = decodePosition(cursor.score)
-      const distance = distanceWithin(shape, position)
-      if (distance >= 0) {
-        found.push({ index: list.count, distance, position })
-        list.push(cursor.buf, cursor.off, cursor.len, cursor.score)
-        if (found.length === limit) return { list, found }
+    for (let rank = from; rank < to; rank += LIMITS.slicedReadStep) {
+      const cursor = zsets.seek(db, root, rank)
+      const end = Math.min(to, rank + LIMITS.slicedReadStep)
+      for (let i = rank; i < end; i++) {
+        const distance = distanceWithin(shape, decodePosition(cursor.score))
+        if (distance >= 0) {
+          distances.push(distance)
+          list.push(cursor.buf, cursor.off, cursor.len, cursor.score)
+          if (distances.length === limit) return { list, distances }
+        }
+        cursor.step(true)
       }
-      cursor.step(true)
+      yield
     }
   }
-  return { list, found }
+  return { list, distances }
 }
 
-function reply(call: Call, s: Search, list: ScoredList, found: readonly Found[]): void {
-  const { reply: out } = call
+function* replySteps(call: Call, root: Ref, s: Search): ReadSteps {
+  const matches = yield* matchSteps(call, root, s)
+  const { list, distances } = matches
+  const order = yield* orderOf(matches, s)
   const parts = 1 + Number(s.withDistance) + Number(s.withHash) + Number(s.withPosition)
-  out.array(found.length)
-  for (const { index, distance, position } of found) {
-    if (parts > 1) out.array(parts)
-    out.bulkBytes(list.members.at(index))
-    if (s.withDistance) replyDistance(out, distance / s.unit)
-    if (s.withHash) out.integer(Math.trunc(list.score(index)))
-    if (s.withPosition) replyPosition(out, position)
+  call.reply.array(order.length)
+  for (let n = 0; n < order.length; n++) {
+    const i = order[n]
+    // The reply is another one in every slice.
+    const to = call.reply
+    if (parts > 1) to.array(parts)
+    to.bulkBytes(list.members.at(i))
+    if (s.withDistance) replyDistance(to, distances[i] / s.unit)
+    if (s.withHash) to.integer(Math.trunc(list.score(i)))
+    if (s.withPosition) replyPosition(to, decodePosition(list.score(i)))
+    if ((n + 1) % LIMITS.slicedReadStep === 0) yield
   }
 }
 

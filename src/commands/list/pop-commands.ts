@@ -16,11 +16,15 @@ export function notifyPop(call: Call, key: number, atBegin: boolean, left: numbe
   if (left === 0) call.notify(NotificationClass.generic, 'del', key)
 }
 
-/** Pops `count` elements, at least one and no more than there are, of the list in argument `key`, and writes them to the reply. */
+/**
+ * Pops `count` elements, at least one and no more than there are, of the list in argument `key`, and writes them to the reply. length: of the list; any
+ * for one element.
+ */
 export function pop(call: Call, key: number, ref: number, length: number, count: number, atBegin: boolean): void {
   const { buf, off, len } = call.request
   const store = lists(call)
-  store.read(call.db, call.root(ref), atBegin ? 0 : length - 1, count, !atBegin, call.reply)
+  if (count === 1) store.readEdge(call.db, call.root(ref), atBegin, call.reply)
+  else store.read(call.db, call.root(ref), atBegin ? 0 : length - 1, count, !atBegin, call.reply)
   const left = store.writes.pop(call.database, buf, off[key], len[key], count, atBegin)
   notifyPop(call, key, atBegin, left)
 }
@@ -45,9 +49,14 @@ function popping(atBegin: boolean): (call: Call) => void {
       else call.reply.null()
       return
     }
+    if (!counted) {
+      // Lists that are there have elements.
+      pop(call, 1, ref, 1, 1, atBegin)
+      return
+    }
     const length = lengthOf(call, ref)
     const popped = Math.min(count, length)
-    if (counted) call.reply.array(popped)
+    call.reply.array(popped)
     if (popped > 0) pop(call, 1, ref, length, popped, atBegin)
   }
 }

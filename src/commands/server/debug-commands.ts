@@ -173,7 +173,7 @@ function populate(call: Call): void {
 
 function reload(call: Call): void {
   if (call.argc === 3 && !call.is(2, 'NOSAVE')) throw new CommandError('ERR DEBUG RELOAD only supports the NOSAVE option.')
-  readAgain(call, false)
+  readAgain(call, call.argc === 2)
 }
 
 function loadLog(call: Call): void {

@@ -7,6 +7,7 @@ import { INFO_COMMAND } from './info-command.js'
 import { LATENCY_COMMAND } from './latency-commands.js'
 import { LOLWUT_COMMAND } from './lolwut.js'
 import { MEMORY_COMMAND } from './memory-commands.js'
+import { PERSISTENCE_COMMANDS } from './persistence-commands.js'
 import { REPLICATION_COMMANDS } from './replication-commands.js'
 import { SLOWLOG_COMMAND } from './slowlog-commands.js'
 import { TIME_COMMAND } from './time-command.js'
@@ -23,6 +24,7 @@ export const SERVER_COMMANDS: readonly CommandSpec[] = [
   SLOWLOG_COMMAND,
   TIME_COMMAND,
   ...ACCESS_COMMANDS,
+  ...PERSISTENCE_COMMANDS,
   ...REPLICATION_COMMANDS,
   ...WAIT_COMMANDS,
 ]

@@ -67,7 +67,8 @@ export class MemoryBound implements MemoryBoundService {
   private stopped = false
   private overSinceMs = -1
   private overBeforeMs = 0
-  private warnedAtMs = -Infinity
+  /** When each message was last given; there are three. */
+  private readonly warnedAtMs = new Map<string, number>()
   private refused = false
 
   constructor(
@@ -128,12 +129,16 @@ export class MemoryBound implements MemoryBoundService {
     return { total: this.overBeforeMs + current, current }
   }
 
+  /** CONFIG RESETSTAT. */
+  resetStatistics(): void {
+    this.overBeforeMs = 0
+    if (this.overSinceMs >= 0) this.overSinceMs = this.clock.monotonicMs()
+  }
+
   /** Before a client's command that may need memory. False when there is none and none can be made: it must not run if it needs more. */
   makeRoom(): boolean {
     if (!this.isOver || !this.host.mayEvict) return true
-    // Once a turn has taken long enough, the rest is left to the background, but for what the command itself may add.
-    const limitMs = this.turnMs < LIMITS.evictionTurnMs ? this.timeLimitMs : 0
-    const outcome = this.evict(limitMs)
+    const outcome = this.evict(this.turnLimit(this.timeLimitMs))
     if (outcome === 'more') this.schedule()
     if (outcome !== 'nothing-left') return true
     this.refused = true
@@ -144,7 +149,9 @@ export class MemoryBound implements MemoryBoundService {
   remoteApplied(): void {
     if (!this.isBounded || this.policy === 'noeviction' || !this.isOver) return
     this.ceiling = Math.min(this.countedBytes, this.maxBytes + this.reserveBytes)
-    if (this.isOver) this.schedule()
+    if (!this.isOver || !this.host.mayEvict) return
+    // At once, and not in the background only: a member that catches up applies as fast as it evicts.
+    if (this.evict(this.turnLimit(LIMITS.evictionSliceMs)) === 'more') this.schedule()
   }
 
   turnEnded(): void {
@@ -191,6 +198,11 @@ export class MemoryBound implements MemoryBoundService {
     this.clientBytes = bytes
   }
 
+  /** Once a turn has taken long enough, the rest is left to the background, but for a few keys: what the command itself may add. */
+  private turnLimit(limitMs: number): number {
+    return this.turnMs < LIMITS.evictionTurnMs ? limitMs : 0
+  }
+
   private evict(limitMs: number): Outcome {
     const startMs = this.clock.monotonicMs()
     const outcome = this.evictUntil(startMs + Math.min(limitMs, LIMITS.evictionSliceMs))
@@ -234,8 +246,8 @@ export class MemoryBound implements MemoryBoundService {
 
   private warn(message: string): void {
     const nowMs = this.clock.monotonicMs()
-    if (nowMs - this.warnedAtMs < LIMITS.memoryWarningMs) return
-    this.warnedAtMs = nowMs
+    if (nowMs - (this.warnedAtMs.get(message) ?? -Infinity) < LIMITS.memoryWarningMs) return
+    this.warnedAtMs.set(message, nowMs)
     const { maxBytes, policy, reserveBytes } = this
     this.onPressure(message, { usedBytes: this.countedBytes, maxmemory: maxBytes, reserveBytes, policy })
   }

@@ -235,6 +235,7 @@ export class MapState implements CollectionState {
     const member = unpackMember(dotHigh)
     const stamp = unpackStamp(dotHigh, dotLow)
     space.noteWrite(member, stamp)
+    if (hasTime) space.noteWrite(this.timeMember, this.timeStamp)
     const found = space.lookup(bytes, keyOff, keyLen)
     if (found !== 0 || (hasTime && this.time === Infinity)) {
       const state = emptyStringState()

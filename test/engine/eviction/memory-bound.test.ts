@@ -221,6 +221,7 @@ describe('eviction', () => {
     expect(events.filter((event) => event === 'evicted')).toHaveLength(h.engine.statistics.evictedKeys)
     h.engine.resetStatistics()
     expect(h.engine.statistics.evictedKeys).toBe(0)
+    expect(h.engine.memory.exceededMs.total).toBe(0)
   })
 
   it('removes nothing while clients are paused', () => {

@@ -1,0 +1,359 @@
+import { MeridianError } from '../base/errors.js'
+import { LIMITS } from '../base/limits.js'
+import { ApplyContext } from '../crdt/apply-context.js'
+import { EffectReader } from '../crdt/effect-reader.js'
+import type { FrameView } from '../crdt/frame.js'
+import { FrameWriter } from '../crdt/frame-writer.js'
+import { HybridClock } from '../crdt/hybrid-clock.js'
+import { isStabilityNote } from '../crdt/stability-note.js'
+import { VersionVector } from '../crdt/version-vector.js'
+import { Collections } from '../keyspace/collections.js'
+import { Effects } from '../keyspace/effects.js'
+import { Keys } from '../keyspace/keys.js'
+import { Keyspace } from '../keyspace/keyspace.js'
+import { KeyStates } from '../keyspace/state/key-states.js'
+import { StringStore } from '../keyspace/string-store.js'
+import { LostFrames } from '../oplog/damage-survey.js'
+import { identityPath, readIdentity, type DataFolderIdentity } from '../oplog/data-folder.js'
+import { LogDamage, LogScan } from '../oplog/log-scan.js'
+import { segmentFileName, segmentSequence } from '../oplog/segment-header.js'
+import { logFolder } from '../oplog/segment.js'
+import { snapshotFolder } from '../oplog/snapshot-format.js'
+import { SnapshotReader, damagedSnapshot, listSnapshots } from '../oplog/snapshot-reader.js'
+import type { Disk } from '../ports/disk.js'
+import { TopologyState } from '../topology/topology-state.js'
+
+/** A snapshot that is whole. */
+interface WholeSnapshot {
+  readonly path: string
+  readonly position: number
+  readonly end: number
+  readonly keys: number
+}
+
+/** What moves aside and is cut to make a start possible again. */
+interface Repair {
+  readonly moves: string[]
+  cut: { readonly path: string; readonly offset: number } | null
+}
+
+export interface CheckReport {
+  /** What was found, line by line. */
+  readonly lines: readonly string[]
+  /** Something is not as it was written. */
+  readonly isDamaged: boolean
+  /** Null when nothing in the folder can mend it. */
+  readonly repair: Repair | null
+  /** What a repair gives up, line by line. */
+  readonly givenUp: readonly string[]
+}
+
+/**
+ * Checks everything in a data folder that no process uses: whose it is, every snapshot down to its last record, every frame of the log; and says what is damaged, what that
+ * means, and what would mend it. Changes nothing.
+ * @throws MeridianError when the folder is none, or is of another version, or the disk refuses
+ */
+export function checkDataFolder(disk: Disk, folder: string): CheckReport {
+  return new DataCheck(disk, folder).run()
+}
+
+/**
+ * Moves aside and cuts what a check has found. Nothing is removed: what is moved, and a copy of what is cut, is in the folder `quarantine`.
+ * @returns where things are now, line by line
+ */
+export function repairDataFolder(disk: Disk, folder: string, repair: Repair, name: string): string[] {
+  const quarantine = `${folder}/quarantine-${name}`
+  const lines: string[] = []
+  disk.ensureFolder(quarantine)
+  const aside = (path: string): string => `${quarantine}/${path.slice(path.lastIndexOf('/') + 1)}`
+  if (repair.cut !== null) {
+    const { path, offset } = repair.cut
+    copyFile(disk, path, aside(path))
+    disk.truncate(path, offset)
+    lines.push(`cut ${path} at byte ${offset}; the whole file is ${aside(path)}`)
+  }
+  // The newest first: a crash in between leaves no gap.
+  for (const path of [...repair.moves].sort().reverse()) {
+    disk.rename(path, aside(path))
+    lines.push(`moved ${path} to ${aside(path)}`)
+  }
+  for (const changed of [quarantine, logFolder(folder), snapshotFolder(folder)]) disk.syncFolder(changed)
+  return lines
+}
+
+function copyFile(disk: Disk, from: string, to: string): void {
+  const source = disk.openRead(from)
+  const target = disk.openAppend(to)
+  const block = new Uint8Array(LIMITS.logReadBlockBytes)
+  for (let at = 0; ;) {
+    const got = source.read(block, at)
+    if (got === 0) break
+    target.append(block.subarray(0, got))
+    at += got
+  }
+  target.syncNow()
+  target.close()
+  source.close()
+}
+
+class DataCheck {
+  private readonly lines: string[] = []
+  private readonly givenUp: string[] = []
+  private readonly moves: string[] = []
+  private cut: Repair['cut'] = null
+  private isDamaged = false
+  private readonly identity: DataFolderIdentity
+  private readonly scratch: ScratchData
+  private readonly snapshots: WholeSnapshot[] = []
+
+  constructor(
+    private readonly disk: Disk,
+    private readonly folder: string,
+  ) {
+    const identity = readIdentity(disk, folder)
+    if (identity === null) {
+      throw new MeridianError(
+        'MRD_DATA_FOLDER',
+        `${folder} is no data folder: ${identityPath(folder)} is missing`,
+        'Name the folder that the setting storage.dir names. If that file was lost, restore it from a copy.',
+      )
+    }
+    this.identity = identity
+    this.scratch = new ScratchData(identity)
+    disk.ensureFolder(logFolder(folder))
+    disk.ensureFolder(snapshotFolder(folder))
+  }
+
+  run(): CheckReport {
+    const { clusterId, memberId, memberName } = this.identity
+    this.lines.push(`member ${memberName} (id ${memberId}) of cluster ${clusterId}`)
+    this.checkSnapshots()
+    const log = this.checkLog()
+    const canStart = this.judgeSnapshots(log)
+    const repair = canStart ? { moves: this.moves, cut: this.cut } : null
+    return { lines: this.lines, isDamaged: this.isDamaged, repair, givenUp: this.givenUp }
+  }
+
+  private checkSnapshots(): void {
+    for (const { path } of listSnapshots(this.disk, this.folder)) {
+      try {
+        const reader = new SnapshotReader(this.disk, path, this.identity)
+        try {
+          this.scratch.read(reader)
+        } finally {
+          reader.close()
+        }
+        const { header, end, keys } = reader
+        this.snapshots.push({ path, position: header.position, end: end.position, keys })
+        this.lines.push(`${path}: whole, ${keys} keys, begins at position ${header.position} of the log`)
+      } catch (error) {
+        if (!(error instanceof MeridianError) || error.code !== 'MRD_SNAPSHOT_DAMAGED') throw error
+        this.damage(`${withoutRemedy(error)}. No start can begin from this snapshot.`)
+        this.moves.push(path)
+      }
+    }
+  }
+
+  /** Reads the log; gives the positions between which it is whole, or will be after the repair. */
+  private checkLog(): { begin: number; end: number } {
+    const { scan, damage } = this.scan(0)
+    const begin = scan.segments[0]?.startByte ?? 0
+    this.lines.push(
+      `log: ${scan.segments.length} segments, ${scan.frames} frames, positions ${begin} to ${scan.endByte}, vector ${scan.vector.toString()}`,
+    )
+    if (damage === null) {
+      if (scan.torn !== null)
+        this.lines.push(
+          `${scan.torn.path}: the last ${scan.torn.bytes} bytes are an unfinished write, as a crash leaves it; the next start cuts them off`,
+        )
+      return { begin, end: scan.endByte }
+    }
+    const sequence = segmentSequence(damage.path.slice(damage.path.lastIndexOf('/') + 1))
+    return this.passOver(sequence, damage) ?? this.cutAt(sequence, damage, begin, scan.endByte)
+  }
+
+  /** Damage in what only other members could still ask for: without the log up to there a start is what it was. */
+  private passOver(sequence: number, damage: LogDamage): { begin: number; end: number } | null {
+    const [newest] = this.snapshots
+    if (newest === undefined) return null
+    const { scan, damage: later } = this.scan(sequence + 1)
+    const begin = scan.segments[0]?.startByte ?? Infinity
+    if (later !== null || begin > newest.position) return null
+    for (const each of this.sequences()) if (each <= sequence) this.moves.push(this.segmentPath(each))
+    this.damage(
+      `${withoutRemedy(damage)}. It is older than the newest snapshot: a start does not need it, but members that lack writes from before ` +
+        `position ${begin} cannot get them from here.`,
+    )
+    this.givenUp.push(
+      `The log of this member begins at position ${begin}. Members that lack what came before get it from others, or as a snapshot.`,
+    )
+    return { begin, end: scan.endByte }
+  }
+
+  private cutAt(sequence: number, damage: LogDamage, begin: number, end: number): { begin: number; end: number } {
+    const lost = new LostFrames()
+    if (this.disk.exists(damage.path)) {
+      lost.addFile(this.disk, damage.path, damage.offset)
+      if (damage.offset === 0) this.moves.push(damage.path)
+      else this.cut = { path: damage.path, offset: damage.offset }
+    }
+    for (const each of this.sequences()) {
+      if (each <= sequence) continue
+      lost.addFile(this.disk, this.segmentPath(each), 0)
+      this.moves.push(this.segmentPath(each))
+    }
+    this.damage(`${withoutRemedy(damage)}. Everything after that is out of reach: ${lost.toString()}.`)
+    this.givenUp.push(`The log is cut at position ${end}: ${lost.toString()}.`)
+    const own = lost.stamps.get(this.identity.memberId)
+    if (own !== undefined) {
+      this.givenUp.push(
+        `Among that are this member's own writes, stamps ${own.first} to ${own.last}. In a cluster of one member they are lost. In a larger one the other members ` +
+          'may have them: then they refuse this member (MRD_PEER_DUPLICATE_ID), because it would give out the same stamps again. Do not go on with this folder ' +
+          'there: move it aside and let the member join again with an empty one.',
+      )
+    }
+    return { begin: Math.min(begin, end), end }
+  }
+
+  /** Says which snapshot a start would begin from; false when there is none and the log does not have everything. */
+  private judgeSnapshots(log: { begin: number; end: number }): boolean {
+    let base: WholeSnapshot | null = null
+    for (const snapshot of this.snapshots) {
+      const { path, position, end } = snapshot
+      if (position < log.begin) {
+        this.lines.push(`${path}: the log does not reach back to it any more`)
+      } else if (end > log.end || position > log.end) {
+        if (this.cut === null)
+          this.damage(`The log ends at position ${log.end}, but ${path} has seen it up to ${end}: the log has lost its end.`)
+        this.givenUp.push(`${path} has seen more of the log than is left, and cannot be used.`)
+        this.moves.push(path)
+      } else {
+        base ??= snapshot
+      }
+    }
+    if (base === null && log.begin > 0) {
+      this.damage(
+        `The log begins at position ${log.begin}, and there is no whole snapshot of what came before. Nothing here can mend that: restore the folder from a backup; or ` +
+          'move it aside and let the member join again with an empty one, if the other members have its writes.',
+      )
+      return false
+    }
+    if (this.isDamaged && base !== null)
+      this.givenUp.push(`A start begins from ${base.path} and replays the log from position ${base.position} to ${log.end}.`)
+    else if (this.isDamaged) this.givenUp.push(`A start reads the whole log, up to position ${log.end}.`)
+    return true
+  }
+
+  private scan(firstSequence: number): { scan: LogScan; damage: LogDamage | null } {
+    const { disk, folder, identity } = this
+    let scan: LogScan | null = null
+    try {
+      scan = new LogScan({
+        disk,
+        folder,
+        owner: identity,
+        anywhere: true,
+        firstSequence,
+        visit: (frame) => this.scratch.check(frame),
+      })
+      while (!scan.step());
+      return { scan, damage: null }
+    } catch (error) {
+      scan?.close()
+      if (!(error instanceof LogDamage)) throw error
+      // A segment is missing: what comes before it can be read.
+      scan ??= this.scanBefore(segmentSequence(error.path.slice(error.path.lastIndexOf('/') + 1)))
+      return { scan, damage: error }
+    }
+  }
+
+  private scanBefore(sequence: number): LogScan {
+    const { disk, folder, identity } = this
+    const scan = new LogScan({
+      disk,
+      folder,
+      owner: identity,
+      anywhere: true,
+      endSequence: sequence,
+      visit: (frame) => this.scratch.check(frame),
+    })
+    while (!scan.step());
+    return scan
+  }
+
+  private sequences(): number[] {
+    return this.disk
+      .list(logFolder(this.folder))
+      .map(segmentSequence)
+      .filter((sequence) => sequence > 0)
+  }
+
+  private segmentPath(sequence: number): string {
+    return `${logFolder(this.folder)}/${segmentFileName(sequence)}`
+  }
+
+  private damage(line: string): void {
+    this.isDamaged = true
+    this.lines.push(`DAMAGED ${line}`)
+  }
+}
+
+/** Somewhere to read records and ops to, to see that they can be read. */
+class ScratchData {
+  private readonly keyspace = new Keyspace(LIMITS.maxDatabases, 0)
+  private readonly states: KeyStates
+  private readonly effects: EffectReader
+
+  constructor({ memberId }: DataFolderIdentity) {
+    const context = new ApplyContext()
+    const { keyspace } = this
+    const strings = new StringStore(keyspace, context)
+    const topology = new TopologyState()
+    const keys = new Keys(keyspace, strings, context)
+    const writer = new FrameWriter(memberId, new VersionVector())
+    const effects = new Effects(memberId, keyspace, strings, context, new HybridClock(), writer, keys, topology)
+    new Collections({ self: memberId, keyspace, strings, context, effects }, keys)
+    this.states = new KeyStates(keyspace, strings, keys, context)
+    this.effects = new EffectReader(LIMITS.maxDatabases, keys.stores, topology)
+  }
+
+  /** Reads every record of a snapshot, a shard at a time, so that it does not take the memory of all. */
+  read(reader: SnapshotReader): void {
+    const loader = this.states.loader()
+    let database = 0
+    let shard = -1
+    for (const section of reader.sections) {
+      if (section.database !== database || section.shard !== shard) this.keyspace.reset(database)
+      ;({ database, shard } = section)
+      const records = reader.readSection(section)
+      try {
+        const keys = loader.load(database, records, 0, records.length)
+        if (keys !== section.keys)
+          throw damagedSnapshot(reader.path, section.offset, `it begins ${keys} keys, the index says ${section.keys}`)
+      } catch (error) {
+        if (!(error instanceof MeridianError)) throw error
+        throw damagedSnapshot(reader.path, section.offset, error.message, error)
+      }
+    }
+    this.keyspace.reset(database)
+    loader.end()
+  }
+
+  check(frame: FrameView): void {
+    if (isStabilityNote(frame)) return
+    const { effects } = this
+    effects.start(frame)
+    while (effects.next());
+    if (effects.error === null) return
+    throw new MeridianError(
+      'MRD_FRAME',
+      `the frame of member ${frame.origin} cannot be read: ${effects.error}`,
+      'Nothing was changed.',
+    )
+  }
+}
+
+/** The error's sentence, without its code and what follows. */
+function withoutRemedy(error: MeridianError): string {
+  return error.message.slice(0, error.message.indexOf(` (${error.code})`))
+}
