@@ -75,6 +75,8 @@ export class Membership {
     private readonly disk: Disk,
     private readonly logger: Logger,
     private readonly onMembers: () => void,
+    /** Nothing may be written now. */
+    private readonly isHeld: () => boolean,
   ) {
     const { configured, dataFolder } = options
     this.self = configured.self
@@ -275,6 +277,8 @@ export class Membership {
   private isOwnEnd(stamp: Stamp): boolean {
     const { log, self } = this
     if (log === null || stamp >= log.durable.get(self)) return stamp === log?.durable.get(self)
+    // What is not in the log any more cannot be looked up.
+    if (log.segments[0].vector.get(self) > stamp) return true
     const cursor = log.openCursor(self, stamp)
     try {
       return cursor.next()?.previous === stamp
@@ -339,7 +343,15 @@ export class Membership {
       this.leaving = false
       const present = this.own
       assert(present !== undefined, 'a member stays in the list')
-      if (this.stopped || this.log?.refusal !== null || present.left !== null || this.fork !== null || this.takesOwnFrames) return
+      if (
+        this.stopped ||
+        this.log?.refusal !== null ||
+        present.left !== null ||
+        this.isHeld() ||
+        this.fork !== null ||
+        this.takesOwnFrames
+      )
+        return
       this.logger.info({}, 'this member was removed from its cluster: what it has is fetched by the others')
       const heir = this.heir(present)
       engine.changeTopology(this.numbered((number) => ({ kind: 'leave', number, heir, pool: state.poolOf(this.self) })))

@@ -16,6 +16,7 @@ import { Peer } from './peer.js'
 import type { PeerStatus } from './peer-status.js'
 import { EncodedPublication, type Publication } from './publications.js'
 import { SourceChoice } from './source-choice.js'
+import { SnapshotReceiver, type SnapshotSource, type TransferProgress } from './transfer/snapshot-receiver.js'
 import type { MemberInfo, SyncHost } from './sync-host.js'
 
 export interface PeerSyncPorts {
@@ -38,6 +39,7 @@ export class PeerSync {
   private readonly pending = new Set<LinkSession>()
   private readonly receiver: FrameReceiver
   private readonly sources: SourceChoice
+  private readonly snapshots: SnapshotReceiver | null
   private readonly owner: SessionOwner
   private readonly options: PeerSyncOptions
   private readonly incarnation: number
@@ -65,10 +67,11 @@ export class PeerSync {
     this.options = { ...DEFAULT_SYNC_OPTIONS, ...options }
     // Two draws, so that two processes with one identity never have the same number.
     this.incarnation = (ports.random.uint32() >>> 12) * 2 ** 32 + ports.random.uint32()
-    this.owner = this.makeOwner()
     this.receiver = new FrameReceiver(host, ports.clock, ports.logger, () => this.reportSoon())
-    this.followTopology()
     this.sources = new SourceChoice(host, ports.clock, this.receiver, this.peersById, this.options)
+    this.snapshots = this.makeSnapshots()
+    this.owner = this.makeOwner()
+    this.followTopology()
   }
 
   /** Listens, and dials every other member. Once in the life of a PeerSync. */
@@ -129,6 +132,7 @@ export class PeerSync {
     this.tickTimer?.cancel()
     this.reportTimer?.cancel()
     this.receiver.close()
+    this.snapshots?.stop()
     for (const session of [...this.pending]) session.close(null)
     for (const peer of this.peersById.values()) peer.stop()
   }
@@ -151,6 +155,18 @@ export class PeerSync {
     let bytes = this.receiver.waitingBytes
     for (const peer of this.peersById.values()) bytes += peer.waitingBytes
     return bytes
+  }
+
+  /** How far the taking of a snapshot of another member has got; null when none is under way. */
+  get transfer(): TransferProgress | null {
+    return this.snapshots?.isActive === true ? this.snapshots.progress : null
+  }
+
+  /** Members that take a snapshot of this one. */
+  get snapshotsServed(): number {
+    let served = 0
+    for (const session of this.sessions()) if (session.snapshots.isServing) served++
+    return served
   }
 
   /** Every other member of the topology that is one, and removed ones that have not departed. */
@@ -240,6 +256,13 @@ export class PeerSync {
       vectorsReceived: (session, vectors) => this.vectorsReceived(session, vectors),
       pongReceived: (session, pong) => this.pongReceived(session, pong),
       frameReceived: (session, subscription, piece) => this.receiver.receive(session, subscription, piece),
+      trimmedReceived: (session, { subscription, begins }) => {
+        const origin = this.receiver.trimmed(session, subscription)
+        if (origin === null) return
+        this.peersById.get(session.member)?.logBegins.raise(origin, begins)
+        this.sources.review()
+      },
+      snapshots: this.snapshots,
       publicationReceived: (publication) => {
         for (const listener of this.publicationListeners) listener(publication)
       },
@@ -247,6 +270,38 @@ export class PeerSync {
       bytesHandled: () => this.receiver.drain(),
       sessionClosed: (session, error) => this.sessionClosed(session, error),
     }
+  }
+
+  private makeSnapshots(): SnapshotReceiver | null {
+    const { host, sources, ports } = this
+    if (host.intake === null) return null
+    const linked = (): SnapshotSource[] => {
+      const found: SnapshotSource[] = []
+      for (const peer of this.peersById.values()) {
+        const link = peer.upSession()
+        if (link?.takesTrimmed === true) found.push({ link, name: peer.member.name, durable: peer.knowledge.durable })
+      }
+      return found
+    }
+    return new SnapshotReceiver(
+      host.intake,
+      {
+        get clusterId() {
+          return host.topology.clusterId
+        },
+        get applied() {
+          return host.applied
+        },
+        get isNeeded() {
+          return sources.isOutOfReach
+        },
+        linked,
+        pauseFrames: () => sources.pause(),
+        resumeFrames: () => sources.resume(),
+      },
+      ports.clock,
+      ports.logger,
+    )
   }
 
   private hello(): Hello {
@@ -402,6 +457,7 @@ export class PeerSync {
   private sessionClosed(session: LinkSession, error: Error | null): void {
     this.pending.delete(session)
     this.receiver.sourceClosed(session)
+    this.snapshots?.linkClosed(session)
     const peer = this.peerOfOutbound(session) ?? this.peersById.get(session.member)
     if (peer === undefined) {
       if (error !== null) this.noteStranger(session, error)
@@ -511,6 +567,7 @@ export class PeerSync {
     this.receiver.flushCredits()
     this.receiver.drain()
     this.sources.review()
+    this.snapshots?.review()
     this.scheduleTick()
   }
 

@@ -205,7 +205,7 @@ class DiskPort implements Disk {
   }
 
   exists(path: string): boolean {
-    return this.disk.find(path) !== undefined
+    return this.disk.find(path) !== undefined || this.list(path).length > 0
   }
 
   openAppend(path: string): AppendFile {
