@@ -18,6 +18,7 @@ import {
   SAME_DOT,
 } from './key-state-format.js'
 import { StateReader } from './state-reader.js'
+import { HAS_CONTRIBUTIONS, TOTALS_SMALL } from './string-codec.js'
 
 const TWO_32 = 2 ** 32
 const DOT_BYTES = 8
@@ -28,8 +29,8 @@ export type StateHashVisitor = (key: Uint8Array, keyOff: number, keyLen: number,
 
 /**
  * Hashes of the key states in records, without loading them: equal for two members that hold the same of a key, whatever their tables look like, in
- * which order they came to it, and in how many records it was written. What is each member's own is left out: consumers and what was delivered to them, the
- * moment at which a key without value came about, whether a string is raw.
+ * which order they came to it, and in how many records it was written. What is each member's own is left out: consumers and what was delivered to them, which of several
+ * resets a counter has its base from, the moment at which a key without value came about, whether a string is raw.
  *
  * It is a sum of 64-bit hashes, one for key and expiries, one for each header, one for each element. So it holds for states that were written at one go: while
  * a key changes, an element may be written twice. Not against forgery.
@@ -109,8 +110,14 @@ export class StateHashes {
     if (len > 0) {
       hash.begin()
       hash.number(kind & (PART_TYPE | PART_COMPLEX))
-      if (type === KeyType.hll) this.hashSketch(off, len)
+      const { at, end } = reader
+      reader.at = off
+      reader.end = off + len
+      if (type === KeyType.hll) this.hashSketch()
+      else if ((kind & PART_COMPLEX) !== 0) this.hashContent()
       else hash.bytes(bytes, off, len)
+      reader.at = at
+      reader.end = end
       this.add()
     }
     if (type === KeyType.string) return
@@ -128,6 +135,11 @@ export class StateHashes {
       reader.raw(reader.left)
       return
     }
+    const { end } = reader
+    if ((form & ORPHANED_ELEMENT) !== 0) {
+      if (reader.left < DOT_BYTES) reader.damaged('it ends early')
+      reader.end -= DOT_BYTES
+    }
     const hasDot = type === KeyType.list || (form & NO_DOT) === 0
     hash.begin()
     hash.number(type)
@@ -137,29 +149,70 @@ export class StateHashes {
       hash.number(reader.dotHigh)
       hash.number(reader.dotLow)
     }
-    reader.raw(reader.left)
-    const tail = (form & ORPHANED_ELEMENT) !== 0 ? DOT_BYTES : 0
-    hash.bytes(reader.bytes, reader.off, Math.max(0, reader.len - tail))
+    if (!hasDot && type !== KeyType.stream) {
+      reader.block()
+      hash.number(reader.len)
+      hash.bytes(reader.bytes, reader.off, reader.len)
+      if (type === KeyType.zset) this.hashContributions(type)
+      else this.hashContent()
+    }
+    this.hashRest()
     this.add()
+    reader.at = end
+    reader.end = end
+  }
+
+  /** The content of a string or element that is more than one value. */
+  private hashContent(): void {
+    const { reader, hash } = this
+    const parts = reader.u8()
+    hash.number(parts)
+    if ((parts & HAS_CONTRIBUTIONS) !== 0) this.hashContributions(KeyType.string)
+    this.hashRest()
+  }
+
+  /** Contributions, less the stamps of their bases: resets that took the same may have come in another order. */
+  private hashContributions(type: number): void {
+    const { reader, hash } = this
+    const count = reader.varint()
+    hash.number(count)
+    for (let left = count; left > 0; left--) {
+      reader.raw(1 + 2 * DOT_BYTES)
+      hash.bytes(reader.bytes, reader.off, reader.len)
+      reader.f64()
+      // Scores are doubles; strings say in which form their totals are.
+      const form = type === KeyType.zset ? TOTALS_SMALL : reader.u8()
+      if (form === TOTALS_SMALL) {
+        reader.raw(2 * DOT_BYTES)
+        hash.bytes(reader.bytes, reader.off, reader.len)
+        continue
+      }
+      for (let texts = 2; texts > 0; texts--) {
+        reader.block()
+        hash.number(reader.len)
+        hash.bytes(reader.bytes, reader.off, reader.len)
+      }
+    }
+  }
+
+  private hashRest(): void {
+    const { reader, hash } = this
+    reader.raw(reader.left)
+    hash.bytes(reader.bytes, reader.off, reader.len)
   }
 
   /** A HyperLogLog has several forms; its registers, and what stands before them, are one. */
-  private hashSketch(off: number, len: number): void {
+  private hashSketch(): void {
     const { reader, hash, registers } = this
-    const { bytes, at, end } = reader
-    reader.at = off
-    reader.end = off + len
+    const { bytes, at } = reader
     const removals = reader.count(DOT_BYTES)
     reader.raw(removals * DOT_BYTES + (reader.left > removals * DOT_BYTES ? DOT_BYTES : 0))
-    hash.bytes(bytes, off, reader.at - off)
-    if (!reader.atEnd) {
-      registers.fill(0)
-      if (isDense(bytes, reader.at)) mergeDense(registers, bytes, reader.at)
-      else mergeSparse(registers, bytes, reader.at, reader.left)
-      hash.bytes(registers, 0, REGISTERS)
-    }
-    reader.at = at
-    reader.end = end
+    hash.bytes(bytes, at, reader.at - at)
+    if (reader.atEnd) return
+    registers.fill(0)
+    if (isDense(bytes, reader.at)) mergeDense(registers, bytes, reader.at)
+    else mergeSparse(registers, bytes, reader.at, reader.left)
+    hash.bytes(registers, 0, REGISTERS)
   }
 
   private add(): void {

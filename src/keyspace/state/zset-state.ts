@@ -174,11 +174,6 @@ export class ZsetState implements CollectionState {
     this.off = reader.off
     this.len = reader.len
     const state = emptyScoreState()
-    for (let left = reader.count(REGISTER_BYTES); left > 0; left--) {
-      reader.dot()
-      const { member, stamp } = reader
-      state.registers.push({ member, stamp, score: this.readScore(reader) })
-    }
     for (let left = reader.count(CONTRIBUTION_BYTES); left > 0; left--) {
       const member = reader.memberId()
       const epoch = reader.stampOrZero()
@@ -188,6 +183,11 @@ export class ZsetState implements CollectionState {
       const base = reader.f64()
       if (!Number.isFinite(total) || !Number.isFinite(base)) reader.damaged('increments that are not finite')
       state.contributions.push({ member, epoch, stamp, baseStamp, total, base })
+    }
+    for (let left = reader.count(REGISTER_BYTES); left > 0; left--) {
+      reader.dot()
+      const { member, stamp } = reader
+      state.registers.push({ member, stamp, score: this.readScore(reader) })
     }
     if (!isPresent(state)) reader.damaged('a member without a score')
     return state
@@ -228,11 +228,6 @@ function writeComplex(
   const element = out.open()
   out.u8(NO_DOT)
   out.block(buf, off, len)
-  out.varint(registers.length)
-  for (const { member, stamp, score } of registers) {
-    writeDot(out, member, stamp)
-    out.f64(score)
-  }
   out.varint(contributions.length)
   for (const { member, epoch, stamp, baseStamp, total, base } of contributions) {
     out.u8(member)
@@ -241,6 +236,11 @@ function writeComplex(
     out.f64(baseStamp)
     out.f64(total)
     out.f64(base)
+  }
+  out.varint(registers.length)
+  for (const { member, stamp, score } of registers) {
+    writeDot(out, member, stamp)
+    out.f64(score)
   }
   out.close(element)
 }
