@@ -17,7 +17,6 @@ import { StreamStore } from '../../src/keyspace/stream-store.js'
 import { ZsetStore } from '../../src/keyspace/zset-store.js'
 import type { Keyspace } from '../../src/keyspace/keyspace.js'
 import { NO_RESETS, StringStore } from '../../src/keyspace/string-store.js'
-import { Member } from '../../src/node/member.js'
 import { Snapshotter } from '../../src/node/snapshotter.js'
 import { ReplicatedStability } from '../../src/node/replicated-stability.js'
 import { LogScan } from '../../src/oplog/log-scan.js'
@@ -417,16 +416,6 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
         const { from } = field(self, 'options') as { from?: { end: number } }
         if (from === undefined || (field(self, 'endByte') as number) >= from.end) original(...args)
       }),
-  },
-  {
-    name: 'snapshot-folds-on',
-    what: 'edits and hidden values that became stable while a snapshot is written are folded and dropped in it',
-    profile: 'edits',
-    apply: () =>
-      both(
-        patchHidden(Member, 'freezeStability', (self) => (self as Member).stable.clone()),
-        patchHidden(Member, 'holdStability', () => undefined),
-      ),
   },
   {
     name: 'snapshot-ahead-of-log',
