@@ -13,6 +13,7 @@ export const ERROR_CODES = {
   MRD_LOG_DAMAGED: 'a log segment is damaged before its tail',
   MRD_LOG_VERSION: 'a log segment was written by a newer version',
   MRD_LOG_TRIMMED: 'the log no longer reaches back to a position',
+  MRD_TRANSFER: 'a snapshot cannot be given to another member, or taken from one',
   MRD_SNAPSHOT_DAMAGED: 'a snapshot is damaged',
   MRD_SNAPSHOT_VERSION: 'a snapshot was written by a newer version',
   MRD_DISK_FULL: 'the disk has no room',

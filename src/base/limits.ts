@@ -78,6 +78,17 @@ export const LIMITS = {
   /** A snapshot's file is synced whenever so much of it is not, and writing waits for that sync when it is this far ahead of it. */
   snapshotSyncBytes: 8 * MiB,
   snapshotUnsyncedBytes: 32 * MiB,
+  /** Bytes of a snapshot on their way to a member that takes it. With the section that the sender holds, all that a transfer takes of memory. */
+  transferCreditBytes: 4 * MiB,
+  /** Shards of a snapshot asked for at once, so that the sender never waits for the next question. Beyond: MRD_PEER_PROTOCOL. */
+  transferShards: 16,
+  /** Bytes of a snapshot read and sent in one turn of the event loop (about 1 ms), and taken in by the other side (about 2 ms). */
+  transferTurnBytes: 256 * KiB,
+  transferIntakeBytes: 128 * KiB,
+  /** What is believed of an offer: a snapshot's header, and 28 bytes for each of 1,032 shards of 256 databases. */
+  transferOfferBytes: 9 * MiB,
+  /** Keys dropped in one turn to make room for a snapshot: about 1 ms. */
+  transferDrops: 1000,
   /**
    * What repl-backlog-size is when nothing is configured: four segments, some ten million small writes. A member that was away longer than that takes a
    * snapshot, which is less to send by then unless there is much data. Kept only while somebody is away.
@@ -215,8 +226,8 @@ export const LIMITS = {
   slowLogArgumentBytes: 128,
   /** Largest piece of a large collection in one record of a snapshot, or one element: written in some 0.3 ms. */
   stateRecordBytes: 64 * KiB,
-  /** Bytes of keys and values digested in one turn of the event loop: about 3 ms. */
-  digestSliceBytes: 1 * MiB,
+  /** Bytes of keys, values and elements digested in one turn of the event loop: about 2 ms of small elements. */
+  digestSliceBytes: 256 * KiB,
   /** Times that CRDT.DIGEST begins anew because data changed under it; then it answers TRYAGAIN. */
   digestAttempts: 8,
   /**

@@ -105,6 +105,8 @@ export interface LastWrites {
 /** Snapshots, and how far a start has got. */
 export interface PersistenceService {
   readonly report: PersistenceReport
+  /** Why no snapshot can be begun now, as an error reply, or null. */
+  readonly refusal: string | null
   /** Begins a snapshot in the background. None may be under way. */
   begin(kind: 'save' | 'rewrite'): void
   /** Begins one as soon as may be: when the one under way has ended, and the transaction. */

@@ -117,6 +117,12 @@ export class BlockedClients implements KeyObserver, KeyBlocking {
     for (const key of this.keys.values()) if (key.database === database && key.whenGone > 0) this.makeReady(key)
   }
 
+  /** Other data are here now: there may be something for anybody, or nothing for those who want to know that. */
+  dataReplaced(): void {
+    for (const key of this.keys.values()) this.makeReady(key)
+    this.host.serveSoon()
+  }
+
   /** Serves who can be served. Only between commands. The caller has set the time. */
   serve(): void {
     if (this.serving) return

@@ -294,6 +294,19 @@ export class Engine implements CommandExecutor, EngineService {
     this.recoveredStability.copyFrom(nothing)
   }
 
+  /** Parts of the data are being replaced by others, past everything that is told of changes. */
+  dataMoves(): void {
+    this.keyspace.settlings++
+    this.slices.restartAll()
+  }
+
+  /** All data have been replaced by others. */
+  dataReplaced(): void {
+    this.watches.dataReplaced()
+    this.blocking.dataReplaced()
+    this.waits.check()
+  }
+
   /** What a snapshot stands for: everything in the vector is here. */
   restore(vector: VersionVector, stable: VersionVector, clock: Stamp): void {
     this.hlc.observe(clock)

@@ -66,6 +66,11 @@ export class WatchRegistry implements KeyObserver {
     }
   }
 
+  /** Other data are here now. */
+  dataReplaced(): void {
+    for (const sessions of this.watchers.values()) for (const session of sessions.keys()) session.watchBroken = true
+  }
+
   private changed(sessions: Map<Session, boolean>, isGone: boolean): void {
     for (const [session, wasDue] of sessions) {
       if (wasDue && isGone) sessions.set(session, false)

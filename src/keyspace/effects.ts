@@ -256,7 +256,16 @@ export class Effects {
     const ref = this.forString(database, db, key, keyOff, keyLen)
     if (this.solo && !this.hasExtras(db, ref)) {
       const length = writeInteger(result, this.digits, 0)
-      this.setString(database, key, keyOff, keyLen, this.digits, 0, length, ExpiryMode.keep)
+      if (ref !== 0 && this.keyspace.isVisible(db, ref)) {
+        // As setString, without what has been found out already.
+        this.begin(EffectType.setString, database, key, keyOff, keyLen)
+        this.writer.putByte(SET_EXPIRY_KEPT)
+        this.writer.putBlock(this.digits, 0, length)
+        this.strings.set(db, ref, key, keyOff, keyLen, this.digits, 0, length, ExpiryMode.keep, 0, NO_RESETS)
+        this.keyspace.observer?.keyChanged(database, key, keyOff, keyLen)
+      } else {
+        this.setString(database, key, keyOff, keyLen, this.digits, 0, length, ExpiryMode.keep)
+      }
       return
     }
     this.clearHidden(database, db, key, keyOff, keyLen)

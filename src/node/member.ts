@@ -21,8 +21,10 @@ import type { Logger } from '../ports/logger.js'
 import type { Network } from '../ports/network.js'
 import type { Random } from '../ports/random.js'
 import { Membership } from './membership.js'
-import { Recovery, type RecoveryProgress } from './recovery.js'
+import { MemberIntake } from './member-intake.js'
+import { Recovery, type RecoveryProgress, type StabilityHold } from './recovery.js'
 import { ReplicatedStability } from './replicated-stability.js'
+import { MemberShelf } from './snapshot-shelf.js'
 import { DEFAULT_SNAPSHOT_PACE, Snapshotter, type SnapshotHost, type SnapshotPace } from './snapshotter.js'
 
 /** Between notes of what is stable in the log, and looks at what of the log may go and whether a snapshot is due. */
@@ -91,6 +93,11 @@ export class Member implements SyncHost {
   private stability: ReplicatedStability | null = null
   /** What counts as stable while a snapshot is written; null while none is. */
   private frozen: VersionVector | null = null
+  /** The data are ahead of what is applied, after a snapshot of another member was taken, or while it is. */
+  private hold: StabilityHold | null = null
+  /** Snapshots for other members, and the place for theirs; null without peers. */
+  shelf: MemberShelf | null = null
+  intake: MemberIntake | null = null
   private readonly progressListeners: (() => void)[] = []
   private stopped = false
   private readonly noted = new VersionVector()
@@ -125,6 +132,7 @@ export class Member implements SyncHost {
       disk,
       logger,
       () => this.membersChanged(),
+      () => this.intake?.isOpen === true,
     )
     this.useStability()
     this.recoveryUnderWay = this.newRecovery((frame) => this.engine.recover(frame))
@@ -150,7 +158,7 @@ export class Member implements SyncHost {
       engine: this.engine,
       states: this.engine.states,
       apply,
-      holdStability: (stable) => this.holdStability(stable),
+      holdStability: (stable) => this.holdWhileRecovering(stable),
     })
   }
 
@@ -178,9 +186,16 @@ export class Member implements SyncHost {
 
   private run(recovery: Recovery): void {
     const { clock, random, network, logger, disk } = this.ports
-    const { log, report, snapshots } = recovery.finish()
+    const { log, report, snapshots, hold } = recovery.finish()
+    const { dataFolder, snapshotPace: pace = DEFAULT_SNAPSHOT_PACE } = this.options
+    const { version } = this.services.server
+    const { clusterId, self: memberId } = this.topology
+    const host = this.snapshotHost(log)
+    const snapshotter = new Snapshotter({ disk, clock, logger, dataFolder, clusterId, memberId, version, pace }, host)
+    snapshotter.kept = snapshots
     let sync: PeerSync | null = null
     if (network !== null) {
+      this.makeTransfers(log, snapshotter)
       const peers = (sync = new PeerSync(this, { network, clock, random, logger }))
       const stability = new ReplicatedStability(
         this.engine.applied,
@@ -188,7 +203,7 @@ export class Member implements SyncHost {
         () => this.engine.isMidway,
       )
       this.stability = stability
-      this.engine.keyspace.stability = stability
+      this.holdStability(hold)
       this.engine.pubsub.remote = peers
       peers.onPublication(({ channel, message, sharded }) => this.engine.pubsub.receive(channel, message, sharded))
       peers.onStatus(() => this.membersChanged())
@@ -197,7 +212,26 @@ export class Member implements SyncHost {
         this.progressed()
       })
     }
-    const host: SnapshotHost = {
+    this.running = { log, report, sync, snapshots: snapshotter, retention: new Retention(log) }
+    this.recoveryUnderWay = null
+    // It may have been changed since recovery began.
+    log.setSyncPolicy(syncPolicyOf(this.appendfsync, this.isAlone))
+    log.onChange(() => this.progressed())
+    this.engine.onAppended = () => {
+      this.stability?.invalidate()
+      if (this.hold !== null && this.engine.applied.dominates(this.hold.until)) this.holdStability(null)
+    }
+    this.engine.onLongWritesIdle = () => this.sync?.onLogChange()
+    this.engine.memory.onPressure = (message, figures) => logger.warn(figures, message)
+    this.engine.start(log)
+    this.membership.start(log, sync)
+    this.membersChanged()
+    this.scheduleUpkeep()
+    sync?.start()
+  }
+
+  private snapshotHost(log: SegmentedLog): SnapshotHost {
+    return {
       engine: this.engine,
       log,
       states: this.engine.states,
@@ -206,24 +240,27 @@ export class Member implements SyncHost {
       topologyBytes: () => this.membership.encoded(),
       snapshotCompleted: () => this.trimLog(),
     }
-    const { dataFolder, snapshotPace: pace = DEFAULT_SNAPSHOT_PACE } = this.options
-    const { version } = this.services.server
-    const { clusterId, self: memberId } = this.topology
-    const snapshotter = new Snapshotter({ disk, clock, logger, dataFolder, clusterId, memberId, version, pace }, host)
-    snapshotter.kept = snapshots
-    this.running = { log, report, sync, snapshots: snapshotter, retention: new Retention(log) }
-    this.recoveryUnderWay = null
-    // It may have been changed since recovery began.
-    log.setSyncPolicy(syncPolicyOf(this.appendfsync, this.isAlone))
-    log.onChange(() => this.progressed())
-    this.engine.onAppended = () => this.stability?.invalidate()
-    this.engine.onLongWritesIdle = () => this.sync?.onLogChange()
-    this.engine.memory.onPressure = (message, figures) => logger.warn(figures, message)
-    this.engine.start(log)
-    this.membership.start(log, sync)
-    this.membersChanged()
-    this.scheduleUpkeep()
-    sync?.start()
+  }
+
+  private makeTransfers(log: SegmentedLog, snapshots: Snapshotter): void {
+    const { clock, disk } = this.ports
+    const isTaking = () => this.intake?.isOpen === true
+    this.shelf = new MemberShelf(disk, clock, {
+      log,
+      snapshots,
+      get isTaking() {
+        return isTaking()
+      },
+      durableBy: (member) => this.sync?.durableBy(member) ?? null,
+    })
+    this.intake = new MemberIntake({
+      engine: this.engine,
+      log,
+      snapshots,
+      topologyReceived: (bytes, from) => this.membership.received(bytes, from),
+      holdStability: (hold) => this.holdStability(hold),
+      adopted: () => this.progressed(),
+    })
   }
 
   /** @throws while the member is not running yet, as the others below. */
@@ -260,11 +297,11 @@ export class Member implements SyncHost {
 
   /** What no later op can be concurrent with. */
   get stable(): VersionVector {
-    return this.frozen ?? (this.stability === null ? this.engine.applied : this.stability.refresh())
+    return this.frozen ?? this.hold?.stable ?? (this.stability === null ? this.engine.applied : this.stability.refresh())
   }
 
   get isRefusing(): boolean {
-    return this.log.refusal !== null || this.engine.takesNoFrames
+    return this.log.refusal !== null || this.engine.takesNoFrames || this.intake?.isOpen === true
   }
 
   applyFrame(frame: FrameView): void {
@@ -308,6 +345,10 @@ export class Member implements SyncHost {
     return this.log.openCursor(origin, after)
   }
 
+  logBegins(origin: MemberId): Stamp {
+    return this.log.segments[0].vector.get(origin)
+  }
+
   /** Called back when durable positions here or reported positions of peers have moved. */
   onProgress(listener: () => void): void {
     this.progressListeners.push(listener)
@@ -335,6 +376,7 @@ export class Member implements SyncHost {
   reload(saveBefore: boolean): string | null {
     const { log, snapshots } = this
     if (snapshots.running !== null) return 'ERR Background save already in progress'
+    if (this.intake?.isOpen === true) return `ERR ${TAKING_SNAPSHOT}`
     if (this.engine.longWrites.isApplying) return 'ERR a long write is under way: try again later'
     if (log.refusal !== null) return `MISCONF the log is not whole on the disk: ${log.refusal.message}`
     // What others have reported as stable by now must not be taken for what was stable when the log was written.
@@ -365,6 +407,7 @@ export class Member implements SyncHost {
     this.membership.stop()
     this.recoveryUnderWay?.close()
     this.running?.snapshots.stop()
+    this.shelf?.close()
     this.engine.stop()
     this.sync?.stop()
     this.running?.log.close()
@@ -381,6 +424,8 @@ export class Member implements SyncHost {
   }
 
   private noteStability(): void {
+    // The log stands still then.
+    if (this.intake?.isOpen === true) return
     const stable = this.stable
     if (stable.equals(this.noted)) return
     this.engine.noteStability(stable)
@@ -397,7 +442,8 @@ export class Member implements SyncHost {
   private isSnapshotDue(): boolean {
     const { rewritePercentage, rewriteMinBytes } = this.keeping
     const { snapshots, log } = this
-    if (rewritePercentage === 0 || snapshots.running !== null || log.refusal !== null) return false
+    if (rewritePercentage === 0 || snapshots.running !== null || this.intake?.isOpen === true || log.refusal !== null)
+      return false
     if (this.ports.clock.monotonicMs() < snapshots.retryAtMs) return false
     const { base, total } = this.persistentBytes
     return total >= rewriteMinBytes && (total - base) * 100 >= base * rewritePercentage
@@ -410,7 +456,8 @@ export class Member implements SyncHost {
     const oldest = snapshots.kept.at(-1)
     if (oldest === undefined) return
     const durableElsewhere = this.sync?.durableElsewhere() ?? []
-    retention.run({ neededFrom: oldest.position, durableElsewhere, budgetBytes: this.keeping.backlogBytes })
+    const neededFrom = Math.min(oldest.position, this.shelf?.neededFrom ?? Infinity)
+    retention.run({ neededFrom, durableElsewhere, budgetBytes: this.keeping.backlogBytes })
   }
 
   private freezeStability(): VersionVector {
@@ -426,13 +473,23 @@ export class Member implements SyncHost {
     this.stability?.invalidate()
   }
 
+  private holdStability(hold: StabilityHold | null): void {
+    this.hold = hold
+    if (this.frozen === null) this.useStability()
+    this.stability?.invalidate()
+  }
+
   /** While recovering: what the snapshot says, else what the log's notes have said so far; alone, everything. */
-  private holdStability(stable: VersionVector | null): void {
+  private holdWhileRecovering(stable: VersionVector | null): void {
     if (stable !== null) this.engine.keyspace.stability = this.fixedStability(stable.clone())
     else this.useStability()
   }
 
   private useStability(): void {
+    if (this.hold !== null) {
+      this.engine.keyspace.stability = this.fixedStability(this.hold.stable)
+      return
+    }
     this.engine.keyspace.stability =
       this.stability ?? (this.cannotLink ? EVERYTHING_STABLE : this.fixedStability(this.engine.recoveredStability))
   }
@@ -453,6 +510,9 @@ export class Member implements SyncHost {
     for (const listener of this.progressListeners) listener()
   }
 }
+
+/** Why nothing is written while a snapshot of another member is taken. */
+export const TAKING_SNAPSHOT = 'This member takes the state of another one, because what it lacks is in no log any more'
 
 /** Replies wait for the disk under `always`, so nothing may delay it. Peers wait for it too, but a few milliseconds do not matter to them. */
 function syncPolicyOf(policy: 'always' | 'everysec' | 'no', solo: boolean): SyncPolicy {

@@ -4,11 +4,12 @@ import type { Engine } from '../engine/engine.js'
 import type { KeyStates } from '../keyspace/state/key-states.js'
 import type { StateLoader } from '../keyspace/state/state-loader.js'
 import type { FrameView } from '../crdt/frame.js'
+import type { VersionVector } from '../crdt/version-vector.js'
 import { LogRecovery, type OpenLogOptions, type RecoveryReport } from '../oplog/open-log.js'
 import { firstPosition, lastPosition } from '../oplog/log-extent.js'
 import { logFolder } from '../oplog/segment.js'
 import type { SegmentedLog } from '../oplog/segmented-log.js'
-import { snapshotFolder } from '../oplog/snapshot-format.js'
+import { snapshotFolder, type SnapshotEnd } from '../oplog/snapshot-format.js'
 import {
   SnapshotReader,
   damagedSnapshot,
@@ -29,6 +30,15 @@ export interface RecoveryOptions {
   readonly holdStability: (stable: SnapshotReader['header']['stable'] | null) => void
 }
 
+/**
+ * The data hold effects of ops up to `until`, some of which are still to be applied, and again over what they have done already. Until they are, nothing more
+ * than `stable` may be folded or dropped (docs/decisions/0019).
+ */
+export interface StabilityHold {
+  readonly stable: VersionVector
+  readonly until: VersionVector
+}
+
 /** How far a start has got. */
 export interface RecoveryProgress {
   /** Of the snapshot file and the log behind it. */
@@ -41,6 +51,8 @@ export interface Recovered {
   readonly report: RecoveryReport
   /** Newest first; those that a later start can begin from. */
   readonly snapshots: KeptSnapshot[]
+  /** The snapshot has seen ops of other members that are still to come: see StabilityHold. */
+  readonly hold: StabilityHold | null
 }
 
 /**
@@ -61,6 +73,7 @@ export class Recovery {
   private damage: MeridianError | null = null
   private totalBytes = 0
   private holdUntil = 0
+  private hold: StabilityHold | null = null
   /** Position in the log of the frame that is applied next. */
   private at = 0
 
@@ -88,7 +101,7 @@ export class Recovery {
     }
     this.log ??= this.openLog()
     if (!this.log.step(maxBytes)) return false
-    this.options.holdStability(null)
+    this.release()
     return true
   }
 
@@ -96,7 +109,7 @@ export class Recovery {
   finish(): Recovered {
     if (this.log === null) throw new Error('nothing was recovered')
     const { log, report } = this.log.finish()
-    return { log, report, snapshots: this.usableSnapshots() }
+    return { log, report, snapshots: this.usableSnapshots(log.firstByte), hold: this.hold }
   }
 
   /** Lets go of what is open. */
@@ -151,6 +164,7 @@ export class Recovery {
     this.holdUntil = end.position
     // Nothing may be folded by more than the file was until the log has passed everything that the file may have seen.
     holdStability(header.stable)
+    this.hold = { stable: header.stable, until: seenIn(header.vector, end) }
     engine.restore(header.vector, header.stable, header.clock)
     if (header.topology.length > 0) engine.topology.merge(decodeTopology(header.topology, file.path))
     engine.hlc.observe(end.clock)
@@ -179,6 +193,7 @@ export class Recovery {
       reader.close()
       this.reader = null
       this.loader.reset()
+      this.hold = null
       this.note(error)
       engine.forgetEverything()
       this.choose()
@@ -207,7 +222,7 @@ export class Recovery {
   }
 
   private openLog(): LogRecovery {
-    const { engine, log, holdStability, apply } = this.options
+    const { engine, log, apply } = this.options
     const { chosen } = this
     const header = engine.applied.clone()
     this.at = chosen?.position ?? 0
@@ -216,17 +231,23 @@ export class Recovery {
       visit: (frame: FrameView) => {
         apply(frame)
         this.at += frame.bytes.length
-        if (this.holdUntil === 0 || this.at < this.holdUntil) return
-        this.holdUntil = 0
-        holdStability(null)
+        if (this.hold !== null && this.at >= this.holdUntil) this.release()
       },
       ...(chosen !== null && { from: { position: chosen.position, vector: header, end: this.holdUntil, skim: true } }),
     })
   }
 
+  /** The log has passed what the snapshot's records can have seen of it; if they have seen nothing else, what is stable is what it usually is. */
+  private release(): void {
+    const { hold } = this
+    if (hold !== null && !this.options.engine.applied.dominates(hold.until)) return
+    this.hold = null
+    this.options.holdStability(null)
+  }
+
   /** The one that was loaded, and an older one that looks whole. */
-  private usableSnapshots(): KeptSnapshot[] {
-    const { disk, folder, clusterId, memberId, logger } = this.options.log
+  private usableSnapshots(firstByte: number): KeptSnapshot[] {
+    const { disk, clusterId, memberId, logger } = this.options.log
     if (this.chosen === null) return []
     const usable = [this.chosen]
     for (const file of this.files.slice(0, 1)) {
@@ -234,8 +255,7 @@ export class Recovery {
         const reader = new SnapshotReader(disk, file.path, { clusterId, memberId })
         const { header, bytes } = reader
         reader.close()
-        if (header.position >= firstPosition(disk, folder))
-          usable.push({ ...file, position: header.position, bytes, writtenMs: header.writtenMs })
+        if (header.position >= firstByte) usable.push({ ...file, position: header.position, bytes, writtenMs: header.writtenMs })
       } catch (error) {
         if (!(error instanceof MeridianError)) throw error
         logger.warn({ code: error.code }, `An older snapshot is of no use: ${error.message}`)
@@ -245,10 +265,17 @@ export class Recovery {
   }
 }
 
-function tooFewDatabases(path: string, database: number): MeridianError {
+export function tooFewDatabases(path: string, database: number): MeridianError {
   return new MeridianError(
     'MRD_CONFIG',
     `${path} holds database ${database}, which the setting storage.databases leaves no room for`,
     `Set storage.databases to ${database + 1} or more; at most ${LIMITS.maxDatabases}.`,
   )
+}
+
+/** The ops that a snapshot's records may show: all before its place, and whatever else was ever written to its databases. */
+export function seenIn(vector: VersionVector, end: SnapshotEnd): VersionVector {
+  const seen = vector.clone()
+  for (const { stamps } of end.highest) seen.merge(stamps)
+  return seen
 }

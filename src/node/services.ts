@@ -14,7 +14,7 @@ import type {
   TransactionService,
 } from '../commands/services.js'
 import type { Session } from '../commands/session.js'
-import type { Member } from './member.js'
+import { TAKING_SNAPSHOT, type Member } from './member.js'
 import { MemberTopology } from './topology-service.js'
 import type { SnapshotKind } from './snapshotter.js'
 
@@ -122,6 +122,10 @@ class MemberPersistence implements PersistenceService {
     }
   }
 
+  get refusal(): string | null {
+    return this.member().intake?.isOpen === true ? `ERR ${TAKING_SNAPSHOT}` : null
+  }
+
   reload(saveBefore: boolean): string | null {
     return this.member().reload(saveBefore)
   }
@@ -159,6 +163,7 @@ export function logReport(member: Member, policy: LogReport['policy']): LogRepor
 /** The error reply while writes are refused, or null. */
 export function writeRefusal(member: Member): string | null {
   const refusal = member.loading === null ? member.log.refusal : null
+  if (refusal === null && member.loading === null && member.intake?.isOpen === true) return `LOADING ${TAKING_SNAPSHOT}`
   return refusal === null ? member.membership.writeRefusal : `MISCONF Writes are refused: ${refusal.message}`
 }
 

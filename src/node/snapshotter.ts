@@ -1,7 +1,7 @@
 import { assert } from '../base/assert.js'
 import { MeridianError } from '../base/errors.js'
 import { LIMITS } from '../base/limits.js'
-import type { MemberId } from '../base/ids.js'
+import type { MemberId, Stamp } from '../base/ids.js'
 import { VersionVector } from '../crdt/version-vector.js'
 import type { Engine } from '../engine/engine.js'
 import { SHARD_COUNT } from '../keyspace/database.js'
@@ -85,8 +85,25 @@ const SEGMENT_WAIT_MS = 1000
 const FIRST_RETRY_MS = 5000
 const LONGEST_RETRY_MS = 300_000
 
+/** The place that data of another member's snapshot stand for. */
+export interface AdoptedPlace {
+  readonly vector: VersionVector
+  readonly stable: VersionVector
+  readonly clock: Stamp
+}
+
+/** Takes the data of another member's snapshot for this one's own: what happens besides. */
+interface Adoption {
+  readonly place: AdoptedPlace
+  /** The file is durable and has not got its name yet. */
+  prepare(done: (error: Error | null) => void): void
+  ended(error: Error | null): void
+}
+
 /** One snapshot under way. */
 interface Run {
+  /** The data are another member's; null: they are what the log leads to. */
+  readonly adoption: Adoption | null
   readonly kind: SnapshotKind
   readonly startMs: number
   readonly changes: number
@@ -199,17 +216,45 @@ export class Snapshotter {
     this.complete(run)
   }
 
-  /** Gives up what is under way; nothing is begun any more. */
-  stop(): void {
-    this.stopped = true
+  /**
+   * Writes one of data that are another member's: they stand for a place behind the log's end, which has seen other frames. When it has its name the older
+   * ones are of no use any more. None may be under way, and nothing may change meanwhile.
+   */
+  adopt(adoption: Adoption): void {
+    assert(this.run === null && !this.stopped, 'one snapshot at a time')
+    const run = this.newRun('rewrite', adoption)
+    this.later(run, 0, () =>
+      this.attempt(run, () => {
+        this.startWriting(run)
+        this.nextTurn(run)
+      }),
+    )
+  }
+
+  /** Gives up what is under way, and what was to follow it. */
+  giveUp(): void {
     this.scheduled = null
     const { run } = this
     if (run !== null) this.abandon(run)
   }
 
-  private newRun(kind: SnapshotKind): Run {
+  /** How far the one under way has got, in percent of the databases' shards; 0 when there is none. */
+  get percent(): number {
+    if (this.run === null || this.run.writer === null) return 0
+    return Math.floor(
+      (100 * (this.database * SHARD_COUNT + this.shard + 1)) / (this.host.engine.keyspace.databaseCount * SHARD_COUNT),
+    )
+  }
+
+  /** Gives up what is under way; nothing is begun any more. */
+  stop(): void {
+    this.stopped = true
+    this.giveUp()
+  }
+
+  private newRun(kind: SnapshotKind, adoption: Adoption | null = null): Run {
     const startMs = this.options.clock.monotonicMs()
-    const run: Run = { kind, startMs, changes: this.host.engine.effects.count, writer: null, walk: null, frozen: false }
+    const run: Run = { adoption, kind, startMs, changes: this.host.engine.effects.count, writer: null, walk: null, frozen: false }
     this.run = run
     return run
   }
@@ -222,8 +267,8 @@ export class Snapshotter {
     assert(!engine.longWrites.isApplying, 'a snapshot in the middle of a long write')
     // Closes the open frame: what this turn has written is before the place.
     engine.requestSync()
-    const stable = host.freezeStability()
-    run.frozen = true
+    const stable = run.adoption?.place.stable ?? host.freezeStability()
+    run.frozen = run.adoption === null
     const sequence = Math.max(0, ...listSnapshots(options.disk, options.dataFolder).map((file) => file.sequence)) + 1
     run.writer = new SnapshotWriter(options.disk, options.dataFolder, {
       clusterId: options.clusterId,
@@ -232,9 +277,9 @@ export class Snapshotter {
       writtenMs: options.clock.wallMs(),
       version: options.version,
       position: log.endByte,
-      vector: engine.applied.clone(),
+      vector: run.adoption?.place.vector ?? engine.applied.clone(),
       stable,
-      clock: engine.hlc.last,
+      clock: run.adoption?.place.clock ?? engine.hlc.last,
       topology: this.host.topologyBytes(),
     })
     run.walk = host.states.walk()
@@ -348,14 +393,23 @@ export class Snapshotter {
     writer.sync((error) => {
       if (this.run !== run) return
       if (error !== null) return this.fail(run, error)
-      this.attempt(run, () =>
-        writer.publishLater((failure) => {
-          if (this.run !== run) return
-          if (failure !== null) this.fail(run, failure)
-          else this.complete(run)
-        }),
-      )
+      if (run.adoption === null) return this.publish(run, writer)
+      run.adoption.prepare((failure) => {
+        if (this.run !== run) return
+        if (failure !== null) this.fail(run, failure)
+        else this.publish(run, writer)
+      })
     })
+  }
+
+  private publish(run: Run, writer: SnapshotWriter): void {
+    this.attempt(run, () =>
+      writer.publishLater((failure) => {
+        if (this.run !== run) return
+        if (failure !== null) this.fail(run, failure)
+        else this.complete(run)
+      }),
+    )
   }
 
   private complete(run: Run): void {
@@ -371,9 +425,11 @@ export class Snapshotter {
     const elapsedMs = Math.round(options.clock.monotonicMs() - run.startMs)
     this.lastDuration[run.kind] = Math.floor(elapsedMs / 1000)
     const { sequence, position, writtenMs } = header
-    this.kept = [{ sequence, path, position, bytes, writtenMs }, ...this.kept.slice(0, 1)]
+    const older = run.adoption === null ? this.kept.slice(0, 1) : []
+    this.kept = [{ sequence, path, position, bytes, writtenMs }, ...older]
     options.logger.info({ path, keys, bytes, elapsedMs }, 'the snapshot is complete')
     this.removeOthers()
+    run.adoption?.ended(null)
     this.host.snapshotCompleted()
     this.runScheduled()
   }
@@ -417,6 +473,7 @@ export class Snapshotter {
     this.retryAtMs = clock.monotonicMs() + this.retryDelayMs
     this.retryDelayMs = Math.min(2 * this.retryDelayMs, LONGEST_RETRY_MS)
     logger.error({ code: error instanceof MeridianError ? error.code : undefined }, `The snapshot was given up: ${message}`)
+    run.adoption?.ended(error instanceof Error ? error : new Error(message))
     this.runScheduled()
   }
 

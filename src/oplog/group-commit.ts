@@ -83,6 +83,15 @@ export class GroupCommit {
     if (!this.syncing) this.arrive()
   }
 
+  /** The log has begun anew, and all of it is durable. */
+  restarted(): void {
+    this.durable.copyFrom(this.writer.appended)
+    // Of a sync that is under way too.
+    this.coming.copyFrom(this.writer.appended)
+    this.comingBytes = this.durableBytes = this.writer.appendedBytes
+    this.onChange()
+  }
+
   /** Nothing is called back any more. */
   close(): void {
     this.closed = true

@@ -80,6 +80,8 @@ export class LogScan {
   torn: TornTail | null = null
   owner: LogOwner | null
 
+  /** Files that are no part of the log: a snapshot of another member has taken the place of what they hold, or was about to. */
+  readonly stale: string[] = []
   private readonly sequences: number[]
   private readonly path: (sequence: number) => string
   private next = 0
@@ -98,10 +100,42 @@ export class LogScan {
         (sequence) => sequence > 0 && sequence >= (options.firstSequence ?? 0) && sequence < (options.endSequence ?? Infinity),
       )
     this.owner = options.owner ?? null
-    for (let i = 1; i < this.sequences.length; i++) {
-      const missing = this.sequences[i - 1] + 1
-      if (this.sequences[i] !== missing) throw damaged(this.path(missing), 0, 'the segment is missing')
-    }
+    for (let gap = this.lastGap(); gap > 0; gap = this.lastGap()) this.resolveGap(gap)
+  }
+
+  /** Number of the last segment before which one is missing; 0 when none is. */
+  private lastGap(): number {
+    const { sequences } = this
+    for (let i = sequences.length - 1; i > 0; i--) if (sequences[i] !== sequences[i - 1] + 1) return i
+    return 0
+  }
+
+  /**
+   * A log that begins anew behind its end leaves one number out (docs/decisions/0021). Has the snapshot that this was done for got its name, then what came
+   * before is no part of the log any more; else the new segment is none yet.
+   */
+  private resolveGap(gap: number): void {
+    const { sequences, path, options } = this
+    const begin = path(sequences[gap])
+    const header = this.headerOf(begin)
+    if (options.from !== undefined && header !== null && options.from.position >= header.startByte)
+      this.stale.push(...sequences.splice(0, gap).map(path))
+    else if (gap === sequences.length - 1 && (header === null || header.isEmpty) && sequences[gap] === sequences[gap - 1] + 2)
+      this.stale.push(...sequences.splice(gap).map(path))
+    else throw damaged(path(sequences[gap - 1] + 1), 0, 'the segment is missing')
+  }
+
+  /** Null for a file that is too short for more than a header and has none. @throws MeridianError when it is longer. */
+  private headerOf(path: string): { startByte: number; isEmpty: boolean } | null {
+    const file = this.options.disk.openRead(path)
+    const bytes = new Uint8Array(Math.min(file.size(), MAX_SEGMENT_HEADER_BYTES))
+    const got = file.read(bytes, 0)
+    const size = file.size()
+    file.close()
+    const decoded = decodeSegmentHeader(bytes.subarray(0, got))
+    if (decoded.kind === 'header') return { startByte: decoded.header.startByte, isEmpty: size === decoded.bytes }
+    if (decoded.kind === 'broken' && decoded.unfinished && size <= MAX_SEGMENT_HEADER_BYTES) return null
+    return { startByte: Infinity, isEmpty: false }
   }
 
   /**

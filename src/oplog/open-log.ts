@@ -88,6 +88,7 @@ export class LogRecovery {
     const { options, scan } = this
     const { disk, clock, logger, clusterId, memberId, syncPolicy, folder } = options
     this.cutTornTail()
+    this.removeStale()
     const writer = new SegmentWriter({
       disk,
       folder: logFolder(folder),
@@ -127,6 +128,19 @@ export class LogRecovery {
     const elapsedMs = Math.round(clock.monotonicMs() - this.startedMs)
     logger.info({ ...report, vector: scan.vector.toString(), elapsedMs }, 'the log is read')
     return { log, report }
+  }
+
+  private removeStale(): void {
+    const { disk, logger, folder } = this.options
+    const { stale } = this.scan
+    if (stale.length === 0) return
+    logger.info(
+      { files: stale },
+      'removing log segments that a snapshot of another member has replaced, or that were never begun',
+    )
+    // The oldest first, so that a crash leaves no other gap.
+    for (const path of stale) disk.remove(path)
+    disk.syncFolder(logFolder(folder))
   }
 
   private cutTornTail(): void {

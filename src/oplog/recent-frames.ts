@@ -62,6 +62,15 @@ export class RecentFrames {
     while (this.heldBytes > this.maxBytes) this.dropFirst()
   }
 
+  /** Lets all frames go; what comes next comes after `before`. Numbers go on. */
+  restart(before: VersionVector): void {
+    this.slots.fill(null)
+    this.first = this.end
+    this.heldBytes = 0
+    this.at = 0
+    this.before.copyFrom(before)
+  }
+
   /** Good until the next push. */
   frame(index: number): FrameView {
     const frame = index >= this.first && index < this.end ? this.slots[index & (this.slots.length - 1)] : null

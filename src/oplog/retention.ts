@@ -1,4 +1,3 @@
-import { MAX_MEMBER_ID } from '../base/ids.js'
 import type { VersionVector } from '../crdt/version-vector.js'
 import type { SegmentedLog } from './segmented-log.js'
 
@@ -16,7 +15,8 @@ export interface RetentionInput {
  *
  * - what every other member has on its disk goes: nobody will ever ask for it;
  * - what somebody still lacks is kept, up to the budget; beyond it the oldest goes, and who lacks it needs a snapshot from somebody;
- * - what is on no other member's disk is kept in any case: here alone it can be asked for as it was written.
+ * - what is not on the disks of more than half of the members is kept in any case. Two halves that were cut off from each other would else both let go of
+ *   what the other one lacks, and nobody would have all of it: a snapshot can only be taken from a member that has all that the taker has.
  *
  * The budget is nothing while the disk is short of room.
  */
@@ -41,15 +41,12 @@ export class Retention {
     const { durableElsewhere } = input
     if (durableElsewhere.every((durable) => durable.dominates(vector))) return true
     const budget = log.isShortOfRoom ? 0 : input.budgetBytes
-    return Retention.backlogBytes(log, input.neededFrom) > budget && isHeldElsewhere(vector, durableElsewhere)
+    return Retention.backlogBytes(log, input.neededFrom) > budget && isHeldByMost(vector, durableElsewhere)
   }
 }
 
-/** Every frame is on the disk of at least one other member. */
-function isHeldElsewhere(vector: VersionVector, durableElsewhere: readonly VersionVector[]): boolean {
-  for (let member = 1; member <= MAX_MEMBER_ID; member++) {
-    const stamp = vector.stamps[member]
-    if (stamp > 0 && !durableElsewhere.some((durable) => durable.stamps[member] >= stamp)) return false
-  }
-  return true
+/** More than half of all members, this one included, have every frame on their disks. */
+function isHeldByMost(vector: VersionVector, durableElsewhere: readonly VersionVector[]): boolean {
+  const holders = 1 + durableElsewhere.filter((durable) => durable.dominates(vector)).length
+  return 2 * holders > durableElsewhere.length + 1
 }

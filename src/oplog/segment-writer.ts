@@ -19,6 +19,12 @@ export interface SegmentWriterOptions {
   readonly endByte: number
 }
 
+/** A segment that is durable and not yet part of a log. */
+export interface PreparedSegment {
+  readonly segment: Segment
+  readonly file: AppendFile
+}
+
 /**
  * Writes frames to the last segment and begins new ones. At most one segment, the last, ever holds bytes that are not
  * durable: so after a crash only the last one can be torn.
@@ -127,6 +133,52 @@ export class SegmentWriter {
     this.named = false
     this.rollWanted = false
     this.segments.push({ sequence, path, headerBytes: header.length, startByte: this.appendedBytes, vector, frameBytes: 0 })
+  }
+
+  /**
+   * Makes a segment for a log that begins anew behind the present end, with `vector` for what came before; durable when `done` is called. The number that
+   * is left out before it tells it from one that continues the log. Everything must be durable, and nothing may be written meanwhile.
+   */
+  prepareRestart(vector: VersionVector, done: (prepared: PreparedSegment | Error) => void): void {
+    const { disk, folder, owner } = this.options
+    const sequence = this.tail.sequence + 2
+    const path = `${folder}/${segmentFileName(sequence)}`
+    const memberId = owner.memberId as MemberId
+    const header = encodeSegmentHeader({ clusterId: owner.clusterId, memberId, sequence, startByte: this.appendedBytes, vector })
+    if (disk.exists(path)) disk.remove(path)
+    const file = disk.openAppend(path)
+    const segment = {
+      sequence,
+      path,
+      headerBytes: header.length,
+      startByte: this.appendedBytes,
+      vector: vector.clone(),
+      frameBytes: 0,
+    }
+    const failed = (error: Error): void => {
+      file.close()
+      done(error)
+    }
+    try {
+      file.append(header)
+    } catch (error) {
+      return failed(error as Error)
+    }
+    file.sync((error) => {
+      if (error !== null) return failed(error)
+      disk.syncFolderLater(folder, (failure) => (failure === null ? done({ segment, file }) : failed(failure)))
+    })
+  }
+
+  /** The log is this segment from now on. Gives those of before, whose files are still there. */
+  restart({ segment, file }: PreparedSegment): Segment[] {
+    assert(segment.startByte === this.appendedBytes, 'nothing was written meanwhile')
+    this.file?.close()
+    this.file = file
+    this.named = true
+    this.rollWanted = false
+    this.appended.copyFrom(segment.vector)
+    return this.segments.splice(0, this.segments.length, segment)
   }
 
   /** Makes durable what is appended now: the last segment's bytes, then its name. */

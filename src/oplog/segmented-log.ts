@@ -13,7 +13,7 @@ import { DiskLogCursor, type CursorSource } from './log-cursor.js'
 import type { LogCursor, OpLog, SyncPolicy } from './op-log.js'
 import { PendingFrames } from './pending-frames.js'
 import { RecentFrames } from './recent-frames.js'
-import type { SegmentWriter } from './segment-writer.js'
+import type { PreparedSegment, SegmentWriter } from './segment-writer.js'
 
 export interface SegmentedLogOptions {
   readonly disk: Disk
@@ -158,6 +158,37 @@ export class SegmentedLog implements OpLog, CursorSource {
       if (error.message !== this.removalError)
         this.options.logger.warn({ path: first.path, error: error.message }, 'a log segment could not be removed')
       this.removalError = error.message
+    })
+  }
+
+  /**
+   * Makes what is needed to begin anew behind the present end, as a log of which everything in `vector` came before; nothing changes yet. All must be durable,
+   * and nothing may be appended until restart.
+   */
+  prepareRestart(vector: VersionVector, done: (prepared: PreparedSegment | Error) => void): void {
+    const { refusal } = this
+    if (refusal !== null) return done(refusal)
+    assert(this.commit.durableBytes === this.acceptedBytes, 'a log begins anew when all of it is durable')
+    this.writer.prepareRestart(vector, done)
+  }
+
+  /** Begins anew: what was in the log before can be asked for no more, and its files go. */
+  restart(prepared: PreparedSegment): void {
+    const old = this.writer.restart(prepared)
+    const { vector } = prepared.segment
+    this.accepted.copyFrom(vector)
+    this.recent.restart(vector)
+    this.removeFiles(old.map(({ path }) => path))
+    this.commit.restarted()
+  }
+
+  /** In order, so that a crash leaves no gap among them. What cannot be removed is at the next start. */
+  private removeFiles(paths: readonly string[]): void {
+    const [path, ...others] = paths
+    if (path === undefined || this.closed) return
+    this.disk.removeLater(path, (error) => {
+      if (error !== null) this.options.logger.warn({ path, error: error.message }, 'a log segment could not be removed')
+      else this.removeFiles(others)
     })
   }
 

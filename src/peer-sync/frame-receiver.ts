@@ -65,6 +65,14 @@ export class FrameReceiver {
     if (!feed.receive(piece)) this.mendGap(feed, source)
   }
 
+  /** The other side has ended a subscription, because its log does not reach back. Gives the origin, null when the subscription had ended here too. */
+  trimmed(source: FrameSource, subscription: number): MemberId | null {
+    const feed = source.feeds.get(subscription)
+    if (feed === undefined) return null
+    feed.ended()
+    return feed.origin
+  }
+
   /** The link is gone. */
   sourceClosed(source: FrameSource): void {
     for (const feed of this.ring) if (feed.source === source) feed.detach()

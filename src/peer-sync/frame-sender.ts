@@ -1,17 +1,19 @@
 import { assert } from '../base/assert.js'
-import type { MeridianError } from '../base/errors.js'
+import { MeridianError } from '../base/errors.js'
 import { LIMITS } from '../base/limits.js'
 import type { MemberId, Stamp } from '../base/ids.js'
 import type { FrameView } from '../crdt/frame.js'
 import type { LogCursor } from '../oplog/op-log.js'
 import { duplicateId } from './hello-check.js'
-import { encodeFrame, type Credit, type Subscribe } from './messages.js'
+import { encodeFrame, encodeTrimmed, type Credit, type Subscribe } from './messages.js'
 import type { SyncHost } from './sync-host.js'
 
 /** Where a sender puts its bytes. */
 export interface FrameOutlet {
   /** False while too much is queued on the link; pump() is called again when that is over. */
   readonly roomy: boolean
+  /** The other side understands that a log may not reach back. */
+  readonly takesTrimmed: boolean
   send(bytes: Uint8Array): void
   frameSent(): void
   /** Calls pump() in another turn of the event loop. */
@@ -48,10 +50,12 @@ export class FrameSender {
   /** A second subscription to an origin ends the first. @throws MeridianError from the log. */
   subscribe(request: Subscribe): void {
     this.end(request.origin)
+    const cursor = this.reading(request.origin, request.subscription, () => this.host.openCursor(request.origin, request.after))
+    if (cursor === null) return
     this.subscriptions.set(request.origin, {
       id: request.subscription,
       origin: request.origin,
-      cursor: this.host.openCursor(request.origin, request.after),
+      cursor,
       creditBytes: request.creditBytes,
       outstanding: 0,
       position: request.after,
@@ -132,7 +136,7 @@ export class FrameSender {
   private take(subscription: Subscription): FrameView | null {
     const { origin } = subscription
     if (this.host.durable.get(origin) <= subscription.position) return null
-    const frame = subscription.cursor.next()
+    const frame = this.reading(origin, subscription.id, () => subscription.cursor.next())
     if (frame === null) return null
     // Durable before sent: a crash here must never take back a stamp that another member has seen.
     assert(frame.origin === origin, 'the cursor gives frames of the origin it was opened for')
@@ -141,6 +145,18 @@ export class FrameSender {
     if (frame.previous !== subscription.position) throw forked(subscription, frame)
     subscription.position = frame.last
     return frame
+  }
+
+  /** Reads the log; where it does not reach back the subscription ends, and the other side is told from where it does. */
+  private reading<T>(origin: MemberId, subscription: number, read: () => T | null): T | null {
+    try {
+      return read()
+    } catch (error) {
+      if (!(error instanceof MeridianError && error.code === 'MRD_LOG_TRIMMED' && this.outlet.takesTrimmed)) throw error
+      this.end(origin)
+      this.outlet.send(encodeTrimmed({ subscription, begins: this.host.logBegins(origin) }))
+      return null
+    }
   }
 
   private find(id: number): Subscription | undefined {

@@ -18,6 +18,9 @@ import {
 } from './publications.js'
 import type { FrameSource, OriginFeed } from './origin-feed.js'
 import type { SyncHost } from './sync-host.js'
+import type { SnapshotLink, SnapshotReceiver } from './transfer/snapshot-receiver.js'
+import { SnapshotSender, type SnapshotOutlet } from './transfer/snapshot-sender.js'
+import * as transfers from './transfer/transfer-messages.js'
 
 /** What a session tells the member that it belongs to. All calls are made from the link's own events. */
 export interface SessionOwner {
@@ -35,6 +38,10 @@ export interface SessionOwner {
   vectorsReceived(session: LinkSession, vectors: wire.Vectors): void
   pongReceived(session: LinkSession, pong: wire.Pong): void
   frameReceived(session: LinkSession, subscription: number, piece: Uint8Array): void
+  /** The log of the other side does not reach back to where a subscription begins, which has ended. */
+  trimmedReceived(session: LinkSession, trimmed: wire.Trimmed): void
+  /** What takes snapshots of others; null where none can be taken. */
+  readonly snapshots: SnapshotReceiver | null
   /** A message of PUBLISH came; its bytes are valid during the call. */
   publicationReceived(publication: Publication): void
   /** Over all links since start, or since they were reset. */
@@ -54,9 +61,11 @@ export interface SessionOwner {
  * The acceptor answers HELLO only when it accepts, and the dialler's next message says that it accepts too.
  * Every state ends in closed: by REFUSED from either side, a broken protocol, silence, or the transport.
  */
-export class LinkSession implements FrameOutlet, FrameSource, PublicationOutlet {
+export class LinkSession implements FrameOutlet, FrameSource, PublicationOutlet, SnapshotOutlet, SnapshotLink {
   readonly feeds = new Map<number, OriginFeed>()
   readonly sender: FrameSender
+  /** Snapshots for the other side. */
+  readonly snapshots: SnapshotSender
   private readonly publications: PublicationSender
   private readonly publicationReader = new PublicationReader()
   /** What both sides speak; known once HELLO was accepted. */
@@ -89,6 +98,7 @@ export class LinkSession implements FrameOutlet, FrameSource, PublicationOutlet 
   private link: Link | null = null
   private readonly reader = new MessageReader(LIMITS.linkHelloBytes)
   private lastSubscription = 0
+  private lastTransfer = 0
   private toldTopology: Uint8Array | null = null
   /** Per member: what of its vectors the other side has been told on this link. */
   private readonly told = new Map<MemberId, { applied: VersionVector; durable: VersionVector }>()
@@ -99,6 +109,7 @@ export class LinkSession implements FrameOutlet, FrameSource, PublicationOutlet 
   ) {
     this.sender = new FrameSender(owner.host, this)
     this.publications = new PublicationSender(this, owner.publicationCounts)
+    this.snapshots = new SnapshotSender(owner.host.shelf, this, owner.clock)
     this.startedMs = owner.clock.monotonicMs()
     this.lastReceivedMs = this.startedMs
     this.sinceMs = owner.clock.wallMs()
@@ -144,6 +155,10 @@ export class LinkSession implements FrameOutlet, FrameSource, PublicationOutlet 
     return this.up && this.version >= wire.PUBLICATION_VERSION
   }
 
+  get takesTrimmed(): boolean {
+    return this.version >= wire.TRANSFER_VERSION
+  }
+
   publish(publication: EncodedPublication): void {
     this.publications.push(publication)
   }
@@ -175,10 +190,15 @@ export class LinkSession implements FrameOutlet, FrameSource, PublicationOutlet 
     if (!this.up) return
     this.publications.pump()
     this.guard(() => this.sender.pump())
+    this.guard(() => this.snapshots.pump())
   }
 
   nextSubscriptionId(): number {
     return ++this.lastSubscription
+  }
+
+  nextTransferId(): number {
+    return ++this.lastTransfer
   }
 
   sendSubscribe(subscribe: wire.Subscribe): void {
@@ -263,7 +283,7 @@ export class LinkSession implements FrameOutlet, FrameSource, PublicationOutlet 
   }
 
   /** Runs what handles a peer's input or reads the log for it: a coded error closes the link, anything else is a bug. */
-  private guard(action: () => void): void {
+  guard(action: () => void): void {
     if (this.state === 'closed') return
     try {
       action()
@@ -330,6 +350,42 @@ export class LinkSession implements FrameOutlet, FrameSource, PublicationOutlet 
       case MESSAGE.hello:
         throw wire.protocolError('a second HELLO')
       default:
+        if (this.version < wire.TRANSFER_VERSION) throw this.unknownType(type)
+        this.handleTransfer(type, payload)
+    }
+  }
+
+  private handleTransfer(type: number, payload: Uint8Array): void {
+    const { snapshots } = this.owner
+    switch (type) {
+      case MESSAGE.trimmed:
+        this.owner.trimmedReceived(this, wire.decodeTrimmed(payload))
+        return
+      case MESSAGE.snapshotAsk:
+        this.snapshots.ask(transfers.decodeSnapshotAsk(payload))
+        return
+      case MESSAGE.shardAsk:
+        this.snapshots.question(transfers.decodeShardAsk(payload))
+        return
+      case MESSAGE.snapshotCredit:
+        this.snapshots.credit(transfers.decodeSnapshotCredit(payload))
+        return
+      case MESSAGE.snapshotDone:
+        this.snapshots.done(transfers.decodeSnapshotDone(payload))
+        return
+      case MESSAGE.snapshotWait:
+        snapshots?.waitReceived(this, transfers.decodeSnapshotWait(payload))
+        return
+      case MESSAGE.snapshotOffer:
+        snapshots?.offerReceived(this, transfers.decodeSnapshotOffer(payload))
+        return
+      case MESSAGE.snapshotNo:
+        snapshots?.noReceived(this, transfers.decodeSnapshotNo(payload))
+        return
+      case MESSAGE.shardPiece:
+        snapshots?.pieceReceived(this, transfers.decodeShardPiece(payload))
+        return
+      default:
         throw this.unknownType(type)
     }
   }
@@ -372,6 +428,7 @@ export class LinkSession implements FrameOutlet, FrameSource, PublicationOutlet 
     if (this.state === 'closed') return
     this.enter('closed')
     this.sender.close()
+    this.snapshots.close()
     this.publications.close()
     this.owner.sessionClosed(this, error)
   }

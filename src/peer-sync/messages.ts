@@ -8,9 +8,14 @@ import type { VersionVector } from '../crdt/version-vector.js'
  * Everything read here comes from another process: it is checked whole before anyone acts on it.
  */
 
-/** Protocol versions that this server can speak. The highest common one is used. Version 2 added PUBLICATION, 3 TOPOLOGY and joining. */
+/**
+ * Protocol versions that this server can speak. The highest common one is used. Version 2 added PUBLICATION, 3 TOPOLOGY and joining, 4 the transfer of
+ * snapshots.
+ */
 export const PROTOCOL_MIN = 1
-export const PROTOCOL_MAX = 3
+export const PROTOCOL_MAX = 4
+/** From this version on TRIMMED and the messages of transfers are known. */
+export const TRANSFER_VERSION = 4
 /** From this version on TOPOLOGY is known, and a HELLO of member 0 asks to join. */
 export const TOPOLOGY_VERSION = 3
 /** From this version on PUBLICATION is known. */
@@ -33,6 +38,15 @@ export const MESSAGE = {
   frame: 9,
   publication: 10,
   topology: 11,
+  trimmed: 12,
+  snapshotAsk: 13,
+  snapshotWait: 14,
+  snapshotOffer: 15,
+  snapshotNo: 16,
+  shardAsk: 17,
+  shardPiece: 18,
+  snapshotCredit: 19,
+  snapshotDone: 20,
 } as const
 
 /** "MRDL", first in every HELLO: a stranger that speaks something else is noticed at once. */
@@ -88,6 +102,12 @@ export interface Subscribe {
 export interface Credit {
   readonly subscription: number
   readonly bytes: number
+}
+
+/** The log of the other side no longer has what a subscription asks for: of that origin it begins after this stamp. The subscription has ended. */
+export interface Trimmed {
+  readonly subscription: number
+  readonly begins: Stamp
 }
 
 export function protocolError(what: string): MeridianError {
@@ -263,6 +283,19 @@ export function decodeCredit(payload: Uint8Array): Credit {
   return credit
 }
 
+export function encodeTrimmed(trimmed: Trimmed): Uint8Array {
+  const out = message(MESSAGE.trimmed, 12)
+  out.writeDoubleLE(trimmed.begins, out.writeUInt32LE(trimmed.subscription, MESSAGE_HEADER_BYTES))
+  return out
+}
+
+export function decodeTrimmed(payload: Uint8Array): Trimmed {
+  const reader = new PayloadReader(payload, 'TRIMMED')
+  const trimmed = { subscription: reader.u32(), begins: reader.stamp() }
+  reader.end()
+  return trimmed
+}
+
 /** A FRAME message with one piece of a frame, copied. */
 export function encodeFrame(subscription: number, piece: Uint8Array): Buffer {
   const out = Buffer.allocUnsafe(FRAME_MESSAGE_HEADER_BYTES + piece.length)
@@ -298,7 +331,8 @@ export function encodeTopologyMessage(topology: Uint8Array): Uint8Array {
   return out
 }
 
-function message(type: number, payloadBytes: number): Buffer {
+/** A message with room for its payload, from MESSAGE_HEADER_BYTES on. */
+export function message(type: number, payloadBytes: number): Buffer {
   const out = Buffer.allocUnsafe(MESSAGE_HEADER_BYTES + payloadBytes)
   out.writeUInt32LE(1 + payloadBytes, 0)
   out.writeUInt8(type, 4)
@@ -306,7 +340,7 @@ function message(type: number, payloadBytes: number): Buffer {
 }
 
 /** Reads fields one after another; every read is checked against the end and against what the field may hold. */
-class PayloadReader {
+export class PayloadReader {
   private readonly bytes: Buffer
   private at = 0
 
@@ -364,6 +398,12 @@ class PayloadReader {
       before = member
     }
     return entries
+  }
+
+  /** All that is left. */
+  rest(): Uint8Array {
+    const { at } = this
+    return this.bytes.subarray(this.take(this.bytes.length - at))
   }
 
   end(): void {

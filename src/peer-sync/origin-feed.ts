@@ -90,6 +90,14 @@ export class OriginFeed {
     this.retryAtMs = retryAtMs
   }
 
+  /** The other side has ended the subscription. */
+  ended(): void {
+    const { source, subscription } = this
+    this.subscription = 0
+    source?.feeds.delete(subscription)
+    this.detach()
+  }
+
   /** Ends the subscription, if there is one, and forgets what was not applied. */
   detach(): void {
     if (this.source !== null && this.subscription !== 0) {

@@ -8,14 +8,16 @@ import type { Link, LinkHandlers, Network, PeerIdentity } from '../ports/network
 import type { Random } from '../ports/random.js'
 import { FrameReceiver } from './frame-receiver.js'
 import { departedMembers } from './departures.js'
-import { checkHello, checkJoin, duplicateId, isRefused, removedPeer } from './hello-check.js'
+import { checkHello, checkJoin, duplicateId, isRefused, removedPeer, unknownPeer } from './hello-check.js'
 import { LinkSession, RefusedError, type SessionOwner } from './link-session.js'
 import { PROTOCOL_MAX, PROTOCOL_MIN, TOPOLOGY_VERSION, type Hello, type Pong, type Vectors } from './messages.js'
 import { DEFAULT_SYNC_OPTIONS, type PeerSyncOptions } from './options.js'
 import { Peer } from './peer.js'
+import { decodeTopology } from '../topology/topology-codec.js'
 import type { PeerStatus } from './peer-status.js'
 import { EncodedPublication, type Publication } from './publications.js'
 import { SourceChoice } from './source-choice.js'
+import { SnapshotReceiver, type SnapshotSource, type TransferProgress } from './transfer/snapshot-receiver.js'
 import type { MemberInfo, SyncHost } from './sync-host.js'
 
 export interface PeerSyncPorts {
@@ -38,6 +40,7 @@ export class PeerSync {
   private readonly pending = new Set<LinkSession>()
   private readonly receiver: FrameReceiver
   private readonly sources: SourceChoice
+  private readonly snapshots: SnapshotReceiver | null
   private readonly owner: SessionOwner
   private readonly options: PeerSyncOptions
   private readonly incarnation: number
@@ -65,10 +68,11 @@ export class PeerSync {
     this.options = { ...DEFAULT_SYNC_OPTIONS, ...options }
     // Two draws, so that two processes with one identity never have the same number.
     this.incarnation = (ports.random.uint32() >>> 12) * 2 ** 32 + ports.random.uint32()
-    this.owner = this.makeOwner()
     this.receiver = new FrameReceiver(host, ports.clock, ports.logger, () => this.reportSoon())
-    this.followTopology()
     this.sources = new SourceChoice(host, ports.clock, this.receiver, this.peersById, this.options)
+    this.snapshots = this.makeSnapshots()
+    this.owner = this.makeOwner()
+    this.followTopology()
   }
 
   /** Listens, and dials every other member. Once in the life of a PeerSync. */
@@ -118,6 +122,17 @@ export class PeerSync {
     return names
   }
 
+  /** Whether somebody who may be there has not told yet what it has. */
+  get hasUnasked(): boolean {
+    for (const peer of this.peersById.values()) if (peer.isUnasked) return true
+    return false
+  }
+
+  /** Nothing more is to come of a removed member. */
+  hasDeparted(member: number): boolean {
+    return this.departed.has(member as MemberId)
+  }
+
   /** Whether anybody else counts: members, and removed ones that have not departed. */
   get isAlone(): boolean {
     return this.peersById.size === 0
@@ -129,6 +144,7 @@ export class PeerSync {
     this.tickTimer?.cancel()
     this.reportTimer?.cancel()
     this.receiver.close()
+    this.snapshots?.stop()
     for (const session of [...this.pending]) session.close(null)
     for (const peer of this.peersById.values()) peer.stop()
   }
@@ -151,6 +167,18 @@ export class PeerSync {
     let bytes = this.receiver.waitingBytes
     for (const peer of this.peersById.values()) bytes += peer.waitingBytes
     return bytes
+  }
+
+  /** How far the taking of a snapshot of another member has got; null when none is under way. */
+  get transfer(): TransferProgress | null {
+    return this.snapshots?.isActive === true ? this.snapshots.progress : null
+  }
+
+  /** Members that take a snapshot of this one. */
+  get snapshotsServed(): number {
+    let served = 0
+    for (const session of this.sessions()) if (session.snapshots.isServing) served++
+    return served
   }
 
   /** Every other member of the topology that is one, and removed ones that have not departed. */
@@ -240,6 +268,13 @@ export class PeerSync {
       vectorsReceived: (session, vectors) => this.vectorsReceived(session, vectors),
       pongReceived: (session, pong) => this.pongReceived(session, pong),
       frameReceived: (session, subscription, piece) => this.receiver.receive(session, subscription, piece),
+      trimmedReceived: (session, { subscription, begins }) => {
+        const origin = this.receiver.trimmed(session, subscription)
+        if (origin === null) return
+        this.peersById.get(session.member)?.logBegins.raise(origin, begins)
+        this.sources.review()
+      },
+      snapshots: this.snapshots,
       publicationReceived: (publication) => {
         for (const listener of this.publicationListeners) listener(publication)
       },
@@ -247,6 +282,38 @@ export class PeerSync {
       bytesHandled: () => this.receiver.drain(),
       sessionClosed: (session, error) => this.sessionClosed(session, error),
     }
+  }
+
+  private makeSnapshots(): SnapshotReceiver | null {
+    const { host, sources, ports } = this
+    if (host.intake === null) return null
+    const linked = (): SnapshotSource[] => {
+      const found: SnapshotSource[] = []
+      for (const peer of this.peersById.values()) {
+        const link = peer.upSession()
+        if (link?.takesTrimmed === true) found.push({ link, name: peer.member.name, durable: peer.knowledge.durable })
+      }
+      return found
+    }
+    return new SnapshotReceiver(
+      host.intake,
+      {
+        get clusterId() {
+          return host.topology.clusterId
+        },
+        get applied() {
+          return host.applied
+        },
+        get isNeeded() {
+          return sources.isOutOfReach
+        },
+        linked,
+        pauseFrames: () => sources.pause(),
+        resumeFrames: () => sources.resume(),
+      },
+      ports.clock,
+      ports.logger,
+    )
   }
 
   private hello(): Hello {
@@ -342,7 +409,10 @@ export class PeerSync {
     if (identity === null) throw new Error('HELLO on a link that is not open')
     const member = checkJoin(hello, identity, this.host.topology)
     this.refuseDeparted(member)
-    const { topologyBytes } = this.host
+    const { topologyBytes, topology } = this.host
+    const self = topology.members.find(({ id }) => id === topology.self)
+    // Its list may lack what came after its removal: another one is to be asked.
+    if (self?.removal !== undefined) throw removedPeer(self)
     if (topologyBytes === null) {
       throw new MeridianError(
         'MRD_PEER_UNKNOWN',
@@ -350,6 +420,9 @@ export class PeerSync {
         'Start it with the same list of members (peers.members) as the others, without --join.',
       )
     }
+    // What is known here of it may not be durable yet; then it asks again.
+    if (decodeTopology(topologyBytes, 'the own list of members').member(member.id) === undefined)
+      throw unknownPeer(hello, this.host.topology)
     this.ports.logger.info({ peer: member.name, id: member.id }, 'a new member asks for the list of members')
     session.answerJoin(this.hello(), topologyBytes)
   }
@@ -402,6 +475,7 @@ export class PeerSync {
   private sessionClosed(session: LinkSession, error: Error | null): void {
     this.pending.delete(session)
     this.receiver.sourceClosed(session)
+    this.snapshots?.linkClosed(session)
     const peer = this.peerOfOutbound(session) ?? this.peersById.get(session.member)
     if (peer === undefined) {
       if (error !== null) this.noteStranger(session, error)
@@ -511,6 +585,7 @@ export class PeerSync {
     this.receiver.flushCredits()
     this.receiver.drain()
     this.sources.review()
+    this.snapshots?.review()
     this.scheduleTick()
   }
 

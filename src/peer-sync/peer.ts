@@ -1,10 +1,11 @@
 import { MeridianError } from '../base/errors.js'
 import { LIMITS } from '../base/limits.js'
-import type { MemberId } from '../base/ids.js'
+import type { MemberId, Stamp } from '../base/ids.js'
 import type { Clock, Timer } from '../ports/clock.js'
 import type { Logger } from '../ports/logger.js'
 import type { Network } from '../ports/network.js'
 import type { Random } from '../ports/random.js'
+import { VersionVector } from '../crdt/version-vector.js'
 import { LagMeter } from './lag-meter.js'
 import { LinkSession, RefusedError, type SessionOwner } from './link-session.js'
 import type { Pong } from './messages.js'
@@ -26,6 +27,8 @@ const MAX_LOGGED = 32
  */
 export class Peer {
   readonly knowledge: PeerKnowledge
+  /** Where its log begins, as far as it has said: of each origin it has the frames after this stamp only. */
+  readonly logBegins = new VersionVector()
   outbound: LinkSession | null = null
   inbound: LinkSession | null = null
   /** Monotonic time since when the outbound link has not been up. */
@@ -110,9 +113,16 @@ export class Peer {
       this.superseded.push(this.incarnation)
       if (this.superseded.length > LIMITS.supersededIncarnations) this.superseded.shift()
       this.knowledge.restarted()
+      // Another process may have another log.
+      this.logBegins.copyFrom(new VersionVector())
     }
     this.incarnation = incarnation
     return true
+  }
+
+  /** Its log has what comes after this of an origin, as far as is known. */
+  reaches(origin: MemberId, after: Stamp): boolean {
+    return this.logBegins.get(origin) <= after
   }
 
   pong(pong: Pong): void {
@@ -183,6 +193,11 @@ export class Peer {
   upSession(): LinkSession | null {
     if (this.outbound?.up) return this.outbound
     return this.inbound?.up ? this.inbound : null
+  }
+
+  /** Neither has it told what it has, nor has a dial failed yet. */
+  get isUnasked(): boolean {
+    return !this.hasReported && !this.isCutOff && this.attempts === 0
   }
 
   /** Gives a publication to a link; false when no link to the member takes it. */

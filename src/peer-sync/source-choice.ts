@@ -16,6 +16,9 @@ import type { SyncHost } from './sync-host.js'
  * and a chain of relays reaches every member of a connected topology.
  */
 export class SourceChoice {
+  /** Frames are not wanted: a snapshot is being taken. */
+  private isPaused = false
+
   constructor(
     private readonly host: SyncHost,
     private readonly clock: Clock,
@@ -26,6 +29,7 @@ export class SourceChoice {
 
   /** To be called when a link came or went, and now and then. */
   review(): void {
+    if (this.isPaused) return
     for (let id = 1; id <= MAX_MEMBER_ID; id++) {
       const origin = id as MemberId
       if (origin === this.host.topology.self) {
@@ -34,12 +38,48 @@ export class SourceChoice {
         continue
       }
       const peer = this.peers.get(origin)
-      if (peer?.outbound?.up) {
+      if (peer?.outbound?.up && peer.reaches(origin, this.host.applied.get(origin))) {
         if (this.receiver.feed(origin).source !== peer.outbound) this.receiver.subscribe(origin, peer.outbound)
-      } else if (peer === undefined || this.clock.monotonicMs() - peer.directDownMs >= this.options.relayDelayMs) {
+      } else if (
+        peer === undefined ||
+        peer.outbound?.up ||
+        this.clock.monotonicMs() - peer.directDownMs >= this.options.relayDelayMs
+      ) {
         this.reviewRelay(origin)
       }
     }
+  }
+
+  pause(): void {
+    this.isPaused = true
+    for (let id = 1; id <= MAX_MEMBER_ID; id++) this.receiver.unsubscribe(id as MemberId)
+  }
+
+  resume(): void {
+    this.isPaused = false
+    this.review()
+  }
+
+  /**
+   * True when there are frames of some origin that nobody within reach has in a log any more, though somebody has seen them: then only the state of a
+   * member that has seen them helps.
+   */
+  get isOutOfReach(): boolean {
+    const { applied, topology } = this.host
+    for (let id = 1; id <= MAX_MEMBER_ID; id++) {
+      const origin = id as MemberId
+      if (origin === topology.self && !this.host.takesOwnFrames) continue
+      const after = applied.get(origin)
+      let isTrimmed = false
+      let isThere = false
+      for (const peer of this.peers.values()) {
+        if (peer.upSession() === null || peer.knowledge.durable.get(origin) <= after) continue
+        if (peer.reaches(origin, after)) isThere = true
+        else isTrimmed = true
+      }
+      if (isTrimmed && !isThere) return true
+    }
+    return false
   }
 
   /** The member through which an origin's frames come, if not directly. */
@@ -76,7 +116,7 @@ export class SourceChoice {
     let most = this.host.applied.get(origin)
     for (const peer of this.peers.values()) {
       const stamp = peer.knowledge.durable.get(origin)
-      if (stamp <= most) continue
+      if (stamp <= most || !peer.reaches(origin, this.host.applied.get(origin))) continue
       const session = peer.upSession()
       if (session === null) continue
       best = session

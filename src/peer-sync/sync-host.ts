@@ -5,6 +5,8 @@ import type { LogCursor } from '../oplog/op-log.js'
 import type { PeerAddress } from '../ports/network.js'
 import type { HostPort } from '../topology/topology-change.js'
 import type { Dot } from '../topology/topology-state.js'
+import type { SnapshotIntake } from './transfer/snapshot-intake.js'
+import type { SnapshotShelf } from './transfer/snapshot-shelf.js'
 
 /** A member as the topology has it. */
 export interface MemberInfo {
@@ -70,5 +72,11 @@ export interface SyncHost {
    * @throws MeridianError MRD_FRAME when the ops inside are malformed; then nothing was applied.
    */
   applyFrame(frame: FrameView): void
+  /** @throws MeridianError MRD_LOG_TRIMMED when the log no longer has what comes after. */
   openCursor(origin: MemberId, after: Stamp): LogCursor
+  /** The log's frames of an origin begin after this stamp. */
+  logBegins(origin: MemberId): Stamp
+  /** Snapshots for others, and the place for one of theirs; null for a host that has no data to send or to replace. */
+  readonly shelf: SnapshotShelf | null
+  readonly intake: SnapshotIntake | null
 }

@@ -34,7 +34,7 @@ export class MemoryDisk implements Disk {
       .sort()
   }
   exists(path: string): boolean {
-    return this.files.has(path)
+    return this.files.has(path) || this.list(path).length > 0
   }
   openAppend(path: string): AppendFile {
     if (!this.files.has(path)) this.files.set(path, { bytes: new Uint8Array(0), durable: 0, named: false })

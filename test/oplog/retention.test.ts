@@ -58,9 +58,11 @@ describe('retention', () => {
     expect(left({ durableElsewhere, neededFrom: 16 * FRAME, budgetBytes: 9 * FRAME })).toEqual([3, 4, 5])
   })
 
-  test('never lets go what is on no other disk', () => {
-    expect(left({ durableElsewhere: [vector(20, 1000), vector(40, 0)], budgetBytes: 0 })).toEqual([3, 4, 5])
-    expect(left({ durableElsewhere: [vector(0, 1000)], budgetBytes: 0 })).toEqual([3, 4, 5])
+  test('never lets go what is not on the disks of more than half of the members', () => {
+    expect(left({ durableElsewhere: [vector(20, 1000), vector(40, 0)], budgetBytes: 0 })).toEqual([2, 3, 4, 5])
+    expect(left({ durableElsewhere: [vector(0, 1000)], budgetBytes: 0 })).toEqual([2, 3, 4, 5])
+    expect(left({ durableElsewhere: [vector(1000, 1000), vector(0, 0), vector(0, 0)], budgetBytes: 0 })).toEqual([2, 3, 4, 5])
+    expect(left({ durableElsewhere: [vector(1000, 1000), vector(40, 40), vector(0, 0)], budgetBytes: 0 })).toEqual([3, 4, 5])
   })
 
   test('has no budget while the disk is short of room', () => {

@@ -50,6 +50,13 @@ export class FakeHost implements SyncHost {
 
   readonly isRefusing = false
   readonly topologyBytes = null
+  readonly shelf = null
+  readonly intake = null
+
+  logBegins(): Stamp {
+    return 0 as Stamp
+  }
+
   readonly takesOwnFrames = false
 
   topologyReceived(): void {

@@ -44,11 +44,11 @@ describe('HELLO is refused, on both sides with the reason,', () => {
   it.each([
     [
       'of another version',
-      { minVersion: 4, maxVersion: 5 },
+      { minVersion: 5, maxVersion: 6 },
       'm2',
       CLUSTER,
       'MRD_PEER_VERSION',
-      /versions 4 to 5, m1 speaks versions 1 to 3/,
+      /versions 5 to 6, m1 speaks versions 1 to 4/,
     ],
     ['of another cluster', { clusterId: 'elsewhere' }, 'm2', CLUSTER, 'MRD_PEER_CLUSTER', /elsewhere.*test-cluster/],
     ['with a certificate of another cluster', {}, 'm2', 'elsewhere', 'MRD_PEER_CLUSTER', /elsewhere.*test-cluster/],

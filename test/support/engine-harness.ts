@@ -167,6 +167,7 @@ export class EngineHarness {
           baseBytes: 0,
           totalBytes: 0,
         },
+        refusal: null,
         begin: () => undefined,
         schedule: () => undefined,
         saveNow: () => 'no disk',

@@ -54,6 +54,7 @@ const SAVING = 'ERR Background save already in progress'
 
 function save({ reply, services: { persistence } }: Call): void {
   if (persistence.report.running === 'save') throw new CommandError(SAVING)
+  if (persistence.refusal !== null) throw new CommandError(persistence.refusal)
   const failure = persistence.saveNow()
   if (failure !== null) throw new CommandError(`ERR ${failure}`)
   reply.ok()
@@ -80,6 +81,7 @@ function backgroundRewrite(call: Call): void {
 }
 
 function begin({ engine, reply, services: { persistence } }: Call, kind: 'save' | 'rewrite', what: string): void {
+  if (persistence.refusal !== null) throw new CommandError(persistence.refusal)
   if (engine.isInExec || persistence.report.running !== null) {
     persistence.schedule(kind)
     reply.simpleString(`${what} scheduled`)

@@ -2,6 +2,7 @@ import type { ApplyContext } from '../../crdt/apply-context.js'
 import type { Keys } from '../keys.js'
 import type { Keyspace } from '../keyspace.js'
 import type { StringStore } from '../string-store.js'
+import { ShardClearer } from './shard-clearer.js'
 import { StateLoader } from './state-loader.js'
 import { StateWalk } from './state-walk.js'
 
@@ -19,6 +20,10 @@ export class KeyStates {
 
   walk(): StateWalk {
     return new StateWalk(this.keyspace, this.strings, this.keys)
+  }
+
+  clearer(): ShardClearer {
+    return new ShardClearer(this.keyspace, this.keys)
   }
 
   loader(): StateLoader {

@@ -20,6 +20,7 @@ import {
   RECORD_FLAGS,
   RECORD_HAS_MORE,
 } from './key-state-format.js'
+import { dropRecord } from './shard-clearer.js'
 import { StateReader } from './state-reader.js'
 import { readContent, readExpiries } from './string-codec.js'
 
@@ -289,19 +290,11 @@ export class StateLoader {
   private dropKey(db: Database): void {
     const { bytes, keyOff, keyLen } = this.reader
     const front = db.lookup(bytes, keyOff, keyLen)
-    if (front !== 0) this.dropRecord(db, front)
+    if (front !== 0) dropRecord(db, this.keys, front)
     for (let type = 1; type < TYPE_COUNT && db.hiddenCount > 0; type++) {
       const hidden = db.lookupHidden(type, bytes, keyOff, keyLen)
-      if (hidden !== 0) this.dropRecord(db, hidden)
+      if (hidden !== 0) dropRecord(db, this.keys, hidden)
     }
-  }
-
-  private dropRecord(db: Database, ref: Ref): void {
-    const type = db.type(ref)
-    if (type > KeyType.string) this.keys.store(type).state.drop(db, db.root(ref))
-    const extras = db.extras(ref)
-    if (extras !== 0) db.arena.free(extras)
-    db.remove(ref)
   }
 
   /** The record of what has been read of a type of the key; 0 for none. */

@@ -1,0 +1,49 @@
+import { CHUNK_SHIFT, type Ref } from '../../memory/arena.js'
+import { KeyType, SHARD_COUNT, TYPE_COUNT, type Database } from '../database.js'
+import { KeyHasher, SLOT_COUNT } from '../key-hash.js'
+import type { Keys } from '../keys.js'
+import type { Keyspace } from '../keyspace.js'
+
+const SLOTS_PER_SHARD = SLOT_COUNT / SHARD_COUNT
+
+/** Takes away all that a shard holds, as if it had never been: nothing is noted, logged or notified. What a snapshot brings takes its place. */
+export class ShardClearer {
+  private readonly hasher = new KeyHasher(0)
+
+  constructor(
+    private readonly keyspace: Keyspace,
+    private readonly keys: Keys,
+  ) {}
+
+  /** Lets about so many records go; true when the shard is empty. */
+  step(database: number, shard: number, records: number): boolean {
+    const db = this.keyspace.peek(database)
+    if (db === undefined) return true
+    let left = records
+    for (let at = db.shardCount(shard) - 1; at >= 0; at--) {
+      if (left-- === 0) return false
+      dropRecord(db, this.keys, db.recordAt(shard, at))
+    }
+    for (let type = 1; type < TYPE_COUNT && db.hiddenCount > 0; type++) {
+      for (let at = db.shardCount(SHARD_COUNT + type) - 1; at >= 0; at--) {
+        const ref = db.recordAt(SHARD_COUNT + type, at)
+        if (this.shardOf(db, ref) === shard) dropRecord(db, this.keys, ref)
+      }
+    }
+    return true
+  }
+
+  private shardOf(db: Database, ref: Ref): number {
+    this.hasher.compute(db.arena.u8[ref >>> CHUNK_SHIFT], db.keyOffset(ref), db.keyLength(ref))
+    return Math.floor(this.hasher.slot / SLOTS_PER_SHARD)
+  }
+}
+
+/** Lets go of a record and of all that hangs on it. */
+export function dropRecord(db: Database, keys: Keys, ref: Ref): void {
+  const type = db.type(ref)
+  if (type > KeyType.string) keys.store(type).state.drop(db, db.root(ref))
+  const extras = db.extras(ref)
+  if (extras !== 0) db.arena.free(extras)
+  db.remove(ref)
+}

@@ -1,0 +1,168 @@
+import { assert } from '../base/assert.js'
+import { LIMITS } from '../base/limits.js'
+import { MAX_MEMBER_ID } from '../base/ids.js'
+import { VersionVector } from '../crdt/version-vector.js'
+import type { Engine } from '../engine/engine.js'
+import { SHARD_COUNT } from '../keyspace/database.js'
+import type { ShardClearer } from '../keyspace/state/shard-clearer.js'
+import type { StateLoader } from '../keyspace/state/state-loader.js'
+import type { PreparedSegment } from '../oplog/segment-writer.js'
+import type { SegmentedLog } from '../oplog/segmented-log.js'
+import { protocolError } from '../peer-sync/messages.js'
+import type { SnapshotIntake } from '../peer-sync/transfer/snapshot-intake.js'
+import type { SnapshotOffer } from '../peer-sync/transfer/snapshot-offer.js'
+import { seenIn, tooFewDatabases, type StabilityHold } from './recovery.js'
+import type { Snapshotter } from './snapshotter.js'
+
+/** What the intake needs of its member. */
+export interface IntakeHost {
+  readonly engine: Engine
+  readonly log: SegmentedLog
+  readonly snapshots: Snapshotter
+  /** A list of members came with the snapshot. @throws MeridianError when it does not fit. */
+  topologyReceived(bytes: Uint8Array, from: string): void
+  /** Nothing may be folded or dropped by more than this; null: by what is stable. */
+  holdStability(hold: StabilityHold | null): void
+  /** Everything that the snapshot stands for is applied here, and durable. */
+  adopted(): void
+}
+
+/**
+ * Takes the state of another member in place of this one's. The data in memory are replaced shard by shard, while clients read them; the disk leads to the
+ * old state until all is here. Then a snapshot of the new state is written, and the log begins anew behind it; the snapshot's name is what makes it so
+ * (docs/decisions/0021).
+ */
+export class MemberIntake implements SnapshotIntake {
+  isOpen = false
+  isTouched = false
+  private offer: SnapshotOffer | null = null
+  private readonly loader: StateLoader
+  private readonly clearer: ShardClearer
+  private prepared: PreparedSegment | null = null
+
+  constructor(private readonly host: IntakeHost) {
+    this.loader = host.engine.states.loader()
+    this.clearer = host.engine.states.clearer()
+  }
+
+  open(): void {
+    this.isOpen = true
+    this.host.engine.requestSync()
+  }
+
+  get isQuiet(): boolean {
+    const { engine, log } = this.host
+    if (engine.longWrites.isBusy || engine.isMidway || log.refusal !== null) return false
+    if (log.durableBytes === log.endByte) return true
+    log.requestSync()
+    return false
+  }
+
+  begin(offer: SnapshotOffer): void {
+    const { engine, snapshots } = this.host
+    const { keyspace } = engine
+    for (const { database, shard } of offer.shards) {
+      if (shard >= SHARD_COUNT) throw protocolError(`a snapshot is offered with a shard ${shard}`)
+      if (database >= keyspace.databaseCount) throw tooFewDatabases('The snapshot that is offered', database)
+    }
+    for (const { database } of offer.end.highest) {
+      if (database >= keyspace.databaseCount) throw tooFewDatabases('The snapshot that is offered', database)
+    }
+    const { topology, memberId } = offer.header
+    if (topology.length > 0) this.host.topologyReceived(topology, `member ${memberId}`)
+    this.offer = offer
+    this.isTouched = true
+    // What is written from now on must not be taken for what the log leads to.
+    snapshots.giveUp()
+    // Data are taken as they come: what may be folded is for later.
+    const nothing = new VersionVector()
+    this.host.holdStability({ stable: nothing, until: everything() })
+    for (const { database, stamps } of offer.end.highest) {
+      const { highest } = keyspace.database(database)
+      for (let member = 1; member <= MAX_MEMBER_ID; member++) highest[member] = Math.max(highest[member], stamps.stamps[member])
+    }
+  }
+
+  shards(): { database: number; shard: number }[] {
+    const { keyspace } = this.host.engine
+    const shards: { database: number; shard: number }[] = []
+    for (let database = 0; database < keyspace.databaseCount; database++) {
+      const db = keyspace.peek(database)
+      if (db === undefined) continue
+      for (let shard = 0; shard < SHARD_COUNT; shard++) {
+        if (db.shardCount(shard) > 0 || db.hiddenCount > 0) shards.push({ database, shard })
+      }
+    }
+    return shards
+  }
+
+  clear(database: number, shard: number): boolean {
+    this.host.engine.dataMoves()
+    return this.clearer.step(database, shard, LIMITS.transferDrops)
+  }
+
+  load(database: number, bytes: Uint8Array, length: number): number {
+    const whole = this.loader.wholeRecords(bytes, 0, length)
+    if (whole === 0) return 0
+    this.host.engine.dataMoves()
+    this.loader.load(database, bytes, 0, whole)
+    return whole
+  }
+
+  endShard(): void {
+    this.loader.end()
+  }
+
+  abortShard(): void {
+    this.loader.reset()
+  }
+
+  finish(done: (error: Error | null) => void): void {
+    const { offer, host } = this
+    assert(offer !== null && this.isTouched, 'a snapshot has come in')
+    const { vector, stable } = offer.header
+    const { clock } = offer.end
+    host.snapshots.adopt({
+      place: { vector, stable, clock },
+      prepare: (prepared) => {
+        host.log.prepareRestart(vector, (result) => {
+          if (result instanceof Error) return prepared(result)
+          this.prepared = result
+          prepared(null)
+        })
+      },
+      ended: (error) => {
+        if (error === null) this.adopt(offer)
+        done(error)
+      },
+    })
+  }
+
+  close(): void {
+    assert(!this.isTouched, 'the data are what the log leads to')
+    this.isOpen = false
+  }
+
+  /** The snapshot has its name: the member is what it says. */
+  private adopt({ header, end }: SnapshotOffer): void {
+    const { host, prepared } = this
+    assert(prepared !== null, 'a log to go on with')
+    const { engine, log } = host
+    this.prepared = null
+    this.offer = null
+    this.isTouched = false
+    engine.restore(header.vector, header.stable, header.clock)
+    engine.hlc.observe(end.clock)
+    host.holdStability({ stable: header.stable, until: seenIn(header.vector, end) })
+    log.restart(prepared)
+    engine.dataReplaced()
+    host.adopted()
+  }
+}
+
+/** More than ever comes. */
+function everything(): VersionVector {
+  const vector = new VersionVector()
+  vector.stamps.fill(Number.MAX_SAFE_INTEGER)
+  return vector
+}

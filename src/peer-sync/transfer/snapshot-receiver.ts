@@ -1,0 +1,473 @@
+import { assert } from '../../base/assert.js'
+import { MeridianError } from '../../base/errors.js'
+import { LIMITS } from '../../base/limits.js'
+import type { MemberId } from '../../base/ids.js'
+import type { VersionVector } from '../../crdt/version-vector.js'
+import type { Clock, Timer } from '../../ports/clock.js'
+import type { Logger } from '../../ports/logger.js'
+import { protocolError } from '../messages.js'
+import type { SnapshotIntake } from './snapshot-intake.js'
+import { decodeOffer, shardNumber, type SnapshotOffer } from './snapshot-offer.js'
+import {
+  PIECE,
+  encodeShardAsk,
+  encodeSnapshotAsk,
+  encodeSnapshotCredit,
+  encodeSnapshotDone,
+  type ShardPiece,
+  type SnapshotNo,
+  type SnapshotOfferPiece,
+  type SnapshotWait,
+} from './transfer-messages.js'
+
+/** A link as the receiving half sees it. */
+export interface SnapshotLink {
+  readonly member: MemberId
+  nextTransferId(): number
+  send(bytes: Uint8Array): void
+  /** Tells the other side what it did wrong and closes. */
+  fail(error: Error): void
+}
+
+/** A linked member that could give a snapshot. */
+export interface SnapshotSource {
+  readonly link: SnapshotLink
+  readonly name: string
+  /** What is durable there, as last reported. */
+  readonly durable: VersionVector
+}
+
+/** What the receiving half needs to know of the others. */
+export interface SnapshotSources {
+  readonly clusterId: string
+  /** What this member has applied. */
+  readonly applied: VersionVector
+  /** Some frames that this member lacks are in no log that it can reach. */
+  readonly isNeeded: boolean
+  linked(): SnapshotSource[]
+  /** A transfer has begun: frames are not wanted. */
+  pauseFrames(): void
+  /** It is over: they are. */
+  resumeFrames(): void
+}
+
+export type TransferPhase = 'idle' | 'seeking' | 'asked' | 'fetching' | 'finishing'
+
+/** How far a transfer has got. */
+export interface TransferProgress {
+  readonly phase: TransferPhase
+  /** Whose snapshot; null while none is chosen. */
+  readonly source: string | null
+  readonly shards: number
+  readonly shardsDone: number
+  readonly bytesReceived: number
+  readonly keysChanged: number
+  /** Milliseconds since it began. */
+  readonly elapsedMs: number
+}
+
+/** A shard that was asked for. */
+interface Asked {
+  readonly database: number
+  readonly shard: number
+  /** What was here of it is gone. */
+  isCleared: boolean
+}
+
+/** The transfer that is under way, from one link. */
+interface Fetch {
+  readonly id: number
+  readonly source: SnapshotSource
+  offerBytes: Uint8Array
+  offer: SnapshotOffer | null
+  /** Shards not yet asked for, the next one last. */
+  readonly todo: { readonly database: number; readonly shard: number }[]
+  readonly asked: Asked[]
+  /** Pieces that came and were not handled, the oldest first; bounded by the credit. */
+  readonly pieces: ShardPiece[]
+  shards: number
+  shardsDone: number
+  lastProgressMs: number
+}
+
+/** How long frames must have been out of reach before a snapshot is asked for: links come up one after another. */
+const PATIENCE_MS = 500
+/** A source that said no, or fell silent, is not asked again for so long. */
+const AVOID_MS = 5000
+const SILENCE_MS = 60_000
+const FINISH_RETRY_MS = 5000
+const NEWS_MS = 5000
+
+/**
+ * The receiving half of transfers: when frames are missing here that no log within reach has any more, the state of a member that has all of them is
+ * taken instead, shard by shard, and frames are asked for from its place on.
+ *
+ *   idle --needed for a while--> seeking --a linked member has all that is here: ASK--> asked --OFFER--> fetching --every shard is here--> finishing
+ *    ^                            ^  \--no longer needed, nothing taken yet--> idle        |                |                                |
+ *    |                            +-------------------- link lost, said no, silent --------+----------------+                                |
+ *    +------------------------------------------- durable: the snapshot that this member has written of it ---------------------------------+
+ *
+ * What has been taken stays when a transfer is cut; but what is in memory is then no state that any frames lead to, so only another transfer gets out
+ * of there. A crash does too: the disk has the state of before until the end.
+ */
+export class SnapshotReceiver {
+  phase: TransferPhase = 'idle'
+  private fetch: Fetch | null = null
+  private neededSinceMs = -1
+  private startMs = 0
+  private bytesReceived = 0
+  private keysChanged = 0
+  private lastNewsMs = 0
+  private waitPercent = 0
+  private readonly avoided = new Map<MemberId, number>()
+  /** Records of the shard in work, the last one perhaps cut off. */
+  private records = new Uint8Array(64 * 1024)
+  private recordBytes = 0
+  private workPending = false
+  private retry: Timer | null = null
+  private stopped = false
+
+  constructor(
+    private readonly intake: SnapshotIntake,
+    private readonly sources: SnapshotSources,
+    private readonly clock: Clock,
+    private readonly logger: Logger,
+  ) {}
+
+  /** Frames are not asked for while it is. */
+  get isActive(): boolean {
+    return this.phase !== 'idle'
+  }
+
+  get progress(): TransferProgress {
+    const { fetch } = this
+    return {
+      phase: this.phase,
+      source: fetch?.source.name ?? null,
+      shards: fetch?.shards ?? 0,
+      shardsDone: fetch?.shardsDone ?? 0,
+      bytesReceived: this.bytesReceived,
+      keysChanged: this.keysChanged,
+      elapsedMs: this.isActive ? this.clock.monotonicMs() - this.startMs : 0,
+    }
+  }
+
+  stop(): void {
+    this.stopped = true
+    this.retry?.cancel()
+    this.fetch = null
+  }
+
+  /** To be called a few times a second, and when a link came or went. */
+  review(): void {
+    if (this.stopped) return
+    if (this.phase === 'idle') this.reviewNeed()
+    if (this.phase === 'seeking') this.seek()
+    const { fetch } = this
+    if (fetch !== null && this.phase !== 'finishing' && this.clock.monotonicMs() - fetch.lastProgressMs > SILENCE_MS)
+      this.giveUp(fetch, 'it sends nothing')
+    this.tellNews()
+  }
+
+  /** The link of the transfer, or of another one, is gone. */
+  linkClosed(link: SnapshotLink): void {
+    if (this.fetch?.source.link === link && this.phase !== 'finishing') this.cut('the link was lost')
+  }
+
+  waitReceived(link: SnapshotLink, { transfer, percent }: SnapshotWait): void {
+    const fetch = this.fetchOf(link, transfer)
+    if (fetch === null) return
+    fetch.lastProgressMs = this.clock.monotonicMs()
+    this.waitPercent = percent
+  }
+
+  noReceived(link: SnapshotLink, { transfer, code, text }: SnapshotNo): void {
+    const fetch = this.fetchOf(link, transfer)
+    if (fetch === null) return
+    this.avoid(fetch)
+    this.cut(`it was refused with ${code}: ${text}`)
+  }
+
+  /** @throws MeridianError MRD_PEER_PROTOCOL */
+  offerReceived(link: SnapshotLink, { transfer, isLast, piece }: SnapshotOfferPiece): void {
+    const fetch = this.fetchOf(link, transfer)
+    if (fetch === null) return
+    if (fetch.offer !== null) throw protocolError('a second SNAPSHOT_OFFER')
+    if (fetch.offerBytes.length + piece.length > LIMITS.transferOfferBytes) throw protocolError('SNAPSHOT_OFFER is too long')
+    const bytes = new Uint8Array(fetch.offerBytes.length + piece.length)
+    bytes.set(fetch.offerBytes)
+    bytes.set(piece, fetch.offerBytes.length)
+    fetch.offerBytes = bytes
+    fetch.lastProgressMs = this.clock.monotonicMs()
+    if (isLast) this.begin(fetch, decodeOffer(bytes))
+  }
+
+  /** @throws MeridianError MRD_PEER_PROTOCOL */
+  pieceReceived(link: SnapshotLink, piece: ShardPiece): void {
+    const fetch = this.fetchOf(link, piece.transfer)
+    if (fetch === null) return
+    const waiting = fetch.pieces.reduce((sum, { bytes }) => sum + bytes.length, 0)
+    if (waiting >= LIMITS.transferCreditBytes) throw protocolError('more of a snapshot is on its way than the credit')
+    fetch.pieces.push({ ...piece, bytes: piece.bytes.slice() })
+    fetch.lastProgressMs = this.clock.monotonicMs()
+    this.bytesReceived += piece.bytes.length
+    this.workLater()
+  }
+
+  private fetchOf(link: SnapshotLink, transfer: number): Fetch | null {
+    const { fetch } = this
+    return fetch !== null && fetch.source.link === link && fetch.id === transfer ? fetch : null
+  }
+
+  // --- when, and of whom
+
+  private reviewNeed(): void {
+    const nowMs = this.clock.monotonicMs()
+    if (!this.sources.isNeeded) {
+      this.neededSinceMs = -1
+      return
+    }
+    if (this.neededSinceMs < 0) this.neededSinceMs = nowMs
+    if (nowMs - this.neededSinceMs < PATIENCE_MS) return
+    this.phase = 'seeking'
+    this.startMs = this.lastNewsMs = nowMs
+    this.bytesReceived = this.keysChanged = 0
+    this.logger.warn(
+      { applied: this.sources.applied.toString() },
+      'frames that are missing here are in no log within reach any more: the state of another member is fetched; writes are refused meanwhile',
+    )
+    this.intake.open()
+    this.sources.pauseFrames()
+  }
+
+  private seek(): void {
+    const { intake, sources, clock } = this
+    if (!intake.isTouched && !sources.isNeeded) {
+      this.logger.info({}, 'the missing frames can be had after all: no snapshot is needed')
+      return this.end()
+    }
+    if (!intake.isQuiet) return
+    const source = this.choose()
+    if (source === null) return
+    const id = source.link.nextTransferId()
+    this.fetch = {
+      id,
+      source,
+      offerBytes: NOTHING,
+      offer: null,
+      todo: [],
+      asked: [],
+      pieces: [],
+      shards: 0,
+      shardsDone: 0,
+      lastProgressMs: clock.monotonicMs(),
+    }
+    this.phase = 'asked'
+    this.waitPercent = 0
+    this.logger.info({ source: source.name }, 'asking for a snapshot')
+    source.link.send(
+      encodeSnapshotAsk({ transfer: id, creditBytes: LIMITS.transferCreditBytes, applied: sources.applied.clone() }),
+    )
+  }
+
+  /** The linked member that has all that is here, and most besides. */
+  private choose(): SnapshotSource | null {
+    const { applied } = this.sources
+    const nowMs = this.clock.monotonicMs()
+    let best: SnapshotSource | null = null
+    let most = -1
+    for (const source of this.sources.linked()) {
+      if (nowMs < (this.avoided.get(source.link.member) ?? -Infinity) || !source.durable.dominates(applied)) continue
+      const sum = source.durable.stamps.reduce((total, stamp) => total + stamp, 0)
+      if (sum <= most) continue
+      best = source
+      most = sum
+    }
+    return best
+  }
+
+  private avoid({ source }: Fetch): void {
+    this.avoided.set(source.link.member, this.clock.monotonicMs() + AVOID_MS)
+  }
+
+  private giveUp(fetch: Fetch, why: string): void {
+    this.avoid(fetch)
+    fetch.source.link.send(encodeSnapshotDone(fetch.id))
+    this.cut(why)
+  }
+
+  private cut(why: string): void {
+    const { fetch } = this
+    if (fetch === null) return
+    this.logger.warn(
+      { source: fetch.source.name, shards: fetch.shards, shardsDone: fetch.shardsDone },
+      `the transfer of a snapshot was cut: ${why}`,
+    )
+    this.intake.abortShard()
+    this.recordBytes = 0
+    this.fetch = null
+    this.phase = 'seeking'
+  }
+
+  // --- taking it in
+
+  private begin(fetch: Fetch, offer: SnapshotOffer): void {
+    const { header, shards } = offer
+    const { applied, clusterId } = this.sources
+    if (header.clusterId !== clusterId || header.memberId !== fetch.source.link.member)
+      throw protocolError(`a snapshot of member ${header.memberId} of cluster ${header.clusterId} is offered`)
+    if (!header.vector.dominates(applied)) throw protocolError('a snapshot is offered that lacks what is here')
+    try {
+      this.intake.begin(offer)
+    } catch (error) {
+      if (!(error instanceof MeridianError)) throw error
+      this.logger.error({ code: error.code }, `A snapshot cannot be taken: ${error.message}`)
+      return this.giveUp(fetch, error.message)
+    }
+    fetch.offer = offer
+    const known = new Set(shards.map(shardNumber))
+    const ours = this.intake.shards().filter((shard) => !known.has(shardNumber(shard)))
+    // What only this member has something in is asked for too: the answer is that there is nothing.
+    fetch.todo.push(...shards, ...ours)
+    fetch.todo.reverse()
+    fetch.shards = fetch.todo.length
+    this.phase = 'fetching'
+    const bytes = shards.reduce((sum, shard) => sum + shard.bytes, 0)
+    this.logger.info({ source: fetch.source.name, shards: fetch.shards, bytes }, 'taking a snapshot')
+    this.askMore(fetch)
+    this.workLater()
+  }
+
+  private askMore(fetch: Fetch): void {
+    while (fetch.asked.length < LIMITS.transferShards) {
+      const next = fetch.todo.pop()
+      if (next === undefined) return
+      const { database, shard } = next
+      fetch.asked.push({ database, shard, isCleared: false })
+      fetch.source.link.send(
+        encodeShardAsk({ transfer: fetch.id, database, shard, wantsAll: true, isLast: true, digests: NOTHING }),
+      )
+    }
+  }
+
+  private workLater(): void {
+    if (this.workPending) return
+    this.workPending = true
+    this.clock.defer(() => {
+      this.workPending = false
+      const { fetch } = this
+      if (this.stopped || fetch === null || this.phase !== 'fetching') return
+      try {
+        this.work(fetch)
+      } catch (error) {
+        if (!(error instanceof MeridianError)) throw error
+        this.avoid(fetch)
+        fetch.source.link.fail(error)
+      }
+    })
+  }
+
+  /** Handles pieces for about a turn. */
+  private work(fetch: Fetch): void {
+    let bytes = 0
+    let handled = 0
+    while (handled < LIMITS.transferIntakeBytes && fetch.pieces.length > 0) {
+      const [piece] = fetch.pieces
+      const asked = fetch.asked.at(0)
+      if (asked?.database !== piece.database || asked.shard !== piece.shard)
+        throw protocolError(`a piece of shard ${piece.shard} of database ${piece.database}, which was not asked for`)
+      if (!asked.isCleared) {
+        asked.isCleared = this.intake.clear(asked.database, asked.shard)
+        if (!asked.isCleared) break
+      }
+      this.take(fetch, piece)
+      fetch.pieces.shift()
+      bytes += piece.bytes.length
+      handled += piece.bytes.length + PIECE_COST
+    }
+    if (bytes > 0) fetch.source.link.send(encodeSnapshotCredit({ transfer: fetch.id, bytes }))
+    if (fetch.pieces.length > 0) this.workLater()
+    else if (fetch.shardsDone === fetch.shards) this.finish(fetch)
+  }
+
+  private take(fetch: Fetch, { database, kind, bytes }: ShardPiece): void {
+    if (kind === PIECE.records) {
+      this.addRecords(bytes)
+      const taken = this.intake.load(database, this.records, this.recordBytes)
+      this.records.copyWithin(0, taken, this.recordBytes)
+      this.recordBytes -= taken
+      return
+    }
+    if (kind !== PIECE.end) throw protocolError('keys to drop in an answer to a question for all keys')
+    if (this.recordBytes > 0) throw protocolError('a shard that ends within a record')
+    this.intake.endShard()
+    fetch.asked.shift()
+    fetch.shardsDone++
+    this.askMore(fetch)
+  }
+
+  private addRecords(bytes: Uint8Array): void {
+    const length = this.recordBytes + bytes.length
+    if (length > this.records.length) {
+      const larger = new Uint8Array(2 * length)
+      larger.set(this.records.subarray(0, this.recordBytes))
+      this.records = larger
+    }
+    this.records.set(bytes, this.recordBytes)
+    this.recordBytes = length
+  }
+
+  // --- the end
+
+  private finish(fetch: Fetch): void {
+    this.phase = 'finishing'
+    this.records = new Uint8Array(64 * 1024)
+    this.logger.info({ bytes: this.bytesReceived }, 'the snapshot is here; it is made durable')
+    this.makeDurable(fetch)
+  }
+
+  private makeDurable(fetch: Fetch): void {
+    this.intake.finish((error) => {
+      if (this.stopped) return
+      if (error !== null) {
+        this.logger.error({ error: error.message }, 'the snapshot that was taken could not be made durable; it is tried again')
+        this.retry = this.clock.setTimer(FINISH_RETRY_MS, () => this.makeDurable(fetch))
+        return
+      }
+      assert(!this.intake.isTouched, 'a transfer that is complete')
+      fetch.source.link.send(encodeSnapshotDone(fetch.id))
+      const elapsedMs = Math.round(this.clock.monotonicMs() - this.startMs)
+      this.logger.info(
+        { source: fetch.source.name, bytes: this.bytesReceived, elapsedMs, applied: this.sources.applied.toString() },
+        'the state of another member is here; frames are applied again',
+      )
+      this.end()
+    })
+  }
+
+  private end(): void {
+    this.phase = 'idle'
+    this.fetch = null
+    this.neededSinceMs = -1
+    this.avoided.clear()
+    this.intake.close()
+    this.sources.resumeFrames()
+  }
+
+  private tellNews(): void {
+    const { phase, fetch } = this
+    const nowMs = this.clock.monotonicMs()
+    if (phase === 'idle' || nowMs - this.lastNewsMs < NEWS_MS) return
+    this.lastNewsMs = nowMs
+    const { source, shards, shardsDone, bytesReceived } = this.progress
+    if (phase === 'seeking')
+      this.logger.warn({}, 'no linked member has all that is here and a snapshot to give; it goes on when there is one')
+    else if (phase === 'asked')
+      this.logger.info({ source, percent: this.waitPercent }, 'the other member writes a snapshot first')
+    else if (fetch !== null) this.logger.info({ source, shards, shardsDone, bytesReceived }, 'a snapshot is being taken')
+  }
+}
+
+const NOTHING = new Uint8Array(0)
+/** What a piece costs beside its bytes, in bytes handled. */
+const PIECE_COST = 256

@@ -1,0 +1,151 @@
+import { describe, expect, it } from 'vitest'
+import { SimulatedMesh, type SimulatedNode } from '../support/simulated-mesh.js'
+
+/** Writes of every type to keys of its own, and to some that all share. */
+function write(node: SimulatedNode, round: number, count = 40): void {
+  for (let i = 0; i < count; i++) {
+    node.run('SET', `s${node.id}:${i}`, `${round}-${'v'.repeat(30)}`)
+    node.run('INCRBY', `n${i % 7}`, '3')
+    node.run('HSET', `h${i % 5}`, `f${node.id}:${i}`, String(round))
+    node.run('SADD', `set${i % 3}`, `m${node.id}:${round}:${i}`)
+    node.run('ZADD', `z${i % 3}`, String(i), `m${i}`)
+    node.run('RPUSH', `l${i % 3}`, `e${round}:${i}`)
+    node.run('XADD', 'stream', '*', 'f', String(i))
+  }
+  node.run('DEL', `s${node.id}:${round}`)
+  node.run('SPOP', 'set1', '5')
+}
+
+function expectEqual(nodes: readonly SimulatedNode[]): void {
+  const [first, ...others] = nodes
+  for (const other of others) expect(other.digest()).toBe(first.digest())
+}
+
+describe('a member that lacks frames which are in no log any more', () => {
+  it('takes the state of another one and goes on', () => {
+    const mesh = new SimulatedMesh(3).start()
+    const [a, b, c] = mesh.nodes
+    write(a, 1)
+    write(c, 1)
+    mesh.untilEqual(a, b, c)
+    c.crash()
+    for (let round = 2; round < 6; round++) {
+      write(a, round)
+      write(b, round)
+      mesh.advance(200)
+    }
+    a.trim()
+    b.trim()
+    expect(a.member.log.firstByte).toBeGreaterThan(0)
+    c.start()
+    mesh.untilEqual(a, b, c)
+    expectEqual([a, b, c])
+    expect(c.lines.join('\n')).toContain('the state of another member is here')
+    for (const node of mesh.nodes) expect(node.run('SET', `after${node.id}`, '1')).toBe('OK')
+    write(c, 9)
+    mesh.untilEqual(a, b, c)
+    expectEqual([a, b, c])
+    c.crash(true)
+    c.start()
+    mesh.untilEqual(a, b, c)
+    expectEqual([a, b, c])
+    expect(c.member.log.segments[0].vector.get(1 as never)).toBeGreaterThan(0)
+  })
+
+  it('takes it when its disk was lost, and goes on behind its own last write', () => {
+    const mesh = new SimulatedMesh(3, 2).start()
+    const [a, b, c] = mesh.nodes
+    for (let round = 1; round < 5; round++) {
+      write(a, round, 15)
+      write(c, round, 15)
+      mesh.advance(200)
+    }
+    mesh.untilEqual(a, b, c)
+    const last = c.member.applied.get(c.member.topology.self)
+    c.loseDisk()
+    a.trim()
+    b.trim()
+    c.start()
+    mesh.until('it takes part again', () => c.run('SET', 'x', '1') === 'OK')
+    mesh.untilEqual(a, b, c)
+    expectEqual([a, b, c])
+    expect(c.member.applied.get(c.member.topology.self)).toBeGreaterThan(last)
+    expect(b.run('GET', 'x')).toBe('1')
+  })
+
+  it('refuses writes meanwhile and answers reads; what it wrote before is fetched first', () => {
+    const { mesh, a, b, c } = apart()
+    const seen = new Set<string>()
+    c.run('SET', 'mine', 'kept')
+    mesh.cut(c, false)
+    mesh.until('the transfer begins', () => isTaking(c))
+    mesh.until('the transfer is over', () => {
+      seen.add(c.run('SET', 'y', '1'))
+      expect(c.run('GET', 's1:3')).toMatch(/^[0-9]-v+$/)
+      expect(c.run('SCAN', '0', 'COUNT', '1000')).not.toContain('Error')
+      return c.member.sync?.transfer === null
+    })
+    expect([...seen].join('\n')).toContain('LOADING This member takes the state of another one')
+    mesh.untilEqual(a, b, c)
+    expectEqual([a, b, c])
+    expect(a.run('GET', 'mine')).toBe('kept')
+  })
+
+  for (const [what, crash] of [
+    ['it crashes', ({ c }: Apart) => restart(c, true)],
+    ['its source crashes', ({ a, b }: Apart) => [a, b].forEach((node) => restart(node, true))],
+    ['the links break', ({ mesh, c }: Apart) => [1, 0].forEach((cut) => mesh.cut(c, cut === 1))],
+    ['the snapshot is replaced', ({ a, b }: Apart) => [a, b].forEach((node) => node.trim())],
+  ] as const) {
+    it(`gets there when ${what} again and again`, () => {
+      const all = apart(100)
+      const { mesh, a, b, c } = all
+      mesh.cut(c, false)
+      for (const shards of [0, 1, 60, 129]) {
+        const passed = (): boolean => {
+          const transfer = c.member.sync?.transfer
+          return transfer === null || transfer === undefined
+            ? c.member.applied.dominates(a.member.durable)
+            : transfer.shards > 0 && transfer.shardsDone >= shards
+        }
+        mesh.until(`${shards} shards are here`, passed)
+        crash(all)
+      }
+      mesh.untilEqual(a, b, c)
+      expectEqual([a, b, c])
+      write(c, 20, 10)
+      mesh.untilEqual(a, b, c)
+      expectEqual([a, b, c])
+    })
+  }
+})
+
+function isTaking({ member }: SimulatedNode): boolean {
+  return member.intake?.isOpen === true
+}
+
+type Apart = ReturnType<typeof apart>
+
+function restart(node: SimulatedNode, power: boolean): void {
+  node.crash(power)
+  node.start()
+}
+
+/** Two members go on without the third, which writes too, and let go of their logs. Its links to them are slow. */
+function apart(bytesPerMs = 100_000) {
+  const mesh = new SimulatedMesh(3, 3).start()
+  const [a, b, c] = mesh.nodes
+  for (const node of mesh.nodes) write(node, 1, 15)
+  mesh.untilEqual(a, b, c)
+  mesh.cut(c, true)
+  for (let round = 2; round < 5; round++) {
+    write(a, round, 15)
+    write(b, round, 15)
+    mesh.advance(200)
+  }
+  write(c, 8, 10)
+  a.trim()
+  b.trim()
+  for (const from of [a, b]) mesh.network.route(from.name, c.name).bandwidth = bytesPerMs
+  return { mesh, a, b, c }
+}
