@@ -50,7 +50,6 @@ export class Membership {
   private sync: PeerSync | null = null
   /** The last of our own ops that others may have: what the log gave, and what was taken from others since. */
   private safeStamp = 0 as Stamp
-  private startStamp = 0 as Stamp
   private hasHeard = false
   private mayWrite = false
   private waitIsOver = false
@@ -63,6 +62,7 @@ export class Membership {
   private missingUntil = 0 as Stamp
   private fork: MeridianError | null = null
   private refusedBy: string | null = null
+  private isLost = false
   private leaving = false
   /** Client writes are taken. Asked by every write, so it is kept. */
   private isOpen = false
@@ -102,7 +102,7 @@ export class Membership {
   start(log: SegmentedLog, sync: PeerSync | null): void {
     this.log = log
     this.sync = sync
-    this.startStamp = this.safeStamp = this.engine.applied.get(this.self)
+    this.safeStamp = this.engine.applied.get(this.self)
     this.isEmpty = this.engine.applied.stamps.every((stamp) => stamp === 0)
     this.present = this.makeView()
     this.state.onChange = (dot) => this.changed(dot)
@@ -187,6 +187,7 @@ export class Membership {
 
   ownOpsElsewhere(member: MemberInfo, stamp: Stamp): void {
     if (this.fork !== null) throw this.fork
+    if (!this.mayWrite) this.safeStamp = this.engine.applied.get(this.self)
     if (this.engine.position().get(this.self) === this.safeStamp) {
       if (stamp <= this.missingUntil) return
       if (!this.takesOwnFrames) {
@@ -207,7 +208,8 @@ export class Membership {
   reportedBy(member: MemberInfo, applied: VersionVector, isFirst: boolean): void {
     const { self, engine } = this
     const theirs = applied.get(self)
-    if (isFirst && theirs > this.startStamp && theirs <= engine.applied.get(self) && !this.isOwnEnd(theirs)) {
+    const isOfThisProcess = this.mayWrite && theirs > this.safeStamp && theirs <= engine.applied.get(self)
+    if (isFirst && isOfThisProcess && !this.isOwnEnd(theirs)) {
       throw this.forked(`${member.name} has an op ${theirs} of member ${self} that is not in its own history`)
     }
     if (!this.mayWrite) this.wanted.merge(applied)
@@ -236,9 +238,26 @@ export class Membership {
     const hasNoOthers = this.sync?.isAlone !== false
     const mustCatchUp = this.isJoining || this.isEmpty
     const added = this.own?.added
+    if (this.isJoining && added !== undefined && this.sync?.hasDeparted(added.origin) === true) this.cannotJoin(added)
     const isHere =
       !mustCatchUp || (applied.dominates(this.wanted) && added !== undefined && applied.covers(added.origin, added.stamp))
-    if (this.hasHeard ? isHere : !this.isJoining && (hasNoOthers || this.waitIsOver)) this.begin()
+    // Another one may have more of our own than who was heard first: all who can be reached are.
+    const hasHeardAll = this.hasHeard && (this.waitIsOver || this.sync?.hasUnasked !== true)
+    if (hasHeardAll ? isHere : !this.hasHeard && !this.isJoining && (hasNoOthers || this.waitIsOver)) this.begin()
+  }
+
+  /**
+   * Who added this member was removed by force, and the op did not get through in time: it is not in the log of any other one, so what this one writes
+   * could be concurrent with what they call stable.
+   */
+  private cannotJoin(added: Dot): void {
+    if (this.engine.applied.covers(added.origin, added.stamp) || this.isLost) return
+    this.isLost = true
+    this.logger.error(
+      { code: 'MRD_PEER_UNKNOWN', addedBy: added.origin },
+      'The member that added this one was removed by force before the others had that change: this one will never take writes. ' +
+        'Remove it by force, and add one under another name.',
+    )
   }
 
   private begin(): void {

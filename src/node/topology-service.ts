@@ -69,7 +69,7 @@ export class MemberTopology implements TopologyService {
     }
     const [id, ...rest] = state.poolOf(self)
     if (id === undefined) throw new CommandError(this.noIdLeft(active))
-    const pool = rest.slice(rest.length - Math.floor(rest.length / POOL_SHARE))
+    const pool = rest.filter((_, i) => i % POOL_SHARE === POOL_SHARE - 1)
     this.change((number) => ({ kind: 'add', number, member: { ...description, id }, pool }))
     return id
   }

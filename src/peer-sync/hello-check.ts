@@ -105,7 +105,7 @@ export function removedPeer(member: MemberInfo): MeridianError {
   return new MeridianError('MRD_PEER_REMOVED', `${member.name} (member ${member.id}) was removed from this cluster`, REJOIN)
 }
 
-function unknownPeer(hello: Hello, topology: Topology): MeridianError {
+export function unknownPeer(hello: Hello, topology: Topology): MeridianError {
   return new MeridianError(
     'MRD_PEER_UNKNOWN',
     `${hello.name} is not in the list of members of ${selfName(topology)} yet`,

@@ -8,11 +8,12 @@ import type { Link, LinkHandlers, Network, PeerIdentity } from '../ports/network
 import type { Random } from '../ports/random.js'
 import { FrameReceiver } from './frame-receiver.js'
 import { departedMembers } from './departures.js'
-import { checkHello, checkJoin, duplicateId, isRefused, removedPeer } from './hello-check.js'
+import { checkHello, checkJoin, duplicateId, isRefused, removedPeer, unknownPeer } from './hello-check.js'
 import { LinkSession, RefusedError, type SessionOwner } from './link-session.js'
 import { PROTOCOL_MAX, PROTOCOL_MIN, TOPOLOGY_VERSION, type Hello, type Pong, type Vectors } from './messages.js'
 import { DEFAULT_SYNC_OPTIONS, type PeerSyncOptions } from './options.js'
 import { Peer } from './peer.js'
+import { decodeTopology } from '../topology/topology-codec.js'
 import type { PeerStatus } from './peer-status.js'
 import { EncodedPublication, type Publication } from './publications.js'
 import { SourceChoice } from './source-choice.js'
@@ -119,6 +120,17 @@ export class PeerSync {
       if (session !== null && session.version < TOPOLOGY_VERSION) names.push(peer.member.name)
     }
     return names
+  }
+
+  /** Whether somebody who may be there has not told yet what it has. */
+  get hasUnasked(): boolean {
+    for (const peer of this.peersById.values()) if (peer.isUnasked) return true
+    return false
+  }
+
+  /** Nothing more is to come of a removed member. */
+  hasDeparted(member: number): boolean {
+    return this.departed.has(member as MemberId)
   }
 
   /** Whether anybody else counts: members, and removed ones that have not departed. */
@@ -397,7 +409,10 @@ export class PeerSync {
     if (identity === null) throw new Error('HELLO on a link that is not open')
     const member = checkJoin(hello, identity, this.host.topology)
     this.refuseDeparted(member)
-    const { topologyBytes } = this.host
+    const { topologyBytes, topology } = this.host
+    const self = topology.members.find(({ id }) => id === topology.self)
+    // Its list may lack what came after its removal: another one is to be asked.
+    if (self?.removal !== undefined) throw removedPeer(self)
     if (topologyBytes === null) {
       throw new MeridianError(
         'MRD_PEER_UNKNOWN',
@@ -405,6 +420,9 @@ export class PeerSync {
         'Start it with the same list of members (peers.members) as the others, without --join.',
       )
     }
+    // What is known here of it may not be durable yet; then it asks again.
+    if (decodeTopology(topologyBytes, 'the own list of members').member(member.id) === undefined)
+      throw unknownPeer(hello, this.host.topology)
     this.ports.logger.info({ peer: member.name, id: member.id }, 'a new member asks for the list of members')
     session.answerJoin(this.hello(), topologyBytes)
   }

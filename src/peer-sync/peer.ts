@@ -195,6 +195,11 @@ export class Peer {
     return this.inbound?.up ? this.inbound : null
   }
 
+  /** Neither has it told what it has, nor has a dial failed yet. */
+  get isUnasked(): boolean {
+    return !this.hasReported && !this.isCutOff && this.attempts === 0
+  }
+
   /** Gives a publication to a link; false when no link to the member takes it. */
   publish(publication: EncodedPublication): boolean {
     if (this.publicationLink?.takesPublications !== true) {

@@ -1,6 +1,6 @@
 import type { Effect } from './effects.js'
 
-const MEMBERS = 16
+const MEMBERS = 256
 
 /**
  * What a set of removals and writes has removed: an effect that removes takes every entry that its origin had observed. So an entry has been

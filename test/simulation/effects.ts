@@ -10,6 +10,8 @@ export type KeyBody =
   /** Infinity for PERSIST. */
   | { readonly kind: 'expire'; readonly at: number }
   | { readonly kind: 'flush-db' }
+  /** Changes the list of members, no key. */
+  | { readonly kind: 'topology' }
 
 export type Expiry = number | 'keep' | 'clear'
 

@@ -26,9 +26,18 @@ export const FAULT_KINDS = [
   'slow-disk',
   'memory-short',
 ] as const
+/** The list of members changes, or a machine is started from an old copy of its disk. */
+export const MEMBERSHIP_KINDS = [
+  'add-member',
+  'remove-member',
+  'remove-dead',
+  'remove-alive',
+  'copy-disk',
+  'restore-disk',
+] as const
 /** A snapshot is begun; it is begun and the power fails, or the process dies, while it is written or soon after. */
 export const SNAPSHOT_KINDS = ['snapshot', 'snapshot-power-cut', 'snapshot-kill'] as const
-export type FaultKind = (typeof FAULT_KINDS)[number] | (typeof SNAPSHOT_KINDS)[number]
+export type FaultKind = (typeof FAULT_KINDS)[number] | (typeof SNAPSHOT_KINDS)[number] | (typeof MEMBERSHIP_KINDS)[number]
 
 const WEIGHTS: Record<(typeof FAULT_KINDS)[number], number> = {
   isolate: 2,
@@ -70,6 +79,24 @@ export function planFaults(
       b: random.uint32(),
       durationMs: random.pick([5, 30, 100, 400, 1500]),
       amount,
+    })
+  }
+  return faults
+}
+
+/** Changes of membership, as faults whose indexes come after those. */
+export function planMembership(random: SeededRandom, steps: number, firstIndex: number, rate: number): Fault[] {
+  const faults: Fault[] = []
+  for (let step = 0; step < steps; step++) {
+    if (!random.chance(rate)) continue
+    faults.push({
+      index: firstIndex + faults.length,
+      atStep: step,
+      kind: MEMBERSHIP_KINDS[random.weighted([5, 2, 2, 1, 2, 2])],
+      a: random.uint32(),
+      b: random.uint32(),
+      durationMs: random.pick([5, 30, 100, 400]),
+      amount: random.unit(),
     })
   }
   return faults

@@ -19,6 +19,8 @@ function decodeBody(type: number, reader: ByteReader, stamp: number): EffectBody
       return { kind: 'expire', at: reader.f64() }
     case 8:
       return { kind: 'flush-db' }
+    case 64:
+      return decodeTopologyChange(reader)
     default: {
       const keyType = type < 16 ? 1 : type >> 3
       const body = VALUE_TYPES.find((candidate) => candidate.keyType === keyType)?.decode(type, reader, stamp) ?? null
@@ -26,6 +28,41 @@ function decodeBody(type: number, reader: ByteReader, stamp: number): EffectBody
       return body
     }
   }
+}
+
+/** A change of the list of members; what it says matters to nobody here, but that it reads as documented does. */
+function decodeTopologyChange(reader: ByteReader): EffectBody {
+  const number = reader.varint()
+  const kind = reader.u8()
+  const member = (): void => {
+    reader.u8()
+    for (let texts = 0; texts < 3; texts++) reader.block()
+    for (let addresses = 0; addresses < 2; addresses++) {
+      reader.block()
+      reader.varint()
+    }
+  }
+  const ids = (): void => {
+    for (let left = reader.u8(); left > 0; left--) reader.u8()
+  }
+  if (number === 0) throw new Error('topology change without a number')
+  if (kind === 1) for (let left = reader.u8(); left > 0; left--) member()
+  else if (kind === 2) {
+    member()
+    ids()
+  } else if (kind === 3) {
+    reader.u8()
+    reader.u8()
+  } else if (kind === 4) {
+    reader.u8()
+    const attribute = reader.u8()
+    reader.block()
+    if (attribute >= 3) reader.varint()
+  } else if (kind === 5) {
+    reader.u8()
+    ids()
+  } else throw new Error(`topology change of kind ${kind}`)
+  return { kind: 'topology' }
 }
 
 /** True for a frame that only says, in its writer's own log, what was stable there and then. */
@@ -49,7 +86,7 @@ export function decodeStabilityNote(bytes: Uint8Array): readonly number[] {
 }
 
 function readContext(reader: ByteReader, count: number): number[] {
-  const context: number[] = new Array<number>(16).fill(0)
+  const context: number[] = new Array<number>(256).fill(0)
   for (let i = 0; i < count; i++) {
     const high = reader.u32()
     context[high >>> 21] = (high & 0x1fffff) * 2 ** 32 + reader.u32()

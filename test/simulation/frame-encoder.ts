@@ -16,7 +16,7 @@ export interface FrameParts {
   readonly ops: readonly (readonly PlacedEffect[])[]
 }
 
-const KEY_EFFECTS: Readonly<Record<KeyBody['kind'], number>> = { remove: 2, expire: 7, 'flush-db': 8 }
+const KEY_EFFECTS: Readonly<Record<KeyBody['kind'], number>> = { remove: 2, expire: 7, 'flush-db': 8, topology: 64 }
 
 function writeEffect(writer: ByteWriter, { db, key, body }: PlacedEffect, stamp: number, final: boolean): void {
   const owner = typeOfBody(body)

@@ -92,6 +92,7 @@ export class History {
   }
 
   private index(effect: Effect): void {
+    if (effect.body.kind === 'topology') return
     if (effect.body.kind === 'flush-db') {
       this.listOf(this.flushes, effect.db).push(effect)
       for (const [place, list] of this.effects) if (place.startsWith(`${effect.db}:`)) list.push(effect)

@@ -37,17 +37,19 @@ export class MeridianMember implements SimulatedMember {
   private nextSession = 1
 
   constructor(environment: MemberEnvironment) {
-    const { topology, dataFolder, databases, appendfsync, sliced, clock, random, disk, network, logger } = environment
+    const { name, topology, dataFolder, databases, appendfsync, startWaitMs, sliced, clock, random, disk, network, logger } =
+      environment
     const pauseMs = [1, 5, 30, 150][random.uint32() & 3]
     // A key a step, so that much happens between the first and the last; and small segments, so that they end and go.
     const snapshotPace = { stepBytes: 1, turnMs: 0, turnBytes: Infinity, sectionBytes: 100, pauseMs }
     this.embedded = new EmbeddedMember(
       {
+        name,
         topology,
         dataFolder,
         databases,
         appendfsync,
-        startWaitMs: 0,
+        startWaitMs,
         segmentBytes: 4096,
         snapshotPace,
         ...(sliced && { slicing: SLICING }),
@@ -76,6 +78,38 @@ export class MeridianMember implements SimulatedMember {
 
   get durable(): VersionVector {
     return this.member.durable
+  }
+
+  get stable(): VersionVector {
+    return this.member.stable
+  }
+
+  get refusesWrites(): boolean {
+    return this.member.membership.writeRefusal !== null
+  }
+
+  addMember(name: string): boolean {
+    this.topologyCommand('ADD', name, name, 'z', `${name}:1`)
+    return this.member.engine.topology.named(name) !== undefined
+  }
+
+  knowsMember(name: string): boolean {
+    return this.member.engine.topology.named(name) !== undefined
+  }
+
+  removeMember(name: string, forced: boolean): boolean {
+    const { topology } = this.member.engine
+    const { version } = topology
+    this.topologyCommand('REMOVE', name, ...(forced ? ['FORCE'] : []))
+    return topology.version > version
+  }
+
+  private topologyCommand(...args: readonly string[]): void {
+    const { engine } = this.member
+    engine.beginBatch()
+    // The reply comes when the change is durable; nobody waits for it here.
+    engine.execute(this.embedded.newSession(), Request.of(['CRDT.TOPOLOGY', ...args]), new ReplyWriter())
+    engine.endTurn()
   }
 
   newSession(): SimulatedSession {

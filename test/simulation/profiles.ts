@@ -11,6 +11,8 @@ export interface Profile {
   readonly mixing: number
   readonly meanDelayMs: number
   readonly faultRate: number
+  /** How often members are added, removed, and restored from an old copy. Default: never. */
+  readonly membershipRate?: number
   /** How often each kind of fault is drawn, where it is not as usual. */
   readonly faultWeights?: Partial<Record<FaultKind, number>>
 }
@@ -28,6 +30,30 @@ const CALM = { keys: 4, databases: 2, mixing: 0, meanDelayMs: 3, faultRate: 0 }
 const BUSY = { keys: 2, databases: 1, mixing: 0, meanDelayMs: 4, faultRate: 0.05 }
 
 export const PROFILES: Readonly<Record<string, Profile>> = {
+  members: {
+    ...BUSY,
+    keys: 3,
+    meanDelayMs: 15,
+    membershipRate: 0.06,
+    weights: {
+      register: 2,
+      counter: 4,
+      edit: 2,
+      remove: 1,
+      stringRead: 1,
+      hashCounter: 1,
+      set: 1,
+      zsetCounter: 1,
+      list: 1,
+      expiry: 1,
+    },
+  },
+  'members-alone': {
+    ...CALM,
+    membershipRate: 0.06,
+    meanDelayMs: 15,
+    weights: { counter: 4, edit: 2, remove: 1, register: 1, set: 2, stringRead: 1 },
+  },
   mix: { ...BUSY, keys: 5, databases: 2, meanDelayMs: 8, weights: { ...STRINGS, ...KEYS } },
   counters: { ...BUSY, weights: { counter: 8, float: 2, register: 1, remove: 1, stringRead: 2 } },
   registers: { ...BUSY, keys: 3, weights: { register: 6, remove: 1, move: 0.5, stringRead: 2 } },

@@ -40,6 +40,8 @@ function applyChange(names: Map<string, SimFile>, change: FolderChange): void {
 
 const folderOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf('/')))
 
+export type DiskImage = ReadonlyMap<string, Uint8Array>
+
 export interface DiskCounters {
   appends: number
   syncs: number
@@ -93,6 +95,23 @@ export class SimDisk {
       this.counters.tornBytes += torn
       file.length = file.synced + kept + torn
       file.synced = file.length
+    }
+  }
+
+  /** What a copy of the disk has that is taken now. */
+  image(): DiskImage {
+    return new Map([...this.durableNames].map(([path, file]) => [path, file.bytes.slice(0, file.synced)]))
+  }
+
+  /** The disk has what an image has, and nothing else. */
+  restore(image: DiskImage): void {
+    this.wipe()
+    for (const [path, bytes] of image) {
+      const file = new SimFile()
+      file.append(bytes)
+      file.synced = file.length
+      this.names.set(path, file)
+      this.durableNames.set(path, file)
     }
   }
 

@@ -18,6 +18,8 @@ export interface MemberEnvironment {
   readonly dataFolder: string
   readonly databases: number
   readonly appendfsync: 'always' | 'everysec' | 'no'
+  /** How long a restarted member waits to hear from others before it takes writes. */
+  readonly startWaitMs: number
   /** Long writes and large frames of others, which go in slices, begin with very few elements and bytes. */
   readonly sliced: boolean
   readonly clock: Clock
@@ -39,6 +41,14 @@ export interface SimulatedMember {
   newSession(): SimulatedSession
   readonly applied: VersionVector
   readonly durable: VersionVector
+  /** Client writes may be refused now: it is starting, joining or removed. */
+  readonly refusesWrites?: boolean
+  /** What it calls stable. */
+  readonly stable?: VersionVector
+  /** Adds a member; false when that is refused. Missing: this kind has a fixed list. */
+  addMember?(name: string): boolean
+  knowsMember?(name: string): boolean
+  removeMember?(name: string, forced: boolean): boolean
   /** Equal in two members when their data is equal. */
   digest(): string
   /** Begins a snapshot in the background, if none is under way. */

@@ -1,11 +1,15 @@
 import { EVICTION_POLICIES } from '../../src/base/eviction-policies.js'
 import type { MemberId } from '../../src/base/ids.js'
 import type { MemberInfo, Topology } from '../../src/peer-sync/sync-host.js'
+import { MeridianError } from '../../src/base/errors.js'
+import { beginJoining } from '../../src/node/joining.js'
+import { JoinRequest } from '../../src/peer-sync/join-request.js'
+import { decodeTopology } from '../../src/topology/topology-codec.js'
 import type { Logger } from '../../src/ports/logger.js'
 import { canonical } from './canonical.js'
 import { modelCommand, modelTransaction } from './command-model.js'
 import { SimulationFailure } from './failure.js'
-import { describeFault, planFaults, planSnapshots, type Fault } from './faults.js'
+import { describeFault, planFaults, planMembership, planSnapshots, type Fault } from './faults.js'
 import { decodeStabilityNote, isStabilityNote } from './frame-decoder.js'
 import { History } from './history.js'
 import { ModelStore } from './model-store.js'
@@ -15,7 +19,7 @@ import { SeededRandom } from './random.js'
 import { argument, shown, type Reply } from './reply.js'
 import { Scheduler } from './scheduler.js'
 import { Life, MachineClock, SimClock } from './sim-clock.js'
-import { SimDisk } from './sim-disk.js'
+import { SimDisk, type DiskImage } from './sim-disk.js'
 import { SimNetwork } from './sim-network.js'
 import type { MemberKind, SimulatedMember, SimulatedSession } from './simulated-member.js'
 import { typeNamed } from './types/all-types.js'
@@ -49,6 +53,9 @@ const CLUSTER = 'simulated'
 /** A member notices within this that its disk has room again; it retries once a second, by a clock that may run at half speed. */
 const REFUSAL_LAG_MS = 12_000
 const CONVERGE_WITHIN_MS = 120_000
+const ORPHANS_AFTER_MS = 20_000
+/** One that starts from a copy waits for the others, however long. */
+const RESTORED_WAIT_MS = 600_000
 /** No link may ever hold more than a subscription's credit and some frames. */
 const MAX_BUFFERED_BYTES = 8 * 1024 * 1024
 
@@ -84,7 +91,21 @@ interface Machine {
   isShort: boolean
   /** Until when it may refuse writes although its disk has room again: it looks once a second. */
   mayRefuseUntilMs: number
+  /** It was there from the beginning. */
+  readonly isSeed: boolean
+  /** What was done to its membership. */
+  removal: 'none' | 'drained' | 'forced'
+  /** Never started again. */
+  isDead: boolean
+  /** A copy of its disk, and that it was once started from one. */
+  image: DiskImage | null
+  wasRestored: boolean
+  /** The highest of what it has called stable in this life. */
+  readonly stable: Float64Array
 }
+
+/** Member ids go up to here in a simulation. */
+const IDS = 256
 
 const quiet: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {}, child: () => quiet }
 
@@ -125,25 +146,48 @@ export class Simulation {
         address: { name, host: name, port: 1 },
       })
     }
-    for (let id = 1; id <= options.members; id++) {
-      const random = this.random.stream(`machine ${id}`)
-      this.machines.push({
-        id,
-        name: `m${id}`,
-        clock: new MachineClock(this.scheduler, random.between(-300, 300), 1 + (random.unit() - 0.5) * 0.0004),
-        disk: new SimDisk(this.scheduler, random.stream('disk')),
-        life: new Life(),
-        member: null,
-        sessions: new Map(),
-        starts: 0,
-        logged: new Float64Array(16),
-        owed: new Float64Array(16),
-        turnFrames: 0,
-        refusalsAtStart: 0,
-        isShort: false,
-        mayRefuseUntilMs: 0,
-      })
+    for (let id = 1; id <= options.members; id++) this.machines.push(this.newMachine(id, `m${id}`, true))
+  }
+
+  private newMachine(id: number, name: string, isSeed: boolean): Machine {
+    const random = this.random.stream(isSeed ? `machine ${id}` : `machine ${name}`)
+    return {
+      id,
+      name,
+      clock: new MachineClock(this.scheduler, random.between(-300, 300), 1 + (random.unit() - 0.5) * 0.0004),
+      disk: new SimDisk(this.scheduler, random.stream('disk')),
+      life: new Life(),
+      member: null,
+      sessions: new Map(),
+      starts: 0,
+      logged: new Float64Array(IDS),
+      owed: new Float64Array(IDS),
+      turnFrames: 0,
+      refusalsAtStart: 0,
+      isShort: false,
+      mayRefuseUntilMs: 0,
+      isSeed,
+      removal: 'none',
+      isDead: false,
+      image: null,
+      wasRestored: false,
+      stable: new Float64Array(IDS),
     }
+  }
+
+  private machineOf(id: number): Machine {
+    const machine = this.machines.find((each) => each.id === id)
+    if (machine === undefined) throw this.fail(`there is no member ${id}`)
+    return machine
+  }
+
+  /** Members that have not been removed. */
+  private get remaining(): Machine[] {
+    return this.machines.filter(({ removal }) => removal === 'none')
+  }
+
+  private get origins(): number[] {
+    return this.machines.map(({ id }) => id)
   }
 
   run(): SimulationResult {
@@ -170,8 +214,12 @@ export class Simulation {
     const { options, profile } = this
     const workload = new Workload(this.random.stream('workload'), profile, (command) => this.kind.supports(command))
     const mishaps = planFaults(this.random.stream('faults'), options.steps, profile.faultRate, profile.faultWeights)
-    const snapshots = planSnapshots(this.random.stream('snapshots'), options.steps, mishaps.length, profile.faultRate === 0)
-    const faults = [...mishaps, ...snapshots].sort((x, y) => x.atStep - y.atStep)
+    const rate = profile.membershipRate ?? 0
+    const changes = planMembership(this.random.stream('membership'), options.steps, mishaps.length, rate)
+    // A new member needs the whole log, which snapshots let go.
+    const snapshots =
+      rate > 0 ? [] : planSnapshots(this.random.stream('snapshots'), options.steps, mishaps.length, profile.faultRate === 0)
+    const faults = [...mishaps, ...changes, ...snapshots].sort((x, y) => x.atStep - y.atStep)
     let nextFault = 0
     for (this.step = 0; this.step < options.steps; this.step++) {
       const step = workload.next()
@@ -198,13 +246,15 @@ export class Simulation {
 
   // --- lives of members
 
-  private start(machine: Machine): void {
+  private start(machine: Machine, startsFromCopy = false): void {
     const life = new Life()
     machine.life = life
     machine.sessions = new Map()
     machine.isShort = false
     machine.refusalsAtStart = machine.disk.counters.refusals
-    const topology: Topology = { clusterId: CLUSTER, version: 1, members: this.members, self: machine.id as MemberId }
+    machine.stable.fill(0)
+    const members = machine.isSeed ? this.members : []
+    const topology: Topology = { clusterId: CLUSTER, version: 1, members, self: machine.id as MemberId }
     machine.member = this.kind.start({
       id: machine.id as MemberId,
       name: machine.name,
@@ -212,6 +262,7 @@ export class Simulation {
       dataFolder: '/data',
       databases: 4,
       appendfsync: this.appendfsync,
+      startWaitMs: startsFromCopy ? RESTORED_WAIT_MS : 0,
       sliced: this.sliced,
       clock: new SimClock(machine.clock, life),
       random: this.random.stream(`member ${machine.id} start ${machine.starts++}`),
@@ -222,7 +273,7 @@ export class Simulation {
         if (life.alive) this.logged(machine, bytes)
       },
     })
-    this.recovered(machine)
+    this.recovered(machine, startsFromCopy)
   }
 
   private logger(name: string): Logger {
@@ -232,11 +283,11 @@ export class Simulation {
   }
 
   /** What a member has after a start must be all that it owes, nothing else, and read as the history says. */
-  private recovered(machine: Machine): void {
+  private recovered(machine: Machine, startsFromCopy: boolean): void {
     const { stamps } = machine.member!.applied
-    for (let origin = 1; origin <= this.machines.length; origin++) {
+    for (const origin of this.origins) {
       const has = stamps[origin]
-      if (has < machine.owed[origin]) {
+      if (has < machine.owed[origin] && !startsFromCopy) {
         throw this.fail(`${machine.name} lost what was safe of origin ${origin}: has ${has}, owes ${machine.owed[origin]}`)
       }
       if (has > machine.logged[origin]) throw this.fail(`${machine.name} has ${has} of origin ${origin} that it never logged`)
@@ -244,6 +295,12 @@ export class Simulation {
         throw this.fail(`${machine.name} came back in the middle of a frame of origin ${origin}: ${has}`)
       }
       if (origin !== machine.id) continue
+      if (startsFromCopy) {
+        // What others have of it comes back; the rest never was.
+        const others = this.machines.filter((other) => other !== machine)
+        this.history.forgetAfter(origin, Math.max(has, ...others.map((other) => other.logged[origin])))
+        continue
+      }
       for (const other of this.machines) {
         if (other !== machine && other.logged[origin] > has) {
           throw this.fail(`${machine.name} forgot its own ops after ${has}; ${other.name} has them up to ${other.logged[origin]}`)
@@ -275,6 +332,7 @@ export class Simulation {
   private inflict(fault: Fault): void {
     const { machines, network, scheduler } = this
     const a = machines[fault.a % machines.length]
+    if (machines.length < 2) return
     const others = machines.filter((machine) => machine !== a)
     const b = others[fault.b % others.length]
     this.faultCount++
@@ -315,8 +373,21 @@ export class Simulation {
         this.crash(a, fault.kind === 'power-cut')
         if (fault.b & 1) a.clock.jump(fault.amount > 1 ? 3000 : -3000)
         return later(() => {
-          if (a.member === null) this.start(a)
+          if (a.member === null && !a.isDead) this.start(a)
         })
+      case 'add-member':
+        if (a.removal !== 'none' || a.member?.addMember === undefined || this.remaining.length + this.joiners > 5) return
+        if (a.member.addMember(`n${fault.index}`)) this.join(`n${fault.index}`, a)
+        return
+      case 'remove-member':
+      case 'remove-dead':
+      case 'remove-alive':
+        return this.removeMember(a, b, fault)
+      case 'copy-disk':
+        if (a.removal === 'none') a.image = a.disk.image()
+        return
+      case 'restore-disk':
+        return this.restore(a)
       case 'snapshot':
         a.member?.snapshot?.()
         return
@@ -390,6 +461,118 @@ export class Simulation {
     machine.member?.boundMemory?.(null, 'noeviction')
   }
 
+  // --- membership
+
+  /** Added, and not started yet. */
+  private joiners = 0
+  private readonly waiting = new Set<string>()
+  private readonly adders = new Map<string, Machine>()
+  private healedMs = 0
+  private isOver = false
+
+  /** Starts the machine of a member that was added as soon as a member gives it the list. */
+  private join(name: string, by: Machine): void {
+    this.adders.set(name, by)
+    this.joiners++
+    this.waiting.add(name)
+    const life = new Life()
+    const network = this.network.port(name, life)
+    const clock = new SimClock(new MachineClock(this.scheduler, 0, 1), life)
+    const random = this.random.stream(`joiner ${name}`)
+    const attempt = (): void => {
+      if (this.isOver || !this.waiting.has(name)) return
+      const up = this.remaining.filter((machine) => machine.member !== null)
+      if (up.length === 0) {
+        this.scheduler.after(100, attempt)
+        return
+      }
+      const at = { host: random.pick(up).name, port: 1 }
+      const logger = this.options.trace === null ? quiet : this.logger(name)
+      new JoinRequest({ network, clock, random, logger }, { clusterId: CLUSTER, name, at }, (result) => {
+        if (result instanceof Uint8Array) this.joined(name, result)
+        // One that was removed by force before it came never comes.
+        else if (result instanceof MeridianError && result.code === 'MRD_PEER_REMOVED' && this.waiting.delete(name))
+          this.joiners--
+        else this.scheduler.after(100, attempt)
+      })
+    }
+    this.scheduler.after(random.exponential(100), attempt)
+  }
+
+  private joined(name: string, bytes: Uint8Array): void {
+    if (this.isOver || !this.waiting.delete(name)) return
+    this.joiners--
+    const entry = decodeTopology(bytes, name).named(name)
+    if (entry === undefined) throw this.fail(`${name} was given a list of members that it is not in`)
+    const holder = this.machines.find(({ id }) => id === entry.id)
+    if (holder !== undefined) throw this.fail(`the id ${entry.id} was given to ${holder.name} and to ${name}`)
+    const machine = this.newMachine(entry.id, name, false)
+    this.trace(() => `${name} joins as member ${entry.id}`)
+    beginJoining(machine.disk.port(new Life()), '/data', bytes)
+    this.machines.push(machine)
+    this.start(machine)
+  }
+
+  /**
+   * One that was added by a member which was removed by force before anybody else had heard of it is a member to nobody; nor does one come that waits
+   * to be known.
+   */
+  private forgetOrphans(): void {
+    const seeds = this.remaining.filter(({ isSeed }) => isSeed)
+    const known = (name: string): boolean =>
+      seeds.length === 0 || seeds.some(({ member }) => member?.knowsMember?.(name) === true)
+    for (const machine of this.remaining) {
+      if (machine.isSeed) continue
+      // The op that added it may be lost although the list that its maker told was heard: then it never takes writes.
+      const isLost = this.adders.get(machine.name)?.removal === 'forced' && machine.member?.refusesWrites === true
+      if (isLost || !known(machine.name)) machine.removal = 'forced'
+    }
+    for (const name of this.waiting) {
+      if (known(name)) continue
+      this.waiting.delete(name)
+      this.joiners--
+    }
+  }
+
+  private removeMember(via: Machine, target: Machine, fault: Fault): void {
+    const isForced = fault.kind !== 'remove-member'
+    if (via.removal !== 'none' || target.removal !== 'none' || via.member?.removeMember === undefined) return
+    if (this.remaining.length < 3 || via.member.refusesWrites === true) return
+    // While it joins nobody can drain it.
+    if (target.member?.refusesWrites === true) return
+    if (fault.kind === 'remove-dead') {
+      if (target.member !== null) this.crash(target, (fault.b & 1) === 0)
+      target.isDead = true
+    }
+    if (via.member.removeMember(target.name, isForced)) target.removal = isForced ? 'forced' : 'drained'
+    else target.isDead = false
+    this.trace(() => `${via.name} removes ${target.name}: ${target.removal}`)
+    if (target.removal === 'none' && target.member === null) this.start(target)
+  }
+
+  /** A machine is started from an old copy of its disk, at a quiet moment: all others can be asked what they have of it. */
+  private restore(machine: Machine): void {
+    const { image } = machine
+    if (image === null || machine.removal !== 'none' || machine.member === null) return
+    this.network.heal()
+    const isQuiet = (): boolean =>
+      this.remaining.every(({ member, disk }) => member !== null && !disk.full && member.refusesWrites !== true)
+    for (let waits = 0; waits < 40 && !isQuiet(); waits++) this.advance(50)
+    this.advance(1000)
+    if (!isQuiet() || machine.removal !== 'none') return
+    this.trace(() => `${machine.name} is started from an old copy of its disk`)
+    this.crash(machine, true)
+    machine.disk.restore(image)
+    machine.image = null
+    machine.wasRestored = true
+    this.start(machine, true)
+    for (let waits = 0; waits < 100 && machine.member?.refusesWrites === true; waits++) this.advance(50)
+    if (machine.member?.refusesWrites === true) {
+      throw this.fail(`${machine.name} takes no writes 5 s after it was started from a copy`)
+    }
+    this.trace(() => `${machine.name} takes writes again`)
+  }
+
   // --- frames as they are logged
 
   private logged(machine: Machine, bytes: Uint8Array): void {
@@ -411,14 +594,25 @@ export class Simulation {
         )
       }
     }
-    if (origin === machine.id) this.made(machine, bytes, frame)
+    // What it has called stable every op has observed that comes after it.
+    for (const member of this.origins) {
+      const seen = member === origin ? previous : context[member]
+      if (seen < machine.stable[member]) {
+        throw this.fail(
+          `${machine.name} logs ${origin}:${last}, which has seen ${member} up to ${seen}, after it called ${machine.stable[member]} stable`,
+        )
+      }
+    }
+    const isRefetched = machine.wasRestored && this.history.find(origin, last) !== undefined
+    if (origin === machine.id && !isRefetched) this.made(machine, bytes, frame)
     else {
       const known = this.history.find(origin, last)
       if (known === undefined)
         throw this.fail(`${machine.name} logs ${origin}:${last}, which its origin never made or has forgotten`)
       if (Buffer.compare(known.bytes, bytes) !== 0)
         throw this.fail(`${machine.name} logs other bytes as ${origin}:${last} than its origin made`)
-      if (this.machines[origin - 1].member !== null && !this.machines[origin - 1].member!.durable.covers(origin, last)) {
+      const maker = this.machineOf(origin)
+      if (maker.member !== null && !maker.wasRestored && !maker.member.durable.covers(origin, last)) {
         throw this.fail(`${machine.name} got ${origin}:${last} before it was durable at its origin`)
       }
     }
@@ -427,10 +621,12 @@ export class Simulation {
 
   /** What a member calls stable must be durable in every other one: else an op that has not seen it may still come. */
   private noted(machine: Machine, stable: readonly number[]): void {
+    stable.forEach((stamp, member) => (machine.stable[member] = Math.max(machine.stable[member], stamp)))
     for (const other of this.machines) {
-      if (other === machine) continue
+      // New members need not have what was stable before they came, nor removed ones what became so after they went.
+      if (other === machine || !other.isSeed || other.removal !== 'none' || other.wasRestored) continue
       const durable = other.member === null ? other.owed : other.member.durable.stamps
-      for (let origin = 1; origin <= this.machines.length; origin++) {
+      for (const origin of this.origins) {
         if (durable[origin] < stable[origin]) {
           throw this.fail(
             `${machine.name} notes ${origin}:${stable[origin]} as stable, which is durable at ${other.name} up to ${durable[origin]} only`,
@@ -451,7 +647,7 @@ export class Simulation {
   }
 
   private made(machine: Machine, bytes: Uint8Array, frame: ReturnType<MemberKind['decode']>): void {
-    for (let member = 1; member <= this.machines.length; member++) {
+    for (const member of this.origins) {
       if (member !== machine.id && frame.context[member] !== machine.logged[member]) {
         throw this.fail(
           `${machine.name} made ${frame.last} saying it has seen ${member}:${frame.context[member]}, but it has ${machine.logged[member]}`,
@@ -494,10 +690,11 @@ export class Simulation {
     const before = Float64Array.from(machine.logged)
     const sent = step.transaction ? [['MULTI'], ...commands, ['EXEC']] : commands
     machine.turnFrames = 0
+    const refusesWrites = member.refusesWrites === true
     const evictions = member.evictions ?? 0
     const given = sent.map((args) => session.call(args.map(argument)))
     member.endTurn()
-    const refusing = machine.disk.full || this.scheduler.now < machine.mayRefuseUntilMs || machine.isShort
+    const refusing = refusesWrites || machine.disk.full || this.scheduler.now < machine.mayRefuseUntilMs || machine.isShort
     this.trace(() => `${machine.name}[${step.db}] ${sent.map((args, i) => `${args.join(' ')} -> ${shown(given[i])}`).join('; ')}`)
     // What went before which command only the member knows; that it is what the log says is checked at the end.
     if ((member.evictions ?? 0) > evictions) return
@@ -508,7 +705,11 @@ export class Simulation {
         ? modelTransaction(store, step.db, commands, given[given.length - 1])
         : commands.map((args, i) => modelCommand(store, step.db, args, given[i]))
       const wrong = given.findIndex((reply, i) => !sameReply(sent[i], commands, reply, expected[i]))
-      if (wrong >= 0 && refusing && given.some((reply) => /^-(MISCONF|EXECABORT|OOM)|^\*\[-MISCONF/.test(shown(reply)))) {
+      if (
+        wrong >= 0 &&
+        refusing &&
+        given.some((reply) => /^-(MISCONF|LOADING|READONLY|EXECABORT|OOM)|^\*\[-(MISCONF|LOADING|READONLY)/.test(shown(reply)))
+      ) {
         // The member refuses writes because its disk does, or because there is no memory. What it did run is in what it logged, and checked at the end.
         if (machine.turnFrames > 0) return
         store = new ModelStore((db, key) => this.history.visible(db, key, before, fired), nowMs)
@@ -615,7 +816,7 @@ export class Simulation {
       .slice(-12)
       .map(
         (effect) =>
-          `    ${effect.origin}:${effect.stamp} seen ${effect.context.slice(1, this.machines.length + 1).join(',')} ${describeEffect(effect)}`,
+          `    ${effect.origin}:${effect.stamp} seen ${this.origins.map((id) => effect.context[id]).join(',')} ${describeEffect(effect)}`,
       )
       .join('\n')
   }
@@ -624,15 +825,18 @@ export class Simulation {
   private settle(): void {
     this.trace(() => 'everything heals')
     this.network.heal()
+    this.healedMs = this.scheduler.now
     // Restarts and ends of faults that are still to come.
     this.advance(2000)
     for (const machine of this.machines) {
       machine.disk.full = false
       machine.disk.meanSyncMs = 2
       this.release(machine)
-      if (machine.member === null) this.start(machine)
+      if (machine.member === null && !machine.isDead) this.start(machine)
     }
     this.converge()
+    if (this.profile.membershipRate !== undefined) this.becomesStable()
+    this.isOver = true
     if (this.fates.chance(0.25)) this.expireEverything()
     if (this.network.counters.maxBufferedBytes > MAX_BUFFERED_BYTES) {
       throw this.fail(`a link held ${this.network.counters.maxBufferedBytes} bytes, over ${MAX_BUFFERED_BYTES}`)
@@ -645,32 +849,57 @@ export class Simulation {
       this.advance(waitMs)
       if (this.converged()) break
       if (this.scheduler.now > deadline) {
-        const vectors = this.machines.map((machine) => `${machine.name} ${machine.member!.applied.toString()}`).join('; ')
+        const vectors = this.machines
+          .map(
+            ({ name, removal, member }) =>
+              `${name} (${removal}${member?.refusesWrites === true ? ', refuses' : ''}) ${member?.applied.toString() ?? 'down'}`,
+          )
+          .join('; ')
         throw this.fail(`no convergence in ${CONVERGE_WITHIN_MS} ms after everything healed: ${vectors}`)
       }
     }
     this.trace(() => 'vectors are equal')
-    const [first] = this.machines
-    for (let origin = 1; origin <= this.machines.length; origin++) {
+    const [first, ...others] = this.remaining
+    for (const { id: origin, removal } of this.machines) {
+      // What one that was removed by force never sent is lost.
+      if (removal === 'forced') continue
       const newest = this.history.newest(origin)
       if (first.logged[origin] !== newest)
         throw this.fail(`converged without ${origin}:${newest}; all have ${first.logged[origin]}`)
     }
     const digest = first.member!.digest()
-    for (const machine of this.machines.slice(1)) {
+    for (const machine of others) {
       const other = machine.member!.digest()
       if (other !== digest) {
-        for (const each of this.machines) this.checkDump(each)
+        for (const each of this.remaining) this.checkDump(each)
         throw this.fail(`equal vectors, digests differ: ${first.name} ${digest}, ${machine.name} ${other}`)
       }
     }
-    for (const machine of this.machines) this.checkDump(machine)
+    for (const machine of this.remaining) this.checkDump(machine)
+  }
+
+  /** Once nothing happens everything becomes stable, whoever was removed. */
+  private becomesStable(): void {
+    const deadline = this.scheduler.now + CONVERGE_WITHIN_MS
+    const isStable = (): boolean =>
+      this.remaining.every(({ member }) => member!.stable === undefined || member!.stable.dominates(member!.applied))
+    while (!isStable()) {
+      this.advance(100)
+      if (this.scheduler.now < deadline) continue
+      const lines = this.remaining.map(
+        ({ name, member }) => `${name} ${member!.stable!.toString()} of ${member!.applied.toString()}`,
+      )
+      throw this.fail(`not everything is stable ${CONVERGE_WITHIN_MS} ms after all was quiet: ${lines.join('; ')}`)
+    }
   }
 
   private converged(): boolean {
-    const [first] = this.machines
-    for (const { member, logged } of this.machines) {
-      for (let origin = 1; origin <= this.machines.length; origin++) {
+    if (this.scheduler.now > this.healedMs + ORPHANS_AFTER_MS) this.forgetOrphans()
+    if (this.joiners > 0) return false
+    const [first] = this.remaining
+    for (const { member, logged } of this.remaining) {
+      if (member!.refusesWrites === true) return false
+      for (const origin of this.origins) {
         if (member!.applied.stamps[origin] !== logged[origin]) {
           throw this.fail(`member ${origin}: applied ${member!.applied.stamps[origin]} is not what was logged, ${logged[origin]}`)
         }
@@ -683,7 +912,7 @@ export class Simulation {
   /** An hour later nothing that has a time may be left, in any member: no immortal remnants. */
   private expireEverything(): void {
     this.trace(() => 'an hour passes')
-    for (const machine of this.machines) {
+    for (const machine of this.remaining) {
       machine.clock.setRate(1)
       machine.clock.setSkew(3_600_000)
     }
@@ -704,7 +933,7 @@ export class Simulation {
 
   private sizes(): string[] {
     const sizes: string[] = []
-    for (const machine of this.machines) {
+    for (const machine of this.remaining) {
       const expected = new Map<number, number>()
       machine.member!.makeWay?.(0, null)
       for (const { db, key } of this.history.places()) {
