@@ -91,6 +91,8 @@ export const LIMITS = {
   transferIntakeBytes: 128 * KiB,
   /** What is believed of an offer: a snapshot's header, and 28 bytes for each of 1,032 shards of 256 databases. */
   transferOfferBytes: 9 * MiB,
+  /** List of digests of a shard, 12 bytes a key: 87,000 keys. Of a larger shard all keys are asked for. */
+  transferDigestBytes: 1 * MiB,
   /** Keys dropped in one turn to make room for a snapshot: about 1 ms. */
   transferDrops: 1000,
   /**

@@ -325,7 +325,7 @@ class ScratchData {
     for (const section of reader.sections) {
       if (section.database !== database || section.shard !== shard) this.keyspace.reset(database)
       ;({ database, shard } = section)
-      const records = reader.readSection(section)
+      const records = reader.readSection(section, true)
       try {
         const keys = loader.load(database, records, 0, records.length)
         if (keys !== section.keys)

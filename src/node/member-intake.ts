@@ -5,11 +5,15 @@ import { VersionVector } from '../crdt/version-vector.js'
 import type { Engine } from '../engine/engine.js'
 import { SHARD_COUNT } from '../keyspace/database.js'
 import type { ShardClearer } from '../keyspace/state/shard-clearer.js'
+import { RecordHashes } from '../keyspace/state/record-hashes.js'
+import { StateBytes } from '../keyspace/state/state-bytes.js'
 import type { StateLoader } from '../keyspace/state/state-loader.js'
+import type { StateWalk } from '../keyspace/state/state-walk.js'
 import type { PreparedSegment } from '../oplog/segment-writer.js'
 import type { SegmentedLog } from '../oplog/segmented-log.js'
 import { protocolError } from '../peer-sync/messages.js'
-import type { SnapshotIntake } from '../peer-sync/transfer/snapshot-intake.js'
+import { ShardSum } from '../peer-sync/transfer/shard-sum.js'
+import type { ShardDigest, SnapshotIntake } from '../peer-sync/transfer/snapshot-intake.js'
 import type { SnapshotOffer } from '../peer-sync/transfer/snapshot-offer.js'
 import { seenIn, tooFewDatabases, type StabilityHold } from './recovery.js'
 import type { Snapshotter } from './snapshotter.js'
@@ -39,10 +43,16 @@ export class MemberIntake implements SnapshotIntake {
   private readonly loader: StateLoader
   private readonly clearer: ShardClearer
   private prepared: PreparedSegment | null = null
+  private readonly walk: StateWalk
+  private readonly out = new StateBytes()
+  private readonly records = new RecordHashes()
+  /** The shard that is being gone over. */
+  private digested: { readonly sum: ShardSum; readonly digests: number[] } | null = null
 
   constructor(private readonly host: IntakeHost) {
     this.loader = host.engine.states.loader()
     this.clearer = host.engine.states.clearer()
+    this.walk = host.engine.states.walk()
   }
 
   open(): void {
@@ -96,6 +106,34 @@ export class MemberIntake implements SnapshotIntake {
     return shards
   }
 
+  digest(database: number, shard: number, anew: boolean): ShardDigest | null {
+    if (anew || this.digested === null) {
+      this.walk.begin(database, shard)
+      this.digested = { sum: new ShardSum(), digests: [] }
+    }
+    const { sum, digests } = this.digested
+    const { out, records } = this
+    out.reset()
+    const isComplete = this.walk.step(out, LIMITS.transferIntakeBytes)
+    records.begin(out.bytes, 0, out.length)
+    while (records.next()) {
+      if (!records.begins) continue
+      sum.add(records)
+      digests.push(records.keyHash, records.stateHigh, records.stateLow)
+    }
+    if (!isComplete) return null
+    this.digested = null
+    const bytes = new Uint8Array(4 * digests.length)
+    const view = new DataView(bytes.buffer)
+    digests.forEach((word, i) => view.setUint32(4 * i, word, true))
+    return { digests: bytes, sum: sum.encoded() }
+  }
+
+  drop(database: number, shard: number, hashes: ReadonlySet<number>): void {
+    this.host.engine.dataMoves()
+    this.clearer.drop(database, shard, hashes)
+  }
+
   clear(database: number, shard: number): boolean {
     this.host.engine.dataMoves()
     return this.clearer.step(database, shard, LIMITS.transferDrops)
@@ -115,6 +153,8 @@ export class MemberIntake implements SnapshotIntake {
 
   abortShard(): void {
     this.loader.reset()
+    this.walk.close()
+    this.digested = null
   }
 
   finish(done: (error: Error | null) => void): void {

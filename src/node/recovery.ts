@@ -181,7 +181,7 @@ export class Recovery {
       while (this.nextSection < reader.sections.length) {
         const section = reader.sections[this.nextSection++]
         if (section.database >= engine.keyspace.databaseCount) throw tooFewDatabases(reader.path, section.database)
-        const records = reader.readSection(section)
+        const records = reader.readSection(section, true)
         const keys = this.loadSection(reader, section, records)
         if (keys !== section.keys)
           throw damagedSnapshot(reader.path, section.offset, `a section begins ${keys} keys, the index says ${section.keys}`)

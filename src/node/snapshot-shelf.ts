@@ -1,6 +1,7 @@
 import { MeridianError } from '../base/errors.js'
 import type { MemberId } from '../base/ids.js'
 import type { VersionVector } from '../crdt/version-vector.js'
+import { RecordHashes } from '../keyspace/state/record-hashes.js'
 import type { SegmentedLog } from '../oplog/segmented-log.js'
 import { SnapshotReader } from '../oplog/snapshot-reader.js'
 import type { ServedSnapshot, SnapshotShelf } from '../peer-sync/transfer/snapshot-shelf.js'
@@ -30,6 +31,7 @@ const PIN_MS = 120_000
 
 /** The snapshots of a member that others take: its newest file, if that has what they have, else one that is written for them. One file serves many. */
 export class MemberShelf implements SnapshotShelf {
+  readonly records = new RecordHashes()
   private reader: SnapshotReader | null = null
   private readonly users = new Map<SnapshotReader, number>()
   private readonly pins = new Map<MemberId, Pin>()

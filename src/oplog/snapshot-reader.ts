@@ -58,6 +58,7 @@ export class SnapshotReader {
   /** Of the whole file. */
   readonly bytes: number
   private readonly file: ReadFile
+  private buffer = new Uint8Array(0)
 
   constructor(
     disk: Disk,
@@ -85,9 +86,11 @@ export class SnapshotReader {
     }
   }
 
-  /** The records of a section, checked. The array is the caller's. */
-  readSection(section: SectionEntry): Uint8Array {
-    const bytes = this.read(section.offset, SECTION_HEADER_BYTES + section.length)
+  /** The records of a section, checked. The array is the caller's; with `reuse` it is good until the next section is read. */
+  readSection(section: SectionEntry, reuse = false): Uint8Array {
+    const length = SECTION_HEADER_BYTES + section.length
+    if (reuse && this.buffer.length < length) this.buffer = new Uint8Array(2 * length)
+    const bytes = this.read(section.offset, length, reuse ? this.buffer.subarray(0, length) : undefined)
     if (!isSectionHeader(bytes.subarray(0, SECTION_HEADER_BYTES), section))
       throw damagedSnapshot(this.path, section.offset, `the header of ${describe(section)} is not what the index says`)
     const records = bytes.subarray(SECTION_HEADER_BYTES)
@@ -125,8 +128,7 @@ export class SnapshotReader {
     return { ...decoded, keys }
   }
 
-  private read(position: number, length: number): Uint8Array {
-    const bytes = new Uint8Array(length)
+  private read(position: number, length: number, bytes = new Uint8Array(length)): Uint8Array {
     let filled = 0
     while (filled < length) {
       const got = this.file.read(bytes.subarray(filled), position + filled)

@@ -72,6 +72,9 @@ export class Bench {
       'everysec',
       '--log-level',
       'warn',
+      // As redis-server above.
+      '--set',
+      'storage.auto-aof-rewrite-percentage=0',
     ])
   }
 

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { cpSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { eventually } from './support/eventually.js'
@@ -116,6 +116,27 @@ describe('a cluster of processes', () => {
     expect(await ap.command('GET', 'from')).toBe('ap')
     expect(await eu.command('SET', 'goes', 'on')).toBe('OK')
     await cluster.converged(20_000, [us, eu])
+  }, 60_000)
+
+  it('gives a member that was started from an old copy of its data its own writes back before it takes new ones', async () => {
+    cluster = await TestCluster.started({ names: ['us', 'eu'] })
+    const [us, eu] = cluster.members
+    await takesWrites(us)
+    await us.stop()
+    const copy = `${us.plan.dataFolder}.copy`
+    cpSync(us.plan.dataFolder, copy, { recursive: true })
+    await us.start()
+    await takesWrites(us)
+    for (let i = 0; i < 5; i++) await us.command('INCR', 'count')
+    await eventually(async () => expect(await eu.command('GET', 'count')).toBe('5'))
+    await us.kill()
+    rmSync(us.plan.dataFolder, { recursive: true })
+    cpSync(copy, us.plan.dataFolder, { recursive: true })
+    await us.start()
+    await us.running.printed('all writes of this member that others had are here again')
+    expect(await us.command('INCR', 'count')).toBe(6)
+    await cluster.everywhere(['GET', 'count'], '6')
+    await cluster.converged()
   }, 60_000)
 
   it('takes new certificates without dropping a link or a client', async () => {

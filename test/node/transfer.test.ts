@@ -41,6 +41,7 @@ describe('a member that lacks frames which are in no log any more', () => {
     mesh.untilEqual(a, b, c)
     expectEqual([a, b, c])
     expect(c.lines.join('\n')).toContain('the state of another member is here')
+    expect(c.lines.join('\n')).not.toContain('is not what the other side has')
     for (const node of mesh.nodes) expect(node.run('SET', `after${node.id}`, '1')).toBe('OK')
     write(c, 9)
     mesh.untilEqual(a, b, c)
@@ -71,6 +72,36 @@ describe('a member that lacks frames which are in no log any more', () => {
     expectEqual([a, b, c])
     expect(c.member.applied.get(c.member.topology.self)).toBeGreaterThan(last)
     expect(b.run('GET', 'x')).toBe('1')
+  })
+
+  it('is sent only what differs, and drops what is not there any more', () => {
+    const mesh = new SimulatedMesh(3, 4).start()
+    const [a, b, c] = mesh.nodes
+    for (let i = 0; i < 600; i++) a.run('SET', `k${i}`, 'v'.repeat(100))
+    mesh.untilEqual(a, b, c)
+    mesh.cut(c, true)
+    for (let i = 0; i < 6; i++) {
+      a.run('SET', `k${i}`, 'new')
+      a.run('DEL', `k${i + 300}`)
+      a.run('HSET', `h${i}`, 'f', 'v')
+      mesh.advance(100)
+    }
+    a.trim()
+    b.trim()
+    mesh.cut(c, false)
+    mesh.until('the transfer begins', () => isTaking(c))
+    let bytes = 0
+    mesh.until('the transfer is over', () => {
+      bytes = Math.max(bytes, c.member.sync?.transfer?.bytesReceived ?? 0)
+      return c.member.sync?.transfer === null
+    })
+    mesh.untilEqual(a, b, c)
+    expectEqual([a, b, c])
+    expect(c.run('EXISTS', 'k303', 'k1', 'h2')).toBe('2')
+    expect(c.lines.join('\n')).not.toContain('is not what the other side has')
+    // The ends of some 500 shards, and a dozen keys.
+    expect(bytes).toBeGreaterThan(0)
+    expect(bytes).toBeLessThan(10_000)
   })
 
   it('refuses writes meanwhile and answers reads; what it wrote before is fetched first', () => {

@@ -454,8 +454,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'snapshot-folds-on',
-    what: 'edits and hidden values that became stable while a snapshot is written are folded and dropped in it',
-    profile: 'edits',
+    what: 'what became stable while a snapshot is written is folded, and forgotten, in it',
+    profile: 'hll-types',
     apply: () =>
       both(
         patchHidden(Member, 'freezeStability', (self) => (self as Member).stable.clone()),

@@ -1,5 +1,6 @@
 import { CHUNK_SHIFT, type Ref } from '../../memory/arena.js'
 import { KeyType, SHARD_COUNT, TYPE_COUNT, type Database } from '../database.js'
+import { Hash64 } from '../hash64.js'
 import { KeyHasher, SLOT_COUNT } from '../key-hash.js'
 import type { Keys } from '../keys.js'
 import type { Keyspace } from '../keyspace.js'
@@ -9,6 +10,7 @@ const SLOTS_PER_SHARD = SLOT_COUNT / SHARD_COUNT
 /** Takes away all that a shard holds, as if it had never been: nothing is noted, logged or notified. What a snapshot brings takes its place. */
 export class ShardClearer {
   private readonly hasher = new KeyHasher(0)
+  private readonly hash = new Hash64()
 
   constructor(
     private readonly keyspace: Keyspace,
@@ -31,6 +33,30 @@ export class ShardClearer {
       }
     }
     return true
+  }
+
+  /** Lets go of the keys of a shard whose hash (RecordHashes.keyHash) is among these. */
+  drop(database: number, shard: number, hashes: ReadonlySet<number>): void {
+    const db = this.keyspace.peek(database)
+    if (db === undefined) return
+    for (let at = db.shardCount(shard) - 1; at >= 0; at--) {
+      const ref = db.recordAt(shard, at)
+      if (hashes.has(this.keyHash(db, ref))) dropRecord(db, this.keys, ref)
+    }
+    for (let type = 1; type < TYPE_COUNT && db.hiddenCount > 0; type++) {
+      for (let at = db.shardCount(SHARD_COUNT + type) - 1; at >= 0; at--) {
+        const ref = db.recordAt(SHARD_COUNT + type, at)
+        if (this.shardOf(db, ref) === shard && hashes.has(this.keyHash(db, ref))) dropRecord(db, this.keys, ref)
+      }
+    }
+  }
+
+  private keyHash(db: Database, ref: Ref): number {
+    const { hash } = this
+    hash.begin()
+    hash.bytes(db.arena.u8[ref >>> CHUNK_SHIFT], db.keyOffset(ref), db.keyLength(ref))
+    hash.end()
+    return hash.high
   }
 
   private shardOf(db: Database, ref: Ref): number {

@@ -1,5 +1,13 @@
 import type { SnapshotOffer } from './snapshot-offer.js'
 
+/** What is in a shard. */
+export interface ShardDigest {
+  /** Of each key. */
+  readonly digests: Uint8Array
+  /** As ShardSum writes it. */
+  readonly sum: Uint8Array
+}
+
 /** Where a member puts the snapshot that it takes from another one. While it is open the member takes neither writes nor frames. */
 export interface SnapshotIntake {
   /** Writes are refused from now on, and what was written becomes durable, so that others can fetch it. */
@@ -12,6 +20,13 @@ export interface SnapshotIntake {
   begin(offer: SnapshotOffer): void
   /** The shards that hold something here. */
   shards(): { readonly database: number; readonly shard: number }[]
+  /**
+   * Goes over some of what is in a shard; another shard than the last time, or `anew`: from its beginning. Null when there is more; then ask again. Nothing of it may change
+   * meanwhile.
+   */
+  digest(database: number, shard: number, anew: boolean): ShardDigest | null
+  /** Drops the keys of a shard with these hashes. */
+  drop(database: number, shard: number, hashes: ReadonlySet<number>): void
   /** Drops some of what is in a shard; true when it is empty. */
   clear(database: number, shard: number): boolean
   /**

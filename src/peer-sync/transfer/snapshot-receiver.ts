@@ -6,6 +6,7 @@ import type { VersionVector } from '../../crdt/version-vector.js'
 import type { Clock, Timer } from '../../ports/clock.js'
 import type { Logger } from '../../ports/logger.js'
 import { protocolError } from '../messages.js'
+import { DIGEST_BYTES, SHARD_SUM_BYTES } from './shard-sum.js'
 import type { SnapshotIntake } from './snapshot-intake.js'
 import { decodeOffer, shardNumber, type SnapshotOffer } from './snapshot-offer.js'
 import {
@@ -70,8 +71,12 @@ export interface TransferProgress {
 interface Asked {
   readonly database: number
   readonly shard: number
-  /** What was here of it is gone. */
+  /** All keys were asked for. */
+  readonly wantsAll: boolean
+  /** What was here of it is gone, if all is to come. */
   isCleared: boolean
+  /** What the other side has in it, once all of that has come. */
+  sum: Uint8Array | null
 }
 
 /** The transfer that is under way, from one link. */
@@ -124,6 +129,9 @@ export class SnapshotReceiver {
   private records = new Uint8Array(64 * 1024)
   private recordBytes = 0
   private workPending = false
+  /** The next shard is being gone over, or one that has come. Only one of the two. */
+  private isDigesting = false
+  private isVerifying = false
   private retry: Timer | null = null
   private stopped = false
 
@@ -304,6 +312,7 @@ export class SnapshotReceiver {
       `the transfer of a snapshot was cut: ${why}`,
     )
     this.intake.abortShard()
+    this.isDigesting = this.isVerifying = false
     this.recordBytes = 0
     this.fetch = null
     this.phase = 'seeking'
@@ -334,20 +343,54 @@ export class SnapshotReceiver {
     this.phase = 'fetching'
     const bytes = shards.reduce((sum, shard) => sum + shard.bytes, 0)
     this.logger.info({ source: fetch.source.name, shards: fetch.shards, bytes }, 'taking a snapshot')
-    this.askMore(fetch)
     this.workLater()
   }
 
-  private askMore(fetch: Fetch): void {
-    while (fetch.asked.length < LIMITS.transferShards) {
-      const next = fetch.todo.pop()
-      if (next === undefined) return
-      const { database, shard } = next
-      fetch.asked.push({ database, shard, isCleared: false })
-      fetch.source.link.send(
-        encodeShardAsk({ transfer: fetch.id, database, shard, wantsAll: true, isLast: true, digests: NOTHING }),
-      )
+  /** Goes over the next shard, to say what of it is here. Gives what that cost, in bytes; 0: nothing is to be asked now. */
+  private askNext(fetch: Fetch): number {
+    const next = fetch.todo.at(-1)
+    if (next === undefined || fetch.asked.length >= LIMITS.transferShards || this.isVerifying) return 0
+    const { database, shard } = next
+    const digest = this.intake.digest(database, shard, !this.isDigesting)
+    this.isDigesting = digest === null
+    if (digest === null) return LIMITS.transferIntakeBytes
+    fetch.todo.pop()
+    const { digests } = digest
+    this.ask(fetch, database, shard, digests.length > LIMITS.transferDigestBytes ? null : digests)
+    return DIGEST_COST + 8 * digests.length
+  }
+
+  /** digests: what is here; null: all keys are wanted. */
+  private ask(fetch: Fetch, database: number, shard: number, digests: Uint8Array | null): void {
+    const { link } = fetch.source
+    const wantsAll = digests === null
+    fetch.asked.push({ database, shard, wantsAll, isCleared: !wantsAll, sum: null })
+    const list = digests ?? NOTHING
+    for (let from = 0; from === 0 || from < list.length; from += DIGEST_PIECE_BYTES) {
+      const piece = list.subarray(from, from + DIGEST_PIECE_BYTES)
+      const isLast = from + piece.length === list.length
+      link.send(encodeShardAsk({ transfer: fetch.id, database, shard, wantsAll, isLast, digests: piece }))
     }
+  }
+
+  /** All of a shard has come: is it what the other side has? */
+  private verify(fetch: Fetch, asked: Asked): void {
+    const { database, shard, sum, wantsAll } = asked
+    const digest = this.intake.digest(database, shard, !this.isVerifying)
+    this.isVerifying = digest === null
+    if (digest === null || sum === null) return
+    fetch.asked.shift()
+    if (equalBytes(digest.sum, sum)) {
+      fetch.shardsDone++
+      return
+    }
+    this.logger.warn({ database, shard, wantsAll }, 'a shard of a snapshot is not what the other side has')
+    if (!wantsAll) return this.ask(fetch, database, shard, null)
+    throw new MeridianError(
+      'MRD_TRANSFER',
+      `Shard ${shard} of database ${database} came whole from ${fetch.source.name} and is not what it says to have there`,
+      'Another member is asked. If that says the same, report it with the logs of both members.',
+    )
   }
 
   private workLater(): void {
@@ -371,9 +414,24 @@ export class SnapshotReceiver {
   private work(fetch: Fetch): void {
     let bytes = 0
     let handled = 0
-    while (handled < LIMITS.transferIntakeBytes && fetch.pieces.length > 0) {
-      const [piece] = fetch.pieces
+    while (handled < LIMITS.transferIntakeBytes) {
       const asked = fetch.asked.at(0)
+      if (asked !== undefined && asked.sum !== null) {
+        // A shard that is gone over to be asked for is done with first.
+        if (this.isDigesting) handled += this.askNext(fetch)
+        else {
+          this.verify(fetch, asked)
+          handled += LIMITS.transferIntakeBytes / 4
+        }
+        continue
+      }
+      const piece = fetch.pieces.at(0)
+      if (piece === undefined) {
+        const cost = this.askNext(fetch)
+        if (cost === 0) break
+        handled += cost
+        continue
+      }
       if (asked?.database !== piece.database || asked.shard !== piece.shard)
         throw protocolError(`a piece of shard ${piece.shard} of database ${piece.database}, which was not asked for`)
       if (!asked.isCleared) {
@@ -386,7 +444,10 @@ export class SnapshotReceiver {
       handled += piece.bytes.length + PIECE_COST
     }
     if (bytes > 0) fetch.source.link.send(encodeSnapshotCredit({ transfer: fetch.id, bytes }))
-    if (fetch.pieces.length > 0) this.workLater()
+    const asked = fetch.asked.at(0)
+    const hasWork = fetch.pieces.length > 0 || (asked !== undefined && asked.sum !== null) || fetch.todo.length > 0
+    if (hasWork && (fetch.pieces.length > 0 || fetch.asked.length < LIMITS.transferShards || asked?.sum !== null))
+      this.workLater()
     else if (fetch.shardsDone === fetch.shards) this.finish(fetch)
   }
 
@@ -398,12 +459,19 @@ export class SnapshotReceiver {
       this.recordBytes -= taken
       return
     }
-    if (kind !== PIECE.end) throw protocolError('keys to drop in an answer to a question for all keys')
     if (this.recordBytes > 0) throw protocolError('a shard that ends within a record')
+    const [asked] = fetch.asked
+    if (kind === PIECE.drops) {
+      if (bytes.length % 4 !== 0) throw protocolError(`${bytes.length} bytes of keys to drop`)
+      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+      const hashes = new Set<number>()
+      for (let at = 0; at < bytes.length; at += 4) hashes.add(view.getUint32(at, true))
+      this.intake.drop(database, asked.shard, hashes)
+      return
+    }
+    if (bytes.length !== SHARD_SUM_BYTES) throw protocolError(`the end of a shard with ${bytes.length} bytes`)
     this.intake.endShard()
-    fetch.asked.shift()
-    fetch.shardsDone++
-    this.askMore(fetch)
+    asked.sum = bytes
   }
 
   private addRecords(bytes: Uint8Array): void {
@@ -469,5 +537,12 @@ export class SnapshotReceiver {
 }
 
 const NOTHING = new Uint8Array(0)
+/** What going over a shard costs beside what is in it. */
+const DIGEST_COST = 1024
+const DIGEST_PIECE_BYTES = LIMITS.linkPieceBytes - (LIMITS.linkPieceBytes % DIGEST_BYTES)
 /** What a piece costs beside its bytes, in bytes handled. */
 const PIECE_COST = 256
+
+function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i])
+}

@@ -4,6 +4,7 @@ import { MeridianError } from '../../base/errors.js'
 import type { VersionVector } from '../../crdt/version-vector.js'
 import type { Clock } from '../../ports/clock.js'
 import { protocolError } from '../messages.js'
+import { DIGEST_BYTES, DigestList, ShardSum } from './shard-sum.js'
 import { encodeOffer, shardNumber } from './snapshot-offer.js'
 import type { ServedSnapshot, SnapshotShelf } from './snapshot-shelf.js'
 import {
@@ -32,6 +33,14 @@ interface Question {
   readonly database: number
   readonly shard: number
   readonly wantsAll: boolean
+  /** What the asker has; it takes room until the shard is sent. */
+  readonly list: DigestList
+  listBytes: number
+  readonly sum: ShardSum
+  /** The records of a key are sent, also those of it that are still to come. */
+  sendsKey: boolean
+  /** Keys to drop that are not sent yet; null while there are records to come. */
+  drops: Uint8Array | null
   /** The asker has said all that it has. */
   isWhole: boolean
 }
@@ -106,11 +115,17 @@ export class SnapshotSender {
     if (last === undefined || last.isWhole) {
       if (questions.length === LIMITS.transferShards) throw protocolError('more shards are asked for than may be')
       const { database, shard, wantsAll } = ask
-      last = { database, shard, wantsAll, isWhole: false }
+      const list = new DigestList()
+      const sum = new ShardSum()
+      last = { database, shard, wantsAll, isWhole: false, list, listBytes: 0, sum, sendsKey: true, drops: null }
       questions.push(last)
     } else if (last.database !== ask.database || last.shard !== ask.shard || last.wantsAll !== ask.wantsAll) {
       throw protocolError('SHARD_ASK for a shard within one for another')
     }
+    last.listBytes += ask.digests.length
+    if (last.listBytes > LIMITS.transferDigestBytes || ask.digests.length % DIGEST_BYTES !== 0)
+      throw protocolError(`a list of ${last.listBytes} bytes of digests`)
+    last.list.add(ask.digests)
     last.isWhole = ask.isLast
     this.pump()
   }
@@ -188,7 +203,9 @@ export class SnapshotSender {
     if (transfer.records === null) {
       const records = this.nextSection(transfer, question)
       if (records === null) return this.endShard(transfer, question)
-      transfer.records = records
+      const wanted = this.wantedOf(question, records)
+      if (wanted.length === 0) return records.length + END_COST
+      transfer.records = wanted
     }
     const piece = transfer.records.subarray(0, LIMITS.linkPieceBytes)
     transfer.records = piece.length < transfer.records.length ? transfer.records.subarray(piece.length) : null
@@ -204,10 +221,39 @@ export class SnapshotSender {
     return reader.readSection(section)
   }
 
+  /** What of a section the asker lacks; moved together at its beginning. */
+  private wantedOf(question: Question, section: Uint8Array): Uint8Array {
+    const { shelf } = this
+    const { sum, list } = question
+    if (shelf === null) return section
+    const { records } = shelf
+    let length = 0
+    records.begin(section, 0, section.length)
+    while (records.next()) {
+      if (records.begins) {
+        // One that came before may have been sent: then this one must be too.
+        const isAgain = sum.has(records.keyNumber)
+        question.sendsKey = !list.see(records) || isAgain
+        sum.add(records)
+      }
+      if (!question.sendsKey) continue
+      section.copyWithin(length, records.from, records.to)
+      length += records.to - records.from
+    }
+    return section.subarray(0, length)
+  }
+
   private endShard(transfer: Transfer, question: Question): number {
+    question.drops ??= question.list.unseen()
+    if (question.drops.length > 0) {
+      const piece = question.drops.subarray(0, LIMITS.linkPieceBytes)
+      question.drops = question.drops.subarray(piece.length)
+      this.send(transfer, question, PIECE.drops, piece)
+      return piece.length
+    }
     transfer.questions.shift()
     transfer.section = -1
-    this.send(transfer, question, PIECE.end, NOTHING)
+    this.send(transfer, question, PIECE.end, question.sum.encoded())
     return END_COST
   }
 
@@ -219,6 +265,5 @@ export class SnapshotSender {
   }
 }
 
-const NOTHING = new Uint8Array(0)
 /** What the end of a shard counts of a turn, in bytes. */
 const END_COST = 64

@@ -1,5 +1,6 @@
 import type { MemberId } from '../../base/ids.js'
 import type { VersionVector } from '../../crdt/version-vector.js'
+import type { HashedRecords } from './shard-sum.js'
 import type { SnapshotReader } from '../../oplog/snapshot-reader.js'
 
 /** A snapshot that is being sent to one receiver. Others may have the same reader. */
@@ -15,6 +16,8 @@ export interface ServedSnapshot {
 
 /** Where a member takes the snapshots from that it sends to others. */
 export interface SnapshotShelf {
+  /** Reads the records of snapshots. */
+  readonly records: HashedRecords
   /**
    * One whose vector has at least what the receiver has applied; or, while it is being made, how far that has got, in percent: ask again.
    * @throws MeridianError when none can be had now.
