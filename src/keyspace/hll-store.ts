@@ -79,7 +79,7 @@ const MAX_SLACK_BYTES = 256
  *
  * A removal is an effect of its own, hll-remove, before the `remove` or `flush-db` of the same op: it is written when there was a HyperLogLog to
  * be seen, so that members remember it whether or not they still have one, and it makes everything that is here its own, so that the `remove` finds nothing that
- * it has not observed. A member that is alone writes and remembers none.
+ * it has not observed. A member that is alone remembers none.
  *
  * The representation (sparse or dense) and the count in its header are each member's own; the registers are what converges.
  */

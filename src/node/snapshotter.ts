@@ -108,6 +108,11 @@ interface Run {
   readonly startMs: number
   readonly changes: number
   writer: SnapshotWriter | null
+  /**
+   * Highest stamps of each database when writing began. A FLUSHDB that is read from the log then finds that it has seen everything, as it did the first time, and
+   * lets everything go, also what the snapshot has from after it: that comes again from the log.
+   */
+  highest: readonly DatabaseHighest[]
   walk: StateWalk | null
   frozen: boolean
 }
@@ -254,7 +259,16 @@ export class Snapshotter {
 
   private newRun(kind: SnapshotKind, adoption: Adoption | null = null): Run {
     const startMs = this.options.clock.monotonicMs()
-    const run: Run = { adoption, kind, startMs, changes: this.host.engine.effects.count, writer: null, walk: null, frozen: false }
+    const run: Run = {
+      adoption,
+      kind,
+      startMs,
+      changes: this.host.engine.effects.count,
+      writer: null,
+      highest: [],
+      walk: null,
+      frozen: false,
+    }
     this.run = run
     return run
   }
@@ -282,6 +296,7 @@ export class Snapshotter {
       clock: run.adoption?.place.clock ?? engine.hlc.last,
       topology: this.host.topologyBytes(),
     })
+    run.highest = this.highestStamps()
     run.walk = host.states.walk()
     this.out.reset()
     this.database = 0
@@ -365,15 +380,20 @@ export class Snapshotter {
     const { engine, log } = this.host
     engine.requestSync()
     this.thaw(run)
+    writerOf(run).writeEnd({ position: log.endByte, clock: engine.hlc.last, highest: run.highest })
+  }
+
+  private highestStamps(): DatabaseHighest[] {
+    const { keyspace } = this.host.engine
     const highest: DatabaseHighest[] = []
-    for (let database = 0; database < engine.keyspace.databaseCount; database++) {
-      const db = engine.keyspace.peek(database)
+    for (let database = 0; database < keyspace.databaseCount; database++) {
+      const db = keyspace.peek(database)
       if (db === undefined) continue
       const stamps = new VersionVector()
       stamps.stamps.set(db.highest)
       highest.push({ database, stamps })
     }
-    writerOf(run).writeEnd({ position: log.endByte, clock: engine.hlc.last, highest })
+    return highest
   }
 
   /** The records may show what the log has in memory only: the file must not outlive that. */

@@ -24,6 +24,12 @@ export const PART_BITS = PART_TYPE | PART_COMPLEX | PART_RAW
 /** Ends the elements of a part: none is of length 0. */
 export const NO_MORE_ELEMENTS = 0
 
+/** In the form of an element of any type but lists, whose elements all have one: it does not begin with a dot. */
+export const NO_DOT = 0x01
+
+/** In the form of an element without a dot: it ends in the stamp at which it was left without a value. Each member's own: no part of the state's hash. */
+export const ORPHANED_ELEMENT = 0x20
+
 /** In the form of an element of a stream: it is the member's own that wrote it, and no part of the state's hash. */
 export const OWN_ELEMENT = 0x40
 

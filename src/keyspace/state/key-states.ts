@@ -3,6 +3,7 @@ import type { Keys } from '../keys.js'
 import type { Keyspace } from '../keyspace.js'
 import type { StringStore } from '../string-store.js'
 import { ShardClearer } from './shard-clearer.js'
+import { StateHashes } from './state-hashes.js'
 import { StateLoader } from './state-loader.js'
 import { StateWalk } from './state-walk.js'
 
@@ -20,6 +21,10 @@ export class KeyStates {
 
   walk(): StateWalk {
     return new StateWalk(this.keyspace, this.strings, this.keys)
+  }
+
+  hashes(): StateHashes {
+    return new StateHashes()
   }
 
   clearer(): ShardClearer {

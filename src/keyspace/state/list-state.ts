@@ -31,8 +31,8 @@ import type { StateReader } from './state-reader.js'
 import { writeDot } from './string-codec.js'
 
 /** Forms of an element; its dot (SAME_DOT) is that of its run. */
-const DEEP = 1
-const SEVERAL = 2
+const DEEP = 2
+const SEVERAL = 4
 const ALL_FORMS = DEEP | SEVERAL | SAME_DOT
 const DOT_BYTES = 8
 const LEVEL_BYTES = 10

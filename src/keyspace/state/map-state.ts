@@ -18,15 +18,13 @@ import { MapFlag, type MapSpace } from '../map-space.js'
 import { KIND_MASK, MAP_FLAGS_MASK, PACKED, type PackedMap } from '../packed-map.js'
 import type { StringStore } from '../string-store.js'
 import type { CollectionState, StateCursor } from './collection-state.js'
-import { SAME_DOT } from './key-state-format.js'
+import { NO_DOT, ORPHANED_ELEMENT, SAME_DOT } from './key-state-format.js'
 import { varintBytes, type StateBytes } from './state-bytes.js'
 import type { StateReader } from './state-reader.js'
 import { readContent, writeContent } from './string-codec.js'
 
 /** Forms of an element. */
-const COMPLEX = 1
 const HAS_TIME = 2
-const ORPHANED = 4
 const DOT_BYTES = 8
 const TIME_BYTES = 16
 
@@ -126,7 +124,7 @@ export class MapState implements CollectionState {
     }
     const state = strings.load(space, ref)
     const element = out.open()
-    out.u8(COMPLEX | (state.orphanedAt === 0 ? 0 : ORPHANED))
+    out.u8(NO_DOT | (state.orphanedAt === 0 ? 0 : ORPHANED_ELEMENT))
     out.block(bytes, keyOff, keyLen)
     writeContent(out, state, true)
     if (state.orphanedAt !== 0) out.f64(state.orphanedAt)
@@ -218,7 +216,7 @@ export class MapState implements CollectionState {
       if (root === 0) root = space.create(arena, 0)
       const form = reader.u8()
       if ((form & ~(SAME_DOT | HAS_TIME)) === 0) this.readPlainRecord(arena, reader, form)
-      else if ((form & ~ORPHANED) === COMPLEX) this.readComplexRecord(reader, form)
+      else if ((form & ~ORPHANED_ELEMENT) === NO_DOT) this.readComplexRecord(reader, form)
       else reader.damaged('an element of unknown form')
       reader.endElement()
       this.noteForm(reader)
@@ -265,7 +263,7 @@ export class MapState implements CollectionState {
     const { off, len } = reader
     const state = emptyStringState()
     readContent(reader, state)
-    if ((form & ORPHANED) !== 0) state.orphanedAt = reader.stampOrZero()
+    if ((form & ORPHANED_ELEMENT) !== 0) state.orphanedAt = reader.stampOrZero()
     if (!hasValue(state) && state.expiries.length === 0) reader.damaged('an element without anything')
     if (!hasValues && (state.edits.length > 0 || state.contributions.length > 0 || state.expiries.length > 0)) {
       reader.damaged('a member of a set with a value')

@@ -389,9 +389,18 @@ export class StateWalk {
       out.raw(db.arena.u8[ref >>> CHUNK_SHIFT], db.valueOffset(ref), length)
       return
     }
-    out.u8(KeyType.string | PART_COMPLEX | (flags & RAW))
+    const state = this.strings.load(db, ref)
+    const [register] = state.registers
+    // The rest may be of the expiry only.
+    const isPlain = state.registers.length === 1 && state.edits.length === 0 && state.contributions.length === 0
+    out.u8(KeyType.string | (isPlain ? 0 : PART_COMPLEX) | (flags & RAW))
     const content = out.open()
-    writeContent(out, this.strings.load(db, ref), false)
+    if (isPlain) {
+      writeDot(out, register.member, register.stamp)
+      out.raw(register.value, 0, register.value.length)
+    } else {
+      writeContent(out, state, false)
+    }
     out.close(content)
   }
 

@@ -10,17 +10,17 @@ import { StreamCursor } from '../stream-log.js'
 import { CHUNKS_WORD, GROUPS_WORD, MemberPart } from '../stream-root.js'
 import type { StreamSpace } from '../stream-space.js'
 import type { CollectionState, StateCursor } from './collection-state.js'
-import { OWN_ELEMENT, SAME_DOT } from './key-state-format.js'
+import { NO_DOT, OWN_ELEMENT, SAME_DOT } from './key-state-format.js'
 import type { StateBytes } from './state-bytes.js'
 import type { StateReader } from './state-reader.js'
 import { writeDot } from './string-codec.js'
 
 /** Kinds of elements. What is a member's own is passed over by others. */
 const ENTRY = 0
-const GROUP = 1
-const GROUP_DONE = 2 | OWN_ELEMENT
-const CONSUMER = 3 | OWN_ELEMENT
-const PENDING = 4 | OWN_ELEMENT
+const GROUP = NO_DOT
+const GROUP_DONE = 3 | OWN_ELEMENT
+const CONSUMER = 5 | OWN_ELEMENT
+const PENDING = 7 | OWN_ELEMENT
 
 /** Parts of a member in the header. */
 const ADDED = 1

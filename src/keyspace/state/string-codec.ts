@@ -11,7 +11,7 @@ import type { StateReader } from './state-reader.js'
  */
 const HAS_REGISTERS = 1
 const HAS_EDITS = 2
-const HAS_CONTRIBUTIONS = 4
+export const HAS_CONTRIBUTIONS = 4
 const HAS_EXPIRIES = 8
 const ALL_PARTS = 15
 
@@ -20,7 +20,7 @@ const EDIT_SET_RANGE = 2
 const EDIT_SET_BITS = 3
 const MAX_EDIT_WIDTH = 64
 
-const TOTALS_SMALL = 0
+export const TOTALS_SMALL = 0
 const TOTALS_TEXT = 1
 
 const DOT_BYTES = 8
@@ -38,6 +38,10 @@ export function writeContent(out: StateBytes, state: StringState, withExpiries: 
       (contributions.length > 0 ? HAS_CONTRIBUTIONS : 0) |
       (expiries.length > 0 ? HAS_EXPIRIES : 0),
   )
+  if (contributions.length > 0) {
+    out.varint(contributions.length)
+    for (const contribution of contributions) writeContribution(out, contribution)
+  }
   if (registers.length > 0) {
     out.varint(registers.length)
     for (const { member, stamp, value } of registers) {
@@ -49,10 +53,6 @@ export function writeContent(out: StateBytes, state: StringState, withExpiries: 
     out.varint(edits.length)
     for (const entry of edits) writeEdit(out, entry)
   }
-  if (contributions.length > 0) {
-    out.varint(contributions.length)
-    for (const contribution of contributions) writeContribution(out, contribution)
-  }
   if (expiries.length > 0) writeExpiries(out, expiries)
 }
 
@@ -60,6 +60,9 @@ export function writeContent(out: StateBytes, state: StringState, withExpiries: 
 export function readContent(reader: StateReader, state: StringState): void {
   const parts = reader.u8()
   if (parts > ALL_PARTS) reader.damaged('a value of unknown parts')
+  if ((parts & HAS_CONTRIBUTIONS) !== 0) {
+    for (let left = reader.count(CONTRIBUTION_BYTES); left > 0; left--) state.contributions.push(readContribution(reader))
+  }
   if ((parts & HAS_REGISTERS) !== 0) {
     for (let left = reader.count(DOT_BYTES + 1); left > 0; left--) {
       reader.dot()
@@ -70,9 +73,6 @@ export function readContent(reader: StateReader, state: StringState): void {
   }
   if ((parts & HAS_EDITS) !== 0) {
     for (let left = reader.count(DOT_BYTES + 1); left > 0; left--) state.edits.push(readEdit(reader))
-  }
-  if ((parts & HAS_CONTRIBUTIONS) !== 0) {
-    for (let left = reader.count(CONTRIBUTION_BYTES); left > 0; left--) state.contributions.push(readContribution(reader))
   }
   if ((parts & HAS_EXPIRIES) !== 0) readExpiries(reader, state.expiries)
 }

@@ -8,13 +8,11 @@ import type { Keyspace } from '../keyspace.js'
 import type { LargeZset } from '../large-zset.js'
 import type { ZsetForms, ZsetFormsOf } from '../zset-forms.js'
 import type { CollectionState, StateCursor } from './collection-state.js'
-import { SAME_DOT } from './key-state-format.js'
+import { NO_DOT, SAME_DOT } from './key-state-format.js'
 import type { StateBytes } from './state-bytes.js'
 import type { StateReader } from './state-reader.js'
 import { writeDot } from './string-codec.js'
 
-/** Forms of an element. */
-const COMPLEX = 1
 const DOT_BYTES = 8
 const SCORE_BYTES = 8
 const REGISTER_BYTES = 16
@@ -149,7 +147,7 @@ export class ZsetState implements CollectionState {
         } else {
           large.store(root, found, { registers: [{ member, stamp, score }], contributions: [] })
         }
-      } else if (form === COMPLEX) {
+      } else if (form === NO_DOT) {
         const state = this.readComplex(reader)
         const { off, len } = this
         const found = large.find(root, bytes, off, len)
@@ -176,11 +174,6 @@ export class ZsetState implements CollectionState {
     this.off = reader.off
     this.len = reader.len
     const state = emptyScoreState()
-    for (let left = reader.count(REGISTER_BYTES); left > 0; left--) {
-      reader.dot()
-      const { member, stamp } = reader
-      state.registers.push({ member, stamp, score: this.readScore(reader) })
-    }
     for (let left = reader.count(CONTRIBUTION_BYTES); left > 0; left--) {
       const member = reader.memberId()
       const epoch = reader.stampOrZero()
@@ -190,6 +183,11 @@ export class ZsetState implements CollectionState {
       const base = reader.f64()
       if (!Number.isFinite(total) || !Number.isFinite(base)) reader.damaged('increments that are not finite')
       state.contributions.push({ member, epoch, stamp, baseStamp, total, base })
+    }
+    for (let left = reader.count(REGISTER_BYTES); left > 0; left--) {
+      reader.dot()
+      const { member, stamp } = reader
+      state.registers.push({ member, stamp, score: this.readScore(reader) })
     }
     if (!isPresent(state)) reader.damaged('a member without a score')
     return state
@@ -228,13 +226,8 @@ function writeComplex(
   len: number,
 ): void {
   const element = out.open()
-  out.u8(COMPLEX)
+  out.u8(NO_DOT)
   out.block(buf, off, len)
-  out.varint(registers.length)
-  for (const { member, stamp, score } of registers) {
-    writeDot(out, member, stamp)
-    out.f64(score)
-  }
   out.varint(contributions.length)
   for (const { member, epoch, stamp, baseStamp, total, base } of contributions) {
     out.u8(member)
@@ -243,6 +236,11 @@ function writeComplex(
     out.f64(baseStamp)
     out.f64(total)
     out.f64(base)
+  }
+  out.varint(registers.length)
+  for (const { member, stamp, score } of registers) {
+    writeDot(out, member, stamp)
+    out.f64(score)
   }
   out.close(element)
 }

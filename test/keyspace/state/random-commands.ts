@@ -2,8 +2,8 @@ import type { SeededRandom } from '../../differential/seeded-random.js'
 
 type Args = readonly string[]
 
-const FAMILIES = ['string', 'counter', 'hash', 'set', 'zset', 'list', 'stream', 'hll'] as const
-type Family = (typeof FAMILIES)[number]
+export const FAMILIES = ['string', 'counter', 'hash', 'set', 'zset', 'list', 'stream', 'hll'] as const
+export type Family = (typeof FAMILIES)[number]
 
 /**
  * Commands on few keys, so that members come upon each other's writes: most on keys of one family, some on keys that members use for all of them, which

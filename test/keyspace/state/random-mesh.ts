@@ -1,13 +1,17 @@
 import { SeededRandom } from '../../differential/seeded-random.js'
 import { Mesh } from '../../support/mesh.js'
-import { RandomCommands } from './random-commands.js'
+import { RandomCommands, type Family } from './random-commands.js'
 import { runRandom, settleAll } from './state-rig.js'
 
 /** Three members that have written and heard of each other in some order. */
-export function randomMesh(seed: number, steps: number): { mesh: Mesh; play: (steps: number) => void } {
+export function randomMesh(
+  seed: number,
+  steps: number,
+  families?: readonly Family[],
+): { mesh: Mesh; play: (steps: number) => void } {
   const random = new SeededRandom(seed)
   const mesh = new Mesh()
-  const commands = new RandomCommands(random, () => mesh.members[0].clock.now)
+  const commands = new RandomCommands(random, () => mesh.members[0].clock.now, families)
   const play = (count: number) => {
     for (let i = 0; i < count; i++) {
       const roll = random.below(20)

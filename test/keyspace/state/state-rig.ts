@@ -1,9 +1,12 @@
 import type { Stability } from '../../../src/crdt/apply-context.js'
+import { StreamId } from '../../../src/crdt/stream-id.js'
 import type { VersionVector } from '../../../src/crdt/version-vector.js'
 import type { Engine } from '../../../src/engine/engine.js'
 import { KeyType, SHARD_COUNT, TYPE_COUNT, type Database } from '../../../src/keyspace/database.js'
 import { digestOf } from '../../../src/keyspace/digest.js'
 import type { Keyspace } from '../../../src/keyspace/keyspace.js'
+import { StreamCursor } from '../../../src/keyspace/stream-log.js'
+import type { StreamSpace } from '../../../src/keyspace/stream-space.js'
 import { StateBytes } from '../../../src/keyspace/state/state-bytes.js'
 import { EngineHarness, ManualClock } from '../../support/engine-harness.js'
 
@@ -73,7 +76,7 @@ export function emptyTwin(of: EngineHarness, seed = 99): EngineHarness {
 
 /** What clients can see of all databases, and everything that is kept of each key, hidden or not, as far as it can be told without its form. */
 export function everythingOf({ engine }: EngineHarness): { readonly digest: string; readonly records: readonly string[] } {
-  const { keyspace, keys, strings } = engine
+  const { keyspace, keys, strings, collections } = engine
   const records: string[] = []
   for (const { database, db } of databasesOf(keyspace)) {
     for (let table = 0; table < SHARD_COUNT + TYPE_COUNT; table++) {
@@ -83,6 +86,7 @@ export function everythingOf({ engine }: EngineHarness): { readonly digest: stri
         const name = Buffer.from(db.key(ref)).toString('latin1')
         const { orphanedAt: _, ...state } = strings.load(db, ref)
         const lines = type > KeyType.string ? keys.store(type).debug(db, db.root(ref), 1e6).map(withoutForm).sort() : []
+        if (type === KeyType.stream) lines.push(...groupsOf(collections.streams.space(db.arena), db.root(ref)))
         const shown = JSON.stringify(state, (_name, value: unknown) =>
           typeof value === 'bigint' ? `${value}n` : value === Infinity ? 'never' : value,
         )
@@ -91,6 +95,28 @@ export function everythingOf({ engine }: EngineHarness): { readonly digest: stri
     }
   }
   return { digest: digestOf(keyspace, engine), records: records.sort() }
+}
+
+/** What a member has of the groups of a stream: which entries are done, consumers, and what they have pending. */
+function groupsOf({ groups, roots, log }: StreamSpace, root: number): string[] {
+  const cursor = new StreamCursor()
+  return groups.sorted(root).map((group) => {
+    const done: string[] = []
+    for (let on = log.first(roots.words(root), roots.at(root), cursor); on; on = log.next(cursor)) {
+      if (groups.isDone(group, cursor.entry)) done.push(`${cursor.entry.id.toString()}/${cursor.entry.region}`)
+    }
+    const consumers = groups.consumers(group).map((consumer) => ({
+      name: Buffer.from(groups.consumerName(consumer)).toString(),
+      // Not when it was seen last: a consumer that finds nothing is seen without a word in the log.
+      pending: groups.consumerPending(consumer).map((ref) => {
+        const { pending } = groups
+        const id = pending.id(ref, new StreamId()).toString()
+        return `${id}/${pending.region(ref)} at ${pending.time(ref)} x${pending.deliveries(ref)}`
+      }),
+    }))
+    const name = Buffer.from(groups.names.name(group)).toString()
+    return JSON.stringify({ name, read: groups.entriesRead(group), ...groups.sharedState(group), done, consumers })
+  })
 }
 
 /** Runs a command of RandomCommands: two of them name what only the member knows. */
@@ -144,4 +170,15 @@ export function settleAll({ engine }: EngineHarness): void {
 /** A sorted set that is packed does not say the score of a register beside the visible one. */
 function withoutForm(line: string): string {
   return line.replace(/ score \S+$/, '')
+}
+
+/** Hashes of what was written, by database and key. */
+export function hashesOf(engine: Engine, { sections }: Written): ReadonlyMap<string, string> {
+  const hashes = new Map<string, string>()
+  for (const { database, bytes } of sections) {
+    engine.states.hashes().read(bytes, 0, bytes.length, (buf, off, len, high, low) => {
+      hashes.set(`${database} ${Buffer.from(buf).toString('latin1', off, off + len)}`, `${high.toString(16)} ${low.toString(16)}`)
+    })
+  }
+  return new Map([...hashes].sort())
 }
