@@ -47,8 +47,23 @@ export interface ReplicationService {
   readonly peers: readonly PeerReport[]
   /** Bytes that wait on links, to be sent or to be applied. */
   readonly linkBytes: number
+  /** This member takes the state of another one; null when it does not. */
+  readonly transfer: TransferReport | null
+  /** Members that take the state of this one. */
+  readonly snapshotsServed: number
   /** Calls back whenever `applied`, `durable` or a peer's report has moved. */
   onProgress(listener: () => void): void
+}
+
+export interface TransferReport {
+  readonly phase: string
+  /** Null while none is chosen. */
+  readonly source: string | null
+  readonly shards: number
+  readonly shardsDone: number
+  readonly bytesReceived: number
+  readonly keysChanged: number
+  readonly elapsedMs: number
 }
 
 /** One other member, as INFO peers and WAIT see it. */

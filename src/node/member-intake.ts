@@ -39,6 +39,7 @@ export interface IntakeHost {
 export class MemberIntake implements SnapshotIntake {
   isOpen = false
   isTouched = false
+  keysTaken = 0
   private offer: SnapshotOffer | null = null
   private readonly loader: StateLoader
   private readonly clearer: ShardClearer
@@ -57,6 +58,7 @@ export class MemberIntake implements SnapshotIntake {
 
   open(): void {
     this.isOpen = true
+    this.keysTaken = 0
     this.host.engine.requestSync()
   }
 
@@ -143,7 +145,7 @@ export class MemberIntake implements SnapshotIntake {
     const whole = this.loader.wholeRecords(bytes, 0, length)
     if (whole === 0) return 0
     this.host.engine.dataMoves()
-    this.loader.load(database, bytes, 0, whole)
+    this.keysTaken += this.loader.load(database, bytes, 0, whole)
     return whole
   }
 

@@ -70,6 +70,12 @@ export class MemberReplication implements ReplicationService {
   get linkBytes(): number {
     return this.member().sync?.waitingBytes ?? 0
   }
+  get transfer(): ReplicationService['transfer'] {
+    return this.member().sync?.transfer ?? null
+  }
+  get snapshotsServed(): number {
+    return this.member().sync?.snapshotsServed ?? 0
+  }
   onProgress(listener: () => void): void {
     this.member().onProgress(listener)
   }

@@ -91,6 +91,7 @@ describe('a member that lacks frames which are in no log any more', () => {
     mesh.cut(c, false)
     mesh.until('the transfer begins', () => isTaking(c))
     let bytes = 0
+    expect(c.run('INFO', 'replication')).toMatch(/sync_state:(seeking|asked|fetching|finishing)/)
     mesh.until('the transfer is over', () => {
       bytes = Math.max(bytes, c.member.sync?.transfer?.bytesReceived ?? 0)
       return c.member.sync?.transfer === null
@@ -99,6 +100,7 @@ describe('a member that lacks frames which are in no log any more', () => {
     expectEqual([a, b, c])
     expect(c.run('EXISTS', 'k303', 'k1', 'h2')).toBe('2')
     expect(c.lines.join('\n')).not.toContain('is not what the other side has')
+    expect(c.run('INFO', 'replication')).toContain('sync_state:none')
     // The ends of some 500 shards, and a dozen keys.
     expect(bytes).toBeGreaterThan(0)
     expect(bytes).toBeLessThan(10_000)

@@ -106,6 +106,8 @@ export class EngineHarness {
       replication: {
         memberId: self,
         applied: new VersionVector(),
+        transfer: null,
+        snapshotsServed: 0,
         durable: new VersionVector(),
         stable: new VersionVector(),
         peers: [],

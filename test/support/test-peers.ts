@@ -7,6 +7,8 @@ export class TestPeers implements ReplicationService {
   readonly applied = new VersionVector()
   readonly durable = new VersionVector()
   readonly stable = new VersionVector()
+  readonly transfer = null
+  readonly snapshotsServed = 0
   readonly peers: PeerReport[]
   readonly linkBytes = 0
   private readonly listeners: (() => void)[] = []

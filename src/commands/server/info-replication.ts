@@ -1,5 +1,5 @@
 import type { Call } from '../call.js'
-import type { PeerReport, Services } from '../services.js'
+import type { PeerReport, ReplicationService, Services } from '../services.js'
 import type { InfoFields } from './info-fields.js'
 
 /** INFO's sections about the other members. To Redis' clients every member is a master without replicas. */
@@ -17,6 +17,24 @@ export function replicationSection({ services }: Call): InfoFields {
     ['repl_backlog_size', log.backlogLimit],
     ['repl_backlog_first_byte_offset', log.firstByte + 1],
     ['repl_backlog_histlen', log.appendedBytes - log.firstByte],
+    ...transferFields(services.replication),
+  ]
+}
+
+/** How far the taking of another member's state has got, and how many take this one's. */
+function transferFields({ transfer, snapshotsServed }: ReplicationService): InfoFields {
+  const served = ['sync_snapshots_served', snapshotsServed] as const
+  if (transfer === null) return [['sync_state', 'none'], served]
+  const { phase, source, shards, shardsDone, bytesReceived, keysChanged, elapsedMs } = transfer
+  const remaining = shardsDone === 0 ? -1 : Math.ceil((elapsedMs / 1000) * (shards / shardsDone - 1))
+  return [
+    ['sync_state', phase],
+    ['sync_source', source ?? ''],
+    ['sync_perc', (shards === 0 ? 0 : (100 * shardsDone) / shards).toFixed(2)],
+    ['sync_bytes_received', bytesReceived],
+    ['sync_keys_changed', keysChanged],
+    ['sync_eta_seconds', remaining],
+    served,
   ]
 }
 

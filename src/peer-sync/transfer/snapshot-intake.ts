@@ -16,6 +16,8 @@ export interface SnapshotIntake {
   readonly isQuiet: boolean
   /** Data of a snapshot have come in: what is in memory is not what the log leads to, until a transfer is complete. */
   readonly isTouched: boolean
+  /** Keys that have come since it was opened. */
+  readonly keysTaken: number
   /** A snapshot is going to come in. @throws MeridianError when this member cannot take it. */
   begin(offer: SnapshotOffer): void
   /** The shards that hold something here. */

@@ -121,7 +121,6 @@ export class SnapshotReceiver {
   private neededSinceMs = -1
   private startMs = 0
   private bytesReceived = 0
-  private keysChanged = 0
   private lastNewsMs = 0
   private waitPercent = 0
   private readonly avoided = new Map<MemberId, number>()
@@ -155,7 +154,7 @@ export class SnapshotReceiver {
       shards: fetch?.shards ?? 0,
       shardsDone: fetch?.shardsDone ?? 0,
       bytesReceived: this.bytesReceived,
-      keysChanged: this.keysChanged,
+      keysChanged: this.intake.keysTaken,
       elapsedMs: this.isActive ? this.clock.monotonicMs() - this.startMs : 0,
     }
   }
@@ -239,7 +238,7 @@ export class SnapshotReceiver {
     if (nowMs - this.neededSinceMs < PATIENCE_MS) return
     this.phase = 'seeking'
     this.startMs = this.lastNewsMs = nowMs
-    this.bytesReceived = this.keysChanged = 0
+    this.bytesReceived = 0
     this.logger.warn(
       { applied: this.sources.applied.toString() },
       'frames that are missing here are in no log within reach any more: the state of another member is fetched; writes are refused meanwhile',
@@ -506,7 +505,13 @@ export class SnapshotReceiver {
       fetch.source.link.send(encodeSnapshotDone(fetch.id))
       const elapsedMs = Math.round(this.clock.monotonicMs() - this.startMs)
       this.logger.info(
-        { source: fetch.source.name, bytes: this.bytesReceived, elapsedMs, applied: this.sources.applied.toString() },
+        {
+          source: fetch.source.name,
+          bytes: this.bytesReceived,
+          keys: this.intake.keysTaken,
+          elapsedMs,
+          applied: this.sources.applied.toString(),
+        },
         'the state of another member is here; frames are applied again',
       )
       this.end()
