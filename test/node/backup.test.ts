@@ -283,6 +283,17 @@ describe('a backup file', () => {
     }
   })
 
+  it('whose restore did not end leaves a folder that no member starts from', () => {
+    const { rename } = disk
+    disk.rename = (from, to) => {
+      if (to.endsWith('.msnap')) throw new MeridianError('MRD_DISK_IO', `no ${to}`, 'None.')
+      rename.call(disk, from, to)
+    }
+    expect(codeOf(() => restore('new', 1))).toBe('MRD_DISK_IO')
+    disk.rename = rename
+    expect(codeOf(() => new Server(disk, new ManualClock(), 'new', 1, '/restored'))).toBe('MRD_DATA_FOLDER')
+  })
+
   it('of the cluster itself is only restored when all its regions are said to be gone', () => {
     const file = new BackupFile(disk, BACKUP)
     expect(codeOf(() => refuseSameCluster(file, 'old', false))).toBe('MRD_RESTORE')
