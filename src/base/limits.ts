@@ -73,6 +73,10 @@ export const LIMITS = {
   minFreeBytes: 64 * MiB,
   /** Records of a section of a snapshot: written in about 0.3 ms, and the least that is read, checked and sent as a whole. */
   snapshotSectionBytes: 256 * KiB,
+  /** Of a backup: bytes of one piece, read from the disk at one go; backups at a time, each of which keeps its files open; and for how long one that nobody asks for anything. */
+  backupPieceBytes: 256 * KiB,
+  backups: 4,
+  backupIdleMs: 60_000,
   /** What writing a snapshot takes of a turn, beside the section that it ends with. Under load a quarter of the time at most. */
   snapshotTurnMs: 1,
   /** A snapshot's file is synced whenever so much of it is not, and writing waits for that sync when it is this far ahead of it. */

@@ -2,19 +2,20 @@ import type { Command } from 'commander'
 import { EXIT, printLine, type CliContext, type SetExitCode } from './context.js'
 
 const EXAMPLES = `
-The member must not be running. Nothing is changed without --repair, and nothing is ever deleted: what cannot be used is moved to a folder quarantine-<time> beside it.
+A backup (see meridian backup) is checked in the same way; it cannot be repaired. The member of a data folder must not be running. Nothing is changed without --repair, and nothing is ever deleted: what cannot be used is moved to a folder quarantine-<time> beside it.
 
 Exit code: 0 everything is whole; 1 something is damaged, nothing was changed; 3 it was damaged and has been repaired: read what was given up.
 
 Examples:
   $ meridian check /var/lib/meridian
-  $ meridian check /var/lib/meridian --repair`
+  $ meridian check /var/lib/meridian --repair
+  $ meridian check shop.mbackup`
 
 export function addCheckCommand(program: Command, context: CliContext, setExitCode: SetExitCode): void {
   program
     .command('check')
-    .description('check the data folder of a stopped member: every snapshot and every frame of the log')
-    .argument('<folder>', 'the data folder')
+    .description('check the data folder of a stopped member, or a backup: every snapshot and every frame of the log')
+    .argument('<folder>', 'the data folder, or the file of a backup')
     .option('--repair', 'make it usable again, and say what that gives up')
     .addHelpText('after', EXAMPLES)
     .action(async (folder: string, options: { repair?: boolean }) => {

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { MeridianError } from '../base/errors.js'
+import { addBackupCommand } from './backup-command.js'
 import { addCertsCommand } from './certs-command.js'
 import { addCheckCommand } from './check-command.js'
 import { addConfigCommand } from './config-command.js'
@@ -8,6 +9,7 @@ import { addExportCommand } from './export-command.js'
 import { addImportCommand } from './import-command.js'
 import { addPingCommand } from './ping-command.js'
 import { addRegionCommand } from './region-command.js'
+import { addRestoreCommand } from './restore-command.js'
 import { addServerCommand } from './server-command.js'
 import { addStatusCommand } from './status-command.js'
 import { addUpCommand } from './up-command.js'
@@ -33,6 +35,10 @@ Moving in and out:
   $ meridian import 127.0.0.1:7001 --from old-redis:6379
   $ meridian import 127.0.0.1:7001 --from-rdb dump.rdb
   $ meridian export 127.0.0.1:7001 --to-rdb dump.rdb
+
+In case of fire:
+  $ meridian backup shop.mbackup --from us.example.net:6379
+  $ meridian restore shop.mbackup --config us.yaml
 
 Exit codes: 0 fine, 1 failed, 64 wrong command line, 78 wrong configuration, 70 a bug (please report it);
 status and ping have more, see their --help. Errors carry a code such as MRD_CONFIG; docs/errors.md explains each.`
@@ -62,6 +68,8 @@ export async function runCli(args: readonly string[], version: string, context: 
     addRegionCommand,
     addImportCommand,
     addExportCommand,
+    addBackupCommand,
+    addRestoreCommand,
   ]
   for (const add of verbs) {
     add(program, context, (code) => {

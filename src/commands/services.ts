@@ -20,6 +20,7 @@ export interface Services {
   readonly server: ServerService
   readonly topology: TopologyService
   readonly persistence: PersistenceService
+  readonly backups: BackupService
   readonly transactions: TransactionService
 }
 
@@ -130,6 +131,25 @@ export interface PersistenceService {
   saveNow(): string | null
   /** Forgets all data and reads it again, from a snapshot written before or from what is on the disk. Null, or the error reply. Not while an op is open. */
   reload(saveBefore: boolean): string | null
+}
+
+/** Backups that are being fetched, piece by piece: CRDT.BACKUP. What cannot be done throws a CommandError. */
+export interface BackupService {
+  /** Gives the number of a new one. */
+  begin(): number
+  /** Looks how far its making has got, and goes on with it. */
+  state(id: number): BackupState
+  /** Bytes of one piece from this offset on; less at the end. The array is the caller's. */
+  read(id: number, offset: number): Uint8Array
+  end(id: number): void
+}
+
+/** Of a backup that is ready: what its bytes are, first the snapshot, then the frames of the log behind it. */
+export interface BackupState {
+  readonly state: 'snapshot' | 'syncing' | 'ready'
+  readonly snapshotBytes: number
+  readonly logPosition: number
+  readonly logBytes: number
 }
 
 export interface PersistenceReport {

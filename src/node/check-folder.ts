@@ -1,6 +1,8 @@
+import { statSync } from 'node:fs'
 import { lockDataFolder } from '../platform/node-disk-lock.js'
 import { NodeDisk } from '../platform/node-disk.js'
 import { MeridianError } from '../base/errors.js'
+import { checkBackup } from './backup-files.js'
 import { checkDataFolder, repairDataFolder, type CheckReport } from './data-check.js'
 
 /** What `meridian check` has found and done. */
@@ -21,6 +23,7 @@ export function checkFolder(folder: string, repair: boolean): CheckOutcome {
       `There is no folder ${folder}`,
       'Name the folder that the setting storage.dir names.',
     )
+  if (statSync(folder).isFile()) return { ...checkBackup(folder), repaired: null }
   const lock = lockDataFolder(folder)
   try {
     const report = checkDataFolder(disk, folder)

@@ -20,6 +20,7 @@ import type { Disk } from '../ports/disk.js'
 import type { Logger } from '../ports/logger.js'
 import type { Network } from '../ports/network.js'
 import type { Random } from '../ports/random.js'
+import { Backups } from './backups.js'
 import { Membership } from './membership.js'
 import { MemberIntake } from './member-intake.js'
 import { Recovery, type RecoveryProgress, type StabilityHold } from './recovery.js'
@@ -76,6 +77,7 @@ interface Running {
   readonly sync: PeerSync | null
   readonly snapshots: Snapshotter
   readonly retention: Retention
+  readonly backups: Backups
 }
 
 /**
@@ -219,7 +221,11 @@ export class Member implements SyncHost {
         this.progressed()
       })
     }
-    this.running = { log, report, sync, snapshots: snapshotter, retention: new Retention(log) }
+    const backups = new Backups({ disk, clock, logger }, this.engine, log, snapshotter, {
+      isTaking: () => this.intake?.isOpen === true,
+      isWhole: () => this.hold === null,
+    })
+    this.running = { log, report, sync, snapshots: snapshotter, retention: new Retention(log), backups }
     this.recoveryUnderWay = null
     // It may have been changed since recovery began.
     log.setSyncPolicy(syncPolicyOf(this.appendfsync, this.isAlone))
@@ -287,6 +293,10 @@ export class Member implements SyncHost {
 
   get snapshots(): Snapshotter {
     return this.parts.snapshots
+  }
+
+  get backups(): Backups {
+    return this.parts.backups
   }
 
   private get parts(): Running {
@@ -415,6 +425,7 @@ export class Member implements SyncHost {
     this.membership.stop()
     this.recoveryUnderWay?.close()
     this.running?.snapshots.stop()
+    this.running?.backups.stop()
     this.shelf?.close()
     this.engine.stop()
     this.sync?.stop()

@@ -3,6 +3,7 @@ import { CommandTable } from '../commands/command-table.js'
 import { ALL_COMMANDS } from '../commands/registry.js'
 import type { ClientRegistry } from '../commands/client-registry.js'
 import type {
+  BackupService,
   LogReport,
   PeerReport,
   PersistenceReport,
@@ -173,6 +174,16 @@ export function writeRefusal(member: Member): string | null {
   return refusal === null ? member.membership.writeRefusal : `MISCONF Writes are refused: ${refusal.message}`
 }
 
+/** Backups of a member that is made after the services. */
+function backupsOf(member: () => Member): BackupService {
+  return {
+    begin: () => member().backups.begin(),
+    state: (id) => member().backups.state(id),
+    read: (id, offset) => member().backups.read(id, offset),
+    end: (id) => member().backups.end(id),
+  }
+}
+
 /** The services of one member, from their parts. */
 export function makeServices(
   member: () => Member,
@@ -190,6 +201,7 @@ export function makeServices(
     server,
     topology: new MemberTopology(member),
     persistence: new MemberPersistence(member, () => server.startedMs),
+    backups: backupsOf(member),
     transactions: transactionsOf(member),
   }
 }

@@ -5,6 +5,7 @@ import type { MemberId, Stamp } from '../base/ids.js'
 import { VersionVector } from '../crdt/version-vector.js'
 import type { Engine } from '../engine/engine.js'
 import { SHARD_COUNT } from '../keyspace/database.js'
+import type { Keyspace } from '../keyspace/keyspace.js'
 import type { KeyStates } from '../keyspace/state/key-states.js'
 import { StateBytes } from '../keyspace/state/state-bytes.js'
 import type { StateWalk } from '../keyspace/state/state-walk.js'
@@ -296,7 +297,7 @@ export class Snapshotter {
       clock: run.adoption?.place.clock ?? engine.hlc.last,
       topology: this.host.topologyBytes(),
     })
-    run.highest = this.highestStamps()
+    run.highest = highestOf(this.host.engine.keyspace)
     run.walk = host.states.walk()
     this.out.reset()
     this.database = 0
@@ -381,19 +382,6 @@ export class Snapshotter {
     engine.requestSync()
     this.thaw(run)
     writerOf(run).writeEnd({ position: log.endByte, clock: engine.hlc.last, highest: run.highest })
-  }
-
-  private highestStamps(): DatabaseHighest[] {
-    const { keyspace } = this.host.engine
-    const highest: DatabaseHighest[] = []
-    for (let database = 0; database < keyspace.databaseCount; database++) {
-      const db = keyspace.peek(database)
-      if (db === undefined) continue
-      const stamps = new VersionVector()
-      stamps.stamps.set(db.highest)
-      highest.push({ database, stamps })
-    }
-    return highest
   }
 
   /** The records may show what the log has in memory only: the file must not outlive that. */
@@ -525,6 +513,19 @@ export class Snapshotter {
       if (this.run === run) callback()
     })
   }
+}
+
+/** What each database has seen of each member. */
+export function highestOf(keyspace: Keyspace): DatabaseHighest[] {
+  const highest: DatabaseHighest[] = []
+  for (let database = 0; database < keyspace.databaseCount; database++) {
+    const db = keyspace.peek(database)
+    if (db === undefined) continue
+    const stamps = new VersionVector()
+    stamps.stamps.set(db.highest)
+    highest.push({ database, stamps })
+  }
+  return highest
 }
 
 function writerOf(run: Run): SnapshotWriter {

@@ -25,8 +25,7 @@ export function claimDataFolder(disk: Disk, folder: string, member: DataFolderId
   disk.ensureFolder(folder)
   const found = readIdentity(disk, folder)
   if (found === null) {
-    const text = `${JSON.stringify({ format: IDENTITY_FORMAT, ...member }, null, 2)}\n`
-    disk.writeWhole(identityPath(folder), new TextEncoder().encode(text))
+    disk.writeWhole(identityPath(folder), identityBytes(member))
     return member
   }
   if (found.clusterId !== member.clusterId || found.memberId !== member.memberId || found.memberName !== member.memberName) {
@@ -38,6 +37,10 @@ export function claimDataFolder(disk: Disk, folder: string, member: DataFolderId
     )
   }
   return found
+}
+
+export function identityBytes(member: DataFolderIdentity): Uint8Array {
+  return new TextEncoder().encode(`${JSON.stringify({ format: IDENTITY_FORMAT, ...member }, null, 2)}\n`)
 }
 
 /**

@@ -175,6 +175,12 @@ export class EngineHarness {
         saveNow: () => 'no disk',
         reload: () => 'ERR no disk',
       },
+      backups: {
+        begin: () => 1,
+        state: () => ({ state: 'snapshot', snapshotBytes: 0, logPosition: 0, logBytes: 0 }),
+        read: () => new Uint8Array(0),
+        end: () => undefined,
+      },
       transactions: {
         multi: (session) => this.engine.transactions.multi(session),
         discard: (session) => this.engine.transactions.discard(session),

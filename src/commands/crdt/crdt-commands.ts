@@ -4,6 +4,7 @@ import { SLOT_COUNT } from '../../keyspace/key-hash.js'
 import type { Call } from '../call.js'
 import { CommandError } from '../command-error.js'
 import { keyRange, type CommandSpec } from '../command-spec.js'
+import { BACKUP_COMMAND } from './backup-commands.js'
 import { writeKeyDebug } from './key-debug.js'
 import { SlicedDigest } from './sliced-digest.js'
 import { TOPOLOGY_COMMAND } from './topology-commands.js'
@@ -61,6 +62,7 @@ export const CRDT_COMMANDS: readonly CommandSpec[] = [
     handler: digest,
   },
   TOPOLOGY_COMMAND,
+  BACKUP_COMMAND,
 ]
 
 function waitFor(call: Call): void {
