@@ -113,6 +113,7 @@ export function toMemberConfig(settings: FileSettings, file: string | null, base
       autoRewritePercentage: storage['auto-aof-rewrite-percentage'],
       autoRewriteMinBytes: storage['auto-aof-rewrite-min-size'],
       backlogBytes: storage['repl-backlog-size'],
+      syncMaxRate: storage['sync-max-rate'],
     },
     clients: {
       bind: clients.bind,

@@ -46,6 +46,8 @@ export interface StorageConfig {
   readonly autoRewriteMinBytes: number
   /** Bytes of log kept for members that do not have them yet. Live. */
   readonly backlogBytes: number
+  /** Bytes a second of snapshots for members that lack too much, all of them together; 0: no bound. */
+  readonly syncMaxRate: number
 }
 
 export interface ClientsConfig {

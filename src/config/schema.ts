@@ -177,6 +177,7 @@ export const fileSchema = z.strictObject({
       'auto-aof-rewrite-percentage': integer(0, MAX_SECONDS, 100),
       'auto-aof-rewrite-min-size': size(0, Number.MAX_SAFE_INTEGER, 64 * 1024 ** 2),
       'repl-backlog-size': size(0, Number.MAX_SAFE_INTEGER, LIMITS.defaultBacklogBytes),
+      'sync-max-rate': size(0, Number.MAX_SAFE_INTEGER, 0),
     })
     .prefault({}),
   clients: z

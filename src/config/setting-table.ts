@@ -24,6 +24,7 @@ export interface LiveValues extends DataConfig, MemoryConfig {
   readonly autoRewritePercentage: number
   readonly autoRewriteMinBytes: number
   readonly backlogBytes: number
+  readonly syncMaxRate: number
   readonly requirepass: string
   readonly maxclients: number
   readonly timeoutMs: number
@@ -52,6 +53,7 @@ export function initialLiveValues(config: MemberConfig): LiveValues {
     autoRewritePercentage: config.storage.autoRewritePercentage,
     autoRewriteMinBytes: config.storage.autoRewriteMinBytes,
     backlogBytes: config.storage.backlogBytes,
+    syncMaxRate: config.storage.syncMaxRate,
     requirepass: clients.requirepass,
     maxclients: clients.maxclients,
     timeoutMs: clients.timeoutMs,
@@ -164,6 +166,15 @@ export const SETTINGS: readonly Setting[] = [
       parse: (text) => size(text, 0, Number.MAX_SAFE_INTEGER, (backlogBytes) => ({ backlogBytes })),
       filePath: ['storage', 'repl-backlog-size'],
       toFile: (values) => formatSize(values.backlogBytes),
+    },
+  },
+  {
+    name: 'sync-max-rate',
+    get: (values) => String(values.syncMaxRate),
+    change: {
+      parse: (text) => size(text, 0, Number.MAX_SAFE_INTEGER, (syncMaxRate) => ({ syncMaxRate })),
+      filePath: ['storage', 'sync-max-rate'],
+      toFile: (values) => formatSize(values.syncMaxRate),
     },
   },
   {

@@ -66,6 +66,8 @@ export interface KeepingSettings {
   rewriteMinBytes: number
   /** Bytes of log kept for members that do not have them yet. */
   backlogBytes: number
+  /** Bytes a second of snapshots for other members, all together; 0: no bound. */
+  syncMaxRate: number
 }
 
 /** What there is once recovery is done. */
@@ -85,7 +87,12 @@ interface Running {
 export class Member implements SyncHost {
   readonly engine: Engine
   readonly membership: Membership
-  readonly keeping: KeepingSettings = { rewritePercentage: 0, rewriteMinBytes: 0, backlogBytes: LIMITS.defaultBacklogBytes }
+  readonly keeping: KeepingSettings = {
+    rewritePercentage: 0,
+    rewriteMinBytes: 0,
+    backlogBytes: LIMITS.defaultBacklogBytes,
+    syncMaxRate: 0,
+  }
   /** Without a network there can never be other members. */
   private readonly cannotLink: boolean
   private appendfsync: MemberOptions['appendfsync']
@@ -257,6 +264,7 @@ export class Member implements SyncHost {
       get isTaking() {
         return isTaking()
       },
+      maxRate: () => this.keeping.syncMaxRate,
       durableBy: (member) => this.sync?.durableBy(member) ?? null,
     })
     this.intake = new MemberIntake({

@@ -330,6 +330,7 @@ function tuneEngine({ engine, keeping }: Member, values: LiveValues): void {
   keeping.rewritePercentage = values.autoRewritePercentage
   keeping.rewriteMinBytes = values.autoRewriteMinBytes
   keeping.backlogBytes = values.backlogBytes
+  keeping.syncMaxRate = values.syncMaxRate
   engine.pubsub.reachesCluster = values.pubsubScope === 'cluster'
   engine.notifications.classes = values.notifyKeyspaceEvents
   tuneCollections(engine.collections, values)

@@ -14,6 +14,8 @@ export interface ShelfHost {
   readonly snapshots: Snapshotter
   /** The member takes a snapshot itself. */
   readonly isTaking: boolean
+  /** Bytes a second that may be sent to all receivers together; 0: no bound. */
+  maxRate(): number
   /** What is durable at another member, as last reported. */
   durableBy(member: MemberId): VersionVector | null
 }
@@ -33,6 +35,8 @@ const PIN_MS = 120_000
 export class MemberShelf implements SnapshotShelf {
   readonly records = new RecordHashes()
   private reader: SnapshotReader | null = null
+  /** When what was sent has had its time. */
+  private freeAtMs = 0
   private readonly users = new Map<SnapshotReader, number>()
   private readonly pins = new Map<MemberId, Pin>()
 
@@ -53,6 +57,15 @@ export class MemberShelf implements SnapshotShelf {
     if (this.clock.monotonicMs() < snapshots.retryAtMs) throw cannotGive(`the last one failed: ${snapshots.lastError ?? ''}`)
     snapshots.begin('rewrite')
     return 0
+  }
+
+  sent(bytes: number): void {
+    const rate = this.host.maxRate()
+    if (rate > 0) this.freeAtMs = Math.max(this.freeAtMs, this.clock.monotonicMs()) + (bytes / rate) * 1000
+  }
+
+  get waitMs(): number {
+    return this.host.maxRate() === 0 ? 0 : Math.max(0, this.freeAtMs - this.clock.monotonicMs())
   }
 
   /** Position from which on the log is kept for members that take a snapshot; Infinity when none does. */

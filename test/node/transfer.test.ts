@@ -106,6 +106,25 @@ describe('a member that lacks frames which are in no log any more', () => {
     expect(bytes).toBeLessThan(10_000)
   })
 
+  it('gets it no faster than the source may send', () => {
+    const { mesh, a, b, c } = apart()
+    mesh.cut(c, false)
+    mesh.untilEqual(a, b, c)
+    const took = [0, 1000].map((rate) => {
+      for (const node of [a, b]) node.member.keeping.syncMaxRate = rate
+      const start = mesh.scheduler.now
+      c.loseDisk()
+      c.start()
+      mesh.until('the transfer begins', () => isTaking(c))
+      mesh.until('the transfer is over', () => !isTaking(c))
+      return mesh.scheduler.now - start
+    })
+    // Some 20 kB.
+    expect(took[1] - took[0]).toBeGreaterThan(5000)
+    mesh.untilEqual(a, b, c)
+    expectEqual([a, b, c])
+  })
+
   it('refuses writes meanwhile and answers reads; what it wrote before is fetched first', () => {
     const { mesh, a, b, c } = apart()
     const seen = new Set<string>()

@@ -150,17 +150,22 @@ export class SnapshotSender {
     if (transfer.snapshot === null && !this.makeOffer(transfer)) return
     let budget: number = LIMITS.transferTurnBytes
     while (outlet.roomy && transfer.outstanding < transfer.creditBytes) {
+      const waitMs = this.shelf?.waitMs ?? 0
+      if (waitMs > 0) return this.pumpLater((pump) => this.clock.setTimer(waitMs, pump))
       const sent = this.sendPiece(transfer)
       if (sent === 0) return
       budget -= sent
       if (budget > 0) continue
-      this.pumpPending = true
-      this.clock.defer(() => {
-        this.pumpPending = false
-        this.outlet.guard(() => this.pump())
-      })
-      return
+      return this.pumpLater((pump) => this.clock.defer(pump))
     }
+  }
+
+  private pumpLater(wait: (pump: () => void) => void): void {
+    this.pumpPending = true
+    wait(() => {
+      this.pumpPending = false
+      this.outlet.guard(() => this.pump())
+    })
   }
 
   /** Nothing is sent any more. */
@@ -260,6 +265,7 @@ export class SnapshotSender {
   private send(transfer: Transfer, { database, shard }: Question, kind: 0 | 1 | 2, bytes: Uint8Array): void {
     transfer.outstanding += bytes.length
     transfer.snapshot?.used()
+    this.shelf?.sent(bytes.length)
     this.bytesSent += bytes.length
     this.outlet.send(encodeShardPiece({ transfer: transfer.id, database, shard, kind, bytes }))
   }

@@ -16,6 +16,10 @@ export interface ServedSnapshot {
 
 /** Where a member takes the snapshots from that it sends to others. */
 export interface SnapshotShelf {
+  /** Bytes of snapshots were sent, to whomever. */
+  sent(bytes: number): void
+  /** How long the next ones have to wait, for the sake of a bound on the rate; 0: not at all. */
+  readonly waitMs: number
   /** Reads the records of snapshots. */
   readonly records: HashedRecords
   /**
