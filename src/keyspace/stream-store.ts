@@ -370,7 +370,16 @@ export class StreamStore implements CollectionStore {
   private liveGroup(space: StreamSpace, root: Ref, buf: Uint8Array, off: number, len: number): Ref {
     if (root === 0 || !this.knowsRemovals(space, root)) return 0
     const group = space.groups.find(root, buf, off, len)
-    return group !== 0 && space.groups.knowsDestroys(group, this.context) ? group : 0
+    return group !== 0 && !this.precedes(space, group) && space.groups.knowsDestroys(group, this.context) ? group : 0
+  }
+
+  /**
+   * True when the origin has made the living group after this effect. It had none of that name then: the effect is about an earlier one, and comes because the
+   * log is read over a newer state.
+   */
+  private precedes({ groups }: StreamSpace, group: Ref): boolean {
+    const { origin, stamp } = this.context
+    return groups.isAlive(group) && groups.createdMember(group) === origin && stamp < groups.createdStamp(group)
   }
 
   /** True when the origin had observed every removal of the stream that is remembered. */
@@ -399,6 +408,7 @@ export class StreamStore implements CollectionStore {
     const to = root === 0 ? roots.create() : root
     if (!this.knowsRemovals(space, to)) return root === 0 ? this.dropEmpty(space, to) : to
     const group = groups.ensure(to, buf, off, len)
+    if (this.precedes(space, group)) return to
     if (groups.knowsDestroys(group, context)) groups.create(group, context.origin, context.stamp, start, entriesRead)
     return to
   }

@@ -1,18 +1,24 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { EVERYTHING_STABLE } from '../../../src/crdt/apply-context.js'
+import { EVERYTHING_STABLE, type Stability } from '../../../src/crdt/apply-context.js'
 import { SeededRandom } from '../../differential/seeded-random.js'
 import { EngineHarness } from '../../support/engine-harness.js'
 import { FAMILIES, RandomCommands, type Family } from './random-commands.js'
 import { randomMesh } from './random-mesh.js'
 import { emptyTwin, everythingOf, frozen, loadAll, runRandom, settleAll, writeAll, type Written } from './state-rig.js'
 
-/** A member that starts from what was written and reads the log from where that began. */
-function restarted(member: EngineHarness, written: Written, from: number): EngineHarness {
+/**
+ * A member that starts from what was written and reads the log from where that began. Until it has passed where the writing ended, no more is stable than was
+ * while it was written: the snapshot says so.
+ */
+function restarted(member: EngineHarness, written: Written, from: number, end: number, held: Stability): EngineHarness {
   const twin = emptyTwin(member)
+  twin.engine.keyspace.stability = held
   loadAll(twin.engine, written)
   for (const frame of member.log.frames.slice(0, from)) twin.engine.applied.raise(frame.origin, frame.last)
-  for (const frame of member.log.frames.slice(from)) twin.engine.replay(frame)
+  for (const frame of member.log.frames.slice(from, end)) twin.engine.replay(frame)
+  twin.engine.keyspace.stability = member.engine.keyspace.stability
+  for (const frame of member.log.frames.slice(end)) twin.engine.replay(frame)
   return twin
 }
 
@@ -37,8 +43,9 @@ describe('a member that is written while it changes', () => {
         member.engine.keyspace.stability = frozen(member)
         const from = member.log.frames.length
         const written = writeAll(member.engine, random.pick([1, 100, 2000]), () => play(random.below([2, 4, 12][pace])))
+        const end = member.log.frames.length
         play(random.below(20))
-        const twin = restarted(member, written, from)
+        const twin = restarted(member, written, from, end, member.engine.keyspace.stability)
         expectSame(twin, member)
         member.engine.keyspace.stability = EVERYTHING_STABLE
         twin.engine.keyspace.stability = EVERYTHING_STABLE
@@ -65,9 +72,11 @@ describe('a member that is written while it changes', () => {
         // What comes later is not stable before the snapshot is complete; it must not matter where nobody else is.
         if (isFrozen) member.engine.keyspace.stability = frozen(member)
         const written = writeAll(member.engine, random.pick([1, 100, 2000]), () => play(random.below(4)))
+        const end = member.log.frames.length
+        const held = member.engine.keyspace.stability
         if (random.below(2) === 0) member.engine.keyspace.stability = EVERYTHING_STABLE
         play(random.below(20))
-        const twin = restarted(member, written, from)
+        const twin = restarted(member, written, from, end, held)
         member.engine.keyspace.stability = EVERYTHING_STABLE
         twin.engine.keyspace.stability = EVERYTHING_STABLE
         expectSame(twin, member)
@@ -75,5 +84,18 @@ describe('a member that is written while it changes', () => {
       // A stream was renamed that had a deleted entry pending.
       { numRuns: 15, examples: [[1423047232, 164, false]] },
     )
+  })
+
+  it('has of a group that was made anew nothing of the one before', () => {
+    const member = new EngineHarness({ self: 1, solo: true })
+    member.run('XADD', 's', '5-5', 'f', 'v')
+    const from = member.log.frames.length
+    member.run('XGROUP', 'CREATE', 's', 'g', '0')
+    member.run('XREADGROUP', 'GROUP', 'g', 'c', 'STREAMS', 's', '>')
+    member.run('XGROUP', 'DESTROY', 's', 'g')
+    member.run('XGROUP', 'CREATE', 's', 'g', '$')
+    const end = member.log.frames.length
+    const twin = restarted(member, writeAll(member.engine), from, end, member.engine.keyspace.stability)
+    expectSame(twin, member)
   })
 })
