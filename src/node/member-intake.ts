@@ -15,7 +15,7 @@ import { protocolError } from '../peer-sync/messages.js'
 import { ShardSum } from '../peer-sync/transfer/shard-sum.js'
 import type { ShardDigest, SnapshotIntake } from '../peer-sync/transfer/snapshot-intake.js'
 import type { SnapshotOffer } from '../peer-sync/transfer/snapshot-offer.js'
-import { seenIn, tooFewDatabases, type StabilityHold } from './recovery.js'
+import { tooFewDatabases, type StabilityHold } from './recovery.js'
 import type { Snapshotter } from './snapshotter.js'
 
 /** What the intake needs of its member. */
@@ -163,9 +163,9 @@ export class MemberIntake implements SnapshotIntake {
     const { offer, host } = this
     assert(offer !== null && this.isTouched, 'a snapshot has come in')
     const { vector, stable } = offer.header
-    const { clock } = offer.end
+    const { clock, seen } = offer.end
     host.snapshots.adopt({
-      place: { vector, stable, clock },
+      place: { vector, stable, clock, seen },
       prepare: (prepared) => {
         host.log.prepareRestart(vector, (result) => {
           if (result instanceof Error) return prepared(result)
@@ -195,7 +195,7 @@ export class MemberIntake implements SnapshotIntake {
     this.isTouched = false
     engine.restore(header.vector, header.stable, header.clock)
     engine.hlc.observe(end.clock)
-    host.holdStability({ stable: header.stable, until: seenIn(header.vector, end) })
+    host.holdStability({ stable: header.stable, until: end.seen })
     log.restart(prepared)
     engine.dataReplaced()
     host.adopted()

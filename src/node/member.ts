@@ -250,6 +250,11 @@ export class Member implements SyncHost {
       states: this.engine.states,
       freezeStability: () => this.freezeStability(),
       thawStability: () => this.thawStability(),
+      seen: () => {
+        const seen = this.engine.applied.clone()
+        if (this.hold !== null) seen.merge(this.hold.until)
+        return seen
+      },
       topologyBytes: () => this.membership.encoded(),
       snapshotCompleted: () => this.trimLog(),
     }

@@ -9,7 +9,7 @@ import { LogRecovery, type OpenLogOptions, type RecoveryReport } from '../oplog/
 import { firstPosition, lastPosition } from '../oplog/log-extent.js'
 import { logFolder } from '../oplog/segment.js'
 import type { SegmentedLog } from '../oplog/segmented-log.js'
-import { snapshotFolder, type SnapshotEnd } from '../oplog/snapshot-format.js'
+import { snapshotFolder } from '../oplog/snapshot-format.js'
 import {
   SnapshotReader,
   damagedSnapshot,
@@ -164,7 +164,7 @@ export class Recovery {
     this.holdUntil = end.position
     // Nothing may be folded by more than the file was until the log has passed everything that the file may have seen.
     holdStability(header.stable)
-    this.hold = { stable: header.stable, until: seenIn(header.vector, end) }
+    this.hold = { stable: header.stable, until: end.seen }
     engine.restore(header.vector, header.stable, header.clock)
     if (header.topology.length > 0) engine.topology.merge(decodeTopology(header.topology, file.path))
     engine.hlc.observe(end.clock)
@@ -271,11 +271,4 @@ export function tooFewDatabases(path: string, database: number): MeridianError {
     `${path} holds database ${database}, which the setting storage.databases leaves no room for`,
     `Set storage.databases to ${database + 1} or more; at most ${LIMITS.maxDatabases}.`,
   )
-}
-
-/** The ops that a snapshot's records may show: all before its place, and whatever else was ever written to its databases. */
-export function seenIn(vector: VersionVector, end: SnapshotEnd): VersionVector {
-  const seen = vector.clone()
-  for (const { stamps } of end.highest) seen.merge(stamps)
-  return seen
 }

@@ -14,7 +14,7 @@ import { SnapshotWriter } from '../oplog/snapshot-writer.js'
 import type { Clock } from '../ports/clock.js'
 import type { Disk } from '../ports/disk.js'
 import type { Logger } from '../ports/logger.js'
-import { Recovery, seenIn } from './recovery.js'
+import { Recovery } from './recovery.js'
 import { ReplicatedStability } from './replicated-stability.js'
 import { highestOf } from './snapshotter.js'
 
@@ -78,7 +78,7 @@ export function restoreBackup(
   })
   try {
     writeShards(engine, writer)
-    writer.writeEnd({ position, clock: last, highest: highestOf(engine.keyspace) })
+    writer.writeEnd({ position, clock: last, seen: vector, highest: highestOf(engine.keyspace) })
     writer.syncNow()
     writer.publish()
   } catch (error) {
@@ -124,8 +124,7 @@ function loadBackup(backup: BackupFile, { clock, logger }: RestorePorts, progres
 
 /** What the records of its snapshot may show. */
 function seenBy(backup: BackupFile): VersionVector {
-  const { header, end } = backup.openSnapshot()
-  return seenIn(header.vector, end)
+  return backup.openSnapshot().end.seen
 }
 
 const STEP_BYTES = 4 * 1024 * 1024

@@ -28,6 +28,8 @@ export interface SnapshotHost {
   /** From now on nothing is folded or dropped that is not stable now; gives what is. */
   freezeStability(): VersionVector
   thawStability(): void
+  /** What the data may show: everything applied here, and what data of another member's snapshot had seen. */
+  seen(): VersionVector
   /** A snapshot is complete. */
   snapshotCompleted(): void
   /** The list of members, as topology-codec writes it; empty while it is the configuration's. */
@@ -91,6 +93,8 @@ export interface AdoptedPlace {
   readonly vector: VersionVector
   readonly stable: VersionVector
   readonly clock: Stamp
+  /** What the data may show beyond it. */
+  readonly seen: VersionVector
 }
 
 /** Takes the data of another member's snapshot for this one's own: what happens besides. */
@@ -381,7 +385,12 @@ export class Snapshotter {
     const { engine, log } = this.host
     engine.requestSync()
     this.thaw(run)
-    writerOf(run).writeEnd({ position: log.endByte, clock: engine.hlc.last, highest: run.highest })
+    writerOf(run).writeEnd({
+      position: log.endByte,
+      clock: engine.hlc.last,
+      seen: run.adoption?.place.seen ?? this.host.seen(),
+      highest: run.highest,
+    })
   }
 
   /** The records may show what the log has in memory only: the file must not outlive that. */

@@ -46,7 +46,9 @@ export interface SnapshotEnd {
   /** The records may hold effects of frames up to here: the log must reach as far, or they are of a future that is lost. */
   readonly position: number
   readonly clock: Stamp
-  /** Per database: the highest stamp of each member that was ever written to it. */
+  /** What the records may show of each member's ops: what had been applied when the last one was written. */
+  readonly seen: VersionVector
+  /** Per database: the highest stamp of each member that had ever been written to it at the snapshot's beginning. */
   readonly highest: readonly DatabaseHighest[]
 }
 
@@ -209,7 +211,9 @@ export function isSectionHeader(bytes: Uint8Array, section: SectionEntry): boole
 export function encodeSnapshotIndex({ sections, end }: SnapshotIndex): Uint8Array {
   const databases = end.highest.map(({ database, stamps }) => ({ database, entries: [...stamps.entries()] }))
   const databaseBytes = databases.reduce((sum, { entries }) => sum + 4 + entries.length * VECTOR_ENTRY_BYTES, 0)
-  const bytes = new Uint8Array(4 + sections.length * INDEX_ENTRY_BYTES + 16 + 2 + databaseBytes)
+  const seen = [...end.seen.entries()]
+  const seenBytes = 2 + seen.length * VECTOR_ENTRY_BYTES
+  const bytes = new Uint8Array(4 + sections.length * INDEX_ENTRY_BYTES + 16 + seenBytes + 2 + databaseBytes)
   const view = new DataView(bytes.buffer)
   view.setUint32(0, sections.length, true)
   let at = 4
@@ -224,8 +228,10 @@ export function encodeSnapshotIndex({ sections, end }: SnapshotIndex): Uint8Arra
   }
   view.setFloat64(at, end.position, true)
   view.setFloat64(at + 8, end.clock, true)
-  view.setUint16(at + 16, databases.length, true)
-  at += 18
+  view.setUint16(at + 16, seen.length, true)
+  at = putVector(view, at + 18, seen)
+  view.setUint16(at, databases.length, true)
+  at += 2
   for (const { database, entries } of databases) {
     view.setUint16(at, database, true)
     view.setUint16(at + 2, entries.length, true)
@@ -237,7 +243,7 @@ export function encodeSnapshotIndex({ sections, end }: SnapshotIndex): Uint8Arra
 
 /** Reads an index whose checksum holds; null when its fields make no sense all the same. */
 export function decodeSnapshotIndex(bytes: Uint8Array): SnapshotIndex | null {
-  if (bytes.length < 22) return null
+  if (bytes.length < 4) return null
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const count = view.getUint32(0, true)
   let at = 4 + count * INDEX_ENTRY_BYTES
@@ -258,16 +264,21 @@ export function decodeSnapshotIndex(bytes: Uint8Array): SnapshotIndex | null {
   const position = view.getFloat64(at, true)
   const clock = view.getFloat64(at + 8, true)
   if (!Number.isSafeInteger(position) || !Number.isSafeInteger(clock)) return null
-  let left = view.getUint16(at + 16, true)
+  const seenEntries = view.getUint16(at + 16, true)
+  at += 18
+  if (at + seenEntries * VECTOR_ENTRY_BYTES + 2 > bytes.length) return null
+  const seen = readVector(view, at, seenEntries)
+  at += seenEntries * VECTOR_ENTRY_BYTES
+  let left = view.getUint16(at, true)
   const highest: DatabaseHighest[] = []
-  for (at += 18; left > 0; left--) {
+  for (at += 2; left > 0; left--) {
     if (at + 4 > bytes.length) return null
     const entries = view.getUint16(at + 2, true)
     if (at + 4 + entries * VECTOR_ENTRY_BYTES > bytes.length) return null
     highest.push({ database: view.getUint16(at, true), stamps: readVector(view, at + 4, entries) })
     at += 4 + entries * VECTOR_ENTRY_BYTES
   }
-  return at === bytes.length ? { sections, end: { position, clock: clock as Stamp, highest } } : null
+  return at === bytes.length ? { sections, end: { position, clock: clock as Stamp, seen, highest } } : null
 }
 
 export function encodeSnapshotFooter(footer: SnapshotFooter): Uint8Array {

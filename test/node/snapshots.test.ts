@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { MeridianError } from '../../src/base/errors.js'
 import type { MemberId } from '../../src/base/ids.js'
 import type { Member } from '../../src/node/member.js'
+import { SnapshotReader } from '../../src/oplog/snapshot-reader.js'
 import type { Logger } from '../../src/ports/logger.js'
 import type { Session } from '../../src/commands/session.js'
 import { EmbeddedMember } from '../support/embedded-member.js'
@@ -142,6 +143,23 @@ describe('a snapshot', () => {
         expect(digest(), `seed ${seed} round ${round}`).toBe(before)
       }
     }
+  })
+
+  it('says what its records may show, and what had been written when it began', () => {
+    fill(300)
+    const before = embedded.member.applied.get(1 as MemberId)
+    run('BGSAVE')
+    pass(20)
+    expect(snapshots()).toEqual(['0000000000000001.msnap.tmp'])
+    run('SET', 'late', 'x')
+    const after = embedded.member.applied.get(1 as MemberId)
+    until(() => snapshots()[0] === '0000000000000001.msnap')
+    const reader = new SnapshotReader(disk, path('0000000000000001.msnap'), null)
+    reader.close()
+    expect(reader.header.vector.get(1 as MemberId)).toBe(before)
+    expect(reader.end.highest[0].stamps.get(1 as MemberId)).toBe(before)
+    expect(after).toBeGreaterThan(before)
+    expect(reader.end.seen.get(1 as MemberId)).toBeGreaterThanOrEqual(after)
   })
 
   it('is complete or absent wherever the process or the power fails, and nothing durable is lost', () => {

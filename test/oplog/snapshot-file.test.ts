@@ -26,6 +26,10 @@ const HEADER: SnapshotHeader = {
 const END = {
   position: 2 ** 40 + 500,
   clock: (2 ** 50 + 99) as Stamp,
+  seen: VersionVector.from([
+    [1, 90],
+    [3, 80],
+  ]),
   highest: [
     { database: 0, stamps: VersionVector.from([[3, 77]]) },
     { database: 15, stamps: new VersionVector() },
@@ -68,6 +72,7 @@ describe('a snapshot file', () => {
     for (const i of [3, 1, 0, 2]) expect(reader.readSection(reader.sections[i])).toEqual(RECORDS[i])
     expect(reader.end.position).toBe(END.position)
     expect(reader.end.clock).toBe(END.clock)
+    expect(reader.end.seen.toString()).toBe(END.seen.toString())
     expect(reader.end.highest.map(({ database, stamps }) => [database, stamps.toString()])).toEqual([
       [0, '3:77'],
       [15, ''],
