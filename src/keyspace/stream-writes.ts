@@ -324,11 +324,15 @@ export class StreamWrites {
     return region === this.store.self ? first : region
   }
 
-  /** Region of the first entry with an ID; 0 when there is none. */
-  private firstRegion(space: StreamSpace, root: Ref, id: StreamId): number {
-    const { roots, log, cursor } = space
+  /**
+   * Region of the first entry with the ID of a pending one. When all of them have been deleted it is that of the first which the group still has pending: then
+   * too each gets a region, and no two of them the same.
+   */
+  private firstRegion({ roots, log, groups, cursor }: StreamSpace, root: Ref, group: Ref, id: StreamId): number {
     const isThere = log.find(roots.words(root), roots.at(root) + CHUNKS_WORD, id, 0, cursor) && cursor.entry.id.compare(id) === 0
-    return isThere ? cursor.entry.region : 0
+    if (isThere) return cursor.entry.region
+    const { pending } = groups
+    return pending.region(pending.seek(groups.pendingWords(group), groups.pendingAt(group), id))
   }
 
   private copyGroup(space: StreamSpace, root: Ref, group: Ref, key: StreamKey, id: StreamId): void {
@@ -347,7 +351,7 @@ export class StreamWrites {
       const from = groups.consumerPending(consumer)
       for (const ref of from) {
         pending.id(ref, id)
-        const first = this.firstRegion(space, root, id)
+        const first = this.firstRegion(space, root, group, id)
         positions.clear().push(id, this.regionInCopy(pending.region(ref), first), pending.deliveries(ref))
         this.assign(key, name, owner, positions, pending.time(ref))
       }

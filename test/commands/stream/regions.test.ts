@@ -254,4 +254,23 @@ describe('a group in several regions', () => {
       KeyType.stream,
     )
   })
+
+  it('moves with its stream what is pending and has been deleted, each entry in a region of its own that other members accept', () => {
+    const [one, two] = mesh()
+    one.run('XGROUP', 'CREATE', 's', 'g', '0', 'MKSTREAM')
+    two.run('XADD', 's', '5-5', 'f', 'two')
+    one.run('XADD', 's', '5-5', 'f', 'one')
+    sync(one, two)
+    expect(read(one)).toEqual(['5-5', '5-5'])
+    one.run('XDEL', 's', '5-5')
+    expect(one.run('RENAME', 's', 't')).toBe('OK')
+    expect(one.run('COPY', 't', 's')).toBe(1)
+    const pending = [2, '5-5', '5-5', [['c', '2']]]
+    for (const key of ['s', 't']) expect(one.run('XPENDING', key, 'g')).toEqual(pending)
+    sync(one, two)
+    for (const key of ['s', 't']) expect(two.run('XINFO', 'GROUPS', key)).toHaveLength(1)
+    const restarted = new EngineHarness({ self: 1, solo: false })
+    for (const frame of one.log.frames) restarted.engine.replay(frame)
+    for (const key of ['s', 't']) expect(restarted.run('XPENDING', key, 'g')).toEqual(pending)
+  })
 })

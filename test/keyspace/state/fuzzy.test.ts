@@ -72,7 +72,8 @@ describe('a member that is written while it changes', () => {
         twin.engine.keyspace.stability = EVERYTHING_STABLE
         expectSame(twin, member)
       }),
-      { numRuns: 15 },
+      // A stream was renamed that had a deleted entry pending.
+      { numRuns: 15, examples: [[1423047232, 164, false]] },
     )
   })
 })

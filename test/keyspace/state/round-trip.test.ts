@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { EVERYTHING_STABLE } from '../../../src/crdt/apply-context.js'
-import type { EngineHarness } from '../../support/engine-harness.js'
+import { EngineHarness } from '../../support/engine-harness.js'
 import { randomMesh } from './random-mesh.js'
 import { emptyTwin, everythingOf, frozen, hashesOf, loadAll, settleAll, writeAll } from './state-rig.js'
 
@@ -42,5 +42,18 @@ describe('a member that was written and read back', () => {
       }),
       { numRuns: 12 },
     )
+  })
+
+  it('has still pending what was deleted before its stream was renamed', () => {
+    const member = new EngineHarness({ self: 1, solo: true })
+    member.run('XADD', 's', '5-5', 'f', 'v')
+    member.run('XGROUP', 'CREATE', 's', 'g', '0')
+    member.run('XREADGROUP', 'GROUP', 'g', 'c', 'STREAMS', 's', '>')
+    member.run('XDEL', 's', '5-5')
+    member.run('RENAME', 's', 't')
+    const twin = emptyTwin(member)
+    loadAll(twin.engine, writeAll(member.engine))
+    expect(twin.run('XPENDING', 't', 'g')).toEqual([1, '5-5', '5-5', [['c', '1']]])
+    expect(everythingOf(twin)).toEqual(everythingOf(member))
   })
 })
