@@ -93,6 +93,20 @@ export class RedisClient {
     return typeof reply === 'string' ? reply : JSON.stringify(reply)
   }
 
+  /**
+   * Why the server takes no writes yet, although it may serve reads: its LOADING error. Null when it takes them, or refuses them for another
+   * reason, which waiting does not end. Asked with a write that changes nothing.
+   */
+  async loadingError(): Promise<string | null> {
+    try {
+      await this.command('SETRANGE', 'meridian:probe', '0', '')
+    } catch (error) {
+      if (!(error instanceof ReplyError)) throw error
+      if (error.message.startsWith('LOADING')) return error.message
+    }
+    return null
+  }
+
   close(): void {
     this.fail(new Error('the client was closed'))
   }

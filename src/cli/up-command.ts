@@ -102,10 +102,10 @@ async function waitUntilServing(
   const deadlineMs = performance.now() + START_MS
   for (const [index, address] of addresses.entries()) {
     for (;;) {
-      const answer = await ping(address)
-      if (answer === 'PONG') break
+      const answer = await probe(address)
+      if (answer === null) break
       if (stop.aborted) return false
-      // Reading a large log takes as long as it takes.
+      // Reading a large log takes as long as it takes, and so does fetching what others have.
       if (performance.now() > deadlineMs && !answer.startsWith('LOADING')) {
         const what = `${members[index].name} does not serve after ${START_MS / 1000} s: ${answer}`
         throw new MeridianError('MRD_UNREACHABLE', what, `Its log says why: ${members[index].logFile}`)
@@ -116,12 +116,13 @@ async function waitUntilServing(
   return !stop.aborted
 }
 
-/** What the member answers, or why it does not. */
-async function ping(address: RedisAddress): Promise<string> {
+/** Null when the member serves reads and writes; else what it answers, or why it does not. */
+async function probe(address: RedisAddress): Promise<string | null> {
   let client: RedisClient | null = null
   try {
     client = await RedisClient.connect(address, PROBE_TIMEOUT_MS)
-    return await client.text('PING')
+    const answer = await client.text('PING')
+    return answer === 'PONG' ? await client.loadingError() : answer
   } catch (error) {
     return error instanceof Error ? error.message : String(error)
   } finally {

@@ -19,9 +19,10 @@ describe('a region that dies', () => {
     const eu = cluster.member('eu')
     await eu.kill()
     await delay(400)
-    await eu.start()
+    await eu.serves(eu.launch())
     // At once, before the others could have sent it back what they had got: its own disk has it.
     await requireAcknowledged(eu, [loads[1]])
+    await eu.takesWrites()
     const second = new RecordedLoad(eu, 'crash:eu-again', 'crash:counter')
     await delay(400)
     for (const load of [...loads, second]) await load.stop()

@@ -62,11 +62,30 @@ export class MemberProcess {
     return this.process
   }
 
-  /** Starts it and waits until it serves. */
+  /** Starts it and waits until it serves and takes writes, unless it refuses them for good. */
   async start(timeoutMs = 20_000): Promise<void> {
     await this.serves(this.launch(), timeoutMs)
+    await this.takesWrites(timeoutMs)
   }
 
+  /** A member that has just started serves reads before it takes writes: it first hears from another one how far its own had got. */
+  async takesWrites(timeoutMs = 20_000): Promise<void> {
+    await eventually(
+      async () => {
+        const client = await RedisClient.connect({ host: '127.0.0.1', port: this.port }, CLIENT_TIMEOUT_MS)
+        try {
+          const loading = await client.loadingError()
+          if (loading !== null) throw new Error(`${this.name} takes no writes: ${loading}`)
+        } finally {
+          client.close()
+        }
+      },
+      timeoutMs,
+      25,
+    )
+  }
+
+  /** Waits until it answers; it may refuse writes. */
   async serves(process: ManagedProcess, timeoutMs = 20_000): Promise<void> {
     await eventually(
       async () => {
