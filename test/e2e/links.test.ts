@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { eventually } from './support/eventually.js'
 import { linkUp, TestCluster } from './support/test-cluster.js'
 import type { ProxyMode } from './support/tcp-proxy.js'
 
@@ -24,6 +25,13 @@ const AP_LINKS = [
 async function heal(): Promise<void> {
   set('pass', ['us', 'eu'], ...AP_LINKS)
   await cluster.converged(30_000)
+  // Members converge through others too: the next case begins with every link up.
+  await eventually(async () => {
+    for (const member of cluster.members) {
+      const links = String(await member.command('INFO', 'peers')).match(/link=[a-z-]+/g)
+      expect([member.name, links]).toEqual([member.name, ['link=up', 'link=up']])
+    }
+  }, 30_000)
 }
 
 describe('links between regions', () => {

@@ -171,6 +171,7 @@ describe('ACL', () => {
       'crdt.debug',
       'crdt.digest',
       ...['crdt.topology', 'list', 'add', 'remove', 'set', 'help'].map((name, i) => (i === 0 ? name : `crdt.topology|${name}`)),
+      ...['crdt.backup', 'begin', 'state', 'read', 'end', 'help'].map((name, i) => (i === 0 ? name : `crdt.backup|${name}`)),
     ])
     expect(h.run('ACL', 'CAT', 'connection')).toContain('client|kill')
     expect(h.raw(['ACL', 'CAT', 'nope'])).toBe("-ERR Unknown category 'nope'\r\n")
