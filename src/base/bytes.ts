@@ -49,6 +49,11 @@ export function copyBytes(from: Uint8Array, fromOff: number, to: Uint8Array, toO
   for (; f < end; f++, t++) to[t] = from[f]
 }
 
+/** True when bytes begin with all of prefix. */
+export function startsWith(bytes: Uint8Array, prefix: Uint8Array): boolean {
+  return bytes.length >= prefix.length && equalBytes(bytes, 0, prefix, 0, prefix.length)
+}
+
 export function equalBytes(a: Uint8Array, aOff: number, b: Uint8Array, bOff: number, length: number): boolean {
   const end = aOff + length
   let p = aOff

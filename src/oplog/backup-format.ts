@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.js'
+import { startsWith } from '../base/bytes.js'
 import { crc32 } from '../base/crc32.js'
 
 /**
@@ -62,7 +63,7 @@ export type DecodedBackupHeader =
 
 /** True for the first bytes of a backup, of whatever version. */
 export function beginsAsBackup(bytes: Uint8Array): boolean {
-  return HEADER_MAGIC.every((byte, i) => byte === bytes[i])
+  return startsWith(bytes, HEADER_MAGIC)
 }
 
 /** Reads the header at the start of a file, from its first bytes (at most MAX_BACKUP_HEADER_BYTES are needed). */
@@ -103,7 +104,7 @@ export function encodeBackupFooter(footer: BackupFooter): Uint8Array {
 
 /** Null when these are not the bytes of a footer. */
 export function decodeBackupFooter(bytes: Uint8Array): BackupFooter | null {
-  if (bytes.length !== BACKUP_FOOTER_BYTES || !FOOTER_MAGIC.every((byte, i) => byte === bytes[i])) return null
+  if (bytes.length !== BACKUP_FOOTER_BYTES || !startsWith(bytes, FOOTER_MAGIC)) return null
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (crc32(bytes.subarray(0, 24)) !== view.getUint32(24, true)) return null
   return { snapshotCrc: view.getUint32(8, true), logCrc: view.getUint32(12, true), fileLength: view.getFloat64(16, true) }

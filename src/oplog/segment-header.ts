@@ -1,7 +1,8 @@
 import { crc32 } from '../base/crc32.js'
-import { MAX_MEMBER_ID, isMemberId, type MemberId, type Stamp } from '../base/ids.js'
+import { MAX_MEMBER_ID, isMemberId, type MemberId } from '../base/ids.js'
 import { assert } from '../base/assert.js'
-import { VersionVector } from '../crdt/version-vector.js'
+import type { VersionVector } from '../crdt/version-vector.js'
+import { putVector, readVector, VECTOR_ENTRY_BYTES } from './vector-entries.js'
 
 /**
  * The first bytes of a segment file; docs/formats/log.md draws them. They say whose log this is and where in it the
@@ -24,12 +25,9 @@ export const SEGMENT_MAGIC = new Uint8Array([0x4d, 0x52, 0x44, 0x0d, 0x0a, 0x4c,
 export const SEGMENT_PREFIX_BYTES = 16
 const FIXED_BYTES = 36
 const CHECKSUM_BYTES = 4
-const VECTOR_ENTRY_BYTES = 8
 const MAX_CLUSTER_ID_BYTES = 255
 /** Longest header that is believed: a damaged length must not make us read a gigabyte. */
 export const MAX_SEGMENT_HEADER_BYTES = FIXED_BYTES + MAX_CLUSTER_ID_BYTES + MAX_MEMBER_ID * VECTOR_ENTRY_BYTES + CHECKSUM_BYTES
-
-const TWO_32 = 2 ** 32
 
 export function segmentFileName(sequence: number): string {
   return `${String(sequence).padStart(16, '0')}.mlog`
@@ -56,12 +54,7 @@ export function encodeSegmentHeader(header: SegmentHeader): Uint8Array {
   bytes[33] = clusterId.length
   view.setUint16(34, entries.length, true)
   bytes.set(clusterId, FIXED_BYTES)
-  let at = FIXED_BYTES + clusterId.length
-  for (const [member, stamp] of entries) {
-    view.setUint32(at, ((member << 21) | Math.floor(stamp / TWO_32)) >>> 0, true)
-    view.setUint32(at + 4, stamp % TWO_32, true)
-    at += VECTOR_ENTRY_BYTES
-  }
+  const at = putVector(view, FIXED_BYTES + clusterId.length, entries)
   view.setUint32(at, crc32(bytes.subarray(0, at)), true)
   return bytes
 }
@@ -96,7 +89,7 @@ export function decodeSegmentHeader(bytes: Uint8Array): DecodedSegmentHeader {
   const startByte = view.getFloat64(24, true)
   const entries = view.getUint16(34, true)
   const memberId = bytes[32]
-  let at = FIXED_BYTES + bytes[33]
+  const at = FIXED_BYTES + bytes[33]
   if (at + entries * VECTOR_ENTRY_BYTES !== end) return broken('the header fields do not add up', false)
   if (
     !Number.isSafeInteger(sequence) ||
@@ -107,11 +100,7 @@ export function decodeSegmentHeader(bytes: Uint8Array): DecodedSegmentHeader {
   ) {
     return broken('the header fields are out of range', false)
   }
-  const vector = new VersionVector()
-  for (let i = 0; i < entries; i++, at += VECTOR_ENTRY_BYTES) {
-    const high = view.getUint32(at, true)
-    vector.raise((high >>> 21) as MemberId, ((high & 0x1fffff) * TWO_32 + view.getUint32(at + 4, true)) as Stamp)
-  }
+  const vector = readVector(view, at, entries)
   const clusterId = new TextDecoder().decode(bytes.subarray(FIXED_BYTES, FIXED_BYTES + bytes[33]))
   return { kind: 'header', header: { clusterId, memberId, sequence, startByte, vector }, bytes: length }
 }

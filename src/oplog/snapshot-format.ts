@@ -1,7 +1,9 @@
 import { assert } from '../base/assert.js'
+import { startsWith } from '../base/bytes.js'
 import { crc32 } from '../base/crc32.js'
 import { isMemberId, type MemberId, type Stamp } from '../base/ids.js'
-import { VersionVector } from '../crdt/version-vector.js'
+import type { VersionVector } from '../crdt/version-vector.js'
+import { putVector, readVector, VECTOR_ENTRY_BYTES } from './vector-entries.js'
 
 /**
  * The layout of a snapshot file; docs/formats/snapshot.md draws it. Everything that is not records is here: header, section headers, index, footer. What is
@@ -81,10 +83,8 @@ const HEADER_MAGIC = new Uint8Array([0x4d, 0x52, 0x44, 0x0d, 0x0a, 0x53, 0x4e, 0
 const FOOTER_MAGIC = new Uint8Array([0x4d, 0x52, 0x44, 0x0d, 0x0a, 0x45, 0x4e, 0x44]) // "MRD\r\nEND"
 const SECTION_MAGIC = 0x4345534d // "MSEC"
 const HEADER_FIXED_BYTES = 60
-const VECTOR_ENTRY_BYTES = 8
 const INDEX_ENTRY_BYTES = 28
 const CHECKSUM_BYTES = 4
-const TWO_32 = 2 ** 32
 /** Largest header that is believed: vectors of 255 members and 1 MiB of topology. A damaged length must not make us read a gigabyte. */
 export const MAX_SNAPSHOT_HEADER_BYTES = 1024 * 1024 + 64 * 1024
 
@@ -308,26 +308,4 @@ export function decodeSnapshotFooter(bytes: Uint8Array): SnapshotFooter | null {
     keys: view.getFloat64(32, true),
     fileLength: view.getFloat64(40, true),
   }
-}
-
-function putVector(view: DataView, at: number, entries: readonly (readonly [MemberId, Stamp])[]): number {
-  for (const [member, stamp] of entries) {
-    view.setUint32(at, ((member << 21) | Math.floor(stamp / TWO_32)) >>> 0, true)
-    view.setUint32(at + 4, stamp % TWO_32, true)
-    at += VECTOR_ENTRY_BYTES
-  }
-  return at
-}
-
-function readVector(view: DataView, at: number, entries: number): VersionVector {
-  const vector = new VersionVector()
-  for (let i = 0; i < entries; i++, at += VECTOR_ENTRY_BYTES) {
-    const high = view.getUint32(at, true)
-    vector.raise((high >>> 21) as MemberId, ((high & 0x1fffff) * TWO_32 + view.getUint32(at + 4, true)) as Stamp)
-  }
-  return vector
-}
-
-function startsWith(bytes: Uint8Array, magic: Uint8Array): boolean {
-  return magic.every((byte, i) => byte === bytes[i])
 }

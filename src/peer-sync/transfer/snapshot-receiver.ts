@@ -1,4 +1,5 @@
 import { assert } from '../../base/assert.js'
+import { equalBytes } from '../../base/bytes.js'
 import { MeridianError } from '../../base/errors.js'
 import { LIMITS } from '../../base/limits.js'
 import type { MemberId } from '../../base/ids.js'
@@ -379,7 +380,7 @@ export class SnapshotReceiver {
     this.isVerifying = digest === null
     if (digest === null || sum === null) return
     fetch.asked.shift()
-    if (equalBytes(digest.sum, sum)) {
+    if (digest.sum.length === sum.length && equalBytes(digest.sum, 0, sum, 0, sum.length)) {
       fetch.shardsDone++
       return
     }
@@ -547,7 +548,3 @@ const DIGEST_COST = 1024
 const DIGEST_PIECE_BYTES = LIMITS.linkPieceBytes - (LIMITS.linkPieceBytes % DIGEST_BYTES)
 /** What a piece costs beside its bytes, in bytes handled. */
 const PIECE_COST = 256
-
-function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i])
-}
