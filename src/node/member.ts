@@ -498,7 +498,8 @@ export class Member implements SyncHost {
   }
 
   private holdStability(hold: StabilityHold | null): void {
-    this.hold = hold
+    // Without anything to wait for nothing that comes would end it.
+    this.hold = hold !== null && this.engine.applied.dominates(hold.until) ? null : hold
     if (this.frozen === null) this.useStability()
     this.stability?.invalidate()
   }

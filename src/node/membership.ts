@@ -240,10 +240,18 @@ export class Membership {
     const added = this.own?.added
     if (this.isJoining && added !== undefined && this.sync?.hasDeparted(added.origin) === true) this.cannotJoin(added)
     const isHere =
-      !mustCatchUp || (applied.dominates(this.wanted) && added !== undefined && applied.covers(added.origin, added.stamp))
+      !mustCatchUp || (this.hasWanted() && added !== undefined && applied.covers(added.origin, added.stamp))
     // Another one may have more of our own than who was heard first: all who can be reached are.
     const hasHeardAll = this.hasHeard && (this.waitIsOver || this.sync?.hasUnasked !== true)
     if (hasHeardAll ? isHere : !this.hasHeard && !this.isJoining && (hasNoOthers || this.waitIsOver)) this.begin()
+  }
+
+  /** All that others had when they were first heard is here; but what somebody had who was removed by force may be nowhere else. */
+  private hasWanted(): boolean {
+    const { applied } = this.engine
+    return [...this.wanted.entries()].every(
+      ([member, stamp]) => applied.covers(member, stamp) || this.sync?.hasDeparted(member) === true,
+    )
   }
 
   /**

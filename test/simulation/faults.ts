@@ -1,4 +1,5 @@
 import type { SeededRandom } from './random.js'
+import type { TRANSFER_KINDS } from './transfers.js'
 
 /** Something that goes wrong just before a step. Members are draws, taken modulo the number of members (b: of the others). */
 export interface Fault {
@@ -37,7 +38,11 @@ export const MEMBERSHIP_KINDS = [
 ] as const
 /** A snapshot is begun; it is begun and the power fails, or the process dies, while it is written or soon after. */
 export const SNAPSHOT_KINDS = ['snapshot', 'snapshot-power-cut', 'snapshot-kill'] as const
-export type FaultKind = (typeof FAULT_KINDS)[number] | (typeof SNAPSHOT_KINDS)[number] | (typeof MEMBERSHIP_KINDS)[number]
+export type FaultKind =
+  | (typeof FAULT_KINDS)[number]
+  | (typeof SNAPSHOT_KINDS)[number]
+  | (typeof MEMBERSHIP_KINDS)[number]
+  | (typeof TRANSFER_KINDS)[number]
 
 const WEIGHTS: Record<(typeof FAULT_KINDS)[number], number> = {
   isolate: 2,

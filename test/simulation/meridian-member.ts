@@ -10,7 +10,7 @@ import { Request } from '../../src/resp/request.js'
 import { EmbeddedMember } from '../support/embedded-member.js'
 import { decodeFrame } from './frame-decoder.js'
 import { parseReply } from './reply.js'
-import type { MemberEnvironment, MemberKind, SimulatedMember, SimulatedSession } from './simulated-member.js'
+import type { MemberEnvironment, MemberKind, SimulatedMember, SimulatedSession, TransferListener } from './simulated-member.js'
 
 /** Time stands still in a turn, so it ends after so many steps. */
 const SLICING = { readElements: Infinity, writeElements: 2, frameBytes: 150, turnSteps: 1 }
@@ -37,11 +37,13 @@ export class MeridianMember implements SimulatedMember {
   private nextSession = 1
 
   constructor(environment: MemberEnvironment) {
-    const { name, topology, dataFolder, databases, appendfsync, startWaitMs, sliced, clock, random, disk, network, logger } =
+    const { name, topology, dataFolder, databases, appendfsync, startWaitMs, sliced, keeping, clock, random, disk, network, logger } =
       environment
     const pauseMs = [1, 5, 30, 150][random.uint32() & 3]
     // A key a step, so that much happens between the first and the last; and small segments, so that they end and go.
-    const snapshotPace = { stepBytes: 1, turnMs: 0, turnBytes: Infinity, sectionBytes: 100, pauseMs }
+    const pace = { stepBytes: 1, sectionBytes: 100, pauseMs }
+    // Where snapshots must come to their end soon a turn goes on until there is something to write: most shards have nothing.
+    const snapshotPace = keeping === null ? { ...pace, turnMs: 0, turnBytes: Infinity } : { ...pace, turnMs: 1, turnBytes: 1 }
     this.embedded = new EmbeddedMember(
       {
         name,
@@ -50,15 +52,16 @@ export class MeridianMember implements SimulatedMember {
         databases,
         appendfsync,
         startWaitMs,
-        segmentBytes: 4096,
+        segmentBytes: keeping?.segmentBytes ?? 4096,
         snapshotPace,
         ...(sliced && { slicing: SLICING }),
       },
       { clock, random, disk, network, logger },
     )
     this.member = this.embedded.member
-    // Nobody can be given a snapshot here.
-    this.member.keeping.backlogBytes = Infinity
+    if (keeping === null) this.member.keeping.backlogBytes = Infinity
+    else Object.assign(this.member.keeping, keeping)
+    this.tell(environment.transfers)
     const { log } = this.member
     const append = log.append.bind(log)
     log.append = (frame) => {
@@ -69,6 +72,45 @@ export class MeridianMember implements SimulatedMember {
     log.appendInPieces = (frame) => {
       environment.onFrame(frame.copy().bytes)
       return appendInPieces(frame)
+    }
+  }
+
+  /** Says what becomes of transfers, and what of the log goes. */
+  private tell(listener: TransferListener): void {
+    const { log, intake, sync } = this.member
+    const restart = log.restart.bind(log)
+    log.restart = (prepared) => {
+      restart(prepared)
+      listener.taken(prepared.segment.vector)
+    }
+    const trim = log.trim.bind(log)
+    log.trim = (mayGo) =>
+      trim((endByte, vector) => {
+        const may = mayGo(endByte, vector)
+        if (may) listener.trimmed(vector, sync?.peers().map(({ member }) => member.id) ?? [])
+        return may
+      })
+    if (intake === null) return
+    const open = intake.open.bind(intake)
+    intake.open = () => {
+      open()
+      listener.opened()
+    }
+    const begin = intake.begin.bind(intake)
+    intake.begin = (offer) => {
+      begin(offer)
+      const { memberId, vector, stable } = offer.header
+      listener.offered({ giver: memberId, vector, stable, seen: offer.end.seen })
+    }
+    const endShard = intake.endShard.bind(intake)
+    intake.endShard = () => {
+      endShard()
+      listener.cameShard()
+    }
+    const finish = intake.finish.bind(intake)
+    intake.finish = (done) => {
+      listener.finishing()
+      finish(done)
     }
   }
 
@@ -85,7 +127,17 @@ export class MeridianMember implements SimulatedMember {
   }
 
   get refusesWrites(): boolean {
-    return this.member.membership.writeRefusal !== null
+    return this.member.membership.writeRefusal !== null || this.member.intake?.isOpen === true
+  }
+
+  get isTouched(): boolean {
+    return this.member.intake?.isTouched === true
+  }
+
+  get extent(): { first: number; second: number; needed: number } {
+    const { log, snapshots, shelf } = this.member
+    const needed = Math.min(snapshots.kept.at(-1)?.position ?? 0, shelf?.neededFrom ?? Infinity)
+    return { first: log.firstByte, second: log.segments.at(1)?.startByte ?? Infinity, needed }
   }
 
   addMember(name: string): boolean {
@@ -146,8 +198,8 @@ export class MeridianMember implements SimulatedMember {
   }
 
   snapshot(): void {
-    const { snapshots, log } = this.member
-    if (snapshots.running === null && log.refusal === null) snapshots.begin('save')
+    const { snapshots, log, intake } = this.member
+    if (snapshots.running === null && log.refusal === null && intake?.isOpen !== true) snapshots.begin('save')
   }
 
   boundMemory(bytesTooMuch: number | null, evictionPolicy: EvictionPolicy): void {

@@ -65,6 +65,8 @@ export class SimDisk {
   /** The next so many syncs fail; the bytes are then not durable, and may be lost even without a power cut in a real system. */
   failSyncs = 0
   meanSyncMs = 2
+  /** Called before anything on the disk changes; it may end the process that wants it. */
+  beforeChange: (() => void) | null = null
 
   constructor(
     private readonly scheduler: Scheduler,
@@ -147,11 +149,13 @@ export class SimDisk {
   }
 
   change(change: FolderChange): void {
+    this.beforeChange?.()
     applyChange(this.names, change)
     this.pendingChanges.push(change)
   }
 
   syncNames(folder: string): void {
+    this.beforeChange?.()
     const later: FolderChange[] = []
     for (const change of this.pendingChanges) {
       if (folderOf(change.path) === folder) applyChange(this.durableNames, change)
@@ -189,6 +193,7 @@ export class SimDisk {
       this.counters.refusals++
       throw new MeridianError('MRD_DISK_IO', `Write to ${path} failed: EIO`, 'Check the disk.')
     }
+    this.beforeChange?.()
     this.counters.appends++
     file.append(bytes)
   }
@@ -200,6 +205,7 @@ export class SimDisk {
       this.counters.refusals++
       return new MeridianError('MRD_DISK_IO', `Sync of ${path} failed: EIO`, 'Check the disk.')
     }
+    this.beforeChange?.()
     this.counters.syncs++
     file.synced = Math.max(file.synced, Math.min(length, file.length))
     return null

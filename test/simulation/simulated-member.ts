@@ -10,6 +10,35 @@ import type { Random } from '../../src/ports/random.js'
 import type { DecodedFrame } from './effects.js'
 import type { Reply } from './reply.js'
 
+/** How much of its log a member keeps, and when it writes snapshots by itself. */
+export interface Keeping {
+  readonly backlogBytes: number
+  readonly segmentBytes: number
+  readonly rewriteMinBytes: number
+  readonly rewritePercentage: number
+  readonly syncMaxRate: number
+}
+
+/** The state of another member that a member begins to take. */
+export interface OfferedState {
+  readonly giver: number
+  /** What it stands for, what was stable then, and what its records may show. */
+  readonly vector: VersionVector
+  readonly stable: VersionVector
+  readonly seen: VersionVector
+}
+
+/** Where a member tells the simulator how it takes the state of another one. */
+export interface TransferListener {
+  opened(): void
+  offered(offer: OfferedState): void
+  cameShard(): void
+  finishing(): void
+  taken(vector: VersionVector): void
+  /** It lets go of what of its log came before; the ids of the members that count. */
+  trimmed(vector: VersionVector, others: readonly number[]): void
+}
+
 /** What a member gets to run on, and where it tells the simulator what it logs. */
 export interface MemberEnvironment {
   readonly id: MemberId
@@ -22,6 +51,9 @@ export interface MemberEnvironment {
   readonly startWaitMs: number
   /** Long writes and large frames of others, which go in slices, begin with very few elements and bytes. */
   readonly sliced: boolean
+  /** Null: what not every other member has is kept, and snapshots are written when they are asked for. */
+  readonly keeping: Keeping | null
+  readonly transfers: TransferListener
   readonly clock: Clock
   readonly random: Random
   readonly disk: Disk
@@ -43,6 +75,10 @@ export interface SimulatedMember {
   readonly durable: VersionVector
   /** Client writes may be refused now: it is starting, joining or removed. */
   readonly refusesWrites?: boolean
+  /** The state of another member is coming in: what it answers is neither the one nor the other. */
+  readonly isTouched?: boolean
+  /** Position of the log's first byte, and of the first that a start or another member needs; and how large the first segment is. */
+  readonly extent?: { readonly first: number; readonly second: number; readonly needed: number }
   /** What it calls stable. */
   readonly stable?: VersionVector
   /** Adds a member; false when that is refused. Missing: this kind has a fixed list. */

@@ -21,7 +21,8 @@ import { Scheduler } from './scheduler.js'
 import { Life, MachineClock, SimClock } from './sim-clock.js'
 import { SimDisk, type DiskImage } from './sim-disk.js'
 import { SimNetwork } from './sim-network.js'
-import type { MemberKind, SimulatedMember, SimulatedSession } from './simulated-member.js'
+import type { Keeping, MemberKind, SimulatedMember, SimulatedSession, TransferListener } from './simulated-member.js'
+import { Transfers, drawKeeping, planTransfers, type TransferCounts } from './transfers.js'
 import { typeNamed } from './types/all-types.js'
 import { DUE_FIELDS, isDue, presentAt, showView, type DueFields, type KeyView } from './values.js'
 import { Workload, resolveTimes, type Step } from './workload.js'
@@ -47,6 +48,7 @@ export interface SimulationResult {
   readonly events: number
   readonly faults: number
   readonly virtualMs: number
+  readonly transfers: TransferCounts
 }
 
 const CLUSTER = 'simulated'
@@ -100,6 +102,8 @@ interface Machine {
   /** A copy of its disk, and that it was once started from one. */
   image: DiskImage | null
   wasRestored: boolean
+  /** And has not got back yet what others have. */
+  isRestoring: boolean
   /** The highest of what it has called stable in this life. */
   readonly stable: Float64Array
 }
@@ -121,6 +125,8 @@ export class Simulation {
   private readonly appendfsync: 'always' | 'everysec' | 'no'
   private readonly sliced: boolean
   private readonly fates: SeededRandom
+  private readonly keeping: Keeping | null
+  private readonly transfers: Transfers
   private step = 0
   private faultCount = 0
 
@@ -136,6 +142,20 @@ export class Simulation {
     this.network = new SimNetwork(this.scheduler, this.random.stream('network'), CLUSTER)
     this.appendfsync = this.random.stream('settings').pick(['everysec', 'always', 'no'])
     this.sliced = this.random.stream('slicing').chance(0.5)
+    this.keeping = profile.transferRate === undefined ? null : drawKeeping(this.random.stream('keeping'))
+    this.transfers = new Transfers({
+      scheduler: this.scheduler,
+      network: this.network,
+      machines: this.machines,
+      fates: this.random.stream('transfer fates'),
+      crash: (machine: Machine, power) => this.crash(machine, power),
+      start: (machine: Machine) => this.start(machine),
+      loseDisk: (machine: Machine) => this.loseDisk(machine),
+      noted: (machine: Machine, stable) => this.noted(machine, stable),
+      check: (machine: Machine) => this.checkDump(machine),
+      trace: (line) => this.trace(line),
+      fail: (what) => this.fail(what),
+    })
     for (let id = 1; id <= options.members; id++) {
       const name = `m${id}`
       this.members.push({
@@ -171,6 +191,7 @@ export class Simulation {
       isDead: false,
       image: null,
       wasRestored: false,
+      isRestoring: false,
       stable: new Float64Array(IDS),
     }
   }
@@ -207,6 +228,7 @@ export class Simulation {
       events: this.scheduler.executed,
       faults: this.faultCount,
       virtualMs: this.scheduler.now,
+      transfers: this.transfers.counts,
     }
   }
 
@@ -216,10 +238,12 @@ export class Simulation {
     const mishaps = planFaults(this.random.stream('faults'), options.steps, profile.faultRate, profile.faultWeights)
     const rate = profile.membershipRate ?? 0
     const changes = planMembership(this.random.stream('membership'), options.steps, mishaps.length, rate)
-    // A new member needs the whole log, which snapshots let go.
-    const snapshots =
-      rate > 0 ? [] : planSnapshots(this.random.stream('snapshots'), options.steps, mishaps.length, profile.faultRate === 0)
-    const faults = [...mishaps, ...changes, ...snapshots].sort((x, y) => x.atStep - y.atStep)
+    const random = this.random.stream('snapshots')
+    const snapshots = planSnapshots(random, options.steps, mishaps.length + changes.length, profile.faultRate === 0)
+    const planned = [...mishaps, ...changes, ...snapshots]
+    const transferRate = profile.transferRate ?? 0
+    const transfers = planTransfers(this.random.stream('transfers'), options.steps, planned.length, transferRate)
+    const faults = [...planned, ...transfers].sort((x, y) => x.atStep - y.atStep)
     let nextFault = 0
     for (this.step = 0; this.step < options.steps; this.step++) {
       const step = workload.next()
@@ -246,7 +270,8 @@ export class Simulation {
 
   // --- lives of members
 
-  private start(machine: Machine, startsFromCopy = false): void {
+  private start(machine: Machine): void {
+    const startsFromCopy = machine.isRestoring
     const life = new Life()
     machine.life = life
     machine.sessions = new Map()
@@ -264,6 +289,8 @@ export class Simulation {
       appendfsync: this.appendfsync,
       startWaitMs: startsFromCopy ? RESTORED_WAIT_MS : 0,
       sliced: this.sliced,
+      keeping: this.keeping,
+      transfers: this.listenerOf(machine, life),
       clock: new SimClock(machine.clock, life),
       random: this.random.stream(`member ${machine.id} start ${machine.starts++}`),
       disk: machine.disk.port(life),
@@ -276,6 +303,21 @@ export class Simulation {
     this.recovered(machine, startsFromCopy)
   }
 
+  private listenerOf(machine: Machine, life: Life): TransferListener {
+    const { transfers } = this
+    const ifAlive = (action: () => void): void => {
+      if (life.alive) action()
+    }
+    return {
+      opened: () => ifAlive(() => transfers.opened(machine)),
+      offered: (offer) => ifAlive(() => transfers.offered(machine, offer)),
+      cameShard: () => ifAlive(() => transfers.cameShard(machine)),
+      finishing: () => ifAlive(() => transfers.finishing(machine)),
+      taken: (vector) => ifAlive(() => transfers.taken(machine, vector)),
+      trimmed: (vector, others) => ifAlive(() => transfers.trimmed(machine, vector, others)),
+    }
+  }
+
   private logger(name: string): Logger {
     const write = (fields: object, message: string): void => this.trace(() => `${name} log: ${message} ${JSON.stringify(fields)}`)
     const logger: Logger = { debug: write, info: write, warn: write, error: write, child: () => logger }
@@ -285,6 +327,7 @@ export class Simulation {
   /** What a member has after a start must be all that it owes, nothing else, and read as the history says. */
   private recovered(machine: Machine, startsFromCopy: boolean): void {
     const { stamps } = machine.member!.applied
+    this.transfers.restarted(machine, stamps)
     for (const origin of this.origins) {
       const has = stamps[origin]
       if (has < machine.owed[origin] && !startsFromCopy) {
@@ -321,6 +364,7 @@ export class Simulation {
     const refused = machine.disk.counters.refusals > machine.refusalsAtStart
     // A killed process leaves what it wrote in the operating system's cache.
     if (!power && !refused) machine.owed.set(machine.logged)
+    this.transfers.crashed(machine)
     machine.life.alive = false
     machine.member = null
     this.network.processDied(machine.name)
@@ -426,6 +470,11 @@ export class Simulation {
         return later(() => {
           a.disk.meanSyncMs = 2
         })
+      case 'away':
+      case 'let-go':
+      case 'lose-disk':
+      case 'ambush':
+        return this.transfers.inflict(fault, a)
     }
   }
 
@@ -490,9 +539,8 @@ export class Simulation {
       const logger = this.options.trace === null ? quiet : this.logger(name)
       new JoinRequest({ network, clock, random, logger }, { clusterId: CLUSTER, name, at }, (result) => {
         if (result instanceof Uint8Array) this.joined(name, result)
-        // One that was removed by force before it came never comes.
-        else if (result instanceof MeridianError && result.code === 'MRD_PEER_REMOVED' && this.waiting.delete(name))
-          this.joiners--
+        // One that was removed by force before it came never comes. If it is the one that was asked, another is to be asked.
+        else if (isRemoval(result, name) && this.waiting.delete(name)) this.joiners--
         else this.scheduler.after(100, attempt)
       })
     }
@@ -550,6 +598,14 @@ export class Simulation {
     if (target.removal === 'none' && target.member === null) this.start(target)
   }
 
+  /** Its disk is another one, and empty. */
+  private loseDisk(machine: Machine): void {
+    // What the configuration says is all that it starts with: one of those must be there to be asked.
+    if (!machine.isSeed || this.remaining.every((other) => other === machine || !other.isSeed)) return
+    machine.image = new Map()
+    this.restore(machine)
+  }
+
   /** A machine is started from an old copy of its disk, at a quiet moment: all others can be asked what they have of it. */
   private restore(machine: Machine): void {
     const { image } = machine
@@ -563,13 +619,16 @@ export class Simulation {
     this.trace(() => `${machine.name} is started from an old copy of its disk`)
     this.crash(machine, true)
     machine.disk.restore(image)
+    this.transfers.emptied(machine)
     machine.image = null
-    machine.wasRestored = true
-    this.start(machine, true)
-    for (let waits = 0; waits < 100 && machine.member?.refusesWrites === true; waits++) this.advance(50)
-    if (machine.member?.refusesWrites === true) {
-      throw this.fail(`${machine.name} takes no writes 5 s after it was started from a copy`)
+    machine.wasRestored = machine.isRestoring = true
+    this.start(machine)
+    const isBack = (): boolean => machine.member !== null && machine.member.refusesWrites !== true
+    for (let waits = 0; waits < 1200 && !isBack(); waits++) this.advance(50)
+    if (!isBack()) {
+      throw this.fail(`${machine.name} takes no writes a minute after it was started from a copy`)
     }
+    machine.isRestoring = false
     this.trace(() => `${machine.name} takes writes again`)
   }
 
@@ -617,6 +676,7 @@ export class Simulation {
       }
     }
     machine.logged[origin] = last
+    this.transfers.progressed(machine)
   }
 
   /** What a member calls stable must be durable in every other one: else an op that has not seen it may still come. */
@@ -659,6 +719,7 @@ export class Simulation {
       }
     }
     this.history.add(bytes, frame)
+    if (this.transfers.isBlurred(machine)) return
     const nowMs = machine.clock.wallMs()
     for (const op of frame.ops) {
       for (const { db, key, body, stamp } of op) {
@@ -688,6 +749,8 @@ export class Simulation {
     const commands = step.commands.map((args) => resolveTimes(args, nowMs))
     member.makeWay?.(step.db, commands)
     const before = Float64Array.from(machine.logged)
+    const isBlurred = this.transfers.isBlurred(machine)
+    this.transfers.checkHold(machine)
     const sent = step.transaction ? [['MULTI'], ...commands, ['EXEC']] : commands
     machine.turnFrames = 0
     const refusesWrites = member.refusesWrites === true
@@ -697,7 +760,7 @@ export class Simulation {
     const refusing = refusesWrites || machine.disk.full || this.scheduler.now < machine.mayRefuseUntilMs || machine.isShort
     this.trace(() => `${machine.name}[${step.db}] ${sent.map((args, i) => `${args.join(' ')} -> ${shown(given[i])}`).join('; ')}`)
     // What went before which command only the member knows; that it is what the log says is checked at the end.
-    if ((member.evictions ?? 0) > evictions) return
+    if ((member.evictions ?? 0) > evictions || isBlurred) return
 
     const check = ({ fired, dueFields }: Reading): void => {
       let store = new ModelStore((db, key) => this.history.visible(db, key, before, fired), nowMs, null, dueFields, machine.id)
@@ -779,6 +842,7 @@ export class Simulation {
 
   /** Every key as a member answers it now, held against the history. */
   private checkDump(machine: Machine): void {
+    if (this.transfers.isBlurred(machine)) return
     const member = machine.member!
     member.makeWay?.(0, null)
     const nowMs = machine.clock.wallMs()
@@ -825,6 +889,7 @@ export class Simulation {
   private settle(): void {
     this.trace(() => 'everything heals')
     this.network.heal()
+    this.transfers.heal()
     this.healedMs = this.scheduler.now
     // Restarts and ends of faults that are still to come.
     this.advance(2000)
@@ -835,7 +900,8 @@ export class Simulation {
       if (machine.member === null && !machine.isDead) this.start(machine)
     }
     this.converge()
-    if (this.profile.membershipRate !== undefined) this.becomesStable()
+    if (this.profile.membershipRate !== undefined || this.keeping !== null) this.becomesStable()
+    if (this.keeping !== null) this.checkExtents()
     this.isOver = true
     if (this.fates.chance(0.25)) this.expireEverything()
     if (this.network.counters.maxBufferedBytes > MAX_BUFFERED_BYTES) {
@@ -890,6 +956,18 @@ export class Simulation {
         ({ name, member }) => `${name} ${member!.stable!.toString()} of ${member!.applied.toString()}`,
       )
       throw this.fail(`not everything is stable ${CONVERGE_WITHIN_MS} ms after all was quiet: ${lines.join('; ')}`)
+    }
+  }
+
+  /** When everybody has everything, nothing of the log is left but what a start needs. */
+  private checkExtents(): void {
+    this.advance(5000)
+    for (const { name, member } of this.remaining) {
+      const extent = member?.extent
+      if (extent === undefined || extent.second > extent.needed) continue
+      throw this.fail(
+        `${name} keeps its log from ${extent.first} on, although all have everything: its second segment begins at ${extent.second}, and what a start needs at ${extent.needed}`,
+      )
     }
   }
 
@@ -948,6 +1026,10 @@ export class Simulation {
     }
     return sizes
   }
+}
+
+function isRemoval(error: Error, name: string): boolean {
+  return error instanceof MeridianError && error.code === 'MRD_PEER_REMOVED' && error.message.includes(`: ${name} (member `)
 }
 
 /** When the key is due, or a field of it; undefined when it is not there. */
