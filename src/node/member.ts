@@ -347,6 +347,10 @@ export class Member implements SyncHost {
     return this.membership.takesOwnFrames
   }
 
+  get isWhole(): boolean {
+    return this.membership.isWhole
+  }
+
   ownOpsElsewhere(member: MemberInfo, stamp: Stamp): void {
     this.membership.ownOpsElsewhere(member, stamp)
   }

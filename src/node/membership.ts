@@ -171,6 +171,11 @@ export class Membership {
     return this.fork === null && this.missingUntil > this.engine.applied.get(this.self)
   }
 
+  /** Own ops that the disk has lost are here again; or they never come, and none are made. */
+  get isWhole(): boolean {
+    return this.mayWrite || this.fork !== null || this.isLost
+  }
+
   // --- what others say
 
   received(bytes: Uint8Array, from: string): void {
@@ -239,8 +244,7 @@ export class Membership {
     const mustCatchUp = this.isJoining || this.isEmpty
     const added = this.own?.added
     if (this.isJoining && added !== undefined && this.sync?.hasDeparted(added.origin) === true) this.cannotJoin(added)
-    const isHere =
-      !mustCatchUp || (this.hasWanted() && added !== undefined && applied.covers(added.origin, added.stamp))
+    const isHere = !mustCatchUp || (this.hasWanted() && added !== undefined && applied.covers(added.origin, added.stamp))
     // Another one may have more of our own than who was heard first: all who can be reached are.
     const hasHeardAll = this.hasHeard && (this.waitIsOver || this.sync?.hasUnasked !== true)
     if (hasHeardAll ? isHere : !this.hasHeard && !this.isJoining && (hasNoOthers || this.waitIsOver)) this.begin()

@@ -37,8 +37,21 @@ export class MeridianMember implements SimulatedMember {
   private nextSession = 1
 
   constructor(environment: MemberEnvironment) {
-    const { name, topology, dataFolder, databases, appendfsync, startWaitMs, sliced, keeping, clock, random, disk, network, logger } =
-      environment
+    const {
+      name,
+      topology,
+      dataFolder,
+      databases,
+      appendfsync,
+      startWaitMs,
+      sliced,
+      keeping,
+      clock,
+      random,
+      disk,
+      network,
+      logger,
+    } = environment
     const pauseMs = [1, 5, 30, 150][random.uint32() & 3]
     // A key a step, so that much happens between the first and the last; and small segments, so that they end and go.
     const pace = { stepBytes: 1, sectionBytes: 100, pauseMs }

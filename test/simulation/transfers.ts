@@ -1,5 +1,5 @@
 import type { VersionVector } from '../../src/crdt/version-vector.js'
-import { SimulationFailure } from './failure.js'
+import type { SimulationFailure } from './failure.js'
 import type { Fault } from './faults.js'
 import type { SeededRandom } from './random.js'
 import type { Scheduler } from './scheduler.js'
@@ -164,7 +164,8 @@ export class Transfers {
 
   private part(machine: TransferMachine): Part {
     let part = this.parts.get(machine)
-    if (part === undefined) this.parts.set(machine, (part = { offer: null, shows: null, hasTaken: false, ever: new Float64Array(256) }))
+    if (part === undefined)
+      this.parts.set(machine, (part = { offer: null, shows: null, hasTaken: false, ever: new Float64Array(256) }))
     return part
   }
 
