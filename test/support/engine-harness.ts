@@ -107,7 +107,9 @@ export class EngineHarness {
         memberId: self,
         applied: new VersionVector(),
         transfer: null,
-        snapshotsServed: 0,
+        transfersDone: { count: 0, bytesReceived: 0, snapshotBytes: 0, keysChanged: 0, elapsedMs: 0 },
+        transfersServed: [],
+        snapshotBytesSent: 0,
         durable: new VersionVector(),
         stable: new VersionVector(),
         peers: [],
@@ -146,6 +148,7 @@ export class EngineHarness {
         random: () => 4,
         shutdown: () => undefined,
         writeRefusal: null,
+        staleRefusal: null,
         sleep: (ms) => this.clock.advance(ms),
       },
       topology: {
