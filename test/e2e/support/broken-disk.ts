@@ -25,7 +25,7 @@ export class BrokenDisk {
 
   /** For the member's process. */
   get spawn(): SpawnOptions {
-    const preload = join(PROJECT_ROOT, 'test/e2e/support/broken-disk.mjs')
+    const preload = join(PROJECT_ROOT, 'test/e2e/support/disk-preload.mjs')
     return { env: { ...process.env, NODE_OPTIONS: `--import=${preload}`, BROKEN_DISK: this.control } }
   }
 
