@@ -250,6 +250,11 @@ export interface LogReport {
   /** Bytes of frames in memory: kept for peers, and waiting for a disk that has refused them. */
   readonly recentBytes: number
   readonly pendingBytes: number
+  /** Syncs that took longer than a second. */
+  readonly delayedSyncs: number
+  readonly lastSyncMs: number
+  /** How long the sync under way has taken so far; 0 when there is none. */
+  readonly syncingMs: number
 }
 
 export interface TransactionService {

@@ -1053,6 +1053,10 @@ export class Engine implements CommandExecutor, EngineService {
     return this.log?.durableBytes ?? 0
   }
 
+  get logHasFailed(): boolean {
+    return this.log?.hasFailed === true
+  }
+
   onLogProgress(listener: () => void): void {
     if (this.log === null) this.logListeners.push(listener)
     else this.log.onChange(listener)

@@ -182,6 +182,9 @@ export function logReport(member: Member, policy: LogReport['policy']): LogRepor
     lastError: log?.refusal?.message ?? null,
     recentBytes: log?.recent.bytes ?? 0,
     pendingBytes: log?.pendingBytes ?? 0,
+    delayedSyncs: log?.delayedSyncs ?? 0,
+    lastSyncMs: log?.lastSyncMs ?? 0,
+    syncingMs: log?.syncingMs ?? 0,
   }
 }
 
