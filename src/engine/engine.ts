@@ -704,9 +704,7 @@ export class Engine implements CommandExecutor, EngineService {
     servedReply.protocol = session.protocol
     this.prepareCall(session, request, spec, servedReply)
     part(this.call)
-    const endMs = this.clock.monotonicMs()
-    migration.microseconds += (endMs - this.commandStartMs) * 1000
-    this.commandStartMs = endMs
+    migration.microseconds += this.timer.lap()
     if (this.endOp()) this.wrote(session)
     return servedReply.take()
   }
