@@ -26,6 +26,10 @@ export const LIMITS = {
   maxDatabases: 256,
   /** Least milliseconds from one continuous sync of the log to the next; see GroupCommit. */
   syncPauseMs: 2,
+  /** A sync that takes longer is said in the log and counted (aof_delayed_fsync): `everysec` then no longer means a second. */
+  slowSyncMs: 1000,
+  /** Between two warnings in the log that the disk is slow. */
+  slowDiskWarningMs: 30_000,
   /** A log segment is closed when it passes this size. */
   segmentBytes: 256 * MiB,
   /** Members in one mesh. Ids go to 255 and are never reused; this bounds links and contexts. */

@@ -49,8 +49,12 @@ export interface ReplicationService {
   readonly linkBytes: number
   /** This member takes the state of another one; null when it does not. */
   readonly transfer: TransferReport | null
-  /** Members that take the state of this one. */
-  readonly snapshotsServed: number
+  /** Transfers to this member that came to their end, and the last one of them. */
+  readonly transfersDone: TransfersDone
+  /** What other members take of this one's state. */
+  readonly transfersServed: readonly ServedTransfer[]
+  /** Bytes of snapshots that were sent to all of them. */
+  readonly snapshotBytesSent: number
   /** Calls back whenever `applied`, `durable` or a peer's report has moved. */
   onProgress(listener: () => void): void
 }
@@ -61,9 +65,34 @@ export interface TransferReport {
   readonly source: string | null
   readonly shards: number
   readonly shardsDone: number
+  /** How far the other member's snapshot is written while it is waited for. */
+  readonly writtenPercent: number
   readonly bytesReceived: number
+  /** Bytes of the snapshot of which what differs is sent; 0 while there is none. */
+  readonly snapshotBytes: number
   readonly keysChanged: number
   readonly elapsedMs: number
+  /** -1: cannot be said. */
+  readonly remainingMs: number
+}
+
+interface TransfersDone {
+  readonly count: number
+  readonly bytesReceived: number
+  readonly snapshotBytes: number
+  readonly keysChanged: number
+  readonly elapsedMs: number
+}
+
+export interface ServedTransfer {
+  /** Name of the member. */
+  readonly receiver: string
+  readonly phase: 'writing' | 'sending'
+  readonly percent: number
+  readonly bytesSent: number
+  readonly snapshotBytes: number
+  /** -1: cannot be said. */
+  readonly remainingMs: number
 }
 
 /** One other member, as INFO peers and WAIT see it. */
@@ -202,6 +231,8 @@ export interface ServerService {
   shutdown(): void
   /** The error reply while writes are refused (disk full, disk failure), or null. */
   readonly writeRefusal: string | null
+  /** The error reply to reads where stale data are not to be served: what is here is known to be old. Else null. */
+  readonly staleRefusal: string | null
   /** Blocks the whole process for a time: DEBUG SLEEP. */
   sleep(ms: number): void
 }
@@ -219,6 +250,11 @@ export interface LogReport {
   /** Bytes of frames in memory: kept for peers, and waiting for a disk that has refused them. */
   readonly recentBytes: number
   readonly pendingBytes: number
+  /** Syncs that took longer than a second. */
+  readonly delayedSyncs: number
+  readonly lastSyncMs: number
+  /** How long the sync under way has taken so far; 0 when there is none. */
+  readonly syncingMs: number
 }
 
 export interface TransactionService {

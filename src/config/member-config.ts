@@ -32,6 +32,8 @@ export interface MemberIdentityConfig {
   readonly zone: string
 }
 
+export const YES_NO = ['yes', 'no'] as const
+
 export const APPENDFSYNC = ['always', 'everysec', 'no'] as const
 export type Appendfsync = (typeof APPENDFSYNC)[number]
 
@@ -58,6 +60,8 @@ export interface ClientsConfig {
   readonly tls: ClientTlsConfig | null
   /** Empty: no password. Live. */
   readonly requirepass: string
+  /** Reads are answered while the data are known to be old. Live. */
+  readonly servesStale: boolean
   /** Live. */
   readonly maxclients: number
   /** An idle client is disconnected after this long; 0 never. Whole seconds. Live. */

@@ -12,6 +12,7 @@ import {
   PUBSUB_SCOPES,
   STREAM_ID_MODES,
   TLS_AUTH_CLIENTS,
+  YES_NO,
 } from './member-config.js'
 import { DEFAULT_OUTPUT_BUFFER_LIMITS, parseOutputBufferLimits } from './output-buffer-limit.js'
 import { formatSize, parseDuration, parseSize, parseSizeOrPercentage } from './units.js'
@@ -190,6 +191,7 @@ export const fileSchema = z.strictObject({
       'tls-ca-cert-file': path.optional(),
       'tls-auth-clients': oneOf(TLS_AUTH_CLIENTS, 'yes'),
       requirepass: password,
+      'replica-serve-stale-data': oneOf(YES_NO, 'yes'),
       maxclients: integer(1, 2 ** 32 - 1, 10_000),
       timeout: wholeSeconds(0),
       'tcp-keepalive': wholeSeconds(300_000),

@@ -12,6 +12,7 @@ import {
   type MemoryConfig,
   type OutputBufferLimit,
   STREAM_ID_MODES,
+  YES_NO,
   type PubSubScope,
   type StreamIdMode,
 } from './member-config.js'
@@ -25,6 +26,7 @@ export interface LiveValues extends DataConfig, MemoryConfig {
   readonly autoRewriteMinBytes: number
   readonly backlogBytes: number
   readonly syncMaxRate: number
+  readonly servesStale: boolean
   readonly requirepass: string
   readonly maxclients: number
   readonly timeoutMs: number
@@ -54,6 +56,7 @@ export function initialLiveValues(config: MemberConfig): LiveValues {
     autoRewriteMinBytes: config.storage.autoRewriteMinBytes,
     backlogBytes: config.storage.backlogBytes,
     syncMaxRate: config.storage.syncMaxRate,
+    servesStale: clients.servesStale,
     requirepass: clients.requirepass,
     maxclients: clients.maxclients,
     timeoutMs: clients.timeoutMs,
@@ -177,6 +180,15 @@ export const SETTINGS: readonly Setting[] = [
       toFile: (values) => formatSize(values.syncMaxRate),
     },
   },
+  ...['replica-serve-stale-data', 'slave-serve-stale-data'].map((name) => ({
+    name,
+    get: (values: LiveValues) => yesOrNo(values.servesStale),
+    change: {
+      parse: (text: string) => choice(text, YES_NO, (answer) => ({ servesStale: answer === 'yes' })),
+      filePath: ['clients', 'replica-serve-stale-data'] as const,
+      toFile: (values: LiveValues) => yesOrNo(values.servesStale),
+    },
+  })),
   {
     name: 'requirepass',
     get: (values) => values.requirepass,
@@ -469,6 +481,10 @@ function aliased(
 ): Setting[] {
   const change: SettingChange = { parse, filePath: ['data', names[0]], toFile: read }
   return names.map((name) => ({ name, get: (values) => String(read(values)), change }))
+}
+
+function yesOrNo(value: boolean): 'yes' | 'no' {
+  return value ? 'yes' : 'no'
 }
 
 function choice<T extends string>(text: string, choices: readonly T[], change: (value: T) => Partial<LiveValues>) {

@@ -20,6 +20,8 @@ export interface CommandExecutor {
   /** Bytes of the log that are in the operating system (killed process safe) and on the disk (power cut safe). */
   readonly loggedBytes: number
   readonly durableBytes: number
+  /** durableBytes will not move any more: nobody knows what became of the writes behind it. */
+  readonly logHasFailed: boolean
   /** Called when loggedBytes or durableBytes moved outside of endTurn: held replies may leave now. */
   onLogProgress(listener: () => void): void
   /** A session's connection is gone: unwatch, unblock, unsubscribe. */

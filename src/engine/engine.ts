@@ -129,6 +129,8 @@ export class Engine implements CommandExecutor, EngineService {
   peakBytes = 0
   /** False: due keys are hidden, but removed only when a command comes upon them. */
   activeExpiry = true
+  /** Reads are answered while what is here is known to be old. Otherwise the server is asked whether it is. */
+  servesStale = true
   private readonly operationRate = new RateMeter()
   private readonly inputRate = new RateMeter()
   private readonly outputRate = new RateMeter()
@@ -412,6 +414,11 @@ export class Engine implements CommandExecutor, EngineService {
         )
         return
       }
+    }
+    if (!this.servesStale && !command.allowedWhileStale && this.services.server.staleRefusal !== null) {
+      command.rejectedCalls++
+      this.refuse(session, reply, this.services.server.staleRefusal)
+      return
     }
     if (session.subscriptions !== null && session.protocol === 2 && !command.allowedWhileSubscribed && !this.inExec) {
       command.rejectedCalls++
@@ -742,8 +749,9 @@ export class Engine implements CommandExecutor, EngineService {
     let served = true
     let failed = false
     try {
-      const { writeRefusal } = this.services.server
+      const { writeRefusal, staleRefusal } = this.services.server
       if (spec.isWrite && writeRefusal !== null) throw new CommandError(writeRefusal)
+      if (!this.servesStale && !spec.allowedWhileStale && staleRefusal !== null) throw new CommandError(staleRefusal)
       served = client.wait.retry(call)
       if (!served) this.blocking.arm(client, call)
     } catch (error) {
@@ -1043,6 +1051,10 @@ export class Engine implements CommandExecutor, EngineService {
 
   get durableBytes(): number {
     return this.log?.durableBytes ?? 0
+  }
+
+  get logHasFailed(): boolean {
+    return this.log?.hasFailed === true
   }
 
   onLogProgress(listener: () => void): void {

@@ -46,6 +46,8 @@ export class Membership {
   /** Dots of changes that may not be durable yet. */
   private readonly pending = new VersionVector()
   private isDirty = false
+  /** Why it could not be written the last time. */
+  private persistError = ''
   private log: SegmentedLog | null = null
   private sync: PeerSync | null = null
   /** The last of our own ops that others may have: what the log gave, and what was taken from others since. */
@@ -341,10 +343,18 @@ export class Membership {
     try {
       this.disk.writeWhole(topologyPath(options.dataFolder), bytes)
     } catch (error) {
-      // Tried again when the log moves; it complains of the disk itself.
+      // Tried again, as a new file, when the log moves.
       if (!(error instanceof MeridianError)) throw error
+      if (error.message !== this.persistError)
+        this.logger.error(
+          { code: error.code },
+          `The list of members is not on the disk yet, and is tried again: ${error.message}`,
+        )
+      this.persistError = error.message
       return
     }
+    if (this.persistError !== '') this.logger.info({}, 'the list of members is on the disk')
+    this.persistError = ''
     this.isDirty = false
     this.bytes = bytes
     this.logger.info({ version: this.state.version }, 'the list of members has changed')

@@ -24,7 +24,7 @@ import type { TlsSettings } from '../server/tls-clients.js'
 import { decodeTopology } from '../topology/topology-codec.js'
 import { beginJoining, isJoining, topologyPath } from './joining.js'
 import { Member } from './member.js'
-import { logReport, makeServices, writeRefusal } from './services.js'
+import { logReport, makeServices, staleRefusal, writeRefusal } from './services.js'
 
 export interface RunningServer {
   /** Reads the files of certificates again, for connections from now on. What cannot be used is logged, and what was in use stays. */
@@ -331,6 +331,7 @@ function tuneEngine({ engine, keeping }: Member, values: LiveValues): void {
   keeping.rewriteMinBytes = values.autoRewriteMinBytes
   keeping.backlogBytes = values.backlogBytes
   keeping.syncMaxRate = values.syncMaxRate
+  engine.servesStale = values.servesStale
   engine.pubsub.reachesCluster = values.pubsubScope === 'cluster'
   engine.notifications.classes = values.notifyKeyspaceEvents
   tuneCollections(engine.collections, values)
@@ -400,6 +401,9 @@ function serverService(
     shutdown: () => process.kill(process.pid, 'SIGTERM'),
     get writeRefusal() {
       return writeRefusal(member())
+    },
+    get staleRefusal() {
+      return staleRefusal(member())
     },
     sleep: (ms) => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms),
   }

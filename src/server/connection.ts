@@ -328,6 +328,15 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
     // Others come first; a client that reads fast would be sent all of a huge reply at once.
     if (sent >= LIMITS.clientTurnOutputBytes && !this.inFlight) this.requestFlush()
     else if (this.queue.bytes > 0 && !this.inFlight && !this.isHeld) {
+      if (executor.logHasFailed) {
+        // A failed sync is never repeated, so the reply would never come. A client that is cut off knows that it does not know.
+        this.host.logger.warn(
+          { client: this.id, address: this.address },
+          'client waits for a write whose sync has failed: disconnected',
+        )
+        this.leave()
+        return
+      }
       this.isHeld = true
       turn.addHeld(this)
     }

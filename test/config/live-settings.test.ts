@@ -77,6 +77,18 @@ describe('CONFIG SET', () => {
     expect(settings.set(both)).toContain("'hash-max-listpack-entries') - duplicate parameter")
   })
 
+  it('says whether stale data are served, by both names of Redis', () => {
+    const settings = new LiveSettings(loadConfig(null))
+    expect(settings.get('*-serve-stale-data')).toEqual([
+      ['replica-serve-stale-data', 'yes'],
+      ['slave-serve-stale-data', 'yes'],
+    ])
+    expect(settings.set([['slave-serve-stale-data', 'NO']])).toBeNull()
+    expect(settings.values.servesStale).toBe(false)
+    expect(settings.get('replica-serve-stale-data')).toEqual([['replica-serve-stale-data', 'no']])
+    expect(settings.set([['replica-serve-stale-data', 'maybe']])).toContain('argument(s) must be one of the following: yes, no')
+  })
+
   it('takes a percentage for what clients may take', () => {
     const settings = new LiveSettings(loadConfig(null))
     expect(settings.set([['maxmemory-clients', '5%']])).toBeNull()

@@ -52,6 +52,7 @@ export class FakeEngine implements CommandExecutor {
   readonly commandsPerTurn: number[] = []
   loggedBytes = 0
   durableBytes = 0
+  logHasFailed = false
   turns = 0
   commands = 0
   /** Everything written is on the disk at once, unless a test says otherwise. */
@@ -166,6 +167,11 @@ export class FakeEngine implements CommandExecutor {
 
   sync(upTo = this.loggedBytes): void {
     this.durableBytes = upTo
+    this.listener()
+  }
+
+  failSync(): void {
+    this.logHasFailed = true
     this.listener()
   }
 

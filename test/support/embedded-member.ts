@@ -3,7 +3,7 @@ import type { ClientRegistry } from '../../src/commands/client-registry.js'
 import type { ServerService, SettingsService } from '../../src/commands/services.js'
 import { Session } from '../../src/commands/session.js'
 import { Member, type MemberOptions, type MemberPorts } from '../../src/node/member.js'
-import { logReport, makeServices, writeRefusal } from '../../src/node/services.js'
+import { logReport, makeServices, staleRefusal, writeRefusal } from '../../src/node/services.js'
 import { ReplyWriter } from '../../src/resp/reply-writer.js'
 import { Request } from '../../src/resp/request.js'
 
@@ -93,6 +93,9 @@ function serverOf(member: () => Member, options: MemberOptions, ports: MemberPor
     shutdown: () => undefined,
     get writeRefusal() {
       return writeRefusal(member())
+    },
+    get staleRefusal() {
+      return staleRefusal(member())
     },
     sleep: () => undefined,
   }

@@ -96,6 +96,10 @@ export function persistenceSection({ services, nowMs }: Call): InfoFields {
     ['aof_current_size', report.totalBytes],
     ['aof_base_size', report.baseBytes],
     ['aof_buffer_length', log.appendedBytes - log.durableBytes],
+    ['aof_pending_bio_fsync', log.syncingMs > 0 ? 1 : 0],
+    ['aof_delayed_fsync', log.delayedSyncs],
+    ['aof_last_fsync_ms', Math.round(log.lastSyncMs)],
+    ['aof_current_fsync_ms', Math.round(log.syncingMs)],
     ['snapshot_last_error', (report.lastError ?? '').replace(/\s+/g, ' ')],
   ]
 }
