@@ -46,6 +46,8 @@ export const LIMITS = {
   linkHelloBytes: 1 * KiB,
   /** Bytes queued on one link above which no further frame is sent; control messages stop at twice that. A slow peer costs no more. */
   linkBufferedBytes: 1 * MiB,
+  /** Answers to what the other side asks are queued up to here; a peer that asks on and on and does not read loses the link: MRD_PEER_PROTOCOL. */
+  linkAnswerBytes: 4 * MiB,
   /** The same for messages of PUBLISH: a quarter, so that they do not hold up frames; what is above it waits in publicationBytes. */
   linkPublicationBytes: 256 * KiB,
   /** Messages of PUBLISH that wait for room on one link, 64 bytes each added. Beyond: the oldest are dropped and counted in INFO. */

@@ -35,6 +35,7 @@ import { TopologyState } from '../topology/topology-state.js'
 import { BlockedClient, BlockedClients } from './blocked-clients.js'
 import { ClientPause } from './client-pause.js'
 import type { CommandExecutor } from './command-executor.js'
+import { CommandTimer } from './command-timer.js'
 import { ExpiryCycle } from './expiry-cycle.js'
 import { FieldExpiryCycle } from './field-expiry-cycle.js'
 import { KeyspaceNotifications } from './keyspace-notifications.js'
@@ -73,6 +74,8 @@ const USUAL_SLICING: Slicing = {
   turnSteps: Infinity,
 }
 
+/** Commands share readings of the clock unless the slow log wants to know of shorter ones than this. */
+const SHARED_SLOW_MICROSECONDS = 1000
 /** Milliseconds between expiry cycles. */
 const EXPIRY_PERIOD_MS = 100
 /** Milliseconds between samples of rates and of the memory in use. */
@@ -149,7 +152,7 @@ export class Engine implements CommandExecutor, EngineService {
   syncAlways = false
   /** Sessions that have written in this turn and whose replies may have to wait for the log. */
   private readonly writers: Session[] = []
-  private commandStartMs = 0
+  private readonly timer: CommandTimer
   private turnPlanned = false
   private inExec = false
   private stopped = false
@@ -179,6 +182,7 @@ export class Engine implements CommandExecutor, EngineService {
     this.call = new Call(keyspace, strings, this.keys, this.collections, this.effects, long, services, this)
     this.slicing = options.slicing ?? USUAL_SLICING
     keyspace.reclaimer.onWork = () => this.reclaim()
+    this.timer = new CommandTimer(clock, (command, count, microseconds) => this.countShared(command, count, microseconds))
     this.waits = new WaitQueue(
       clock,
       (check) => services.replication.onProgress(check),
@@ -349,9 +353,22 @@ export class Engine implements CommandExecutor, EngineService {
     this.closeFrame()
   }
 
-  beginBatch(): void {
-    this.keyspace.setTime(this.clock.wallMs())
-    this.commandStartMs = this.clock.monotonicMs()
+  beginBatch(): number {
+    const { timer, slowLog } = this
+    const nowMs = this.clock.wallMs()
+    this.keyspace.setTime(nowMs)
+    const wanted = slowLog.slowerThanMicroseconds
+    timer.mayShare = this.latency.thresholdMs === 0 && (wanted < 0 || wanted >= SHARED_SLOW_MICROSECONDS)
+    timer.begin()
+    return nowMs
+  }
+
+  endBatch(): void {
+    this.timer.settle()
+  }
+
+  get lastReadingMs(): number {
+    return this.timer.lastMs
   }
 
   execute(session: Session, request: Request, reply: ReplyWriter): void {
@@ -445,11 +462,14 @@ export class Engine implements CommandExecutor, EngineService {
     this.statistics.commandsProcessed++
     this.prepareCall(session, request, command, reply)
     if (command.isExec) {
-      const startMs = this.commandStartMs
+      this.timer.settle()
+      const startMs = this.timer.lastMs
       if (!this.exec(session, reply)) command.failedCalls++
+      this.timer.settle()
+      const microseconds = (this.timer.lastMs - startMs) * 1000
       command.calls++
-      command.microseconds += (this.commandStartMs - startMs) * 1000
-      command.latency.add((this.commandStartMs - startMs) * 1000)
+      command.microseconds += microseconds
+      command.latency.add(microseconds)
     } else {
       this.invoke(command, call, reply)
     }
@@ -465,13 +485,14 @@ export class Engine implements CommandExecutor, EngineService {
     const isQueueing = session.queued !== null
     if (!command.isWrite && !command.needsMemory && !isQueueing) return true
     if (!this.memory.isOver) return true
+    this.timer.settle()
     const hasRoom = this.memory.makeRoom()
     if (this.blocking.hasReady) {
       this.serveReady()
       this.keyspace.beginCommand()
     }
     // Not the command's time.
-    this.commandStartMs = this.clock.monotonicMs()
+    this.timer.begin()
     if (hasRoom || command.needsMemory) return hasRoom
     return !isQueueing || (command.endsQueueing && !(command.spec.name === 'exec' && session.queuedNeedsMemory))
   }
@@ -526,7 +547,9 @@ export class Engine implements CommandExecutor, EngineService {
 
   /** Runs a handler and turns what it throws into the reply. */
   private invoke(command: Command, call: Call, reply: ReplyWriter): void {
+    const { timer } = this
     const replyStart = reply.length
+    timer.next(command)
     try {
       const { handler } = command
       assert(handler !== undefined, 'command without handler')
@@ -538,11 +561,9 @@ export class Engine implements CommandExecutor, EngineService {
       reply.truncate(replyStart)
       reply.error(error.message)
     }
-    // One reading serves as the end of this command and the beginning of the next: reading the clock is a tenth of a SET.
-    const endMs = this.clock.monotonicMs()
-    const microseconds = (endMs - this.commandStartMs) * 1000
-    this.commandStartMs = endMs
     const { blocked } = call.session
+    if (blocked === null && timer.takes(command, call.request.argc, reply.length - replyStart)) return
+    const microseconds = timer.lap()
     // A command that waits for keys, or takes many turns, counts when it ends.
     if (blocked instanceof BlockedClient || blocked instanceof SlicedRead || blocked instanceof LongWrite) {
       blocked.microseconds = microseconds
@@ -738,6 +759,16 @@ export class Engine implements CommandExecutor, EngineService {
     slowLog.note(command, request, microseconds, this.keyspace.nowMs, address, session.name)
   }
 
+  /** Commands of one kind, one after the other, that shared a reading of the clock. */
+  private countShared(command: Command, count: number, microseconds: number): void {
+    const { slowLog } = this
+    command.calls += count
+    command.microseconds += microseconds
+    command.latency.add(microseconds / count, count)
+    if (slowLog.slowerThanMicroseconds < 0 || microseconds < slowLog.slowerThanMicroseconds) return
+    slowLog.noteShared(command, count, microseconds, this.keyspace.nowMs)
+  }
+
   /** Runs a command again that waits for keys. It is an op of its own, and a write of the client that sent it. */
   private tryAgain(client: BlockedClient): boolean {
     const { call, servedReply } = this
@@ -762,9 +793,7 @@ export class Engine implements CommandExecutor, EngineService {
       servedReply.error(error.message)
     }
     assert(served === servedReply.length > 0, 'a blocked command replies when it is served, and only then')
-    const endMs = this.clock.monotonicMs()
-    client.microseconds += (endMs - this.commandStartMs) * 1000
-    this.commandStartMs = endMs
+    client.microseconds += this.timer.lap()
     if (this.endOp()) this.wrote(session)
     if (served) {
       if (failed) spec.failedCalls++

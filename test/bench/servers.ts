@@ -83,7 +83,7 @@ export class Bench {
 
   /** Two members over mutual TLS, up and linked. */
   async meridianPair(isWatched = false): Promise<readonly [Server, Server]> {
-    const spawn = isWatched ? WATCHED : {}
+    const spawn = (): SpawnOptions => (isWatched ? WATCHED : {})
     const cluster = await TestCluster.create({ names: CLUSTER_NAMES, clusterId: 'bench', logLevel: 'warn', spawn })
     this.clusters.push(cluster)
     const [one, two] = cluster.members

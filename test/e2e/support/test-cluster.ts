@@ -18,8 +18,8 @@ export interface TestClusterOptions {
   readonly extraYaml?: string
   readonly logLevel?: 'debug' | 'info' | 'warn' | 'error'
   readonly appendfsync?: 'always' | 'everysec' | 'no'
-  /** How the members' processes are started. */
-  readonly spawn?: SpawnOptions
+  /** How the process of a member is started. */
+  readonly spawn?: (name: string, folder: string) => SpawnOptions
 }
 
 /** Runs a `bin/meridian` verb to its end. */
@@ -87,7 +87,7 @@ ${options.extraYaml ?? ''}
     }
     return new TestCluster(
       folder,
-      plans.map((plan) => new MemberProcess(plan, options.spawn)),
+      plans.map((plan) => new MemberProcess(plan, options.spawn?.(plan.name, folder))),
       proxies,
     )
   }
