@@ -57,7 +57,7 @@ describeWithRedisServer('MIGRATE between Meridian and redis-server', (suite) => 
     ]
     await member.redis.set('taken', 'here')
     const outcome = (client: typeof redis, args: readonly string[]) =>
-      client.call('MIGRATE', '127.0.0.1', ...args).catch((error: Error) => error.message)
+      client.call('MIGRATE', '127.0.0.1', ...args).catch((error: unknown) => (error as Error).message)
     for (const args of cases) expect([args, await outcome(member.redis, args)]).toEqual([args, await outcome(redis, args)])
     expect(await outcome(member.redis, [there, 'taken', '0', '100'])).toBe(
       'ERR Target instance replied with error: BUSYKEY Target key name already exists.',
