@@ -606,7 +606,7 @@ export class Engine implements CommandExecutor, EngineService {
     } catch (error) {
       if (!(error instanceof CommandError)) throw error
       this.noteFailure(read.spec, error.message)
-      read.parts = []
+      read.parts.clear()
       reply.reset()
       reply.error(error.message)
       return true
