@@ -155,6 +155,8 @@ export class Engine implements CommandExecutor, EngineService {
   /** Sessions that have written in this turn and whose replies may have to wait for the log. */
   private readonly writers: Session[] = []
   private readonly timer: CommandTimer
+  /** Why writes are refused, or null: as it was when the batch began, because asking takes 1 % of a pipelined write. */
+  private writeRefusal: string | null = null
   private turnPlanned = false
   private inExec = false
   private stopped = false
@@ -365,6 +367,7 @@ export class Engine implements CommandExecutor, EngineService {
     const wanted = slowLog.slowerThanMicroseconds
     timer.mayShare = this.latency.thresholdMs === 0 && (wanted < 0 || wanted >= SHARED_SLOW_MICROSECONDS)
     timer.begin()
+    this.writeRefusal = this.services.server.writeRefusal
     return nowMs
   }
 
@@ -426,7 +429,7 @@ export class Engine implements CommandExecutor, EngineService {
       return
     }
     if (command.isWrite) {
-      const refusal = this.services.server.writeRefusal
+      const refusal = this.writeRefusal
       if (refusal !== null || !this.hasRoomFor(request)) {
         command.rejectedCalls++
         this.refuse(
