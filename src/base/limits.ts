@@ -204,6 +204,11 @@ export const LIMITS = {
   logPieceBytes: 256 * KiB,
   /** What writes and frames in slices may take of a turn. */
   slicedWriteTurnMs: 2,
+  /** What MIGRATE has on its way to another server before it makes more; one larger value goes alone. A reply of that server is a line, at most so long. */
+  migrateBufferBytes: 1 * MiB,
+  migrateReplyBytes: 64 * KiB,
+  /** Times that MIGRATE sends keys which change meanwhile. Then it leaves them here, and says so. */
+  migrateRounds: 4,
   /** Keys of one such frame that are held one by one; one that has more holds the databases that they are in. */
   heldKeys: 10_000,
   /** Commands run in a turn of those that had waited for such a write: about 1 ms. */

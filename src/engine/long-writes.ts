@@ -142,15 +142,7 @@ export class LongWrites implements LongWriting {
 
   /** True when a command must wait for keys. */
   holds(command: Command, session: Session, request: Request): boolean {
-    if (this.current === null) return false
-    const { keys } = this.current
-    if (command.spec.name !== 'exec') return keys.concerns(command, session.database, request)
-    return (
-      session.queued?.some((each) => {
-        const queued = this.host.commandOf(each)
-        return queued.spec.name === 'select' || keys.concerns(queued, session.database, each)
-      }) === true
-    )
+    return this.current?.keys.holds(command, session, request, (each) => this.host.commandOf(each)) === true
   }
 
   postpone(command: Command, session: Session, request: Request): void {
