@@ -1,5 +1,5 @@
 import Table from 'cli-table3'
-import type { LinkReport, MemberReport } from './member-report.js'
+import { receiverText, type LinkReport, type MemberReport } from './member-report.js'
 
 /** The table over all members, for `status` and the live view of `up`. Every link has a line of its own. */
 export function clusterTable(reports: readonly MemberReport[]): string {
@@ -18,7 +18,7 @@ export function clusterTable(reports: readonly MemberReport[]): string {
       details.name,
       details.region,
       report.address,
-      report.state,
+      stateOf(report),
       details.clients,
       details.opsPerSecond,
       details.keys,
@@ -45,10 +45,23 @@ export function problemLines(reports: readonly MemberReport[]): string[] {
   return reports.flatMap((report) => report.problems.map((problem) => `${report.details?.name ?? report.address}: ${problem}`))
 }
 
+/** What goes on that is no problem where it does, a line each. */
+export function activityLines(reports: readonly MemberReport[]): string[] {
+  return reports.flatMap(
+    ({ details }) => details?.receivers.map((receiver) => `${details.name}: ${receiverText(receiver)}`) ?? [],
+  )
+}
+
 /** Changes of this text are worth a line at once. */
 export function stateSignature(report: MemberReport): string {
   const links = report.details?.links.map((link) => `${link.name}=${linkState(link)}`) ?? []
   return `${report.state} ${links.join(' ')}`
+}
+
+function stateOf({ state, details }: MemberReport): string {
+  const transfer = details?.transfer ?? null
+  if (transfer === null) return state
+  return transfer.phase === 'fetching' ? `taking ${Math.floor(transfer.percent)} %` : transfer.phase
 }
 
 function linkState(link: LinkReport): string {

@@ -17,6 +17,32 @@ export interface LinkReport {
   readonly error: string
 }
 
+/** The state of another member that this one takes, because the logs do not reach back to what it lacks; from INFO replication. */
+export interface TransferReport {
+  /** seeking, asked, fetching or finishing. */
+  readonly phase: string
+  /** Name of the other member, or empty while none is chosen. */
+  readonly source: string
+  readonly percent: number
+  /** How far the other one's snapshot is written, while it is asked for. */
+  readonly writtenPercent: number
+  readonly bytesReceived: number
+  /** Of all data; what is equal is not sent. */
+  readonly snapshotBytes: number
+  readonly etaSeconds: number | null
+}
+
+/** A member that takes this one's state. */
+export interface ReceiverReport {
+  readonly name: string
+  /** writing or sending. */
+  readonly phase: string
+  readonly percent: number
+  readonly bytesSent: number
+  readonly snapshotBytes: number
+  readonly etaSeconds: number | null
+}
+
 export type MemberState = 'ok' | 'degraded' | 'loading' | 'unreachable'
 
 /** What one member says of itself; everything but address, state and problems is missing when it does not answer. */
@@ -48,12 +74,15 @@ export interface MemberDetails {
   readonly versionVector: string
   readonly stableVector: string
   readonly links: readonly LinkReport[]
+  /** Null: none is under way. */
+  readonly transfer: TransferReport | null
+  readonly receivers: readonly ReceiverReport[]
 }
 
 /** Lag beyond which a link counts as degraded. */
 export const DEFAULT_MAX_LAG_MS = 10_000
 
-const SECTIONS = ['server', 'clients', 'memory', 'stats', 'keyspace', 'crdt', 'peers']
+const SECTIONS = ['server', 'clients', 'memory', 'stats', 'keyspace', 'crdt', 'peers', 'replication']
 
 /** Asks one member again and again, over one connection for as long as it lasts. */
 export class MemberProbe {
@@ -71,7 +100,11 @@ export class MemberProbe {
     try {
       this.client ??= await RedisClient.connect(this.address, this.timeoutMs)
       const details = readDetails(parseInfo(await this.client.text('INFO', ...SECTIONS)))
-      const problems = [...placeProblems(details), ...details.links.flatMap((link) => linkProblems(link, this.maxLagMs))]
+      const problems = [
+        ...placeProblems(details),
+        ...transferProblems(details),
+        ...details.links.flatMap((link) => linkProblems(link, this.maxLagMs)),
+      ]
       return { address, state: problems.length > 0 ? 'degraded' : 'ok', problems, details }
     } catch (error) {
       this.close()
@@ -105,6 +138,38 @@ function placeProblems({ membership, draining }: MemberDetails): string[] {
   return [...(own === undefined ? [] : [own]), ...draining.map((name) => `${name} was removed and has not departed yet`)]
 }
 
+function transferProblems({ transfer }: MemberDetails): string[] {
+  return transfer === null ? [] : [`takes no writes: ${transferText(transfer)}`]
+}
+
+/** What a transfer is at, for a line of text. */
+function transferText(transfer: TransferReport): string {
+  const { phase, source, percent, writtenPercent, bytesReceived, snapshotBytes, etaSeconds } = transfer
+  switch (phase) {
+    case 'seeking':
+      return 'it seeks a member whose state it can take'
+    case 'asked':
+      return `it takes the state of ${source}, which writes a snapshot first: ${Math.floor(writtenPercent)} %`
+    case 'finishing':
+      return `it has taken the state of ${source}, ${sizeText(bytesReceived)}, and makes it durable`
+    default: {
+      const eta = etaSeconds === null ? '' : `, about ${etaSeconds} s to go`
+      return `it takes the state of ${source}: ${Math.floor(percent)} %, ${sizeText(bytesReceived)} of what differs in ${sizeText(snapshotBytes)}${eta}`
+    }
+  }
+}
+
+/** What a member sends to one that takes its state, for a line of text. */
+export function receiverText({ name, phase, percent, bytesSent, etaSeconds }: ReceiverReport): string {
+  if (phase === 'writing') return `writes a snapshot for ${name}: ${Math.floor(percent)} %`
+  const eta = etaSeconds === null ? '' : `, about ${etaSeconds} s to go`
+  return `sends its state to ${name}: ${Math.floor(percent)} %, ${sizeText(bytesSent)}${eta}`
+}
+
+function sizeText(bytes: number): string {
+  return bytes < 1024 ** 2 ? `${Math.ceil(bytes / 1024)} KiB` : `${(bytes / 1024 ** 2).toFixed(1)} MiB`
+}
+
 function linkProblems(link: LinkReport, maxLagMs: number): string[] {
   const problems: string[] = []
   if (link.link !== 'up') problems.push(`link to ${link.name} is ${link.link}${link.error ? `: ${link.error}` : ''}`)
@@ -130,9 +195,11 @@ function readDetails(info: Map<string, string>): MemberDetails {
   const text = (key: string): string => info.get(key) ?? ''
   let keys = 0
   const links: LinkReport[] = []
+  const receivers: ReceiverReport[] = []
   for (const [key, value] of info) {
     if (/^db\d+$/.test(key)) keys += Number(parseFields(value).get('keys') ?? 0)
     if (/^peer\d+$/.test(key)) links.push(readLink(parseFields(value)))
+    if (/^sync_receiver\d+$/.test(key)) receivers.push(readReceiver(parseFields(value)))
   }
   return {
     clusterId: text('cluster_id'),
@@ -152,6 +219,35 @@ function readDetails(info: Map<string, string>): MemberDetails {
     versionVector: text('version_vector'),
     stableVector: text('stable_vector'),
     links: links.sort((a, b) => a.id - b.id),
+    transfer: ['', 'none'].includes(text('sync_state'))
+      ? null
+      : {
+          phase: text('sync_state'),
+          source: text('sync_source'),
+          percent: number('sync_perc'),
+          writtenPercent: number('sync_source_perc'),
+          bytesReceived: number('sync_bytes_received'),
+          snapshotBytes: number('sync_snapshot_bytes'),
+          etaSeconds: seconds(text('sync_eta_seconds')),
+        },
+    receivers,
+  }
+}
+
+/** -1, or nothing: it cannot be said. */
+function seconds(text: string | undefined): number | null {
+  return text === undefined || text === '' || Number(text) < 0 ? null : Number(text)
+}
+
+function readReceiver(fields: Map<string, string>): ReceiverReport {
+  const number = (key: string): number => Number(fields.get(key) ?? 0)
+  return {
+    name: fields.get('name') ?? '?',
+    phase: fields.get('state') ?? 'unknown',
+    percent: number('perc'),
+    bytesSent: number('bytes_sent'),
+    snapshotBytes: number('snapshot_bytes'),
+    etaSeconds: seconds(fields.get('eta_seconds')),
   }
 }
 

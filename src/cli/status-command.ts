@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { durationArgument } from './argument.js'
-import { clusterTable, problemLines } from './cluster-table.js'
+import { activityLines, clusterTable, problemLines } from './cluster-table.js'
 import { addConnectionOptions, targetsOf, type ConnectionOptions } from './connection-options.js'
 import { EXIT, printLine, type CliContext, type SetExitCode } from './context.js'
 import { DEFAULT_MAX_LAG_MS, MemberProbe, type MemberReport } from './member-report.js'
@@ -34,7 +34,7 @@ export function addStatusCommand(program: Command, context: CliContext, setExitC
       if (options.json) printLine(context.stdout, JSON.stringify({ members: reports }, null, 2))
       else {
         printLine(context.stdout, clusterTable(reports))
-        for (const line of problemLines(reports)) printLine(context.stdout, line)
+        for (const line of [...problemLines(reports), ...activityLines(reports)]) printLine(context.stdout, line)
       }
       setExitCode(exitCodeOf(reports))
     })

@@ -13,6 +13,8 @@ export class Command {
   readonly hasSubcommands: boolean
   readonly isWrite: boolean
   readonly allowedWhileLoading: boolean
+  /** Also where stale data are not to be served: it gives none. */
+  readonly allowedWhileStale: boolean
   /** No write by its flags, but it may cause one or reach other members: PUBLISH, EVAL. */
   readonly mayReplicate: boolean
   /** Refused while there is no memory for more. */
@@ -43,6 +45,8 @@ export class Command {
     this.hasSubcommands = spec.subcommands !== undefined && spec.subcommands.length > 0
     this.isWrite = spec.flags.includes('write')
     this.allowedWhileLoading = spec.flags.includes('loading')
+    // Unlike Redis since 7.0: PING says that the process is there, and `meridian up` asks it.
+    this.allowedWhileStale = spec.flags.includes('stale') || spec.name === 'ping'
     this.mayReplicate = spec.flags.includes('may_replicate')
     this.needsMemory = spec.flags.includes('denyoom')
     this.isFast = spec.flags.includes('fast')

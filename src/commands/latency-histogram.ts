@@ -5,12 +5,17 @@ const BUCKETS = 33
 export class LatencyHistogram {
   private readonly counts = new Uint32Array(BUCKETS)
 
-  add(microseconds: number): void {
-    this.counts[microseconds <= 1 ? 0 : 32 - Math.clz32(Math.min(Math.ceil(microseconds), 0xffffffff) - 1)]++
+  add(microseconds: number, calls = 1): void {
+    this.counts[microseconds <= 1 ? 0 : 32 - Math.clz32(Math.min(Math.ceil(microseconds), 0xffffffff) - 1)] += calls
   }
 
   reset(): void {
     this.counts.fill(0)
+  }
+
+  /** Those that were added: none while latency-tracking is off. */
+  get calls(): number {
+    return this.counts.reduce((sum, count) => sum + count, 0)
   }
 
   /** Microseconds within which this share of the calls (0 to 100) ended: the upper bound of its bucket. 0 when there are none. */

@@ -3,6 +3,7 @@ import type { MemberId, Stamp } from '../base/ids.js'
 import type { OpBuilder } from '../crdt/op-builder.js'
 import type { VersionVector } from '../crdt/version-vector.js'
 import type { Clock } from '../ports/clock.js'
+import type { Dialer } from '../ports/dialer.js'
 import type { MemberDescription, TopologyAttribute } from '../topology/topology-change.js'
 import type { MemberState } from '../topology/topology-state.js'
 import type { ReplyWriter } from '../resp/reply-writer.js'
@@ -22,6 +23,7 @@ export interface Services {
   readonly persistence: PersistenceService
   readonly backups: BackupService
   readonly transactions: TransactionService
+  readonly dialer: Dialer
 }
 
 /** CONFIG. */
@@ -49,8 +51,12 @@ export interface ReplicationService {
   readonly linkBytes: number
   /** This member takes the state of another one; null when it does not. */
   readonly transfer: TransferReport | null
-  /** Members that take the state of this one. */
-  readonly snapshotsServed: number
+  /** Transfers to this member that came to their end, and the last one of them. */
+  readonly transfersDone: TransfersDone
+  /** What other members take of this one's state. */
+  readonly transfersServed: readonly ServedTransfer[]
+  /** Bytes of snapshots that were sent to all of them. */
+  readonly snapshotBytesSent: number
   /** Calls back whenever `applied`, `durable` or a peer's report has moved. */
   onProgress(listener: () => void): void
 }
@@ -61,9 +67,34 @@ export interface TransferReport {
   readonly source: string | null
   readonly shards: number
   readonly shardsDone: number
+  /** How far the other member's snapshot is written while it is waited for. */
+  readonly writtenPercent: number
   readonly bytesReceived: number
+  /** Bytes of the snapshot of which what differs is sent; 0 while there is none. */
+  readonly snapshotBytes: number
   readonly keysChanged: number
   readonly elapsedMs: number
+  /** -1: cannot be said. */
+  readonly remainingMs: number
+}
+
+interface TransfersDone {
+  readonly count: number
+  readonly bytesReceived: number
+  readonly snapshotBytes: number
+  readonly keysChanged: number
+  readonly elapsedMs: number
+}
+
+export interface ServedTransfer {
+  /** Name of the member. */
+  readonly receiver: string
+  readonly phase: 'writing' | 'sending'
+  readonly percent: number
+  readonly bytesSent: number
+  readonly snapshotBytes: number
+  /** -1: cannot be said. */
+  readonly remainingMs: number
 }
 
 /** One other member, as INFO peers and WAIT see it. */
@@ -194,6 +225,8 @@ export interface ServerService {
   /** Seconds of CPU, user and system. */
   cpuSeconds(): { user: number; system: number }
   readonly log: LogReport
+  /** Since the process began; null where that cannot be said. */
+  eventLoop: () => EventLoopReport | null
   /** Unix time in µs. */
   nowMicroseconds(): number
   /** Uniform in 0 .. 2^32-1. */
@@ -202,8 +235,16 @@ export interface ServerService {
   shutdown(): void
   /** The error reply while writes are refused (disk full, disk failure), or null. */
   readonly writeRefusal: string | null
+  /** The error reply to reads where stale data are not to be served: what is here is known to be old. Else null. */
+  readonly staleRefusal: string | null
   /** Blocks the whole process for a time: DEBUG SLEEP. */
   sleep(ms: number): void
+}
+
+/** How often the event loop has gone round, and for how long it was not idle. */
+export interface EventLoopReport {
+  readonly cycles: number
+  readonly activeMs: number
 }
 
 export interface LogReport {
@@ -219,6 +260,11 @@ export interface LogReport {
   /** Bytes of frames in memory: kept for peers, and waiting for a disk that has refused them. */
   readonly recentBytes: number
   readonly pendingBytes: number
+  /** Syncs that took longer than a second. */
+  readonly delayedSyncs: number
+  readonly lastSyncMs: number
+  /** How long the sync under way has taken so far; 0 when there is none. */
+  readonly syncingMs: number
 }
 
 export interface TransactionService {
@@ -239,6 +285,7 @@ export interface EngineService {
   readonly blocking: KeyBlocking
   readonly slices: SlicedReading
   readonly longWrites: LongWriting
+  readonly migrations: Migrating
   /** From how many elements on reads and writes go in slices. */
   readonly slicing: { readonly readElements: number; readonly writeElements: number }
   readonly pause: PauseControl
@@ -250,7 +297,15 @@ export interface EngineService {
   /** Error replies by their code: ERR, WRONGTYPE… */
   readonly errorCounts: ReadonlyMap<string, number>
   /** Per second, over the last one or two seconds. */
-  readonly rates: { readonly operations: number; readonly inputBytes: number; readonly outputBytes: number }
+  readonly rates: {
+    readonly cycles: number
+    readonly activeMs: number
+    readonly operations: number
+    readonly inputBytes: number
+    readonly outputBytes: number
+  }
+  /** Since the statistics were reset; null where that cannot be said. */
+  readonly eventLoop: EventLoopReport | null
   /** Most bytes that the data ever took. */
   readonly peakBytes: number
   readonly memory: MemoryBoundService
@@ -279,6 +334,8 @@ export interface MemoryBoundService {
 
 export interface EngineStatistics {
   readonly commandsProcessed: number
+  /** Time that commands took, together. */
+  readonly commandMicroseconds: number
   readonly errorReplies: number
   readonly unknownCommands: number
   readonly expiredKeys: number
@@ -374,6 +431,30 @@ export interface LongWriting {
   readonly isApplying: boolean
 }
 
+/** Keys on their way to another server. */
+export interface Migrating {
+  /** The handler has not replied, and changes nothing. */
+  begin(call: Call, order: MigrationOrder): void
+}
+
+export interface MigrationOrder {
+  readonly host: string
+  readonly port: number
+  /** So long at most without anything moving. */
+  readonly timeoutMs: number
+  /** What is sent first, and how many replies there are to it. */
+  readonly opening: Uint8Array
+  readonly openingReplies: number
+  /** Arguments. */
+  readonly keys: readonly number[]
+  /** They stay. */
+  readonly copies: boolean
+  /** The request that writes a key there; null when there is none any more. again: it has been written before, as it was then. */
+  restore(call: Call, key: number, again: boolean): Uint8Array | null
+  /** Removes keys that are there now. */
+  remove(call: Call, keys: readonly number[]): void
+}
+
 /** Clients that wait for keys. Commands use Call.blockOn. */
 export interface KeyBlocking {
   readonly clientCount: number
@@ -428,6 +509,8 @@ export interface SlowLogReader {
 /** What stopped the server for how long. */
 export interface LatencyReader {
   readonly thresholdMs: number
+  /** Those that INFO latencystats shows of each command. */
+  readonly percentiles: readonly number[]
   events(): readonly LatencyEvent[]
   /** False if there is no such event. */
   reset(name: string): boolean

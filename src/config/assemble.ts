@@ -120,6 +120,7 @@ export function toMemberConfig(settings: FileSettings, file: string | null, base
       port: clients.port === 0 ? null : clients.port,
       tls: clients['tls-port'] === 0 ? null : toClientTls(clients, baseFolder),
       requirepass: clients.requirepass,
+      servesStale: clients['replica-serve-stale-data'] === 'yes',
       maxclients: clients.maxclients,
       timeoutMs: clients.timeout,
       tcpKeepaliveMs: clients['tcp-keepalive'],
@@ -137,7 +138,11 @@ export function toMemberConfig(settings: FileSettings, file: string | null, base
     },
     logging,
     slowlog: { slowerThanMicroseconds: slowlog['log-slower-than'], maxLength: slowlog['max-len'] },
-    latency: { thresholdMs: latency['monitor-threshold'] },
+    latency: {
+      thresholdMs: latency['monitor-threshold'],
+      tracksCommands: latency.tracking === 'yes',
+      percentiles: latency['tracking-info-percentiles'],
+    },
     memory: {
       maxmemory: memory.maxmemory,
       maxmemoryClients: memory['maxmemory-clients'],

@@ -32,6 +32,8 @@ export interface MemberIdentityConfig {
   readonly zone: string
 }
 
+export const YES_NO = ['yes', 'no'] as const
+
 export const APPENDFSYNC = ['always', 'everysec', 'no'] as const
 export type Appendfsync = (typeof APPENDFSYNC)[number]
 
@@ -58,6 +60,8 @@ export interface ClientsConfig {
   readonly tls: ClientTlsConfig | null
   /** Empty: no password. Live. */
   readonly requirepass: string
+  /** Reads are answered while the data are known to be old. Live. */
+  readonly servesStale: boolean
   /** Live. */
   readonly maxclients: number
   /** An idle client is disconnected after this long; 0 never. Whole seconds. Live. */
@@ -195,6 +199,10 @@ export interface MemoryConfig {
 export interface LatencyConfig {
   /** Events that take at least so long are kept for LATENCY; 0: none. Live. */
   readonly thresholdMs: number
+  /** How long commands take is counted, for LATENCY HISTOGRAM and INFO latencystats. Live. */
+  readonly tracksCommands: boolean
+  /** Percentiles that INFO latencystats shows, 0 to 100. Live. */
+  readonly percentiles: readonly number[]
 }
 
 export interface SlowLogConfig {

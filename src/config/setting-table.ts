@@ -12,10 +12,12 @@ import {
   type MemoryConfig,
   type OutputBufferLimit,
   STREAM_ID_MODES,
+  YES_NO,
   type PubSubScope,
   type StreamIdMode,
 } from './member-config.js'
 import { formatOutputBufferLimits, formatOutputBufferLimitsForFile, parseOutputBufferLimits } from './output-buffer-limit.js'
+import { formatPercentiles, parsePercentiles } from './percentiles.js'
 import { formatDuration, formatSize, formatSizeOrPercentage, parseSize, parseSizeOrPercentage } from './units.js'
 
 /** The settings that may change while the server runs. */
@@ -25,6 +27,7 @@ export interface LiveValues extends DataConfig, MemoryConfig {
   readonly autoRewriteMinBytes: number
   readonly backlogBytes: number
   readonly syncMaxRate: number
+  readonly servesStale: boolean
   readonly requirepass: string
   readonly maxclients: number
   readonly timeoutMs: number
@@ -44,6 +47,8 @@ export interface LiveValues extends DataConfig, MemoryConfig {
   readonly slowlogMaxLength: number
   /** 0: nothing is watched. */
   readonly latencyThresholdMs: number
+  readonly latencyTracking: boolean
+  readonly latencyPercentiles: readonly number[]
 }
 
 export function initialLiveValues(config: MemberConfig): LiveValues {
@@ -54,6 +59,7 @@ export function initialLiveValues(config: MemberConfig): LiveValues {
     autoRewriteMinBytes: config.storage.autoRewriteMinBytes,
     backlogBytes: config.storage.backlogBytes,
     syncMaxRate: config.storage.syncMaxRate,
+    servesStale: clients.servesStale,
     requirepass: clients.requirepass,
     maxclients: clients.maxclients,
     timeoutMs: clients.timeoutMs,
@@ -71,6 +77,8 @@ export function initialLiveValues(config: MemberConfig): LiveValues {
     slowlogSlowerThanMicroseconds: config.slowlog.slowerThanMicroseconds,
     slowlogMaxLength: config.slowlog.maxLength,
     latencyThresholdMs: config.latency.thresholdMs,
+    latencyTracking: config.latency.tracksCommands,
+    latencyPercentiles: config.latency.percentiles,
     ...config.memory,
     ...config.data,
   }
@@ -125,8 +133,6 @@ export const SETTINGS: readonly Setting[] = [
   constant('aof-use-rdb-preamble', 'no'),
   constant('save', ''),
   constant('hz', '10'),
-  constant('latency-tracking', 'yes'),
-  constant('latency-tracking-info-percentiles', '50 99 99.9'),
   constant('lazyfree-lazy-eviction', 'yes'),
   constant('lazyfree-lazy-expire', 'yes'),
   constant('lazyfree-lazy-server-del', 'yes'),
@@ -177,6 +183,15 @@ export const SETTINGS: readonly Setting[] = [
       toFile: (values) => formatSize(values.syncMaxRate),
     },
   },
+  ...['replica-serve-stale-data', 'slave-serve-stale-data'].map((name) => ({
+    name,
+    get: (values: LiveValues) => yesOrNo(values.servesStale),
+    change: {
+      parse: (text: string) => choice(text, YES_NO, (answer) => ({ servesStale: answer === 'yes' })),
+      filePath: ['clients', 'replica-serve-stale-data'] as const,
+      toFile: (values: LiveValues) => yesOrNo(values.servesStale),
+    },
+  })),
   {
     name: 'requirepass',
     get: (values) => values.requirepass,
@@ -337,6 +352,27 @@ export const SETTINGS: readonly Setting[] = [
     },
   },
   {
+    name: 'latency-tracking',
+    get: (values) => yesOrNo(values.latencyTracking),
+    change: {
+      parse: (text) => choice(text, YES_NO, (answer) => ({ latencyTracking: answer === 'yes' })),
+      filePath: ['latency', 'tracking'],
+      toFile: (values) => yesOrNo(values.latencyTracking),
+    },
+  },
+  {
+    name: 'latency-tracking-info-percentiles',
+    get: (values) => formatPercentiles(values.latencyPercentiles),
+    change: {
+      parse: (text) => {
+        const latencyPercentiles = parsePercentiles(text)
+        return typeof latencyPercentiles === 'string' ? latencyPercentiles : { latencyPercentiles }
+      },
+      filePath: ['latency', 'tracking-info-percentiles'],
+      toFile: (values) => formatPercentiles(values.latencyPercentiles),
+    },
+  },
+  {
     name: 'maxmemory',
     get: (values) => String(values.maxmemory),
     change: {
@@ -469,6 +505,10 @@ function aliased(
 ): Setting[] {
   const change: SettingChange = { parse, filePath: ['data', names[0]], toFile: read }
   return names.map((name) => ({ name, get: (values) => String(read(values)), change }))
+}
+
+function yesOrNo(value: boolean): 'yes' | 'no' {
+  return value ? 'yes' : 'no'
 }
 
 function choice<T extends string>(text: string, choices: readonly T[], change: (value: T) => Partial<LiveValues>) {

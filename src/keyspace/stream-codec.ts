@@ -5,10 +5,17 @@ import type { StreamFields } from './stream-fields.js'
 
 /** Parts of the payloads of stream effects; see docs/formats/effects.md. */
 export const GroupOp = { create: 0, place: 1, destroy: 2, destroyAll: 3 } as const
-export const PendingOp = { createConsumer: 0, deleteConsumer: 1, deliver: 2, assign: 3, drop: 4, pass: 5, redeliver: 6 } as const
+export const PendingOp = {
+  createConsumer: 0,
+  deleteConsumer: 1,
+  deliver: 2,
+  assign: 3,
+  drop: 4,
+  pass: 5,
+  redeliver: 6,
+  see: 7,
+} as const
 
-/** streamAdd: each entry says its region, because it is not the one of the effect's origin. */
-export const ADD_REGIONS = 1
 /** streamRemove: the deletions do not count for the highest deleted ID: a trim that leaves some entries out. */
 export const REMOVE_BY_TRIM = 1
 /** streamAck: the entries were read by a group that does not want them pending, and it has come to the last of them. */

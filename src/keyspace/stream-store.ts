@@ -10,20 +10,11 @@ import type { StoreEnvironment } from './collections.js'
 import { KeyType, type Database } from './database.js'
 import type { Hash64 } from './hash64.js'
 import type { Keyspace } from './keyspace.js'
-import {
-  ACK_READ,
-  ADD_REGIONS,
-  GroupOp,
-  PendingOp,
-  readCount,
-  readFields,
-  readId,
-  readRegion,
-  REMOVE_BY_TRIM,
-} from './stream-codec.js'
+import { ACK_READ, GroupOp, PendingOp, readCount, readFields, readId, readRegion, REMOVE_BY_TRIM } from './stream-codec.js'
 import type { CollectionState } from './state/collection-state.js'
 import { StreamState } from './state/stream-state.js'
 import type { EntryView } from './stream-chunk.js'
+import type { EntrySource } from './stream-chunk.js'
 import { StreamFields } from './stream-fields.js'
 import { MAX_REGION } from './stream-groups.js'
 import { comparePosition, StreamCursor } from './stream-log.js'
@@ -145,19 +136,17 @@ export class StreamStore implements CollectionStore {
 
   private walkAdd(space: StreamSpace | null, root: Ref, effect: EffectReader): Ref {
     const { id, lastId, fields, context } = this
-    const flags = effect.byte()
-    if ((flags & ~ADD_REGIONS) !== 0) effect.fail('stream-add with unknown flags')
+    if (effect.byte() !== 0) effect.fail('stream-add with unknown flags')
     const added = effect.varint()
     let to = root
     lastId.set(0, 0, 0, 0)
     for (let left = effect.varint(); left > 0 && effect.error === null; left--) {
       readId(effect, id)
-      const region = (flags & ADD_REGIONS) !== 0 ? readRegion(effect) : context.origin
       readFields(effect, fields)
       if (id.compare(lastId) > 0) lastId.copyFrom(id)
       if (space === null) continue
       if (to === 0) to = space.roots.create()
-      this.addEntry(space, to, id, region, fields)
+      this.addEntry(space, to, id, context.origin, fields)
     }
     if (space === null) return 0
     return this.noteAdded(space, to, lastId, added)
@@ -234,7 +223,7 @@ export class StreamStore implements CollectionStore {
   private walkPendingOp(space: StreamSpace | null, group: Ref, effect: EffectReader): void {
     const op = effect.byte()
     const { id } = this
-    if (op > PendingOp.redeliver) {
+    if (op > PendingOp.see) {
       effect.fail('stream-pending with an unknown operation')
       return
     }
@@ -254,6 +243,13 @@ export class StreamStore implements CollectionStore {
         return
       }
       at = effect.time()
+      if (op === PendingOp.see) {
+        const active = readCount(effect)
+        if (space === null || consumer === 0) return
+        space.groups.setSeen(consumer, at)
+        space.groups.setActive(consumer, active)
+        return
+      }
       // Also when it was there: then the log is read over a state that has it already.
       if (space !== null && consumer === 0) consumer = space.groups.addConsumer(group, bytes, valueOff, valueLen, at)
       if (op === PendingOp.createConsumer) return
@@ -281,18 +277,28 @@ export class StreamStore implements CollectionStore {
   // Changes. The context says whose they are and what was observed.
 
   addEntry(space: StreamSpace, root: Ref, id: StreamId, region: number, fields: StreamFields): void {
+    const { context } = this
+    space.log.insert(space.roots.words(root), space.roots.at(root) + CHUNKS_WORD, this.sourceOf(id, region), fields)
+    if (context.local) return
+    const { groups } = space
+    for (let i = groups.recordCount(root) - 1; i >= 0; i--) {
+      const group = groups.recordAt(root, i)
+      if (groups.isAlive(group) && !groups.isDone(group, this.source)) groups.noteLate(group, id)
+    }
+  }
+
+  /** The same for an entry of a command whose ID is above the stream's last one. */
+  appendEntry(space: StreamSpace, root: Ref, id: StreamId, fields: StreamFields): void {
+    space.log.append(space.roots.words(root), space.roots.at(root) + CHUNKS_WORD, this.sourceOf(id, this.self), fields)
+  }
+
+  private sourceOf(id: StreamId, region: number): EntrySource {
     const { source, context } = this
     source.id.copyFrom(id)
     source.region = region
     source.member = context.origin
     source.stamp = context.stamp
-    space.log.insert(space.roots.words(root), space.roots.at(root) + CHUNKS_WORD, source, fields)
-    if (context.local) return
-    const { groups } = space
-    for (let i = groups.recordCount(root) - 1; i >= 0; i--) {
-      const group = groups.recordAt(root, i)
-      if (groups.isAlive(group) && !groups.isDone(group, source)) groups.noteLate(group, id)
-    }
+    return source
   }
 
   /** The origin has added: gives the root, which may have moved. */
@@ -573,9 +579,22 @@ export class StreamStore implements CollectionStore {
       const stamp = old.roots.stampOf(root, i, MemberPart.removed)
       if (stamp > 0) removals.push({ member: old.roots.memberAt(root, i), stamp })
     }
-    if (removals.length === 0) return 0
-    const { roots } = this.space(to)
-    return removals.reduce((fresh, { member, stamp }) => roots.noteRemoved(fresh, member, stamp), roots.create())
+    // A member that removed the whole stream need not have observed that a group was destroyed elsewhere.
+    const destroyed: { name: Uint8Array; destroys: readonly { member: number; stamp: number }[] }[] = []
+    for (let i = 0; i < old.groups.recordCount(root); i++) {
+      const group = old.groups.recordAt(root, i)
+      const { destroys } = old.groups.sharedState(group)
+      if (destroys.length > 0) destroyed.push({ name: old.groups.names.name(group).slice(), destroys })
+    }
+    if (removals.length === 0 && destroyed.length === 0) return 0
+    const { roots, groups } = this.space(to)
+    const fresh = removals.reduce((carried, { member, stamp }) => roots.noteRemoved(carried, member, stamp), roots.create())
+    for (const { name, destroys } of destroyed) {
+      const group = groups.ensure(fresh, name, 0, name.length)
+      for (const { member, stamp } of destroys) groups.noteDestroy(group, member, stamp)
+    }
+    roots.setUnsettled(fresh, true)
+    return fresh
   }
 
   isVisible(db: Database, root: Ref): boolean {

@@ -6,7 +6,7 @@ import type { Ref } from '../memory/arena.js'
 import type { RdbStream, RdbStreamEntry, RdbStreamId } from '../rdb/value.js'
 import type { Effects } from './effects.js'
 import type { Keyspace } from './keyspace.js'
-import { ACK_READ, ADD_REGIONS, GroupOp, PendingOp, putCount, putFields, putId, REMOVE_BY_TRIM } from './stream-codec.js'
+import { ACK_READ, GroupOp, PendingOp, putCount, putFields, putId, REMOVE_BY_TRIM } from './stream-codec.js'
 import { StreamFields } from './stream-fields.js'
 import { StreamPositions } from './stream-positions.js'
 import { StreamCursor } from './stream-log.js'
@@ -59,7 +59,7 @@ export class StreamWrites {
     writer.putVarint(1)
     putId(writer, id)
     putFields(writer, fields)
-    store.addEntry(space, root, id, store.self, fields)
+    store.appendEntry(space, root, id, fields)
     root = store.noteAdded(space, root, id, added)
     effects.closeCollection(root, !store.isUnsettled(this.keyspace.database(key.database), root))
   }
@@ -266,7 +266,7 @@ export class StreamWrites {
     const id = new StreamId()
     for (let start = 0; start < entries.length || start === 0; start += LIMITS.copyEffectElements) {
       const count = Math.min(entries.length - start, LIMITS.copyEffectElements)
-      this.addMany(key, 0, count, (i) => this.fromRdb(entries[start + i], id))
+      this.addMany(key, count, (i) => this.fromRdb(entries[start + i], id))
     }
     this.setId(key, idOf(stream.lastId, new StreamId()), countOf(stream.entriesAdded), idOf(stream.maxDeletedId, new StreamId()))
     for (const group of groups) {
@@ -281,7 +281,7 @@ export class StreamWrites {
           positions.clear().push(idOf(pendingId, id), this.store.self, Math.min(Number(deliveries), MAX_U32))
           this.assign(key, name, owner, positions, deliveredMs)
         }
-        this.setTimes(key, name, owner, consumer.seenMs, consumer.activeMs)
+        this.see(key, name, owner, consumer.seenMs, consumer.activeMs)
       }
     }
   }
@@ -293,55 +293,35 @@ export class StreamWrites {
     const words = roots.words(root)
     const d = roots.at(root) + CHUNKS_WORD
     const { reading, fields } = this
+    const copied = new CopiedIds((id) => log.find(words, d, id, 0, space.cursor) && space.cursor.entry.id.compare(id) === 0)
     let on = log.first(words, d, reading)
     let left = log.length(words, d)
-    const before = new StreamId()
-    let first = 0
     do {
       const count = Math.min(left, LIMITS.copyEffectElements)
-      this.addMany(key, ADD_REGIONS, count, (i) => {
+      this.addMany(key, count, (i) => {
         if (i > 0) on = log.next(reading)
         const { entry } = reading
         log.chunks.fields(entry, fields)
-        if (first === 0 || entry.id.compare(before) !== 0) first = entry.region
-        before.copyFrom(entry.id)
-        return { id: entry.id, region: this.regionInCopy(entry.region, first), fields }
+        return { id: copied.next(entry.id, entry.region), fields }
       })
       left -= count
       on = on && left > 0 && log.next(reading)
     } while (on)
-    this.setId(key, roots.lastId(root, new StreamId()), roots.entriesAdded(root), roots.maxDeletedId(root, new StreamId()))
-    const id = new StreamId()
-    for (const group of groups.sorted(root)) this.copyGroup(space, root, group, key, id)
+    const lastId = roots.lastId(root, new StreamId())
+    if (copied.highest.compare(lastId) > 0) lastId.copyFrom(copied.highest)
+    this.setId(key, lastId, roots.entriesAdded(root), roots.maxDeletedId(root, new StreamId()))
+    for (const group of groups.sorted(root)) this.copyGroup(space, root, group, key, copied)
   }
 
-  /**
-   * Region of an entry in a copy: this one, for the copy is its writing, and what another region adds to the same key at the same time must not come to the
-   * same position. Of several entries with one ID it is that of the first; `first` is the region which that one has in the original.
-   */
-  private regionInCopy(region: number, first: number): number {
-    if (region === first) return this.store.self
-    return region === this.store.self ? first : region
-  }
-
-  /**
-   * Region of the first entry with the ID of a pending one. When all of them have been deleted it is that of the first which the group still has pending: then
-   * too each gets a region, and no two of them the same.
-   */
-  private firstRegion({ roots, log, groups, cursor }: StreamSpace, root: Ref, group: Ref, id: StreamId): number {
-    const isThere = log.find(roots.words(root), roots.at(root) + CHUNKS_WORD, id, 0, cursor) && cursor.entry.id.compare(id) === 0
-    if (isThere) return cursor.entry.region
-    const { pending } = groups
-    return pending.region(pending.seek(groups.pendingWords(group), groups.pendingAt(group), id))
-  }
-
-  private copyGroup(space: StreamSpace, root: Ref, group: Ref, key: StreamKey, id: StreamId): void {
+  private copyGroup(space: StreamSpace, root: Ref, group: Ref, key: StreamKey, copied: CopiedIds): void {
     const { groups } = space
+    const id = new StreamId()
     const name = nameOf(groups.names.name(group).slice())
     // Cursors of several members become one place: what lies behind it and was read comes once more.
     const unread = groups.seekFrontier(root, group, space.cursor)
     const place = groups.frontier(group, id)
     if (unread && space.cursor.entry.id.compare(place) === 0) place.decrement()
+    if (!unread && copied.highest.compare(place) > 0) place.copyFrom(copied.highest)
     this.createGroup(key, name, place, groups.entriesRead(group))
     const { pending } = groups
     for (const consumer of groups.consumers(group)) {
@@ -350,12 +330,10 @@ export class StreamWrites {
       const { positions } = this
       const from = groups.consumerPending(consumer)
       for (const ref of from) {
-        pending.id(ref, id)
-        const first = this.firstRegion(space, root, group, id)
-        positions.clear().push(id, this.regionInCopy(pending.region(ref), first), pending.deliveries(ref))
+        positions.clear().push(copied.of(pending.id(ref, id), pending.region(ref)), this.store.self, pending.deliveries(ref))
         this.assign(key, name, owner, positions, pending.time(ref))
       }
-      this.setTimes(key, name, owner, groups.seen(consumer), groups.active(consumer))
+      this.see(key, name, owner, groups.seen(consumer), groups.active(consumer))
     }
   }
 
@@ -374,14 +352,13 @@ export class StreamWrites {
 
   /** The stream exists from now on, whatever is in it. */
   private touch(key: StreamKey): void {
-    this.addMany(key, 0, 0, () => null)
+    this.addMany(key, 0, () => null)
   }
 
   private addMany(
     key: StreamKey,
-    flags: number,
     count: number,
-    entryAt: (i: number) => { readonly id: StreamId; readonly region: number; readonly fields: StreamFields } | null,
+    entryAt: (i: number) => { readonly id: StreamId; readonly fields: StreamFields } | null,
   ): void {
     const { store, effects, lastId } = this
     const { writer } = effects
@@ -390,22 +367,21 @@ export class StreamWrites {
     if (root === 0) root = space.roots.create()
     const added = space.roots.addedBy(root, store.self) + count
     lastId.set(0, 0, 0, 0)
-    writer.putByte(flags)
+    writer.putByte(0)
     writer.putVarint(added)
     writer.putVarint(count)
     for (let i = 0; i < count; i++) {
       const entry = entryAt(i)
       if (entry === null) break
       putId(writer, entry.id)
-      if ((flags & ADD_REGIONS) !== 0) writer.putByte(entry.region)
       putFields(writer, entry.fields)
       if (entry.id.compare(lastId) > 0) lastId.copyFrom(entry.id)
-      store.addEntry(space, root, entry.id, entry.region, entry.fields)
+      store.addEntry(space, root, entry.id, store.self, entry.fields)
     }
     effects.closeCollection(store.noteAdded(space, root, lastId, added))
   }
 
-  private fromRdb(entry: RdbStreamEntry, id: StreamId): { id: StreamId; region: number; fields: StreamFields } {
+  private fromRdb(entry: RdbStreamEntry, id: StreamId): { id: StreamId; fields: StreamFields } {
     const { fields } = this
     const { names, values } = entry
     const parts: Uint8Array[] = []
@@ -416,7 +392,7 @@ export class StreamWrites {
       fields.add(at, parts[i].length, at + parts[i].length, parts[i + 1].length)
       at += parts[i].length + parts[i + 1].length
     }
-    return { id: idOf(entry.id, id), region: this.store.self, fields }
+    return { id: idOf(entry.id, id), fields }
   }
 
   private putGroup(op: number, group: Name, start: StreamId, entriesRead: number): void {
@@ -436,13 +412,18 @@ export class StreamWrites {
     }
   }
 
-  private setTimes(key: StreamKey, group: Name, consumer: Name, seenMs: number, activeMs: number): void {
-    const space = this.space(key)
-    const root = this.keyspace.database(key.database).root(this.keyspace.database(key.database).lookup(key.buf, key.off, key.len))
-    const record = space.groups.find(root, group.buf, group.off, group.len)
-    const owner = space.groups.findConsumer(record, consumer.buf, consumer.off, consumer.len)
-    space.groups.setSeen(owner, seenMs)
-    space.groups.setActive(owner, activeMs)
+  /** The consumer was seen, and got something (-1: never), at other times than now. */
+  private see(key: StreamKey, group: Name, consumer: Name, seenMs: number, activeMs: number): void {
+    const seen = boundedTime(seenMs)
+    const active = activeMs < 0 ? -1 : boundedTime(activeMs)
+    this.beginBody(PendingOp.see, consumer)
+    this.body.f64(seen)
+    this.body.varint(active + 1)
+    this.writePending(key, group, ({ groups }, record) => {
+      const owner = groups.findConsumer(record, consumer.buf, consumer.off, consumer.len)
+      groups.setSeen(owner, seen)
+      groups.setActive(owner, active)
+    })
   }
 
   private beginBody(op: number, consumer: Name): void {
@@ -482,6 +463,46 @@ export class StreamWrites {
     change(space, space.groups.find(root, group.buf, group.off, group.len))
     effects.closeCollection(root)
   }
+}
+
+/**
+ * IDs of a copy of a stream. All its entries are of the copying member's region, because another member may write to the same key at the same time, and must not
+ * come to the same position. So an ID stands in it once: of entries from several members that have one ID, those after the first get the next one that is free.
+ */
+class CopiedIds {
+  /** The highest of those that were given anew. */
+  readonly highest = new StreamId()
+  private readonly before = new StreamId()
+  private hasBefore = false
+  private readonly renamed = new Map<string, StreamId>()
+  private readonly given = new Set<string>()
+
+  constructor(private readonly isTaken: (id: StreamId) => boolean) {}
+
+  /** For each entry in order. */
+  next(id: StreamId, region: number): StreamId {
+    if (!this.hasBefore || id.compare(this.before) !== 0) {
+      this.hasBefore = true
+      this.before.copyFrom(id)
+      return id
+    }
+    const fresh = id.clone()
+    while (this.given.has(fresh.toString()) || this.isTaken(fresh)) if (!fresh.increment()) fresh.set(0, 0, 0, 1)
+    this.given.add(fresh.toString())
+    this.renamed.set(`${id.toString()}/${region}`, fresh)
+    if (fresh.compare(this.highest) > 0) this.highest.copyFrom(fresh)
+    return fresh
+  }
+
+  /** For an entry that may have been deleted. */
+  of(id: StreamId, region: number): StreamId {
+    return this.renamed.size === 0 ? id : (this.renamed.get(`${id.toString()}/${region}`) ?? id)
+  }
+}
+
+/** As an effect can say it, whatever a payload says. */
+function boundedTime(ms: number): number {
+  return Math.min(Math.max(ms, 0), Number.MAX_SAFE_INTEGER - 1)
 }
 
 /** Counts are safe integers here. */

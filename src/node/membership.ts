@@ -6,7 +6,7 @@ import type { Engine } from '../engine/engine.js'
 import type { SegmentedLog } from '../oplog/segmented-log.js'
 import { duplicateId, REJOIN } from '../peer-sync/hello-check.js'
 import type { PeerSync } from '../peer-sync/peer-sync.js'
-import type { MemberInfo, Topology } from '../peer-sync/sync-host.js'
+import type { KnownVectors, MemberInfo, Topology } from '../peer-sync/sync-host.js'
 import type { Clock, Timer } from '../ports/clock.js'
 import type { Disk } from '../ports/disk.js'
 import type { Logger } from '../ports/logger.js'
@@ -46,6 +46,8 @@ export class Membership {
   /** Dots of changes that may not be durable yet. */
   private readonly pending = new VersionVector()
   private isDirty = false
+  /** Why it could not be written the last time. */
+  private persistError = ''
   private log: SegmentedLog | null = null
   private sync: PeerSync | null = null
   /** The last of our own ops that others may have: what the log gave, and what was taken from others since. */
@@ -210,14 +212,15 @@ export class Membership {
     )
   }
 
-  reportedBy(member: MemberInfo, applied: VersionVector, isFirst: boolean): void {
+  reportedBy(member: MemberInfo, its: KnownVectors, isFirst: boolean): void {
     const { self, engine } = this
-    const theirs = applied.get(self)
+    const theirs = its.applied.get(self)
     const isOfThisProcess = this.mayWrite && theirs > this.safeStamp && theirs <= engine.applied.get(self)
     if (isFirst && isOfThisProcess && !this.isOwnEnd(theirs)) {
       throw this.forked(`${member.name} has an op ${theirs} of member ${self} that is not in its own history`)
     }
-    if (!this.mayWrite) this.wanted.merge(applied)
+    // What a crash may take from it is not waited for: it would never come.
+    if (!this.mayWrite) this.wanted.merge(its.durable)
     this.hasHeard = true
     this.review()
   }
@@ -353,10 +356,18 @@ export class Membership {
     try {
       this.disk.writeWhole(topologyPath(options.dataFolder), bytes)
     } catch (error) {
-      // Tried again when the log moves; it complains of the disk itself.
+      // Tried again, as a new file, when the log moves.
       if (!(error instanceof MeridianError)) throw error
+      if (error.message !== this.persistError)
+        this.logger.error(
+          { code: error.code },
+          `The list of members is not on the disk yet, and is tried again: ${error.message}`,
+        )
+      this.persistError = error.message
       return
     }
+    if (this.persistError !== '') this.logger.info({}, 'the list of members is on the disk')
+    this.persistError = ''
     this.isDirty = false
     this.bytes = bytes
     this.logger.info({ version: this.state.version }, 'the list of members has changed')

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { randomBytes } from 'node:crypto'
 import { MeridianError } from '../base/errors.js'
 import type { MemberId } from '../base/ids.js'
-import type { ServerService, SettingsService } from '../commands/services.js'
+import type { EventLoopReport, ServerService, SettingsService } from '../commands/services.js'
 import { LiveSettings } from '../config/live-settings.js'
 import type { ClientsConfig, MemberConfig, PeersConfig, OutputBufferLimit } from '../config/member-config.js'
 import type { LiveValues } from '../config/setting-table.js'
@@ -17,6 +17,7 @@ import { NodeDisk } from '../platform/node-disk.js'
 import { NodeRandom } from '../platform/node-random.js'
 import { createLogger } from '../platform/pino-logger.js'
 import type { PeerCredentials } from '../platform/peer-credentials.js'
+import { TcpDialer } from '../platform/tcp-dialer.js'
 import { TlsNetwork } from '../platform/tls-network.js'
 import { ClientServer } from '../server/client-server.js'
 import { defaultServerSettings, type OutputLimit, type ServerSettings } from '../server/server-settings.js'
@@ -24,7 +25,7 @@ import type { TlsSettings } from '../server/tls-clients.js'
 import { decodeTopology } from '../topology/topology-codec.js'
 import { beginJoining, isJoining, topologyPath } from './joining.js'
 import { Member } from './member.js'
-import { logReport, makeServices, writeRefusal } from './services.js'
+import { logReport, makeServices, staleRefusal, writeRefusal } from './services.js'
 
 export interface RunningServer {
   /** Reads the files of certificates again, for connections from now on. What cannot be used is logged, and what was in use stays. */
@@ -78,6 +79,7 @@ export async function startServer(given: MemberConfig, signal?: AbortSignal): Pr
       },
       settings,
       serverService(config, live, theMember, clock, random),
+      new TcpDialer(),
     )
     member = new Member(
       {
@@ -326,17 +328,27 @@ function outputLimit({ hardBytes, softBytes, softMs }: OutputBufferLimit): Outpu
   return { hardBytes, softBytes, softSeconds: softMs / 1000 }
 }
 
+/** Node counts the rounds of its loop from 20.18 on. */
+function eventLoopReport(): EventLoopReport | null {
+  const { nodeTiming } = performance as { nodeTiming: { uvMetricsInfo?: { loopCount: number } } }
+  if (nodeTiming.uvMetricsInfo === undefined) return null
+  return { cycles: nodeTiming.uvMetricsInfo.loopCount, activeMs: performance.eventLoopUtilization().active }
+}
+
 function tuneEngine({ engine, keeping }: Member, values: LiveValues): void {
   keeping.rewritePercentage = values.autoRewritePercentage
   keeping.rewriteMinBytes = values.autoRewriteMinBytes
   keeping.backlogBytes = values.backlogBytes
   keeping.syncMaxRate = values.syncMaxRate
+  engine.servesStale = values.servesStale
   engine.pubsub.reachesCluster = values.pubsubScope === 'cluster'
   engine.notifications.classes = values.notifyKeyspaceEvents
   tuneCollections(engine.collections, values)
   engine.slowLog.slowerThanMicroseconds = values.slowlogSlowerThanMicroseconds
   engine.slowLog.maxLength = values.slowlogMaxLength
   engine.latency.thresholdMs = values.latencyThresholdMs
+  engine.latency.tracksCommands = values.latencyTracking
+  engine.latency.percentiles = values.latencyPercentiles
   engine.memory.configure(values)
 }
 
@@ -395,11 +407,15 @@ function serverService(
     get log() {
       return logReport(member(), live.values.appendfsync)
     },
+    eventLoop: eventLoopReport,
     nowMicroseconds: () => Math.floor((performance.timeOrigin + performance.now()) * 1000),
     random: () => random.uint32(),
     shutdown: () => process.kill(process.pid, 'SIGTERM'),
     get writeRefusal() {
       return writeRefusal(member())
+    },
+    get staleRefusal() {
+      return staleRefusal(member())
     },
     sleep: (ms) => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms),
   }

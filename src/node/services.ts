@@ -1,4 +1,5 @@
 import { MeridianError } from '../base/errors.js'
+import type { MemberId } from '../base/ids.js'
 import { CommandTable } from '../commands/command-table.js'
 import { ALL_COMMANDS } from '../commands/registry.js'
 import type { ClientRegistry } from '../commands/client-registry.js'
@@ -9,12 +10,14 @@ import type {
   PersistenceReport,
   PersistenceService,
   ReplicationService,
+  ServedTransfer,
   ServerService,
   Services,
   SettingsService,
   TransactionService,
 } from '../commands/services.js'
 import type { Session } from '../commands/session.js'
+import type { Dialer } from '../ports/dialer.js'
 import { TAKING_SNAPSHOT, type Member } from './member.js'
 import { MemberTopology } from './topology-service.js'
 import type { SnapshotKind } from './snapshotter.js'
@@ -73,8 +76,16 @@ export class MemberReplication implements ReplicationService {
   get transfer(): ReplicationService['transfer'] {
     return this.member().sync?.transfer ?? null
   }
-  get snapshotsServed(): number {
-    return this.member().sync?.snapshotsServed ?? 0
+  get transfersDone(): ReplicationService['transfersDone'] {
+    return this.member().sync?.transfersDone ?? NO_TRANSFER_YET
+  }
+  get transfersServed(): readonly ServedTransfer[] {
+    const { sync, topology } = this.member()
+    const nameOf = (id: MemberId): string => topology.members.find((member) => member.id === id)?.name ?? String(id)
+    return sync?.transfersServed().map(({ receiver, ...progress }) => ({ receiver: nameOf(receiver), ...progress })) ?? []
+  }
+  get snapshotBytesSent(): number {
+    return this.member().shelf?.bytesSent ?? 0
   }
   onProgress(listener: () => void): void {
     this.member().onProgress(listener)
@@ -151,6 +162,14 @@ const NO_SNAPSHOT_YET = {
   totalBytes: 0,
 } as const
 
+const NO_TRANSFER_YET: ReplicationService['transfersDone'] = {
+  count: 0,
+  bytesReceived: 0,
+  snapshotBytes: 0,
+  keysChanged: 0,
+  elapsedMs: 0,
+}
+
 /** What is said of a member's log; of one that is not open yet, nothing. */
 export function logReport(member: Member, policy: LogReport['policy']): LogReport {
   const log = member.loading === null ? member.log : null
@@ -164,6 +183,9 @@ export function logReport(member: Member, policy: LogReport['policy']): LogRepor
     lastError: log?.refusal?.message ?? null,
     recentBytes: log?.recent.bytes ?? 0,
     pendingBytes: log?.pendingBytes ?? 0,
+    delayedSyncs: log?.delayedSyncs ?? 0,
+    lastSyncMs: log?.lastSyncMs ?? 0,
+    syncingMs: log?.syncingMs ?? 0,
   }
 }
 
@@ -173,6 +195,22 @@ export function writeRefusal(member: Member): string | null {
   if (refusal === null && member.loading === null && member.intake?.isOpen === true) return `LOADING ${TAKING_SNAPSHOT}`
   return refusal === null ? member.membership.writeRefusal : `MISCONF Writes are refused: ${refusal.message}`
 }
+
+/** Why what is here is old, as the error reply to reads where that must not be served; or null. */
+export function staleRefusal(member: Member): string | null {
+  if (member.loading !== null) return null
+  if (member.intake?.isOpen === true) return `MASTERDOWN ${TAKING_SNAPSHOT}, and ${NOT_STALE}`
+  switch (member.membership.ownState) {
+    case 'joining':
+      return `MASTERDOWN This member is new and has not caught up with the others yet, and ${NOT_STALE}`
+    case 'restoring':
+      return `MASTERDOWN This member lacks writes of its own that others have, and ${NOT_STALE}`
+    default:
+      return null
+  }
+}
+
+const NOT_STALE = "replica-serve-stale-data is set to 'no'"
 
 /** Backups of a member that is made after the services. */
 function backupsOf(member: () => Member): BackupService {
@@ -190,6 +228,7 @@ export function makeServices(
   clients: () => ClientRegistry,
   settings: SettingsService,
   server: ServerService,
+  dialer: Dialer,
 ): Services {
   return {
     table: new CommandTable(ALL_COMMANDS),
@@ -197,6 +236,7 @@ export function makeServices(
       return clients()
     },
     settings,
+    dialer,
     replication: new MemberReplication(member),
     server,
     topology: new MemberTopology(member),

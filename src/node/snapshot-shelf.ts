@@ -34,6 +34,8 @@ const PIN_MS = 120_000
 /** The snapshots of a member that others take: its newest file, if that has what they have, else one that is written for them. One file serves many. */
 export class MemberShelf implements SnapshotShelf {
   readonly records = new RecordHashes()
+  /** Sent to all receivers since the start. */
+  bytesSent = 0
   private reader: SnapshotReader | null = null
   /** When what was sent has had its time. */
   private freeAtMs = 0
@@ -60,6 +62,7 @@ export class MemberShelf implements SnapshotShelf {
   }
 
   sent(bytes: number): void {
+    this.bytesSent += bytes
     const rate = this.host.maxRate()
     if (rate > 0) this.freeAtMs = Math.max(this.freeAtMs, this.clock.monotonicMs()) + (bytes / rate) * 1000
   }

@@ -26,7 +26,14 @@ export class GroupCommit {
    */
   pauseMs = 0
 
+  /** Syncs that have taken longer than LIMITS.slowSyncMs, one under way included. */
+  delayedSyncs = 0
+  /** Milliseconds that the last sync took. */
+  lastSyncMs = 0
+
   private lastStartMs = -Infinity
+  /** The sync under way is among the delayed ones. */
+  private isDelayed = false
   private pauseTimer: Timer | null = null
   private wanted = false
   private deferred = false
@@ -45,6 +52,19 @@ export class GroupCommit {
   ) {
     this.durable.copyFrom(writer.appended)
     this.durableBytes = writer.appendedBytes
+  }
+
+  /** How long the sync under way has taken so far, in milliseconds; 0 when there is none. */
+  get syncingMs(): number {
+    return this.syncing ? this.clock.monotonicMs() - this.lastStartMs : 0
+  }
+
+  /** Counts the sync under way when it has taken too long; true when it does so now. */
+  noteDelay(): boolean {
+    if (this.isDelayed || this.syncingMs < LIMITS.slowSyncMs) return false
+    this.isDelayed = true
+    this.delayedSyncs++
+    return true
   }
 
   request(): void {
@@ -110,6 +130,9 @@ export class GroupCommit {
     this.coming.copyFrom(this.writer.appended)
     this.writer.sync((error) => {
       if (this.closed) return
+      this.lastSyncMs = this.syncingMs
+      this.noteDelay()
+      this.isDelayed = false
       this.syncing = false
       if (error !== null) this.fail(error)
       else this.finish()

@@ -32,6 +32,8 @@ export interface OpLog {
    * but a failed sync end by themselves when the disk works again.
    */
   readonly refusal: MeridianError | null
+  /** A sync has failed: what is not durable now never will be, until the process is started again. */
+  readonly hasFailed: boolean
 
   /**
    * Appends one closed frame (parsed or built here, so its header is right). Synchronous. If the disk refuses, the frame is kept

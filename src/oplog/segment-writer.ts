@@ -184,8 +184,14 @@ export class SegmentWriter {
   /** Makes durable what is appended now: the last segment's bytes, then its name. */
   sync(done: (error: Error | null) => void): void {
     assert(this.file !== null, 'the log is open')
+    const { tail } = this
+    // The file first, then the name: the file's sync has often written the folder's change already, so this one is quick.
     this.file.sync((error) => {
-      done(error ?? this.syncName())
+      if (error !== null || this.named || this.tail !== tail) return done(error)
+      this.options.disk.syncFolderLater(this.options.folder, (failure) => {
+        if (failure === null && this.tail === tail) this.named = true
+        done(failure)
+      })
     })
   }
 
@@ -206,7 +212,6 @@ export class SegmentWriter {
     return this.segments[this.segments.length - 1]
   }
 
-  /** The file first, then the name: the file's sync has often written the folder's change already, so this one is quick. */
   private syncName(): Error | null {
     if (this.named) return null
     try {

@@ -55,6 +55,9 @@ export class SegmentedLog implements OpLog, CursorSource {
   private removing = false
   private shortOfRoom = false
   private removalError = ''
+  private slowWarningMs = -Infinity
+  /** Delayed syncs that the log has said. */
+  private delaysSaid = 0
 
   constructor(
     private readonly options: SegmentedLogOptions,
@@ -100,8 +103,22 @@ export class SegmentedLog implements OpLog, CursorSource {
   get pendingBytes(): number {
     return this.pending.bytes
   }
+  /** How the disk keeps up: syncs that took too long, what the last one took, and how long the one under way has taken. */
+  get delayedSyncs(): number {
+    return this.commit.delayedSyncs
+  }
+  get lastSyncMs(): number {
+    return this.commit.lastSyncMs
+  }
+  get syncingMs(): number {
+    return this.commit.syncingMs
+  }
   get refusal(): MeridianError | null {
     return this.commit.failure ?? this.pending.error ?? this.lowSpace
+  }
+
+  get hasFailed(): boolean {
+    return this.commit.failure !== null
   }
 
   /** Position of the oldest frame that is still here. */
@@ -369,9 +386,29 @@ export class SegmentedLog implements OpLog, CursorSource {
     this.ticker = this.options.clock.setTimer(TICK_MS, () => {
       if (this.policy === 'everysec') this.commit.request()
       this.checkFreeSpace()
+      this.commit.noteDelay()
+      this.warnOfDelay()
       if (this.refusal !== this.refusalSeen) this.changed()
       this.tick()
     })
+  }
+
+  /** Nothing is refused because a disk is slow; it is said. */
+  private warnOfDelay(): void {
+    const { clock, logger } = this.options
+    const { delayedSyncs, syncingMs, lastSyncMs } = this.commit
+    if (delayedSyncs === this.delaysSaid || clock.monotonicMs() - this.slowWarningMs < LIMITS.slowDiskWarningMs) return
+    logger.warn(
+      {
+        path: this.writer.path,
+        delayedSyncs,
+        ms: Math.round(Math.max(syncingMs, lastSyncMs)),
+        unsyncedBytes: this.appendedBytes - this.durableBytes,
+      },
+      'the disk is slow: syncs of the log take longer than a second, so a power cut would lose more, and other members get writes later',
+    )
+    this.delaysSaid = delayedSyncs
+    this.slowWarningMs = clock.monotonicMs()
   }
 
   /** Refuses early, so that what is already applied, or arrives from peers meanwhile, can still be written. */

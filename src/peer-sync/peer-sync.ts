@@ -17,7 +17,8 @@ import { decodeTopology } from '../topology/topology-codec.js'
 import type { PeerStatus } from './peer-status.js'
 import { EncodedPublication, type Publication } from './publications.js'
 import { SourceChoice } from './source-choice.js'
-import { SnapshotReceiver, type SnapshotSource, type TransferProgress } from './transfer/snapshot-receiver.js'
+import { SnapshotReceiver, type SnapshotSource, type TransferProgress, type TransfersDone } from './transfer/snapshot-receiver.js'
+import type { SendProgress } from './transfer/snapshot-sender.js'
 import type { MemberInfo, SyncHost } from './sync-host.js'
 
 export interface PeerSyncPorts {
@@ -176,11 +177,14 @@ export class PeerSync {
     return this.snapshots?.isActive === true ? this.snapshots.progress : null
   }
 
-  /** Members that take a snapshot of this one. */
-  get snapshotsServed(): number {
-    let served = 0
-    for (const session of this.sessions()) if (session.snapshots.isServing) served++
-    return served
+  /** Transfers that came to their end; null where none can be taken. */
+  get transfersDone(): TransfersDone | null {
+    return this.snapshots?.done ?? null
+  }
+
+  /** What other members take of this one. */
+  transfersServed(): SendProgress[] {
+    return [...this.sessions()].flatMap(({ snapshots: { progress } }) => (progress === null ? [] : [progress]))
   }
 
   /** Every other member of the topology that is one, and removed ones that have not departed. */
@@ -463,7 +467,7 @@ export class PeerSync {
     session.hasReported = true
     const isFirst = !peer.hasReported
     peer.hasReported = true
-    this.host.reportedBy(peer.member, peer.knowledge.applied, isFirst)
+    this.host.reportedBy(peer.member, peer.knowledge, isFirst)
   }
 
   private vectorsReceived(session: LinkSession, vectors: Vectors): void {

@@ -56,10 +56,16 @@ export class NodeDisk implements Disk {
   writeWhole(path: string, bytes: Uint8Array): void {
     const aside = `${path}.tmp`
     attempt('write', path, () => {
-      withFile(aside, 'w', (fd) => {
-        writeAll(fd, bytes, 0)
-        fs.fsyncSync(fd)
-      })
+      try {
+        withFile(aside, 'w', (fd) => {
+          writeAll(fd, bytes, 0)
+          fs.fsyncSync(fd)
+        })
+      } catch (error) {
+        // Whoever tries again does so with another file: what a failed sync has left of this one nobody knows.
+        fs.rmSync(aside, { force: true })
+        throw error
+      }
       fs.renameSync(aside, path)
       this.syncFolder(dirname(path))
     })

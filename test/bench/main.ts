@@ -13,7 +13,9 @@ import { describeMachine, machineLines } from './machine.js'
 import { measureMemory, memoryLines } from './memory.js'
 import { measureRemoteApply, remoteApplyLines } from './remote-apply.js'
 import { measureRestart, restartLines } from './restart.js'
+import { measureSnapshot, snapshotLines } from './snapshot.js'
 import { measureStall, stallLines } from './stall.js'
+import { measureTransfer, transferLines } from './transfer.js'
 
 /** `npm run bench`: Meridian and redis-server side by side. docs/benchmarks.md says how each figure is taken. */
 
@@ -48,6 +50,7 @@ interface CompareFlags extends CommonOptions {
 interface VerbFlags extends CommonOptions {
   size?: number
   only?: string
+  rounds?: number
 }
 
 /** One part of the report. */
@@ -119,9 +122,9 @@ const VERBS: Readonly<Record<string, VerbEntry>> = {
     summary: 'longest reply time while a command works on much at once',
     sizes: 'how many elements',
     chooses: true,
-    run: async ({ size, quick, only }) => {
-      const collectionStall = await bounded('collection-stall', 3600, (run) =>
-        measureCollectionStall(size ?? sized(MILLION, quick), only ?? '', run),
+    run: async ({ size, quick, only, rounds }) => {
+      const collectionStall = await bounded('collection-stall', 7200, (run) =>
+        measureCollectionStall(size ?? sized(MILLION, quick), only ?? '', rounds ?? (quick ? 1 : 3), run),
       )
       return { measured: { collectionStall }, lines: collectionStallLines(collectionStall) }
     },
@@ -140,6 +143,23 @@ const VERBS: Readonly<Record<string, VerbEntry>> = {
     run: async ({ size, quick }) => {
       const catchUp = await bounded('catchup', 600, (run) => measureCatchUp(size ?? sized(MILLION, quick), run))
       return { measured: { catchUp }, lines: catchUpLines(catchUp) }
+    },
+  },
+  snapshot: {
+    summary: 'start from a snapshot of 3 million keys, and what writing one costs those who are served meanwhile',
+    sizes: 'how many keys',
+    run: async ({ size, quick }) => {
+      const length = quick ? { rounds: 1, seconds: 2 } : { rounds: 3, seconds: 10 }
+      const snapshot = await bounded('snapshot', 1800, (run) => measureSnapshot(size ?? sized(3 * MILLION, quick), length, run))
+      return { measured: { snapshot }, lines: snapshotLines(snapshot) }
+    },
+  },
+  transfer: {
+    summary: 'a member that missed 1 % of 3 million keys, which are in no log any more, comes back',
+    sizes: 'how many keys',
+    run: async ({ size, quick }) => {
+      const transfer = await bounded('transfer', 1800, (run) => measureTransfer(size ?? sized(3 * MILLION, quick), run))
+      return { measured: { transfer }, lines: transferLines(transfer) }
     },
   },
   lag: {
@@ -227,7 +247,10 @@ withCompareOptions(program.command('compare', { isDefault: true }).description('
   .action((options: CompareFlags) => report([runCompare], options))
 for (const [name, { summary, sizes, chooses, run }] of Object.entries(VERBS)) {
   const verb = withCommonOptions(program.command(name).description(summary))
-  if (chooses === true) verb.option('--only <text>', 'of its scenarios those whose name has this in it')
+  if (chooses === true) {
+    verb.option('--only <text>', 'of its scenarios those whose name has this in it')
+    verb.option('--rounds <count>', 'measured runs of each scenario in Meridian', number)
+  }
   if (sizes !== null) verb.option('--size <count>', sizes, number)
   verb.action((options: VerbFlags) => report([run], options))
 }

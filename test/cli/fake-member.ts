@@ -54,7 +54,11 @@ export async function startFakeMember(options: FakeMemberOptions): Promise<FakeM
 }
 
 /** INFO as a member answers it. */
-export function fakeInfo(member: { id: number; name: string; clusterId?: string }, peers: readonly string[]): string {
+export function fakeInfo(
+  member: { id: number; name: string; clusterId?: string },
+  peers: readonly string[],
+  replication: readonly string[] = ['sync_state:none', 'sync_receivers:0'],
+): string {
   return [
     '# Server',
     'redis_version:7.4.0',
@@ -66,6 +70,8 @@ export function fakeInfo(member: { id: number; name: string; clusterId?: string 
     'used_memory:2097152',
     '# Stats',
     'instantaneous_ops_per_sec:250',
+    '# Replication',
+    ...replication,
     '# CRDT',
     `member_id:${member.id}`,
     `member_name:${member.name}`,

@@ -68,6 +68,48 @@ describe('status', () => {
     expect(stdout).toContain('no reply within 50 ms')
   })
 
+  it('is 1 and says how far it is when a member takes the state of another one, and who sends it', async () => {
+    const taking = [
+      'sync_state:fetching',
+      'sync_source:us',
+      'sync_source_perc:0.00',
+      'sync_perc:41.70',
+      'sync_bytes_received:3145728',
+    ]
+    const taker = await member({
+      info: fakeInfo({ id: 2, name: 'eu' }, [], [...taking, 'sync_snapshot_bytes:104857600', 'sync_eta_seconds:12']),
+    })
+    const giving = ['sync_receivers:2', `sync_receiver0:name=eu,state=sending,perc=41.70,bytes_sent=3145728,eta_seconds=13`]
+    const giver = await member({
+      info: fakeInfo({ id: 1, name: 'us' }, [], [...giving, 'sync_receiver1:name=ap,state=writing,perc=7.00,eta_seconds=-1']),
+    })
+    const { code, stdout } = await cli('status', giver, taker)
+    expect(code).toBe(1)
+    expect(stdout).toMatch(/eu .* taking 41 % /)
+    expect(stdout).toContain(
+      'eu: takes no writes: it takes the state of us: 41 %, 3.0 MiB of what differs in 100.0 MiB, about 12 s to go\n',
+    )
+    expect(stdout).toContain('us: sends its state to eu: 41 %, 3.0 MiB, about 13 s to go\n')
+    expect(stdout).toContain('us: writes a snapshot for ap: 7 %\n')
+    const { members } = JSON.parse((await cli('status', '--json', giver, taker)).stdout) as { members: { details: object }[] }
+    expect(members[0].details).toMatchObject({ transfer: null, receivers: [{ name: 'eu', percent: 41.7 }, { etaSeconds: null }] })
+    expect(members[1].details).toMatchObject({ transfer: { source: 'us', percent: 41.7, etaSeconds: 12 }, receivers: [] })
+  })
+
+  it('says what a member waits for that takes the state of another one', async () => {
+    const said = async (...replication: string[]): Promise<string> =>
+      (await cli('status', await member({ info: fakeInfo({ id: 2, name: 'eu' }, [], replication) }))).stdout
+    expect(await said('sync_state:seeking', 'sync_source:', 'sync_eta_seconds:-1')).toContain(
+      'it seeks a member whose state it can take',
+    )
+    expect(await said('sync_state:asked', 'sync_source:us', 'sync_source_perc:63.00')).toContain(
+      'it takes the state of us, which writes a snapshot first: 63 %',
+    )
+    expect(await said('sync_state:finishing', 'sync_source:us', 'sync_bytes_received:2048')).toContain(
+      'it has taken the state of us, 2 KiB, and makes it durable',
+    )
+  })
+
   it('prints JSON', async () => {
     const { code, stdout } = await cli('status', '--json', await member(us))
     expect(code).toBe(0)

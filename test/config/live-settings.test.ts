@@ -54,6 +54,20 @@ describe('CONFIG SET', () => {
     expect(seen).toEqual(['debug'])
   })
 
+  it('takes percentiles as Redis does', () => {
+    const settings = new LiveSettings(loadConfig(null))
+    const name = 'latency-tracking-info-percentiles'
+    expect(settings.get(name)).toEqual([[name, '50 99 99.9']])
+    expect(settings.set([[name, '0.0 50.0 1e2']])).toBeNull()
+    expect(settings.get(name)).toEqual([[name, '0 50 100']])
+    const failed = `ERR CONFIG SET failed (possibly related to argument '${name}') - `
+    expect(settings.set([[name, '10 a']])).toBe(`${failed}Invalid ${name} parameters`)
+    expect(settings.set([[name, '10 101']])).toBe(`${failed}${name} parameters should sit between [0.0,100.0]`)
+    expect(settings.values.latencyPercentiles).toEqual([0, 50, 100])
+    expect(settings.set([[name, '']])).toBeNull()
+    expect(settings.get(name)).toEqual([[name, '']])
+  })
+
   it('knows settings by the name that Redis had before, too', () => {
     const settings = new LiveSettings(loadConfig(null))
     expect(settings.get('hash-max-*')).toEqual([
@@ -75,6 +89,18 @@ describe('CONFIG SET', () => {
       ['hash-max-listpack-entries', '4'],
     ] as const
     expect(settings.set(both)).toContain("'hash-max-listpack-entries') - duplicate parameter")
+  })
+
+  it('says whether stale data are served, by both names of Redis', () => {
+    const settings = new LiveSettings(loadConfig(null))
+    expect(settings.get('*-serve-stale-data')).toEqual([
+      ['replica-serve-stale-data', 'yes'],
+      ['slave-serve-stale-data', 'yes'],
+    ])
+    expect(settings.set([['slave-serve-stale-data', 'NO']])).toBeNull()
+    expect(settings.values.servesStale).toBe(false)
+    expect(settings.get('replica-serve-stale-data')).toEqual([['replica-serve-stale-data', 'no']])
+    expect(settings.set([['replica-serve-stale-data', 'maybe']])).toContain('argument(s) must be one of the following: yes, no')
   })
 
   it('takes a percentage for what clients may take', () => {

@@ -2,9 +2,9 @@ import { cpSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { eventually } from './support/eventually.js'
-import { freePorts } from './support/free-ports.js'
-import { MemberProcess } from './support/member-process.js'
+import type { MemberProcess } from './support/member-process.js'
 import { RecordedLoad, requireAcknowledged } from './support/recorded-load.js'
+import { addRegion, region } from './support/regions.js'
 import { meridian, TestCluster } from './support/test-cluster.js'
 
 let cluster: TestCluster
@@ -15,35 +15,8 @@ afterEach(async () => {
   await cluster.dispose()
 })
 
-/** `meridian region …` against a member; fails when it does. */
-async function region(via: MemberProcess, ...args: readonly string[]): Promise<string> {
-  const { code, output } = await meridian('region', ...args, '--via', `127.0.0.1:${via.port}`)
-  if (code !== 0) throw new Error(`meridian region ${args.join(' ')} failed: ${output}`)
-  return output
-}
-
-/** Adds a member at `via` and makes what it needs: the certificate, and the configuration that `region add` prints. */
 async function add(name: string, via: MemberProcess): Promise<MemberProcess> {
-  const { folder } = cluster
-  const [port, peerPort] = await freePorts(2)
-  const issued = await meridian('certs', 'issue', name, '--dir', join(folder, 'certs'))
-  expect(issued.code).toBe(0)
-  const printed = await region(
-    via,
-    ...['add', name, '--region', `${name}-region`],
-    ...['--peer-address', `127.0.0.1:${peerPort}`, '--client-address', `127.0.0.1:${port}`],
-  )
-  const yaml = printed
-    .split('\n')
-    .filter((line) => line.startsWith('     ') && !line.includes('meridian server') && !line.includes('and bring'))
-    .map((line) => line.slice(5))
-    .join('\n')
-    .replace('dir: data', `dir: ${name}`)
-    .replace('peers:', 'peers:\n  bind: 127.0.0.1')
-  const configFile = join(folder, `${name}.yaml`)
-  writeFileSync(configFile, `${yaml}\nlogging: { level: info, format: json }\n`)
-  const id = Number(/as member (\d+)/.exec(printed)?.[1])
-  const member = new MemberProcess({ name, id, port, peerPort, configFile, dataFolder: join(folder, name) })
+  const member = await addRegion(cluster, name, via)
   added.push(member)
   return member
 }

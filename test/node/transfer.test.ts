@@ -90,17 +90,19 @@ describe('a member that lacks frames which are in no log any more', () => {
     b.trim()
     mesh.cut(c, false)
     mesh.until('the transfer begins', () => isTaking(c))
-    let bytes = 0
     expect(c.run('INFO', 'replication')).toMatch(/sync_state:(seeking|asked|fetching|finishing)/)
-    mesh.until('the transfer is over', () => {
-      bytes = Math.max(bytes, c.member.sync?.transfer?.bytesReceived ?? 0)
-      return c.member.sync?.transfer === null
-    })
+    mesh.until('the transfer is over', () => c.member.sync?.transfer === null)
     mesh.untilEqual(a, b, c)
     expectEqual([a, b, c])
     expect(c.run('EXISTS', 'k303', 'k1', 'h2')).toBe('2')
     expect(c.lines.join('\n')).not.toContain('is not what the other side has')
     expect(c.run('INFO', 'replication')).toContain('sync_state:none')
+    const info = c.run('INFO', 'replication')
+    expect(info).toMatch(/sync_completed:1\r\n/)
+    expect(Number(/sync_last_snapshot_bytes:(\d+)/.exec(info)?.[1])).toBeGreaterThan(60_000)
+    const bytes = Number(/sync_last_bytes_received:(\d+)/.exec(info)?.[1])
+    const sent = [a, b].map((node) => Number(/sync_bytes_sent:(\d+)/.exec(node.run('INFO', 'replication'))?.[1]))
+    expect(sent[0] + sent[1]).toBe(bytes)
     // The ends of some 500 shards, and a dozen keys.
     expect(bytes).toBeGreaterThan(0)
     expect(bytes).toBeLessThan(10_000)
@@ -123,6 +125,61 @@ describe('a member that lacks frames which are in no log any more', () => {
     expect(took[1] - took[0]).toBeGreaterThan(5000)
     mesh.untilEqual(a, b, c)
     expectEqual([a, b, c])
+  })
+
+  it('says on both sides how far it is and how long it will take', () => {
+    const { mesh, a, b, c } = apart()
+    for (const node of [a, b]) node.member.keeping.syncMaxRate = 2000
+    mesh.cut(c, false)
+    const field = (node: SimulatedNode, name: string): string =>
+      new RegExp(`${name}:([^\\r]*)`).exec(node.run('INFO', 'replication'))?.[1] ?? ''
+    mesh.until('half of it is here', () => Number(field(c, 'sync_perc')) > 50)
+    const source = [a, b].find(({ name }) => name === field(c, 'sync_source'))
+    expect(source).toBeDefined()
+    if (source === undefined) return
+    const [, percent, bytes, eta] =
+      /^name=m3,state=sending,perc=([\d.]+),bytes_sent=(\d+),snapshot_bytes=\d+,eta_seconds=(\d+)$/.exec(
+        field(source, 'sync_receiver0'),
+      ) ?? []
+    expect(Number(percent)).toBeGreaterThan(45)
+    expect(Number(bytes)).toBeGreaterThanOrEqual(Number(field(c, 'sync_bytes_received')))
+    const remaining = Number(field(c, 'sync_eta_seconds'))
+    expect(Math.abs(Number(eta) - remaining)).toBeLessThanOrEqual(2)
+    const start = mesh.scheduler.now
+    mesh.until('the transfer is over', () => !isTaking(c))
+    const took = (mesh.scheduler.now - start) / 1000
+    expect(took).toBeGreaterThan(remaining / 2 - 1)
+    expect(took).toBeLessThan(2 * remaining + 2)
+    mesh.untilEqual(a, b, c)
+    mesh.until('the source knows that it is over', () => field(source, 'sync_receivers') === '0')
+  })
+
+  it('refuses reads meanwhile where stale data are not to be served, and nothing else', () => {
+    const { mesh, a, b, c } = apart()
+    c.member.engine.servesStale = false
+    expect(c.run('GET', 's1:3')).toMatch(/v+$/)
+    mesh.cut(c, false)
+    mesh.until('the transfer begins', () => isTaking(c))
+    const refused = /MASTERDOWN This member takes the state of another one.* replica-serve-stale-data is set to 'no'/
+    for (const read of [['GET', 's1:3'], ['EXISTS', 'h1'], ['DBSIZE'], ['SCAN', '0'], ['LRANGE', 'l1', '0', '-1'], ['RANDOMKEY']])
+      expect(c.run(...read)).toMatch(refused)
+    expect(c.run('SET', 's1:3', 'x')).toContain('LOADING This member takes the state of another one')
+    for (const other of [
+      ['PING'],
+      ['INFO'],
+      ['CRDT.DIGEST'],
+      ['CRDT.DEBUG', 's1:3'],
+      ['SELECT', '0'],
+      ['ECHO', 'x'],
+      ['PUBLISH', 'c', 'm'],
+      ['TIME'],
+    ])
+      expect(c.run(...other)).not.toMatch(/MASTERDOWN This|LOADING This/)
+    c.member.engine.servesStale = true
+    expect(c.run('GET', 's1:3')).toMatch(/v+$/)
+    c.member.engine.servesStale = false
+    mesh.untilEqual(a, b, c)
+    expect(c.run('GET', 's1:3')).toMatch(/v+$/)
   })
 
   it('refuses writes meanwhile and answers reads; what it wrote before is fetched first', () => {

@@ -25,6 +25,7 @@ export class MemoryDisk implements Disk {
   folderSyncs = 0
   private epoch = 0
   private waiting: (() => void)[] = []
+  private waitingFolders: (() => void)[] = []
 
   ensureFolder(): void {}
   list(folder: string): string[] {
@@ -127,7 +128,7 @@ export class MemoryDisk implements Disk {
     this.waiting.push(() => done(null))
   }
   syncFolderLater(folder: string, done: (error: Error | null) => void): void {
-    this.waiting.push(() => {
+    this.waitingFolders.push(() => {
       if (this.failSyncs) return done(diskError('MRD_DISK_IO', folder, 'EIO'))
       this.syncFolder(folder)
       done(null)
@@ -148,18 +149,24 @@ export class MemoryDisk implements Disk {
   }
 
   get syncsUnderWay(): number {
-    return this.waiting.length
+    return this.waiting.length + this.waitingFolders.length
   }
 
-  /** Ends the syncs that are under way now. */
+  /** Ends the syncs that are under way now, and those of folders that follow them. */
   completeSyncs(): void {
     for (const complete of this.waiting.splice(0)) complete()
+    this.completeFolderSyncs()
+  }
+
+  completeFolderSyncs(): void {
+    for (const complete of this.waitingFolders.splice(0)) complete()
   }
 
   /** The process dies, the operating system lives: everything written stays. */
   kill(): void {
     this.epoch++
     this.waiting = []
+    this.waitingFolders = []
     this.openReads = 0
   }
 

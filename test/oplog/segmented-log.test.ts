@@ -124,6 +124,39 @@ describe('group commit', () => {
   })
 })
 
+describe('a slow disk', () => {
+  const slowLines = () => rig.lines.filter(({ message }) => message.startsWith('the disk is slow'))
+
+  test('refuses nothing; what takes longer than a second is counted at once, and said now and then', () => {
+    rig.open({ syncPolicy: 'everysec' })
+    rig.log.append(chains.next(1))
+    rig.clock.advance(1000)
+    expect(rig.disk.syncsUnderWay).toBe(1)
+    rig.clock.advance(900)
+    expect(rig.log.syncingMs).toBe(900)
+    expect(rig.log.delayedSyncs).toBe(0)
+    rig.clock.advance(100)
+    expect(rig.log.delayedSyncs).toBe(1)
+    expect(slowLines()).toMatchObject([{ level: 'warn', fields: { delayedSyncs: 1, ms: 1000, unsyncedBytes: FRAME } }])
+    // What is appended meanwhile is in the file, not in memory, and no second sync is begun.
+    for (let i = 0; i < 100; i++) rig.log.append(chains.next(1))
+    rig.clock.advance(5000)
+    expect(rig.disk.syncsUnderWay).toBe(1)
+    expect(rig.log.pendingBytes).toBe(0)
+    expect(rig.log.refusal).toBe(null)
+    rig.disk.completeSyncs()
+    expect(rig.log.lastSyncMs).toBe(6000)
+    expect(rig.log.delayedSyncs).toBe(1)
+    expect(rig.log.durableBytes).toBe(FRAME)
+    rig.clock.turn()
+    rig.clock.advance(1000)
+    rig.disk.completeSyncs()
+    expect(rig.log.durableBytes).toBe(101 * FRAME)
+    expect(rig.log.delayedSyncs).toBeLessThanOrEqual(2)
+    expect(slowLines().length).toBe(1)
+  })
+})
+
 describe('segments', () => {
   test('a new one begins only when all of the last one is durable', () => {
     rig.open({ segmentBytes: 500 })
@@ -155,6 +188,7 @@ describe('segments', () => {
     const before = rig.disk.folderSyncs
     rig.sync()
     expect(rig.disk.folderSyncs).toBe(before + 1)
+    expect(rig.log.durableBytes).toBe(2 * FRAME)
     rig.disk.crash(() => 0)
     rig.open()
     expect(rig.recovered.length).toBe(2)

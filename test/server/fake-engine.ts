@@ -52,6 +52,7 @@ export class FakeEngine implements CommandExecutor {
   readonly commandsPerTurn: number[] = []
   loggedBytes = 0
   durableBytes = 0
+  logHasFailed = false
   turns = 0
   commands = 0
   /** Everything written is on the disk at once, unless a test says otherwise. */
@@ -61,7 +62,17 @@ export class FakeEngine implements CommandExecutor {
   private listener: () => void = () => {}
   private readonly sleepers: Session[] = []
 
-  beginBatch(): void {}
+  constructor(private readonly clock: Clock = realClock) {}
+
+  beginBatch(): number {
+    return this.clock.wallMs()
+  }
+
+  endBatch(): void {}
+
+  get lastReadingMs(): number {
+    return this.clock.monotonicMs()
+  }
 
   execute(session: Session, request: Request, reply: ReplyWriter): void {
     this.commands++
@@ -166,6 +177,11 @@ export class FakeEngine implements CommandExecutor {
 
   sync(upTo = this.loggedBytes): void {
     this.durableBytes = upTo
+    this.listener()
+  }
+
+  failSync(): void {
+    this.logHasFailed = true
     this.listener()
   }
 

@@ -226,6 +226,28 @@ describe('appendfsync always', () => {
   })
 })
 
+describe('a sync that fails', () => {
+  it('disconnects who waits for it, and nobody else', async () => {
+    const { client, engine, logger } = await startServer()
+    engine.syncByHand = true
+    const writer = await client()
+    const reader = await client()
+    writer.send('WRITE\r\nPING\r\n')
+    reader.send('PING\r\n')
+    await reader.expectText('+PONG\r\n')
+    await writer.until(() => engine.commands === 3)
+    engine.failSync()
+    await writer.expectEnd()
+    expect(writer.length).toBe(0)
+    expect(logger.warnings).toEqual(['client waits for a write whose sync has failed: disconnected'])
+    reader.send('PING\r\n')
+    await reader.expectText('+PONG\r\n')
+    // In the turn in which it fails a write may still be on its way.
+    reader.send('WRITE\r\n')
+    await reader.expectEnd()
+  })
+})
+
 describe('appendfsync always within one turn', () => {
   it('holds replies that were moved aside before the turn ended', async () => {
     const { client, engine } = await startServer({ clock: slowTurnClock })

@@ -68,11 +68,7 @@ export interface StreamPosition extends StreamId {
 }
 
 export type StreamBody =
-  /** region: of the entry; null for that of its origin. */
-  | {
-      readonly kind: 'stream-add'
-      readonly entries: readonly (StreamId & { readonly region: number | null; readonly fields: readonly string[] })[]
-    }
+  | { readonly kind: 'stream-add'; readonly entries: readonly (StreamId & { readonly fields: readonly string[] })[] }
   | { readonly kind: 'stream-remove'; readonly ids: readonly StreamId[] }
   /** Up to and with this. */
   | { readonly kind: 'stream-trim'; readonly upTo: StreamPosition }

@@ -43,6 +43,8 @@ export type FaultKind =
   | (typeof SNAPSHOT_KINDS)[number]
   | (typeof MEMBERSHIP_KINDS)[number]
   | (typeof TRANSFER_KINDS)[number]
+  /** A client takes a backup: nothing goes wrong, but it must go right whatever happens meanwhile. */
+  | 'backup'
 
 const WEIGHTS: Record<(typeof FAULT_KINDS)[number], number> = {
   isolate: 2,

@@ -5,10 +5,13 @@ import type { VersionVector } from '../../src/crdt/version-vector.js'
 import { digestOf } from '../../src/keyspace/digest.js'
 import type { Member } from '../../src/node/member.js'
 import { Session } from '../../src/commands/session.js'
+import type { Clock } from '../../src/ports/clock.js'
+import type { Disk } from '../../src/ports/disk.js'
 import { ReplyWriter } from '../../src/resp/reply-writer.js'
 import { Request } from '../../src/resp/request.js'
 import { EmbeddedMember } from '../support/embedded-member.js'
 import { decodeFrame } from './frame-decoder.js'
+import { MeridianBackup } from './meridian-backup.js'
 import { parseReply } from './reply.js'
 import type { MemberEnvironment, MemberKind, SimulatedMember, SimulatedSession, TransferListener } from './simulated-member.js'
 
@@ -53,10 +56,8 @@ export class MeridianMember implements SimulatedMember {
       logger,
     } = environment
     const pauseMs = [1, 5, 30, 150][random.uint32() & 3]
-    // A key a step, so that much happens between the first and the last; and small segments, so that they end and go.
-    const pace = { stepBytes: 1, sectionBytes: 100, pauseMs }
-    // Where snapshots must come to their end soon a turn goes on until there is something to write: most shards have nothing.
-    const snapshotPace = keeping === null ? { ...pace, turnMs: 0, turnBytes: Infinity } : { ...pace, turnMs: 1, turnBytes: 1 }
+    // A key a turn, so that much happens between the first and the last, and shards without keys in no time; and small segments, so that they end and go.
+    const snapshotPace = { stepBytes: 1, turnMs: 1, turnBytes: 1, sectionBytes: 100, pauseMs }
     this.embedded = new EmbeddedMember(
       {
         name,
@@ -153,6 +154,10 @@ export class MeridianMember implements SimulatedMember {
     return { first: log.firstByte, second: log.segments.at(1)?.startByte ?? Infinity, needed }
   }
 
+  get isTaking(): boolean {
+    return this.member.intake?.isOpen === true
+  }
+
   addMember(name: string): boolean {
     this.topologyCommand('ADD', name, name, 'z', `${name}:1`)
     return this.member.engine.topology.named(name) !== undefined
@@ -213,6 +218,10 @@ export class MeridianMember implements SimulatedMember {
   snapshot(): void {
     const { snapshots, log, intake } = this.member
     if (snapshots.running === null && log.refusal === null && intake?.isOpen !== true) snapshots.begin('save')
+  }
+
+  beginBackup(disk: Disk, clock: Clock): MeridianBackup | null {
+    return MeridianBackup.begin(this.member.backups, disk, clock)
   }
 
   boundMemory(bytesTooMuch: number | null, evictionPolicy: EvictionPolicy): void {

@@ -15,6 +15,8 @@ export interface Profile {
   readonly membershipRate?: number
   /** How often members are kept from frames until the logs of the others do not reach back, and transfers are struck. Default: never. */
   readonly transferRate?: number
+  /** Backups are taken. */
+  readonly takesBackups?: boolean
   /** How often each kind of fault is drawn, where it is not as usual. */
   readonly faultWeights?: Partial<Record<FaultKind, number>>
 }
@@ -32,6 +34,13 @@ const CALM = { keys: 4, databases: 2, mixing: 0, meanDelayMs: 3, faultRate: 0 }
 const BUSY = { keys: 2, databases: 1, mixing: 0, meanDelayMs: 4, faultRate: 0.05 }
 
 export const PROFILES: Readonly<Record<string, Profile>> = {
+  backups: {
+    ...BUSY,
+    databases: 2,
+    meanDelayMs: 8,
+    takesBackups: true,
+    weights: { ...STRINGS, ...HASHES, ...SETS, ...ZSETS, ...LISTS, ...STREAMS, ...KEYS },
+  },
   members: {
     ...BUSY,
     keys: 3,

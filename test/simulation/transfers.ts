@@ -127,8 +127,8 @@ export interface TransferHost {
   start(machine: TransferMachine): void
   /** The machine gets an empty disk, at a quiet moment. */
   loseDisk(machine: TransferMachine): void
-  /** What it has been told to be stable counts as its own word. */
-  noted(machine: TransferMachine, stable: readonly number[]): void
+  /** It has made a state its own: that is what it has logged from now on. */
+  adopted(machine: TransferMachine, state: OfferedState): void
   /** Everything that it answers is held against the history. */
   check(machine: TransferMachine): void
   trace(line: () => string): void
@@ -270,23 +270,21 @@ export class Transfers {
   taken(machine: TransferMachine, vector: VersionVector): void {
     this.counts.taken++
     machine.disk.beforeChange = null
-    this.adopt(machine, vector.stamps)
+    this.adopt(machine, vector)
     this.reached(machine, 'taken')
   }
 
-  private adopt(machine: TransferMachine, stamps: Float64Array): void {
+  private adopt(machine: TransferMachine, vector: VersionVector): void {
     const part = this.part(machine)
     const { offer } = part
     if (offer === null) throw this.host.fail(`${machine.name} has taken a state that nobody offered`)
     const { host } = this
     host.trace(() => `${machine.name} has taken a state: ${offer.vector.toString()}, showing ${offer.seen.toString()}`)
     if (machine.logged.every((stamp) => stamp === 0)) this.counts.fromNothing++
-    machine.logged.set(stamps.subarray(0, machine.logged.length))
-    machine.logged[0] = 0
+    host.adopted(machine, { ...offer, vector })
     part.offer = null
     part.hasTaken = true
     part.shows = { seen: offer.seen.stamps.slice(), stable: offer.stable.stamps.slice() }
-    host.noted(machine, [...offer.stable.stamps.subarray(0, machine.logged.length)])
     this.caughtUp(machine)
   }
 
@@ -362,7 +360,7 @@ export class Transfers {
     const entries = [...offer.vector.entries()]
     if (entries.every(([origin, stamp]) => stamp === stamps[origin])) {
       if (entries.some(([origin, stamp]) => stamp !== machine.logged[origin])) this.counts.foundAtStart++
-      this.adopt(machine, stamps)
+      this.adopt(machine, offer.vector)
     }
     part.offer = null
   }

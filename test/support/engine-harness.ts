@@ -107,7 +107,9 @@ export class EngineHarness {
         memberId: self,
         applied: new VersionVector(),
         transfer: null,
-        snapshotsServed: 0,
+        transfersDone: { count: 0, bytesReceived: 0, snapshotBytes: 0, keysChanged: 0, elapsedMs: 0 },
+        transfersServed: [],
+        snapshotBytesSent: 0,
         durable: new VersionVector(),
         stable: new VersionVector(),
         peers: [],
@@ -138,11 +140,16 @@ export class EngineHarness {
           lastError: null,
           recentBytes: 0,
           pendingBytes: 0,
+          delayedSyncs: 0,
+          lastSyncMs: 0,
+          syncingMs: 0,
         },
+        eventLoop: () => ({ cycles: 0, activeMs: 0 }),
         nowMicroseconds: () => this.clock.now * 1000,
         random: () => 4,
         shutdown: () => undefined,
         writeRefusal: null,
+        staleRefusal: null,
         sleep: (ms) => this.clock.advance(ms),
       },
       topology: {
@@ -180,6 +187,11 @@ export class EngineHarness {
         state: () => ({ state: 'snapshot', snapshotBytes: 0, logPosition: 0, logBytes: 0 }),
         read: () => new Uint8Array(0),
         end: () => undefined,
+      },
+      dialer: {
+        dial: () => {
+          throw new Error('no network')
+        },
       },
       transactions: {
         multi: (session) => this.engine.transactions.multi(session),

@@ -11,6 +11,7 @@ export class MemoryLog implements OpLog {
   appendedBytes = 0
   durableBytes = 0
   readonly refusal = null
+  readonly hasFailed = false
   private readonly listeners: (() => void)[] = []
 
   append(frame: FrameView): number {

@@ -8,7 +8,9 @@ export class TestPeers implements ReplicationService {
   readonly durable = new VersionVector()
   readonly stable = new VersionVector()
   readonly transfer = null
-  readonly snapshotsServed = 0
+  readonly transfersDone = { count: 0, bytesReceived: 0, snapshotBytes: 0, keysChanged: 0, elapsedMs: 0 }
+  readonly transfersServed = []
+  readonly snapshotBytesSent = 0
   readonly peers: PeerReport[]
   readonly linkBytes = 0
   private readonly listeners: (() => void)[] = []

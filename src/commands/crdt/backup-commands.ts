@@ -4,7 +4,7 @@ import type { CommandSpec } from '../command-spec.js'
 import { helpSubcommand } from '../help.js'
 
 const STEP = {
-  flags: ['admin', 'noscript', 'no_multi'],
+  flags: ['admin', 'noscript', 'stale', 'no_multi'],
   group: 'crdt',
   categories: ['crdt'],
   since: '7.4.0',

@@ -8,7 +8,7 @@ import type { CommandSpec } from '../command-spec.js'
 import { helpSubcommand, wrongSubcommand } from '../help.js'
 
 const CHANGE = {
-  flags: ['admin', 'noscript', 'blocking', 'no_multi'],
+  flags: ['admin', 'noscript', 'blocking', 'stale', 'no_multi'],
   group: 'crdt',
   categories: ['crdt'],
   since: '7.4.0',

@@ -1,5 +1,5 @@
 import type { Call } from '../call.js'
-import type { PeerReport, ReplicationService, Services } from '../services.js'
+import type { PeerReport, ReplicationService, ServedTransfer, Services, TransferReport } from '../services.js'
 import type { InfoFields } from './info-fields.js'
 
 /** INFO's sections about the other members. To Redis' clients every member is a master without replicas. */
@@ -21,21 +21,49 @@ export function replicationSection({ services }: Call): InfoFields {
   ]
 }
 
-/** How far the taking of another member's state has got, and how many take this one's. */
-function transferFields({ transfer, snapshotsServed }: ReplicationService): InfoFields {
-  const served = ['sync_snapshots_served', snapshotsServed] as const
-  if (transfer === null) return [['sync_state', 'none'], served]
-  const { phase, source, shards, shardsDone, bytesReceived, keysChanged, elapsedMs } = transfer
-  const remaining = shardsDone === 0 ? -1 : Math.ceil((elapsedMs / 1000) * (shards / shardsDone - 1))
+/** How far the taking of another member's state has got, and who takes this one's. */
+function transferFields(replication: ReplicationService): InfoFields {
+  const { transfer, transfersDone, transfersServed, snapshotBytesSent } = replication
+  return [
+    ...(transfer === null ? [['sync_state', 'none'] as const] : takenFields(transfer)),
+    ['sync_completed', transfersDone.count],
+    ['sync_last_bytes_received', transfersDone.bytesReceived],
+    ['sync_last_snapshot_bytes', transfersDone.snapshotBytes],
+    ['sync_last_keys_changed', transfersDone.keysChanged],
+    ['sync_last_seconds', (transfersDone.elapsedMs / 1000).toFixed(1)],
+    ['sync_bytes_sent', snapshotBytesSent],
+    ['sync_receivers', transfersServed.length],
+    ...transfersServed.map((served, i) => [`sync_receiver${i}`, servedLine(served)] as const),
+  ]
+}
+
+function takenFields(transfer: TransferReport): InfoFields {
+  const { phase, source, shards, shardsDone, writtenPercent, bytesReceived, snapshotBytes, keysChanged, remainingMs } = transfer
   return [
     ['sync_state', phase],
     ['sync_source', source ?? ''],
+    ['sync_source_perc', writtenPercent.toFixed(2)],
     ['sync_perc', (shards === 0 ? 0 : (100 * shardsDone) / shards).toFixed(2)],
     ['sync_bytes_received', bytesReceived],
+    ['sync_snapshot_bytes', snapshotBytes],
     ['sync_keys_changed', keysChanged],
-    ['sync_eta_seconds', remaining],
-    served,
+    ['sync_eta_seconds', wholeSeconds(remainingMs)],
   ]
+}
+
+function servedLine({ receiver, phase, percent, bytesSent, snapshotBytes, remainingMs }: ServedTransfer): string {
+  return [
+    `name=${receiver}`,
+    `state=${phase}`,
+    `perc=${percent.toFixed(2)}`,
+    `bytes_sent=${bytesSent}`,
+    `snapshot_bytes=${snapshotBytes}`,
+    `eta_seconds=${wholeSeconds(remainingMs)}`,
+  ].join(',')
+}
+
+function wholeSeconds(ms: number): number {
+  return ms < 0 ? -1 : Math.ceil(ms / 1000)
 }
 
 export function crdtSection({ services, engine }: Call): InfoFields {

@@ -62,9 +62,24 @@ export interface TransferProgress {
   readonly source: string | null
   readonly shards: number
   readonly shardsDone: number
+  /** How far the other member's writing of it has got, while it is asked for; percent. */
+  readonly writtenPercent: number
   readonly bytesReceived: number
+  /** Bytes of the snapshot, of which only what differs is sent; 0 while none is offered. */
+  readonly snapshotBytes: number
   readonly keysChanged: number
   /** Milliseconds since it began. */
+  readonly elapsedMs: number
+  /** Milliseconds until all shards are here, as it went so far; -1 while that cannot be said. */
+  readonly remainingMs: number
+}
+
+/** The transfers of this process that came to their end, and the last one of them. */
+export interface TransfersDone {
+  readonly count: number
+  readonly bytesReceived: number
+  readonly snapshotBytes: number
+  readonly keysChanged: number
   readonly elapsedMs: number
 }
 
@@ -93,6 +108,10 @@ interface Fetch {
   readonly pieces: ShardPiece[]
   shards: number
   shardsDone: number
+  /** Bytes of the snapshot. */
+  bytes: number
+  /** When it was offered. */
+  offeredMs: number
   lastProgressMs: number
 }
 
@@ -118,6 +137,7 @@ const NEWS_MS = 5000
  */
 export class SnapshotReceiver {
   phase: TransferPhase = 'idle'
+  done: TransfersDone = { count: 0, bytesReceived: 0, snapshotBytes: 0, keysChanged: 0, elapsedMs: 0 }
   private fetch: Fetch | null = null
   private neededSinceMs = -1
   private startMs = 0
@@ -148,15 +168,22 @@ export class SnapshotReceiver {
   }
 
   get progress(): TransferProgress {
-    const { fetch } = this
+    const { fetch, phase } = this
+    const nowMs = this.clock.monotonicMs()
+    const shards = fetch?.shards ?? 0
+    const shardsDone = fetch?.shardsDone ?? 0
+    const fetchedMs = nowMs - (fetch?.offeredMs ?? nowMs)
     return {
-      phase: this.phase,
+      phase,
       source: fetch?.source.name ?? null,
-      shards: fetch?.shards ?? 0,
-      shardsDone: fetch?.shardsDone ?? 0,
+      shards,
+      shardsDone,
+      writtenPercent: phase === 'asked' ? this.waitPercent : 0,
       bytesReceived: this.bytesReceived,
+      snapshotBytes: fetch?.bytes ?? 0,
       keysChanged: this.intake.keysTaken,
-      elapsedMs: this.isActive ? this.clock.monotonicMs() - this.startMs : 0,
+      elapsedMs: this.isActive ? nowMs - this.startMs : 0,
+      remainingMs: phase === 'finishing' ? 0 : shardsDone === 0 ? -1 : fetchedMs * (shards / shardsDone - 1),
     }
   }
 
@@ -268,6 +295,8 @@ export class SnapshotReceiver {
       pieces: [],
       shards: 0,
       shardsDone: 0,
+      bytes: 0,
+      offeredMs: 0,
       lastProgressMs: clock.monotonicMs(),
     }
     this.phase = 'asked'
@@ -340,9 +369,10 @@ export class SnapshotReceiver {
     fetch.todo.push(...shards, ...ours)
     fetch.todo.reverse()
     fetch.shards = fetch.todo.length
+    fetch.bytes = shards.reduce((sum, shard) => sum + shard.bytes, 0)
+    fetch.offeredMs = this.clock.monotonicMs()
     this.phase = 'fetching'
-    const bytes = shards.reduce((sum, shard) => sum + shard.bytes, 0)
-    this.logger.info({ source: fetch.source.name, shards: fetch.shards, bytes }, 'taking a snapshot')
+    this.logger.info({ source: fetch.source.name, shards: fetch.shards, bytes: fetch.bytes }, 'taking a snapshot')
     this.workLater()
   }
 
@@ -504,12 +534,22 @@ export class SnapshotReceiver {
       }
       assert(!this.intake.isTouched, 'a transfer that is complete')
       fetch.source.link.send(encodeSnapshotDone(fetch.id))
+      const { bytesReceived } = this
+      const { keysTaken } = this.intake
       const elapsedMs = Math.round(this.clock.monotonicMs() - this.startMs)
+      this.done = {
+        count: this.done.count + 1,
+        bytesReceived,
+        snapshotBytes: fetch.bytes,
+        keysChanged: keysTaken,
+        elapsedMs,
+      }
       this.logger.info(
         {
           source: fetch.source.name,
-          bytes: this.bytesReceived,
-          keys: this.intake.keysTaken,
+          bytes: bytesReceived,
+          snapshotBytes: fetch.bytes,
+          keys: keysTaken,
           elapsedMs,
           applied: this.sources.applied.toString(),
         },

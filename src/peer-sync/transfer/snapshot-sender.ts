@@ -45,6 +45,20 @@ interface Question {
   isWhole: boolean
 }
 
+/** How far one transfer to another member has got. */
+export interface SendProgress {
+  readonly receiver: MemberId
+  /** The snapshot is still being written for it, or is being sent. */
+  readonly phase: 'writing' | 'sending'
+  /** Of the writing, or of the shards that were gone over. */
+  readonly percent: number
+  readonly bytesSent: number
+  /** Bytes of the snapshot; 0 while it is being written. */
+  readonly snapshotBytes: number
+  /** Milliseconds until all shards are gone over, as it went so far; -1 while that cannot be said. */
+  readonly remainingMs: number
+}
+
 /** One transfer to the other side. */
 interface Transfer {
   readonly id: number
@@ -62,6 +76,14 @@ interface Transfer {
   /** Bytes of pieces sent and not yet given back. */
   outstanding: number
   lastWaitMs: number
+  /** How far the writing of the snapshot has got when it was last asked about. */
+  writtenPercent: number
+  /** When it was offered. */
+  offeredMs: number
+  bytesSent: number
+  /** Bytes of the snapshot, and of those sections that were gone over. */
+  snapshotBytes: number
+  bytesPassed: number
 }
 
 /** While a snapshot is being made the other side is told how far it has got. */
@@ -75,7 +97,6 @@ const WAIT_NEWS_MS = 1000
 export class SnapshotSender {
   private transfer: Transfer | null = null
   private pumpPending = false
-  bytesSent = 0
 
   constructor(
     private readonly shelf: SnapshotShelf | null,
@@ -83,9 +104,22 @@ export class SnapshotSender {
     private readonly clock: Clock,
   ) {}
 
-  /** A snapshot is being served, or made for that. */
-  get isServing(): boolean {
-    return this.transfer !== null
+  /** Null while no snapshot is being served, or made for that. */
+  get progress(): SendProgress | null {
+    const { transfer } = this
+    if (transfer === null) return null
+    const { snapshot, writtenPercent, offeredMs, bytesSent, snapshotBytes, bytesPassed } = transfer
+    const isWriting = snapshot === null
+    const isOver = !isWriting && bytesPassed >= snapshotBytes
+    const elapsedMs = this.clock.monotonicMs() - offeredMs
+    return {
+      receiver: this.outlet.member,
+      phase: isWriting ? 'writing' : 'sending',
+      percent: isWriting ? writtenPercent : isOver ? 100 : (100 * bytesPassed) / snapshotBytes,
+      bytesSent,
+      snapshotBytes,
+      remainingMs: isOver ? 0 : bytesPassed === 0 ? -1 : elapsedMs * (snapshotBytes / bytesPassed - 1),
+    }
   }
 
   /** Another ask ends the one before. */
@@ -102,6 +136,11 @@ export class SnapshotSender {
       records: null,
       outstanding: 0,
       lastWaitMs: -Infinity,
+      writtenPercent: 0,
+      offeredMs: 0,
+      bytesSent: 0,
+      snapshotBytes: 0,
+      bytesPassed: 0,
     }
     this.pump()
   }
@@ -188,6 +227,7 @@ export class SnapshotSender {
     }
     if (typeof snapshot === 'number') {
       const nowMs = this.clock.monotonicMs()
+      transfer.writtenPercent = snapshot
       if (nowMs - transfer.lastWaitMs < WAIT_NEWS_MS || !this.outlet.roomy) return false
       transfer.lastWaitMs = nowMs
       this.outlet.send(encodeSnapshotWait({ transfer: transfer.id, percent: snapshot }))
@@ -196,6 +236,8 @@ export class SnapshotSender {
     transfer.snapshot = snapshot
     const { sections } = snapshot.reader
     for (let i = sections.length - 1; i >= 0; i--) transfer.places.set(shardNumber(sections[i]), i)
+    transfer.offeredMs = this.clock.monotonicMs()
+    transfer.snapshotBytes = sections.reduce((sum, section) => sum + section.length, 0)
     for (const message of encodeSnapshotOffer(transfer.id, encodeOffer(snapshot.reader))) this.outlet.send(message)
     return true
   }
@@ -223,6 +265,7 @@ export class SnapshotSender {
     const section = reader?.sections.at(Math.min(transfer.section, reader.sections.length))
     if (reader === undefined || section === undefined || shardNumber(section) !== shardNumber(question)) return null
     transfer.section++
+    transfer.bytesPassed += section.length
     return reader.readSection(section)
   }
 
@@ -266,7 +309,7 @@ export class SnapshotSender {
     transfer.outstanding += bytes.length
     transfer.snapshot?.used()
     this.shelf?.sent(bytes.length)
-    this.bytesSent += bytes.length
+    transfer.bytesSent += bytes.length
     this.outlet.send(encodeShardPiece({ transfer: transfer.id, database, shard, kind, bytes }))
   }
 }

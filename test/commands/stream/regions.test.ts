@@ -96,6 +96,43 @@ describe('removals in several regions', () => {
     for (const member of [one, two]) expect(member.run('EXISTS', 's')).toBe(1)
   })
 
+  it('of single groups are remembered beyond a removal of the whole database that had seen them', () => {
+    const [one, two, three] = mesh(3)
+    one.run('XADD', 's', '1-1', 'f', 'v')
+    one.run('XGROUP', 'CREATE', 's', 'g', '0')
+    sync(one, two, three)
+    one.run('DEL', 's')
+    three.receive(one)
+    two.run('XGROUP', 'DESTROY', 's', 'g')
+    one.receive(two)
+    // It knows that the stream went, but not that the group was destroyed.
+    expect(three.run('XGROUP', 'CREATE', 's', 'g', '0', 'MKSTREAM')).toBe('OK')
+    one.run('FLUSHDB')
+    sync(one, two, three)
+    sync(one, two, three)
+    for (const member of [one, two, three]) expect(member.run('EXISTS', 's')).toBe(0)
+    expect(one.run('XGROUP', 'CREATE', 's', 'g', '0', 'MKSTREAM')).toBe('OK')
+    sync(one, two, three)
+    for (const member of [one, two, three]) expect(member.run('XINFO', 'GROUPS', 's')).toHaveLength(1)
+  })
+
+  it('of single groups are remembered beyond such a removal behind another type', () => {
+    const [one, two, three] = mesh(3)
+    one.run('XADD', 's', '1-1', 'f', 'v')
+    one.run('XGROUP', 'CREATE', 's', 'g', '0')
+    sync(one, two, three)
+    one.run('SET', 's', 'v')
+    three.receive(one)
+    two.run('XGROUP', 'DESTROY', 's', 'g')
+    one.receive(two)
+    three.run('DEL', 's')
+    expect(three.run('XGROUP', 'CREATE', 's', 'g', '0', 'MKSTREAM')).toBe('OK')
+    one.run('FLUSHDB')
+    sync(one, two, three)
+    sync(one, two, three)
+    for (const member of [one, two, three]) expect(member.run('EXISTS', 's')).toBe(0)
+  })
+
   it('leave nothing behind once they are stable', () => {
     const [one] = mesh(1)
     const db = one.engine.keyspace.database(0)
@@ -246,7 +283,7 @@ describe('a group in several regions', () => {
     for (const member of [one, two]) {
       expect(member.run('XRANGE', 's', '-', '+')).toEqual([
         ['5-5', ['f', 'one']],
-        ['5-5', ['f', 'two']],
+        ['5-6', ['f', 'two']],
       ])
     }
     expect(one.run('XPENDING', 's', 'g')).toEqual([1, '5-5', '5-5', [['c', '1']]])
@@ -255,7 +292,7 @@ describe('a group in several regions', () => {
     )
   })
 
-  it('moves with its stream what is pending and has been deleted, each entry in a region of its own that other members accept', () => {
+  it('moves with its stream what is pending and has been deleted', () => {
     const [one, two] = mesh()
     one.run('XGROUP', 'CREATE', 's', 'g', '0', 'MKSTREAM')
     two.run('XADD', 's', '5-5', 'f', 'two')
@@ -265,12 +302,72 @@ describe('a group in several regions', () => {
     one.run('XDEL', 's', '5-5')
     expect(one.run('RENAME', 's', 't')).toBe('OK')
     expect(one.run('COPY', 't', 's')).toBe(1)
-    const pending = [2, '5-5', '5-5', [['c', '2']]]
+    // What two entries have in common is one ID.
+    const pending = [1, '5-5', '5-5', [['c', '1']]]
     for (const key of ['s', 't']) expect(one.run('XPENDING', key, 'g')).toEqual(pending)
     sync(one, two)
     for (const key of ['s', 't']) expect(two.run('XINFO', 'GROUPS', key)).toHaveLength(1)
     const restarted = new EngineHarness({ self: 1, solo: false })
     for (const frame of one.log.frames) restarted.engine.replay(frame)
     for (const key of ['s', 't']) expect(restarted.run('XPENDING', key, 'g')).toEqual(pending)
+  })
+
+  it('moves with its stream what entries of one ID are: each has an ID of its own then, pending under it, and what was read is not new', () => {
+    const [one, two] = mesh()
+    one.run('XGROUP', 'CREATE', 's', 'g', '0', 'MKSTREAM')
+    two.run('XADD', 's', '5-5', 'f', 'two')
+    one.run('XADD', 's', '5-5', 'f', 'one')
+    one.run('XADD', 's', '5-6', 'f', 'next')
+    sync(one, two)
+    expect(read(one)).toEqual(['5-5', '5-5', '5-6'])
+    one.run('XACK', 's', 'g', '5-6')
+    one.run('RENAME', 's', 't')
+    sync(one, two)
+    for (const member of [one, two]) expect(ids(member.run('XRANGE', 't', '-', '+'))).toEqual(['5-5', '5-6', '5-7'])
+    expect(one.run('XPENDING', 't', 'g')).toEqual([2, '5-5', '5-7', [['c', '2']]])
+    expect(one.run('XREADGROUP', 'GROUP', 'g', 'c', 'STREAMS', 't', '>')).toBeNull()
+    expect(one.run('XADD', 't', '5-7', 'f', 'v')).toEqual(expect.any(Error))
+  })
+
+  it('is the same everywhere after two have copied entries of one ID to one key at the same time', () => {
+    const [one, two] = mesh()
+    two.run('XADD', 's', '5-5', 'f', 'two')
+    one.run('XADD', 's', '5-5', 'f', 'one')
+    sync(one, two)
+    one.run('COPY', 's', 't')
+    two.run('COPY', 's', 't')
+    sync(one, two)
+    const entries = [
+      ['5-5', ['f', 'one']],
+      ['5-5', ['f', 'one']],
+      ['5-6', ['f', 'two']],
+      ['5-6', ['f', 'two']],
+    ]
+    for (const member of [one, two]) expect(member.run('XRANGE', 't', '-', '+')).toEqual(entries)
+  })
+
+  it('moves with its stream when its consumers were seen and got something, also for a restart', () => {
+    const one = new EngineHarness({ self: 1 })
+    one.run('XGROUP', 'CREATE', 's', 'g', '0', 'MKSTREAM')
+    one.run('XGROUP', 'CREATECONSUMER', 's', 'g', 'never')
+    one.run('XADD', 's', '5-5', 'f', 'v')
+    read(one)
+    one.clock.now += 1000
+    read(one)
+    one.clock.now += 500
+    one.run('RENAME', 's', 't')
+    one.run('COPY', 't', 'u')
+    one.run('RESTORE', 'v', '0', Buffer.from(String(one.run('DUMP', 't')), 'latin1'))
+    const restarted = new EngineHarness({ self: 1 })
+    for (const frame of one.log.frames) restarted.engine.replay(frame)
+    for (const member of [one, restarted]) {
+      member.clock.now = one.clock.now
+      for (const key of ['t', 'u', 'v']) {
+        expect(member.run('XINFO', 'CONSUMERS', key, 'g')).toEqual([
+          ['name', 'c', 'pending', 1, 'idle', 500, 'inactive', 1500],
+          ['name', 'never', 'pending', 0, 'idle', 1500, 'inactive', -1],
+        ])
+      }
+    }
   })
 })

@@ -1,9 +1,9 @@
 import { MeridianError } from '../../../src/base/errors.js'
-import { RedisClient } from '../../../src/cli/redis-client.js'
+import { RedisClient, ReplyError } from '../../../src/cli/redis-client.js'
 import type { MemberProcess } from './member-process.js'
 
 /**
- * Clients that write to one member until told to stop, or until it dies, and remember what was acknowledged: each acknowledged
+ * Clients that write to one member until told to stop, or until it dies or refuses writes for its disk, and remember what was acknowledged: each acknowledged
  * SET must be there for good, and a counter must end between its acknowledged and its attempted increments.
  */
 export class RecordedLoad {
@@ -38,8 +38,8 @@ export class RecordedLoad {
         client.close()
       }
     } catch (error) {
-      // The member was killed: what was not acknowledged may be there or not.
-      if (!(error instanceof MeridianError)) throw error
+      // The member was killed, or its disk refuses: what was not acknowledged may be there or not.
+      if (!(error instanceof MeridianError || (error instanceof ReplyError && error.message.startsWith('MISCONF')))) throw error
     }
   }
 

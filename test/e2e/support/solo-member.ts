@@ -12,6 +12,7 @@ export interface SoloOptions {
   /** Data folder; below the rig's own folder when not given. */
   readonly dataFolder?: string
   readonly spawn?: SpawnOptions
+  readonly appendfsync?: string
 }
 
 /** Databases of one region in a folder of their own, for what has to do with one process and its disk. */
@@ -28,7 +29,7 @@ export class SoloRig {
     const sections = {
       cluster: { id: clusterId },
       member: { id, name },
-      storage: { dir: dataFolder },
+      storage: { dir: dataFolder, appendfsync: options.appendfsync ?? 'everysec' },
       clients: { port },
     }
     // JSON is YAML.

@@ -107,6 +107,7 @@ function groupsOf({ groups, roots, log }: StreamSpace, root: number): string[] {
     }
     const consumers = groups.consumers(group).map((consumer) => ({
       name: Buffer.from(groups.consumerName(consumer)).toString(),
+      active: groups.active(consumer),
       // Not when it was seen last: a consumer that finds nothing is seen without a word in the log.
       pending: groups.consumerPending(consumer).map((ref) => {
         const { pending } = groups

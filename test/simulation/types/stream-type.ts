@@ -206,8 +206,8 @@ function survivingEntries(all: readonly Dotted[], cleared: Cleared): StreamEntry
   const removals = all.filter(({ body }) => body.kind === 'stream-remove' || body.kind === 'stream-trim')
   for (const { effect, body } of all) {
     if (body.kind !== 'stream-add' || cleared.has(effect)) continue
-    for (const { region, ...rest } of body.entries) {
-      const entry = { ...rest, region: region ?? effect.origin }
+    for (const added of body.entries) {
+      const entry = { ...added, region: effect.origin }
       const takes = ({ effect: by, body: removal }: Dotted): boolean => {
         if (!observes(by, effect)) return false
         if (removal.kind === 'stream-remove') return removal.ids.some((id) => compareIds(id, entry) === 0)
@@ -284,13 +284,12 @@ export const STREAM_TYPE: ValueType = {
   decode(type, reader): EffectBody | null {
     switch (type) {
       case 48: {
-        const flags = reader.u8()
+        reader.u8()
         reader.varint()
-        const entries = reader.list(() => {
-          const id = readId(reader)
-          const region = flags & 1 ? reader.u8() : null
-          return { ...id, region, fields: reader.list(() => [reader.block(), reader.block()]).flat() }
-        })
+        const entries = reader.list(() => ({
+          ...readId(reader),
+          fields: reader.list(() => [reader.block(), reader.block()]).flat(),
+        }))
         return { kind: 'stream-add', entries }
       }
       case 49: {
@@ -321,16 +320,23 @@ export const STREAM_TYPE: ValueType = {
     }
   },
 
-  /** The first entry of an ID gets the member's region, another that has it already the first one's. */
+  /** All entries are of the member's region. An ID stands once: further entries with it get the next ones that are free. */
   copyOf(value, member) {
     if (value.type !== 'stream') return value
-    const first = (id: StreamId): number => value.entries.find((entry) => compareIds(entry, id) === 0)!.region
-    const regionOf = (entry: StreamEntry): number => {
-      if (entry.region === first(entry)) return member
-      return entry.region === member ? first(entry) : entry.region
+    const taken = new Set(value.entries.map(idText))
+    let last: StreamId = ZERO
+    const entries = value.entries.map((entry): StreamEntry => {
+      const id = { ms: entry.ms, seq: entry.seq }
+      if (compareIds(id, last) === 0) while (taken.has(idText(id))) id.seq++
+      else last = id
+      taken.add(idText(id))
+      return { ...entry, ...id, region: member }
+    })
+    return {
+      ...value,
+      entries: entries.sort(comparePositions),
+      last: entries.reduce<StreamId>((a, b) => (compareIds(a, b) >= 0 ? a : b), value.last),
     }
-    const entries = value.entries.map((entry) => ({ ...entry, region: regionOf(entry) })).sort(comparePositions)
-    return { ...value, entries }
   },
 
   visible(effects, cleared): Surviving | null {
