@@ -51,7 +51,7 @@ export class MemberIntake implements SnapshotIntake {
   private digested: { readonly sum: ShardSum; readonly digests: number[] } | null = null
 
   constructor(private readonly host: IntakeHost) {
-    this.loader = host.engine.states.loader()
+    this.loader = host.engine.states.loader('foreign')
     this.clearer = host.engine.states.clearer()
     this.walk = host.engine.states.walk()
   }
@@ -138,7 +138,7 @@ export class MemberIntake implements SnapshotIntake {
 
   clear(database: number, shard: number): boolean {
     this.host.engine.dataMoves()
-    return this.clearer.step(database, shard, LIMITS.transferDrops)
+    return this.clearer.step(database, shard, LIMITS.transferDrops, (db, ref) => this.loader.keepOwn(database, db, ref))
   }
 
   load(database: number, bytes: Uint8Array, length: number): number {
@@ -193,6 +193,7 @@ export class MemberIntake implements SnapshotIntake {
     this.prepared = null
     this.offer = null
     this.isTouched = false
+    this.loader.forgetKept()
     engine.restore(header.vector, header.stable, header.clock)
     engine.hlc.observe(end.clock)
     host.holdStability({ stable: header.stable, until: end.seen })

@@ -17,19 +17,23 @@ export class ShardClearer {
     private readonly keys: Keys,
   ) {}
 
-  /** Lets about so many records go; true when the shard is empty. */
-  step(database: number, shard: number, records: number): boolean {
+  /** Lets about so many records go, of each of which `before` is told first; true when the shard is empty. */
+  step(database: number, shard: number, records: number, before: (db: Database, ref: Ref) => void): boolean {
     const db = this.keyspace.peek(database)
     if (db === undefined) return true
     let left = records
     for (let at = db.shardCount(shard) - 1; at >= 0; at--) {
       if (left-- === 0) return false
-      dropRecord(db, this.keys, db.recordAt(shard, at))
+      const ref = db.recordAt(shard, at)
+      before(db, ref)
+      dropRecord(db, this.keys, ref)
     }
     for (let type = 1; type < TYPE_COUNT && db.hiddenCount > 0; type++) {
       for (let at = db.shardCount(SHARD_COUNT + type) - 1; at >= 0; at--) {
         const ref = db.recordAt(SHARD_COUNT + type, at)
-        if (this.shardOf(db, ref) === shard) dropRecord(db, this.keys, ref)
+        if (this.shardOf(db, ref) !== shard) continue
+        before(db, ref)
+        dropRecord(db, this.keys, ref)
       }
     }
     return true
