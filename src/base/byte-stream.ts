@@ -130,15 +130,17 @@ export function readFloat64(bytes: Uint8Array, at: number): number {
 
 /** Writes a varint of a safe, non-negative integer; returns the offset behind it. Room for 8 bytes must be there. */
 export function writeVarint(value: number, to: Uint8Array, at: number): number {
-  let high = value >= TWO_28 ? value : 0
-  if (high !== 0) {
-    while (high >= TWO_32) {
-      to[at++] = (high % 128) | 0x80
-      high = Math.floor(high / 128)
-    }
-    value = high
-  }
   let rest = value >>> 0
+  if (value >= TWO_28) {
+    // In two halves, because the remainder of a double costs as much as all the rest.
+    const high = (value - rest) / TWO_32
+    to[at] = (rest & 0x7f) | 0x80
+    to[at + 1] = ((rest >>> 7) & 0x7f) | 0x80
+    to[at + 2] = ((rest >>> 14) & 0x7f) | 0x80
+    to[at + 3] = ((rest >>> 21) & 0x7f) | 0x80
+    at += 4
+    rest = (rest >>> 28) | (high << 4)
+  }
   while (rest >= 0x80) {
     to[at++] = (rest & 0x7f) | 0x80
     rest >>>= 7

@@ -134,6 +134,8 @@ export function parseInteger64(buf: Uint8Array, off: number, len: number): bigin
   return value > INT64_MAX || value < INT64_MIN ? null : value
 }
 
+const BILLION = 1e9
+
 /** Writes a safe integer as decimal digits; returns how many bytes. The target must have 17 bytes of room. */
 export function writeInteger(value: number, to: Uint8Array, at: number): number {
   let rest = value
@@ -145,13 +147,18 @@ export function writeInteger(value: number, to: Uint8Array, at: number): number 
   let digits = 1
   for (let bound = 10; rest >= bound && digits < 16; bound *= 10) digits++
   let i = start + digits
-  // Below 2^31 the remainder is cheap integer arithmetic; above it doubles are exact up to 2^53.
-  while (rest > 0x7fffffff) {
-    const tenth = Math.floor(rest / 10)
-    to[--i] = 48 + (rest - tenth * 10)
-    rest = tenth
-  }
   let small = rest | 0
+  if (rest >= BILLION) {
+    // Division of doubles is slow, so there is one of it; both parts are below 2^31.
+    const high = Math.floor(rest / BILLION)
+    small = (rest - high * BILLION) | 0
+    for (const end = i - 9; i > end;) {
+      const tenth = (small / 10) | 0
+      to[--i] = 48 + (small - tenth * 10)
+      small = tenth
+    }
+    small = high
+  }
   while (i > start) {
     const tenth = (small / 10) | 0
     to[--i] = 48 + (small - tenth * 10)

@@ -5,8 +5,8 @@ const BUCKETS = 33
 export class LatencyHistogram {
   private readonly counts = new Uint32Array(BUCKETS)
 
-  add(microseconds: number): void {
-    this.counts[microseconds <= 1 ? 0 : 32 - Math.clz32(Math.min(Math.ceil(microseconds), 0xffffffff) - 1)]++
+  add(microseconds: number, calls = 1): void {
+    this.counts[microseconds <= 1 ? 0 : 32 - Math.clz32(Math.min(Math.ceil(microseconds), 0xffffffff) - 1)] += calls
   }
 
   reset(): void {

@@ -10,8 +10,12 @@ export interface CommandExecutor {
    * client did.
    */
   execute(session: Session, request: Request, reply: ReplyWriter): void
-  /** Takes the time for the commands that follow: called before each client's batch, which is short. */
-  beginBatch(): void
+  /** Takes the time for the commands that follow: called before each client's batch, which is short. Gives it, in Unix ms. */
+  beginBatch(): number
+  /** The batch is over: what comes until the next one is no command's time. */
+  endBatch(): void
+  /** Monotonic ms: when a command of the batch ended, at most a few before the last one. */
+  readonly lastReadingMs: number
   /**
    * Ends a turn: closes the open frame and hands it to the log. The front end calls it once after it has run all input that was ready
    * and before any reply of that turn leaves, so that a killed process never loses an acknowledged write.

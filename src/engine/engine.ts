@@ -35,11 +35,13 @@ import { TopologyState } from '../topology/topology-state.js'
 import { BlockedClient, BlockedClients } from './blocked-clients.js'
 import { ClientPause } from './client-pause.js'
 import type { CommandExecutor } from './command-executor.js'
+import { CommandTimer } from './command-timer.js'
 import { ExpiryCycle } from './expiry-cycle.js'
 import { FieldExpiryCycle } from './field-expiry-cycle.js'
 import { KeyspaceNotifications } from './keyspace-notifications.js'
 import { LatencyMonitor } from './latency-monitor.js'
 import { LongWrite, LongWrites, type LongWriteHost } from './long-writes.js'
+import { Migration, Migrations, type MigrationHost } from './migrations.js'
 import { PubSub } from './pubsub.js'
 import { MemoryBound, type MemoryBoundHost } from './eviction/memory-bound.js'
 import { Evictor } from './eviction/evictor.js'
@@ -73,6 +75,8 @@ const USUAL_SLICING: Slicing = {
   turnSteps: Infinity,
 }
 
+/** Commands share readings of the clock unless the slow log wants to know of shorter ones than this. */
+const SHARED_SLOW_MICROSECONDS = 1000
 /** Milliseconds between expiry cycles. */
 const EXPIRY_PERIOD_MS = 100
 /** Milliseconds between samples of rates and of the memory in use. */
@@ -118,6 +122,7 @@ export class Engine implements CommandExecutor, EngineService {
   readonly states: KeyStates
   readonly slices: SlicedReads
   readonly longWrites: LongWrites
+  readonly migrations: Migrations
   readonly slicing: Slicing
   readonly pause: ClientPause
   readonly slowLog = new SlowLog()
@@ -149,7 +154,9 @@ export class Engine implements CommandExecutor, EngineService {
   syncAlways = false
   /** Sessions that have written in this turn and whose replies may have to wait for the log. */
   private readonly writers: Session[] = []
-  private commandStartMs = 0
+  private readonly timer: CommandTimer
+  /** Why writes are refused, or null: as it was when the batch began, because asking takes 1 % of a pipelined write. */
+  private writeRefusal: string | null = null
   private turnPlanned = false
   private inExec = false
   private stopped = false
@@ -179,6 +186,7 @@ export class Engine implements CommandExecutor, EngineService {
     this.call = new Call(keyspace, strings, this.keys, this.collections, this.effects, long, services, this)
     this.slicing = options.slicing ?? USUAL_SLICING
     keyspace.reclaimer.onWork = () => this.reclaim()
+    this.timer = new CommandTimer(clock, (command, count, microseconds) => this.countShared(command, count, microseconds))
     this.waits = new WaitQueue(
       clock,
       (check) => services.replication.onProgress(check),
@@ -191,6 +199,7 @@ export class Engine implements CommandExecutor, EngineService {
         this.blocking.release()
         this.serveReady()
         this.longWrites.resume()
+        this.migrations.resume()
       },
     )
     const observers = new KeyObservers(this.keyspace)
@@ -225,6 +234,7 @@ export class Engine implements CommandExecutor, EngineService {
       },
     )
     this.longWrites = new LongWrites(clock, this.longWriteHost(), options.databases, this.slicing.turnSteps)
+    this.migrations = new Migrations(clock, this.migrationHost(), this.watches, options.databases)
     this.notifications = new KeyspaceNotifications(this.pubsub, this.keyspace, this.effects, this.applier, this.keys)
     this.effects.onExpired = (database, key, off, len) => {
       this.statistics.expiredKeys++
@@ -346,12 +356,27 @@ export class Engine implements CommandExecutor, EngineService {
     this.memory.stop()
     this.slices.stop()
     this.longWrites.stop()
+    this.migrations.stop()
     this.closeFrame()
   }
 
-  beginBatch(): void {
-    this.keyspace.setTime(this.clock.wallMs())
-    this.commandStartMs = this.clock.monotonicMs()
+  beginBatch(): number {
+    const { timer, slowLog } = this
+    const nowMs = this.clock.wallMs()
+    this.keyspace.setTime(nowMs)
+    const wanted = slowLog.slowerThanMicroseconds
+    timer.mayShare = this.latency.thresholdMs === 0 && (wanted < 0 || wanted >= SHARED_SLOW_MICROSECONDS)
+    timer.begin()
+    this.writeRefusal = this.services.server.writeRefusal
+    return nowMs
+  }
+
+  endBatch(): void {
+    this.timer.settle()
+  }
+
+  get lastReadingMs(): number {
+    return this.timer.lastMs
   }
 
   execute(session: Session, request: Request, reply: ReplyWriter): void {
@@ -404,7 +429,7 @@ export class Engine implements CommandExecutor, EngineService {
       return
     }
     if (command.isWrite) {
-      const refusal = this.services.server.writeRefusal
+      const refusal = this.writeRefusal
       if (refusal !== null || !this.hasRoomFor(request)) {
         command.rejectedCalls++
         this.refuse(
@@ -441,15 +466,22 @@ export class Engine implements CommandExecutor, EngineService {
       this.longWrites.postpone(command, session, request)
       return
     }
+    if (this.migrations.isBusy && !this.inExec && this.migrations.holds(command, session, request)) {
+      this.migrations.postpone(command, session, request)
+      return
+    }
     session.commandCount++
     this.statistics.commandsProcessed++
     this.prepareCall(session, request, command, reply)
     if (command.isExec) {
-      const startMs = this.commandStartMs
+      this.timer.settle()
+      const startMs = this.timer.lastMs
       if (!this.exec(session, reply)) command.failedCalls++
+      this.timer.settle()
+      const microseconds = (this.timer.lastMs - startMs) * 1000
       command.calls++
-      command.microseconds += (this.commandStartMs - startMs) * 1000
-      command.latency.add((this.commandStartMs - startMs) * 1000)
+      command.microseconds += microseconds
+      command.latency.add(microseconds)
     } else {
       this.invoke(command, call, reply)
     }
@@ -465,13 +497,14 @@ export class Engine implements CommandExecutor, EngineService {
     const isQueueing = session.queued !== null
     if (!command.isWrite && !command.needsMemory && !isQueueing) return true
     if (!this.memory.isOver) return true
+    this.timer.settle()
     const hasRoom = this.memory.makeRoom()
     if (this.blocking.hasReady) {
       this.serveReady()
       this.keyspace.beginCommand()
     }
     // Not the command's time.
-    this.commandStartMs = this.clock.monotonicMs()
+    this.timer.begin()
     if (hasRoom || command.needsMemory) return hasRoom
     return !isQueueing || (command.endsQueueing && !(command.spec.name === 'exec' && session.queuedNeedsMemory))
   }
@@ -526,7 +559,9 @@ export class Engine implements CommandExecutor, EngineService {
 
   /** Runs a handler and turns what it throws into the reply. */
   private invoke(command: Command, call: Call, reply: ReplyWriter): void {
+    const { timer } = this
     const replyStart = reply.length
+    timer.next(command)
     try {
       const { handler } = command
       assert(handler !== undefined, 'command without handler')
@@ -538,13 +573,12 @@ export class Engine implements CommandExecutor, EngineService {
       reply.truncate(replyStart)
       reply.error(error.message)
     }
-    // One reading serves as the end of this command and the beginning of the next: reading the clock is a tenth of a SET.
-    const endMs = this.clock.monotonicMs()
-    const microseconds = (endMs - this.commandStartMs) * 1000
-    this.commandStartMs = endMs
     const { blocked } = call.session
+    if (blocked === null && timer.takes(command, call.request.argc, reply.length - replyStart)) return
+    const microseconds = timer.lap()
     // A command that waits for keys, or takes many turns, counts when it ends.
-    if (blocked instanceof BlockedClient || blocked instanceof SlicedRead || blocked instanceof LongWrite) {
+    const isMigration = blocked instanceof Migration
+    if (isMigration || blocked instanceof BlockedClient || blocked instanceof SlicedRead || blocked instanceof LongWrite) {
       blocked.microseconds = microseconds
     } else this.countCall(command, call.session, call.request, microseconds)
   }
@@ -582,7 +616,7 @@ export class Engine implements CommandExecutor, EngineService {
     } catch (error) {
       if (!(error instanceof CommandError)) throw error
       this.noteFailure(read.spec, error.message)
-      read.parts = []
+      read.parts.clear()
       reply.reset()
       reply.error(error.message)
       return true
@@ -637,7 +671,45 @@ export class Engine implements CommandExecutor, EngineService {
   /** True when a command that waits must go on waiting: clients are paused, or a long write has its keys. */
   private isHeld(command: Command, session: Session, request: Request): boolean {
     if (this.pause.mode !== 'none' && this.pause.holds(command, session)) return true
-    return this.longWrites.holds(command, session, request)
+    return this.longWrites.holds(command, session, request) || this.migrations.holds(command, session, request)
+  }
+
+  private migrationHost(): MigrationHost {
+    const refusal = () => this.services.server.writeRefusal
+    const isPaused = () => this.pause.mode !== 'none'
+    return {
+      dial: (host, port, handlers) => this.services.dialer.dial(host, port, handlers),
+      commandOf: (request) => this.commandOf(request),
+      run: (migration, part) => this.runMigration(migration, part),
+      get refusal() {
+        return refusal()
+      },
+      get isPaused() {
+        return isPaused()
+      },
+      failed: ({ spec }, message) => this.noteFailure(spec, message),
+      ended: ({ spec, session, request, microseconds }) => this.countCall(spec, session, request, microseconds),
+      resume: (session, request) => this.resume(session, request),
+      released: () => {
+        this.blocking.release()
+        this.serveReady()
+      },
+      endTurn: () => this.slicesEndTurn(),
+    }
+  }
+
+  private runMigration(migration: Migration, part: (call: Call) => void): Buffer {
+    const { session, request, spec } = migration
+    const { servedReply } = this
+    this.beginBatch()
+    this.keyspace.beginCommand()
+    servedReply.reset()
+    servedReply.protocol = session.protocol
+    this.prepareCall(session, request, spec, servedReply)
+    part(this.call)
+    migration.microseconds += this.timer.lap()
+    if (this.endOp()) this.wrote(session)
+    return servedReply.take()
   }
 
   private longWriteHost(): LongWriteHost {
@@ -738,6 +810,16 @@ export class Engine implements CommandExecutor, EngineService {
     slowLog.note(command, request, microseconds, this.keyspace.nowMs, address, session.name)
   }
 
+  /** Commands of one kind, one after the other, that shared a reading of the clock. */
+  private countShared(command: Command, count: number, microseconds: number): void {
+    const { slowLog } = this
+    command.calls += count
+    command.microseconds += microseconds
+    command.latency.add(microseconds / count, count)
+    if (slowLog.slowerThanMicroseconds < 0 || microseconds < slowLog.slowerThanMicroseconds) return
+    slowLog.noteShared(command, count, microseconds, this.keyspace.nowMs)
+  }
+
   /** Runs a command again that waits for keys. It is an op of its own, and a write of the client that sent it. */
   private tryAgain(client: BlockedClient): boolean {
     const { call, servedReply } = this
@@ -762,9 +844,7 @@ export class Engine implements CommandExecutor, EngineService {
       servedReply.error(error.message)
     }
     assert(served === servedReply.length > 0, 'a blocked command replies when it is served, and only then')
-    const endMs = this.clock.monotonicMs()
-    client.microseconds += (endMs - this.commandStartMs) * 1000
-    this.commandStartMs = endMs
+    client.microseconds += this.timer.lap()
     if (this.endOp()) this.wrote(session)
     if (served) {
       if (failed) spec.failedCalls++

@@ -30,12 +30,32 @@ export class SlowLog implements SlowLogReader {
 
   /** To be called after each command, when it took at least slowerThanMicroseconds. */
   note(command: Command, request: Request, microseconds: number, unixMs: number, address: string, clientName: string): void {
+    this.keep(command, () => keptArguments(command.fullName, request), microseconds, unixMs, address, clientName)
+  }
+
+  /** The same for short commands of one kind in a row that were timed together: which of them it was is not known. */
+  noteShared(command: Command, count: number, microseconds: number, unixMs: number): void {
+    const args = () => [
+      Buffer.from(command.fullName),
+      Buffer.from(count === 1 ? '(the last of several)' : `(one of the last ${count} of several)`),
+    ]
+    this.keep(command, args, microseconds, unixMs, '', '')
+  }
+
+  private keep(
+    command: Command,
+    args: () => Uint8Array[],
+    microseconds: number,
+    unixMs: number,
+    address: string,
+    clientName: string,
+  ): void {
     if (this.maxLength === 0 || command.spec.flags.includes('skip_slowlog')) return
     this.entries.push({
       id: this.nextId++,
       unixSeconds: Math.floor(unixMs / 1000),
       microseconds: Math.floor(microseconds),
-      args: keptArguments(command.fullName, request),
+      args: args(),
       address,
       clientName,
     })
@@ -71,6 +91,11 @@ function isSecret(name: string, { buf, off, len }: Request, i: number): boolean 
     case 'hello':
       return (
         (i >= 3 && equalsWord(buf, off[i - 1], len[i - 1], 'AUTH')) || (i >= 4 && equalsWord(buf, off[i - 2], len[i - 2], 'AUTH'))
+      )
+    case 'migrate':
+      return (
+        (i > 6 && (equalsWord(buf, off[i - 1], len[i - 1], 'AUTH') || equalsWord(buf, off[i - 1], len[i - 1], 'AUTH2'))) ||
+        (i > 7 && equalsWord(buf, off[i - 2], len[i - 2], 'AUTH2'))
       )
     case 'config|set':
       return i >= 3 && i % 2 === 1 && SECRET_SETTINGS.some((setting) => equalsWord(buf, off[i - 1], len[i - 1], setting))

@@ -14,6 +14,7 @@ import { ACK_READ, GroupOp, PendingOp, readCount, readFields, readId, readRegion
 import type { CollectionState } from './state/collection-state.js'
 import { StreamState } from './state/stream-state.js'
 import type { EntryView } from './stream-chunk.js'
+import type { EntrySource } from './stream-chunk.js'
 import { StreamFields } from './stream-fields.js'
 import { MAX_REGION } from './stream-groups.js'
 import { comparePosition, StreamCursor } from './stream-log.js'
@@ -276,18 +277,28 @@ export class StreamStore implements CollectionStore {
   // Changes. The context says whose they are and what was observed.
 
   addEntry(space: StreamSpace, root: Ref, id: StreamId, region: number, fields: StreamFields): void {
+    const { context } = this
+    space.log.insert(space.roots.words(root), space.roots.at(root) + CHUNKS_WORD, this.sourceOf(id, region), fields)
+    if (context.local) return
+    const { groups } = space
+    for (let i = groups.recordCount(root) - 1; i >= 0; i--) {
+      const group = groups.recordAt(root, i)
+      if (groups.isAlive(group) && !groups.isDone(group, this.source)) groups.noteLate(group, id)
+    }
+  }
+
+  /** The same for an entry of a command whose ID is above the stream's last one. */
+  appendEntry(space: StreamSpace, root: Ref, id: StreamId, fields: StreamFields): void {
+    space.log.append(space.roots.words(root), space.roots.at(root) + CHUNKS_WORD, this.sourceOf(id, this.self), fields)
+  }
+
+  private sourceOf(id: StreamId, region: number): EntrySource {
     const { source, context } = this
     source.id.copyFrom(id)
     source.region = region
     source.member = context.origin
     source.stamp = context.stamp
-    space.log.insert(space.roots.words(root), space.roots.at(root) + CHUNKS_WORD, source, fields)
-    if (context.local) return
-    const { groups } = space
-    for (let i = groups.recordCount(root) - 1; i >= 0; i--) {
-      const group = groups.recordAt(root, i)
-      if (groups.isAlive(group) && !groups.isDone(group, source)) groups.noteLate(group, id)
-    }
+    return source
   }
 
   /** The origin has added: gives the root, which may have moved. */

@@ -59,7 +59,7 @@ export class StreamWrites {
     writer.putVarint(1)
     putId(writer, id)
     putFields(writer, fields)
-    store.addEntry(space, root, id, store.self, fields)
+    store.appendEntry(space, root, id, fields)
     root = store.noteAdded(space, root, id, added)
     effects.closeCollection(root, !store.isUnsettled(this.keyspace.database(key.database), root))
   }

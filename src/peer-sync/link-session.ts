@@ -274,6 +274,8 @@ export class LinkSession implements FrameOutlet, FrameSource, PublicationOutlet,
     this.guard(() => {
       this.reader.push(bytes)
       while (this.reader.next()) {
+        if (this.link !== null && this.link.bufferedBytes > LIMITS.linkAnswerBytes)
+          throw wire.protocolError(`${this.link.bufferedBytes} bytes of answers are not read, and more is asked`)
         this.handle(this.reader.type, this.reader.payload)
         // Handling may close the session; the compiler cannot see that.
         if ((this.state as string) === 'closed') return

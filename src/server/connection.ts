@@ -35,8 +35,6 @@ type State = 'open' | 'closing' | 'gone'
 
 const NOTHING = Buffer.alloc(0)
 const PUSH = 62
-/** Commands between two looks at the clock. */
-const COMMANDS_PER_LOOK = 8
 /** An idle connection gives its input buffer back. */
 const SHRINK_AFTER_MS = 2000
 /** JavaScript objects and kernel-side structures of one connection, roughly; for CLIENT LIST's tot-mem. */
@@ -135,12 +133,12 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
     const { host } = this
     host.statistics.netInputBytes += length
     if (this.state !== 'open') return
-    this.lastActiveMs = host.clock.wallMs()
     this.decoder.feed(bytes, 0, length)
     if (this.mayRun() && !this.isWaiting) {
       this.run()
       host.turn.inputHandled()
     } else {
+      this.lastActiveMs = host.clock.wallMs()
       this.decoder.retain()
       if (this.decoder.pendingBytes > LIMITS.blockedInputBytes) this.pauseReading()
     }
@@ -160,7 +158,7 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
   /** Runs complete commands until there are none, or something says stop. */
   private run(): void {
     const { host, decoder } = this
-    const { turn, executor, clock } = host
+    const { turn, executor } = host
     const writer = turn.writer
     if (this.rangeEnd !== writer.length) this.moveRangeToQueue()
     if (this.rangeStart === this.rangeEnd) this.rangeStart = writer.length
@@ -170,7 +168,7 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
     let deadlineMs = 0
     let outOfTime = false
     turn.running = this
-    executor.beginBatch()
+    this.lastActiveMs = executor.beginBatch()
     decoder.unauthenticated = !this.authenticated
     while (decoder.next(turn.request)) {
       const before = writer.length
@@ -186,12 +184,13 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
       decoder.unauthenticated = !this.authenticated
       commands++
       if (commands === 1) {
-        if (!decoder.drained) deadlineMs = clock.monotonicMs() + LIMITS.clientTurnMs
-      } else if (commands % COMMANDS_PER_LOOK === 0 && clock.monotonicMs() > deadlineMs) {
+        if (!decoder.drained) deadlineMs = executor.lastReadingMs + LIMITS.clientTurnMs
+      } else if (executor.lastReadingMs > deadlineMs) {
         outOfTime = true
         break
       }
     }
+    executor.endBatch()
     turn.running = null
     decoder.retain()
     if (this.state !== 'open') return
@@ -318,12 +317,16 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
       }
     }
     if (this.queue.bytes > 0) this.queue.settle(this.holdUntilBytes)
-    while (!this.inFlight) {
+    let sent = 0
+    while (!this.inFlight && sent < LIMITS.clientTurnOutputBytes) {
       const bytes = this.queue.shift(executor.durableBytes)
       if (bytes === null) break
+      sent += bytes.length
       this.send(bytes)
     }
-    if (this.queue.bytes > 0 && !this.inFlight && !this.isHeld) {
+    // Others come first; a client that reads fast would be sent all of a huge reply at once.
+    if (sent >= LIMITS.clientTurnOutputBytes && !this.inFlight) this.requestFlush()
+    else if (this.queue.bytes > 0 && !this.inFlight && !this.isHeld) {
       if (executor.logHasFailed) {
         // A failed sync is never repeated, so the reply would never come. A client that is cut off knows that it does not know.
         this.host.logger.warn(

@@ -84,7 +84,7 @@ export class Turn {
 
   /** Replies that are ready do not wait until every pipeline of the turn has been run. */
   private sendIfLong(): void {
-    const now = this.clock.monotonicMs()
+    const now = this.executor.lastReadingMs
     if (this.startMs === 0) this.startMs = now
     if (now - this.startMs > LIMITS.turnMs || this.writer.length > LIMITS.turnOutputBytes) this.sendAll()
   }

@@ -7,6 +7,7 @@ import { memoryRatio, type MemoryResult } from './memory.js'
 import type { RemoteApplyResult } from './remote-apply.js'
 import type { RestartResult } from './restart.js'
 import type { SnapshotResult } from './snapshot.js'
+import { median } from './statistics.js'
 import type { StallResult } from './stall.js'
 import type { TransferResult } from './transfer.js'
 import { figure, ratio, textTable } from './text-table.js'
@@ -85,7 +86,7 @@ export function judge(measurements: Measurements): Verdict[] {
   }
   for (const { scenario, servers } of measurements.collectionStall?.scenarios ?? []) {
     const ours = servers.find(({ system }) => system === 'meridian')
-    if (ours) verdicts.push(atMost(`longest stall, ${scenario}`, ours.worstMs, BUDGETS.stallMs, ms))
+    if (ours) verdicts.push(atMost(`longest stall, ${scenario}`, median(ours.worstMs), BUDGETS.stallMs, ms))
   }
   if (measurements.snapshot) verdicts.push(...judgeSnapshot(measurements.snapshot))
   if (measurements.transfer) {

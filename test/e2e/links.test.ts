@@ -101,14 +101,14 @@ describe('links between regions', () => {
   it('may be slow', async () => {
     const [us, , ap] = cluster.members
     const slowMs = 150
-    for (const [a, b] of AP_LINKS) for (const proxy of cluster.between(a, b)) proxy.slow(slowMs)
+    for (const [a, b] of AP_LINKS) for (const proxy of cluster.between(a, b)) proxy.become({ delayMs: slowMs })
     const client = await us.client()
     await Promise.all(Array.from({ length: 500 }, (_, n) => client.command('SET', `slow:${n}`, 'x'.repeat(1000))))
     await client.command('SET', 'slow:last', 'x')
     const startMs = performance.now()
     await cluster.everywhere(['GET', 'slow:last'], 'x', 15_000, [ap])
     expect(performance.now() - startMs).toBeGreaterThan(slowMs / 2)
-    for (const [a, b] of AP_LINKS) for (const proxy of cluster.between(a, b)) proxy.slow(0)
+    for (const [a, b] of AP_LINKS) for (const proxy of cluster.between(a, b)) proxy.become({})
     await cluster.converged()
   }, 60_000)
 

@@ -105,6 +105,8 @@ export class MemoryLink implements Link {
       const chunk = bytes.slice(at, at + size)
       at += size
       this.busyUntilMs = Math.max(this.busyUntilMs, clock.nowMs + this.hub.delayMs) + size / rate
+      // What travels is the operating system's; what the other side is too slow for is queued here.
+      clock.setTimer(this.busyUntilMs - this.hub.delayMs - clock.nowMs, () => this.taken(chunk.length))
       clock.setTimer(this.busyUntilMs - clock.nowMs, () => this.deliver(chunk))
     }
   }
@@ -128,12 +130,15 @@ export class MemoryLink implements Link {
   }
 
   private deliver(chunk: Uint8Array): void {
-    this.bufferedBytes -= chunk.length
     const to = this.peer
     if (to !== null && !to.closed) {
       this.hub.onBytes(this.owner, this.remote, chunk)
       to.handlers?.onData(chunk)
     }
+  }
+
+  private taken(bytes: number): void {
+    this.bufferedBytes -= bytes
     if (this.wasHigh && this.bufferedBytes < 16 * 1024 && !this.closed) {
       this.wasHigh = false
       this.handlers?.onDrain()

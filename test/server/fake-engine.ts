@@ -62,7 +62,17 @@ export class FakeEngine implements CommandExecutor {
   private listener: () => void = () => {}
   private readonly sleepers: Session[] = []
 
-  beginBatch(): void {}
+  constructor(private readonly clock: Clock = realClock) {}
+
+  beginBatch(): number {
+    return this.clock.wallMs()
+  }
+
+  endBatch(): void {}
+
+  get lastReadingMs(): number {
+    return this.clock.monotonicMs()
+  }
 
   execute(session: Session, request: Request, reply: ReplyWriter): void {
     this.commands++

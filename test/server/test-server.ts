@@ -28,7 +28,7 @@ export function remember(client: TestClient): TestClient {
 
 /** A server on 127.0.0.1 that is stopped after the test. */
 export async function startServer(options: Partial<ClientServerOptions> = {}): Promise<TestServer> {
-  const engine = new FakeEngine()
+  const engine = new FakeEngine(options.clock)
   const logger = new RecordingLogger()
   const settings = defaultServerSettings()
   const server = new ClientServer({

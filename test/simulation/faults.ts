@@ -37,7 +37,12 @@ export const MEMBERSHIP_KINDS = [
 ] as const
 /** A snapshot is begun; it is begun and the power fails, or the process dies, while it is written or soon after. */
 export const SNAPSHOT_KINDS = ['snapshot', 'snapshot-power-cut', 'snapshot-kill'] as const
-export type FaultKind = (typeof FAULT_KINDS)[number] | (typeof SNAPSHOT_KINDS)[number] | (typeof MEMBERSHIP_KINDS)[number]
+export type FaultKind =
+  | (typeof FAULT_KINDS)[number]
+  | (typeof SNAPSHOT_KINDS)[number]
+  | (typeof MEMBERSHIP_KINDS)[number]
+  /** A client takes a backup: nothing goes wrong, but it must go right whatever happens meanwhile. */
+  | 'backup'
 
 const WEIGHTS: Record<(typeof FAULT_KINDS)[number], number> = {
   isolate: 2,

@@ -30,6 +30,15 @@ export class History {
     }
   }
 
+  /** A history of its own with what a vector covers. */
+  upTo(vector: ArrayLike<number>): History {
+    const prefix = new History()
+    for (const [origin, frames] of this.frames) {
+      for (const { bytes, decoded } of frames) if (decoded.last <= vector[origin]) prefix.add(bytes, decoded)
+    }
+    return prefix
+  }
+
   /** The frame of an origin that ends with a stamp. */
   find(origin: number, last: number): RecordedFrame | undefined {
     const frames = this.frames.get(origin) ?? []

@@ -5,10 +5,13 @@ import type { VersionVector } from '../../src/crdt/version-vector.js'
 import { digestOf } from '../../src/keyspace/digest.js'
 import type { Member } from '../../src/node/member.js'
 import { Session } from '../../src/commands/session.js'
+import type { Clock } from '../../src/ports/clock.js'
+import type { Disk } from '../../src/ports/disk.js'
 import { ReplyWriter } from '../../src/resp/reply-writer.js'
 import { Request } from '../../src/resp/request.js'
 import { EmbeddedMember } from '../support/embedded-member.js'
 import { decodeFrame } from './frame-decoder.js'
+import { MeridianBackup } from './meridian-backup.js'
 import { parseReply } from './reply.js'
 import type { MemberEnvironment, MemberKind, SimulatedMember, SimulatedSession } from './simulated-member.js'
 
@@ -35,13 +38,15 @@ export class MeridianMember implements SimulatedMember {
   readonly member: Member
   private readonly embedded: EmbeddedMember
   private nextSession = 1
+  /** What the snapshot stands for that is being taken. */
+  private expected: VersionVector | null = null
 
   constructor(environment: MemberEnvironment) {
     const { name, topology, dataFolder, databases, appendfsync, startWaitMs, sliced, clock, random, disk, network, logger } =
       environment
     const pauseMs = [1, 5, 30, 150][random.uint32() & 3]
-    // A key a step, so that much happens between the first and the last; and small segments, so that they end and go.
-    const snapshotPace = { stepBytes: 1, turnMs: 0, turnBytes: Infinity, sectionBytes: 100, pauseMs }
+    // A key a turn, so that much happens between the first and the last, and shards without keys in no time; and small segments, so that they end and go.
+    const snapshotPace = { stepBytes: 1, turnMs: 1, turnBytes: 1, sectionBytes: 100, pauseMs }
     this.embedded = new EmbeddedMember(
       {
         name,
@@ -65,6 +70,19 @@ export class MeridianMember implements SimulatedMember {
       environment.onFrame(frame.copy().bytes)
       return append(frame)
     }
+    const { intake } = this.member
+    if (intake !== null) {
+      const begin = intake.begin.bind(intake)
+      intake.begin = (offer) => {
+        this.expected = offer.header.vector
+        begin(offer)
+      }
+    }
+    const restart = log.restart.bind(log)
+    log.restart = (prepared) => {
+      environment.onAdopted(this.member.applied)
+      restart(prepared)
+    }
     const appendInPieces = log.appendInPieces.bind(log)
     log.appendInPieces = (frame) => {
       environment.onFrame(frame.copy().bytes)
@@ -85,7 +103,11 @@ export class MeridianMember implements SimulatedMember {
   }
 
   get refusesWrites(): boolean {
-    return this.member.membership.writeRefusal !== null
+    return this.member.membership.writeRefusal !== null || this.member.intake?.isOpen === true
+  }
+
+  get taking(): VersionVector | null | undefined {
+    return this.member.intake?.isOpen === true ? this.expected : undefined
   }
 
   addMember(name: string): boolean {
@@ -148,6 +170,10 @@ export class MeridianMember implements SimulatedMember {
   snapshot(): void {
     const { snapshots, log } = this.member
     if (snapshots.running === null && log.refusal === null) snapshots.begin('save')
+  }
+
+  beginBackup(disk: Disk, clock: Clock): MeridianBackup | null {
+    return MeridianBackup.begin(this.member.backups, disk, clock)
   }
 
   boundMemory(bytesTooMuch: number | null, evictionPolicy: EvictionPolicy): void {

@@ -21,12 +21,15 @@ import { Membership } from '../../src/node/membership.js'
 import { Member } from '../../src/node/member.js'
 import { Snapshotter } from '../../src/node/snapshotter.js'
 import { ReplicatedStability } from '../../src/node/replicated-stability.js'
+import { Backups } from '../../src/node/backups.js'
+import { Recovery } from '../../src/node/recovery.js'
 import { LogScan } from '../../src/oplog/log-scan.js'
 import { LogRecovery } from '../../src/oplog/open-log.js'
 import { SegmentedLog } from '../../src/oplog/segmented-log.js'
 import { PeerSync } from '../../src/peer-sync/peer-sync.js'
 import type { MemberInfo } from '../../src/peer-sync/sync-host.js'
 import { TopologyState } from '../../src/topology/topology-state.js'
+import { RESTORED_VERSION } from './meridian-backup.js'
 import { SimDisk } from './sim-disk.js'
 
 /**
@@ -477,6 +480,43 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       patch(Engine, 'restore', (original, engine) => (vector, stable, _clock) => {
         original(vector, stable, 0 as Stamp)
         engine.hlc.observe = () => undefined
+      }),
+  },
+  {
+    name: 'backup-lacks-last-writes',
+    what: 'of the log behind its snapshot a backup has what was durable when that was complete, not when the backup became ready',
+    profile: 'backups',
+    apply: () =>
+      patchHidden(Backups, 'open', (_self, original, args) => {
+        original(...args)
+        const backup = args[0] as { parts: { length: number }[]; state: { logBytes: number } }
+        const last = backup.parts.at(-1)
+        if (backup.parts.length < 3 || last === undefined) return
+        backup.parts = backup.parts.slice(0, -1)
+        backup.state = { ...backup.state, logBytes: backup.state.logBytes - last.length }
+      }),
+  },
+  {
+    name: 'backup-vector-too-new',
+    what: 'a backup says that it has ops whose effects it does not have',
+    profile: 'backups',
+    apply: () =>
+      patch(Engine, 'replay', (original, engine) => (frame) => {
+        if (frame.last % 5 === 2) engine.applied.raise(frame.origin, frame.last)
+        else original(frame)
+      }),
+  },
+  {
+    name: 'restored-reuses-stamps',
+    what: 'a member that was made of a backup begins with its wall clock and may give out stamps that the old cluster gave out',
+    profile: 'backups',
+    apply: () =>
+      patchHidden(Recovery, 'begin', (self, original, args) => {
+        original(...args)
+        const { header } = args[0] as { header: { version: string } }
+        if (header.version !== RESTORED_VERSION) return
+        const { engine } = field(self, 'options') as { engine: Engine }
+        engine.hlc.last = 0 as Stamp
       }),
   },
   {

@@ -13,6 +13,8 @@ export interface Profile {
   readonly faultRate: number
   /** How often members are added, removed, and restored from an old copy. Default: never. */
   readonly membershipRate?: number
+  /** Backups are taken. */
+  readonly takesBackups?: boolean
   /** How often each kind of fault is drawn, where it is not as usual. */
   readonly faultWeights?: Partial<Record<FaultKind, number>>
 }
@@ -30,6 +32,13 @@ const CALM = { keys: 4, databases: 2, mixing: 0, meanDelayMs: 3, faultRate: 0 }
 const BUSY = { keys: 2, databases: 1, mixing: 0, meanDelayMs: 4, faultRate: 0.05 }
 
 export const PROFILES: Readonly<Record<string, Profile>> = {
+  backups: {
+    ...BUSY,
+    databases: 2,
+    meanDelayMs: 8,
+    takesBackups: true,
+    weights: { ...STRINGS, ...HASHES, ...SETS, ...ZSETS, ...LISTS, ...STREAMS, ...KEYS },
+  },
   members: {
     ...BUSY,
     keys: 3,

@@ -1,6 +1,7 @@
 import type { EvictionPolicy } from '../../src/base/eviction-policies.js'
 import type { MemberId } from '../../src/base/ids.js'
 import type { VersionVector } from '../../src/crdt/version-vector.js'
+import type { DataFolderIdentity } from '../../src/oplog/data-folder.js'
 import type { Topology } from '../../src/peer-sync/sync-host.js'
 import type { Clock } from '../../src/ports/clock.js'
 import type { Disk } from '../../src/ports/disk.js'
@@ -29,6 +30,8 @@ export interface MemberEnvironment {
   readonly logger: Logger
   /** Every frame that the member hands to its log, its own and others', in order; not those that it reads back at start. */
   onFrame(bytes: Uint8Array): void
+  /** The member has made the state of another one its own: what that stands for. */
+  onAdopted(vector: VersionVector): void
 }
 
 export interface SimulatedSession {
@@ -36,13 +39,25 @@ export interface SimulatedSession {
   call(args: readonly (string | Uint8Array)[]): Reply
 }
 
+/** A backup of a running member. */
+export interface SimulatedBackup {
+  /** Asks whether it can be fetched; 'gone': it was given up. */
+  ask(): 'waiting' | 'ready' | 'gone'
+  /** Fetches the next piece; 'whole': there is no more, and the file is what was written. */
+  fetch(): 'more' | 'whole' | 'gone'
+  /** Makes the data folder of a member that begins with the state of it. */
+  restore(disk: Disk, folder: string, identity: DataFolderIdentity, clock: Clock): void
+}
+
 /** A running member, as the simulator drives it. */
 export interface SimulatedMember {
   newSession(): SimulatedSession
   readonly applied: VersionVector
   readonly durable: VersionVector
-  /** Client writes may be refused now: it is starting, joining or removed. */
+  /** Client writes may be refused now: it is starting, joining, taking the state of another one, or removed. */
   readonly refusesWrites?: boolean
+  /** It takes the state of another member: what it shows meanwhile is of both. What it will stand for, as far as that is known; undefined: it does not. */
+  readonly taking?: VersionVector | null | undefined
   /** What it calls stable. */
   readonly stable?: VersionVector
   /** Adds a member; false when that is refused. Missing: this kind has a fixed list. */
@@ -53,6 +68,8 @@ export interface SimulatedMember {
   digest(): string
   /** Begins a snapshot in the background, if none is under way. */
   snapshot?(): void
+  /** Begins a backup, as a client does that fetches it to a disk of its own; null when that is refused. Missing: this kind has none. */
+  beginBackup?(disk: Disk, clock: Clock): SimulatedBackup | null
   /** Lets no more memory be used than now less so many bytes; null: as much as there is. Missing: this kind has no bound. */
   boundMemory?(bytesTooMuch: number | null, policy: EvictionPolicy): void
   /** Keys that it has evicted. */

@@ -6,6 +6,7 @@ import { beginJoining } from '../../src/node/joining.js'
 import { JoinRequest } from '../../src/peer-sync/join-request.js'
 import { decodeTopology } from '../../src/topology/topology-codec.js'
 import type { Logger } from '../../src/ports/logger.js'
+import { BackupTrials, planBackups, type Beginning } from './backups.js'
 import { canonical } from './canonical.js'
 import { modelCommand, modelTransaction } from './command-model.js'
 import { SimulationFailure } from './failure.js'
@@ -47,6 +48,8 @@ export interface SimulationResult {
   readonly events: number
   readonly faults: number
   readonly virtualMs: number
+  /** Backups that were held against the history, and clusters that were made of one. */
+  readonly backups: { readonly compared: number; readonly restored: number }
 }
 
 const CLUSTER = 'simulated'
@@ -97,22 +100,29 @@ interface Machine {
   removal: 'none' | 'drained' | 'forced'
   /** Never started again. */
   isDead: boolean
-  /** A copy of its disk, and that it was once started from one. */
+  /** A copy of its disk, and that it was once started from one, or with nothing. */
   image: DiskImage | null
   wasRestored: boolean
+  /** Its disk may lack ops of its own that others have. */
+  lacksOwn: boolean
+  /** Went down while it took the state of another member, which stands for this: it comes back with that or with its own. */
+  taking: Float64Array | null
   /** The highest of what it has called stable in this life. */
   readonly stable: Float64Array
 }
 
 /** Member ids go up to here in a simulation. */
 const IDS = 256
+/** How often members come and go in a cluster that was made of a backup. */
+const RESTORED_MEMBERSHIP_RATE = 0.04
+const NONE: ReadonlySet<number> = new Set()
 
 const quiet: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {}, child: () => quiet }
 
 /** One seed: N members, their clients, their faults, and the checks. */
 export class Simulation {
   readonly scheduler = new Scheduler()
-  readonly history = new History()
+  readonly history: History
   private readonly random: SeededRandom
   private readonly network: SimNetwork
   private readonly machines: Machine[] = []
@@ -121,22 +131,29 @@ export class Simulation {
   private readonly appendfsync: 'always' | 'everysec' | 'no'
   private readonly sliced: boolean
   private readonly fates: SeededRandom
+  private readonly clusterId: string
+  private readonly backups: BackupTrials
   private step = 0
   private faultCount = 0
 
   constructor(
     private readonly kind: MemberKind,
     private readonly options: SimulationOptions,
+    /** Null: with nothing. */
+    private readonly beginning: Beginning | null = null,
   ) {
     const profile = PROFILES[options.profile]
     if (profile === undefined) throw new Error(`no profile '${options.profile}'; there are ${Object.keys(PROFILES).join(', ')}`)
     this.profile = profile
     this.random = new SeededRandom(options.seed).stream(options.profile)
     this.fates = this.random.stream('fates')
-    this.network = new SimNetwork(this.scheduler, this.random.stream('network'), CLUSTER)
+    this.history = beginning?.history.upTo(beginning.vector) ?? new History()
+    this.clusterId = beginning?.clusterId ?? CLUSTER
+    this.network = new SimNetwork(this.scheduler, this.random.stream('network'), this.clusterId)
     this.appendfsync = this.random.stream('settings').pick(['everysec', 'always', 'no'])
     this.sliced = this.random.stream('slicing').chance(0.5)
-    for (let id = 1; id <= options.members; id++) {
+    const ids = beginning?.members.map(({ id }) => id) ?? Array.from({ length: options.members }, (_, i) => i + 1)
+    for (const id of ids) {
       const name = `m${id}`
       this.members.push({
         id: id as MemberId,
@@ -146,7 +163,36 @@ export class Simulation {
         address: { name, host: name, port: 1 },
       })
     }
-    for (let id = 1; id <= options.members; id++) this.machines.push(this.newMachine(id, `m${id}`, true))
+    for (const id of ids) this.machines.push(this.newMachine(id, `m${id}`, true))
+    this.backups = this.newBackups()
+  }
+
+  private newBackups(): BackupTrials {
+    const { kind, options, scheduler, history } = this
+    const ids = (): number[] => this.origins
+    return new BackupTrials(
+      {
+        scheduler,
+        history,
+        get ids() {
+          return ids()
+        },
+        fail: (what) => this.fail(what),
+        trace: (line) => this.trace(line),
+        runRestored: (beginning) => {
+          const trace = options.trace === null ? null : (line: string): void => options.trace?.(`   restored ${line}`)
+          const simulation = new Simulation(
+            kind,
+            { ...options, trace, steps: beginning.steps, skipSteps: NONE, skipFaults: NONE },
+            beginning,
+          )
+          const { failure } = simulation.run()
+          if (failure !== null) throw inCluster(failure, beginning)
+        },
+      },
+      this.random.stream('backups'),
+      this.clusterId,
+    )
   }
 
   private newMachine(id: number, name: string, isSeed: boolean): Machine {
@@ -154,7 +200,13 @@ export class Simulation {
     return {
       id,
       name,
-      clock: new MachineClock(this.scheduler, random.between(-300, 300), 1 + (random.unit() - 0.5) * 0.0004),
+      clock: new MachineClock(
+        this.scheduler,
+        random.between(-300, 300) +
+          (this.beginning?.aheadMs ?? 0) +
+          (this.beginning === null ? 0 : random.pick([0, 0, -3000, -100_000])),
+        1 + (random.unit() - 0.5) * 0.0004,
+      ),
       disk: new SimDisk(this.scheduler, random.stream('disk')),
       life: new Life(),
       member: null,
@@ -171,6 +223,8 @@ export class Simulation {
       isDead: false,
       image: null,
       wasRestored: false,
+      lacksOwn: false,
+      taking: null,
       stable: new Float64Array(IDS),
     }
   }
@@ -187,15 +241,23 @@ export class Simulation {
   }
 
   private get origins(): number[] {
-    return this.machines.map(({ id }) => id)
+    const ids = this.machines.map(({ id }) => id)
+    const { beginning } = this
+    return beginning === null
+      ? ids
+      : [...new Set([...ids, ...beginning.vector.keys()])].filter(
+          (id) => id > 0 && (ids.includes(id) || beginning.vector[id] > 0),
+        )
   }
 
   run(): SimulationResult {
     let failure: Error | null = null
     try {
+      if (this.beginning !== null) this.restoreAll(this.beginning)
       for (const machine of this.machines) this.start(machine)
       this.runSteps()
       this.settle()
+      this.backups.finish()
     } catch (error) {
       failure = error instanceof Error ? error : new Error(String(error))
     }
@@ -207,6 +269,7 @@ export class Simulation {
       events: this.scheduler.executed,
       faults: this.faultCount,
       virtualMs: this.scheduler.now,
+      backups: this.backups.counts,
     }
   }
 
@@ -214,13 +277,14 @@ export class Simulation {
     const { options, profile } = this
     const workload = new Workload(this.random.stream('workload'), profile, (command) => this.kind.supports(command))
     const mishaps = planFaults(this.random.stream('faults'), options.steps, profile.faultRate, profile.faultWeights)
-    const rate = profile.membershipRate ?? 0
-    const changes = planMembership(this.random.stream('membership'), options.steps, mishaps.length, rate)
-    // A new member needs the whole log, which snapshots let go.
-    const snapshots =
-      rate > 0 ? [] : planSnapshots(this.random.stream('snapshots'), options.steps, mishaps.length, profile.faultRate === 0)
-    const faults = [...mishaps, ...changes, ...snapshots].sort((x, y) => x.atStep - y.atStep)
+    const changes = planMembership(this.random.stream('membership'), options.steps, mishaps.length, this.membershipRate)
+    const before = mishaps.length + changes.length
+    const snapshots = planSnapshots(this.random.stream('snapshots'), options.steps, before, profile.faultRate === 0)
+    const takesBackups = profile.takesBackups === true && this.beginning === null
+    const backups = takesBackups ? planBackups(this.random.stream('backups'), options.steps, before + snapshots.length) : []
+    const faults = [...mishaps, ...changes, ...snapshots, ...backups].sort((x, y) => x.atStep - y.atStep)
     let nextFault = 0
+    for (let i = 0; i < (this.beginning?.added ?? 0); i++) this.add(this.machines[0], `x${i}`)
     for (this.step = 0; this.step < options.steps; this.step++) {
       const step = workload.next()
       this.advance(step.delayMs)
@@ -230,6 +294,10 @@ export class Simulation {
       }
       if (!options.skipSteps.has(this.step)) this.turn(step)
     }
+  }
+
+  private get membershipRate(): number {
+    return this.beginning === null ? (this.profile.membershipRate ?? 0) : RESTORED_MEMBERSHIP_RATE
   }
 
   private advance(ms: number): void {
@@ -246,7 +314,25 @@ export class Simulation {
 
   // --- lives of members
 
-  private start(machine: Machine, startsFromCopy = false): void {
+  /** Makes the disks of those that begin with a backup. */
+  private restoreAll(beginning: Beginning): void {
+    for (const machine of this.machines) {
+      const { id, name, disk, clock } = machine
+      if (beginning.members.find((member) => member.id === id)?.isRestored !== true) {
+        machine.wasRestored = machine.lacksOwn = true
+        continue
+      }
+      const life = new Life()
+      const at = new SimClock(clock, life)
+      const identity = { clusterId: this.clusterId, memberId: id as MemberId, memberName: name, createdMs: at.wallMs() }
+      beginning.restore(disk.port(life), '/data', identity, at)
+      machine.logged.set(beginning.vector)
+      machine.owed.set(beginning.vector)
+    }
+  }
+
+  private start(machine: Machine): void {
+    const startsFromCopy = machine.lacksOwn
     const life = new Life()
     machine.life = life
     machine.sessions = new Map()
@@ -254,7 +340,7 @@ export class Simulation {
     machine.refusalsAtStart = machine.disk.counters.refusals
     machine.stable.fill(0)
     const members = machine.isSeed ? this.members : []
-    const topology: Topology = { clusterId: CLUSTER, version: 1, members, self: machine.id as MemberId }
+    const topology: Topology = { clusterId: this.clusterId, version: 1, members, self: machine.id as MemberId }
     machine.member = this.kind.start({
       id: machine.id as MemberId,
       name: machine.name,
@@ -272,6 +358,9 @@ export class Simulation {
       onFrame: (bytes) => {
         if (life.alive) this.logged(machine, bytes)
       },
+      onAdopted: (vector) => {
+        if (life.alive) this.adopted(machine, vector.stamps)
+      },
     })
     this.recovered(machine, startsFromCopy)
   }
@@ -285,6 +374,8 @@ export class Simulation {
   /** What a member has after a start must be all that it owes, nothing else, and read as the history says. */
   private recovered(machine: Machine, startsFromCopy: boolean): void {
     const { stamps } = machine.member!.applied
+    if (machine.taking?.every((stamp, origin) => stamps[origin] === stamp) === true) machine.logged.set(machine.taking)
+    machine.taking = null
     for (const origin of this.origins) {
       const has = stamps[origin]
       if (has < machine.owed[origin] && !startsFromCopy) {
@@ -317,6 +408,10 @@ export class Simulation {
   private crash(machine: Machine, power: boolean): void {
     const { member } = machine
     if (member === null) return
+    const { taking } = member
+    machine.taking = taking === undefined || taking === null ? null : taking.stamps.slice(0, IDS)
+    const takesWrites = member.refusesWrites !== true
+    if (takesWrites && member.durable.stamps[machine.id] === machine.logged[machine.id]) machine.lacksOwn = false
     machine.owed.set(member.durable.stamps.subarray(0, machine.owed.length))
     const refused = machine.disk.counters.refusals > machine.refusalsAtStart
     // A killed process leaves what it wrote in the operating system's cache.
@@ -332,7 +427,7 @@ export class Simulation {
   private inflict(fault: Fault): void {
     const { machines, network, scheduler } = this
     const a = machines[fault.a % machines.length]
-    if (machines.length < 2) return
+    if (machines.length < 2) return this.addFirst(a, fault)
     const others = machines.filter((machine) => machine !== a)
     const b = others[fault.b % others.length]
     this.faultCount++
@@ -376,9 +471,9 @@ export class Simulation {
           if (a.member === null && !a.isDead) this.start(a)
         })
       case 'add-member':
-        if (a.removal !== 'none' || a.member?.addMember === undefined || this.remaining.length + this.joiners > 5) return
-        if (a.member.addMember(`n${fault.index}`)) this.join(`n${fault.index}`, a)
-        return
+        return this.add(a, `n${fault.index}`)
+      case 'backup':
+        return this.backups.begin(a, `#${fault.index}`, fault.amount)
       case 'remove-member':
       case 'remove-dead':
       case 'remove-alive':
@@ -400,7 +495,7 @@ export class Simulation {
           this.trace(() => `${a.name} crashes`)
           this.crash(a, fault.kind === 'snapshot-power-cut')
           later(() => {
-            if (a.member === null) this.start(a)
+            if (a.member === null && !a.isDead) this.start(a)
           })
         }
         if ((fault.b & 1) === 0) scheduler.after(fault.amount, crash)
@@ -470,6 +565,17 @@ export class Simulation {
   private healedMs = 0
   private isOver = false
 
+  private add(via: Machine, name: string): void {
+    if (via.removal !== 'none' || via.member?.addMember === undefined || this.remaining.length + this.joiners > 5) return
+    if (via.member.addMember(name)) this.join(name, via)
+  }
+
+  /** What may befall one that is alone. */
+  private addFirst(machine: Machine, fault: Fault): void {
+    if (fault.kind === 'add-member') this.add(machine, `n${fault.index}`)
+    if (fault.kind === 'snapshot') machine.member?.snapshot?.()
+  }
+
   /** Starts the machine of a member that was added as soon as a member gives it the list. */
   private join(name: string, by: Machine): void {
     this.adders.set(name, by)
@@ -488,11 +594,10 @@ export class Simulation {
       }
       const at = { host: random.pick(up).name, port: 1 }
       const logger = this.options.trace === null ? quiet : this.logger(name)
-      new JoinRequest({ network, clock, random, logger }, { clusterId: CLUSTER, name, at }, (result) => {
+      new JoinRequest({ network, clock, random, logger }, { clusterId: this.clusterId, name, at }, (result) => {
         if (result instanceof Uint8Array) this.joined(name, result)
         // One that was removed by force before it came never comes.
-        else if (result instanceof MeridianError && result.code === 'MRD_PEER_REMOVED' && this.waiting.delete(name))
-          this.joiners--
+        else if (isRemoved(result, name) && this.waiting.delete(name)) this.joiners--
         else this.scheduler.after(100, attempt)
       })
     }
@@ -507,6 +612,8 @@ export class Simulation {
     const holder = this.machines.find(({ id }) => id === entry.id)
     if (holder !== undefined) throw this.fail(`the id ${entry.id} was given to ${holder.name} and to ${name}`)
     const machine = this.newMachine(entry.id, name, false)
+    // In a cluster that was made of a backup an id may have a past.
+    if (this.history.newest(entry.id) > 0) machine.wasRestored = machine.lacksOwn = true
     this.trace(() => `${name} joins as member ${entry.id}`)
     beginJoining(machine.disk.port(new Life()), '/data', bytes)
     this.machines.push(machine)
@@ -564,8 +671,8 @@ export class Simulation {
     this.crash(machine, true)
     machine.disk.restore(image)
     machine.image = null
-    machine.wasRestored = true
-    this.start(machine, true)
+    machine.wasRestored = machine.lacksOwn = true
+    this.start(machine)
     for (let waits = 0; waits < 100 && machine.member?.refusesWrites === true; waits++) this.advance(50)
     if (machine.member?.refusesWrites === true) {
       throw this.fail(`${machine.name} takes no writes 5 s after it was started from a copy`)
@@ -617,6 +724,27 @@ export class Simulation {
       }
     }
     machine.logged[origin] = last
+  }
+
+  /** A member has made the state of another one its own. */
+  private adopted(machine: Machine, stamps: ArrayLike<number>): void {
+    this.trace(() => `${machine.name} has the state of another member: ${this.origins.map((id) => stamps[id]).join(',')}`)
+    for (const origin of this.origins) {
+      if (stamps[origin] < machine.logged[origin])
+        throw this.fail(
+          `${machine.name} takes a state that has ${origin}:${stamps[origin]} only; it had ${machine.logged[origin]}`,
+        )
+      if (stamps[origin] !== 0 && this.history.find(origin, stamps[origin]) === undefined)
+        throw this.fail(`${machine.name} takes a state in the middle of a frame of origin ${origin}: ${stamps[origin]}`)
+      const maker = this.machines.find(({ id }) => id === origin)
+      const isKnown = maker !== undefined && maker !== machine && !maker.wasRestored
+      const durable = isKnown ? maker.member?.durable.stamps[origin] : undefined
+      if (durable !== undefined && durable < stamps[origin])
+        throw this.fail(`${machine.name} takes a state with ${origin}:${stamps[origin]}, which is not durable at its origin`)
+      machine.logged[origin] = stamps[origin]
+    }
+    const stable = machine.member?.stable?.stamps
+    if (stable !== undefined) for (const id of this.origins) machine.stable[id] = Math.max(machine.stable[id], stable[id])
   }
 
   /** What a member calls stable must be durable in every other one: else an op that has not seen it may still come. */
@@ -696,6 +824,10 @@ export class Simulation {
     member.endTurn()
     const refusing = refusesWrites || machine.disk.full || this.scheduler.now < machine.mayRefuseUntilMs || machine.isShort
     this.trace(() => `${machine.name}[${step.db}] ${sent.map((args, i) => `${args.join(' ')} -> ${shown(given[i])}`).join('; ')}`)
+    if (member.taking !== undefined) {
+      if (machine.turnFrames > 0) throw this.fail(`${machine.name} writes while it takes the state of another member`)
+      return
+    }
     // What went before which command only the member knows; that it is what the log says is checked at the end.
     if ((member.evictions ?? 0) > evictions) return
 
@@ -780,6 +912,7 @@ export class Simulation {
   /** Every key as a member answers it now, held against the history. */
   private checkDump(machine: Machine): void {
     const member = machine.member!
+    if (member.taking !== undefined) return
     member.makeWay?.(0, null)
     const nowMs = machine.clock.wallMs()
     for (const { db, key } of this.history.places()) {
@@ -835,7 +968,7 @@ export class Simulation {
       if (machine.member === null && !machine.isDead) this.start(machine)
     }
     this.converge()
-    if (this.profile.membershipRate !== undefined) this.becomesStable()
+    if (this.membershipRate > 0) this.becomesStable()
     this.isOver = true
     if (this.fates.chance(0.25)) this.expireEverything()
     if (this.network.counters.maxBufferedBytes > MAX_BUFFERED_BYTES) {
@@ -948,6 +1081,19 @@ export class Simulation {
     }
     return sizes
   }
+}
+
+/** It says that this one was removed, not that who was asked was: then another one is. */
+function isRemoved(error: Error, name: string): boolean {
+  return error instanceof MeridianError && error.code === 'MRD_PEER_REMOVED' && error.message.includes(`: ${name} (member `)
+}
+
+/** A failure of a cluster that was made of a backup. */
+function inCluster(failure: Error, { members, clusterId, steps }: Beginning): Error {
+  const where = steps === 0 ? 'a backup' : `the cluster ${clusterId} of a backup`
+  const restored = members.map(({ id, isRestored }) => `${id}${isRestored ? '' : ' (empty)'}`)
+  failure.message = `in ${where}, members ${restored.join(', ')}: ${failure.message}`
+  return failure
 }
 
 /** When the key is due, or a field of it; undefined when it is not there. */

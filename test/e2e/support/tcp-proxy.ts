@@ -8,6 +8,23 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
  */
 export type ProxyMode = 'pass' | 'cut' | 'silent'
 
+/** How a slow network behaves, in each direction by itself. */
+export interface Weather {
+  /** Added to every chunk. */
+  readonly delayMs?: number
+  /**
+   * Loss as a TCP connection shows it: of 100 chunks so many come late by `stallMs`, and all behind them wait too. (Real loss on a link of 300 ms stalls it for a
+   * retransmission, 0.3 to 1 s; what is lost for good ends in a reset, see TcpProxy.reset.)
+   */
+  readonly lossPercent?: number
+  readonly stallMs?: number
+  /** Bytes a second; what is more waits, at first here and then at the sender. */
+  readonly bytesPerSecond?: number
+}
+
+/** Bytes that a direction of a connection may have under way: beyond, the sender is not read. A good deal more than 300 ms of a fast link. */
+const WINDOW_BYTES = 32 * 1024 * 1024
+
 /** Each direction of one connection, as the proxy holds it. */
 interface Pair {
   readonly client: Socket
@@ -17,8 +34,7 @@ interface Pair {
 /** A TCP relay on 127.0.0.1 that can misbehave: stands where the network between two members would be. */
 export class TcpProxy {
   private mode: ProxyMode = 'pass'
-  /** Added to every chunk in either direction. */
-  private delayMs = 0
+  private weather: Weather = {}
   private readonly pairs = new Set<Pair>()
   private readonly sockets = new Set<Socket>()
   private constructor(
@@ -56,8 +72,17 @@ export class TcpProxy {
     }
   }
 
-  slow(delayMs: number): void {
-    this.delayMs = delayMs
+  /** From now on; {} is a fine day. */
+  become(weather: Weather): void {
+    this.weather = weather
+  }
+
+  /** Connections that stand are reset; new ones may be opened at once. */
+  reset(): void {
+    for (const { client, server } of [...this.pairs]) {
+      client.resetAndDestroy()
+      server.resetAndDestroy()
+    }
   }
 
   close(): void {
@@ -84,19 +109,29 @@ export class TcpProxy {
   }
 
   private forward(from: Socket, to: Socket, pair: Pair): void {
-    const delayed = new DelayLine(() => this.delayMs)
+    const delayed = new DelayLine(() => this.weather)
+    let isFull = false
+    const review = (): void => {
+      if (isFull || delayed.waitingBytes > WINDOW_BYTES) from.pause()
+      else if (this.mode !== 'silent') from.resume()
+    }
     from.on('data', (chunk: Buffer) => {
-      delayed.push(() => {
-        if (to.destroyed || to.write(chunk)) return
-        from.pause()
-        to.once('drain', () => {
-          if (this.mode !== 'silent') from.resume()
-        })
+      delayed.push(chunk.length, () => {
+        if (!to.destroyed && !to.write(chunk)) {
+          isFull = true
+          to.once('drain', () => {
+            isFull = false
+            review()
+          })
+        }
+        review()
       })
+      review()
     })
-    from.on('end', () => delayed.push(() => to.end()))
+    from.on('end', () => delayed.push(0, () => to.end()))
     from.on('close', () => {
       this.pairs.delete(pair)
+      delayed.stop()
       to.destroy()
     })
   }
@@ -108,20 +143,30 @@ export class TcpProxy {
   }
 }
 
-/** Runs actions after a delay that may change, never out of order. */
+/** Runs actions after a delay that may change, never out of order, and no faster than the bandwidth. */
 class DelayLine {
-  private readonly queue: { readonly dueMs: number; readonly action: () => void }[] = []
+  /** Bytes under way. */
+  waitingBytes = 0
+  private queue: { readonly dueMs: number; readonly bytes: number; readonly action: () => void }[] = []
   private timer: NodeJS.Timeout | null = null
+  private freeAtMs = 0
 
-  constructor(private readonly delayMs: () => number) {}
+  constructor(private readonly weather: () => Weather) {}
 
-  push(action: () => void): void {
-    const delayMs = this.delayMs()
-    if (delayMs === 0 && this.queue.length === 0) action()
-    else {
-      this.queue.push({ dueMs: performance.now() + delayMs, action })
-      this.schedule()
-    }
+  push(bytes: number, action: () => void): void {
+    const { delayMs = 0, lossPercent = 0, stallMs = 0, bytesPerSecond = Infinity } = this.weather()
+    const nowMs = performance.now()
+    const lateMs = Math.random() * 100 < lossPercent ? stallMs : 0
+    this.freeAtMs = Math.max(this.freeAtMs, nowMs + lateMs) + (bytes / bytesPerSecond) * 1000
+    if (delayMs === 0 && this.freeAtMs <= nowMs && this.queue.length === 0) return action()
+    this.queue.push({ dueMs: this.freeAtMs + delayMs, bytes, action })
+    this.waitingBytes += bytes
+    this.schedule()
+  }
+
+  stop(): void {
+    if (this.timer !== null) clearTimeout(this.timer)
+    this.queue = []
   }
 
   private schedule(): void {
@@ -132,7 +177,12 @@ class DelayLine {
   private run(): void {
     this.timer = null
     const nowMs = performance.now()
-    while (this.queue.length > 0 && this.queue[0].dueMs <= nowMs) this.queue.shift()?.action()
+    let due = 0
+    while (due < this.queue.length && this.queue[due].dueMs <= nowMs) due++
+    for (const { bytes, action } of this.queue.splice(0, due)) {
+      this.waitingBytes -= bytes
+      action()
+    }
     this.schedule()
   }
 }

@@ -1,3 +1,4 @@
+import type { SpawnOptions } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync, mkdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -17,6 +18,8 @@ export interface TestClusterOptions {
   readonly extraYaml?: string
   readonly logLevel?: 'debug' | 'info' | 'warn' | 'error'
   readonly appendfsync?: 'always' | 'everysec' | 'no'
+  /** How the process of a member is started. */
+  readonly spawn?: (name: string, folder: string) => SpawnOptions
 }
 
 /** Runs a `bin/meridian` verb to its end. */
@@ -84,7 +87,7 @@ ${options.extraYaml ?? ''}
     }
     return new TestCluster(
       folder,
-      plans.map((plan) => new MemberProcess(plan)),
+      plans.map((plan) => new MemberProcess(plan, options.spawn?.(plan.name, folder))),
       proxies,
     )
   }
