@@ -105,12 +105,26 @@ describe('a read of a large collection', () => {
     for (const args of [
       ['XRANGE', 'stream', '-', '+'],
       ['XREVRANGE', 'stream', '+', '5', 'COUNT', '10500'],
+      ['XREAD', 'STREAMS', 'stream', '0'],
+      ['XREAD', 'COUNT', '10500', 'BLOCK', '0', 'STREAMS', 'other', 'stream', 'stream', '0', '3-1', '10900'],
     ]) {
       client.received = ''
+      h.run('DEL', 'other')
+      h.run('XADD', 'other', '7-7', 'a', 'b')
       ask(...args)
       expect(turns()).toBeGreaterThan(3)
       expect(client.received).toBe(inOneGo(args))
     }
+  })
+
+  it('does not wait any more when the entries that it was reading have gone', () => {
+    for (let i = 1; i <= COUNT; i++) h.run('XADD', 'stream', `${i}-1`, 'f', `v${i}`)
+    ask('XREAD', 'BLOCK', '0', 'STREAMS', 'stream', '0')
+    clock.turn()
+    h.run('DEL', 'stream')
+    turns()
+    expect(client.received).toBe('*-1\r\n')
+    expect(client.blocked).toBeNull()
   })
 
   it('lets other clients work in between, on other keys', () => {
