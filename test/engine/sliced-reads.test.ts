@@ -86,6 +86,10 @@ const READS: string[][] = [
   ['SRANDMEMBER', 'set', '1000000'],
   ['HRANDFIELD', 'hash', '1000000', 'WITHVALUES'],
   ['ZRANDMEMBER', 'zset', '1000000', 'WITHSCORES'],
+  ['DUMP', 'set'],
+  ['DUMP', 'hash'],
+  ['DUMP', 'zset'],
+  ['DUMP', 'list'],
 ]
 
 describe('a read of a large collection', () => {
@@ -115,6 +119,16 @@ describe('a read of a large collection', () => {
       expect(turns()).toBeGreaterThan(3)
       expect(client.received).toBe(inOneGo(args))
     }
+  })
+
+  it('dumps a hash whose fields expire as of one moment', () => {
+    fill(['hash'])
+    h.run('HPEXPIRE', 'hash', '1', 'FIELDS', '2', 'f3', 'f11000')
+    h.run('HPEXPIRE', 'hash', '100000', 'FIELDS', '2', 'f4', 'f10999')
+    const before = inOneGo(['DUMP', 'hash'])
+    ask('DUMP', 'hash')
+    turns()
+    expect(client.received).toBe(before)
   })
 
   it('does not wait any more when the entries that it was reading have gone', () => {

@@ -5,6 +5,7 @@ import type { RdbValue } from '../../rdb/value.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
 import { keyRange, type CommandSpec } from '../command-spec.js'
+import { dumpsInSteps, dumpSteps } from './dump-steps.js'
 import { isAllDue, rdbValueOf, writeRdbValue } from './whole-values.js'
 
 const BUSY_KEY = 'BUSYKEY Target key name already exists.'
@@ -73,7 +74,10 @@ function dump(call: Call): void {
     call.reply.null()
     return
   }
-  call.reply.bulkBytes(writePayload(rdbValueOf(call, call.db, ref)))
+  const type = call.db.type(ref)
+  const root = dumpsInSteps(type) ? call.db.root(ref) : 0
+  if (root !== 0 && call.isLong(call.keys.store(type).size(call.db, root))) call.readInSlices(1, 1, dumpSteps(call, type, root))
+  else call.reply.bulkBytes(writePayload(rdbValueOf(call, call.db, ref)))
 }
 
 interface RestoreOptions {
