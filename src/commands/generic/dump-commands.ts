@@ -1,5 +1,5 @@
 import { NotificationClass } from '../../base/notification-classes.js'
-import { readPayload, writePayload } from '../../rdb/payload.js'
+import { readPayload, readPayloadSteps, writePayload, type PayloadResult } from '../../rdb/payload.js'
 import { RdbType } from '../../rdb/rdb-types.js'
 import type { RdbValue } from '../../rdb/value.js'
 import type { Call } from '../call.js'
@@ -102,7 +102,7 @@ function restore(call: Call): void {
     call.writeInSlices([{ database: call.database, argument: 1, isWritten: true }], restoreSteps(call, options, ttl, taken))
     return
   }
-  const value = parsePayload(call.bytes(3))
+  const value = checkedValue(readPayload(call.bytes(3)))
   // The whole key goes, whatever it holds, and comes anew: one op.
   if (taken) call.effects.remove(call.database, buf, off[1], len[1])
   const at = expiryOf(call, options, ttl)
@@ -121,11 +121,9 @@ function expiryOf({ nowMs }: Call, { absolute }: RestoreOptions, ttl: bigint): n
   return ttl === 0n ? Infinity : Math.min(Number(ttl) + (absolute ? 0 : nowMs), Number.MAX_SAFE_INTEGER)
 }
 
-/** The payload is read in one go; writing it, which takes longer, goes in slices. */
 function* restoreSteps(call: Call, options: RestoreOptions, ttl: bigint, taken: boolean): Generator<undefined | 'commit', void> {
   const { op, long } = call
-  const value = parsePayload(call.bytes(3))
-  yield
+  const value = checkedValue(yield* readPayloadSteps(call.bytes(3)))
   const to = call.place(1)
   const at = expiryOf(call, options, ttl)
   const isDue = at <= call.nowMs
@@ -168,8 +166,7 @@ function parseOptions(call: Call): RestoreOptions {
   return { replace, absolute, idleSeconds, frequency }
 }
 
-function parsePayload(payload: Uint8Array): RdbValue {
-  const { value, failure } = readPayload(payload)
+function checkedValue({ value, failure }: PayloadResult): RdbValue {
   if (failure !== null) {
     if (failure.code === 'version' || failure.code === 'checksum') throw new CommandError(BAD_FOOTER)
     throw failure.code === 'unsupported' ? unsupported(failure.detail) : new CommandError(BAD_PAYLOAD)
