@@ -14,7 +14,7 @@ import type { LogCursor, SyncPolicy } from '../oplog/op-log.js'
 import { Retention } from '../oplog/retention.js'
 import type { SegmentedLog } from '../oplog/segmented-log.js'
 import { PeerSync } from '../peer-sync/peer-sync.js'
-import type { MemberInfo, SyncHost, Topology } from '../peer-sync/sync-host.js'
+import type { KnownVectors, MemberInfo, SyncHost, Topology } from '../peer-sync/sync-host.js'
 import type { Clock } from '../ports/clock.js'
 import type { Disk } from '../ports/disk.js'
 import type { Logger } from '../ports/logger.js'
@@ -351,8 +351,8 @@ export class Member implements SyncHost {
     this.membership.ownOpsElsewhere(member, stamp)
   }
 
-  reportedBy(member: MemberInfo, applied: VersionVector, isFirst: boolean): void {
-    this.membership.reportedBy(member, applied, isFirst)
+  reportedBy(member: MemberInfo, its: KnownVectors, isFirst: boolean): void {
+    this.membership.reportedBy(member, its, isFirst)
   }
 
   refusedAsRemoved(message: string): void {

@@ -6,7 +6,7 @@ import type { Engine } from '../engine/engine.js'
 import type { SegmentedLog } from '../oplog/segmented-log.js'
 import { duplicateId, REJOIN } from '../peer-sync/hello-check.js'
 import type { PeerSync } from '../peer-sync/peer-sync.js'
-import type { MemberInfo, Topology } from '../peer-sync/sync-host.js'
+import type { KnownVectors, MemberInfo, Topology } from '../peer-sync/sync-host.js'
 import type { Clock, Timer } from '../ports/clock.js'
 import type { Disk } from '../ports/disk.js'
 import type { Logger } from '../ports/logger.js'
@@ -207,14 +207,15 @@ export class Membership {
     )
   }
 
-  reportedBy(member: MemberInfo, applied: VersionVector, isFirst: boolean): void {
+  reportedBy(member: MemberInfo, its: KnownVectors, isFirst: boolean): void {
     const { self, engine } = this
-    const theirs = applied.get(self)
+    const theirs = its.applied.get(self)
     const isOfThisProcess = this.mayWrite && theirs > this.safeStamp && theirs <= engine.applied.get(self)
     if (isFirst && isOfThisProcess && !this.isOwnEnd(theirs)) {
       throw this.forked(`${member.name} has an op ${theirs} of member ${self} that is not in its own history`)
     }
-    if (!this.mayWrite) this.wanted.merge(applied)
+    // What a crash may take from it is not waited for: it would never come.
+    if (!this.mayWrite) this.wanted.merge(its.durable)
     this.hasHeard = true
     this.review()
   }
