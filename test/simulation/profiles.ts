@@ -15,6 +15,8 @@ export interface Profile {
   readonly membershipRate?: number
   /** Backups are taken. */
   readonly takesBackups?: boolean
+  /** No seed chooses it by itself: it needs a member with a real log. */
+  readonly isChosenByName?: boolean
   /** How often each kind of fault is drawn, where it is not as usual. */
   readonly faultWeights?: Partial<Record<FaultKind, number>>
 }
@@ -139,6 +141,16 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
       read: 1,
       flush: 0.1,
     },
+  },
+  'broken-disks': {
+    ...BUSY,
+    keys: 3,
+    databases: 2,
+    meanDelayMs: 8,
+    faultRate: 0.1,
+    isChosenByName: true,
+    faultWeights: { 'failed-sync': 10, 'failed-writes': 5, 'slow-disk': 5, 'disk-full': 2 },
+    weights: { ...STRINGS, ...HASHES, ...SETS, ...ZSETS, ...LISTS, ...STREAMS, ...KEYS },
   },
   memory: {
     ...BUSY,
