@@ -90,7 +90,7 @@ export class LogRecovery {
     const { disk, clock, logger, clusterId, memberId, syncPolicy, folder } = options
     this.cutTornTail()
     this.removeStale()
-    mendFailedSync(disk, folder, scan.segments.at(-1), logger)
+    this.mend()
     const writer = new SegmentWriter({
       disk,
       folder: logFolder(folder),
@@ -130,6 +130,11 @@ export class LogRecovery {
     const elapsedMs = Math.round(clock.monotonicMs() - this.startedMs)
     logger.info({ ...report, vector: scan.vector.toString(), elapsedMs }, 'the log is read')
     return { log, report }
+  }
+
+  private mend(): void {
+    const { disk, folder, logger } = this.options
+    mendFailedSync(disk, folder, this.scan.segments.at(-1), logger)
   }
 
   private removeStale(): void {
