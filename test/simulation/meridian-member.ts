@@ -149,8 +149,8 @@ export class MeridianMember implements SimulatedMember {
   }
 
   get extent(): { first: number; second: number; needed: number } {
-    const { log, snapshots, shelf } = this.member
-    const needed = Math.min(snapshots.kept.at(-1)?.position ?? 0, shelf?.neededFrom ?? Infinity)
+    const { log, snapshots } = this.member
+    const needed = snapshots.kept.at(-1)?.position ?? 0
     return { first: log.firstByte, second: log.segments.at(1)?.startByte ?? Infinity, needed }
   }
 

@@ -2,6 +2,7 @@ import { MAX_MEMBER_ID, type MemberId, type Stamp } from '../../src/base/ids.js'
 import { FrameView } from '../../src/crdt/frame.js'
 import { FrameWriter } from '../../src/crdt/frame-writer.js'
 import { HybridClock } from '../../src/crdt/hybrid-clock.js'
+import type { EffectReader } from '../../src/crdt/effect-reader.js'
 import type { ApplyContext } from '../../src/crdt/apply-context.js'
 import { Engine } from '../../src/engine/engine.js'
 import { Evictor } from '../../src/engine/eviction/evictor.js'
@@ -9,20 +10,24 @@ import { ExpiryCycle } from '../../src/engine/expiry-cycle.js'
 import { FrameApplier } from '../../src/keyspace/frame-applier.js'
 import type { Effects } from '../../src/keyspace/effects.js'
 import { EVERY_TYPE, Keys } from '../../src/keyspace/keys.js'
+import { HashStore } from '../../src/keyspace/hash-store.js'
 import { HllStore } from '../../src/keyspace/hll-store.js'
 import { ListChunks } from '../../src/keyspace/list-chunk.js'
 import { ListEdits } from '../../src/keyspace/list-edits.js'
 import { MapStore } from '../../src/keyspace/map-store.js'
+import { ACK_READ } from '../../src/keyspace/stream-codec.js'
+import { StreamGroups } from '../../src/keyspace/stream-groups.js'
 import { StreamStore } from '../../src/keyspace/stream-store.js'
 import { ZsetStore } from '../../src/keyspace/zset-store.js'
 import type { Keyspace } from '../../src/keyspace/keyspace.js'
-import { NO_RESETS, StringStore } from '../../src/keyspace/string-store.js'
+import { ExpiryMode, NO_RESETS, StringStore } from '../../src/keyspace/string-store.js'
 import { Membership } from '../../src/node/membership.js'
 import { Member } from '../../src/node/member.js'
 import { Snapshotter } from '../../src/node/snapshotter.js'
 import { ReplicatedStability } from '../../src/node/replicated-stability.js'
 import { Backups } from '../../src/node/backups.js'
 import { Recovery } from '../../src/node/recovery.js'
+import { GroupCommit } from '../../src/oplog/group-commit.js'
 import { LogScan } from '../../src/oplog/log-scan.js'
 import { LogRecovery } from '../../src/oplog/open-log.js'
 import { SegmentedLog } from '../../src/oplog/segmented-log.js'
@@ -30,78 +35,9 @@ import { PeerSync } from '../../src/peer-sync/peer-sync.js'
 import type { MemberInfo } from '../../src/peer-sync/sync-host.js'
 import { TopologyState } from '../../src/topology/topology-state.js'
 import { RESTORED_VERSION } from './meridian-backup.js'
+import { both, countExercisedAnew, field, noteExercised, patch, patchHidden, type Call, type PlantedBug } from './planting.js'
 import { SimDisk } from './sim-disk.js'
-
-/**
- * Mistakes that the simulator must find: each changes a class of the product (or of the machine below it) from outside, so that the product
- * itself has no switches.
- */
-export interface PlantedBug {
-  readonly name: string
-  readonly what: string
-  /** Where it is looked for, when only one kind of load brings it out soon. */
-  readonly profile?: string
-  /** Makes the mistake; the result takes it back. */
-  apply(): () => void
-}
-
-type Call = (...args: unknown[]) => unknown
-
-/** How often planted code has run since the last plant: a bug that never runs proves nothing about the simulator. */
-let exercised = 0
-
-export function timesExercised(): number {
-  return exercised
-}
-
-function replace(target: object, name: string, make: (method: Call) => (self: object, args: unknown[]) => unknown): () => void {
-  const found = Object.getOwnPropertyDescriptor(target, name)
-  if (found === undefined || typeof found.value !== 'function') throw new Error(`there is no method ${name} to plant a bug in`)
-  const run = make(found.value as Call)
-  Object.defineProperty(target, name, {
-    ...found,
-    value: function (this: object, ...args: unknown[]) {
-      exercised++
-      return run(this, args)
-    },
-  })
-  return () => {
-    Object.defineProperty(target, name, found)
-  }
-}
-
-/** Replaces a method that the compiler does not let us name; for those without arguments worth naming. */
-function patchHidden(
-  owner: { readonly prototype: object },
-  name: string,
-  run: (self: object, original: Call, args: unknown[]) => unknown,
-): () => void {
-  return replace(
-    owner.prototype,
-    name,
-    (method) => (self, args) => run(self, (...changed) => Reflect.apply(method, self, changed), args),
-  )
-}
-
-/**
- * Replaces a public method. Typed by the method itself: when its parameters change, the plant no longer compiles, rather than
- * crash or do nothing and pass for a bug that is caught.
- */
-function patch<C extends object, K extends keyof C & string>(
-  owner: { readonly prototype: C },
-  name: K,
-  make: (original: C[K], self: C) => C[K],
-): () => void {
-  return replace(owner.prototype, name, (method) => (self, args) => {
-    const original = ((...changed: unknown[]) => Reflect.apply(method, self, changed)) as C[K]
-    return Reflect.apply(make(original, self as C) as Call, self, args)
-  })
-}
-
-/** The object's field, private or not. */
-function field(self: object, name: string): unknown {
-  return (self as Record<string, unknown>)[name]
-}
+import { TRANSFER_BUGS } from './transfer-bugs.js'
 
 /** Lets an effect remove everything that is here, whatever its origin had observed. */
 function observingEverything(self: object, run: () => unknown): unknown {
@@ -115,13 +51,23 @@ function observingEverything(self: object, run: () => unknown): unknown {
   }
 }
 
-function both(...undos: (() => void)[]): () => void {
-  return () => {
-    for (const undo of undos.reverse()) undo()
-  }
-}
-
 export const PLANTED_BUGS: readonly PlantedBug[] = [
+  {
+    name: 'sync-again-after-a-failed-one',
+    what: 'a failed sync is forgotten, and the next one is believed',
+    profile: 'broken-disks',
+    apply: () =>
+      patchHidden(GroupCommit, 'fail', (self) => {
+        Object.assign(self, { wanted: true })
+        return Reflect.apply(GroupCommit.prototype.request, self, [])
+      }),
+  },
+  {
+    name: 'cache-believed-after-a-failed-sync',
+    what: 'a process that is started again after a failed sync takes what it reads for what is on the disk',
+    profile: 'broken-disks',
+    apply: () => patchHidden(LogRecovery, 'mend', () => undefined),
+  },
   {
     name: 'no-causal-gate',
     what: 'a frame is applied before what its origin had seen',
@@ -159,7 +105,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       Object.defineProperty(SegmentedLog.prototype, 'durable', {
         ...found,
         get(this: SegmentedLog) {
-          exercised++
+          noteExercised()
           return this.appended
         },
       })
@@ -396,6 +342,46 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     apply: () => patchHidden(StreamStore, 'knowsRemovals', () => true),
   },
   {
+    name: 'stream-setid-forgotten',
+    what: 'what was acknowledged without knowing that the group was set back counts',
+    profile: 'stream-groups',
+    apply: () => patch(StreamGroups, 'knowsPlace', () => () => true),
+  },
+  {
+    name: 'stream-noack-not-replicated',
+    what: 'what a region reads without acknowledgement is read again in another',
+    profile: 'stream-groups',
+    apply: () =>
+      patchHidden(StreamStore, 'walkAck', (self, original, [space, root, effect]) => {
+        const reader = effect as EffectReader
+        const isRead = reader.bytes[reader.skip(0)] === ACK_READ
+        const isForeign = (field(self, 'context') as ApplyContext).origin !== (self as StreamStore).self
+        if (!isRead || !isForeign) return original(space, root, effect)
+        // Walked without a space it changes nothing.
+        original(null, 0, effect)
+        return root
+      }),
+  },
+  {
+    name: 'stream-claim-keeps-owner',
+    what: 'an entry that is pending stays with its consumer when another claims it',
+    profile: 'stream-groups',
+    apply: () =>
+      patch(StreamGroups, 'assign', (original, groups) => (group, id, region, consumer, timeMs, deliveries) => {
+        const ref = groups.findPending(group, id, region)
+        return original(group, id, region, ref === 0 ? consumer : groups.pending.consumer(ref), timeMs, deliveries)
+      }),
+  },
+  {
+    name: 'field-time-not-kept',
+    what: 'HSETEX with KEEPTTL lets the time of a field go',
+    profile: 'field-expiry',
+    apply: () =>
+      patch(HashStore, 'setKeeping', (_original, self) => (_db, _root, database, args, first, end) => {
+        self.setFields(database, args, first, end, ExpiryMode.clear, 0)
+      }),
+  },
+  {
     name: 'set-remove-takes-unobserved',
     what: 'a removal takes members that were added at the same time',
     profile: 'sets',
@@ -519,6 +505,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
         engine.hlc.last = 0 as Stamp
       }),
   },
+  ...TRANSFER_BUGS,
   {
     name: 'op-half-applied',
     what: 'some effects of ops that arrive are left out',
@@ -534,6 +521,6 @@ export function plant(name: string, anew = true): () => void {
   const bug = PLANTED_BUGS.find((candidate) => candidate.name === name)
   if (bug === undefined)
     throw new Error(`no planted bug '${name}'; there are ${PLANTED_BUGS.map((each) => each.name).join(', ')}`)
-  if (anew) exercised = 0
+  if (anew) countExercisedAnew()
   return bug.apply()
 }

@@ -17,6 +17,8 @@ export interface Profile {
   readonly transferRate?: number
   /** Backups are taken. */
   readonly takesBackups?: boolean
+  /** No seed chooses it by itself: it needs a member with a real log, or snapshots. */
+  readonly isChosenByName?: boolean
   /** How often each kind of fault is drawn, where it is not as usual. */
   readonly faultWeights?: Partial<Record<FaultKind, number>>
 }
@@ -150,6 +152,7 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     meanDelayMs: 60,
     faultRate: 0.02,
     transferRate: 0.12,
+    isChosenByName: true,
     weights: { ...STRINGS, ...HASHES, ...SETS, ...ZSETS, ...LISTS, ...STREAMS, ...KEYS },
   },
   // Few keys of one type: what a transfer gets wrong of it is written and read often.
@@ -159,6 +162,7 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     meanDelayMs: 60,
     faultRate: 0.02,
     transferRate: 0.12,
+    isChosenByName: true,
     weights: { register: 2, counter: 5, float: 1, edit: 4, stringExpiry: 1, remove: 1.5, move: 0.5, flush: 0.1, stringRead: 2 },
   },
   'transfer-members': {
@@ -168,6 +172,7 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     faultRate: 0.02,
     membershipRate: 0.04,
     transferRate: 0.1,
+    isChosenByName: true,
     weights: {
       register: 2,
       counter: 4,
@@ -181,6 +186,17 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
       expiry: 1,
       hll: 1,
     },
+  },
+  'broken-disks': {
+    ...BUSY,
+    keys: 3,
+    databases: 2,
+    meanDelayMs: 8,
+    faultRate: 0.1,
+    isChosenByName: true,
+    // Not full as well: a member whose last segment must be written anew and has no room does not start.
+    faultWeights: { 'failed-sync': 10, 'failed-writes': 5, 'slow-disk': 5, 'disk-full': 0 },
+    weights: { ...STRINGS, ...HASHES, ...SETS, ...ZSETS, ...LISTS, ...STREAMS, ...KEYS },
   },
   memory: {
     ...BUSY,

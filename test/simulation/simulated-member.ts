@@ -90,7 +90,7 @@ export interface SimulatedMember {
   readonly isTaking?: boolean
   /** Some of that has come: what it shows is of both. */
   readonly isTouched?: boolean
-  /** Position of the log's first byte, of its second segment, and of the first byte that a start or another member needs. */
+  /** Position of the log's first byte, of its second segment, and of the first byte that a start needs. */
   readonly extent?: { readonly first: number; readonly second: number; readonly needed: number }
   /** What it calls stable. */
   readonly stable?: VersionVector

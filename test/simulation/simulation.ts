@@ -456,6 +456,7 @@ export class Simulation {
     this.transfers.crashed(machine)
     machine.life.alive = false
     machine.member = null
+    machine.disk.failSyncs = machine.disk.failAppends = 0
     this.network.processDied(machine.name)
     if (power) machine.disk.powerCut()
   }
@@ -554,6 +555,15 @@ export class Simulation {
         })
       case 'memory-short':
         return this.squeeze(a, fault)
+      case 'failed-writes':
+        if (a.member === null) return
+        a.disk.failAppends = 1 + (fault.b % 5)
+        a.mayRefuseUntilMs = scheduler.now + fault.durationMs + REFUSAL_LAG_MS
+        return later(() => {
+          a.disk.failAppends = 0
+        })
+      case 'failed-sync':
+        return this.failSync(a, fault)
       case 'slow-disk':
         a.disk.meanSyncMs = 60
         return later(() => {
@@ -582,6 +592,20 @@ export class Simulation {
       else this.scheduler.after(this.fates.exponential(1), callback)
     }
     look()
+  }
+
+  /** The next sync fails, all that follow would succeed. Somebody notices after a while, and starts the process again or, half the time, the machine. */
+  private failSync(machine: Machine, fault: Fault): void {
+    const { life } = machine
+    if (machine.member === null) return
+    machine.disk.failSyncs = 1
+    machine.mayRefuseUntilMs = this.scheduler.now + fault.durationMs
+    this.scheduler.after(fault.durationMs, () => {
+      if (machine.life !== life || machine.member === null) return
+      this.trace(() => `${machine.name} is started again`)
+      this.crash(machine, (fault.b & 1) === 0)
+      if (!machine.isDead) this.start(machine)
+    })
   }
 
   private squeeze(machine: Machine, fault: Fault): void {
@@ -703,7 +727,12 @@ export class Simulation {
   /** Its disk is another one, and empty. */
   private loseDisk(machine: Machine): void {
     // What the configuration says is all that it starts with: one of those must be there to be asked.
-    if (!machine.isSeed || this.remaining.every((other) => other === machine || !other.isSeed)) return
+    if (
+      machine.member?.isTaking === undefined ||
+      !machine.isSeed ||
+      this.remaining.every((other) => other === machine || !other.isSeed)
+    )
+      return
     machine.image = new Map()
     this.restore(machine)
   }
@@ -1021,6 +1050,7 @@ export class Simulation {
     this.advance(2000)
     for (const machine of this.machines) {
       machine.disk.full = false
+      machine.disk.failAppends = 0
       machine.disk.meanSyncMs = 2
       this.release(machine)
       if (machine.member === null && !machine.isDead) this.start(machine)
@@ -1087,13 +1117,19 @@ export class Simulation {
 
   /** When everybody has everything, nothing of the log is left but what a start needs. */
   private checkExtents(): void {
-    this.advance(5000)
+    const deadline = this.scheduler.now + CONVERGE_WITHIN_MS
     for (const { name, member } of this.remaining) {
-      const extent = member?.extent
-      if (extent === undefined || extent.second > extent.needed) continue
-      throw this.fail(
-        `${name} keeps its log from ${extent.first} on, although all have everything: its second segment begins at ${extent.second}, and what a start needs at ${extent.needed}`,
-      )
+      for (;;) {
+        const extent = member?.extent
+        if (extent === undefined || extent.second > extent.needed) break
+        if (this.scheduler.now < deadline) {
+          this.advance(1000)
+          continue
+        }
+        throw this.fail(
+          `${name} keeps its log from ${extent.first} on, although all have everything: its second segment begins at ${extent.second}, and what a start needs at ${extent.needed}`,
+        )
+      }
     }
   }
 

@@ -14,7 +14,7 @@ export const TRANSFER_KINDS = ['away', 'let-go', 'lose-disk', 'ambush'] as const
 
 /** How far a transfer has got when something befalls it. `step`: so many changes of the taker's disk after all has come. */
 const STAGES = ['open', 'offer', 'shard', 'finish', 'step', 'taken'] as const
-export type TransferStage = (typeof STAGES)[number]
+type TransferStage = (typeof STAGES)[number]
 
 const STAGE_WEIGHTS = [2, 2, 4, 2, 6, 4]
 const BLOWS = [
@@ -105,7 +105,7 @@ export class TransferCounts {
 }
 
 /** A machine, as transfers see it. */
-export interface TransferMachine {
+interface TransferMachine {
   readonly id: number
   readonly name: string
   readonly disk: SimDisk
@@ -118,7 +118,7 @@ export interface TransferMachine {
 }
 
 /** What they need of the simulation. */
-export interface TransferHost {
+interface TransferHost {
   readonly scheduler: Scheduler
   readonly network: SimNetwork
   readonly machines: readonly TransferMachine[]
