@@ -13,6 +13,7 @@ import type { RecoveryReport } from '../oplog/open-log.js'
 import type { LogCursor, SyncPolicy } from '../oplog/op-log.js'
 import { Retention } from '../oplog/retention.js'
 import type { SegmentedLog } from '../oplog/segmented-log.js'
+import type { VectorEntry } from '../peer-sync/messages.js'
 import { PeerSync } from '../peer-sync/peer-sync.js'
 import type { MemberInfo, SyncHost, Topology } from '../peer-sync/sync-host.js'
 import type { Clock } from '../ports/clock.js'
@@ -351,12 +352,20 @@ export class Member implements SyncHost {
     this.membership.ownOpsElsewhere(member, stamp)
   }
 
+  saidBefore(member: MemberInfo, durable: readonly VectorEntry[]): void {
+    this.membership.saidBefore(member, durable)
+  }
+
   reportedBy(member: MemberInfo, applied: VersionVector, isFirst: boolean): void {
     this.membership.reportedBy(member, applied, isFirst)
   }
 
   refusedAsRemoved(message: string): void {
     this.membership.refusedAsRemoved(message)
+  }
+
+  refusedAsForked(message: string): void {
+    this.membership.refusedAsForked(message)
   }
 
   /** There are no other members whose writes could be concurrent with ours. */

@@ -119,6 +119,12 @@ export class MeridianMember implements SimulatedMember {
     return this.member.engine.topology.named(name) !== undefined
   }
 
+  knowsAsMember(name: string): boolean {
+    const { topology } = this.member.engine
+    const entry = topology.named(name)
+    return entry !== undefined && topology.stateOf(entry) === 'active'
+  }
+
   removeMember(name: string, forced: boolean): boolean {
     const { topology } = this.member.engine
     const { version } = topology

@@ -63,6 +63,8 @@ export interface SimulatedMember {
   /** Adds a member; false when that is refused. Missing: this kind has a fixed list. */
   addMember?(name: string): boolean
   knowsMember?(name: string): boolean
+  /** That has not been removed. */
+  knowsAsMember?(name: string): boolean
   removeMember?(name: string, forced: boolean): boolean
   /** Equal in two members when their data is equal. */
   digest(): string

@@ -152,7 +152,7 @@ export class Simulation {
     this.network = new SimNetwork(this.scheduler, this.random.stream('network'), this.clusterId)
     this.appendfsync = this.random.stream('settings').pick(['everysec', 'always', 'no'])
     this.sliced = this.random.stream('slicing').chance(0.5)
-    const ids = beginning?.members.map(({ id }) => id) ?? Array.from({ length: options.members }, (_, i) => i + 1)
+    const ids = beginning?.members ?? Array.from({ length: options.members }, (_, i) => i + 1)
     for (const id of ids) {
       const name = `m${id}`
       this.members.push({
@@ -318,10 +318,6 @@ export class Simulation {
   private restoreAll(beginning: Beginning): void {
     for (const machine of this.machines) {
       const { id, name, disk, clock } = machine
-      if (beginning.members.find((member) => member.id === id)?.isRestored !== true) {
-        machine.wasRestored = machine.lacksOwn = true
-        continue
-      }
       const life = new Life()
       const at = new SimClock(clock, life)
       const identity = { clusterId: this.clusterId, memberId: id as MemberId, memberName: name, createdMs: at.wallMs() }
@@ -657,6 +653,19 @@ export class Simulation {
     if (target.removal === 'none' && target.member === null) this.start(target)
   }
 
+  /** A removal goes with its maker, if that is removed by force before anybody else has heard of it: the operator does it once more. */
+  private repeatLostRemovals(): void {
+    const lost = this.machines.filter(
+      ({ name, removal }) => removal !== 'none' && this.remaining.some(({ member }) => member?.knowsAsMember?.(name) === true),
+    )
+    const [via] = this.remaining
+    for (const { name } of lost) {
+      this.trace(() => `${name} is removed once more`)
+      via.member?.removeMember?.(name, true)
+    }
+    if (lost.length > 0) this.converge()
+  }
+
   /** A machine is started from an old copy of its disk, at a quiet moment: all others can be asked what they have of it. */
   private restore(machine: Machine): void {
     const { image } = machine
@@ -968,6 +977,7 @@ export class Simulation {
       if (machine.member === null && !machine.isDead) this.start(machine)
     }
     this.converge()
+    this.repeatLostRemovals()
     if (this.membershipRate > 0) this.becomesStable()
     this.isOver = true
     if (this.fates.chance(0.25)) this.expireEverything()
@@ -1091,8 +1101,7 @@ function isRemoved(error: Error, name: string): boolean {
 /** A failure of a cluster that was made of a backup. */
 function inCluster(failure: Error, { members, clusterId, steps }: Beginning): Error {
   const where = steps === 0 ? 'a backup' : `the cluster ${clusterId} of a backup`
-  const restored = members.map(({ id, isRestored }) => `${id}${isRestored ? '' : ' (empty)'}`)
-  failure.message = `in ${where}, members ${restored.join(', ')}: ${failure.message}`
+  failure.message = `in ${where}, members ${members.join(', ')}: ${failure.message}`
   return failure
 }
 
