@@ -126,6 +126,8 @@ export const LIMITS = {
   clientTurnMs: 1,
   /** Milliseconds after which a turn sends the replies that are ready and goes on. */
   turnMs: 2,
+  /** Waiting replies of one client that are given to its socket in one turn: about 0.5 ms. */
+  clientTurnOutputBytes: 1 * MiB,
   /** Replies of one turn, all clients together, before they are sent and the buffer begins anew. */
   turnOutputBytes: 4 * MiB,
   /** Replies of one client that wait to be sent before no further command of it runs, unless a larger output limit is set. */
@@ -202,6 +204,11 @@ export const LIMITS = {
   logPieceBytes: 256 * KiB,
   /** What writes and frames in slices may take of a turn. */
   slicedWriteTurnMs: 2,
+  /** What MIGRATE has on its way to another server before it makes more; one larger value goes alone. A reply of that server is a line, at most so long. */
+  migrateBufferBytes: 1 * MiB,
+  migrateReplyBytes: 64 * KiB,
+  /** Times that MIGRATE sends keys which change meanwhile. Then it leaves them here, and says so. */
+  migrateRounds: 4,
   /** Keys of one such frame that are held one by one; one that has more holds the databases that they are in. */
   heldKeys: 10_000,
   /** Commands run in a turn of those that had waited for such a write: about 1 ms. */
@@ -211,8 +218,12 @@ export const LIMITS = {
   /** Elements of a removed collection that are freed with it; what is larger goes in slices, some 0.1 ms each. */
   reclaimAtOnce: 256,
   reclaimSlice: 2048,
-  /** Elements of a collection in one effect when a whole one is written anew (COPY, RENAME, RESTORE). */
-  copyEffectElements: 1024,
+  /**
+   * Elements of a collection in one effect when many are written (COPY, RENAME, RESTORE), and bytes of them: an effect is applied in one go, some 0.3 ms,
+   * and ten times that where the code has not run before.
+   */
+  copyEffectElements: 128,
+  copyEffectBytes: 16 * KiB,
   /**
    * Where packed collections end, whatever the settings of the *-max-listpack-* kind allow: a packed one is searched from its front, so a command that
    * writes all of 1,024 elements makes some 500,000 comparisons of lengths, about 2 ms. The length of a key stands in 7 bits. A block is 270 KiB at most.
@@ -238,8 +249,10 @@ export const LIMITS = {
   slowLogArgumentBytes: 128,
   /** Largest piece of a large collection in one record of a snapshot, or one element: written in some 0.3 ms. */
   stateRecordBytes: 64 * KiB,
-  /** Bytes of keys, values and elements digested in one turn of the event loop: about 2 ms of small elements. */
-  digestSliceBytes: 256 * KiB,
+  /** Bytes of keys, values and elements digested between two looks at the clock, some 0.2 ms; what a digest takes of a turn, and such steps at most. */
+  digestStepBytes: 32 * KiB,
+  digestTurnMs: 2,
+  digestTurnSteps: 8,
   /** Times that CRDT.DIGEST begins anew because data changed under it; then it answers TRYAGAIN. */
   digestAttempts: 8,
   /**

@@ -166,6 +166,11 @@ export class Call {
     else while (steps.next().done !== true);
   }
 
+  /** Elements that a write may change in one go. */
+  get shortWriteElements(): number {
+    return this.engine.slicing.writeElements
+  }
+
   /**
    * True when a command that changes so many elements is to do so in slices. `removed`: arguments of the selected database, or of another one, whose keys
    * it replaces or removes.

@@ -85,6 +85,8 @@ export interface CommandSpec {
    * first.
    */
   readonly keyFlags?: (request: Request, at: number) => readonly KeySpecFlag[]
+  /** Where the keys are, for a command whose options must be gone through to find them; as keyFlags. */
+  readonly keyRange?: (request: Request, at: number) => { readonly first: number; readonly count: number }
   readonly group: CommandGroup
   /** ACL categories that the flags do not imply, without @. */
   readonly categories?: readonly string[]

@@ -3,6 +3,7 @@ import type { MemberId, Stamp } from '../base/ids.js'
 import type { OpBuilder } from '../crdt/op-builder.js'
 import type { VersionVector } from '../crdt/version-vector.js'
 import type { Clock } from '../ports/clock.js'
+import type { Dialer } from '../ports/dialer.js'
 import type { MemberDescription, TopologyAttribute } from '../topology/topology-change.js'
 import type { MemberState } from '../topology/topology-state.js'
 import type { ReplyWriter } from '../resp/reply-writer.js'
@@ -22,6 +23,7 @@ export interface Services {
   readonly persistence: PersistenceService
   readonly backups: BackupService
   readonly transactions: TransactionService
+  readonly dialer: Dialer
 }
 
 /** CONFIG. */
@@ -275,6 +277,7 @@ export interface EngineService {
   readonly blocking: KeyBlocking
   readonly slices: SlicedReading
   readonly longWrites: LongWriting
+  readonly migrations: Migrating
   /** From how many elements on reads and writes go in slices. */
   readonly slicing: { readonly readElements: number; readonly writeElements: number }
   readonly pause: PauseControl
@@ -408,6 +411,30 @@ export interface LongWriting {
   readonly op: OpBuilder
   /** Some keys are half changed: whoever looks at all of them must wait. */
   readonly isApplying: boolean
+}
+
+/** Keys on their way to another server. */
+export interface Migrating {
+  /** The handler has not replied, and changes nothing. */
+  begin(call: Call, order: MigrationOrder): void
+}
+
+export interface MigrationOrder {
+  readonly host: string
+  readonly port: number
+  /** So long at most without anything moving. */
+  readonly timeoutMs: number
+  /** What is sent first, and how many replies there are to it. */
+  readonly opening: Uint8Array
+  readonly openingReplies: number
+  /** Arguments. */
+  readonly keys: readonly number[]
+  /** They stay. */
+  readonly copies: boolean
+  /** The request that writes a key there; null when there is none any more. again: it has been written before, as it was then. */
+  restore(call: Call, key: number, again: boolean): Uint8Array | null
+  /** Removes keys that are there now. */
+  remove(call: Call, keys: readonly number[]): void
 }
 
 /** Clients that wait for keys. Commands use Call.blockOn. */

@@ -1,6 +1,11 @@
 import { LIMITS } from '../base/limits.js'
 import type { EffectReader } from './effect-reader.js'
-import type { FrameWriter } from './frame-writer.js'
+
+/** Where a position is written: the writer of a frame, or an op that is being built. */
+export interface NumberSink {
+  putByte(value: number): void
+  putVarint(value: number): void
+}
 
 /** Indexes are signed and have 32 bits: a run that comes near a bound is left for a new one. */
 export const MAX_LIST_INDEX = 2 ** 31 - 1
@@ -89,22 +94,22 @@ export class ListPosition {
   }
 
   /** `position` of docs/formats/effects.md, in an effect with this stamp. */
-  write(writer: FrameWriter, stamp: number): void {
+  write(writer: NumberSink, stamp: number): void {
     writer.putVarint(this.depth)
     for (let i = 0; i < this.depth; i++) {
       writeLevel(writer, this.anchors[i], this.members[i], stamp - this.stamps[i], this.indexes[i])
     }
   }
 
-  /** Reads what write wrote; fails the effect for what no member writes. */
-  read(effect: EffectReader): void {
+  /** Reads what write wrote, for an effect with this stamp; fails the effect for what no member writes. */
+  read(effect: EffectReader, written = effect.stamp): void {
     this.depth = 0
     const depth = effect.varint()
     if (depth < 1 || depth > LIMITS.listPositionLevels) effect.fail('a list position of an impossible depth')
     for (let i = 0; i < depth && effect.error === null; i++) {
       const anchor = signed(effect)
       const member = effect.byte()
-      const stamp = effect.stamp - effect.varint()
+      const stamp = written - effect.varint()
       const index = signed(effect)
       if (stamp <= 0 || member === 0 || (index | 0) !== index) effect.fail('an impossible list position')
       this.push(anchor, member, stamp, index)
@@ -147,12 +152,12 @@ export function compareRuns(
 }
 
 /** As ListPosition.write of a position at the top level, whose run is so much older than the effect. */
-export function writeTopPosition(writer: FrameWriter, anchor: number, member: number, age: number, index: number): void {
+export function writeTopPosition(writer: NumberSink, anchor: number, member: number, age: number, index: number): void {
   writer.putVarint(1)
   writeLevel(writer, anchor, member, age, index)
 }
 
-function writeLevel(writer: FrameWriter, anchor: number, member: number, age: number, index: number): void {
+function writeLevel(writer: NumberSink, anchor: number, member: number, age: number, index: number): void {
   putSigned(writer, anchor)
   writer.putByte(member)
   writer.putVarint(age)
@@ -160,7 +165,7 @@ function writeLevel(writer: FrameWriter, anchor: number, member: number, age: nu
 }
 
 /** Zigzag, as in `signed` of docs/formats/effects.md; at most 52 bits. */
-function putSigned(writer: FrameWriter, value: number): void {
+function putSigned(writer: NumberSink, value: number): void {
   writer.putVarint(value >= 0 ? value * 2 : -value * 2 - 1)
 }
 

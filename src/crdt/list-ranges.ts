@@ -1,6 +1,6 @@
+import type { ByteWriter } from '../base/byte-stream.js'
 import type { EffectReader } from './effect-reader.js'
-import type { FrameWriter } from './frame-writer.js'
-import { MAX_LIST_INDEX, ListPosition, writeTopPosition } from './list-position.js'
+import { MAX_LIST_INDEX, ListPosition, writeTopPosition, type NumberSink } from './list-position.js'
 
 /** Kinds of `range` in docs/formats/effects.md. */
 const END = 0
@@ -9,6 +9,7 @@ const RUN = 2
 const BETWEEN = 3
 const NEXT_ONE = 4
 const NEXT_RUN = 5
+const WRITTEN = 6
 
 /**
  * Ranges of positions in a list-remove effect, from one position to another, both inclusive. What a range removes is for the context to say, so it may
@@ -18,16 +19,26 @@ export class ListRangeReader {
   readonly first = new ListPosition()
   readonly last = new ListPosition()
   private begun = false
+  /** What the ages of positions count from; 0: the effect's stamp. */
+  private written = 0
 
   /** Before the first range of an effect. */
   begin(): void {
     this.begun = false
+    this.written = 0
   }
 
   /** Reads the next range into first and last; false at the end, or when the effect has failed. */
   next(effect: EffectReader): boolean {
     const { first, last } = this
-    const kind = effect.byte()
+    let kind = effect.byte()
+    if (kind === WRITTEN && !this.begun && this.written === 0) {
+      this.written = effect.float64()
+      if (!Number.isSafeInteger(this.written) || this.written < 1 || this.written > effect.stamp) {
+        effect.fail('a list range written at an impossible time')
+      }
+      if (effect.error === null) kind = effect.byte()
+    }
     if (kind === END) return false
     if (kind > NEXT_RUN || (kind >= NEXT_ONE && !this.begun)) effect.fail('a list range of unknown kind')
     if (effect.error !== null) return false
@@ -35,11 +46,11 @@ export class ListRangeReader {
       first.copyFrom(last)
       setIndex(effect, first, last.index + 1 + effect.varint())
     } else {
-      first.read(effect)
+      first.read(effect, this.stampOf(effect))
     }
     if (effect.error !== null) return false
     if (kind === BETWEEN) {
-      last.read(effect)
+      last.read(effect, this.stampOf(effect))
       if (effect.error === null && first.compare(last) > 0) effect.fail('a list range that ends before it begins')
     } else {
       last.copyFrom(first)
@@ -47,6 +58,10 @@ export class ListRangeReader {
     }
     this.begun = true
     return effect.error === null
+  }
+
+  private stampOf(effect: EffectReader): number {
+    return this.written === 0 ? effect.stamp : this.written
   }
 }
 
@@ -67,8 +82,15 @@ export class ListRangeWriter {
     this.stamp = stamp
   }
 
+  /** The same, for an effect whose stamp is not known yet: positions are as of an earlier one. */
+  beginAt(to: ByteWriter, written: number): void {
+    this.begin(written)
+    to.u8(WRITTEN)
+    to.f64(written)
+  }
+
   /** From a position to one of the same run that is `span` indexes on. */
-  run(writer: FrameWriter, first: ListPosition, span: number): void {
+  run(writer: NumberSink, first: ListPosition, span: number): void {
     const { last } = this
     const goesOn = this.begun && first.sharesRun(last) && first.index > last.index
     writer.putByte(goesOn ? (span === 0 ? NEXT_ONE : NEXT_RUN) : span === 0 ? ONE : RUN)
@@ -81,13 +103,13 @@ export class ListRangeWriter {
   }
 
   /** The only range of an effect: one position at the top level, in a run that is so much older than the effect. */
-  onlyTop(writer: FrameWriter, anchor: number, member: number, age: number, index: number): void {
+  onlyTop(writer: NumberSink, anchor: number, member: number, age: number, index: number): void {
     writer.putByte(ONE)
     writeTopPosition(writer, anchor, member, age, index)
     writer.putByte(END)
   }
 
-  between(writer: FrameWriter, first: ListPosition, last: ListPosition): void {
+  between(writer: NumberSink, first: ListPosition, last: ListPosition): void {
     if (first.sharesRun(last)) {
       this.run(writer, first, last.index - first.index)
       return
@@ -99,7 +121,7 @@ export class ListRangeWriter {
     this.begun = true
   }
 
-  end(writer: FrameWriter): void {
+  end(writer: NumberSink): void {
     writer.putByte(END)
   }
 }

@@ -9,10 +9,14 @@ import type { Reset } from './string-state.js'
 import type { VersionVector } from './version-vector.js'
 
 const LAST_EFFECT = 0x80
-/** Bytes are kept in pieces of this size, so that no step has to move more. */
-const PIECE_BYTES = 256 * 1024
-/** An effect of counted elements is closed when its payload has this much, for applying one must not take long. */
-const EFFECT_BYTES = 64 * 1024
+/**
+ * Bytes are kept in pieces, each as large as all before it together within these bounds. In few, because V8 counts what is allocated outside of its heap: while
+ * it marks garbage every such allocation stops everything for some milliseconds of marking.
+ */
+const FIRST_PIECE_BYTES = 64 * 1024
+const LARGEST_PIECE_BYTES = 4 * 1024 * 1024
+/** Bytes that a step of assembling moves. */
+const ASSEMBLE_BYTES = 256 * 1024
 const TWO_32 = 2 ** 32
 
 /**
@@ -73,7 +77,7 @@ export class OpBuilder {
 
   /** The open effect has as many elements as it should. */
   get isFull(): boolean {
-    return this.count >= LIMITS.copyEffectElements || this.payload.length >= EFFECT_BYTES
+    return this.count >= LIMITS.copyEffectElements || this.payload.length >= LIMITS.copyEffectBytes
   }
 
   /** Elements of the open effect. */
@@ -97,10 +101,13 @@ export class OpBuilder {
     for (let i = 0; i <= last; i++) {
       const piece = this.pieces[i].subarray(0, this.ends[i])
       this.pieces[i] = NOTHING
-      this.frame.set(piece, at)
-      this.opsChecksum = combineCrc32(this.opsChecksum, crc32(piece), piece.length)
-      at += piece.length
-      yield
+      for (let from = 0; from < piece.length; from += ASSEMBLE_BYTES) {
+        const part = piece.subarray(from, from + ASSEMBLE_BYTES)
+        this.frame.set(part, at)
+        this.opsChecksum = combineCrc32(this.opsChecksum, crc32(part), part.length)
+        at += part.length
+        yield
+      }
     }
     assert(at === this.frame.length, 'a frame of another length than its ops')
   }
@@ -141,7 +148,7 @@ export class OpBuilder {
     const size = head.length + payload.length
     let piece = this.pieces.at(-1)
     if (piece === undefined || this.ends[this.ends.length - 1] + size > piece.length) {
-      piece = new Uint8Array(Math.max(PIECE_BYTES, size))
+      piece = new Uint8Array(Math.max(size, Math.min(Math.max(FIRST_PIECE_BYTES, this.bytes), LARGEST_PIECE_BYTES)))
       this.pieces.push(piece)
       this.ends.push(0)
     }

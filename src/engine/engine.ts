@@ -41,6 +41,7 @@ import { FieldExpiryCycle } from './field-expiry-cycle.js'
 import { KeyspaceNotifications } from './keyspace-notifications.js'
 import { LatencyMonitor } from './latency-monitor.js'
 import { LongWrite, LongWrites, type LongWriteHost } from './long-writes.js'
+import { Migration, Migrations, type MigrationHost } from './migrations.js'
 import { PubSub } from './pubsub.js'
 import { MemoryBound, type MemoryBoundHost } from './eviction/memory-bound.js'
 import { Evictor } from './eviction/evictor.js'
@@ -121,6 +122,7 @@ export class Engine implements CommandExecutor, EngineService {
   readonly states: KeyStates
   readonly slices: SlicedReads
   readonly longWrites: LongWrites
+  readonly migrations: Migrations
   readonly slicing: Slicing
   readonly pause: ClientPause
   readonly slowLog = new SlowLog()
@@ -153,6 +155,8 @@ export class Engine implements CommandExecutor, EngineService {
   /** Sessions that have written in this turn and whose replies may have to wait for the log. */
   private readonly writers: Session[] = []
   private readonly timer: CommandTimer
+  /** Why writes are refused, or null: as it was when the batch began, because asking takes 1 % of a pipelined write. */
+  private writeRefusal: string | null = null
   private turnPlanned = false
   private inExec = false
   private stopped = false
@@ -195,6 +199,7 @@ export class Engine implements CommandExecutor, EngineService {
         this.blocking.release()
         this.serveReady()
         this.longWrites.resume()
+        this.migrations.resume()
       },
     )
     const observers = new KeyObservers(this.keyspace)
@@ -229,6 +234,7 @@ export class Engine implements CommandExecutor, EngineService {
       },
     )
     this.longWrites = new LongWrites(clock, this.longWriteHost(), options.databases, this.slicing.turnSteps)
+    this.migrations = new Migrations(clock, this.migrationHost(), this.watches, options.databases)
     this.notifications = new KeyspaceNotifications(this.pubsub, this.keyspace, this.effects, this.applier, this.keys)
     this.effects.onExpired = (database, key, off, len) => {
       this.statistics.expiredKeys++
@@ -350,6 +356,7 @@ export class Engine implements CommandExecutor, EngineService {
     this.memory.stop()
     this.slices.stop()
     this.longWrites.stop()
+    this.migrations.stop()
     this.closeFrame()
   }
 
@@ -360,6 +367,7 @@ export class Engine implements CommandExecutor, EngineService {
     const wanted = slowLog.slowerThanMicroseconds
     timer.mayShare = this.latency.thresholdMs === 0 && (wanted < 0 || wanted >= SHARED_SLOW_MICROSECONDS)
     timer.begin()
+    this.writeRefusal = this.services.server.writeRefusal
     return nowMs
   }
 
@@ -421,7 +429,7 @@ export class Engine implements CommandExecutor, EngineService {
       return
     }
     if (command.isWrite) {
-      const refusal = this.services.server.writeRefusal
+      const refusal = this.writeRefusal
       if (refusal !== null || !this.hasRoomFor(request)) {
         command.rejectedCalls++
         this.refuse(
@@ -456,6 +464,10 @@ export class Engine implements CommandExecutor, EngineService {
     }
     if (this.longWrites.heldKeys !== null && !this.inExec && this.longWrites.holds(command, session, request)) {
       this.longWrites.postpone(command, session, request)
+      return
+    }
+    if (this.migrations.isBusy && !this.inExec && this.migrations.holds(command, session, request)) {
+      this.migrations.postpone(command, session, request)
       return
     }
     session.commandCount++
@@ -565,7 +577,8 @@ export class Engine implements CommandExecutor, EngineService {
     if (blocked === null && timer.takes(command, call.request.argc, reply.length - replyStart)) return
     const microseconds = timer.lap()
     // A command that waits for keys, or takes many turns, counts when it ends.
-    if (blocked instanceof BlockedClient || blocked instanceof SlicedRead || blocked instanceof LongWrite) {
+    const isMigration = blocked instanceof Migration
+    if (isMigration || blocked instanceof BlockedClient || blocked instanceof SlicedRead || blocked instanceof LongWrite) {
       blocked.microseconds = microseconds
     } else this.countCall(command, call.session, call.request, microseconds)
   }
@@ -603,7 +616,7 @@ export class Engine implements CommandExecutor, EngineService {
     } catch (error) {
       if (!(error instanceof CommandError)) throw error
       this.noteFailure(read.spec, error.message)
-      read.parts = []
+      read.parts.clear()
       reply.reset()
       reply.error(error.message)
       return true
@@ -658,7 +671,45 @@ export class Engine implements CommandExecutor, EngineService {
   /** True when a command that waits must go on waiting: clients are paused, or a long write has its keys. */
   private isHeld(command: Command, session: Session, request: Request): boolean {
     if (this.pause.mode !== 'none' && this.pause.holds(command, session)) return true
-    return this.longWrites.holds(command, session, request)
+    return this.longWrites.holds(command, session, request) || this.migrations.holds(command, session, request)
+  }
+
+  private migrationHost(): MigrationHost {
+    const refusal = () => this.services.server.writeRefusal
+    const isPaused = () => this.pause.mode !== 'none'
+    return {
+      dial: (host, port, handlers) => this.services.dialer.dial(host, port, handlers),
+      commandOf: (request) => this.commandOf(request),
+      run: (migration, part) => this.runMigration(migration, part),
+      get refusal() {
+        return refusal()
+      },
+      get isPaused() {
+        return isPaused()
+      },
+      failed: ({ spec }, message) => this.noteFailure(spec, message),
+      ended: ({ spec, session, request, microseconds }) => this.countCall(spec, session, request, microseconds),
+      resume: (session, request) => this.resume(session, request),
+      released: () => {
+        this.blocking.release()
+        this.serveReady()
+      },
+      endTurn: () => this.slicesEndTurn(),
+    }
+  }
+
+  private runMigration(migration: Migration, part: (call: Call) => void): Buffer {
+    const { session, request, spec } = migration
+    const { servedReply } = this
+    this.beginBatch()
+    this.keyspace.beginCommand()
+    servedReply.reset()
+    servedReply.protocol = session.protocol
+    this.prepareCall(session, request, spec, servedReply)
+    part(this.call)
+    migration.microseconds += this.timer.lap()
+    if (this.endOp()) this.wrote(session)
+    return servedReply.take()
   }
 
   private longWriteHost(): LongWriteHost {

@@ -2,6 +2,7 @@ import { latin1 } from '../base/bytes.js'
 import { LIMITS } from '../base/limits.js'
 import { findKeys } from '../commands/server/command-keys.js'
 import type { Command } from '../commands/command-table.js'
+import type { Session } from '../commands/session.js'
 import type { Request } from '../resp/request.js'
 
 /** Nobody may write the key, or nobody may look at it either. */
@@ -52,6 +53,17 @@ export class HeldKeys {
       if (hold !== undefined) return hold
     }
     return this.keys.get(nameOf(database, key, off, len))
+  }
+
+  /** True when a command of a session must wait, or EXEC for one that is queued. */
+  holds(command: Command, session: Session, request: Request, commandOf: (request: Request) => Command): boolean {
+    if (command.spec.name !== 'exec') return this.concerns(command, session.database, request)
+    return (
+      session.queued?.some((each) => {
+        const queued = commandOf(each)
+        return queued.spec.name === 'select' || this.concerns(queued, session.database, each)
+      }) === true
+    )
   }
 
   /** True when a command must wait. */

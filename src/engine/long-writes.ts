@@ -8,6 +8,7 @@ import type { BlockedState, Session } from '../commands/session.js'
 import type { FrameView } from '../crdt/frame.js'
 import { OpBuilder } from '../crdt/op-builder.js'
 import type { Clock } from '../ports/clock.js'
+import { ReplyParts } from '../resp/reply-parts.js'
 import { ReplyWriter } from '../resp/reply-writer.js'
 import type { Request } from '../resp/request.js'
 import { HeldCommands, stillWaits, type HeldCommand } from './held-commands.js'
@@ -141,15 +142,7 @@ export class LongWrites implements LongWriting {
 
   /** True when a command must wait for keys. */
   holds(command: Command, session: Session, request: Request): boolean {
-    if (this.current === null) return false
-    const { keys } = this.current
-    if (command.spec.name !== 'exec') return keys.concerns(command, session.database, request)
-    return (
-      session.queued?.some((each) => {
-        const queued = this.host.commandOf(each)
-        return queued.spec.name === 'select' || keys.concerns(queued, session.database, each)
-      }) === true
-    )
+    return this.current?.keys.holds(command, session, request, (each) => this.host.commandOf(each)) === true
   }
 
   postpone(command: Command, session: Session, request: Request): void {
@@ -235,7 +228,7 @@ export class LongWrites implements LongWriting {
     if (current instanceof LongWrite) {
       current.microseconds += (nowMs - startMs) * 1000
       current.longestMs = Math.max(current.longestMs, nowMs - startMs)
-      if (reply.length > 0) current.parts.push(reply.take())
+      current.parts.take(reply)
     }
     if (isDone) this.end(current)
   }
@@ -264,7 +257,7 @@ export class LongWrites implements LongWriting {
       if (host.refusal !== null) throw new CommandError(host.refusal)
     } catch (error) {
       if (!(error instanceof CommandError)) throw error
-      write.parts = []
+      write.parts.clear()
       reply.reset()
       reply.error(error.message)
       host.failed(write, error.message)
@@ -307,7 +300,7 @@ export class LongWrites implements LongWriting {
       this.host.ended(current)
       if (!current.hasLeft) {
         // The session counts as blocked while the reply is delivered, so that CLIENT REPLY OFF applies to it.
-        session.deliverAll(current.parts)
+        session.deliverAll(current.parts.takeAll())
         session.blocked = null
         session.unblocked()
       }
@@ -353,7 +346,7 @@ export class LongWrite implements BlockedState {
   /** All of the work. */
   steps: Generator<undefined, void> | null = null
   /** What was written of the reply so far. */
-  parts: Buffer[] = []
+  readonly parts = new ReplyParts()
   /** The op has happened and is being applied. */
   isApplying = false
   waitsForPause = false

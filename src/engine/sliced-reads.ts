@@ -7,6 +7,7 @@ import type { ReadSteps, SlicedReading } from '../commands/services.js'
 import type { BlockedState, Session } from '../commands/session.js'
 import type { KeyObserver } from '../keyspace/keyspace.js'
 import type { Clock } from '../ports/clock.js'
+import { ReplyParts } from '../resp/reply-parts.js'
 import { ReplyWriter } from '../resp/reply-writer.js'
 import type { Request } from '../resp/request.js'
 
@@ -158,7 +159,7 @@ export class SlicedReads implements SlicedReading, KeyObserver {
       read.hasChanged = false
       read.starts++
       read.steps = null
-      read.parts = []
+      read.parts.clear()
       this.starting = read
       read.hasFailed = !host.start(read, reply)
       this.starting = null
@@ -172,7 +173,7 @@ export class SlicedReads implements SlicedReading, KeyObserver {
     const endMs = clock.monotonicMs()
     read.microseconds += (endMs - startMs) * 1000
     read.longestMs = Math.max(read.longestMs, endMs - startMs)
-    if (reply.length > 0) read.parts.push(reply.take())
+    read.parts.take(reply)
     return isDone
   }
 
@@ -180,7 +181,7 @@ export class SlicedReads implements SlicedReading, KeyObserver {
     const { session } = read
     this.host.ended(read)
     // The session counts as blocked while the reply is delivered, so that CLIENT REPLY OFF applies to it.
-    session.deliverAll(read.parts)
+    session.deliverAll(read.parts.takeAll())
     session.blocked = null
     session.unblocked()
   }
@@ -191,7 +192,7 @@ export class SlicedRead implements BlockedState {
   readonly isRunning = true
   steps: ReadSteps | null = null
   /** What was written so far. */
-  parts: Buffer[] = []
+  readonly parts = new ReplyParts()
   starts = 0
   /** What it has read may not be so any more; at first it has not begun. */
   hasChanged = true

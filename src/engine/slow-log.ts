@@ -92,6 +92,11 @@ function isSecret(name: string, { buf, off, len }: Request, i: number): boolean 
       return (
         (i >= 3 && equalsWord(buf, off[i - 1], len[i - 1], 'AUTH')) || (i >= 4 && equalsWord(buf, off[i - 2], len[i - 2], 'AUTH'))
       )
+    case 'migrate':
+      return (
+        (i > 6 && (equalsWord(buf, off[i - 1], len[i - 1], 'AUTH') || equalsWord(buf, off[i - 1], len[i - 1], 'AUTH2'))) ||
+        (i > 7 && equalsWord(buf, off[i - 2], len[i - 2], 'AUTH2'))
+      )
     case 'config|set':
       return i >= 3 && i % 2 === 1 && SECRET_SETTINGS.some((setting) => equalsWord(buf, off[i - 1], len[i - 1], setting))
     default:

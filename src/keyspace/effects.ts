@@ -62,6 +62,11 @@ export class Effects {
     private readonly topology: TopologyState,
   ) {}
 
+  /** The highest stamp of anything written or seen here. */
+  get highestStamp(): number {
+    return this.clock.last
+  }
+
   /** Ends the op if one is open; true if there was one. */
   endOp(): boolean {
     if (!this.inOp) return false

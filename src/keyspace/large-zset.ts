@@ -78,6 +78,8 @@ const WRITERS_HEAD_DOUBLES = 1
 class MemberOrdering implements Ordering {
   score = 0
   hint = 0
+  /** The record that is looked for, 0 if it has none yet. */
+  ref: Ref = 0
   buf: Uint8Array = new Uint8Array(0)
   off = 0
   len = 0
@@ -85,6 +87,7 @@ class MemberOrdering implements Ordering {
   constructor(private readonly arena: Arena) {}
 
   compare(item: Ref): number {
+    if (item === this.ref) return 0
     const { arena } = this
     const chunk = item >>> CHUNK_SHIFT
     const unit = item & UNIT_MASK
@@ -425,6 +428,7 @@ export class LargeZset {
     const { ordering } = this
     ordering.score = score
     ordering.hint = scoreHint(score)
+    ordering.ref = ref
     ordering.buf = this.arena.u8[ref >>> CHUNK_SHIFT]
     ordering.off = this.memberOff(ref)
     ordering.len = this.memberLen(ref)

@@ -1,5 +1,7 @@
 import type { ApplyContext } from '../crdt/apply-context.js'
+import type { EffectReader } from '../crdt/effect-reader.js'
 import { ListPosition } from '../crdt/list-position.js'
+import type { ListRangeReader } from '../crdt/list-ranges.js'
 import { compareDots } from '../crdt/string-state.js'
 import { CHUNK_SHIFT, type Ref } from '../memory/arena.js'
 import { CHUNK_HEAD_BYTES, Found, MAX_CHUNK_BYTES } from './list-chunk.js'
@@ -19,6 +21,9 @@ import {
 } from './list-entry.js'
 import type { ListSequence } from './list-sequence.js'
 
+/** Ranges of a run that are gathered to be removed together. */
+const SPANS = 512
+
 /**
  * What effects do to a list, element by element. An element is a register of values (SEMANTICS: List, Register): nearly always one, more only after
  * LSETs at the same time.
@@ -32,6 +37,11 @@ export class ListEdits {
   /** Longer values get a block of their own, so that a chunk holds several elements in any case. At most MAX_INLINE_BYTES. */
   inlineBytes: number = MAX_INLINE_BYTES
   private readonly scratch = new ListPosition()
+  /** Ranges of one run that are removed together: the run, and the first and last index of each. */
+  private readonly run = new ListPosition()
+  private readonly runEnd = new ListPosition()
+  private readonly lows = new Int32Array(SPANS)
+  private readonly highs = new Int32Array(SPANS)
   /** The value about to be written: a block apart, or 0; then `delta` and the bytes. */
   private apart: Ref = 0
   private member = 0
@@ -150,6 +160,67 @@ export class ListEdits {
   setHere(position: ListPosition, context: ApplyContext, from: Uint8Array, off: number, length: number): void {
     this.prepare(context.origin, context.stamp, from, off, length)
     this.replace(position)
+  }
+
+  /** Removes the observed values of all ranges of an effect. */
+  removeRanges(ranges: ListRangeReader, effect: EffectReader, context: ApplyContext): void {
+    const { run, lows, highs } = this
+    const { first, last } = ranges
+    ranges.begin()
+    let more = ranges.next(effect)
+    while (more) {
+      if (!first.sharesRun(last)) {
+        this.removeRange(first, last, context)
+        more = ranges.next(effect)
+        continue
+      }
+      run.copyFrom(first)
+      let count = 0
+      do {
+        lows[count] = first.index
+        highs[count] = last.index
+        count++
+        more = ranges.next(effect)
+      } while (more && count < SPANS && run.sharesRun(first) && run.sharesRun(last) && first.index > highs[count - 1])
+      this.removeSpans(count, context)
+    }
+  }
+
+  /** Removes the observed values of so many ranges of a run, those that lie in one chunk at one go: LREM leaves every other element. */
+  private removeSpans(count: number, context: ApplyContext): void {
+    const { run, runEnd, lows, highs } = this
+    for (let i = 0; i < count;) {
+      run.index = lows[i]
+      const done = this.removeSpansOfChunk(i, count, context)
+      if (done > i) {
+        i = done
+        continue
+      }
+      runEnd.copyFrom(run).index = highs[i]
+      this.removeRange(run, runEnd, context)
+      i++
+    }
+  }
+
+  /** Removes the ranges from i on that lie in the chunk in which that one begins; gives the first that is left, i when that is not worth it. */
+  private removeSpansOfChunk(i: number, count: number, context: ApplyContext): number {
+    const { sequence, run, lows, highs } = this
+    const { chunks } = sequence
+    if (!sequence.seekPosition(run)) return i
+    const { chunk } = sequence
+    if (chunks.levelOf(run, chunk) !== run.depth - 1) return i
+    const end = chunks.lastIndex(chunk)
+    let behind = i
+    while (behind < count && highs[behind] <= end) behind++
+    if (behind - i < 2) return i
+    let at = i
+    const left = chunks.remove(chunk, context, (_u8, _at, index) => {
+      while (at < behind && highs[at] < index) at++
+      return at < behind && index >= lows[at]
+    })
+    if (left === 0) sequence.drop()
+    else sequence.changed(left)
+    return behind
   }
 
   /** Removes the observed values from one position to another (inclusive). */

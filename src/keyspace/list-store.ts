@@ -109,8 +109,7 @@ export class ListStore implements CollectionStore {
         edits.set(position, context, effect.bytes, effect.valueOff, effect.valueLen)
         break
       case EffectType.listRemove:
-        ranges.begin()
-        while (ranges.next(effect)) edits.removeRange(ranges.first, ranges.last, context)
+        edits.removeRanges(ranges, effect, context)
         break
     }
     return sequence.root
@@ -337,6 +336,11 @@ export class ListStore implements CollectionStore {
   element(db: Database, root: Ref, rank: number): void {
     this.open(db, root)
     this.walk.seek(rank)
+  }
+
+  /** A walk of its own, for steps between which others use the store. */
+  walkOf(db: Database, root: Ref): ListWalk {
+    return new ListWalk(new ListSequence().open(db.arena, root))
   }
 
   /** Gives the first or the last element of a list that has one to a sink: what a pop returns. */

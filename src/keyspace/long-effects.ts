@@ -39,6 +39,11 @@ export class LongEffects {
     return ref === 0 || this.effects.solo || (db.type(ref) !== KeyType.stream && db.type(ref) !== KeyType.hll)
   }
 
+  /** No lower than the stamp of anything that is here, and lower than those that an op which is being built will have. */
+  get highestStamp(): number {
+    return this.effects.highestStamp
+  }
+
   /** Elements that a removal of the key has to look at, about. */
   removalLooks(db: Database, ref: Ref): number {
     return this.keys.stores[db.type(ref)]?.removalLooks?.(db, db.root(ref)) ?? 0

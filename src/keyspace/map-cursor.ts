@@ -94,9 +94,8 @@ export class MapCursor {
       return true
     }
     const { space } = this
-    const { count } = space
     for (let draw = 0; draw < RANDOM_DRAWS; draw++) {
-      const ref = space.at(below(count))
+      const ref = space.random(below)
       if (!space.isShown(ref, this.nowMs)) continue
       this.standAt(ref)
       return true

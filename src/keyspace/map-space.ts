@@ -177,9 +177,9 @@ export class MapSpace extends RecordSpace {
     return (flags & HAS_EXPIRY) === 0 || this.arena.f64[ref >>> CHUNK_SHIFT][(ref & UNIT_MASK) + (EXPIRY_WORD >>> 1)] > nowMs
   }
 
-  /** Element number 0 .. count-1 in no order. */
-  at(index: number): Ref {
-    return this.table.at(this.words, this.w + TABLE, index)
+  /** Any element, each with the same chance; there must be some. below(n) is uniform in 0 .. n-1. */
+  random(below: (n: number) => number): Ref {
+    return this.table.random(this.words, this.w + TABLE, below)
   }
 
   /** One step of a walk; see ElementTable.scan. The element is in `scanned`. */

@@ -275,7 +275,10 @@ export abstract class MapStore implements CollectionStore {
     return root
   }
 
-  /** Applies the removal of one element: what the origin had observed of it goes. A large map may be left without elements: see finish. */
+  /**
+   * Applies the removal of one element: what the origin had observed of it goes. known: its record in a large map, for who has just come upon it there. A
+   * large map may be left without elements: see finish.
+   */
   protected removeElement(
     db: Database,
     root: Ref,
@@ -284,6 +287,7 @@ export abstract class MapStore implements CollectionStore {
     keyLen: number,
     keepExpiry: boolean,
     resets: readonly Reset[],
+    known: Ref = 0,
   ): Ref {
     this.existed = false
     if (root === 0) return 0
@@ -299,7 +303,7 @@ export abstract class MapStore implements CollectionStore {
     }
     const { space } = this
     space.open(arena, root)
-    const ref = space.lookup(key, keyOff, keyLen)
+    const ref = known === 0 ? space.lookup(key, keyOff, keyLen) : known
     this.existed = ref !== 0 && space.isShown(ref, INCLUDING_DUE)
     this.strings.remove(space, ref, keepExpiry, resets)
     return root

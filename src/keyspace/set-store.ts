@@ -147,7 +147,7 @@ export class SetStore extends MapStore {
     return isNew
   }
 
-  /** Removes one member that is there. Its bytes may be the set's own. */
+  /** Removes one member that is there. Its bytes may be the set's own; known: its record, if the cursor has just come to it. */
   removeOne(
     database: number,
     key: Uint8Array,
@@ -156,13 +156,14 @@ export class SetStore extends MapStore {
     member: Uint8Array,
     off: number,
     len: number,
+    known: Ref = 0,
   ): void {
     const { effects } = this
     const db = this.keyspace.database(database)
     const from = effects.openCollection(EffectType.setRemove, database, key, keyOff, keyLen)
     effects.writer.putVarint(1)
     effects.writer.putBlock(member, off, len)
-    const root = this.removeElement(db, from, member, off, len, false, NO_RESETS)
+    const root = this.removeElement(db, from, member, off, len, false, NO_RESETS, known)
     effects.closeCollection(this.finish(db, root, key, keyOff, keyLen))
   }
 

@@ -360,7 +360,6 @@ export class OrderIndex {
     const count = node[n + NODE_COUNT]
     let low = 0
     let high = count
-    let equal = false
     while (low < high) {
       const middle = (low + high) >>> 1
       const at = n + HEAD_WORDS + middle * stride
@@ -368,14 +367,18 @@ export class OrderIndex {
       const order = hint === sought ? ordering.compare(node[at]) : sought - hint
       if (order > 0) {
         low = middle + 1
-      } else {
+      } else if (order < 0) {
         high = middle
-        equal = order === 0
+      } else {
+        // No two items are equal.
+        cursor.leaf = ref
+        cursor.slot = middle
+        return true
       }
     }
     cursor.leaf = ref
     cursor.slot = low
-    if (low < count || node[n + NEXT] === 0) return equal
+    if (low < count || node[n + NEXT] === 0) return false
     // The next leaf's least item may be the thing itself.
     return ordering.compare(this.get(node[n + NEXT], HEAD_WORDS)) === 0
   }

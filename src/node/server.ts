@@ -17,6 +17,7 @@ import { NodeDisk } from '../platform/node-disk.js'
 import { NodeRandom } from '../platform/node-random.js'
 import { createLogger } from '../platform/pino-logger.js'
 import type { PeerCredentials } from '../platform/peer-credentials.js'
+import { TcpDialer } from '../platform/tcp-dialer.js'
 import { TlsNetwork } from '../platform/tls-network.js'
 import { ClientServer } from '../server/client-server.js'
 import { defaultServerSettings, type OutputLimit, type ServerSettings } from '../server/server-settings.js'
@@ -78,6 +79,7 @@ export async function startServer(given: MemberConfig, signal?: AbortSignal): Pr
       },
       settings,
       serverService(config, live, theMember, clock, random),
+      new TcpDialer(),
     )
     member = new Member(
       {

@@ -17,6 +17,7 @@ import type {
   TransactionService,
 } from '../commands/services.js'
 import type { Session } from '../commands/session.js'
+import type { Dialer } from '../ports/dialer.js'
 import { TAKING_SNAPSHOT, type Member } from './member.js'
 import { MemberTopology } from './topology-service.js'
 import type { SnapshotKind } from './snapshotter.js'
@@ -227,6 +228,7 @@ export function makeServices(
   clients: () => ClientRegistry,
   settings: SettingsService,
   server: ServerService,
+  dialer: Dialer,
 ): Services {
   return {
     table: new CommandTable(ALL_COMMANDS),
@@ -234,6 +236,7 @@ export function makeServices(
       return clients()
     },
     settings,
+    dialer,
     replication: new MemberReplication(member),
     server,
     topology: new MemberTopology(member),

@@ -5,7 +5,7 @@ import { LIMITS } from '../base/limits.js'
 import type { Logger } from '../ports/logger.js'
 import type { Link, LinkHandlers, Network, PeerAddress, PeerIdentity } from '../ports/network.js'
 import { identityOf, openCredentials, serverNameOf, type PeerCredentials } from './peer-credentials.js'
-import { TlsLink } from './tls-link.js'
+import { SocketLink } from './socket-link.js'
 
 export interface TlsNetworkOptions extends PeerCredentials {
   /** Address to listen on. */
@@ -32,7 +32,7 @@ type OnLink = (link: Link, identity: PeerIdentity) => LinkHandlers
  * come from the cluster's authority. Links that come in before listen() are turned away.
  */
 export class TlsNetwork implements Network {
-  private readonly links = new Set<TlsLink>()
+  private readonly links = new Set<SocketLink>()
   /** Accepted connections whose handshake is not complete, by remote address and port. */
   private readonly shaking = new Map<string, Socket>()
   /** When a complaint was last logged. */
@@ -121,7 +121,7 @@ export class TlsNetwork implements Network {
       rejectUnauthorized: true,
       checkServerIdentity: (_, certificate) => checkDialled(certificate, address, expected),
     })
-    const link = this.keep(new TlsLink(socket, false))
+    const link = this.keep(new SocketLink(socket, false))
     let heard = false
     const timer = setTimeout(
       () => socket.destroy(unreachable(address, `no TLS handshake within ${this.handshakeTimeoutMs} ms`)),
@@ -184,7 +184,7 @@ export class TlsNetwork implements Network {
     if (identity === null)
       return turnAway(`its certificate names no member; its subject alternative names are: ${subjectaltname ?? 'none'}`)
     if (this.onLink === null || this.closed) return void socket.destroy()
-    const link = this.keep(new TlsLink(socket, true))
+    const link = this.keep(new SocketLink(socket, true))
     link.serve(this.onLink(link, identity))
   }
 
@@ -197,7 +197,7 @@ export class TlsNetwork implements Network {
     this.logger.warn({ from, code: 'MRD_CERTIFICATE' }, message)
   }
 
-  private keep(link: TlsLink): TlsLink {
+  private keep(link: SocketLink): SocketLink {
     this.links.add(link)
     link.onGone = () => this.links.delete(link)
     return link

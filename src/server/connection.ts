@@ -317,12 +317,16 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
       }
     }
     if (this.queue.bytes > 0) this.queue.settle(this.holdUntilBytes)
-    while (!this.inFlight) {
+    let sent = 0
+    while (!this.inFlight && sent < LIMITS.clientTurnOutputBytes) {
       const bytes = this.queue.shift(executor.durableBytes)
       if (bytes === null) break
+      sent += bytes.length
       this.send(bytes)
     }
-    if (this.queue.bytes > 0 && !this.inFlight && !this.isHeld) {
+    // Others come first; a client that reads fast would be sent all of a huge reply at once.
+    if (sent >= LIMITS.clientTurnOutputBytes && !this.inFlight) this.requestFlush()
+    else if (this.queue.bytes > 0 && !this.inFlight && !this.isHeld) {
       if (executor.logHasFailed) {
         // A failed sync is never repeated, so the reply would never come. A client that is cut off knows that it does not know.
         this.host.logger.warn(

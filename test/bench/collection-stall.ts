@@ -1,10 +1,11 @@
-import { RedisClient } from '../../src/cli/redis-client.js'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { BenchRun } from './bench-run.js'
+import { BinaryClient } from './binary-client.js'
 import { writeCommands, type Fill } from './command-writer.js'
 import { digits } from './load-tests.js'
-import { pingWhile } from './prober.js'
-import type { Server, System } from './servers.js'
-import { quantile } from './statistics.js'
+import { pingWhile, type ProbeReport } from './prober.js'
+import { Settlement, type Bench, type Pauses, type Server, type System } from './servers.js'
+import { median, quantile } from './statistics.js'
 import { figure, textTable } from './text-table.js'
 
 export interface CollectionStallResult {
@@ -13,23 +14,35 @@ export interface CollectionStallResult {
 
 export interface CollectionStall {
   readonly scenario: string
-  readonly servers: readonly { readonly system: System; readonly worstMs: number; readonly ownPauseMs: number }[]
+  readonly servers: readonly StallRounds[]
+}
+
+export interface StallRounds {
+  readonly system: System
+  /** Worst reply time of each round. */
+  readonly worstMs: readonly number[]
+  /** The longest of all rounds: in which the measuring thread did not run, the server did not (null: not known), and the server collected garbage. */
+  readonly ownPauseMs: number
+  readonly serverPauses: Pauses | null
 }
 
 interface StallScenario {
   readonly name: string
   readonly fills: readonly Fill[]
-  /** One command, or waiting for something that happens by itself. */
-  readonly act: (client: RedisClient, server: Server) => Promise<void>
-  /** redis-server 7.0 does not have it. */
-  readonly onlyMeridian?: true
+  /** What comes before, unmeasured; its reply is the last argument of `command`. */
+  readonly before?: readonly string[]
+  /** One command; null: waiting for the key to be gone, which happens by itself. */
+  readonly command: readonly string[] | null
+  /** Another member runs the command; the one that applies it is measured. Or redis-server 7.0 does not have it. */
+  readonly only?: 'remote' | 'meridian'
 }
 
-const COMMAND_MS = 60_000
 /** For work that goes on after the reply. */
 const AFTERMATH_MS = 500
 /** Elements a command, so that loading is quick. */
 const BATCH = 50
+/** HyperLogLogs of a PFMERGE, dense ones. */
+const SKETCHES = 300
 
 function batches(elements: number, command: (first: number) => readonly string[]): Fill {
   return { count: Math.ceil(elements / BATCH), command: (i) => command(i * BATCH) }
@@ -60,59 +73,113 @@ function scenarios(elements: number): StallScenario[] {
       `place:${digits(i)}`,
     ]),
   ])
-  const send =
-    (...command: readonly string[]) =>
-    async (client: RedisClient): Promise<void> => {
-      await client.command(...command)
-    }
+  const sketches: Fill = {
+    count: SKETCHES,
+    command: (i) => ['PFADD', `sketch:${i}`, ...Array.from({ length: 3000 }, (_, j) => `${i}:${j}`)],
+  }
+  const sketchKeys = Array.from({ length: SKETCHES }, (_, i) => `sketch:${i}`)
+  const half = String(elements / 2)
   return [
-    { name: `SUNIONSTORE of two sets of ${figure(elements)}`, fills: twoSets, act: send('SUNIONSTORE', 'to', 'set', 'set2') },
-    { name: `ZUNIONSTORE of two of ${figure(elements)}`, fills: twoSorted, act: send('ZUNIONSTORE', 'to', '2', 'zset', 'zset2') },
-    { name: `COPY of a set of ${figure(elements)}`, fills: [members('set', elements)], act: send('COPY', 'set', 'to') },
-    { name: `COPY of a hash of ${figure(elements)}`, fills: [fields], act: send('COPY', 'hash', 'to') },
-    { name: `COPY of a sorted set of ${figure(elements)}`, fills: [scored(elements)], act: send('COPY', 'zset', 'to') },
-    { name: `COPY of a list of ${figure(elements)}`, fills: [list], act: send('COPY', 'list', 'to') },
-    { name: `RENAME of a sorted set of ${figure(elements)}`, fills: [scored(elements)], act: send('RENAME', 'zset', 'to') },
-    { name: `SORT STORE of ${figure(elements)}`, fills: [list], act: send('SORT', 'list', 'ALPHA', 'STORE', 'to') },
+    { name: `SUNIONSTORE of two sets of ${figure(elements)}`, fills: twoSets, command: ['SUNIONSTORE', 'to', 'set', 'set2'] },
+    { name: `ZUNIONSTORE of two of ${figure(elements)}`, fills: twoSorted, command: ['ZUNIONSTORE', 'to', '2', 'zset', 'zset2'] },
+    { name: `COPY of a set of ${figure(elements)}`, fills: [members('set', elements)], command: ['COPY', 'set', 'to'] },
+    { name: `COPY of a hash of ${figure(elements)}`, fills: [fields], command: ['COPY', 'hash', 'to'] },
+    { name: `COPY of a sorted set of ${figure(elements)}`, fills: [scored(elements)], command: ['COPY', 'zset', 'to'] },
+    { name: `COPY of a list of ${figure(elements)}`, fills: [list], command: ['COPY', 'list', 'to'] },
+    { name: `RENAME of a sorted set of ${figure(elements)}`, fills: [scored(elements)], command: ['RENAME', 'zset', 'to'] },
+    { name: `SORT STORE of ${figure(elements)}`, fills: [list], command: ['SORT', 'list', 'ALPHA', 'STORE', 'to'] },
     {
       name: `SPOP of ${figure(elements / 2)} of ${figure(elements)}`,
       fills: [members('set', elements)],
-      act: send('SPOP', 'set', String(elements / 2)),
+      command: ['SPOP', 'set', String(elements / 2)],
     },
     {
       name: `ZREMRANGEBYRANK of ${figure(elements / 2)} of ${figure(elements)}`,
       fills: [scored(elements)],
-      act: send('ZREMRANGEBYRANK', 'zset', '0', String(elements / 2)),
+      command: ['ZREMRANGEBYRANK', 'zset', '0', String(elements / 2)],
     },
-    { name: `LREM of half of ${figure(elements)}`, fills: [coins], act: send('LREM', 'list', '0', 'heads') },
-    { name: `SORT of ${figure(elements)}`, fills: [list], act: send('SORT', 'list', 'ALPHA', 'LIMIT', '0', '10') },
+    { name: `LREM of half of ${figure(elements)}`, fills: [coins], command: ['LREM', 'list', '0', 'heads'] },
+    { name: `SORT of ${figure(elements)}`, fills: [list], command: ['SORT', 'list', 'ALPHA', 'LIMIT', '0', '10'] },
     {
       name: `SRANDMEMBER of ${figure(elements / 2)}`,
       fills: [members('set', elements)],
-      act: send('SRANDMEMBER', 'set', String(elements / 2)),
+      command: ['SRANDMEMBER', 'set', String(elements / 2)],
     },
-    { name: `XREAD of ${figure(elements)}`, fills: [entries], act: send('XREAD', 'STREAMS', 'stream', '0') },
+    { name: `XREAD of ${figure(elements)}`, fills: [entries], command: ['XREAD', 'STREAMS', 'stream', '0'] },
     {
       name: `GEOSEARCH of ${figure(elements)}`,
       fills: [places],
-      act: send('GEOSEARCH', 'geo', 'FROMLONLAT', '0', '0', 'BYRADIUS', '20000', 'km', 'COUNT', '10'),
+      command: ['GEOSEARCH', 'geo', 'FROMLONLAT', '0', '0', 'BYRADIUS', '20000', 'km', 'COUNT', '10'],
     },
     {
       name: `CRDT.DIGEST of a set of ${figure(elements)}`,
       fills: [members('set', elements)],
-      act: send('CRDT.DIGEST'),
-      onlyMeridian: true,
+      command: ['CRDT.DIGEST'],
+      only: 'meridian',
     },
-    { name: `ZUNION of two of ${figure(elements)}`, fills: twoSorted, act: send('ZUNION', '2', 'zset', 'zset2') },
-    { name: `DEL of a set of ${figure(elements)}`, fills: [members('set', elements)], act: send('DEL', 'set') },
-    { name: `DEL of a sorted set of ${figure(elements)}`, fills: [scored(elements)], act: send('DEL', 'zset') },
-    { name: `ZRANGE of ${figure(tenth)}`, fills: [scored(tenth)], act: send('ZRANGE', 'zset', '0', '-1', 'WITHSCORES') },
+    { name: `ZUNION of two of ${figure(elements)}`, fills: twoSorted, command: ['ZUNION', '2', 'zset', 'zset2'] },
+    { name: `DEL of a set of ${figure(elements)}`, fills: [members('set', elements)], command: ['DEL', 'set'] },
+    { name: `DEL of a sorted set of ${figure(elements)}`, fills: [scored(elements)], command: ['DEL', 'zset'] },
+    { name: `ZRANGE of ${figure(tenth)}`, fills: [scored(tenth)], command: ['ZRANGE', 'zset', '0', '-1', 'WITHSCORES'] },
     {
       name: `SINTER of two sets of ${figure(tenth)}`,
       fills: [members('a', tenth), members('b', tenth, tenth / 2)],
-      act: send('SINTER', 'a', 'b'),
+      command: ['SINTER', 'a', 'b'],
     },
-    { name: `LTRIM of ${figure(elements)}`, fills: [list], act: send('LTRIM', 'list', '-1', '-1') },
+    { name: `LTRIM of ${figure(elements)}`, fills: [list], command: ['LTRIM', 'list', '-1', '-1'] },
+    {
+      name: `LTRIM of ${figure(elements)} to a half`,
+      fills: [list],
+      command: ['LTRIM', 'list', String(elements / 4), `-${elements / 4}`],
+    },
+    { name: `XRANGE of ${figure(elements)}`, fills: [entries], command: ['XRANGE', 'stream', '-', '+'] },
+    {
+      name: `XREADGROUP of ${figure(elements)}`,
+      fills: [entries],
+      before: ['XGROUP', 'CREATE', 'stream', 'group', '0'],
+      command: ['XREADGROUP', 'GROUP', 'group', 'me', 'STREAMS', 'stream', '>'],
+    },
+    { name: `DUMP of a set of ${figure(elements)}`, fills: [members('set', elements)], command: ['DUMP', 'set'] },
+    { name: `DUMP of a sorted set of ${figure(elements)}`, fills: [scored(elements)], command: ['DUMP', 'zset'] },
+    { name: `DUMP of a list of ${figure(elements)}`, fills: [list], command: ['DUMP', 'list'] },
+    { name: `DUMP of a hash of ${figure(elements)}`, fills: [fields], command: ['DUMP', 'hash'] },
+    { name: `DUMP of a stream of ${figure(elements)}`, fills: [entries], command: ['DUMP', 'stream'] },
+    {
+      name: `RESTORE of a set of ${figure(elements)}`,
+      fills: [members('set', elements)],
+      before: ['DUMP', 'set'],
+      command: ['RESTORE', 'to', '0'],
+    },
+    {
+      name: `RESTORE of a sorted set of ${figure(elements)}`,
+      fills: [scored(elements)],
+      before: ['DUMP', 'zset'],
+      command: ['RESTORE', 'to', '0'],
+    },
+    { name: `MOVE of a hash of ${figure(elements)}`, fills: [fields], command: ['MOVE', 'hash', '1'] },
+    { name: `PFMERGE of ${SKETCHES}`, fills: [sketches], command: ['PFMERGE', 'to', ...sketchKeys] },
+    { name: `PFCOUNT of ${SKETCHES}`, fills: [sketches], command: ['PFCOUNT', ...sketchKeys] },
+    { name: `FLUSHALL of a set of ${figure(elements)}`, fills: [members('set', elements)], command: ['FLUSHALL'] },
+    {
+      name: `SUNIONSTORE of two sets of ${figure(elements)} elsewhere`,
+      fills: twoSets,
+      command: ['SUNIONSTORE', 'to', 'set', 'set2'],
+      only: 'remote',
+    },
+    { name: `COPY of a list of ${figure(elements)} elsewhere`, fills: [list], command: ['COPY', 'list', 'to'], only: 'remote' },
+    {
+      name: `ZREMRANGEBYRANK of ${figure(elements / 2)} of ${figure(elements)} elsewhere`,
+      fills: [scored(elements)],
+      command: ['ZREMRANGEBYRANK', 'zset', '0', half],
+      only: 'remote',
+    },
+    {
+      name: `LREM of half of ${figure(elements)} elsewhere`,
+      fills: [coins],
+      command: ['LREM', 'list', '0', 'heads'],
+      only: 'remote',
+    },
+    { name: `DEL of a hash of ${figure(elements)} elsewhere`, fills: [fields], command: ['DEL', 'hash'], only: 'remote' },
     {
       name: `${figure(elements)} hash fields fall due`,
       fills: [
@@ -130,8 +197,8 @@ function scenarios(elements: number): StallScenario[] {
           ]),
         },
       ],
-      act: untilGone('hash'),
-      onlyMeridian: true,
+      command: null,
+      only: 'meridian',
     },
   ]
 }
@@ -140,46 +207,83 @@ function scenarios(elements: number): StallScenario[] {
 export async function measureCollectionStall(
   elements: number,
   /** Part of the names of the scenarios that are wanted. */
-  only: string,
+  wanted: string,
+  rounds: number,
   { bench, say }: BenchRun,
 ): Promise<CollectionStallResult> {
   const results: CollectionStall[] = []
-  for (const { name, fills, act, onlyMeridian } of scenarios(elements)) {
-    if (!name.toLowerCase().includes(only.toLowerCase())) continue
-    const servers = []
-    for (const server of [...(onlyMeridian ? [] : [await bench.redis()]), await bench.meridian()]) {
-      for (const fill of fills) await writeCommands(server.port, fill)
-      const client = await RedisClient.connect({ host: '127.0.0.1', port: server.port }, COMMAND_MS)
-      const { timesMs, ownPauseMs } = await pingWhile(server.port, async () => {
-        await act(client, server)
-        await new Promise((resolve) => setTimeout(resolve, AFTERMATH_MS))
-      })
-      client.close()
-      servers.push({ system: server.system, worstMs: quantile(timesMs, 1), ownPauseMs })
-      await server.stop()
+  for (const scenario of scenarios(elements)) {
+    const { name, only } = scenario
+    if (!name.toLowerCase().includes(wanted.toLowerCase())) continue
+    const servers: StallRounds[] = []
+    if (only === undefined) {
+      const redis = await bench.redis()
+      const { timesMs, ownPauseMs } = await measureRound(scenario, redis, redis)
+      servers.push({ system: redis.system, worstMs: [quantile(timesMs, 1)], ownPauseMs, serverPauses: null })
+      await bench.clear()
     }
-    await bench.clear()
+    const worstMs: number[] = []
+    const pauses: Pauses[] = []
+    let ownPauseMs = 0
+    for (let round = 0; round < rounds; round++) {
+      const [from, to] = only === 'remote' ? await bench.meridianPair(true) : await alone(bench)
+      const report = await measureRound(scenario, from, to)
+      pauses.push(await to.pauses())
+      worstMs.push(quantile(report.timesMs, 1))
+      ownPauseMs = Math.max(ownPauseMs, report.ownPauseMs)
+      await bench.clear()
+    }
+    const serverPauses = {
+      longestMs: Math.max(...pauses.map(({ longestMs }) => longestMs)),
+      longestCollectionMs: Math.max(...pauses.map(({ longestCollectionMs }) => longestCollectionMs)),
+    }
+    servers.push({ system: 'meridian', worstMs, ownPauseMs, serverPauses })
     results.push({ scenario: name, servers })
-    say(`${name}: ${servers.map(({ system, worstMs }) => `${system} ${figure(worstMs)} ms`).join(', ')}`)
+    say(`${name}: ${servers.map((one) => `${one.system} ${one.worstMs.map(figure).join(' ')} ms`).join(', ')}`)
   }
   return { scenarios: results }
 }
 
-function untilGone(key: string) {
-  return async (client: RedisClient): Promise<void> => {
-    while ((await client.command('EXISTS', key)) !== 0) await new Promise((resolve) => setTimeout(resolve, 50))
+async function alone(bench: Bench): Promise<readonly [Server, Server]> {
+  const server = await bench.meridian(true)
+  return [server, server]
+}
+
+async function measureRound({ fills, before, command }: StallScenario, from: Server, to: Server): Promise<ProbeReport> {
+  for (const fill of fills) await writeCommands(from.port, fill)
+  if (from !== to) await new Settlement(from, to).settle()
+  const client = await BinaryClient.connect(from.port)
+  const prepared = before === undefined ? null : await client.command(...before)
+  // Everything before is over, also what came with it from behind.
+  await delay(AFTERMATH_MS)
+  if (to.system === 'meridian') await to.pauses()
+  try {
+    return await pingWhile(to.port, async () => {
+      if (command === null) while ((await client.command('EXISTS', 'hash')) !== 0) await delay(50)
+      else await client.command(...command, ...(Buffer.isBuffer(prepared) ? [prepared] : []))
+      if (from !== to) await new Settlement(from, to).settle()
+      await delay(AFTERMATH_MS)
+    })
+  } finally {
+    client.close()
   }
 }
 
 export function collectionStallLines({ scenarios }: CollectionStallResult): string[] {
   const rows = scenarios.map(({ scenario, servers }) => {
     const of = (system: System) => servers.find((one) => one.system === system)
+    const redis = of('redis')
+    const meridian = of('meridian')
     return [
       scenario,
-      figure(of('redis')?.worstMs ?? NaN),
-      figure(of('meridian')?.worstMs ?? NaN),
+      figure(Math.max(...(redis?.worstMs ?? [NaN]))),
+      figure(median(meridian?.worstMs ?? [])),
+      figure(Math.max(...(meridian?.worstMs ?? [NaN]))),
+      figure(meridian?.serverPauses?.longestMs ?? NaN),
+      figure(meridian?.serverPauses?.longestCollectionMs ?? NaN),
       figure(Math.max(...servers.map(({ ownPauseMs }) => ownPauseMs))),
     ]
   })
-  return ['Worst reply time of PING, ms', ...textTable(['', 'redis', 'meridian', 'own pause'], rows), '']
+  const head = ['', 'redis', 'meridian median', 'worst', 'its longest turn', 'its longest GC', 'own pause']
+  return ['Worst reply time of PING in each round, ms', ...textTable(head, rows), '']
 }

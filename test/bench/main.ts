@@ -48,6 +48,7 @@ interface CompareFlags extends CommonOptions {
 interface VerbFlags extends CommonOptions {
   size?: number
   only?: string
+  rounds?: number
 }
 
 /** One part of the report. */
@@ -119,9 +120,9 @@ const VERBS: Readonly<Record<string, VerbEntry>> = {
     summary: 'longest reply time while a command works on much at once',
     sizes: 'how many elements',
     chooses: true,
-    run: async ({ size, quick, only }) => {
-      const collectionStall = await bounded('collection-stall', 3600, (run) =>
-        measureCollectionStall(size ?? sized(MILLION, quick), only ?? '', run),
+    run: async ({ size, quick, only, rounds }) => {
+      const collectionStall = await bounded('collection-stall', 7200, (run) =>
+        measureCollectionStall(size ?? sized(MILLION, quick), only ?? '', rounds ?? (quick ? 1 : 3), run),
       )
       return { measured: { collectionStall }, lines: collectionStallLines(collectionStall) }
     },
@@ -227,7 +228,10 @@ withCompareOptions(program.command('compare', { isDefault: true }).description('
   .action((options: CompareFlags) => report([runCompare], options))
 for (const [name, { summary, sizes, chooses, run }] of Object.entries(VERBS)) {
   const verb = withCommonOptions(program.command(name).description(summary))
-  if (chooses === true) verb.option('--only <text>', 'of its scenarios those whose name has this in it')
+  if (chooses === true) {
+    verb.option('--only <text>', 'of its scenarios those whose name has this in it')
+    verb.option('--rounds <count>', 'measured runs of each scenario in Meridian', number)
+  }
   if (sizes !== null) verb.option('--size <count>', sizes, number)
   verb.action((options: VerbFlags) => report([run], options))
 }

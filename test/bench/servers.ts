@@ -1,3 +1,4 @@
+import type { SpawnOptions } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,6 +16,11 @@ const START_MS = 300_000
 const COMMAND_MS = 120_000
 const CLUSTER_NAMES = ['one', 'two'] as const
 
+/** A server that says on SIGUSR2 what stopped it. */
+const WATCHED: SpawnOptions = {
+  env: { ...process.env, NODE_OPTIONS: `--import=${new URL('./turn-watch.js', import.meta.url).href}` },
+}
+
 export type System = 'redis' | 'meridian'
 
 /** A database under measurement, as both kinds look from outside. */
@@ -25,10 +31,18 @@ export interface Server {
   cpuSeconds(): number
   residentBytes(): number
   command(...args: readonly string[]): Promise<unknown>
+  /** Of a watched server: what stopped it longest since this was last asked. */
+  pauses(): Promise<Pauses>
   /** SIGTERM: everything is on disk afterwards. */
   stop(): Promise<void>
   /** Spawns it again on its data; returns seconds from spawn to the first PONG. */
   restart(): Promise<number>
+}
+
+/** See turn-watch. */
+export interface Pauses {
+  readonly longestMs: number
+  readonly longestCollectionMs: number
 }
 
 /** Everything that one benchmark starts; ends it all and removes the files. */
@@ -57,30 +71,20 @@ export class Bench {
     return replica
   }
 
-  /** A database of one region, without a file, as `meridian server` gives it. */
-  async meridian(): Promise<Server> {
+  /** A database of one region, without a file, as `meridian server` gives it. Watched ones can be asked for their pauses. */
+  async meridian(isWatched = false): Promise<Server> {
     const [port] = await freePorts(1)
     const folder = join(this.folder, `meridian-${port}`)
-    return this.serverOf('meridian', port, [
-      ...meridianCommand(),
-      'server',
-      '--port',
-      String(port),
-      '--dir',
-      folder,
-      '--appendfsync',
-      'everysec',
-      '--log-level',
-      'warn',
-      // As redis-server above.
-      '--set',
-      'storage.auto-aof-rewrite-percentage=0',
-    ])
+    const where = ['server', '--port', String(port), '--dir', folder]
+    // As redis-server above.
+    const settings = ['--appendfsync', 'everysec', '--log-level', 'warn', '--set', 'storage.auto-aof-rewrite-percentage=0']
+    return this.serverOf('meridian', port, [...meridianCommand(), ...where, ...settings], isWatched ? WATCHED : {})
   }
 
   /** Two members over mutual TLS, up and linked. */
-  async meridianPair(): Promise<readonly [Server, Server]> {
-    const cluster = await TestCluster.create({ names: CLUSTER_NAMES, clusterId: 'bench', logLevel: 'warn' })
+  async meridianPair(isWatched = false): Promise<readonly [Server, Server]> {
+    const spawn = (): SpawnOptions => (isWatched ? WATCHED : {})
+    const cluster = await TestCluster.create({ names: CLUSTER_NAMES, clusterId: 'bench', logLevel: 'warn', spawn })
     this.clusters.push(cluster)
     const [one, two] = cluster.members
     await Promise.all([one.start(), two.start()])
@@ -108,8 +112,13 @@ export class Bench {
     rmSync(this.folder, { recursive: true, force: true })
   }
 
-  private async serverOf(system: System, port: number, commandLine: readonly string[]): Promise<Server> {
-    const server = new ProcessServer(system, port, commandLine, this.processes)
+  private async serverOf(
+    system: System,
+    port: number,
+    commandLine: readonly string[],
+    spawn: SpawnOptions = {},
+  ): Promise<Server> {
+    const server = new ProcessServer(system, port, commandLine, this.processes, spawn)
     await server.restart()
     return server
   }
@@ -146,6 +155,7 @@ class ProcessServer implements Server {
     readonly port: number,
     private readonly commandLine: readonly string[],
     private readonly processes: Set<ManagedProcess>,
+    private readonly spawn: SpawnOptions,
   ) {}
 
   cpuSeconds(): number {
@@ -160,6 +170,10 @@ class ProcessServer implements Server {
     return oneCommand(this.port, args)
   }
 
+  pauses(): Promise<Pauses> {
+    return pausesOf(this.running)
+  }
+
   async stop(): Promise<void> {
     await this.running.stop('SIGTERM', 60_000)
     this.processes.delete(this.running)
@@ -168,7 +182,7 @@ class ProcessServer implements Server {
   async restart(): Promise<number> {
     const [command, ...args] = this.commandLine
     const startMs = performance.now()
-    const started = ManagedProcess.start(command, args)
+    const started = ManagedProcess.start(command, args, this.spawn)
     this.process = started
     this.processes.add(started)
     await answersPing(this.port, started)
@@ -203,6 +217,10 @@ class MemberServer implements Server {
     return oneCommand(this.port, args)
   }
 
+  pauses(): Promise<Pauses> {
+    return pausesOf(this.member.running)
+  }
+
   async stop(): Promise<void> {
     await this.member.stop()
   }
@@ -212,6 +230,13 @@ class MemberServer implements Server {
     await answersPing(this.port, this.member.launch())
     return (performance.now() - startMs) / 1000
   }
+}
+
+async function pausesOf(process: ManagedProcess): Promise<Pauses> {
+  const from = process.output.length
+  process.signal('SIGUSR2')
+  const line = await process.printed(/turn-watch .*\n/, 20_000, from)
+  return JSON.parse(line.slice('turn-watch '.length)) as Pauses
 }
 
 async function oneCommand(port: number, args: readonly string[]): Promise<unknown> {

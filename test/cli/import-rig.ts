@@ -85,8 +85,8 @@ export async function run(redis: Redis, commands: readonly (readonly Item[])[]):
 }
 
 /** Every key of the present database: what it holds, when it expires. */
-export async function contents(redis: Redis): Promise<Record<string, unknown>> {
-  const result: Record<string, unknown> = {}
+export async function contents(redis: Redis): Promise<Record<string, readonly [value: unknown, expireAt: unknown]>> {
+  const result: Record<string, readonly [value: unknown, expireAt: unknown]> = {}
   for (const key of (await redis.keysBuffer('*')).sort((a, b) => Buffer.compare(a, b))) {
     const { value } = readPayload(await redis.dumpBuffer(key))
     result[key.toString('latin1')] = [value && settled(plain(value)), await redis.call('PEXPIRETIME', key)]

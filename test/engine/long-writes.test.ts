@@ -32,6 +32,16 @@ function fill(): void {
   h.run('SET', 'string', 'x')
 }
 
+/** Lists with several runs, elements put below others, and holes. */
+function fillLists(): void {
+  h.run('RPUSH', 'coins', ...numbers.map((n) => (n % 3 === 0 ? 'tails' : 'heads')))
+  for (let n = 0; n < COUNT / 8; n++) h.run('LSET', 'coins', `${n * 5}`, n % 2 === 0 ? 'edge' : 'heads')
+  for (let n = 0; n < 20; n++) h.run('LINSERT', 'coins', 'BEFORE', 'edge', n % 2 === 0 ? 'heads' : 'tails')
+  h.run('LREM', 'coins', '7', 'tails')
+  h.run('RPUSH', 'same', ...numbers.map(() => 'x'))
+  for (let n = 0; n < 25; n++) h.run('RPUSH', 'long', ...numbers.map((i) => `${n} ${i}`))
+}
+
 /** Starts a command and says that it has not replied. */
 function ask(...args: string[]): void {
   expect(h.raw(args, client)).toBe('')
@@ -82,6 +92,16 @@ const WRITES: string[][] = [
   ['SORT', 'zset', 'ALPHA', 'DESC', 'LIMIT', '5', '300', 'STORE', 'zset'],
   ['SORT', 'set', 'ALPHA', 'STORE', 'string'],
   ['SORT', 'list', 'BY', 'nosort', 'STORE', 'to'],
+  ['LREM', 'coins', '0', 'heads'],
+  ['LREM', 'coins', '150', 'heads'],
+  ['LREM', 'coins', '-150', 'tails'],
+  ['LREM', 'coins', '0', 'never'],
+  ['LREM', 'same', '0', 'x'],
+  ['LTRIM', 'long', '1', '0'],
+  ['LTRIM', 'long', '3001', '-4001'],
+  ['LPOP', 'coins', '300'],
+  ['RPOP', 'long', '9000'],
+  ['LPOP', 'coins', '3000'],
 ]
 
 describe.each([true, false])('a long write (alone: %s)', (solo) => {
@@ -89,6 +109,7 @@ describe.each([true, false])('a long write (alone: %s)', (solo) => {
 
   it.each(WRITES.map((args) => [args.join(' '), args] as const))('%s does what it does in one go', (_, args) => {
     fill()
+    if (['coins', 'same', 'long'].includes(args[1])) fillLists()
     const other = new EngineHarness({ solo, self: 2 }, clock)
     other.receive(h)
     ask(...args)

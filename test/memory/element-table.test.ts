@@ -83,6 +83,35 @@ describe('element table', () => {
     )
   })
 
+  it('chooses each element with the same chance, also after it has grown and most have gone', () => {
+    const f = new Fixture()
+    let state = 1
+    const below = (n: number) => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+      return Math.floor((state / 2 ** 32) * n)
+    }
+    const draws = 20_000
+    /** Chi square of draws counted in tenths of what is there, by number. */
+    const unevenness = (from: number, to: number): number => {
+      const tenths = new Array<number>(10).fill(0)
+      for (let i = 0; i < draws; i++) {
+        const number = Number(f.key(f.table.random(f.words, AT, below)).slice(2))
+        expect(number >= from && number < to).toBe(true)
+        tenths[Math.floor(((number - from) / (to - from)) * 10)]++
+      }
+      return tenths.reduce((sum, n) => sum + (n - draws / 10) ** 2 / (draws / 10), 0)
+    }
+    // 9 degrees of freedom: above 27.9 once in a thousand.
+    for (let i = 0; i < 30_000; i++) f.insert(`m:${i}`)
+    expect(unevenness(0, 30_000)).toBeLessThan(27.9)
+    for (let i = 30_000; i < 60_000; i++) f.insert(`m:${i}`)
+    expect(unevenness(0, 60_000)).toBeLessThan(27.9)
+    for (let i = 0; i < 59_000; i++) f.remove(`m:${i}`)
+    expect(unevenness(59_000, 60_000)).toBeLessThan(27.9)
+    for (let i = 59_001; i < 60_000; i++) f.remove(`m:${i}`)
+    expect(f.key(f.table.random(f.words, AT, below))).toBe('m:59000')
+  })
+
   it('holds many elements in several tables of bounded size', () => {
     const f = new Fixture()
     const count = 30_000

@@ -1,6 +1,7 @@
 import RedisParser from 'redis-parser'
 import type { ClientRegistry } from '../../src/commands/client-registry.js'
 import type { ServerService, SettingsService } from '../../src/commands/services.js'
+import type { Dialer } from '../../src/ports/dialer.js'
 import { Session } from '../../src/commands/session.js'
 import { Member, type MemberOptions, type MemberPorts } from '../../src/node/member.js'
 import { logReport, makeServices, staleRefusal, writeRefusal } from '../../src/node/services.js'
@@ -20,7 +21,7 @@ export class EmbeddedMember {
     this.member = new Member(
       options,
       ports,
-      makeServices(theMember, () => NO_CLIENTS, SETTINGS, serverOf(theMember, options, ports)),
+      makeServices(theMember, () => NO_CLIENTS, SETTINGS, serverOf(theMember, options, ports), NO_DIALER),
     )
   }
 
@@ -43,6 +44,12 @@ export class EmbeddedMember {
     parser.execute(reply.take())
     return result
   }
+}
+
+const NO_DIALER: Dialer = {
+  dial: () => {
+    throw new Error('no network for clients')
+  },
 }
 
 const NO_CLIENTS: ClientRegistry = {

@@ -187,6 +187,11 @@ export class EngineHarness {
         read: () => new Uint8Array(0),
         end: () => undefined,
       },
+      dialer: {
+        dial: () => {
+          throw new Error('no network')
+        },
+      },
       transactions: {
         multi: (session) => this.engine.transactions.multi(session),
         discard: (session) => this.engine.transactions.discard(session),

@@ -44,7 +44,7 @@ export class SlicedDigest implements SessionWait {
 
   /** The first slice. What is not done then goes on by itself, and tells the engine's waits when it is. */
   start(): void {
-    if (this.digest.step(LIMITS.digestSliceBytes)) this.state = 'done'
+    if (this.step()) this.state = 'done'
     else this.engine.clock.defer(() => this.goOn())
   }
 
@@ -99,8 +99,19 @@ export class SlicedDigest implements SessionWait {
   }
 
   private slice(): void {
-    if (this.digest.step(LIMITS.digestSliceBytes)) this.end('done')
+    if (this.step()) this.end('done')
     else this.engine.clock.defer(() => this.goOn())
+  }
+
+  /** A turn's share; true when everything is in. */
+  private step(): boolean {
+    const { clock } = this.engine
+    const startMs = clock.monotonicMs()
+    for (let steps = 0; steps < LIMITS.digestTurnSteps; steps++) {
+      if (this.digest.step(LIMITS.digestStepBytes)) return true
+      if (clock.monotonicMs() - startMs >= LIMITS.digestTurnMs) return false
+    }
+    return false
   }
 
   private end(state: 'done' | 'failed'): void {

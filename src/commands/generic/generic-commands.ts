@@ -3,6 +3,7 @@ import { DATABASE_COMMANDS } from './database-commands.js'
 import { DUMP_COMMANDS } from './dump-commands.js'
 import { EXPIRY_COMMANDS } from './expiry-commands.js'
 import { KEY_COMMANDS } from './key-commands.js'
+import { MIGRATE_COMMANDS } from './migrate-command.js'
 import { OBJECT_COMMANDS } from './object-commands.js'
 import { RENAME_COMMANDS } from './rename-commands.js'
 import { SCAN_COMMANDS } from './scan-commands.js'
@@ -16,6 +17,7 @@ export const GENERIC_COMMANDS: readonly CommandSpec[] = [
   ...SORT_COMMANDS,
   ...RENAME_COMMANDS,
   ...DUMP_COMMANDS,
+  ...MIGRATE_COMMANDS,
   ...OBJECT_COMMANDS,
   ...DATABASE_COMMANDS,
 ]

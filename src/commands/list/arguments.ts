@@ -17,6 +17,9 @@ export const FROM_AND_TO: readonly ArgumentSpec[] = [oneOf('wherefrom', ...ENDS)
 export const SOURCE: ArgumentSpec = { ...KEY, name: 'source' }
 export const DESTINATION: ArgumentSpec = { ...KEY, name: 'destination', keySpecIndex: 1 }
 
+/** Elements of a row at an end of a list that are removed in the time that one is removed by itself. */
+export const ROW_SHARE = 8
+
 export function lists(call: Call): ListStore {
   return call.collections.lists
 }

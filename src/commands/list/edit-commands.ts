@@ -1,9 +1,14 @@
+import { equalBytes } from '../../base/bytes.js'
+import { LIMITS } from '../../base/limits.js'
 import { NotificationClass } from '../../base/notification-classes.js'
+import { ListRemoval } from '../../keyspace/list-removal.js'
+import type { Ref } from '../../memory/arena.js'
 import type { Call } from '../call.js'
 import { CommandError, Errors, syntaxError } from '../command-error.js'
 import { keyRange, type CommandSpec } from '../command-spec.js'
+import type { WriteSteps } from '../services.js'
 import { KEY, oneOf, START, token } from '../string/arguments.js'
-import { ELEMENT, findList, INDEX, lengthOf, lists, STOP } from './arguments.js'
+import { ELEMENT, findList, INDEX, lengthOf, lists, ROW_SHARE, STOP } from './arguments.js'
 
 /** Changes inside a list: LSET, LINSERT, LREM, LTRIM. */
 function lset(call: Call): void {
@@ -56,17 +61,52 @@ function lrem(call: Call): void {
   const { buf, off, len } = call.request
   const store = lists(call)
   const most = limit === 0 ? Infinity : Math.abs(limit)
+  const length = lengthOf(call, ref)
+  const looks = call.isLongWrite(length, 1) ? call.shortWriteElements : Infinity
   let count = 0
   let first = 0
-  store.search(call.db, call.root(ref), buf, off[3], len[3], limit < 0, Infinity, (at) => {
+  store.search(call.db, call.root(ref), buf, off[3], len[3], limit < 0, looks, (at) => {
     // From the end the first match in the list is the last one found.
     if (count === 0 || limit < 0) first = at
     return ++count < most
   })
+  if (count < most && looks < length) {
+    call.writeInSlices([{ database: call.database, argument: 1, isWritten: true }], removeSteps(call, ref, limit))
+    return
+  }
   if (count > 0) {
     const left = store.writes.removeEqual(call.database, buf, off[1], len[1], first, count, buf, off[3], len[3])
     call.notify(NotificationClass.list, 'lrem', 1)
     if (left === 0) call.notify(NotificationClass.generic, 'del', 1)
+  }
+  call.reply.integer(count)
+}
+
+/** LREM of a long list: looks for all that are to go, and then writes their removal. */
+function* removeSteps(call: Call, ref: Ref, limit: number): WriteSteps {
+  const { buf, off, len } = call.request
+  const { op, db } = call
+  const root = call.root(ref)
+  const length = lengthOf(call, ref)
+  const most = limit === 0 ? Infinity : Math.abs(limit)
+  const walk = lists(call).walkOf(db, root)
+  walk.seek(limit < 0 ? length - 1 : 0)
+  let count = 0
+  let first = 0
+  for (let i = 0; i < length && count < most; i++) {
+    if (walk.len === len[3] && equalBytes(walk.buf, walk.off, buf, off[3], len[3])) {
+      if (count === 0 || limit < 0) first = limit < 0 ? length - 1 - i : i
+      count++
+    }
+    if (limit < 0) walk.previous()
+    else walk.next()
+    if (i % LIMITS.slicedReadSeek === 0) yield
+  }
+  if (count > 0) {
+    yield* new ListRemoval(db, root, op, call.place(1), call.long.highestStamp).equal(first, count, buf, off[3], len[3])
+    yield 'commit'
+    call.notify(NotificationClass.list, 'lrem', 1)
+    if (count === length) call.notify(NotificationClass.generic, 'del', 1)
   }
   call.reply.integer(count)
 }
@@ -85,6 +125,11 @@ function ltrim(call: Call): void {
   const empties = start > stop || start >= length
   const fromBegin = empties ? length : start
   const fromEnd = empties ? 0 : length - 1 - stop
+  if (call.isLongWrite((fromBegin + fromEnd) / ROW_SHARE, 1)) {
+    const steps = trimSteps(call, call.root(ref), length, fromBegin, fromEnd)
+    call.writeInSlices([{ database: call.database, argument: 1, isWritten: true }], steps)
+    return
+  }
   const { buf, off, len } = call.request
   let left = length
   if (fromBegin + fromEnd > 0) {
@@ -92,6 +137,16 @@ function ltrim(call: Call): void {
   }
   call.notify(NotificationClass.list, 'ltrim', 1)
   if (left === 0) call.notify(NotificationClass.generic, 'del', 1)
+  call.reply.ok()
+}
+
+function* trimSteps(call: Call, root: Ref, length: number, fromBegin: number, fromEnd: number): WriteSteps {
+  const removal = new ListRemoval(call.db, root, call.op, call.place(1), call.long.highestStamp)
+  yield* removal.row(0, fromBegin)
+  yield* removal.row(length - fromEnd, length)
+  yield 'commit'
+  call.notify(NotificationClass.list, 'ltrim', 1)
+  if (fromBegin + fromEnd === length) call.notify(NotificationClass.generic, 'del', 1)
   call.reply.ok()
 }
 

@@ -1,7 +1,11 @@
+import { LIMITS } from '../../base/limits.js'
 import { NotificationClass } from '../../base/notification-classes.js'
+import { ListRemoval } from '../../keyspace/list-removal.js'
+import type { Ref } from '../../memory/arena.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
 import { keyRange, type CommandSpec } from '../command-spec.js'
+import type { WriteSteps } from '../services.js'
 import { KEY, KEYS, optional } from '../string/arguments.js'
 import { findList, isLeft, lengthOf, lists, WHERE } from './arguments.js'
 
@@ -56,9 +60,29 @@ function popping(atBegin: boolean): (call: Call) => void {
     }
     const length = lengthOf(call, ref)
     const popped = Math.min(count, length)
+    if (call.isLongWrite(popped, 1)) {
+      const steps = popSteps(call, call.root(ref), length, popped, atBegin)
+      call.writeInSlices([{ database: call.database, argument: 1, isWritten: true }], steps)
+      return
+    }
     call.reply.array(popped)
     if (popped > 0) pop(call, 1, ref, length, popped, atBegin)
   }
+}
+
+/** Pops many. */
+function* popSteps(call: Call, root: Ref, length: number, count: number, atBegin: boolean): WriteSteps {
+  const { op, reply, db } = call
+  const store = lists(call)
+  reply.array(count)
+  for (let done = 0; done < count; done += LIMITS.slicedReadSeek) {
+    store.read(db, root, atBegin ? done : length - 1 - done, Math.min(LIMITS.slicedReadSeek, count - done), !atBegin, reply)
+    yield
+  }
+  const removal = new ListRemoval(db, root, op, call.place(1), call.long.highestStamp)
+  yield* atBegin ? removal.row(0, count) : removal.row(length - count, length)
+  yield 'commit'
+  notifyPop(call, 1, atBegin, length - count)
 }
 
 /** What LMPOP and BLMPOP ask for. */

@@ -83,6 +83,11 @@ export interface FoundKey {
  */
 export function findKeys(spec: CommandSpec, request: Request, at: number): readonly FoundKey[] | null {
   const found: FoundKey[] = []
+  if (spec.keyRange !== undefined && spec.keys !== undefined) {
+    const { first, count } = spec.keyRange(request, at)
+    for (let i = 0; i < count; i++) found.push({ position: first + i, spec: spec.keys[0] })
+    return found
+  }
   const argc = request.argc - at
   for (const key of spec.keys ?? []) {
     const begin = beginOf(key, request, at, argc)

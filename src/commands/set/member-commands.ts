@@ -101,7 +101,7 @@ function spop(call: Call): void {
     }
     const { cursor } = sets
     replyMember(call, cursor)
-    sets.removeOne(call.database, buf, off[1], len[1], cursor.buf, cursor.keyOff, cursor.keyLen)
+    sets.removeOne(call.database, buf, off[1], len[1], cursor.buf, cursor.keyOff, cursor.keyLen, cursor.ref)
     notifyRemoval(call, 'spop')
     return
   }

@@ -1,4 +1,4 @@
-import type { TLSSocket } from 'node:tls'
+import type { Socket } from 'node:net'
 import { plainBytes } from '../base/bytes.js'
 import type { Link, LinkHandlers } from '../ports/network.js'
 
@@ -6,8 +6,8 @@ import type { Link, LinkHandlers } from '../ports/network.js'
 const LINGER_MS = 1000
 const KEEP_ALIVE_MS = 10_000
 
-/** A secured socket as a Link. What is sent in one turn of the event loop goes out in one write. */
-export class TlsLink implements Link {
+/** A socket, secured or not, as a Link. What is sent in one turn of the event loop goes out in one write. */
+export class SocketLink implements Link {
   private handlers: LinkHandlers | null = null
   private corked = false
   private closed = false
@@ -16,7 +16,7 @@ export class TlsLink implements Link {
   onGone: () => void = () => undefined
 
   constructor(
-    private readonly socket: TLSSocket,
+    private readonly socket: Socket,
     private standing: boolean,
   ) {
     socket.setNoDelay(true)
@@ -25,7 +25,7 @@ export class TlsLink implements Link {
     socket.on('close', () => this.gone())
   }
 
-  /** The handshake of a dialled link is complete. */
+  /** A dialled link is connected, and its handshake complete. */
   stands(): void {
     this.standing = true
   }

@@ -1,0 +1,52 @@
+import type { ReplyWriter } from './reply-writer.js'
+
+const SMALLEST_BLOCK_BYTES = 4 * 1024
+const LARGEST_BLOCK_BYTES = 1024 * 1024
+
+/**
+ * A reply that is made in many turns, kept until it is complete. In few large blocks: V8 counts what is allocated outside of its heap, and while it marks
+ * garbage every such allocation stops everything for some milliseconds of marking.
+ */
+export class ReplyParts {
+  private blocks: Buffer[] = []
+  /** The last block, and how much of it is written. */
+  private tail = Buffer.alloc(0)
+  private used = 0
+  private total = 0
+
+  /** Takes what a writer has written, which begins anew. */
+  take(reply: ReplyWriter): void {
+    const { length } = reply
+    for (let from = 0; from < length;) {
+      if (this.used === this.tail.length) this.grow(length - from)
+      const bytes = Math.min(length - from, this.tail.length - this.used)
+      this.tail.set(reply.range(from, from + bytes), this.used)
+      this.used += bytes
+      this.total += bytes
+      from += bytes
+    }
+    reply.reset()
+  }
+
+  /** All of it; here there is nothing any more. */
+  takeAll(): readonly Buffer[] {
+    const { blocks, tail, used } = this
+    if (used > 0) blocks.push(tail.subarray(0, used))
+    this.clear()
+    return blocks
+  }
+
+  clear(): void {
+    this.blocks = []
+    this.tail = Buffer.alloc(0)
+    this.used = 0
+    this.total = 0
+  }
+
+  private grow(needed: number): void {
+    if (this.used > 0) this.blocks.push(this.tail)
+    const wanted = Math.max(SMALLEST_BLOCK_BYTES, needed, this.total)
+    this.tail = Buffer.allocUnsafeSlow(Math.min(wanted, LARGEST_BLOCK_BYTES))
+    this.used = 0
+  }
+}

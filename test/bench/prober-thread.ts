@@ -1,0 +1,88 @@
+import { connect } from 'node:net'
+import { setPriority } from 'node:os'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { parentPort, workerData } from 'node:worker_threads'
+import { PING_EVERY_MS, type ProbeReport } from './prober.js'
+
+/**
+ * The thread of pingWhile: it does nothing but send PING and note the answers, so what the load generator is busy with is not measured.
+ * It says "open", and on the first message from the other side waits for the answers that are due and sends a ProbeReport.
+ */
+
+/** `+PONG\r\n` */
+const PONG_BYTES = 7
+/** Of this thread, where it may: the load keeps every core busy, and its own waiting would be measured. */
+const PRIORITY = -15
+
+const port = parentPort
+if (port === null) throw new Error('this is the thread of the prober, not a program')
+
+/** Sends PING every millisecond, whether or not earlier ones were answered, and keeps how long each took. */
+class Prober {
+  private readonly sentMs: number[] = []
+  private readonly times: number[] = []
+  private readonly timer: NodeJS.Timeout
+  private bytes = 0
+  private failure: string | null = null
+
+  private constructor(private readonly socket: ReturnType<typeof connect>) {
+    socket.on('data', (chunk: Buffer) => {
+      if (chunk.includes('-')) this.failure ??= `the server answered ${chunk.toString('latin1').slice(0, 200)}`
+      this.bytes += chunk.length
+      const answered = Math.floor(this.bytes / PONG_BYTES)
+      const nowMs = performance.now()
+      while (this.times.length < answered) this.times.push(nowMs - this.sentMs[this.times.length])
+    })
+    this.timer = setInterval(() => {
+      this.sentMs.push(performance.now())
+      socket.write('PING\r\n')
+    }, PING_EVERY_MS)
+  }
+
+  static async open(to: number): Promise<Prober> {
+    const socket = connect({ port: to, host: '127.0.0.1', noDelay: true })
+    await new Promise<void>((resolve, reject) => {
+      socket.once('error', reject)
+      socket.once('connect', resolve)
+    })
+    return new Prober(socket)
+  }
+
+  /** Waits for the answers that are due and returns all times in milliseconds. */
+  async finish(): Promise<readonly number[]> {
+    clearInterval(this.timer)
+    while (this.times.length < this.sentMs.length) {
+      if (this.failure !== null || this.socket.destroyed)
+        throw new Error(this.failure ?? 'the server closed the probing connection')
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+    this.socket.destroy()
+    return this.times
+  }
+}
+
+function raisePriority(): void {
+  try {
+    setPriority(PRIORITY)
+  } catch {
+    process.stderr.write('not allowed to raise the priority of the measuring thread: stalls may be its own, see "own pause"\n')
+  }
+}
+
+raisePriority()
+const own = monitorEventLoopDelay({ resolution: 1 })
+const prober = await Prober.open(workerData as number)
+own.enable()
+port.once('message', () => {
+  own.disable()
+  prober.finish().then(
+    (timesMs) => {
+      const report: ProbeReport = { timesMs, ownPauseMs: own.max / 1e6 }
+      port.postMessage(report)
+    },
+    (error: unknown) => {
+      throw error
+    },
+  )
+})
+port.postMessage('open')
