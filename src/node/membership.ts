@@ -62,10 +62,9 @@ export class Membership {
   private isEmpty = false
   /**
    * The data are from an older copy of the disk. What was durable here once others may call stable: every op that is made from now on must have observed it.
-   * Whatever they call stable each of them has, so it is enough to have what those have that are heard.
    */
   private isOlder = false
-  /** What others had when they were first heard. */
+  /** What others had when they were first heard, and what this member once told them that it had. */
   private readonly wanted = new VersionVector()
   private missingUntil = 0 as Stamp
   private fork: MeridianError | null = null
@@ -221,7 +220,7 @@ export class Membership {
   saidBefore(member: MemberInfo, durable: readonly VectorEntry[]): void {
     const { applied } = this.engine
     const lost = durable.find(([origin, stamp]) => !applied.covers(origin, stamp))
-    if (lost === undefined || this.isOlder || this.fork !== null) return
+    if (lost === undefined || this.fork !== null) return
     const [origin, stamp] = lost
     if (!this.mayWrite) this.safeStamp = applied.get(this.self)
     if (this.engine.position().get(this.self) !== this.safeStamp) {
@@ -229,12 +228,16 @@ export class Membership {
         `This member once told ${member.name} that it had ops of member ${origin} up to stamp ${stamp}, which it does not have now, and it has made others since`,
       )
     }
-    this.logger.warn(
-      { peer: member.name, origin, here: applied.get(origin), told: stamp },
-      'this member once had more than it has now: its data are from an older copy; what it lacks is fetched before writes are taken',
-    )
+    if (!this.isOlder) {
+      this.logger.warn(
+        { peer: member.name, origin, here: applied.get(origin), told: stamp },
+        'this member once had more than it has now: its data are from an older copy; what it lacks is fetched before writes are taken',
+      )
+    }
     this.isOlder = true
     this.mayWrite = this.isOpen = false
+    // What was of its own nobody may have.
+    for (const [of, told] of durable) if (of !== this.self) this.wanted.raise(of, told)
   }
 
   reportedBy(member: MemberInfo, applied: VersionVector, isFirst: boolean): void {
@@ -244,7 +247,7 @@ export class Membership {
     if (isFirst && isOfThisProcess && !this.isOwnEnd(theirs)) {
       throw this.forked(`${member.name} has an op ${theirs} of member ${self} that is not in its own history`)
     }
-    if (!this.mayWrite) this.wanted.merge(applied)
+    if (!this.mayWrite) this.wants(member, applied)
     this.hasHeard = true
     this.review()
   }
@@ -284,6 +287,14 @@ export class Membership {
     // Another one may have more of our own than who was heard first: all who can be reached are.
     const hasHeardAll = this.hasHeard && (this.waitIsOver || this.sync?.hasUnasked !== true)
     if (hasHeardAll ? isHere : !this.hasHeard && !this.isJoining && (hasNoOthers || this.waitIsOver)) this.begin()
+  }
+
+  /** What another member has is to be here too. A crash may take back what it has made itself and not made durable: that may never come. */
+  private wants(member: MemberInfo, applied: VersionVector): void {
+    const durable = this.sync?.durableBy(member.id)?.get(member.id) ?? 0
+    for (const [origin, stamp] of applied.entries()) {
+      this.wanted.raise(origin, origin === member.id && durable < stamp ? (durable as Stamp) : stamp)
+    }
   }
 
   /** All that others had when they were first heard is here; but what somebody had who was removed by force may be nowhere else. */
