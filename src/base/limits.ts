@@ -240,6 +240,8 @@ export const LIMITS = {
   randomRepetitions: 4_194_304,
   /** Kinds of error codes counted apart for INFO errorstats (Redis: 128). Further ones count in the total only. */
   errorKinds: 128,
+  /** Percentiles of each command in INFO latencystats: with all commands some 200 KiB. */
+  latencyPercentiles: 32,
   /** Samples kept of each event of LATENCY; Redis' number. The oldest is dropped. */
   latencySamples: 160,
   /** What a slow-log entry keeps of a command: arguments, and bytes of each; Redis' numbers. */

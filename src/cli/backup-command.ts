@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
-import type { Command } from 'commander'
+import { InvalidArgumentError, type Command } from 'commander'
 import { MeridianError } from '../base/errors.js'
+import { sizeArgument } from './argument.js'
 import { addConnectionOptions, targetsOf, type ConnectionOptions } from './connection-options.js'
 import { printLine, type CliContext } from './context.js'
 import { PipelinedClient, SILENCE_MS } from './pipelined-client.js'
 import { ProgressLine, duration } from './progress-line.js'
+import { RateLimit } from './rate-limit.js'
 import { refused, type RedisAddress } from './redis-client.js'
 
 const EXAMPLES = `
@@ -16,9 +18,10 @@ acknowledged before is in it. The file is complete and checked, or it is not the
 Examples:
   $ meridian backup shop.mbackup --from us.example.net:6379
   $ meridian backup shop-$(date +%F).mbackup --config us.yaml
+  $ meridian backup shop.mbackup --from us.example.net:6379 --max-rate 10mb      leaves room on a shared link
   $ meridian check shop.mbackup                                        reads every key and every write in it`
 
-type Options = ConnectionOptions & { from?: string; force?: boolean }
+type Options = ConnectionOptions & { from?: string; force?: boolean; maxRate?: number }
 
 export function addBackupCommand(program: Command, context: CliContext): void {
   const command = program
@@ -26,6 +29,7 @@ export function addBackupCommand(program: Command, context: CliContext): void {
     .description('fetch a backup of everything from a running member')
     .argument('<file>', 'write this file')
     .option('--from <host:port>', 'the member, at its port for clients')
+    .option('--max-rate <size>', 'fetch no more than so many bytes a second, such as 10mb (64kb at least)', rateArgument)
     .option('--force', 'replace the file if it exists')
   addConnectionOptions(command)
     .addHelpText('after', EXAMPLES)
@@ -38,12 +42,21 @@ export function addBackupCommand(program: Command, context: CliContext): void {
       let isStopped = false
       const stopListening = context.onStopRequest(() => (isStopped = true))
       try {
-        await fetchBackup(client, target, path, context, () => isStopped)
+        await fetchBackup(client, target, path, new RateLimit(options.maxRate ?? Infinity), context, () => isStopped)
       } finally {
         stopListening()
         client.close()
       }
     })
+}
+
+/** A member gives a backup up that asks for nothing for a minute: a piece must not take that long. */
+const LEAST_RATE = 64 * 1024
+
+function rateArgument(text: string): number {
+  const rate = sizeArgument(text)
+  if (rate >= LEAST_RATE) return rate
+  throw new InvalidArgumentError(`Allowed: a size of ${LEAST_RATE} bytes or more.`)
 }
 
 /** Between questions whether the backup is ready. */
@@ -56,6 +69,7 @@ async function fetchBackup(
   client: PipelinedClient,
   member: RedisAddress,
   path: string,
+  rate: RateLimit,
   context: CliContext,
   isStopped: () => boolean,
 ): Promise<void> {
@@ -80,6 +94,8 @@ async function fetchBackup(
     const coming: Promise<Buffer>[] = []
     for (let asked = 0; writer.missing > 0;) {
       for (; coming.length < PIECES_AHEAD && asked < total; asked += PIECE_BYTES) {
+        const waitMs = rate.take(PIECE_BYTES)
+        if (waitMs > 0) await new Promise((resume) => setTimeout(resume, waitMs))
         const piece = readPiece(client, member, id, asked)
         // Looked at when its turn comes.
         piece.catch(() => undefined)

@@ -15,7 +15,7 @@ import { Retention } from '../oplog/retention.js'
 import type { SegmentedLog } from '../oplog/segmented-log.js'
 import type { VectorEntry } from '../peer-sync/messages.js'
 import { PeerSync } from '../peer-sync/peer-sync.js'
-import type { MemberInfo, SyncHost, Topology } from '../peer-sync/sync-host.js'
+import type { KnownVectors, MemberInfo, SyncHost, Topology } from '../peer-sync/sync-host.js'
 import type { Clock } from '../ports/clock.js'
 import type { Disk } from '../ports/disk.js'
 import type { Logger } from '../ports/logger.js'
@@ -356,8 +356,8 @@ export class Member implements SyncHost {
     this.membership.saidBefore(member, durable)
   }
 
-  reportedBy(member: MemberInfo, applied: VersionVector, isFirst: boolean): void {
-    this.membership.reportedBy(member, applied, isFirst)
+  reportedBy(member: MemberInfo, its: KnownVectors, isFirst: boolean): void {
+    this.membership.reportedBy(member, its, isFirst)
   }
 
   refusedAsRemoved(message: string): void {

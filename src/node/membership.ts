@@ -7,7 +7,7 @@ import type { SegmentedLog } from '../oplog/segmented-log.js'
 import { duplicateId, REJOIN } from '../peer-sync/hello-check.js'
 import type { VectorEntry } from '../peer-sync/messages.js'
 import type { PeerSync } from '../peer-sync/peer-sync.js'
-import type { MemberInfo, Topology } from '../peer-sync/sync-host.js'
+import type { KnownVectors, MemberInfo, Topology } from '../peer-sync/sync-host.js'
 import type { Clock, Timer } from '../ports/clock.js'
 import type { Disk } from '../ports/disk.js'
 import type { Logger } from '../ports/logger.js'
@@ -73,6 +73,7 @@ export class Membership {
   private refusedBy: string | null = null
   private isLost = false
   private leaving = false
+  private repeating = false
   /** Client writes are taken. Asked by every write, so it is kept. */
   private isOpen = false
   private stopped = false
@@ -240,14 +241,15 @@ export class Membership {
     for (const [of, told] of durable) if (of !== this.self) this.wanted.raise(of, told)
   }
 
-  reportedBy(member: MemberInfo, applied: VersionVector, isFirst: boolean): void {
+  reportedBy(member: MemberInfo, its: KnownVectors, isFirst: boolean): void {
     const { self, engine } = this
-    const theirs = applied.get(self)
+    const theirs = its.applied.get(self)
     const isOfThisProcess = this.mayWrite && theirs > this.safeStamp && theirs <= engine.applied.get(self)
     if (isFirst && isOfThisProcess && !this.isOwnEnd(theirs)) {
       throw this.forked(`${member.name} has an op ${theirs} of member ${self} that is not in its own history`)
     }
-    if (!this.mayWrite) this.wants(member, applied)
+    // What a crash may take from it is not waited for: it would never come.
+    if (!this.mayWrite) this.wanted.merge(its.durable)
     this.hasHeard = true
     this.review()
   }
@@ -274,6 +276,7 @@ export class Membership {
     if (this.stopped || this.log === null) return
     this.persist()
     this.reviewLeaving()
+    this.reviewRemovals()
     if (this.mayWrite || this.fork !== null) return
     const { applied } = this.engine
     // No op is made here yet: what came of our own came from others.
@@ -287,14 +290,6 @@ export class Membership {
     // Another one may have more of our own than who was heard first: all who can be reached are.
     const hasHeardAll = this.hasHeard && (this.waitIsOver || this.sync?.hasUnasked !== true)
     if (hasHeardAll ? isHere : !this.hasHeard && !this.isJoining && (hasNoOthers || this.waitIsOver)) this.begin()
-  }
-
-  /** What another member has is to be here too. A crash may take back what it has made itself and not made durable: that may never come. */
-  private wants(member: MemberInfo, applied: VersionVector): void {
-    const durable = this.sync?.durableBy(member.id)?.get(member.id) ?? 0
-    for (const [origin, stamp] of applied.entries()) {
-      this.wanted.raise(origin, origin === member.id && durable < stamp ? (durable as Stamp) : stamp)
-    }
   }
 
   /** All that others had when they were first heard is here; but what somebody had who was removed by force may be nowhere else. */
@@ -442,6 +437,47 @@ export class Membership {
       const heir = this.heir(present)
       engine.changeTopology(this.numbered((number) => ({ kind: 'leave', number, heir, pool: state.poolOf(this.self) })))
     })
+  }
+
+  /**
+   * The list is told before the ops that changed it have come. When who removed a member is removed by force itself, and its op did not get through, that op
+   * never comes, and those who are to know of the removal by the log would wait for ever: so it is said again here. Several may say it, which does no harm.
+   */
+  private reviewRemovals(): void {
+    if (!this.isOpen || this.repeating || !this.hasLostRemovals()) return
+    this.repeating = true
+    this.clock.defer(() => {
+      this.repeating = false
+      if (this.stopped || this.log?.refusal !== null || !this.isOpen || this.isHeld()) return
+      for (const { id, name } of this.state.members()) {
+        const forced = this.lostRemovalOf(id)
+        if (forced === null) continue
+        this.logger.info(
+          { member: name, forced },
+          'a removal whose maker was removed itself before the others had it is made again',
+        )
+        this.engine.changeTopology(this.numbered((number) => ({ kind: 'remove', number, id, forced })))
+      }
+    })
+  }
+
+  private hasLostRemovals(): boolean {
+    return this.present.members.some(({ id, removal }) => removal !== undefined && this.lostRemovalOf(id) !== null)
+  }
+
+  /** Whether the removal of a member was by force, if no op that says so can be expected any more; null otherwise. */
+  private lostRemovalOf(id: number): boolean | null {
+    const { state, engine } = this
+    const entry = state.member(id)
+    if (entry === undefined || id === this.self || entry.left !== null) return null
+    const removals = state.removalsOf(entry)
+    const forced = removals.some((removal) => removal.forced)
+    const counting = removals.filter((removal) => removal.forced === forced)
+    const isLost = ({ origin, stamp }: Dot): boolean => {
+      const maker = state.member(origin)
+      return !engine.applied.covers(origin, stamp) && maker !== undefined && state.stateOf(maker) === 'removed'
+    }
+    return counting.length > 0 && counting.every(isLost) ? forced : null
   }
 
   private heir(leaving: TopologyMember): number {

@@ -458,7 +458,7 @@ export class PeerSync {
     session.hasReported = true
     const isFirst = !peer.hasReported
     peer.hasReported = true
-    this.host.reportedBy(peer.member, peer.knowledge.applied, isFirst)
+    this.host.reportedBy(peer.member, peer.knowledge, isFirst)
   }
 
   private vectorsReceived(session: LinkSession, vectors: Vectors): void {

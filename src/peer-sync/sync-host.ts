@@ -23,6 +23,13 @@ export interface MemberInfo {
   readonly removal?: MemberRemoval
 }
 
+/** What a member has told of itself. */
+export interface KnownVectors {
+  readonly applied: VersionVector
+  /** A crash cannot take it back. */
+  readonly durable: VersionVector
+}
+
 /** What is known of the removal of a member. */
 export interface MemberRemoval {
   /** Ops that removed it by force; any of them is enough. None: it is drained. */
@@ -60,7 +67,7 @@ export interface SyncHost {
    * A link has come up, and the member there has told what it has. isFirst: since this process runs.
    * @throws MeridianError MRD_PEER_DUPLICATE_ID when it has ops of ours that this member's history does not have.
    */
-  reportedBy(member: MemberInfo, applied: VersionVector, isFirst: boolean): void
+  reportedBy(member: MemberInfo, its: KnownVectors, isFirst: boolean): void
   /** Another member says that this one was removed. */
   refusedAsRemoved(message: string): void
   /** Another member says that another process has taken the place of this one, or has written in its name. */

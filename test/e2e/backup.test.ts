@@ -119,6 +119,14 @@ describe('a backup', () => {
     await eventually(async () => expect(await us.replyOrError('SET', 'k', 'v')).toBe('OK'))
     const file = join(cluster.folder, 'b.mbackup')
     expect((await meridian('backup', file, '--config', us.plan.configFile)).code).toBe(0)
+    // Not faster than the rate, and the same in the end.
+    await us.command('SETRANGE', 'large', '999999', 'x')
+    const slowly = join(cluster.folder, 'slowly.mbackup')
+    const startMs = performance.now()
+    expect((await meridian('backup', slowly, '--config', us.plan.configFile, '--max-rate', '1mb')).code).toBe(0)
+    expect(performance.now() - startMs).toBeGreaterThan(700)
+    expect((await meridian('check', slowly)).output).toMatch(/everything is whole/)
+    expect((await meridian('backup', slowly, '--force', '--max-rate', '1kb')).output).toMatch(/max-rate.*65536 bytes or more/)
     const bytes = readFileSync(file)
     bytes[bytes.length >> 1] ^= 1
     const bad = join(cluster.folder, 'bad.mbackup')

@@ -101,6 +101,13 @@ export class SimulatedNode {
     return runOn(this.up, this.session, args)
   }
 
+  /** The reply to a command that answers bytes. */
+  bytes(...args: string[]): Uint8Array {
+    const reply = this.session === null ? null : this.up.call(this.session, args)
+    if (!Buffer.isBuffer(reply)) throw new Error(`${args[0]} answers ${String(reply)}`)
+    return reply
+  }
+
   digest(): string {
     const { keyspace, strings, keys } = this.member.engine
     return digestOf(keyspace, { strings, keys })
