@@ -123,29 +123,25 @@ export class Disks {
           `the clone of ${machine.name} ${say(machine.member)}, its original ${say(member)}, ${CLONE_WITHIN_MS} ms after it was started`,
         )
       }
-      write(session, member)
+      write(session, member, 'original')
       host.advance(LOOK_MS)
     }
     host.trace(() => `the clone of ${machine.name} takes writes, its original does not`)
-    // Even if it makes nothing until the end, its original is over.
-    if (machine.twin !== null) {
-      machine.twin = null
-      const others = host.machines.filter((other) => other !== machine)
-      host.history.forgetAfter(
-        machine.id,
-        Math.max(machine.logged[machine.id], ...others.map((other) => other.logged[machine.id])),
-      )
-    }
-    life.alive = false
     const last = member.durable.stamps[machine.id]
-    if (host.history.find(machine.id, last) === undefined && machine.logged[machine.id] > 0) this.swapBack(machine, disk)
+    if (machine.member !== null) write(machine.member.newSession(), machine.member, 'clone')
+    if (machine.twin !== null) throw host.fail(`the clone of ${machine.name} takes writes and has written nothing`)
+    host.advance(500)
+    life.alive = false
+    // Both have written, and somebody has what the clone has.
+    const { id } = machine
+    const isHeard = host.machines.some((other) => other !== machine && other.logged[id] === machine.logged[id])
+    if (isHeard && host.history.find(id, last) === undefined) this.swapBack(machine, disk)
   }
 
   /** The wrong one is stopped, after both have written: the original has what nobody else has, and cannot go on. */
   private swapBack(machine: DiskMachine, disk: SimDisk): void {
     const { host } = this
-    const isAhead = host.machines.some((other) => other !== machine && other.logged[machine.id] > 0)
-    if (!isAhead || !host.isQuietSoon()) return
+    if (!host.isQuietSoon() || machine.member === null || machine.removal !== 'none') return
     host.trace(() => `the original of ${machine.name} is started in the place of its clone`)
     host.crash(machine, false)
     const stray = host.startStray(machine, disk)
@@ -154,7 +150,7 @@ export class Disks {
       if (waited > CLONE_WITHIN_MS) {
         throw host.fail(`the original of ${machine.name} is not refused, although its clone has written something else`)
       }
-      write(session, stray.member)
+      write(session, stray.member, 'original')
       host.advance(LOOK_MS)
     }
     this.counts.forks++
@@ -179,7 +175,8 @@ export class Disks {
   }
 }
 
-function write(session: SimulatedSession, member: SimulatedMember): void {
-  session.call(['INCR', 'k0'])
+function write(session: SimulatedSession, member: SimulatedMember, value: string): void {
+  member.makeWay?.(0, null)
+  session.call(['SET', 'k0', value])
   member.endTurn()
 }

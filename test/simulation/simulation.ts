@@ -765,7 +765,9 @@ export class Simulation {
         )
       }
     }
-    const isRefetched = machine.wasRestored && this.history.find(origin, last) !== undefined
+    const recorded = this.history.find(origin, last)
+    // Two processes of one member may give out the same stamp.
+    const isRefetched = machine.wasRestored && recorded !== undefined && Buffer.compare(recorded.bytes, bytes) === 0
     if (origin === machine.id && !isRefetched && machine.twin !== null) this.disks.firstMade(machine, frame)
     if (origin === machine.id && !isRefetched) this.made(machine, bytes, frame)
     else {
