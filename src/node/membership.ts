@@ -328,7 +328,7 @@ export class Membership {
     this.startTimer?.cancel()
     const { engine, clock, options } = this
     if (!this.isEmpty && this.sync?.isAlone === false)
-      engine.hlc.observe((engine.hlc.next(clock.wallMs()) + (options.random.uint32() % STAMP_JUMP)) as Stamp)
+      engine.hlc.observe(engine.hlc.next(clock.wallMs()) + (options.random.uint32() % STAMP_JUMP))
     if (this.isJoining) {
       this.isJoining = false
       joiningEnded(this.disk, this.options.dataFolder)
