@@ -136,7 +136,7 @@ export class Member implements SyncHost {
     this.appendfsync = appendfsync
     options.tuneCollections?.(this.engine.collections)
     this.membership = new Membership(
-      { configured: topology, dataFolder, startWaitMs: options.startWaitMs ?? DEFAULT_START_WAIT_MS },
+      { configured: topology, dataFolder, startWaitMs: options.startWaitMs ?? DEFAULT_START_WAIT_MS, random },
       this.engine,
       clock,
       disk,

@@ -11,6 +11,7 @@ import type { KnownVectors, MemberInfo, Topology } from '../peer-sync/sync-host.
 import type { Clock, Timer } from '../ports/clock.js'
 import type { Disk } from '../ports/disk.js'
 import type { Logger } from '../ports/logger.js'
+import type { Random } from '../ports/random.js'
 import { decodeTopology, encodeTopology } from '../topology/topology-codec.js'
 import type { TopologyChange } from '../topology/topology-change.js'
 import type { Dot, TopologyMember, TopologyState } from '../topology/topology-state.js'
@@ -23,7 +24,14 @@ export interface MembershipOptions {
   readonly dataFolder: string
   /** How long a member that starts waits to hear from another one before it takes writes. */
   readonly startWaitMs: number
+  readonly random: Random
 }
+
+/**
+ * Stamps that a member passes over at random when it takes writes after a start: 256 ms. A clone of it would otherwise give the same stamps to other ops, one by
+ * one, as long as both have seen a clock that is ahead of theirs; and then nobody could tell where one history ends and the other begins.
+ */
+const STAMP_JUMP = 2 ** 20
 
 /**
  * This member's place among the others: what the list of members says, where it is kept, and whether client writes are taken.
@@ -318,6 +326,9 @@ export class Membership {
     this.mayWrite = true
     this.isOpen = this.ownState === 'active'
     this.startTimer?.cancel()
+    const { engine, clock, options } = this
+    if (!this.isEmpty && this.sync?.isAlone === false)
+      engine.hlc.observe(engine.hlc.next(clock.wallMs()) + (options.random.uint32() % STAMP_JUMP))
     if (this.isJoining) {
       this.isJoining = false
       joiningEnded(this.disk, this.options.dataFolder)

@@ -27,27 +27,33 @@ it('of a machine and its clone that run at the same time one takes no writes, an
   original.stop()
 })
 
-it('a machine that wrote something else than its clone is refused when it comes back in its place', () => {
-  const mesh = new SimulatedMesh(3, 2).start()
-  const [a, b, c] = mesh.nodes
-  c.run('SET', 'k', 'before')
-  mesh.untilEqual(a, b, c)
-  const original = c.clone()
-  mesh.until('the clone is linked', () => isFollowed(c))
-  original.run('SET', 'k', 'only here')
-  mesh.until('the clone takes writes', () => c.run('SET', 'k', 'clone') === 'OK')
-  mesh.until('everybody has what the clone wrote', () => a.run('GET', 'k') === 'clone' && b.run('GET', 'k') === 'clone')
-  original.stop()
-  c.crash()
-  c.disk = original.disk
-  c.start()
-  mesh.until('it takes no writes', () => c.run('SET', 'x', '1').includes('READONLY '))
-  expect(c.run('SET', 'x', '1')).toMatch(/READONLY .*region add NEWNAME/)
-  expect(c.run('GET', 'k')).toBe('only here')
-  expect(a.run('SET', 'other', '1')).toBe('OK')
-  mesh.until('the others go on', () => b.run('GET', 'other') === '1')
-  expect(a.run('GET', 'k')).toBe('clone')
-})
+it.each([0, -60_000])(
+  'a machine that wrote something else than its clone is refused when it comes back in its place, its clock %i ms off',
+  (off) => {
+    const mesh = new SimulatedMesh(3, 2).start()
+    const [a, b, c] = mesh.nodes
+    c.clock.jump(off)
+    a.run('SET', 'other', 'newer than that clock')
+    mesh.untilEqual(a, b, c)
+    c.run('SET', 'k', 'before')
+    mesh.untilEqual(a, b, c)
+    const original = c.clone()
+    mesh.until('the clone is linked', () => isFollowed(c))
+    original.run('SET', 'k', 'only here')
+    mesh.until('the clone takes writes', () => c.run('SET', 'k', 'clone') === 'OK')
+    mesh.until('everybody has what the clone wrote', () => a.run('GET', 'k') === 'clone' && b.run('GET', 'k') === 'clone')
+    original.stop()
+    c.crash()
+    c.disk = original.disk
+    c.start()
+    mesh.until('it takes no writes', () => c.run('SET', 'x', '1').includes('READONLY '))
+    expect(c.run('SET', 'x', '1')).toMatch(/READONLY .*region add NEWNAME/)
+    expect(c.run('GET', 'k')).toBe('only here')
+    expect(a.run('SET', 'other', '1')).toBe('OK')
+    mesh.until('the others go on', () => b.run('GET', 'other') === '1')
+    expect(a.run('GET', 'k')).toBe('clone')
+  },
+)
 
 it('a member that is started from an old copy of its disk writes nothing before it has what it once had, though it lacks nothing of its own', () => {
   const mesh = new SimulatedMesh(3, 3).start()

@@ -110,6 +110,10 @@ export class MeridianMember implements SimulatedMember {
     return this.member.intake?.isOpen === true ? this.expected : undefined
   }
 
+  get isForked(): boolean {
+    return this.member.membership.ownState === 'forked'
+  }
+
   addMember(name: string): boolean {
     this.topologyCommand('ADD', name, name, 'z', `${name}:1`)
     return this.member.engine.topology.named(name) !== undefined

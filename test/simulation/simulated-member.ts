@@ -58,6 +58,8 @@ export interface SimulatedMember {
   readonly refusesWrites?: boolean
   /** It takes the state of another member: what it shows meanwhile is of both. What it will stand for, as far as that is known; undefined: it does not. */
   readonly taking?: VersionVector | null | undefined
+  /** It says that another process has written, or writes, in its name. */
+  readonly isForked?: boolean
   /** What it calls stable. */
   readonly stable?: VersionVector
   /** Adds a member; false when that is refused. Missing: this kind has a fixed list. */
