@@ -23,6 +23,7 @@ import { Snapshotter } from '../../src/node/snapshotter.js'
 import { ReplicatedStability } from '../../src/node/replicated-stability.js'
 import { Backups } from '../../src/node/backups.js'
 import { Recovery } from '../../src/node/recovery.js'
+import { GroupCommit } from '../../src/oplog/group-commit.js'
 import { LogScan } from '../../src/oplog/log-scan.js'
 import { LogRecovery } from '../../src/oplog/open-log.js'
 import { SegmentedLog } from '../../src/oplog/segmented-log.js'
@@ -122,6 +123,22 @@ function both(...undos: (() => void)[]): () => void {
 }
 
 export const PLANTED_BUGS: readonly PlantedBug[] = [
+  {
+    name: 'sync-again-after-a-failed-one',
+    what: 'a failed sync is forgotten, and the next one is believed',
+    profile: 'broken-disks',
+    apply: () =>
+      patchHidden(GroupCommit, 'fail', (self) => {
+        Object.assign(self, { wanted: true })
+        return Reflect.apply(GroupCommit.prototype.request, self, [])
+      }),
+  },
+  {
+    name: 'cache-believed-after-a-failed-sync',
+    what: 'a process that is started again after a failed sync takes what it reads for what is on the disk',
+    profile: 'broken-disks',
+    apply: () => patchHidden(LogRecovery, 'mend', () => undefined),
+  },
   {
     name: 'no-causal-gate',
     what: 'a frame is applied before what its origin had seen',
