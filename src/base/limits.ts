@@ -101,6 +101,8 @@ export const LIMITS = {
   transferDigestBytes: 1 * MiB,
   /** Keys dropped in one turn to make room for a snapshot: about 1 ms. */
   transferDrops: 1000,
+  /** Keys looked at in one turn for those that the other side does not have: about 1 ms. */
+  transferLooks: 4000,
   /**
    * What repl-backlog-size is when nothing is configured: four segments, some ten million small writes. A member that was away longer than that takes a
    * snapshot, which is less to send by then unless there is much data. Kept only while somebody is away.
@@ -240,6 +242,8 @@ export const LIMITS = {
   randomRepetitions: 4_194_304,
   /** Kinds of error codes counted apart for INFO errorstats (Redis: 128). Further ones count in the total only. */
   errorKinds: 128,
+  /** Percentiles of each command in INFO latencystats: with all commands some 200 KiB. */
+  latencyPercentiles: 32,
   /** Samples kept of each event of LATENCY; Redis' number. The oldest is dropped. */
   latencySamples: 160,
   /** What a slow-log entry keeps of a command: arguments, and bytes of each; Redis' numbers. */

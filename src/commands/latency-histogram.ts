@@ -13,6 +13,11 @@ export class LatencyHistogram {
     this.counts.fill(0)
   }
 
+  /** Those that were added: none while latency-tracking is off. */
+  get calls(): number {
+    return this.counts.reduce((sum, count) => sum + count, 0)
+  }
+
   /** Microseconds within which this share of the calls (0 to 100) ended: the upper bound of its bucket. 0 when there are none. */
   percentile(share: number): number {
     const rows = this.cumulative()

@@ -225,6 +225,8 @@ export interface ServerService {
   /** Seconds of CPU, user and system. */
   cpuSeconds(): { user: number; system: number }
   readonly log: LogReport
+  /** Since the process began; null where that cannot be said. */
+  eventLoop: () => EventLoopReport | null
   /** Unix time in µs. */
   nowMicroseconds(): number
   /** Uniform in 0 .. 2^32-1. */
@@ -237,6 +239,12 @@ export interface ServerService {
   readonly staleRefusal: string | null
   /** Blocks the whole process for a time: DEBUG SLEEP. */
   sleep(ms: number): void
+}
+
+/** How often the event loop has gone round, and for how long it was not idle. */
+export interface EventLoopReport {
+  readonly cycles: number
+  readonly activeMs: number
 }
 
 export interface LogReport {
@@ -289,7 +297,15 @@ export interface EngineService {
   /** Error replies by their code: ERR, WRONGTYPE… */
   readonly errorCounts: ReadonlyMap<string, number>
   /** Per second, over the last one or two seconds. */
-  readonly rates: { readonly operations: number; readonly inputBytes: number; readonly outputBytes: number }
+  readonly rates: {
+    readonly cycles: number
+    readonly activeMs: number
+    readonly operations: number
+    readonly inputBytes: number
+    readonly outputBytes: number
+  }
+  /** Since the statistics were reset; null where that cannot be said. */
+  readonly eventLoop: EventLoopReport | null
   /** Most bytes that the data ever took. */
   readonly peakBytes: number
   readonly memory: MemoryBoundService
@@ -318,6 +334,8 @@ export interface MemoryBoundService {
 
 export interface EngineStatistics {
   readonly commandsProcessed: number
+  /** Time that commands took, together. */
+  readonly commandMicroseconds: number
   readonly errorReplies: number
   readonly unknownCommands: number
   readonly expiredKeys: number
@@ -491,6 +509,8 @@ export interface SlowLogReader {
 /** What stopped the server for how long. */
 export interface LatencyReader {
   readonly thresholdMs: number
+  /** Those that INFO latencystats shows of each command. */
+  readonly percentiles: readonly number[]
   events(): readonly LatencyEvent[]
   /** False if there is no such event. */
   reset(name: string): boolean

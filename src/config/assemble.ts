@@ -138,7 +138,11 @@ export function toMemberConfig(settings: FileSettings, file: string | null, base
     },
     logging,
     slowlog: { slowerThanMicroseconds: slowlog['log-slower-than'], maxLength: slowlog['max-len'] },
-    latency: { thresholdMs: latency['monitor-threshold'] },
+    latency: {
+      thresholdMs: latency['monitor-threshold'],
+      tracksCommands: latency.tracking === 'yes',
+      percentiles: latency['tracking-info-percentiles'],
+    },
     memory: {
       maxmemory: memory.maxmemory,
       maxmemoryClients: memory['maxmemory-clients'],

@@ -199,6 +199,10 @@ export interface MemoryConfig {
 export interface LatencyConfig {
   /** Events that take at least so long are kept for LATENCY; 0: none. Live. */
   readonly thresholdMs: number
+  /** How long commands take is counted, for LATENCY HISTOGRAM and INFO latencystats. Live. */
+  readonly tracksCommands: boolean
+  /** Percentiles that INFO latencystats shows, 0 to 100. Live. */
+  readonly percentiles: readonly number[]
 }
 
 export interface SlowLogConfig {

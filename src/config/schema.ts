@@ -15,6 +15,7 @@ import {
   YES_NO,
 } from './member-config.js'
 import { DEFAULT_OUTPUT_BUFFER_LIMITS, parseOutputBufferLimits } from './output-buffer-limit.js'
+import { parsePercentiles } from './percentiles.js'
 import { formatSize, parseDuration, parseSize, parseSizeOrPercentage } from './units.js'
 
 /**
@@ -61,6 +62,15 @@ function text(allowed: string, accept: (input: string) => boolean, fallback?: st
 function oneOf<const T extends string>(choices: readonly T[], fallback: T) {
   return value(choices.join(', '), (input) => choices.find((choice) => choice === input), fallback)
 }
+
+const percentiles = value<readonly number[]>(
+  'numbers from 0 to 100 with spaces between',
+  (input) => {
+    const shares = typeof input === 'string' || typeof input === 'number' ? parsePercentiles(String(input)) : ''
+    return typeof shares === 'string' ? undefined : shares
+  },
+  [50, 99, 99.9],
+)
 
 function integer(min: number, max: number, fallback?: number, note = '') {
   const read = (input: unknown): number | undefined => {
@@ -228,8 +238,14 @@ export const fileSchema = z.strictObject({
       'max-len': integer(0, LIMITS.slowLogEntries, 128),
     })
     .prefault({}),
-  // Milliseconds; 0 watches nothing.
-  latency: z.strictObject({ 'monitor-threshold': integer(0, MAX_SECONDS, 0) }).prefault({}),
+  latency: z
+    .strictObject({
+      // Milliseconds; 0 watches nothing.
+      'monitor-threshold': integer(0, MAX_SECONDS, 0),
+      tracking: oneOf(YES_NO, 'yes'),
+      'tracking-info-percentiles': percentiles,
+    })
+    .prefault({}),
   memory: z
     .strictObject({
       // Bytes; 0 is no bound.

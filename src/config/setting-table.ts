@@ -17,6 +17,7 @@ import {
   type StreamIdMode,
 } from './member-config.js'
 import { formatOutputBufferLimits, formatOutputBufferLimitsForFile, parseOutputBufferLimits } from './output-buffer-limit.js'
+import { formatPercentiles, parsePercentiles } from './percentiles.js'
 import { formatDuration, formatSize, formatSizeOrPercentage, parseSize, parseSizeOrPercentage } from './units.js'
 
 /** The settings that may change while the server runs. */
@@ -46,6 +47,8 @@ export interface LiveValues extends DataConfig, MemoryConfig {
   readonly slowlogMaxLength: number
   /** 0: nothing is watched. */
   readonly latencyThresholdMs: number
+  readonly latencyTracking: boolean
+  readonly latencyPercentiles: readonly number[]
 }
 
 export function initialLiveValues(config: MemberConfig): LiveValues {
@@ -74,6 +77,8 @@ export function initialLiveValues(config: MemberConfig): LiveValues {
     slowlogSlowerThanMicroseconds: config.slowlog.slowerThanMicroseconds,
     slowlogMaxLength: config.slowlog.maxLength,
     latencyThresholdMs: config.latency.thresholdMs,
+    latencyTracking: config.latency.tracksCommands,
+    latencyPercentiles: config.latency.percentiles,
     ...config.memory,
     ...config.data,
   }
@@ -128,8 +133,6 @@ export const SETTINGS: readonly Setting[] = [
   constant('aof-use-rdb-preamble', 'no'),
   constant('save', ''),
   constant('hz', '10'),
-  constant('latency-tracking', 'yes'),
-  constant('latency-tracking-info-percentiles', '50 99 99.9'),
   constant('lazyfree-lazy-eviction', 'yes'),
   constant('lazyfree-lazy-expire', 'yes'),
   constant('lazyfree-lazy-server-del', 'yes'),
@@ -346,6 +349,27 @@ export const SETTINGS: readonly Setting[] = [
       parse: (text) => integer(text, 0, INT_MAX, (latencyThresholdMs) => ({ latencyThresholdMs })),
       filePath: ['latency', 'monitor-threshold'],
       toFile: (values) => values.latencyThresholdMs,
+    },
+  },
+  {
+    name: 'latency-tracking',
+    get: (values) => yesOrNo(values.latencyTracking),
+    change: {
+      parse: (text) => choice(text, YES_NO, (answer) => ({ latencyTracking: answer === 'yes' })),
+      filePath: ['latency', 'tracking'],
+      toFile: (values) => yesOrNo(values.latencyTracking),
+    },
+  },
+  {
+    name: 'latency-tracking-info-percentiles',
+    get: (values) => formatPercentiles(values.latencyPercentiles),
+    change: {
+      parse: (text) => {
+        const latencyPercentiles = parsePercentiles(text)
+        return typeof latencyPercentiles === 'string' ? latencyPercentiles : { latencyPercentiles }
+      },
+      filePath: ['latency', 'tracking-info-percentiles'],
+      toFile: (values) => formatPercentiles(values.latencyPercentiles),
     },
   },
   {

@@ -4,7 +4,7 @@ import { assert } from '../base/assert.js'
 import { Call } from '../commands/call.js'
 import { CommandError, Errors } from '../commands/command-error.js'
 import { CommandTable, type Command } from '../commands/command-table.js'
-import type { EngineService, Services, TransactionService } from '../commands/services.js'
+import type { EngineService, EventLoopReport, Services, TransactionService } from '../commands/services.js'
 import type { Session } from '../commands/session.js'
 import { ApplyContext } from '../crdt/apply-context.js'
 import type { FrameView } from '../crdt/frame.js'
@@ -106,6 +106,7 @@ export class Engine implements CommandExecutor, EngineService {
   readonly fieldExpiry: FieldExpiryCycle
   readonly statistics = {
     commandsProcessed: 0,
+    commandMicroseconds: 0,
     remoteFrames: 0,
     remoteOps: 0,
     unknownCommands: 0,
@@ -137,6 +138,10 @@ export class Engine implements CommandExecutor, EngineService {
   /** Reads are answered while what is here is known to be old. Otherwise the server is asked whether it is. */
   servesStale = true
   private readonly operationRate = new RateMeter()
+  private readonly cycleRate = new RateMeter()
+  private readonly activeRate = new RateMeter()
+  /** When the statistics were reset. */
+  private eventLoopBefore: EventLoopReport = { cycles: 0, activeMs: 0 }
   private readonly inputRate = new RateMeter()
   private readonly outputRate = new RateMeter()
   /** Replies of commands that had been held back. */
@@ -481,7 +486,7 @@ export class Engine implements CommandExecutor, EngineService {
       const microseconds = (this.timer.lastMs - startMs) * 1000
       command.calls++
       command.microseconds += microseconds
-      command.latency.add(microseconds)
+      if (this.latency.tracksCommands) command.latency.add(microseconds)
     } else {
       this.invoke(command, call, reply)
     }
@@ -802,7 +807,8 @@ export class Engine implements CommandExecutor, EngineService {
   private countCall(command: Command, session: Session, request: Request, microseconds: number, stopped = microseconds): void {
     command.calls++
     command.microseconds += microseconds
-    command.latency.add(microseconds)
+    this.statistics.commandMicroseconds += microseconds
+    if (this.latency.tracksCommands) command.latency.add(microseconds)
     const { slowLog, latency } = this
     if (latency.thresholdMs > 0) latency.note(command.isFast ? 'fast-command' : 'command', stopped / 1000, this.keyspace.nowMs)
     if (slowLog.slowerThanMicroseconds < 0 || microseconds < slowLog.slowerThanMicroseconds) return
@@ -815,7 +821,7 @@ export class Engine implements CommandExecutor, EngineService {
     const { slowLog } = this
     command.calls += count
     command.microseconds += microseconds
-    command.latency.add(microseconds / count, count)
+    if (this.latency.tracksCommands) command.latency.add(microseconds / count, count)
     if (slowLog.slowerThanMicroseconds < 0 || microseconds < slowLog.slowerThanMicroseconds) return
     slowLog.noteShared(command, count, microseconds, this.keyspace.nowMs)
   }
@@ -1099,10 +1105,18 @@ export class Engine implements CommandExecutor, EngineService {
 
   get rates(): EngineService['rates'] {
     return {
+      cycles: this.cycleRate.perSecond,
+      activeMs: this.activeRate.perSecond,
       operations: this.operationRate.perSecond,
       inputBytes: this.inputRate.perSecond,
       outputBytes: this.outputRate.perSecond,
     }
+  }
+
+  get eventLoop(): EventLoopReport | null {
+    const { eventLoopBefore } = this
+    const now = this.services.server.eventLoop()
+    return now && { cycles: now.cycles - eventLoopBefore.cycles, activeMs: now.activeMs - eventLoopBefore.activeMs }
   }
 
   get watchedKeys(): number {
@@ -1112,6 +1126,7 @@ export class Engine implements CommandExecutor, EngineService {
   resetStatistics(): void {
     for (const key of Object.keys(this.statistics) as (keyof Engine['statistics'])[]) this.statistics[key] = 0
     this.errorCounts.clear()
+    this.eventLoopBefore = this.services.server.eventLoop() ?? this.eventLoopBefore
     this.services.table.resetStatistics()
     this.keyspace.hits = 0
     this.keyspace.misses = 0
@@ -1175,6 +1190,11 @@ export class Engine implements CommandExecutor, EngineService {
   private sample(): void {
     const nowMs = this.clock.monotonicMs()
     const { statistics } = this.services.clients
+    const loop = this.services.server.eventLoop()
+    if (loop !== null) {
+      this.cycleRate.sample(nowMs, loop.cycles)
+      this.activeRate.sample(nowMs, loop.activeMs)
+    }
     this.operationRate.sample(nowMs, this.statistics.commandsProcessed)
     this.inputRate.sample(nowMs, statistics.netInputBytes)
     this.outputRate.sample(nowMs, statistics.netOutputBytes)

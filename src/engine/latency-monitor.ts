@@ -14,6 +14,10 @@ interface KeptEvent {
 export class LatencyMonitor implements LatencyReader {
   /** Milliseconds; 0: nothing is kept. Redis' latency-monitor-threshold. */
   thresholdMs = 0
+  /** Redis' latency-tracking: commands are entered into their histograms. */
+  tracksCommands = true
+  /** Redis' latency-tracking-info-percentiles: 0 to 100. */
+  percentiles: readonly number[] = []
   private readonly byName = new Map<string, KeptEvent>()
 
   /** Costs a comparison or two when there is nothing to keep. */

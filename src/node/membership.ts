@@ -66,6 +66,7 @@ export class Membership {
   private refusedBy: string | null = null
   private isLost = false
   private leaving = false
+  private repeating = false
   /** Client writes are taken. Asked by every write, so it is kept. */
   private isOpen = false
   private stopped = false
@@ -233,6 +234,7 @@ export class Membership {
     if (this.stopped || this.log === null) return
     this.persist()
     this.reviewLeaving()
+    this.reviewRemovals()
     if (this.mayWrite || this.fork !== null) return
     const { applied } = this.engine
     // No op is made here yet: what came of our own came from others.
@@ -386,6 +388,47 @@ export class Membership {
       const heir = this.heir(present)
       engine.changeTopology(this.numbered((number) => ({ kind: 'leave', number, heir, pool: state.poolOf(this.self) })))
     })
+  }
+
+  /**
+   * The list is told before the ops that changed it have come. When who removed a member is removed by force itself, and its op did not get through, that op
+   * never comes, and those who are to know of the removal by the log would wait for ever: so it is said again here. Several may say it, which does no harm.
+   */
+  private reviewRemovals(): void {
+    if (!this.isOpen || this.repeating || !this.hasLostRemovals()) return
+    this.repeating = true
+    this.clock.defer(() => {
+      this.repeating = false
+      if (this.stopped || this.log?.refusal !== null || !this.isOpen || this.isHeld()) return
+      for (const { id, name } of this.state.members()) {
+        const forced = this.lostRemovalOf(id)
+        if (forced === null) continue
+        this.logger.info(
+          { member: name, forced },
+          'a removal whose maker was removed itself before the others had it is made again',
+        )
+        this.engine.changeTopology(this.numbered((number) => ({ kind: 'remove', number, id, forced })))
+      }
+    })
+  }
+
+  private hasLostRemovals(): boolean {
+    return this.present.members.some(({ id, removal }) => removal !== undefined && this.lostRemovalOf(id) !== null)
+  }
+
+  /** Whether the removal of a member was by force, if no op that says so can be expected any more; null otherwise. */
+  private lostRemovalOf(id: number): boolean | null {
+    const { state, engine } = this
+    const entry = state.member(id)
+    if (entry === undefined || id === this.self || entry.left !== null) return null
+    const removals = state.removalsOf(entry)
+    const forced = removals.some((removal) => removal.forced)
+    const counting = removals.filter((removal) => removal.forced === forced)
+    const isLost = ({ origin, stamp }: Dot): boolean => {
+      const maker = state.member(origin)
+      return !engine.applied.covers(origin, stamp) && maker !== undefined && state.stateOf(maker) === 'removed'
+    }
+    return counting.length > 0 && counting.every(isLost) ? forced : null
   }
 
   private heir(leaving: TopologyMember): number {

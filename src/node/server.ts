@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { randomBytes } from 'node:crypto'
 import { MeridianError } from '../base/errors.js'
 import type { MemberId } from '../base/ids.js'
-import type { ServerService, SettingsService } from '../commands/services.js'
+import type { EventLoopReport, ServerService, SettingsService } from '../commands/services.js'
 import { LiveSettings } from '../config/live-settings.js'
 import type { ClientsConfig, MemberConfig, PeersConfig, OutputBufferLimit } from '../config/member-config.js'
 import type { LiveValues } from '../config/setting-table.js'
@@ -328,6 +328,13 @@ function outputLimit({ hardBytes, softBytes, softMs }: OutputBufferLimit): Outpu
   return { hardBytes, softBytes, softSeconds: softMs / 1000 }
 }
 
+/** Node counts the rounds of its loop from 20.18 on. */
+function eventLoopReport(): EventLoopReport | null {
+  const { nodeTiming } = performance as { nodeTiming: { uvMetricsInfo?: { loopCount: number } } }
+  if (nodeTiming.uvMetricsInfo === undefined) return null
+  return { cycles: nodeTiming.uvMetricsInfo.loopCount, activeMs: performance.eventLoopUtilization().active }
+}
+
 function tuneEngine({ engine, keeping }: Member, values: LiveValues): void {
   keeping.rewritePercentage = values.autoRewritePercentage
   keeping.rewriteMinBytes = values.autoRewriteMinBytes
@@ -340,6 +347,8 @@ function tuneEngine({ engine, keeping }: Member, values: LiveValues): void {
   engine.slowLog.slowerThanMicroseconds = values.slowlogSlowerThanMicroseconds
   engine.slowLog.maxLength = values.slowlogMaxLength
   engine.latency.thresholdMs = values.latencyThresholdMs
+  engine.latency.tracksCommands = values.latencyTracking
+  engine.latency.percentiles = values.latencyPercentiles
   engine.memory.configure(values)
 }
 
@@ -398,6 +407,7 @@ function serverService(
     get log() {
       return logReport(member(), live.values.appendfsync)
     },
+    eventLoop: eventLoopReport,
     nowMicroseconds: () => Math.floor((performance.timeOrigin + performance.now()) * 1000),
     random: () => random.uint32(),
     shutdown: () => process.kill(process.pid, 'SIGTERM'),

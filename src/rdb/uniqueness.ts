@@ -4,19 +4,22 @@ import type { ByteList } from './byte-list.js'
 /** Looks at the table for each element, on average. At half a load about 1.5 are needed; more means that somebody chose the elements. */
 const LOOKS_PER_ELEMENT = 16
 const SPARE_LOOKS = 1024
+/** Elements that are looked at in one step. */
+const STEP_ELEMENTS = 1024
 /** FNV-1a. */
 const OFFSET = 0x811c9dc5
 const PRIME = 0x01000193
 
 /**
  * Whether no element is there twice. The table is a typed array, 8 to 16 bytes an element: a payload may hold a hundred million. Elements made to
- * collide count as `colliding` instead of taking quadratic time.
+ * collide count as `colliding` instead of taking quadratic time. A step at a time.
  */
-export function checkUnique(list: ByteList): 'unique' | 'duplicate' | 'colliding' {
+export function* checkUnique(list: ByteList): Generator<undefined, 'unique' | 'duplicate' | 'colliding'> {
   const table = new Uint32Array(2 ** Math.ceil(Math.log2(2 * list.count + 2)))
   const mask = table.length - 1
   let looks = LOOKS_PER_ELEMENT * list.count + SPARE_LOOKS
   for (let i = 0; i < list.count; i++) {
+    if (i % STEP_ELEMENTS === STEP_ELEMENTS - 1) yield
     const item = list.at(i)
     let slot = hash(item) & mask
     while (table[slot] !== 0) {

@@ -16,53 +16,69 @@ const FLOAT = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/
 /** Redis' EB_EXPIRE_TIME_MAX: times of expiry of fields have 48 bits. */
 const MAX_FIELD_EXPIRY = 2 ** 48 - 2
 
+/** Elements that are read in one step. */
+const STEP_ELEMENTS = 256
+/** Nodes of a list, each with some hundred elements. */
+const STEP_NODES = 4
+
+type Steps<T> = Generator<undefined, T>
+
 /** Reads the value behind a type byte, whole. Null: `reader.failure` says why. */
 export function readValue(reader: RdbReader, type: number): RdbValue | null {
-  const value = readByType(reader, type)
+  const steps = readValueSteps(reader, type)
+  for (;;) {
+    const { done, value } = steps.next()
+    if (done === true) return value
+  }
+}
+
+/** The same a step at a time, some 0.1 ms each; streams and what is packed in one string are read in one step. */
+export function* readValueSteps(reader: RdbReader, type: number): Steps<RdbValue | null> {
+  const value = yield* readByType(reader, type)
   return reader.failed ? null : value
 }
 
-function readByType(reader: RdbReader, type: number): RdbValue | null {
+function* readByType(reader: RdbReader, type: number): Steps<RdbValue | null> {
   switch (type) {
     case RdbType.string:
       return { type: 'string', value: reader.string() }
     case RdbType.list:
-      return { type: 'list', elements: readStrings(reader, readCount(reader, 1)) }
+      return { type: 'list', elements: yield* readStrings(reader, readCount(reader, 1)) }
     case RdbType.listZiplist:
       return { type: 'list', elements: packed(reader, readZiplist) }
     case RdbType.listQuicklist:
     case RdbType.listQuicklist2:
-      return readQuicklist(reader, type)
+      return yield* readQuicklist(reader, type)
     case RdbType.set:
-      return asSet(reader, readStrings(reader, readCount(reader, 1)))
+      return yield* asSet(reader, yield* readStrings(reader, readCount(reader, 1)))
     case RdbType.setIntset:
-      return asSet(reader, packed(reader, readIntset))
+      return yield* asSet(reader, packed(reader, readIntset))
     case RdbType.setListpack:
-      return asSet(reader, packed(reader, readListpack))
+      return yield* asSet(reader, packed(reader, readListpack))
     case RdbType.zset:
     case RdbType.zsetText:
-      return readSortedSet(reader, type)
+      return yield* readSortedSet(reader, type)
     case RdbType.zsetZiplist:
-      return asSortedSet(reader, packed(reader, readZiplist))
+      return yield* asSortedSet(reader, packed(reader, readZiplist))
     case RdbType.zsetListpack:
-      return asSortedSet(reader, packed(reader, readListpack))
+      return yield* asSortedSet(reader, packed(reader, readListpack))
     case RdbType.hash:
-      return asHash(reader, readStrings(reader, 2 * readCount(reader, 2)), 2)
+      return yield* asHash(reader, yield* readStrings(reader, 2 * readCount(reader, 2)), 2)
     case RdbType.hashZipmap:
-      return asHash(reader, packed(reader, readZipmap), 2)
+      return yield* asHash(reader, packed(reader, readZipmap), 2)
     case RdbType.hashZiplist:
-      return asHash(reader, packed(reader, readZiplist), 2)
+      return yield* asHash(reader, packed(reader, readZiplist), 2)
     case RdbType.hashListpack:
-      return asHash(reader, packed(reader, readListpack), 2)
+      return yield* asHash(reader, packed(reader, readListpack), 2)
     case RdbType.hashListpackExpiring:
       // The earliest of the times, for servers that keep the value packed; it says nothing new.
       reader.milliseconds()
-      return asHash(reader, packed(reader, readListpack), 3)
+      return yield* asHash(reader, packed(reader, readListpack), 3)
     case RdbType.hashListpackExpiringPreRelease:
-      return asHash(reader, packed(reader, readListpack), 3)
+      return yield* asHash(reader, packed(reader, readListpack), 3)
     case RdbType.hashExpiring:
     case RdbType.hashExpiringPreRelease:
-      return readExpiringHash(reader, type)
+      return yield* readExpiringHash(reader, type)
     case RdbType.stream:
     case RdbType.stream2:
     case RdbType.stream3:
@@ -86,13 +102,20 @@ function readCount(reader: RdbReader, leastBytes: number): number {
   return count
 }
 
-function readStrings(reader: RdbReader, count: number): ByteList {
+function* readStrings(reader: RdbReader, count: number): Steps<ByteList> {
   const list = new ByteList()
+  expectMany(list, reader, count)
   for (let i = 0; i < count && !reader.failed; i++) {
     const value = reader.string()
     list.push(value, 0, value.length)
+    if (i % STEP_ELEMENTS === STEP_ELEMENTS - 1) yield
   }
   return list
+}
+
+/** Makes room for many elements at once: growing by and by would move megabytes in one step. */
+function expectMany(list: ByteList, reader: RdbReader, count: number): void {
+  if (count > STEP_ELEMENTS) list.expect(reader.remaining, count)
 }
 
 function packed(reader: RdbReader, read: (bytes: Uint8Array) => ByteList | null): ByteList {
@@ -103,9 +126,10 @@ function packed(reader: RdbReader, read: (bytes: Uint8Array) => ByteList | null)
   return list ?? new ByteList()
 }
 
-function readQuicklist(reader: RdbReader, type: number): RdbList {
+function* readQuicklist(reader: RdbReader, type: number): Steps<RdbList> {
   const elements = new ByteList()
   for (let left = readCount(reader, 1); left > 0 && !reader.failed; left--) {
+    if (left % STEP_NODES === 0) yield
     const container = type === RdbType.listQuicklist2 ? reader.length() : NODE_PACKED
     const bytes = reader.string()
     if (reader.failed) break
@@ -121,23 +145,25 @@ function readQuicklist(reader: RdbReader, type: number): RdbList {
   return { type: 'list', elements }
 }
 
-function asSet(reader: RdbReader, members: ByteList): RdbSet {
-  failUnlessUnique(reader, members)
+function* asSet(reader: RdbReader, members: ByteList): Steps<RdbSet> {
+  yield* failUnlessUnique(reader, members)
   return { type: 'set', members }
 }
 
-function readSortedSet(reader: RdbReader, type: number): RdbSortedSet {
+function* readSortedSet(reader: RdbReader, type: number): Steps<RdbSortedSet> {
   // A score in binary takes 8 bytes, as text 1 at least.
   const count = readCount(reader, type === RdbType.zset ? 9 : 2)
   const members = new ByteList()
   const scores = new Float64Array(count)
+  expectMany(members, reader, count)
   for (let i = 0; i < count && !reader.failed; i++) {
     const member = reader.string()
     members.push(member, 0, member.length)
     scores[i] = type === RdbType.zset ? reader.f64() : textScore(reader)
     if (Number.isNaN(scores[i])) reader.fail('malformed', 'a score is not a number')
+    if (i % STEP_ELEMENTS === STEP_ELEMENTS - 1) yield
   }
-  failUnlessUnique(reader, members)
+  yield* failUnlessUnique(reader, members)
   return { type: 'zset', members, scores }
 }
 
@@ -160,7 +186,7 @@ function parseScore(text: Uint8Array): number {
   return word === '-inf' ? -Infinity : Number.NaN
 }
 
-function asSortedSet(reader: RdbReader, pairs: ByteList): RdbSortedSet {
+function* asSortedSet(reader: RdbReader, pairs: ByteList): Steps<RdbSortedSet> {
   if (pairs.count % 2 !== 0) reader.fail('malformed', 'a member without a score')
   const members = new ByteList()
   const scores = new Float64Array(pairs.count >> 1)
@@ -170,12 +196,12 @@ function asSortedSet(reader: RdbReader, pairs: ByteList): RdbSortedSet {
     scores[i >> 1] = parseScore(pairs.at(i + 1))
     if (Number.isNaN(scores[i >> 1])) reader.fail('malformed', 'a score is not a number')
   }
-  failUnlessUnique(reader, members)
+  yield* failUnlessUnique(reader, members)
   return { type: 'zset', members, scores }
 }
 
 /** tuple: 2 for field and value, 3 for field, value and time of expiry. */
-function asHash(reader: RdbReader, elements: ByteList, tuple: 2 | 3): RdbHash {
+function* asHash(reader: RdbReader, elements: ByteList, tuple: 2 | 3): Steps<RdbHash> {
   if (elements.count % tuple !== 0) reader.fail('malformed', 'a field without a value')
   const fields = new ByteList()
   const values = new ByteList()
@@ -185,15 +211,16 @@ function asHash(reader: RdbReader, elements: ByteList, tuple: 2 | 3): RdbHash {
     const value = elements.at(i + 1)
     fields.push(field, 0, field.length)
     values.push(value, 0, value.length)
+    if (i % STEP_ELEMENTS === 0) yield
     if (expiries === null) continue
     const text = elements.at(i + 2)
     expiries[i / tuple] = checkedExpiry(reader, Number(parseInteger64(text, 0, text.length) ?? Number.NaN))
   }
-  failUnlessUnique(reader, fields)
+  yield* failUnlessUnique(reader, fields)
   return { type: 'hash', fields, values, expiries: someExpiry(expiries) }
 }
 
-function readExpiringHash(reader: RdbReader, type: number): RdbHash {
+function* readExpiringHash(reader: RdbReader, type: number): Steps<RdbHash> {
   const relative = type === RdbType.hashExpiring
   const earliest = relative ? reader.milliseconds() : 0
   const count = readCount(reader, 3)
@@ -207,8 +234,9 @@ function readExpiringHash(reader: RdbReader, type: number): RdbHash {
     fields.push(field, 0, field.length)
     const value = reader.string()
     values.push(value, 0, value.length)
+    if (i % STEP_ELEMENTS === STEP_ELEMENTS - 1) yield
   }
-  failUnlessUnique(reader, fields)
+  yield* failUnlessUnique(reader, fields)
   return { type: 'hash', fields, values, expiries: someExpiry(expiries) }
 }
 
@@ -222,8 +250,8 @@ function someExpiry(expiries: Float64Array | null): Float64Array | null {
   return expiries !== null && expiries.some((at) => at !== 0) ? expiries : null
 }
 
-function failUnlessUnique(reader: RdbReader, list: ByteList): void {
+function* failUnlessUnique(reader: RdbReader, list: ByteList): Steps<void> {
   if (reader.failed) return
-  const result = checkUnique(list)
+  const result = yield* checkUnique(list)
   if (result !== 'unique') reader.fail('malformed', `members or fields: ${result}`)
 }

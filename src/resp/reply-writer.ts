@@ -159,6 +159,15 @@ export class ReplyWriter {
     this.length = at
   }
 
+  /** A bulk string of so many bytes follows, piece by piece (raw), and then bulkEnd. */
+  bulkHead(length: number): void {
+    this.prefixed(36, length)
+  }
+
+  bulkEnd(): void {
+    this.lineEnd()
+  }
+
   bulkBytes(bytes: Uint8Array): void {
     this.bulk(bytes, 0, bytes.length)
   }

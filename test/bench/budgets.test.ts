@@ -42,6 +42,32 @@ describe('judge', () => {
     ])
   })
 
+  it('holds starts, pauses and throughput of snapshots, and what a transfer sends, against their budgets', () => {
+    const pings = { p99Ms: 1, worstMs: 8, ownPauseMs: 1 }
+    const start = (keysPerSecond: number) => ({ seconds: 1, keysPerSecond, cpuSeconds: 1 })
+    const snapshot = {
+      keys: 3_000_000,
+      fromLog: start(400_000),
+      fromSnapshot: start(1_000_000),
+      idle: { bytes: 1, seconds: 1, pings },
+      without: { ...pings, writesPerSecond: 100_000 },
+      during: { ...pings, writesPerSecond: 80_000, snapshots: 1 },
+    }
+    expect(judge({ snapshot }).map(({ met, measured }) => [met, measured])).toEqual([
+      [false, '400,000'],
+      [true, '1,000,000'],
+      [true, '8.00 ms'],
+      [true, '0.80x'],
+    ])
+    const load = { requestsPerSecond: 1, p99Ms: 1, runs: 1 }
+    const times = { seconds: 1, transferSeconds: 1, senderCpuSeconds: 1, receiverCpuSeconds: 1 }
+    const bytes = { snapshotBytes: 1_000_000, sentBytes: 25_000, linkBytes: 60_000 }
+    const loads = { alone: load, helping: load, followed: load }
+    expect(judge({ transfer: { keys: 100, changed: 1, ...bytes, ...times, ...loads } })).toMatchObject([
+      { met: false, measured: '2.50 %', limit: '<= 2.00 %' },
+    ])
+  })
+
   it('says nothing of what was not measured', () => {
     expect(judge({})).toEqual([])
     expect(budgetLines([])).toEqual([])

@@ -6,8 +6,10 @@ import type { LagResult } from './lag.js'
 import { memoryRatio, type MemoryResult } from './memory.js'
 import type { RemoteApplyResult } from './remote-apply.js'
 import type { RestartResult } from './restart.js'
+import type { SnapshotResult } from './snapshot.js'
 import { median } from './statistics.js'
 import type { StallResult } from './stall.js'
+import type { TransferResult } from './transfer.js'
 import { figure, ratio, textTable } from './text-table.js'
 
 /** Whatever one invocation measured. */
@@ -21,6 +23,8 @@ export interface Measurements {
   remoteApply?: RemoteApplyResult
   collectionMemory?: CollectionMemoryResult
   collectionStall?: CollectionStallResult
+  snapshot?: SnapshotResult
+  transfer?: TransferResult
 }
 
 /** What Meridian shall reach; redis-server on the same machine in the same run is the yardstick of the ratios. */
@@ -37,6 +41,10 @@ export const BUDGETS = {
   catchUpOpsPerSecond: 300_000,
   lagP99Ms: 10,
   remoteApplyRatio: 1.0,
+  /** Of the throughput without, while a snapshot is written, which takes a quarter of the time. */
+  snapshotThroughputRatio: 0.7,
+  /** Of the sender's data, when 1 % of the keys were missed. */
+  transferBytesShare: 0.02,
 } as const
 
 export interface Verdict {
@@ -80,7 +88,24 @@ export function judge(measurements: Measurements): Verdict[] {
     const ours = servers.find(({ system }) => system === 'meridian')
     if (ours) verdicts.push(atMost(`longest stall, ${scenario}`, median(ours.worstMs), BUDGETS.stallMs, ms))
   }
+  if (measurements.snapshot) verdicts.push(...judgeSnapshot(measurements.snapshot))
+  if (measurements.transfer) {
+    const { changed, keys, sentBytes, snapshotBytes } = measurements.transfer
+    const budget = `sent of the data when ${figure(changed)} of ${figure(keys)} keys were missed`
+    verdicts.push(atMost(budget, sentBytes / snapshotBytes, BUDGETS.transferBytesShare, percentage))
+  }
   return verdicts
+}
+
+function judgeSnapshot({ keys, fromLog, fromSnapshot, idle, without, during }: SnapshotResult): Verdict[] {
+  const limit = BUDGETS.restartKeysPerSecond
+  const share = during.writesPerSecond / without.writesPerSecond
+  return [
+    atLeast('start from the log, keys a second', fromLog.keysPerSecond, limit, figure),
+    atLeast('start from a snapshot, keys a second', fromSnapshot.keysPerSecond, limit, figure),
+    atMost(`longest stall, snapshot of ${figure(keys)} keys`, idle.pings.worstMs, BUDGETS.stallMs, ms),
+    atLeast('throughput of writes while a snapshot is written', share, BUDGETS.snapshotThroughputRatio, ratio),
+  ]
 }
 
 function judgeComparison({ keys, pipeline, test, redis, meridian }: Comparison): Verdict[] {
@@ -107,6 +132,10 @@ function atLeast(budget: string, measured: number, limit: number, show: (value: 
 
 function ms(value: number): string {
   return `${figure(value)} ms`
+}
+
+function percentage(share: number): string {
+  return `${(100 * share).toFixed(2)} %`
 }
 
 export function budgetLines(verdicts: readonly Verdict[]): string[] {

@@ -13,7 +13,9 @@ import { describeMachine, machineLines } from './machine.js'
 import { measureMemory, memoryLines } from './memory.js'
 import { measureRemoteApply, remoteApplyLines } from './remote-apply.js'
 import { measureRestart, restartLines } from './restart.js'
+import { measureSnapshot, snapshotLines } from './snapshot.js'
 import { measureStall, stallLines } from './stall.js'
+import { measureTransfer, transferLines } from './transfer.js'
 
 /** `npm run bench`: Meridian and redis-server side by side. docs/benchmarks.md says how each figure is taken. */
 
@@ -141,6 +143,23 @@ const VERBS: Readonly<Record<string, VerbEntry>> = {
     run: async ({ size, quick }) => {
       const catchUp = await bounded('catchup', 600, (run) => measureCatchUp(size ?? sized(MILLION, quick), run))
       return { measured: { catchUp }, lines: catchUpLines(catchUp) }
+    },
+  },
+  snapshot: {
+    summary: 'start from a snapshot of 3 million keys, and what writing one costs those who are served meanwhile',
+    sizes: 'how many keys',
+    run: async ({ size, quick }) => {
+      const length = quick ? { rounds: 1, seconds: 2 } : { rounds: 3, seconds: 10 }
+      const snapshot = await bounded('snapshot', 1800, (run) => measureSnapshot(size ?? sized(3 * MILLION, quick), length, run))
+      return { measured: { snapshot }, lines: snapshotLines(snapshot) }
+    },
+  },
+  transfer: {
+    summary: 'a member that missed 1 % of 3 million keys, which are in no log any more, comes back',
+    sizes: 'how many keys',
+    run: async ({ size, quick }) => {
+      const transfer = await bounded('transfer', 1800, (run) => measureTransfer(size ?? sized(3 * MILLION, quick), run))
+      return { measured: { transfer }, lines: transferLines(transfer) }
     },
   },
   lag: {

@@ -14,6 +14,7 @@ import { cpuSeconds, residentBytes } from './process-usage.js'
 /** Loading millions of keys comes before the first answer. */
 const START_MS = 300_000
 const COMMAND_MS = 120_000
+const SNAPSHOT_MS = 300_000
 const CLUSTER_NAMES = ['one', 'two'] as const
 
 /** A server that says on SIGUSR2 what stopped it. */
@@ -83,15 +84,20 @@ export class Bench {
 
   /** Two members over mutual TLS, up and linked. */
   async meridianPair(isWatched = false): Promise<readonly [Server, Server]> {
+    const [one, two] = await this.meridianCluster(CLUSTER_NAMES, isWatched)
+    await this.linked(two, one)
+    return [one, two]
+  }
+
+  /** Members over mutual TLS, up, and linked to the first one. */
+  async meridianCluster(names: readonly string[], isWatched = false): Promise<readonly Server[]> {
     const spawn = (): SpawnOptions => (isWatched ? WATCHED : {})
-    const cluster = await TestCluster.create({ names: CLUSTER_NAMES, clusterId: 'bench', logLevel: 'warn', spawn })
+    const cluster = await TestCluster.create({ names, clusterId: 'bench', logLevel: 'warn', spawn })
     this.clusters.push(cluster)
-    const [one, two] = cluster.members
-    await Promise.all([one.start(), two.start()])
-    const pair = [new MemberServer(one), new MemberServer(two)] as const
-    await this.linked(pair[0], pair[1])
-    await this.linked(pair[1], pair[0])
-    return pair
+    await Promise.all(cluster.members.map((member) => member.start()))
+    const servers = cluster.members.map((member) => new MemberServer(member))
+    for (const other of servers.slice(1)) await this.linked(servers[0], other)
+    return servers
   }
 
   /** Waits until what is written in one shows in the other. */
@@ -266,6 +272,22 @@ async function answersPing(port: number, process: ManagedProcess): Promise<void>
 export async function infoField(server: Server, section: string, field: string): Promise<string | null> {
   const info = String(await server.command('INFO', section))
   return new RegExp(`^${field}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? null
+}
+
+/** Has a Meridian write a snapshot and waits until it is there. */
+export async function snapshotWritten(server: Server): Promise<void> {
+  const reply = await server.command('BGSAVE')
+  if (reply !== 'Background saving started') throw new Error(`BGSAVE was answered ${String(reply)}`)
+  await eventually(
+    async () => {
+      if ((await infoField(server, 'persistence', 'rdb_bgsave_in_progress')) !== '0')
+        throw new Error('the snapshot is not written')
+    },
+    SNAPSHOT_MS,
+    5,
+  )
+  const status = await infoField(server, 'persistence', 'rdb_last_bgsave_status')
+  if (status !== 'ok') throw new Error('the snapshot could not be written')
 }
 
 /** CRDT.DIGEST where the server has it, else null. */

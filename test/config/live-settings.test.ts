@@ -54,6 +54,20 @@ describe('CONFIG SET', () => {
     expect(seen).toEqual(['debug'])
   })
 
+  it('takes percentiles as Redis does', () => {
+    const settings = new LiveSettings(loadConfig(null))
+    const name = 'latency-tracking-info-percentiles'
+    expect(settings.get(name)).toEqual([[name, '50 99 99.9']])
+    expect(settings.set([[name, '0.0 50.0 1e2']])).toBeNull()
+    expect(settings.get(name)).toEqual([[name, '0 50 100']])
+    const failed = `ERR CONFIG SET failed (possibly related to argument '${name}') - `
+    expect(settings.set([[name, '10 a']])).toBe(`${failed}Invalid ${name} parameters`)
+    expect(settings.set([[name, '10 101']])).toBe(`${failed}${name} parameters should sit between [0.0,100.0]`)
+    expect(settings.values.latencyPercentiles).toEqual([0, 50, 100])
+    expect(settings.set([[name, '']])).toBeNull()
+    expect(settings.get(name)).toEqual([[name, '']])
+  })
+
   it('knows settings by the name that Redis had before, too', () => {
     const settings = new LiveSettings(loadConfig(null))
     expect(settings.get('hash-max-*')).toEqual([

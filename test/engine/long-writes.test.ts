@@ -129,8 +129,7 @@ it('RESTORE of what DUMP gave makes the same, in slices', () => {
   fill()
   for (const key of ['set', 'zset', 'hash', 'list']) {
     const payload = Buffer.from(
-      h
-        .raw(['DUMP', key])
+      inOneGo(h, ['DUMP', key])
         .replace(/^\$\d+\r\n/, '')
         .slice(0, -2),
       'latin1',

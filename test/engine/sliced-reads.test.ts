@@ -86,6 +86,10 @@ const READS: string[][] = [
   ['SRANDMEMBER', 'set', '1000000'],
   ['HRANDFIELD', 'hash', '1000000', 'WITHVALUES'],
   ['ZRANDMEMBER', 'zset', '1000000', 'WITHSCORES'],
+  ['DUMP', 'set'],
+  ['DUMP', 'hash'],
+  ['DUMP', 'zset'],
+  ['DUMP', 'list'],
 ]
 
 describe('a read of a large collection', () => {
@@ -105,12 +109,36 @@ describe('a read of a large collection', () => {
     for (const args of [
       ['XRANGE', 'stream', '-', '+'],
       ['XREVRANGE', 'stream', '+', '5', 'COUNT', '10500'],
+      ['XREAD', 'STREAMS', 'stream', '0'],
+      ['XREAD', 'COUNT', '10500', 'BLOCK', '0', 'STREAMS', 'other', 'stream', 'stream', '0', '3-1', '10900'],
     ]) {
       client.received = ''
+      h.run('DEL', 'other')
+      h.run('XADD', 'other', '7-7', 'a', 'b')
       ask(...args)
       expect(turns()).toBeGreaterThan(3)
       expect(client.received).toBe(inOneGo(args))
     }
+  })
+
+  it('dumps a hash whose fields expire as of one moment', () => {
+    fill(['hash'])
+    h.run('HPEXPIRE', 'hash', '1', 'FIELDS', '2', 'f3', 'f11000')
+    h.run('HPEXPIRE', 'hash', '100000', 'FIELDS', '2', 'f4', 'f10999')
+    const before = inOneGo(['DUMP', 'hash'])
+    ask('DUMP', 'hash')
+    turns()
+    expect(client.received).toBe(before)
+  })
+
+  it('does not wait any more when the entries that it was reading have gone', () => {
+    for (let i = 1; i <= COUNT; i++) h.run('XADD', 'stream', `${i}-1`, 'f', `v${i}`)
+    ask('XREAD', 'BLOCK', '0', 'STREAMS', 'stream', '0')
+    clock.turn()
+    h.run('DEL', 'stream')
+    turns()
+    expect(client.received).toBe('*-1\r\n')
+    expect(client.blocked).toBeNull()
   })
 
   it('lets other clients work in between, on other keys', () => {

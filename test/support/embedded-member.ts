@@ -95,6 +95,7 @@ function serverOf(member: () => Member, options: MemberOptions, ports: MemberPor
     get log() {
       return logReport(member(), options.appendfsync)
     },
+    eventLoop: () => ({ cycles: 0, activeMs: 0 }),
     nowMicroseconds: () => ports.clock.wallMs() * 1000,
     random: () => ports.random.uint32(),
     shutdown: () => undefined,

@@ -144,6 +144,7 @@ export class EngineHarness {
           lastSyncMs: 0,
           syncingMs: 0,
         },
+        eventLoop: () => ({ cycles: 0, activeMs: 0 }),
         nowMicroseconds: () => this.clock.now * 1000,
         random: () => 4,
         shutdown: () => undefined,

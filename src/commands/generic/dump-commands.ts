@@ -1,10 +1,11 @@
 import { NotificationClass } from '../../base/notification-classes.js'
-import { readPayload, writePayload } from '../../rdb/payload.js'
+import { readPayload, readPayloadSteps, writePayload, type PayloadResult } from '../../rdb/payload.js'
 import { RdbType } from '../../rdb/rdb-types.js'
 import type { RdbValue } from '../../rdb/value.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
 import { keyRange, type CommandSpec } from '../command-spec.js'
+import { dumpsInSteps, dumpSteps } from './dump-steps.js'
 import { isAllDue, rdbValueOf, writeRdbValue } from './whole-values.js'
 
 const BUSY_KEY = 'BUSYKEY Target key name already exists.'
@@ -73,7 +74,10 @@ function dump(call: Call): void {
     call.reply.null()
     return
   }
-  call.reply.bulkBytes(writePayload(rdbValueOf(call, call.db, ref)))
+  const type = call.db.type(ref)
+  const root = dumpsInSteps(type) ? call.db.root(ref) : 0
+  if (root !== 0 && call.isLong(call.keys.store(type).size(call.db, root))) call.readInSlices(1, 1, dumpSteps(call, type, root))
+  else call.reply.bulkBytes(writePayload(rdbValueOf(call, call.db, ref)))
 }
 
 interface RestoreOptions {
@@ -98,7 +102,7 @@ function restore(call: Call): void {
     call.writeInSlices([{ database: call.database, argument: 1, isWritten: true }], restoreSteps(call, options, ttl, taken))
     return
   }
-  const value = parsePayload(call.bytes(3))
+  const value = checkedValue(readPayload(call.bytes(3)))
   // The whole key goes, whatever it holds, and comes anew: one op.
   if (taken) call.effects.remove(call.database, buf, off[1], len[1])
   const at = expiryOf(call, options, ttl)
@@ -117,11 +121,9 @@ function expiryOf({ nowMs }: Call, { absolute }: RestoreOptions, ttl: bigint): n
   return ttl === 0n ? Infinity : Math.min(Number(ttl) + (absolute ? 0 : nowMs), Number.MAX_SAFE_INTEGER)
 }
 
-/** The payload is read in one go; writing it, which takes longer, goes in slices. */
 function* restoreSteps(call: Call, options: RestoreOptions, ttl: bigint, taken: boolean): Generator<undefined | 'commit', void> {
   const { op, long } = call
-  const value = parsePayload(call.bytes(3))
-  yield
+  const value = checkedValue(yield* readPayloadSteps(call.bytes(3)))
   const to = call.place(1)
   const at = expiryOf(call, options, ttl)
   const isDue = at <= call.nowMs
@@ -164,8 +166,7 @@ function parseOptions(call: Call): RestoreOptions {
   return { replace, absolute, idleSeconds, frequency }
 }
 
-function parsePayload(payload: Uint8Array): RdbValue {
-  const { value, failure } = readPayload(payload)
+function checkedValue({ value, failure }: PayloadResult): RdbValue {
   if (failure !== null) {
     if (failure.code === 'version' || failure.code === 'checksum') throw new CommandError(BAD_FOOTER)
     throw failure.code === 'unsupported' ? unsupported(failure.detail) : new CommandError(BAD_PAYLOAD)

@@ -48,14 +48,11 @@ export function commandstatsSection({ services }: Call): InfoFields {
   return fields
 }
 
-/** Redis' latency-tracking-info-percentiles as it comes. */
-const PERCENTILES = [50, 99, 99.9]
-
-export function latencystatsSection({ services }: Call): InfoFields {
+export function latencystatsSection({ services, engine }: Call): InfoFields {
   const fields: (readonly [string, string])[] = []
-  const add = ({ fullName, calls, latency, subcommands }: Command): void => {
-    if (calls > 0) {
-      const shares = PERCENTILES.map((share) => `p${share}=${latency.percentile(share).toFixed(3)}`)
+  const add = ({ fullName, latency, subcommands }: Command): void => {
+    if (latency.calls > 0) {
+      const shares = engine.latency.percentiles.map((share) => `p${share}=${latency.percentile(share).toFixed(3)}`)
       fields.push([`latency_percentiles_usec_${fullName}`, shares.join(',')])
     }
     for (const sub of subcommands.values()) add(sub)

@@ -156,9 +156,21 @@ export function statsSection({ services, engine, keyspace }: Call): InfoFields {
     ['remote_messages_sent', pubsub.messagesSent],
     ['remote_messages_received', pubsub.messagesReceived],
     ['remote_messages_dropped', pubsub.messagesDropped],
+    ...eventLoopFields(engine),
     ['client_query_buffer_limit_disconnections', clients.queryBufferLimitDisconnections],
     ['client_output_buffer_limit_disconnections', clients.outputBufferLimitDisconnections],
     ['acl_access_denied_auth', statistics.failedAuthentications],
+  ]
+}
+
+function eventLoopFields({ eventLoop, rates, statistics }: Call['engine']): InfoFields {
+  if (eventLoop === null) return []
+  return [
+    ['eventloop_cycles', eventLoop.cycles],
+    ['eventloop_duration_sum', Math.round(eventLoop.activeMs * 1000)],
+    ['eventloop_duration_cmd_sum', Math.round(statistics.commandMicroseconds)],
+    ['instantaneous_eventloop_cycles_per_sec', Math.round(rates.cycles)],
+    ['instantaneous_eventloop_duration_usec', rates.cycles === 0 ? 0 : Math.round((rates.activeMs * 1000) / rates.cycles)],
   ]
 }
 

@@ -120,15 +120,15 @@ function histogram(call: Call): void {
   const shown: Command[] = []
   for (const command of wanted) {
     if (command === undefined) continue
-    for (const one of [command, ...command.subcommands.values()]) if (one.calls > 0) shown.push(one)
+    for (const one of [command, ...command.subcommands.values()]) if (one.latency.calls > 0) shown.push(one)
   }
   const { reply } = call
   reply.map(shown.length)
-  for (const { fullName, calls, latency } of shown) {
+  for (const { fullName, latency } of shown) {
     reply.bulkString(fullName)
     reply.map(2)
     reply.bulkString('calls')
-    reply.integer(calls)
+    reply.integer(latency.calls)
     reply.bulkString('histogram_usec')
     const rows = latency.cumulative()
     reply.map(rows.length)

@@ -6,7 +6,6 @@ import type { StreamSpace } from '../../keyspace/stream-space.js'
 import type { Call } from '../call.js'
 import { syntaxError } from '../command-error.js'
 import { keyRange, type CommandSpec } from '../command-spec.js'
-import type { ReadSteps } from '../services.js'
 import { KEY_ARGUMENT, openForRead, rangeStart, rangeStop, StreamReading } from './stream-arguments.js'
 import { replyEntry } from './stream-reply.js'
 
@@ -69,7 +68,14 @@ export function replyRange(
   replyEntries(call, space, cursor, count, backwards)
 }
 
-function* entrySteps(call: Call, space: StreamSpace, cursor: StreamCursor, count: number, backwards: boolean): ReadSteps {
+/** Replies with so many entries from a cursor on that is nobody else's, as an array. There must be as many. */
+export function* entrySteps(
+  call: Call,
+  space: StreamSpace,
+  cursor: StreamCursor,
+  count: number,
+  backwards: boolean,
+): Generator<undefined, void> {
   call.reply.array(count)
   for (let left = count; left > 0; left -= LIMITS.slicedReadStep) {
     replyEntries(call, space, cursor, Math.min(left, LIMITS.slicedReadStep), backwards)

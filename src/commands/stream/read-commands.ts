@@ -2,15 +2,17 @@ import { MAX_U32, StreamId } from '../../crdt/stream-id.js'
 import { equalBytes } from '../../base/bytes.js'
 import { NotificationClass } from '../../base/notification-classes.js'
 import { KeyType } from '../../keyspace/database.js'
+import { StreamCursor } from '../../keyspace/stream-log.js'
 import { StreamPositions } from '../../keyspace/stream-positions.js'
 import type { Ref } from '../../memory/arena.js'
 import { blockingMilliseconds } from '../blocking-timeout.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
 import type { ArgumentSpec, CommandSpec, KeySpec } from '../command-spec.js'
+import type { ReadSteps } from '../services.js'
 import { findConsumer, findGroup } from './group-commands.js'
 import { ReadCounter } from './group-progress.js'
-import { replyRange, seekEntry } from './range-commands.js'
+import { entrySteps, replyRange, seekEntry } from './range-commands.js'
 import { CONSUMER, GROUP, isByte, KEY, strictId, StreamReading } from './stream-arguments.js'
 import { replyEntry, replyEntryBody, replyId } from './stream-reply.js'
 
@@ -89,8 +91,9 @@ function read(call: Call, isGroup: boolean): void {
   for (let i = 0; i < keyCount; i++) behind.push(parseBehind(call, firstKey + i, firstKey + keyCount + i, isGroup, groupArgument))
   const request: ReadRequest = { isGroup, noAck, count, claimIdleMs, groupArgument, firstKey, keyCount, behind }
   const serves = isGroup ? serveGroup : serve
-  if (serves(call, request)) return
-  if (timeoutMs < 0) {
+  if (serves(call, request, false)) return
+  // One that was being answered in slices, and whose entries have gone meanwhile, waits no more.
+  if (timeoutMs < 0 || call.session.blocked !== null) {
     if (isGroup) ensureConsumers(call, request)
     dropGone(call, request)
     call.reply.nullArray()
@@ -105,7 +108,7 @@ function read(call: Call, isGroup: boolean): void {
     retry: (again) => {
       // A group or its stream may have gone: then the answer is the error that a new command would get.
       if (isGroup) for (let i = 0; i < keyCount; i++) mustHaveGroup(again, firstKey + i, groupArgument)
-      return serves(again, request)
+      return serves(again, request, true)
     },
     ...(claimIdleMs >= 0 && { retryAfterMs: (again: Call) => untilClaimable(again, request) }),
   })
@@ -156,17 +159,23 @@ function parseBehind(call: Call, key: number, argument: number, isGroup: boolean
   return id
 }
 
-/** XREAD: true when at least one stream had something, and the reply is written. */
-function serve(call: Call, request: ReadRequest): boolean {
+/** XREAD: true when at least one stream had something, and the reply is written or, of a command that has just come, under way. */
+function serve(call: Call, request: ReadRequest, isRetry: boolean): boolean {
   const ready: number[] = []
+  let entries = 0
   for (let i = 0; i < request.keyCount; i++) {
     const id = request.behind[i]
     if (id === null || !openKey(call, request.firstKey + i)) continue
     if (stream.space.log.last(stream.words, stream.at, stream.space.cursor) && stream.space.cursor.entry.id.compare(id) > 0) {
       ready.push(i)
+      entries += Math.min(countBehind(id), request.count === 0 ? Infinity : request.count)
     }
   }
   if (ready.length === 0) return false
+  if (!isRetry && call.isLong(entries)) {
+    call.readInSlices(request.firstKey, request.keyCount, readSteps(call, request, ready))
+    return true
+  }
   beginReply(call, ready.length)
   for (const i of ready) {
     const id = request.behind[i] ?? scratch
@@ -176,6 +185,28 @@ function serve(call: Call, request: ReadRequest): boolean {
     replyRange(call, stream, scratch, stop.setMax(), request.count === 0 ? Infinity : request.count)
   }
   return true
+}
+
+/** Entries of the open stream behind an ID. */
+function countBehind(id: StreamId): number {
+  const { words, at, length } = stream
+  const { log, cursor } = stream.space
+  const isThere = scratch.copyFrom(id).increment() && log.find(words, at, scratch, 0, cursor)
+  return isThere ? length - log.rank(words, at, cursor) : 0
+}
+
+/** What serve replies, in slices. */
+function* readSteps(call: Call, request: ReadRequest, ready: readonly number[]): ReadSteps {
+  beginReply(call, ready.length)
+  for (const i of ready) {
+    const id = request.behind[i]
+    if (id === null || !openKey(call, request.firstKey + i)) continue
+    replyKey(call, request.firstKey + i)
+    const count = Math.min(countBehind(id), request.count === 0 ? Infinity : request.count)
+    const apart = new StreamCursor()
+    stream.space.log.find(stream.words, stream.at, scratch, 0, apart)
+    yield* entrySteps(call, stream.space, apart, count, false)
+  }
 }
 
 function openKey(call: Call, i: number): boolean {

@@ -7,6 +7,7 @@ let h: EngineHarness
 beforeEach(() => {
   h = new EngineHarness()
   h.engine.latency.thresholdMs = 100
+  h.engine.latency.percentiles = [50, 99, 99.9]
 })
 
 function takes(ms: number, name = 'command'): void {
@@ -88,6 +89,38 @@ it('counts how long commands took, by powers of two', () => {
   h.run('CLIENT', 'INFO')
   expect(h.run('LATENCY', 'HISTOGRAM', 'set', 'nothing', 'get')).toEqual(['set', ['calls', 1, 'histogram_usec', [1, 1]]])
   expect(h.run('INFO', 'latencystats')).toContain('latency_percentiles_usec_set:p50=1.000,p99=1.000,p99.9=1.000\r\n')
+  h.engine.latency.percentiles = [0, 100]
+  expect(h.run('INFO', 'latencystats')).toContain('latency_percentiles_usec_set:p0=1.000,p100=1.000\r\n')
   expect(h.run('LATENCY', 'HISTOGRAM', 'client')).toHaveLength(4)
   expect(h.run('LATENCY', 'HISTOGRAM', 'client|id')).toHaveLength(2)
+})
+
+it('counts nothing while latency-tracking is off', () => {
+  h.engine.latency.tracksCommands = false
+  h.run('SET', 'k', 'v')
+  expect(h.run('LATENCY', 'HISTOGRAM', 'set')).toEqual([])
+  expect(h.run('INFO', 'latencystats')).toBe('# Latencystats\r\n')
+  expect(h.run('INFO', 'commandstats')).toContain('cmdstat_set:calls=1')
+  h.engine.latency.tracksCommands = true
+  h.run('SET', 'k', 'v')
+  expect(h.run('LATENCY', 'HISTOGRAM', 'set')).toEqual(['set', ['calls', 1, 'histogram_usec', [1, 1]]])
+})
+
+it('says how the event loop goes, since the statistics were reset', () => {
+  let cycles = 100
+  const loop = () => ({ cycles, activeMs: cycles * 2 })
+  const h = new EngineHarness()
+  Object.assign(h.services.server, { eventLoop: loop })
+  h.run('CONFIG', 'RESETSTAT')
+  cycles += 5
+  const { monotonicMs } = h.clock
+  h.clock.monotonicMs = () => (h.clock.now += 1)
+  h.run('SET', 'k', 'v')
+  h.clock.monotonicMs = monotonicMs
+  const stats = () => h.run('INFO', 'stats')
+  expect(stats()).toContain('eventloop_cycles:5\r\neventloop_duration_sum:10000\r\neventloop_duration_cmd_sum:1000\r\n')
+  h.clock.advance(1000)
+  cycles += 100
+  h.clock.advance(1000)
+  expect(stats()).toMatch(/instantaneous_eventloop_cycles_per_sec:[1-9]\d\r\ninstantaneous_eventloop_duration_usec:2000\r\n/)
 })

@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest'
+import { SimulatedMesh } from '../support/simulated-mesh.js'
+
+describe('a removal whose maker is removed by force before the others have its op', () => {
+  it('is made again by those who remain, so that what is stable moves on', () => {
+    const mesh = new SimulatedMesh(4).start()
+    const [a, b, c, d] = mesh.nodes
+    a.run('SET', 'shared', '1')
+    mesh.untilEqual(a, b, c, d)
+    // d's last write reaches b only, so b's removal of d, which has seen it, cannot be applied by a and c until a relay brings the write.
+    for (const other of [a, c]) {
+      mesh.network.setCut(d.name, other.name, true)
+      mesh.network.breakLinks(d.name, other.name)
+    }
+    d.run('SET', 'last', '1')
+    mesh.until('b has the last write', () => b.run('GET', 'last') === '1')
+    d.crash()
+    expect(b.run('CRDT.TOPOLOGY', 'REMOVE', 'm4', 'FORCE')).not.toContain('ERR')
+    mesh.until('a knows of the removal', () =>
+      a.lines.some((line) => line.includes('m4 (member 4) was removed') || line.includes('list of members has changed')),
+    )
+    expect(a.run('GET', 'last')).toBe('null')
+    b.crash()
+    expect(a.run('CRDT.TOPOLOGY', 'REMOVE', 'm2', 'FORCE')).not.toContain('ERR')
+    mesh.untilEqual(a, c)
+    a.run('SET', 'shared', '2')
+    c.run('SET', 'other', '2')
+    mesh.untilEqual(a, c)
+    for (const { member } of [a, c]) {
+      const { sync } = member
+      mesh.until('everything is stable', () => sync?.stable().dominates(member.applied) === true)
+    }
+    expect([...a.lines, ...c.lines].join('\n')).toContain('is made again')
+    expect(a.digest()).toBe(c.digest())
+  })
+})
