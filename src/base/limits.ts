@@ -101,6 +101,8 @@ export const LIMITS = {
   transferDigestBytes: 1 * MiB,
   /** Keys dropped in one turn to make room for a snapshot: about 1 ms. */
   transferDrops: 1000,
+  /** Keys looked at in one turn for those that the other side does not have: about 1 ms. */
+  transferLooks: 4000,
   /**
    * What repl-backlog-size is when nothing is configured: four segments, some ten million small writes. A member that was away longer than that takes a
    * snapshot, which is less to send by then unless there is much data. Kept only while somebody is away.

@@ -390,6 +390,15 @@ export class StreamGroups {
     this.setFrontier(group, frontier, frontierRegion)
   }
 
+  /** The same in place of what was done before. */
+  replaceOwnState(group: Ref, own: GroupOwn): void {
+    const words = this.words(group)
+    const g = this.at(group)
+    this.done.clear(words, g + DONE)
+    for (let i = words[g + MEMBER_COUNT] - 1; i >= 0; i--) words[g + HEAD_WORDS + i * MEMBER_WORDS] &= ~HAS_CURSOR
+    this.setOwnState(group, own)
+  }
+
   // What is done.
 
   isDone(group: Ref, entry: Pick<EntryView, 'id' | 'member'>): boolean {

@@ -13,6 +13,7 @@ import { Keys } from '../keyspace/keys.js'
 import { Keyspace } from '../keyspace/keyspace.js'
 import { KeyStates } from '../keyspace/state/key-states.js'
 import { StringStore } from '../keyspace/string-store.js'
+import { copyFile } from '../oplog/copy-file.js'
 import { LostFrames } from '../oplog/damage-survey.js'
 import { identityPath, readIdentity, type DataFolderIdentity } from '../oplog/data-folder.js'
 import { LogDamage, LogScan } from '../oplog/log-scan.js'
@@ -79,21 +80,6 @@ export function repairDataFolder(disk: Disk, folder: string, repair: Repair, nam
   }
   for (const changed of [quarantine, logFolder(folder), snapshotFolder(folder)]) disk.syncFolder(changed)
   return lines
-}
-
-function copyFile(disk: Disk, from: string, to: string): void {
-  const source = disk.openRead(from)
-  const target = disk.openAppend(to)
-  const block = new Uint8Array(LIMITS.logReadBlockBytes)
-  for (let at = 0; ;) {
-    const got = source.read(block, at)
-    if (got === 0) break
-    target.append(block.subarray(0, got))
-    at += got
-  }
-  target.syncNow()
-  target.close()
-  source.close()
 }
 
 class DataCheck {

@@ -12,7 +12,7 @@ import type { StateWalk } from '../keyspace/state/state-walk.js'
 import type { PreparedSegment } from '../oplog/segment-writer.js'
 import type { SegmentedLog } from '../oplog/segmented-log.js'
 import { protocolError } from '../peer-sync/messages.js'
-import { ShardSum } from '../peer-sync/transfer/shard-sum.js'
+import { DigestBytes, ShardSum } from '../peer-sync/transfer/shard-sum.js'
 import type { ShardDigest, SnapshotIntake } from '../peer-sync/transfer/snapshot-intake.js'
 import type { SnapshotOffer } from '../peer-sync/transfer/snapshot-offer.js'
 import { tooFewDatabases, type StabilityHold } from './recovery.js'
@@ -48,10 +48,11 @@ export class MemberIntake implements SnapshotIntake {
   private readonly out = new StateBytes()
   private readonly records = new RecordHashes()
   /** The shard that is being gone over. */
-  private digested: { readonly sum: ShardSum; readonly digests: number[] } | null = null
+  private digested: { readonly sum: ShardSum; readonly list: DigestBytes } | null = null
+  private dropping: Generator<undefined, void> | null = null
 
   constructor(private readonly host: IntakeHost) {
-    this.loader = host.engine.states.loader()
+    this.loader = host.engine.states.loader('foreign')
     this.clearer = host.engine.states.clearer()
     this.walk = host.engine.states.walk()
   }
@@ -111,9 +112,9 @@ export class MemberIntake implements SnapshotIntake {
   digest(database: number, shard: number, anew: boolean): ShardDigest | null {
     if (anew || this.digested === null) {
       this.walk.begin(database, shard)
-      this.digested = { sum: new ShardSum(), digests: [] }
+      this.digested = { sum: new ShardSum(), list: new DigestBytes() }
     }
-    const { sum, digests } = this.digested
+    const { sum, list } = this.digested
     const { out, records } = this
     out.reset()
     const isComplete = this.walk.step(out, LIMITS.transferIntakeBytes)
@@ -121,24 +122,24 @@ export class MemberIntake implements SnapshotIntake {
     while (records.next()) {
       if (!records.begins) continue
       sum.add(records)
-      digests.push(records.keyHash, records.stateHigh, records.stateLow)
+      list.add(records)
     }
     if (!isComplete) return null
     this.digested = null
-    const bytes = new Uint8Array(4 * digests.length)
-    const view = new DataView(bytes.buffer)
-    digests.forEach((word, i) => view.setUint32(4 * i, word, true))
-    return { digests: bytes, sum: sum.encoded() }
+    return { digests: list.bytes, sum: sum.encoded() }
   }
 
-  drop(database: number, shard: number, hashes: ReadonlySet<number>): void {
+  drop(database: number, shard: number, hashes: ReadonlySet<number>): boolean {
     this.host.engine.dataMoves()
-    this.clearer.drop(database, shard, hashes)
+    this.dropping ??= this.clearer.drop(database, shard, hashes)
+    const { done } = this.dropping.next()
+    if (done === true) this.dropping = null
+    return done === true
   }
 
   clear(database: number, shard: number): boolean {
     this.host.engine.dataMoves()
-    return this.clearer.step(database, shard, LIMITS.transferDrops)
+    return this.clearer.step(database, shard, LIMITS.transferDrops, (db, ref) => this.loader.keepOwn(database, db, ref))
   }
 
   load(database: number, bytes: Uint8Array, length: number): number {
@@ -157,6 +158,7 @@ export class MemberIntake implements SnapshotIntake {
     this.loader.reset()
     this.walk.close()
     this.digested = null
+    this.dropping = null
   }
 
   finish(done: (error: Error | null) => void): void {
@@ -193,6 +195,7 @@ export class MemberIntake implements SnapshotIntake {
     this.prepared = null
     this.offer = null
     this.isTouched = false
+    this.loader.forgetKept()
     engine.restore(header.vector, header.stable, header.clock)
     engine.hlc.observe(end.clock)
     host.holdStability({ stable: header.stable, until: end.seen })

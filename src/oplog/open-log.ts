@@ -4,6 +4,7 @@ import type { VersionVector } from '../crdt/version-vector.js'
 import type { Clock } from '../ports/clock.js'
 import type { Disk } from '../ports/disk.js'
 import type { Logger } from '../ports/logger.js'
+import { mendFailedSync } from './failed-sync.js'
 import { LogScan, type FrameVisitor, type LogStart } from './log-scan.js'
 import type { SyncPolicy } from './op-log.js'
 import { SegmentWriter } from './segment-writer.js'
@@ -89,6 +90,7 @@ export class LogRecovery {
     const { disk, clock, logger, clusterId, memberId, syncPolicy, folder } = options
     this.cutTornTail()
     this.removeStale()
+    this.mend()
     const writer = new SegmentWriter({
       disk,
       folder: logFolder(folder),
@@ -128,6 +130,11 @@ export class LogRecovery {
     const elapsedMs = Math.round(clock.monotonicMs() - this.startedMs)
     logger.info({ ...report, vector: scan.vector.toString(), elapsedMs }, 'the log is read')
     return { log, report }
+  }
+
+  private mend(): void {
+    const { disk, folder, logger } = this.options
+    mendFailedSync(disk, folder, this.scan.segments.at(-1), logger)
   }
 
   private removeStale(): void {

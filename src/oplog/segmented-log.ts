@@ -8,6 +8,7 @@ import { VersionVector } from '../crdt/version-vector.js'
 import type { Clock, Timer } from '../ports/clock.js'
 import type { Disk } from '../ports/disk.js'
 import type { Logger } from '../ports/logger.js'
+import { noteFailedSync } from './failed-sync.js'
 import { GroupCommit } from './group-commit.js'
 import { DiskLogCursor, type CursorSource } from './log-cursor.js'
 import type { LogCursor, OpLog, SyncPolicy } from './op-log.js'
@@ -55,6 +56,7 @@ export class SegmentedLog implements OpLog, CursorSource {
   private removing = false
   private shortOfRoom = false
   private removalError = ''
+  private failureNoted = false
   private slowWarningMs = -Infinity
   /** Delayed syncs that the log has said. */
   private delaysSaid = 0
@@ -431,7 +433,11 @@ export class SegmentedLog implements OpLog, CursorSource {
   private changed(): void {
     this.beginWantedSegment()
     const { refusal } = this
-    if (this.commit.failure !== null) this.pending.stop()
+    if (this.commit.failure !== null && !this.failureNoted) {
+      this.failureNoted = true
+      this.pending.stop()
+      noteFailedSync(this.disk, this.options.folder, this.options.logger)
+    }
     if (refusal !== this.refusalSeen) {
       if (refusal === null) this.options.logger.info({}, 'the log takes writes again')
       else if (refusal.code !== this.refusalSeen?.code) this.options.logger.error({ code: refusal.code }, refusal.message)

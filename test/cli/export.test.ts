@@ -1,32 +1,15 @@
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { RdbFileReader } from '../../src/rdb/rdb-file-reader.js'
 import { freePorts } from '../e2e/support/free-ports.js'
 import { describeWithRedisServer } from '../support/with-redis-server.js'
-import { contents, EVERYTHING, LARGE, run, startMember, type TestMember } from './import-rig.js'
+import { contents, EVERYTHING, LARGE, memberWithFolder, run } from './import-rig.js'
 import { cli } from './run.js'
 
-const folder = mkdtempSync(join(tmpdir(), 'meridian-export-'))
-const file = join(folder, 'dump.rdb')
-let member: TestMember
-
-beforeAll(async () => {
-  member = await startMember()
-})
-afterAll(async () => {
-  await member.stop()
-  rmSync(folder, { recursive: true })
-})
-beforeEach(async () => {
-  await member.redis.flushall()
-  await member.redis.select(0)
-})
-afterEach(() => rmSync(file, { force: true }))
-
+const { member, folder, file } = memberWithFolder()
 const exportFile = (...args: string[]) => cli('export', member.address, '--to-rdb', file, ...args)
 
 function keysOf(path: string): { key: string; database: number; type: number }[] {

@@ -1,29 +1,13 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { writeCrc64 } from '../../src/rdb/crc64.js'
 import { RdbFileWriter } from '../../src/rdb/rdb-file-writer.js'
 import { describeWithRedisServer } from '../support/with-redis-server.js'
-import { contents, EVERYTHING, run, startMember, type TestMember } from './import-rig.js'
+import { contents, EVERYTHING, memberWithFolder, run } from './import-rig.js'
 import { cli } from './run.js'
 
-const folder = mkdtempSync(join(tmpdir(), 'meridian-import-file-'))
-const file = join(folder, 'dump.rdb')
-let member: TestMember
-
-beforeAll(async () => {
-  member = await startMember()
-})
-afterAll(async () => {
-  await member.stop()
-  rmSync(folder, { recursive: true })
-})
-beforeEach(async () => {
-  await member.redis.flushall()
-  await member.redis.select(0)
-})
-
+const { member, folder, file } = memberWithFolder()
 const importFile = (...args: string[]) => cli('import', member.address, '--from-rdb', file, ...args)
 
 describeWithRedisServer('an RDB file of redis-server', (suite) => {

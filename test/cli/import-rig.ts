@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
+import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest'
 import { loadConfig } from '../../src/config/load.js'
 import { startServer } from '../../src/node/server.js'
 import { readPayload } from '../../src/rdb/payload.js'
@@ -31,6 +32,45 @@ export async function startMember(settings: Readonly<Record<string, string>> = {
       redis.disconnect()
       await server.stop()
       rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** A member for the tests of a file, empty before each, and a folder with room for one RDB file, which goes after each. */
+export function memberWithFolder(): {
+  readonly member: Pick<TestMember, 'address' | 'redis'>
+  readonly folder: string
+  readonly file: string
+} {
+  const folder = mkdtempSync(join(tmpdir(), 'meridian-rdb-'))
+  const file = join(folder, 'dump.rdb')
+  let started: TestMember | null = null
+  const member = (): TestMember => {
+    if (started === null) throw new Error('the member is there once tests run')
+    return started
+  }
+  beforeAll(async () => {
+    started = await startMember()
+  })
+  afterAll(async () => {
+    await started?.stop()
+    rmSync(folder, { recursive: true })
+  })
+  beforeEach(async () => {
+    await member().redis.flushall()
+    await member().redis.select(0)
+  })
+  afterEach(() => rmSync(file, { force: true }))
+  return {
+    folder,
+    file,
+    member: {
+      get address() {
+        return member().address
+      },
+      get redis() {
+        return member().redis
+      },
     },
   }
 }

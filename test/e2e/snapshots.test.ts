@@ -68,6 +68,49 @@ describe('a member alone', () => {
   }, 60_000)
 })
 
+describe('three regions that are killed in turn, and all at once,', () => {
+  let cluster: TestCluster
+  beforeAll(async () => {
+    cluster = await TestCluster.create()
+    // What is in a snapshot and in the others goes from the log at once.
+    for (const member of cluster.members)
+      member.editConfig((yaml) => yaml.replace('appendfsync: everysec', 'appendfsync: everysec, repl-backlog-size: 1mb'))
+    await Promise.all(cluster.members.map((member) => member.start()))
+    await cluster.linked()
+  })
+  afterAll(() => cluster?.dispose())
+
+  it('lose nothing acknowledged under load, while all write snapshots and let their logs go', async () => {
+    const { members } = cluster
+    const loads: RecordedLoad[] = []
+    const value = 'x'.repeat(200_000)
+    for (let round = 0; round < 3; round++) {
+      const killed = round < 2 ? [members[round]] : members
+      const present = members.map((member) => new RecordedLoad(member, `turn:${round}:${member.name}`, 'turn:counter', 2))
+      const loops = members.map((member) => new SnapshotLoop(member))
+      loads.push(...present)
+      for (const [n, member] of members.entries())
+        for (let i = 0; i < 4; i++) await member.command('SET', `turn:large:${n}:${i}`, value)
+      await delay(200)
+      await Promise.all(killed.map((member) => member.kill()))
+      await Promise.all([...present, ...loops].map((each) => each.stop()))
+      await Promise.all(killed.map((member) => member.start()))
+      // Before others could have given it back: what a region acknowledged is on its own disk.
+      for (const member of killed) await requireAcknowledged(member, [present[members.indexOf(member)]])
+    }
+    await cluster.converged(30_000)
+    for (const member of members) await requireAcknowledged(member, loads)
+    const { acknowledged, attempted } = totals(loads)
+    const counter = Number(await members[0].command('GET', 'turn:counter'))
+    expect(counter).toBeGreaterThanOrEqual(acknowledged)
+    expect(counter).toBeLessThanOrEqual(attempted)
+    for (const member of members) {
+      expect(member.output).toContain('removed a log segment')
+      expect(member.output).toContain('the snapshot is complete')
+    }
+  }, 120_000)
+})
+
 describe('a region of three', () => {
   let cluster: TestCluster
   beforeAll(async () => {

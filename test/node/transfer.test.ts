@@ -127,6 +127,28 @@ describe('a member that lacks frames which are in no log any more', () => {
     expectEqual([a, b, c])
   })
 
+  it('drops many keys of one shard in steps, and some of those that stay are others', () => {
+    const mesh = new SimulatedMesh(3, 6).start()
+    const [a, b, c] = mesh.nodes
+    const count = 12_000
+    for (let i = 0; i < count; i++) a.run('SET', `{one}${i}`, String(i))
+    mesh.untilEqual(a, b, c)
+    mesh.cut(c, true)
+    for (let i = 0; i < count; i++) if (i % 10 !== 0) a.run('DEL', `{one}${i}`)
+    for (let i = 0; i < 100; i += 10) a.run('SET', `{one}${i}`, 'new')
+    mesh.advance(100)
+    a.trim()
+    b.trim()
+    mesh.cut(c, false)
+    mesh.until('the transfer begins', () => isTaking(c))
+    mesh.until('the transfer is over', () => !isTaking(c))
+    mesh.untilEqual(a, b, c)
+    expectEqual([a, b, c])
+    expect(c.run('DBSIZE')).toBe(String(count / 10))
+    expect(c.run('INFO', 'replication')).toContain('sync_last_keys_changed:10\r\n')
+    expect(c.lines.join('\n')).not.toContain('is not what the other side has')
+  })
+
   it('says on both sides how far it is and how long it will take', () => {
     const { mesh, a, b, c } = apart()
     for (const node of [a, b]) node.member.keeping.syncMaxRate = 2000

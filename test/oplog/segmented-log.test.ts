@@ -124,6 +124,45 @@ describe('group commit', () => {
   })
 })
 
+describe('a start after a failed sync', () => {
+  test('writes the last segment anew, because what is read of it may be in the cache alone', () => {
+    rig.open({ syncPolicy: 'immediate' })
+    rig.log.append(chains.next(1))
+    rig.sync()
+    rig.log.append(chains.next(1))
+    rig.disk.failSyncs = true
+    rig.sync()
+    expect(rig.log.refusal).toMatchObject({ code: 'MRD_DISK_IO' })
+    rig.disk.failSyncs = false
+    const old = rig.disk.file(segmentPath(1))
+    rig.reopen({ syncPolicy: 'immediate' })
+    expect(rig.recovered.length).toBe(2)
+    expect(rig.disk.file(segmentPath(1))).not.toBe(old)
+    expect(rig.lines.some(({ message }) => message.includes('was written anew'))).toBe(true)
+    rig.log.append(chains.next(1))
+    rig.sync()
+    rig.disk.crash(() => 0)
+    rig.lines = []
+    rig.open()
+    expect(rig.recovered.length).toBe(3)
+    expect(rig.lines.some(({ message }) => message.includes('was written anew'))).toBe(false)
+    expect([...rig.disk.files.keys()]).toEqual([segmentPath(1)])
+  })
+
+  test('begins again when it did not get to its end', () => {
+    rig.open({ syncPolicy: 'immediate' })
+    rig.log.append(chains.next(1))
+    rig.disk.failSyncs = true
+    rig.sync()
+    rig.disk.kill()
+    expect(() => rig.open()).toThrow(/MRD_DISK_IO/)
+    rig.disk.failSyncs = false
+    rig.reopen()
+    expect(rig.recovered.length).toBe(1)
+    expect(rig.lines.filter(({ message }) => message.includes('was written anew')).length).toBe(1)
+  })
+})
+
 describe('a slow disk', () => {
   const slowLines = () => rig.lines.filter(({ message }) => message.startsWith('the disk is slow'))
 

@@ -65,6 +65,22 @@ describe('a link of 300 ms', () => {
   })
 })
 
+describe('a link of 50 KB a second', () => {
+  it('is filled, and not taken for dead', () => {
+    const mesh = new Mesh(2)
+    mesh.start()
+    mesh.advance(500)
+    for (const end of mesh.hub.ends) end.readBytesPerMs = 50
+    const [a, b] = mesh.members
+    for (let i = 0; i < 30; i++) a.host.write(100_000)
+    const startMs = mesh.clock.nowMs
+    while (!mesh.converged() && mesh.clock.nowMs - startMs < 90_000) mesh.advance(50)
+    expect((mesh.clock.nowMs - startMs) / 1000).toBeLessThan(3000 / 50 + 5)
+    expect(mesh.converged()).toBe(true)
+    for (const { lines } of [a, b]) expect(lines.filter(({ level }) => level !== 'info')).toEqual([])
+  })
+})
+
 describe('sixteen members', () => {
   it('converge while all of them write, each frame crossing each link once', () => {
     const mesh = new Mesh(16, 3).start()

@@ -76,9 +76,22 @@ export type StreamBody =
   | { readonly kind: 'stream-group'; readonly does: 'create' | 'place'; readonly group: string; readonly start: StreamId }
   | { readonly kind: 'stream-group'; readonly does: 'destroy'; readonly group: string }
   | { readonly kind: 'stream-group'; readonly does: 'destroy-all' }
-  | { readonly kind: 'stream-ack'; readonly group: string; readonly positions: readonly StreamPosition[] }
-  /** Of what its origin does with consumers: the entries that it gives out for the first time. */
-  | { readonly kind: 'stream-pending'; readonly group: string; readonly delivered: readonly StreamPosition[] }
+  /** isRead: the group has read them without making them pending. */
+  | {
+      readonly kind: 'stream-ack'
+      readonly group: string
+      readonly isRead: boolean
+      readonly positions: readonly StreamPosition[]
+    }
+  /** What its origin does with consumers: entries that it gives out anew, that are pending for a consumer from then on, and that are not any more. */
+  | {
+      readonly kind: 'stream-pending'
+      readonly group: string
+      readonly delivered: readonly StreamPosition[]
+      readonly consumer: string
+      readonly assigned: readonly StreamPosition[]
+      readonly dropped: readonly StreamPosition[]
+    }
 
 export type HllBody =
   | { readonly kind: 'hll-add'; readonly registers: readonly (readonly [index: number, rank: number])[] }

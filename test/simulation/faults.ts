@@ -25,6 +25,8 @@ export const FAULT_KINDS = [
   'disk-full',
   'slow-disk',
   'memory-short',
+  'failed-writes',
+  'failed-sync',
 ] as const
 /** The list of members changes, or a machine is started from an old copy of its disk. */
 export const MEMBERSHIP_KINDS = [
@@ -57,6 +59,9 @@ const WEIGHTS: Record<(typeof FAULT_KINDS)[number], number> = {
   'disk-full': 1,
   'slow-disk': 1,
   'memory-short': 2,
+  // Only where a profile says so.
+  'failed-writes': 0,
+  'failed-sync': 0,
 }
 
 /** The faults of a seed, fixed before it runs, so that a shrinker can leave out any of them. */

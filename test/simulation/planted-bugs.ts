@@ -2,6 +2,7 @@ import { MAX_MEMBER_ID, type MemberId, type Stamp } from '../../src/base/ids.js'
 import { FrameView } from '../../src/crdt/frame.js'
 import { FrameWriter } from '../../src/crdt/frame-writer.js'
 import { HybridClock } from '../../src/crdt/hybrid-clock.js'
+import type { EffectReader } from '../../src/crdt/effect-reader.js'
 import type { ApplyContext } from '../../src/crdt/apply-context.js'
 import { Engine } from '../../src/engine/engine.js'
 import { Evictor } from '../../src/engine/eviction/evictor.js'
@@ -9,20 +10,24 @@ import { ExpiryCycle } from '../../src/engine/expiry-cycle.js'
 import { FrameApplier } from '../../src/keyspace/frame-applier.js'
 import type { Effects } from '../../src/keyspace/effects.js'
 import { EVERY_TYPE, Keys } from '../../src/keyspace/keys.js'
+import { HashStore } from '../../src/keyspace/hash-store.js'
 import { HllStore } from '../../src/keyspace/hll-store.js'
 import { ListChunks } from '../../src/keyspace/list-chunk.js'
 import { ListEdits } from '../../src/keyspace/list-edits.js'
 import { MapStore } from '../../src/keyspace/map-store.js'
+import { ACK_READ } from '../../src/keyspace/stream-codec.js'
+import { StreamGroups } from '../../src/keyspace/stream-groups.js'
 import { StreamStore } from '../../src/keyspace/stream-store.js'
 import { ZsetStore } from '../../src/keyspace/zset-store.js'
 import type { Keyspace } from '../../src/keyspace/keyspace.js'
-import { NO_RESETS, StringStore } from '../../src/keyspace/string-store.js'
+import { ExpiryMode, NO_RESETS, StringStore } from '../../src/keyspace/string-store.js'
 import { Membership } from '../../src/node/membership.js'
 import { Member } from '../../src/node/member.js'
 import { Snapshotter } from '../../src/node/snapshotter.js'
 import { ReplicatedStability } from '../../src/node/replicated-stability.js'
 import { Backups } from '../../src/node/backups.js'
 import { Recovery } from '../../src/node/recovery.js'
+import { GroupCommit } from '../../src/oplog/group-commit.js'
 import { LogScan } from '../../src/oplog/log-scan.js'
 import { LogRecovery } from '../../src/oplog/open-log.js'
 import { SegmentedLog } from '../../src/oplog/segmented-log.js'
@@ -122,6 +127,22 @@ function both(...undos: (() => void)[]): () => void {
 }
 
 export const PLANTED_BUGS: readonly PlantedBug[] = [
+  {
+    name: 'sync-again-after-a-failed-one',
+    what: 'a failed sync is forgotten, and the next one is believed',
+    profile: 'broken-disks',
+    apply: () =>
+      patchHidden(GroupCommit, 'fail', (self) => {
+        Object.assign(self, { wanted: true })
+        return Reflect.apply(GroupCommit.prototype.request, self, [])
+      }),
+  },
+  {
+    name: 'cache-believed-after-a-failed-sync',
+    what: 'a process that is started again after a failed sync takes what it reads for what is on the disk',
+    profile: 'broken-disks',
+    apply: () => patchHidden(LogRecovery, 'mend', () => undefined),
+  },
   {
     name: 'no-causal-gate',
     what: 'a frame is applied before what its origin had seen',
@@ -394,6 +415,46 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     what: 'what was done to a group at the same time as its destruction counts',
     profile: 'stream-groups',
     apply: () => patchHidden(StreamStore, 'knowsRemovals', () => true),
+  },
+  {
+    name: 'stream-setid-forgotten',
+    what: 'what was acknowledged without knowing that the group was set back counts',
+    profile: 'stream-groups',
+    apply: () => patch(StreamGroups, 'knowsPlace', () => () => true),
+  },
+  {
+    name: 'stream-noack-not-replicated',
+    what: 'what a region reads without acknowledgement is read again in another',
+    profile: 'stream-groups',
+    apply: () =>
+      patchHidden(StreamStore, 'walkAck', (self, original, [space, root, effect]) => {
+        const reader = effect as EffectReader
+        const isRead = reader.bytes[reader.skip(0)] === ACK_READ
+        const isForeign = (field(self, 'context') as ApplyContext).origin !== (self as StreamStore).self
+        if (!isRead || !isForeign) return original(space, root, effect)
+        // Walked without a space it changes nothing.
+        original(null, 0, effect)
+        return root
+      }),
+  },
+  {
+    name: 'stream-claim-keeps-owner',
+    what: 'an entry that is pending stays with its consumer when another claims it',
+    profile: 'stream-groups',
+    apply: () =>
+      patch(StreamGroups, 'assign', (original, groups) => (group, id, region, consumer, timeMs, deliveries) => {
+        const ref = groups.findPending(group, id, region)
+        return original(group, id, region, ref === 0 ? consumer : groups.pending.consumer(ref), timeMs, deliveries)
+      }),
+  },
+  {
+    name: 'field-time-not-kept',
+    what: 'HSETEX with KEEPTTL lets the time of a field go',
+    profile: 'field-expiry',
+    apply: () =>
+      patch(HashStore, 'setKeeping', (_original, self) => (_db, _root, database, args, first, end) => {
+        self.setFields(database, args, first, end, ExpiryMode.clear, 0)
+      }),
   },
   {
     name: 'set-remove-takes-unobserved',

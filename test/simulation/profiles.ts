@@ -15,6 +15,8 @@ export interface Profile {
   readonly membershipRate?: number
   /** Backups are taken. */
   readonly takesBackups?: boolean
+  /** No seed chooses it by itself: it needs a member with a real log. */
+  readonly isChosenByName?: boolean
   /** How often each kind of fault is drawn, where it is not as usual. */
   readonly faultWeights?: Partial<Record<FaultKind, number>>
 }
@@ -139,6 +141,17 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
       read: 1,
       flush: 0.1,
     },
+  },
+  'broken-disks': {
+    ...BUSY,
+    keys: 3,
+    databases: 2,
+    meanDelayMs: 8,
+    faultRate: 0.1,
+    isChosenByName: true,
+    // Not full as well: a member whose last segment must be written anew and has no room does not start.
+    faultWeights: { 'failed-sync': 10, 'failed-writes': 5, 'slow-disk': 5, 'disk-full': 0 },
+    weights: { ...STRINGS, ...HASHES, ...SETS, ...ZSETS, ...LISTS, ...STREAMS, ...KEYS },
   },
   memory: {
     ...BUSY,

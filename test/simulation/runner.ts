@@ -13,7 +13,7 @@ export interface SeedOverrides {
   readonly withoutFaults?: ReadonlySet<string> | undefined
 }
 
-const PROFILE_NAMES = Object.keys(PROFILES)
+const PROFILE_NAMES = Object.keys(PROFILES).filter((name) => PROFILES[name].isChosenByName !== true)
 
 /** The whole configuration of a seed. */
 export function seedOptions(seed: number, overrides: SeedOverrides = {}): SimulationOptions {

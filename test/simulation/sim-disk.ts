@@ -64,6 +64,8 @@ export class SimDisk {
   failAppends = 0
   /** The next so many syncs fail; the bytes are then not durable, and may be lost even without a power cut in a real system. */
   failSyncs = 0
+  /** Files of which a sync has failed: another one would tell a lie. */
+  private readonly failedFiles = new Set<SimFile>()
   meanSyncMs = 2
 
   constructor(
@@ -81,6 +83,7 @@ export class SimDisk {
    * written (zeros or noise, where the length reached the platter before the data); of the folder changes a random prefix stays.
    */
   powerCut(): void {
+    this.failedFiles.clear()
     const keep = this.random.between(0, this.pendingChanges.length)
     for (let i = 0; i < keep; i++) applyChange(this.durableNames, this.pendingChanges[i])
     this.pendingChanges = []
@@ -195,9 +198,11 @@ export class SimDisk {
 
   /** Makes the first `length` bytes durable, or says why not. */
   makeDurable(path: string, file: SimFile, length: number): Error | null {
+    if (this.failedFiles.has(file)) throw new Error(`${path} is synced again after a sync of it had failed`)
     if (this.failSyncs > 0) {
       this.failSyncs--
       this.counters.refusals++
+      this.failedFiles.add(file)
       return new MeridianError('MRD_DISK_IO', `Sync of ${path} failed: EIO`, 'Check the disk.')
     }
     this.counters.syncs++

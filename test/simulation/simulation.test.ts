@@ -54,6 +54,14 @@ describe('the simulator with a member that is right by construction', () => {
 })
 
 describe('members under simulation', () => {
+  test('lose nothing that they have called durable when syncs and writes fail, and never sync again what has failed', () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const options = seedOptions(seed, { profile: 'broken-disks', steps: 80 })
+      const { failure } = runSeed(meridianMemberKind(), options)
+      if (failure !== null) expect.fail(`${failure.stack}\n${replayCommand(options)}`)
+    }
+  })
+
   test('keep every invariant in a few dozen seeds', () => {
     for (let seed = 1; seed <= 40; seed++) {
       const options = seedOptions(seed)

@@ -418,6 +418,7 @@ export class Simulation {
     if (!power && !refused) machine.owed.set(machine.logged)
     machine.life.alive = false
     machine.member = null
+    machine.disk.failSyncs = machine.disk.failAppends = 0
     this.network.processDied(machine.name)
     if (power) machine.disk.powerCut()
   }
@@ -516,6 +517,15 @@ export class Simulation {
         })
       case 'memory-short':
         return this.squeeze(a, fault)
+      case 'failed-writes':
+        if (a.member === null) return
+        a.disk.failAppends = 1 + (fault.b % 5)
+        a.mayRefuseUntilMs = scheduler.now + fault.durationMs + REFUSAL_LAG_MS
+        return later(() => {
+          a.disk.failAppends = 0
+        })
+      case 'failed-sync':
+        return this.failSync(a, fault)
       case 'slow-disk':
         a.disk.meanSyncMs = 60
         return later(() => {
@@ -539,6 +549,20 @@ export class Simulation {
       else this.scheduler.after(this.fates.exponential(1), callback)
     }
     look()
+  }
+
+  /** The next sync fails, all that follow would succeed. Somebody notices after a while, and starts the process again or, half the time, the machine. */
+  private failSync(machine: Machine, fault: Fault): void {
+    const { life } = machine
+    if (machine.member === null) return
+    machine.disk.failSyncs = 1
+    machine.mayRefuseUntilMs = this.scheduler.now + fault.durationMs
+    this.scheduler.after(fault.durationMs, () => {
+      if (machine.life !== life || machine.member === null) return
+      this.trace(() => `${machine.name} is started again`)
+      this.crash(machine, (fault.b & 1) === 0)
+      if (!machine.isDead) this.start(machine)
+    })
   }
 
   private squeeze(machine: Machine, fault: Fault): void {
@@ -963,6 +987,7 @@ export class Simulation {
     this.advance(2000)
     for (const machine of this.machines) {
       machine.disk.full = false
+      machine.disk.failAppends = 0
       machine.disk.meanSyncMs = 2
       this.release(machine)
       if (machine.member === null && !machine.isDead) this.start(machine)

@@ -35,6 +35,8 @@ export interface GroupView {
   readonly done: ReadonlySet<string>
   /** By member: those that it has given out. */
   readonly delivered: ReadonlyMap<number, ReadonlySet<string>>
+  /** By member: those that are pending there, and for which consumer. */
+  readonly pending: ReadonlyMap<number, ReadonlyMap<string, string>>
 }
 
 export function positionText({ ms, seq, region }: StreamPosition): string {
@@ -106,16 +108,25 @@ function showEntry(entry: StreamEntry): string {
   return `${positionText(entry)} ${JSON.stringify(entry.fields)}`
 }
 
-/** Of entries that are still there: what is done, and what each member has given out. */
+/** Of entries that are still there: what is done, and what each member has given out; and what is pending in each. */
 function showGroups(groups: ReadonlyMap<string, GroupView>, there: ReadonlySet<string>): string {
   const list = (positions: ReadonlySet<string>): string =>
     [...positions]
       .filter((position) => there.has(position))
       .sort()
       .join(' ')
-  const shown = [...groups].map(([name, { done, delivered }]) => {
+  const shown = [...groups].map(([name, { done, delivered, pending }]) => {
     const given = [...delivered].sort(([a], [b]) => a - b).map(([member, positions]) => `${member}: ${list(positions)}`)
-    return `${name} done ${list(done)} delivered ${given.join('; ')}`
+    const owned = [...pending]
+      .sort(([a], [b]) => a - b)
+      .map(
+        ([member, owners]) =>
+          `${member}: ${[...owners]
+            .map(([position, owner]) => `${position} ${owner}`)
+            .sort()
+            .join(' ')}`,
+      )
+    return `${name} done ${list(done)} delivered ${given.join('; ')} pending ${owned.join('; ')}`
   })
   return `{${shown.sort().join(', ')}}`
 }

@@ -4,6 +4,7 @@ import type { Ref } from '../../memory/arena.js'
 import type { Database } from '../database.js'
 import type { StateBytes } from './state-bytes.js'
 import type { StateReader } from './state-reader.js'
+import type { OwnGroup } from './stream-state.js'
 
 /** How a collection store writes and reads the whole state of its collections: the header and elements of `part` in docs/formats/key-state.md. */
 export interface CollectionState {
@@ -21,6 +22,10 @@ export interface CollectionState {
    * collection, and no element comes twice. Otherwise a later record may bring an element again, as it was later. Gives the root.
    */
   read(db: Database, root: Ref, reader: StateReader, isWhole: boolean): Ref
+
+  /** Of a stream: what this member has of its groups for itself, and giving that back to what another member wrote of the stream. */
+  ownGroups?(db: Database, root: Ref): readonly OwnGroup[]
+  giveBack?(db: Database, root: Ref, kept: readonly OwnGroup[]): void
 
   /** Lets go of a collection as if it had never been. */
   drop(db: Database, root: Ref): void

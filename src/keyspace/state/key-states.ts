@@ -31,7 +31,8 @@ export class KeyStates {
     return new ShardClearer(this.keyspace, this.keys)
   }
 
-  loader(): StateLoader {
-    return new StateLoader(this.keyspace, this.strings, this.keys, this.context)
+  /** Of states that this member has written, or for which it stands in; foreign: of another one's. */
+  loader(whose: 'own' | 'foreign' = 'own'): StateLoader {
+    return new StateLoader(this.keyspace, this.strings, this.keys, this.context, whose === 'foreign')
   }
 }

@@ -1,6 +1,8 @@
 import { Hash64 } from '../hash64.js'
-import { HEAD_EXPIRIES, PART_RAW, RECORD_CONTINUES, RECORD_HAS_MORE } from './key-state-format.js'
+import { HEAD_EXPIRIES, HEAD_ORPHANED, HEAD_PARTS, PART_RAW, RECORD_CONTINUES, RECORD_HAS_MORE } from './key-state-format.js'
 import { KeyType } from '../database.js'
+import { StateReader } from './state-reader.js'
+import { StreamAcks } from './stream-acks.js'
 
 const EXPIRY_ENTRY_BYTES = 16
 const PLAIN_HEAD = 1
@@ -8,7 +10,7 @@ const PLAIN_HEAD = 1
 /**
  * Goes over whole records as StateWalk writes them and says which key each is of, and what it holds, as hashes; nothing is loaded. Two members that hold the
  * same of a key mostly, not always, have the same bytes for it: the order of elements may differ. So unequal hashes mean that the key is to be sent, and
- * equal ones that it need not be.
+ * equal ones that it need not be. Of streams' groups what each member has for itself is left out, and what was acknowledged is not.
  */
 export class RecordHashes {
   /** Where the record stands. */
@@ -28,6 +30,8 @@ export class RecordHashes {
   private bytes: Uint8Array = NOTHING
   private end = 0
   private readonly hash = new Hash64()
+  private readonly reader = new StateReader()
+  private readonly acks = new StreamAcks()
 
   /** Stands before the first record of bytes[from .. end), which must be whole and right. */
   begin(bytes: Uint8Array, from: number, end: number): void {
@@ -62,10 +66,28 @@ export class RecordHashes {
     this.stateLow = hash.low
     let part = keyAt + keyLength
     const head = bytes[part++]
+    // Most keys are strings without more: they need not be looked into.
+    if (this.isWhole && (head & HEAD_PARTS) === 1 && (head !== PLAIN_HEAD || bytes[part] === KeyType.stream))
+      this.hashStream(at, part, head)
     if (head === (PLAIN_HEAD | HEAD_EXPIRIES) && bytes[part] === 1) part += 1 + EXPIRY_ENTRY_BYTES
     else if (head !== PLAIN_HEAD) part = -1
     this.isPlain = this.isWhole && part > 0 && (bytes[part] & ~PART_RAW) === KeyType.string
     return true
+  }
+
+  /** If the only part of a whole record is a stream with groups, its hash is another one. */
+  private hashStream(from: number, afterHead: number, head: number): void {
+    const { bytes, hash, reader } = this
+    reader.begin(bytes, afterHead, this.to)
+    if ((head & HEAD_EXPIRIES) !== 0) reader.raw(reader.count(EXPIRY_ENTRY_BYTES) * EXPIRY_ENTRY_BYTES)
+    if ((head & HEAD_ORPHANED) !== 0) reader.f64()
+    if (reader.u8() !== KeyType.stream) return
+    hash.begin()
+    hash.bytes(bytes, from, reader.at - from)
+    if (!this.acks.add(reader, hash)) return
+    hash.end()
+    this.stateHigh = hash.high
+    this.stateLow = hash.low
   }
 
   /** A number for the key that is another one's with next to no chance. */

@@ -1,3 +1,4 @@
+import { LIMITS } from '../../base/limits.js'
 import { CHUNK_SHIFT, type Ref } from '../../memory/arena.js'
 import { KeyType, SHARD_COUNT, TYPE_COUNT, type Database } from '../database.js'
 import { Hash64 } from '../hash64.js'
@@ -17,34 +18,41 @@ export class ShardClearer {
     private readonly keys: Keys,
   ) {}
 
-  /** Lets about so many records go; true when the shard is empty. */
-  step(database: number, shard: number, records: number): boolean {
+  /** Lets about so many records go, of each of which `before` is told first; true when the shard is empty. */
+  step(database: number, shard: number, records: number, before: (db: Database, ref: Ref) => void): boolean {
     const db = this.keyspace.peek(database)
     if (db === undefined) return true
     let left = records
     for (let at = db.shardCount(shard) - 1; at >= 0; at--) {
       if (left-- === 0) return false
-      dropRecord(db, this.keys, db.recordAt(shard, at))
+      const ref = db.recordAt(shard, at)
+      before(db, ref)
+      dropRecord(db, this.keys, ref)
     }
     for (let type = 1; type < TYPE_COUNT && db.hiddenCount > 0; type++) {
       for (let at = db.shardCount(SHARD_COUNT + type) - 1; at >= 0; at--) {
         const ref = db.recordAt(SHARD_COUNT + type, at)
-        if (this.shardOf(db, ref) === shard) dropRecord(db, this.keys, ref)
+        if (this.shardOf(db, ref) !== shard) continue
+        before(db, ref)
+        dropRecord(db, this.keys, ref)
       }
     }
     return true
   }
 
-  /** Lets go of the keys of a shard whose hash (RecordHashes.keyHash) is among these. */
-  drop(database: number, shard: number, hashes: ReadonlySet<number>): void {
+  /** Lets go of the keys of a shard whose hash (RecordHashes.keyHash) is among these, in steps between which nothing of the shard may change. */
+  *drop(database: number, shard: number, hashes: ReadonlySet<number>): Generator<undefined, void> {
     const db = this.keyspace.peek(database)
     if (db === undefined) return
+    let looks = 0
     for (let at = db.shardCount(shard) - 1; at >= 0; at--) {
+      if (++looks % LIMITS.transferLooks === 0) yield
       const ref = db.recordAt(shard, at)
       if (hashes.has(this.keyHash(db, ref))) dropRecord(db, this.keys, ref)
     }
     for (let type = 1; type < TYPE_COUNT && db.hiddenCount > 0; type++) {
       for (let at = db.shardCount(SHARD_COUNT + type) - 1; at >= 0; at--) {
+        if (++looks % LIMITS.transferLooks === 0) yield
         const ref = db.recordAt(SHARD_COUNT + type, at)
         if (this.shardOf(db, ref) === shard && hashes.has(this.keyHash(db, ref))) dropRecord(db, this.keys, ref)
       }

@@ -22,6 +22,7 @@ import {
 } from './key-state-format.js'
 import { dropRecord } from './shard-clearer.js'
 import { StateReader } from './state-reader.js'
+import type { OwnGroup } from './stream-state.js'
 import { readContent, readExpiries } from './string-codec.js'
 
 /**
@@ -36,13 +37,20 @@ export class StateLoader {
   private parts = 0
   private orphanedAt = 0
   private readonly expiries: ExpiryEntry[] = []
+  private database = 0
+  /** What this member had of streams for itself, by database and key, until they have come from the other member. */
+  private readonly kept = new Map<string, readonly OwnGroup[]>()
 
+  /** isForeign: the records are another member's. What is that one's own is passed over, and what is this one's own of a key that is replaced is kept. */
   constructor(
     private readonly keyspace: Keyspace,
     private readonly strings: StringStore,
     private readonly keys: Keys,
     private readonly context: ApplyContext,
-  ) {}
+    private readonly isForeign: boolean,
+  ) {
+    this.reader.isForeign = isForeign
+  }
 
   /**
    * Reads the whole records bytes[from .. to) into a database and gives how many keys they begin. A key may go on in the next call; `end` says that there
@@ -52,6 +60,7 @@ export class StateLoader {
   load(database: number, bytes: Uint8Array, from: number, to: number): number {
     const { reader, keyspace } = this
     const db = keyspace.database(database)
+    this.database = database
     let keys = 0
     // The bytes may lie where others have lain.
     keyspace.beginCommand()
@@ -82,6 +91,22 @@ export class StateLoader {
   /** Forgets a key that is not finished: after an error. */
   reset(): void {
     this.isOpen = false
+  }
+
+  /** A record is about to go because the whole key is to come from another member: keeps what of it is this member's own. */
+  keepOwn(database: number, db: Database, ref: Ref): void {
+    if (db.type(ref) !== KeyType.stream) return
+    const off = db.keyOffset(ref)
+    const name = keptName(database, db.arena.u8[ref >>> CHUNK_SHIFT].subarray(off, off + db.keyLength(ref)))
+    // After a transfer that was cut: what was kept before it is not in what it has brought.
+    if (this.kept.has(name)) return
+    const groups = this.keys.store(KeyType.stream).state.ownGroups?.(db, db.root(ref)) ?? []
+    if (groups.length > 0) this.kept.set(name, groups)
+  }
+
+  /** Everything has come: what is still kept is of keys that are not there any more. */
+  forgetKept(): void {
+    this.kept.clear()
   }
 
   /** Where the last whole record in bytes[from .. to) ends; `from` when not even the first is whole. For reading a long run of them in parts. */
@@ -271,6 +296,7 @@ export class StateLoader {
   /** All of a key is here: what clients see comes to the front. */
   private finishKey(db: Database): void {
     const { keyspace, keys, context } = this
+    if (this.kept.size > 0) this.giveBack(db)
     const { bytes, keyOff, keyLen } = this.reader
     const front = db.lookup(bytes, keyOff, keyLen)
     if (front === 0 && this.parts === 0) return
@@ -286,15 +312,30 @@ export class StateLoader {
     keys.elect(db, bytes, keyOff, keyLen)
   }
 
+  private giveBack(db: Database): void {
+    const { bytes, keyOff, keyLen } = this.reader
+    const name = keptName(this.database, bytes.subarray(keyOff, keyOff + keyLen))
+    const kept = this.kept.get(name)
+    if (kept === undefined) return
+    this.kept.delete(name)
+    const stream = this.partOf(db, KeyType.stream)
+    if (stream !== 0) this.keys.store(KeyType.stream).state.giveBack?.(db, db.root(stream), kept)
+  }
+
   /** Takes away all that there is of the key. */
   private dropKey(db: Database): void {
     const { bytes, keyOff, keyLen } = this.reader
     const front = db.lookup(bytes, keyOff, keyLen)
-    if (front !== 0) dropRecord(db, this.keys, front)
+    if (front !== 0) this.dropRecord(db, front)
     for (let type = 1; type < TYPE_COUNT && db.hiddenCount > 0; type++) {
       const hidden = db.lookupHidden(type, bytes, keyOff, keyLen)
-      if (hidden !== 0) dropRecord(db, this.keys, hidden)
+      if (hidden !== 0) this.dropRecord(db, hidden)
     }
+  }
+
+  private dropRecord(db: Database, ref: Ref): void {
+    if (this.isForeign) this.keepOwn(this.database, db, ref)
+    dropRecord(db, this.keys, ref)
   }
 
   /** The record of what has been read of a type of the key; 0 for none. */
@@ -307,6 +348,10 @@ export class StateLoader {
     const { bytes, keyOff, keyLen } = this.reader
     return keyLen === this.key.length && equalBytes(bytes, keyOff, this.key, 0, keyLen)
   }
+}
+
+function keptName(database: number, key: Uint8Array): string {
+  return `${database}:${Buffer.from(key).toString('latin1')}`
 }
 
 const NO_KEY = new Uint8Array(0)

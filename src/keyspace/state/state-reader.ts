@@ -12,6 +12,8 @@ export class StateReader {
   at = 0
   /** End of what may be read now. */
   end = 0
+  /** Another member has written it: what is that one's own is not taken. */
+  isForeign = false
   /** The key whose state it is, in bytes. */
   keyOff = 0
   keyLen = 0

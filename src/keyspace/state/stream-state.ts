@@ -5,6 +5,7 @@ import type { CollectionStore } from '../collection-store.js'
 import type { Database } from '../database.js'
 import type { Keyspace } from '../keyspace.js'
 import { StreamFields } from '../stream-fields.js'
+import { DoneRanges } from '../stream-done-ranges.js'
 import { MAX_REGION, type GroupOwn, type GroupShared } from '../stream-groups.js'
 import { StreamCursor } from '../stream-log.js'
 import { CHUNKS_WORD, GROUPS_WORD, MemberPart } from '../stream-root.js'
@@ -16,11 +17,11 @@ import type { StateReader } from './state-reader.js'
 import { writeDot } from './string-codec.js'
 
 /** Kinds of elements. What is a member's own is passed over by others. */
-const ENTRY = 0
-const GROUP = NO_DOT
-const GROUP_DONE = 3 | OWN_ELEMENT
+export const ENTRY = 0
+export const GROUP = NO_DOT
+export const GROUP_DONE = 3 | OWN_ELEMENT
 const CONSUMER = 5 | OWN_ELEMENT
-const PENDING = 7 | OWN_ELEMENT
+export const PENDING = 7 | OWN_ELEMENT
 
 /** Parts of a member in the header. */
 const ADDED = 1
@@ -38,6 +39,28 @@ const DOT_BYTES = 8
 /** Steps of the walk: entries by position, then group after group by name, of each its pending entries by position. */
 const Phase = { entries: 0, group: 1, pending: 2 } as const
 
+/** What a member has of a group for itself. */
+export interface OwnGroup {
+  readonly name: Uint8Array
+  readonly created: GroupShared['created']
+  readonly placed: GroupShared['placed']
+  readonly start: StreamId
+  readonly own: GroupOwn
+  readonly consumers: readonly {
+    readonly name: Uint8Array
+    readonly seenMs: number
+    readonly activeMs: number
+    /** With the member that wrote the entry. */
+    readonly pending: readonly {
+      readonly id: StreamId
+      readonly region: number
+      readonly member: number
+      readonly timeMs: number
+      readonly deliveries: number
+    }[]
+  }[]
+}
+
 /**
  * Streams: `stream` of docs/formats/key-state.md. What members have added, deleted and removed is in the header; entries, groups, consumers and pending
  * entries are elements that do not depend on each other, and are walked by what never changes of them: position or name.
@@ -46,6 +69,8 @@ export class StreamState implements CollectionState {
   private readonly id = new StreamId()
   private readonly fields = new StreamFields()
   private readonly cursor = new StreamCursor()
+  /** Of another member's state: what it has delivered and nobody has acknowledged, by group and then by the member of the entry. */
+  private readonly undelivered = new Map<Ref, Map<number, StreamId[]>>()
   private readonly source = { id: new StreamId(), region: 0, member: 0, stamp: 0 }
 
   constructor(
@@ -202,6 +227,7 @@ export class StreamState implements CollectionState {
     const { end } = reader
     reader.block()
     const behind = reader.at
+    this.undelivered.clear()
     let to = root === 0 ? space.roots.create() : root
     if (reader.len > 0) {
       reader.at = reader.off
@@ -215,7 +241,87 @@ export class StreamState implements CollectionState {
       this.readElement(space, to, reader)
       reader.endElement()
     }
+    if (this.undelivered.size > 0) this.takeDeliveriesBack(space)
     return to
+  }
+
+  /** What this member has of a stream's groups for itself, to be given back to a state of the same stream that another member has written. */
+  ownGroups(db: Database, root: Ref): OwnGroup[] {
+    const space = this.spaceOf(db.arena)
+    const { groups } = space
+    const { pending } = groups
+    return groups.sorted(root).map((group) => {
+      const { created, placed, start } = groups.sharedState(group)
+      return {
+        name: groups.names.name(group).slice(),
+        created,
+        placed,
+        start,
+        own: groups.ownState(group),
+        consumers: groups.consumers(group).map((consumer) => ({
+          name: groups.consumerName(consumer).slice(),
+          seenMs: groups.seen(consumer),
+          activeMs: groups.active(consumer),
+          pending: groups.consumerPending(consumer).map((ref) => {
+            const id = pending.id(ref, new StreamId())
+            const region = pending.region(ref)
+            const member = this.memberOf(space, root, id, region)
+            return { id, region, member, timeMs: pending.time(ref), deliveries: pending.deliveries(ref) }
+          }),
+        })),
+      }
+    })
+  }
+
+  /**
+   * Gives a stream that another member has written what this one had of its groups: consumers, what they have pending but for what has been acknowledged elsewhere,
+   * and what was delivered here. A group that was made anew meanwhile starts without; one that SETID has placed meanwhile keeps what is pending.
+   */
+  giveBack(db: Database, root: Ref, kept: readonly OwnGroup[]): void {
+    const space = this.spaceOf(db.arena)
+    const { groups } = space
+    for (const { name, created, placed, start, own, consumers } of kept) {
+      const group = groups.find(root, name, 0, name.length)
+      if (group === 0) continue
+      const now = groups.sharedState(group)
+      if (!isSameDot(now.created, created)) continue
+      const done = new DoneRanges(groups.ownState(group))
+      for (const consumer of consumers) {
+        const ref = groups.addConsumer(group, consumer.name, 0, consumer.name.length, consumer.seenMs)
+        groups.setActive(ref, consumer.activeMs)
+        for (const { id, region, member, timeMs, deliveries } of consumer.pending) {
+          // What lies before the start counts as done without anybody having acknowledged it.
+          if (id.compare(now.start) > 0 && done.covers(member, id)) continue
+          groups.assign(group, id, region, ref, timeMs, deliveries)
+        }
+      }
+      if (!isSameDot(now.placed, placed)) continue
+      const delivered = new DoneRanges(own)
+      if (start.compare(now.start) !== 0) delivered.removeUpTo(start)
+      done.add(delivered)
+      const frontier = { frontier: now.start, frontierRegion: MAX_REGION }
+      groups.replaceOwnState(group, { entriesRead: own.entriesRead, ...frontier, ...done.toState() })
+      groups.advance(root, group)
+    }
+  }
+
+  /** What is pending elsewhere only may be delivered here. */
+  private takeDeliveriesBack({ groups }: StreamSpace): void {
+    for (const [group, byMember] of this.undelivered) {
+      const own = groups.ownState(group)
+      const done = new DoneRanges(own)
+      for (const [member, ids] of byMember) done.remove(member, ids)
+      groups.replaceOwnState(group, { ...own, ...done.toState() })
+    }
+    this.undelivered.clear()
+  }
+
+  /** Whose entry it is; of one that is gone it is the one that its position names. */
+  private memberOf({ log, roots }: StreamSpace, root: Ref, id: StreamId, region: number): number {
+    const { cursor } = this
+    const isThere = log.find(roots.words(root), roots.at(root) + CHUNKS_WORD, id, region, cursor)
+    const { entry } = cursor
+    return isThere && entry.region === region && entry.id.compare(id) === 0 ? entry.member : region
   }
 
   drop(db: Database, root: Ref): void {
@@ -255,7 +361,7 @@ export class StreamState implements CollectionState {
         this.readGroup(space, root, reader)
         break
       case GROUP_DONE:
-        space.groups.setOwnState(this.readName(space, root, reader), readOwn(reader))
+        this.readDone(space, root, reader)
         break
       case CONSUMER:
         this.readConsumer(space, root, reader)
@@ -304,8 +410,25 @@ export class StreamState implements CollectionState {
     return group === 0 ? reader.damaged('something of a group that is not there') : group
   }
 
+  private readDone(space: StreamSpace, root: Ref, reader: StateReader): void {
+    const { groups } = space
+    const group = this.readName(space, root, reader)
+    const own = readOwn(reader)
+    if (!reader.isForeign) {
+      groups.setOwnState(group, own)
+      return
+    }
+    // How far it has read is its own; what was acknowledged is not.
+    const frontier = { frontier: groups.start(group, new StreamId()), frontierRegion: MAX_REGION }
+    groups.setOwnState(group, { ...own, entriesRead: -1, ...frontier })
+  }
+
   private readConsumer(space: StreamSpace, root: Ref, reader: StateReader): void {
     const { groups } = space
+    if (reader.isForeign) {
+      reader.raw(reader.left)
+      return
+    }
     const group = this.readName(space, root, reader)
     const consumer = this.consumerOf(space, group, reader)
     groups.setSeen(consumer, reader.time())
@@ -315,6 +438,13 @@ export class StreamState implements CollectionState {
   private readPending(space: StreamSpace, root: Ref, reader: StateReader): void {
     const { id } = this
     const group = this.readName(space, root, reader)
+    if (reader.isForeign) {
+      reader.block()
+      readId(reader, id)
+      this.noteUndelivered(space, root, group, readRegion(reader))
+      reader.raw(reader.left)
+      return
+    }
     const consumer = this.consumerOf(space, group, reader)
     readId(reader, id)
     const region = readRegion(reader)
@@ -322,6 +452,16 @@ export class StreamState implements CollectionState {
     const deliveries = reader.varint()
     if (deliveries > MAX_U32) reader.damaged('too many deliveries')
     space.groups.assign(group, id, region, consumer, time, deliveries)
+  }
+
+  private noteUndelivered(space: StreamSpace, root: Ref, group: Ref, region: number): void {
+    const { id, undelivered } = this
+    const member = this.memberOf(space, root, id, region)
+    const byMember = undelivered.get(group) ?? new Map<number, StreamId[]>()
+    undelivered.set(group, byMember)
+    const ids = byMember.get(member)
+    if (ids === undefined) byMember.set(member, [id.clone()])
+    else ids.push(id.clone())
   }
 
   /** A consumer by its name. It may have come while the stream was being written, behind where consumers are: then it is made here. */
@@ -332,6 +472,10 @@ export class StreamState implements CollectionState {
     const known = groups.findConsumer(group, bytes, off, len)
     return known === 0 ? groups.addConsumer(group, bytes, off, len, 0) : known
   }
+}
+
+function isSameDot(a: GroupShared['created'], b: GroupShared['created']): boolean {
+  return a?.member === b?.member && a?.stamp === b?.stamp
 }
 
 function writeShared(out: StateBytes, { created, placed, start, destroys }: GroupShared): void {
@@ -345,7 +489,7 @@ function writeShared(out: StateBytes, { created, placed, start, destroys }: Grou
   for (const { member, stamp } of destroys) writeDot(out, member, stamp)
 }
 
-function readShared(reader: StateReader): GroupShared {
+export function readShared(reader: StateReader): GroupShared {
   const parts = reader.u8()
   if (parts > (CREATED | PLACED) || parts === PLACED) reader.damaged('a group of unknown parts')
   const start = new StreamId()
@@ -375,7 +519,7 @@ function writeOwn(out: StateBytes, { entriesRead, frontier, frontierRegion, curs
   }
 }
 
-function readOwn(reader: StateReader): GroupOwn {
+export function readOwn(reader: StateReader): GroupOwn {
   const entriesRead = reader.varint() - 1
   const frontier = readId(reader, new StreamId())
   const frontierRegion = reader.varint()
@@ -406,7 +550,7 @@ function readDot(reader: StateReader): { member: number; stamp: number } {
   return { member: reader.member, stamp: reader.stamp }
 }
 
-function readRegion(reader: StateReader): number {
+export function readRegion(reader: StateReader): number {
   const region = reader.u8()
   return region === 0 ? reader.damaged('a stream entry of no region') : region
 }
@@ -427,7 +571,7 @@ function writeU64(out: StateBytes, high: number, low: number): void {
   out.dot(high, low)
 }
 
-function readId(reader: StateReader, id: StreamId): StreamId {
+export function readId(reader: StateReader, id: StreamId): StreamId {
   readU64(reader)
   const { dotHigh: msHigh, dotLow: msLow } = reader
   readU64(reader)

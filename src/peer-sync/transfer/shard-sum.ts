@@ -1,3 +1,5 @@
+import { LIMITS } from '../../base/limits.js'
+
 /** Goes over records and says what they are of, as hashes. */
 export interface HashedRecords {
   readonly from: number
@@ -54,9 +56,37 @@ export class ShardSum {
   }
 }
 
+/** The list of digests of what is in a shard, as long as it may be sent. */
+export class DigestBytes {
+  private buffer = new Uint8Array(256 * DIGEST_BYTES)
+  private view = new DataView(this.buffer.buffer)
+  private length = 0
+
+  add({ keyHash, stateHigh, stateLow }: HashedRecords): void {
+    const { length } = this
+    if (length > LIMITS.transferDigestBytes) return
+    if (length === this.buffer.length) {
+      const larger = new Uint8Array(2 * length)
+      larger.set(this.buffer)
+      this.buffer = larger
+      this.view = new DataView(larger.buffer)
+    }
+    this.view.setUint32(length, keyHash, true)
+    this.view.setUint32(length + 4, stateHigh, true)
+    this.view.setUint32(length + 8, stateLow, true)
+    this.length += DIGEST_BYTES
+  }
+
+  /** Null: too many. */
+  get bytes(): Uint8Array | null {
+    return this.length > LIMITS.transferDigestBytes ? null : this.buffer.subarray(0, this.length)
+  }
+}
+
 /** A list of digests by the hashes of keys; those of keys that the other side has too are taken note of. */
 export class DigestList {
   private readonly states = new Map<number, { high: number; low: number; isSeen: boolean }>()
+  private looking: MapIterator<[number, { isSeen: boolean }]> | null = null
 
   /** Adds a run of whole digests. */
   add(bytes: Uint8Array): void {
@@ -75,13 +105,20 @@ export class DigestList {
     return record.isWhole && known.high === record.stateHigh && known.low === record.stateLow
   }
 
-  /** Hashes of the keys that were not seen. */
-  unseen(): Uint8Array {
-    const hashes: number[] = []
-    for (const [hash, { isSeen }] of this.states) if (!isSeen) hashes.push(hash)
-    const bytes = new Uint8Array(4 * hashes.length)
+  /** Looks at some keys of the list and gives the hashes of those that were not seen; null when all were looked at. Nothing is seen any more then. */
+  unseen(looks: number): Uint8Array | null {
+    this.looking ??= this.states.entries()
+    const bytes = new Uint8Array(4 * looks)
     const view = new DataView(bytes.buffer)
-    hashes.forEach((hash, i) => view.setUint32(4 * i, hash, true))
-    return bytes
+    let length = 0
+    for (let i = 0; i < looks; i++) {
+      const next = this.looking.next()
+      if (next.done === true) return i === 0 ? null : bytes.subarray(0, length)
+      const [hash, { isSeen }] = next.value
+      if (isSeen) continue
+      view.setUint32(length, hash, true)
+      length += 4
+    }
+    return bytes.subarray(0, length)
   }
 }

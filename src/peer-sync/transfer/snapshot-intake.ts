@@ -2,8 +2,8 @@ import type { SnapshotOffer } from './snapshot-offer.js'
 
 /** What is in a shard. */
 export interface ShardDigest {
-  /** Of each key. */
-  readonly digests: Uint8Array
+  /** Of each key; null when they are more than a list may have. */
+  readonly digests: Uint8Array | null
   /** As ShardSum writes it. */
   readonly sum: Uint8Array
 }
@@ -27,8 +27,8 @@ export interface SnapshotIntake {
    * meanwhile.
    */
   digest(database: number, shard: number, anew: boolean): ShardDigest | null
-  /** Drops the keys of a shard with these hashes. */
-  drop(database: number, shard: number, hashes: ReadonlySet<number>): void
+  /** Drops some of the keys of a shard with these hashes; true when all are gone. Until then it is to be called with the same ones. */
+  drop(database: number, shard: number, hashes: ReadonlySet<number>): boolean
   /** Drops some of what is in a shard; true when it is empty. */
   clear(database: number, shard: number): boolean
   /**

@@ -148,6 +148,8 @@ export class SnapshotReceiver {
   /** Records of the shard in work, the last one perhaps cut off. */
   private records = new Uint8Array(64 * 1024)
   private recordBytes = 0
+  /** Hashes of the keys that are being dropped. */
+  private drops: ReadonlySet<number> | null = null
   private workPending = false
   /** The next shard is being gone over, or one that has come. Only one of the two. */
   private isDigesting = false
@@ -342,6 +344,7 @@ export class SnapshotReceiver {
     )
     this.intake.abortShard()
     this.isDigesting = this.isVerifying = false
+    this.drops = null
     this.recordBytes = 0
     this.fetch = null
     this.phase = 'seeking'
@@ -386,8 +389,8 @@ export class SnapshotReceiver {
     if (digest === null) return LIMITS.transferIntakeBytes
     fetch.todo.pop()
     const { digests } = digest
-    this.ask(fetch, database, shard, digests.length > LIMITS.transferDigestBytes ? null : digests)
-    return DIGEST_COST + 8 * digests.length
+    this.ask(fetch, database, shard, digests)
+    return DIGEST_COST + 8 * (digests?.length ?? 0)
   }
 
   /** digests: what is here; null: all keys are wanted. */
@@ -468,7 +471,7 @@ export class SnapshotReceiver {
         asked.isCleared = this.intake.clear(asked.database, asked.shard)
         if (!asked.isCleared) break
       }
-      this.take(fetch, piece)
+      if (!this.take(fetch, piece)) break
       fetch.pieces.shift()
       bytes += piece.bytes.length
       handled += piece.bytes.length + PIECE_COST
@@ -481,27 +484,27 @@ export class SnapshotReceiver {
     else if (fetch.shardsDone === fetch.shards) this.finish(fetch)
   }
 
-  private take(fetch: Fetch, { database, kind, bytes }: ShardPiece): void {
+  /** False when it is not done with yet: the turn is over. */
+  private take(fetch: Fetch, { database, kind, bytes }: ShardPiece): boolean {
     if (kind === PIECE.records) {
       this.addRecords(bytes)
       const taken = this.intake.load(database, this.records, this.recordBytes)
       this.records.copyWithin(0, taken, this.recordBytes)
       this.recordBytes -= taken
-      return
+      return true
     }
     if (this.recordBytes > 0) throw protocolError('a shard that ends within a record')
     const [asked] = fetch.asked
     if (kind === PIECE.drops) {
-      if (bytes.length % 4 !== 0) throw protocolError(`${bytes.length} bytes of keys to drop`)
-      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-      const hashes = new Set<number>()
-      for (let at = 0; at < bytes.length; at += 4) hashes.add(view.getUint32(at, true))
-      this.intake.drop(database, asked.shard, hashes)
-      return
+      this.drops ??= hashesIn(bytes)
+      const areGone = this.intake.drop(database, asked.shard, this.drops)
+      if (areGone) this.drops = null
+      return areGone
     }
     if (bytes.length !== SHARD_SUM_BYTES) throw protocolError(`the end of a shard with ${bytes.length} bytes`)
     this.intake.endShard()
     asked.sum = bytes
+    return true
   }
 
   private addRecords(bytes: Uint8Array): void {
@@ -580,6 +583,14 @@ export class SnapshotReceiver {
       this.logger.info({ source, percent: this.waitPercent }, 'the other member writes a snapshot first')
     else if (fetch !== null) this.logger.info({ source, shards, shardsDone, bytesReceived }, 'a snapshot is being taken')
   }
+}
+
+function hashesIn(bytes: Uint8Array): Set<number> {
+  if (bytes.length % 4 !== 0) throw protocolError(`${bytes.length} bytes of keys to drop`)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const hashes = new Set<number>()
+  for (let at = 0; at < bytes.length; at += 4) hashes.add(view.getUint32(at, true))
+  return hashes
 }
 
 const NOTHING = new Uint8Array(0)

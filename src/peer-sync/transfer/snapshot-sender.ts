@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import { LIMITS } from '../../base/limits.js'
 import type { MemberId } from '../../base/ids.js'
 import { MeridianError } from '../../base/errors.js'
@@ -39,8 +40,9 @@ interface Question {
   readonly sum: ShardSum
   /** The records of a key are sent, also those of it that are still to come. */
   sendsKey: boolean
-  /** Keys to drop that are not sent yet; null while there are records to come. */
-  drops: Uint8Array | null
+  /** Keys to drop that are not sent yet. */
+  readonly drops: Uint8Array[]
+  dropBytes: number
   /** The asker has said all that it has. */
   isWhole: boolean
 }
@@ -156,7 +158,7 @@ export class SnapshotSender {
       const { database, shard, wantsAll } = ask
       const list = new DigestList()
       const sum = new ShardSum()
-      last = { database, shard, wantsAll, isWhole: false, list, listBytes: 0, sum, sendsKey: true, drops: null }
+      last = { database, shard, wantsAll, isWhole: false, list, listBytes: 0, sum, sendsKey: true, drops: [], dropBytes: 0 }
       questions.push(last)
     } else if (last.database !== ask.database || last.shard !== ask.shard || last.wantsAll !== ask.wantsAll) {
       throw protocolError('SHARD_ASK for a shard within one for another')
@@ -292,13 +294,20 @@ export class SnapshotSender {
   }
 
   private endShard(transfer: Transfer, question: Question): number {
-    question.drops ??= question.list.unseen()
-    if (question.drops.length > 0) {
-      const piece = question.drops.subarray(0, LIMITS.linkPieceBytes)
-      question.drops = question.drops.subarray(piece.length)
+    const drops = question.list.unseen(LIMITS.transferLooks)
+    if (drops !== null) {
+      question.drops.push(drops)
+      question.dropBytes += drops.length
+      // For each piece the other side goes over its whole shard.
+      if (question.dropBytes + 4 * LIMITS.transferLooks <= LIMITS.linkPieceBytes) return LOOK_COST * LIMITS.transferLooks
+    }
+    if (question.dropBytes > 0) {
+      const piece = Buffer.concat(question.drops.splice(0), question.dropBytes)
+      question.dropBytes = 0
       this.send(transfer, question, PIECE.drops, piece)
       return piece.length
     }
+    if (drops !== null) return LOOK_COST * LIMITS.transferLooks
     transfer.questions.shift()
     transfer.section = -1
     this.send(transfer, question, PIECE.end, question.sum.encoded())
@@ -316,3 +325,5 @@ export class SnapshotSender {
 
 /** What the end of a shard counts of a turn, in bytes. */
 const END_COST = 64
+/** And looking whether a key is to be dropped. */
+const LOOK_COST = 32

@@ -1,7 +1,7 @@
 import { INT64_MAX, INT64_MIN, ZERO, add, formatDecimal, parseDecimal, parseInteger } from '../decimal.js'
 import type { Effect, EffectBody, Expiry, HashBody } from '../effects.js'
 import type { ModelStore } from '../model-store.js'
-import { allowsTime } from '../options.js'
+import { allowsTime, has, timeOption } from '../options.js'
 import type { Reply } from '../reply.js'
 import { DELTAS, ELEMENTS, FLOATS, VALUES, soon, someElements } from '../samples.js'
 import type { FieldView, Value } from '../values.js'
@@ -106,6 +106,35 @@ function persist(store: ModelStore, db: number, args: readonly string[]): Reply 
   })
   if (freed.length > 0) put(store, db, key, after, { kind: 'hash-expire', at: Infinity, fields: freed })
   return replies
+}
+
+/** HGETEX key [PX ms | PXAT at | PERSIST] FIELDS n field…: times are in the future. */
+function getWithTime(store: ModelStore, db: number, args: readonly string[]): Reply {
+  const key = args[1]
+  const before = fieldsOf(store, db, key)
+  const options = args.slice(0, args.indexOf('FIELDS'))
+  const at = timeOption(store, options, 2)
+  const after = new Map(before)
+  for (const field of new Set(named(args))) {
+    const old = before.get(field)
+    if (old === undefined || (at === null && (old.expireAt === null || !has(options, 'PERSIST', 2)))) continue
+    after.set(field, { ...old, expireAt: at })
+  }
+  const changed = [...after].filter(([field, view]) => view !== before.get(field)).map(([field]) => field)
+  if (changed.length > 0) put(store, db, key, after, { kind: 'hash-expire', at: at ?? Infinity, fields: changed })
+  return named(args).map((field) => bulk(before.get(field)))
+}
+
+/** HSETEX key [FNX | FXX] [PX ms | PXAT at | KEEPTTL] FIELDS n field value…: times are in the future. */
+function setWithTime(store: ModelStore, db: number, args: readonly string[]): Reply {
+  const key = args[1]
+  const before = fieldsOf(store, db, key)
+  const options = args.slice(0, args.indexOf('FIELDS'))
+  const pairs = pairsOf(named(args))
+  if (has(options, 'FNX', 2) && pairs.some(([field]) => before.has(field))) return ':0'
+  if (has(options, 'FXX', 2) && pairs.some(([field]) => !before.has(field))) return ':0'
+  set(store, db, key, pairs, timeOption(store, options, 2) ?? (has(options, 'KEEPTTL', 2) ? 'keep' : 'clear'))
+  return ':1'
 }
 
 function times(store: ModelStore, db: number, args: readonly string[], show: (at: number) => number): Reply {
@@ -280,6 +309,8 @@ export const HASH_TYPE: ValueType = {
     HPEXPIRE: (store, db, args) => expire(store, db, args, store.nowMs + Number(args[2])),
     HPEXPIREAT: (store, db, args) => expire(store, db, args, Number(args[2])),
     HPERSIST: persist,
+    HGETEX: getWithTime,
+    HSETEX: setWithTime,
     HPTTL: (store, db, args) => times(store, db, args, (at) => at - store.nowMs),
     HPEXPIRETIME: (store, db, args) => times(store, db, args, (at) => at),
   },
@@ -310,6 +341,16 @@ export const HASH_TYPE: ValueType = {
         () => ['HPEXPIRE', keys.key(), soon(random), random.pick(['NX', 'XX', 'GT', 'LT']), ...rest],
         () => ['HPEXPIREAT', keys.key(), `@+${soon(random)}`, ...rest],
         () => ['HPERSIST', keys.key(), ...rest],
+        () => ['HGETEX', keys.key(), ...random.pick([[], ['PERSIST'], ['PX', soon(random)]]), ...rest],
+        () => [
+          'HSETEX',
+          keys.key(),
+          ...random.pick([[], ['FNX'], ['FXX']]),
+          ...random.pick([[], ['KEEPTTL'], ['KEEPTTL'], ['PX', soon(random)]]),
+          'FIELDS',
+          String(fields.length),
+          ...fields.flatMap((field) => [field, random.pick(VALUES)]),
+        ],
         () => ['HPTTL', keys.key(), ...rest],
       ])()
     },

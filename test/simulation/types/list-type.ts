@@ -93,12 +93,18 @@ function readPosition(reader: ByteReader, stamp: number): Position {
   }))
 }
 
-function readRanges(reader: ByteReader, stamp: number): (readonly [Position, Position])[] {
+function readRanges(reader: ByteReader, ofEffect: number): (readonly [Position, Position])[] {
   const ranges: (readonly [Position, Position])[] = []
+  let stamp = ofEffect
   for (;;) {
     const kind = reader.u8()
     const before = ranges.at(-1)?.[1]
     if (kind === 0) return ranges
+    if (kind === 6 && before === undefined && stamp === ofEffect) {
+      stamp = reader.f64()
+      if (stamp > ofEffect) throw new Error(`ages that count from ${stamp}, behind their effect`)
+      continue
+    }
     if (kind > 5 || (kind > 3 && before === undefined)) throw new Error(`range of kind ${kind}`)
     const first = kind > 3 ? moved(before!, 1 + reader.varint()) : readPosition(reader, stamp)
     if (kind === 1 || kind === 4) ranges.push([first, first])

@@ -12,12 +12,19 @@ type Stream = ValueOf<'stream'>
 
 const NIL = '_'
 const ERR = '-ERR'
+const NO_GROUP = '-NOGROUP'
 const ZERO: StreamId = { ms: 0, seq: 0 }
 const GROUPS = ['g1', 'g2']
 
 const compareIds = (a: StreamId, b: StreamId): number => a.ms - b.ms || a.seq - b.seq
 const comparePositions = (a: StreamPosition, b: StreamPosition): number => compareIds(a, b) || a.region - b.region
 const idText = ({ ms, seq }: StreamId): string => `${ms}-${seq}`
+
+/** What positionText says. */
+function parsePosition(text: string): StreamPosition {
+  const [id, region] = text.split('@')
+  return { ...parseId(id, 0), region: Number(region) }
+}
 
 function parseId(text: string, missing: number): StreamId {
   if (text === '-') return ZERO
@@ -109,53 +116,172 @@ function readReply(key: string, entries: readonly StreamEntry[]): Reply {
   return entries.length === 0 ? NIL : [[`$${key}`, entries.map(entryReply)]]
 }
 
-/** XGROUP CREATE key group start [MKSTREAM], XGROUP DESTROY key group. */
+/** XGROUP CREATE key group start [MKSTREAM], XGROUP SETID key group start, XGROUP DESTROY key group. */
 function group(store: ModelStore, db: number, [, does, key, name, start]: readonly string[]): Reply {
   const before = streamOf(store, db, key)
   const groups = new Map(before?.groups ?? [])
+  const had = groups.get(name)
   if (does === 'DESTROY') {
     if (before === null) return ERR
     if (!groups.delete(name)) return ':0'
     put(store, db, key, { ...before, groups })
     return ':1'
   }
-  if (groups.has(name)) return '-BUSYGROUP'
+  if (does === 'SETID') {
+    if (before === null) return ERR
+    if (had === undefined) return NO_GROUP
+  } else if (had !== undefined) return '-BUSYGROUP'
   const stream = before ?? EMPTY
-  groups.set(name, { start: start === '$' ? stream.last : parseId(start, 0), done: new Set(), delivered: new Map() })
+  groups.set(name, {
+    start: start === '$' ? stream.last : parseId(start, 0),
+    done: new Set(),
+    delivered: new Map(),
+    pending: had?.pending ?? new Map<number, ReadonlyMap<string, string>>(),
+  })
   put(store, db, key, { ...stream, groups })
   return '+OK'
 }
 
-/** XREADGROUP GROUP group consumer COUNT n STREAMS key >. */
-function readGroup(store: ModelStore, db: number, [, , name, , , count, , key]: readonly string[]): Reply {
+/** What a group has pending at the client's member, in order. */
+function pendingOf(store: ModelStore, view: GroupView): { position: StreamPosition; text: string; consumer: string }[] {
+  return [...(view.pending.get(store.self) ?? [])]
+    .map(([text, consumer]) => ({ position: parsePosition(text), text, consumer }))
+    .sort((a, b) => comparePositions(a.position, b.position))
+}
+
+/** Changes a group; what is pending at the client's member becomes `own` if that is given. */
+function change(
+  store: ModelStore,
+  db: number,
+  key: string,
+  before: Stream,
+  name: string,
+  view: GroupView,
+  own?: ReadonlyMap<string, string>,
+): void {
+  const pending = own === undefined ? view.pending : withOwn(view.pending, store.self, own)
+  put(store, db, key, { ...before, groups: new Map(before.groups).set(name, { ...view, pending }) })
+}
+
+function withOwn(pending: GroupView['pending'], member: number, own: ReadonlyMap<string, string>): GroupView['pending'] {
+  const all = new Map(pending)
+  if (own.size > 0) all.set(member, own)
+  else all.delete(member)
+  return all
+}
+
+/** XREADGROUP GROUP group consumer COUNT n [NOACK] STREAMS key > (or 0, for what is pending). */
+function readGroup(store: ModelStore, db: number, args: readonly string[]): Reply {
+  const [, , name, consumer, , count] = args
+  const [key, behind] = args.slice(-2)
   const before = streamOf(store, db, key)
   const view = before?.groups.get(name)
-  if (before === null || view === undefined) return '-NOGROUP'
+  if (before === null || view === undefined) return NO_GROUP
+  if (behind !== '>') {
+    const own = pendingOf(store, view).filter((each) => each.consumer === consumer)
+    return [[`$${key}`, own.slice(0, Number(count)).map(({ position, text }) => entryNamed(before, text, position))]]
+  }
   const given = view.delivered.get(store.self) ?? new Set<string>()
   const due = before.entries
     .filter((entry) => compareIds(entry, view.start) > 0)
     .filter((entry) => !view.done.has(positionText(entry)) && !given.has(positionText(entry)))
     .slice(0, Number(count))
-  if (due.length > 0) {
-    const delivered = new Map(view.delivered).set(store.self, new Set([...given, ...due.map(positionText)]))
-    put(store, db, key, { ...before, groups: new Map(before.groups).set(name, { ...view, delivered }) })
+  const positions = due.map(positionText)
+  if (due.length > 0 && has(args, 'NOACK', 6)) {
+    const pending = withoutPositions(view.pending, positions, store.self)
+    change(store, db, key, before, name, { ...view, done: new Set([...view.done, ...positions]), pending })
+  } else if (due.length > 0) {
+    const delivered = new Map(view.delivered).set(store.self, new Set([...given, ...positions]))
+    const own = new Map(view.pending.get(store.self) ?? [])
+    for (const position of positions) own.set(position, consumer)
+    change(store, db, key, before, name, { ...view, delivered }, own)
   }
   return readReply(key, due)
 }
 
+function entryNamed(stream: Stream, text: string, position: StreamPosition): Reply {
+  const entry = stream.entries.find((each) => positionText(each) === text)
+  return entry === undefined ? [`$${idText(position)}`, NIL] : entryReply(entry)
+}
+
+/** Not pending any more in any member, or any but one. */
+function withoutPositions(pending: GroupView['pending'], positions: readonly string[], but = 0): GroupView['pending'] {
+  let all = pending
+  for (const [member, own] of pending) {
+    if (member === but) continue
+    all = withOwn(all, member, new Map([...own].filter(([position]) => !positions.includes(position))))
+  }
+  return all
+}
+
+/** What is pending here is done, and so is what has not been given out here. */
 function acknowledge(store: ModelStore, db: number, [, key, name, ...ids]: readonly string[]): Reply {
   const before = streamOf(store, db, key)
   const view = before?.groups.get(name)
   if (before === null || view === undefined) return ':0'
-  const acknowledged = before.entries
-    .filter((entry) => ids.includes(idText(entry)) && compareIds(entry, view.start) > 0)
-    .map(positionText)
-    .filter((position) => !view.done.has(position))
-  if (acknowledged.length === 0) return store.between(0, ids.length)
-  const done = new Set([...view.done, ...acknowledged])
-  put(store, db, key, { ...before, groups: new Map(before.groups).set(name, { ...view, done }) })
-  // What is pending here counts, and so does what is done only now.
-  return store.between(0, ids.length)
+  const given = view.delivered.get(store.self) ?? new Set<string>()
+  const positionsOf = (id: string): string[] => [
+    ...pendingOf(store, view)
+      .filter(({ position }) => idText(position) === id)
+      .map(({ text }) => text),
+    ...before.entries
+      .filter((entry) => idText(entry) === id && compareIds(entry, view.start) > 0)
+      .map(positionText)
+      .filter((position) => !view.done.has(position) && !given.has(position)),
+  ]
+  const found = [...new Set(ids)].map(positionsOf).filter((positions) => positions.length > 0)
+  const acknowledged = found.flat()
+  if (acknowledged.length === 0) return ':0'
+  const pending = withoutPositions(view.pending, acknowledged)
+  change(store, db, key, before, name, { ...view, done: new Set([...view.done, ...acknowledged]), pending })
+  return `:${found.length}`
+}
+
+/** XCLAIM key group consumer 0 id… [FORCE] [JUSTID], XAUTOCLAIM key group consumer 0 start COUNT n. */
+function claim(store: ModelStore, db: number, args: readonly string[]): Reply {
+  const [command, key, name, consumer, , from] = args
+  const before = streamOf(store, db, key)
+  const view = before?.groups.get(name)
+  if (before === null || view === undefined) return NO_GROUP
+  const isThere = (text: string): boolean => before.entries.some((entry) => positionText(entry) === text)
+  const all = pendingOf(store, view)
+  let wanted = all.filter(({ position }) => compareIds(position, parseId(from, 0)) >= 0)
+  let next: Reply = '$0-0'
+  if (command === 'XAUTOCLAIM') {
+    const count = Number(args[args.length - 1])
+    if (wanted.length > count) next = `$${idText(wanted[count].position)}`
+    wanted = wanted.slice(0, count)
+  } else {
+    const ids = [...new Set(args.slice(5).filter((arg) => /^\d/.test(arg)))]
+    wanted = ids.flatMap((id) => {
+      const owned = all.filter(({ position }) => idText(position) === id)
+      if (owned.length > 0 || !has(args, 'FORCE', 6)) return owned
+      return before.entries
+        .filter((entry) => idText(entry) === id)
+        .map((position) => ({ position, text: positionText(position), consumer }))
+    })
+  }
+  const own = new Map(view.pending.get(store.self) ?? [])
+  const gone = wanted.filter(({ text }) => !isThere(text))
+  const claimed = wanted.filter(({ text }) => isThere(text))
+  for (const { text } of gone) own.delete(text)
+  for (const { text } of claimed) own.set(text, consumer)
+  if (wanted.length > 0) change(store, db, key, before, name, view, own)
+  const reply = claimed.map(({ position, text }) =>
+    has(args, 'JUSTID', 6) ? `$${idText(position)}` : entryNamed(before, text, position),
+  )
+  return command === 'XCLAIM' ? reply : [next, reply, gone.map(({ position }) => `$${idText(position)}`)]
+}
+
+/** XPENDING key group. */
+function summarize(store: ModelStore, db: number, [, key, name]: readonly string[]): Reply {
+  const view = streamOf(store, db, key)?.groups.get(name)
+  if (view === undefined) return NO_GROUP
+  const own = pendingOf(store, view)
+  if (own.length === 0) return [':0', NIL, NIL, NIL]
+  const consumers = [...new Set(own.map(({ consumer }) => consumer))].sort()
+  const counts = consumers.map((each) => [`$${each}`, `$${own.filter(({ consumer }) => consumer === each).length}`])
+  return [`:${own.length}`, `$${idText(own[0].position)}`, `$${idText(own[own.length - 1].position)}`, counts]
 }
 
 function readId(reader: ByteReader): StreamId {
@@ -181,18 +307,28 @@ function decodePending(reader: ByteReader): StreamBody {
   const name = reader.block()
   const length = reader.varint()
   const end = reader.at + length
+  const op = reader.u8()
+  let consumer = ''
   const delivered: StreamPosition[] = []
-  if (reader.u8() === 2) {
-    reader.block()
+  const assigned: StreamPosition[] = []
+  const dropped: StreamPosition[] = []
+  if (op === 2 || op === 3 || op === 6) {
+    consumer = reader.block()
     reader.f64()
-    reader.varint()
+    if (op === 2) reader.varint()
+    else reader.f64()
     for (let count = reader.varint(); count > 0; count--) {
-      delivered.push(readPosition(reader))
-      reader.u8()
+      const position = readPosition(reader)
+      assigned.push(position)
+      if (op === 2) delivered.push(position)
+      if (op === 2) reader.u8()
+      else reader.varint()
     }
+  } else if (op === 4) {
+    for (let count = reader.varint(); count > 0; count--) dropped.push(readPosition(reader))
   }
   reader.at = end
-  return { kind: 'stream-pending', group: name, delivered }
+  return { kind: 'stream-pending', group: name, consumer, delivered, assigned, dropped }
 }
 
 interface Dotted {
@@ -234,6 +370,35 @@ function statements(all: readonly Dotted[], cleared: Cleared): { effect: Effect;
   return [...newest.values()]
 }
 
+/**
+ * By member: what it made pending last, and for whom, unless it or anybody acknowledged that since. An acknowledgement that the member had seen before came for an
+ * earlier delivery. Who reads without acknowledgement leaves alone what is pending with itself.
+ */
+function pendingIn(counted: readonly Dotted[]): GroupView['pending'] {
+  const owners = new Map<number, Map<string, { consumer: string; effect: Effect }>>()
+  for (const { effect, body } of [...counted].sort((a, b) => byDot(a.effect, b.effect))) {
+    if (body.kind !== 'stream-pending') continue
+    const own = owners.get(effect.origin) ?? new Map<string, { consumer: string; effect: Effect }>()
+    for (const position of body.assigned) own.set(positionText(position), { consumer: body.consumer, effect })
+    for (const position of body.dropped) own.delete(positionText(position))
+    owners.set(effect.origin, own)
+  }
+  for (const { effect, body } of counted) {
+    if (body.kind !== 'stream-ack') continue
+    for (const [member, own] of owners) {
+      if (body.isRead && member === effect.origin) continue
+      for (const position of body.positions) {
+        const owner = own.get(positionText(position))
+        if (owner !== undefined && !observes(owner.effect, effect)) own.delete(positionText(position))
+      }
+    }
+  }
+  const shown = [...owners].map(
+    ([member, own]) => [member, new Map([...own].map(([text, { consumer }]) => [text, consumer]))] as const,
+  )
+  return new Map(shown.filter(([, own]) => own.size > 0))
+}
+
 /** A destroy wins over what had not observed it. */
 function groupsOf(all: readonly Dotted[], cleared: Cleared): { groups: Map<string, GroupView>; creates: Effect[] } {
   const groups = new Map<string, GroupView>()
@@ -252,17 +417,22 @@ function groupsOf(all: readonly Dotted[], cleared: Cleared): { groups: Map<strin
     )
     if (made.length === 0) continue
     creates.push(...made.map(({ effect }) => effect))
-    const starts = made.map(({ body }) => (body.kind === 'stream-group' && body.does === 'create' ? body.start : ZERO))
+    // The newest SETID says where the group starts; what was done without knowing of it is not done.
+    const places = counted.filter(({ body }) => body.kind === 'stream-group' && body.does === 'place')
+    const place = places.reduce<Dotted | null>((a, b) => (a === null || byDot(b.effect, a.effect) > 0 ? b : a), null)
+    const starts = (place === null ? made : [place]).map(({ body }) => ('start' in body ? body.start : ZERO))
     const done = new Set<string>()
     const delivered = new Map<number, Set<string>>()
     for (const { effect, body } of counted) {
+      if (place !== null && !observes(effect, place.effect)) continue
       if (body.kind === 'stream-ack') for (const position of body.positions) done.add(positionText(position))
       if (body.kind !== 'stream-pending' || body.delivered.length === 0) continue
       const given = delivered.get(effect.origin) ?? new Set<string>()
       for (const position of body.delivered) given.add(positionText(position))
       delivered.set(effect.origin, given)
     }
-    groups.set(name, { start: starts.reduce((a, b) => (compareIds(a, b) < 0 ? a : b)), done, delivered })
+    const start = starts.reduce((a, b) => (compareIds(a, b) < 0 ? a : b))
+    groups.set(name, { start, done, delivered, pending: pendingIn(counted) })
   }
   return { groups, creates }
 }
@@ -310,8 +480,9 @@ export const STREAM_TYPE: ValueType = {
       case 53: {
         const flags = reader.u8()
         const name = reader.block()
-        if (flags & 1) reader.varint()
-        return { kind: 'stream-ack', group: name, positions: reader.list(() => readPosition(reader)) }
+        const isRead = (flags & 1) !== 0
+        if (isRead) reader.varint()
+        return { kind: 'stream-ack', group: name, isRead, positions: reader.list(() => readPosition(reader)) }
       }
       case 54:
         return decodePending(reader)
@@ -366,6 +537,9 @@ export const STREAM_TYPE: ValueType = {
     XGROUP: group,
     XREADGROUP: readGroup,
     XACK: acknowledge,
+    XCLAIM: claim,
+    XAUTOCLAIM: claim,
+    XPENDING: summarize,
   },
 
   unordered: {},
@@ -394,6 +568,21 @@ export const STREAM_TYPE: ValueType = {
         () => ['XREADGROUP', 'GROUP', name, 'c', 'COUNT', String(random.between(1, 4)), 'STREAMS', keys.key(), '>'],
         () => ['XREADGROUP', 'GROUP', name, 'c', 'COUNT', String(random.between(1, 4)), 'STREAMS', keys.key(), '>'],
         () => ['XREADGROUP', 'GROUP', name, 'c', 'COUNT', '100', 'STREAMS', keys.key(), '>'],
+        () => ['XREADGROUP', 'GROUP', name, 'd', 'COUNT', '3', 'NOACK', 'STREAMS', keys.key(), '>'],
+        () => ['XREADGROUP', 'GROUP', name, random.pick(['c', 'd']), 'COUNT', '3', 'STREAMS', keys.key(), '0'],
+        () => ['XCLAIM', keys.key(), name, 'd', '0', ...ids, ...random.pick([[], ['JUSTID'], ['FORCE']])],
+        () => [
+          'XAUTOCLAIM',
+          keys.key(),
+          name,
+          random.pick(['c', 'd']),
+          '0',
+          random.pick(['0', '7']),
+          'COUNT',
+          String(random.between(1, 4)),
+        ],
+        () => ['XPENDING', keys.key(), name],
+        () => ['XGROUP', 'SETID', keys.key(), name, random.pick(['0', '$', '9-1'])],
         () => ['XACK', keys.key(), name, ...ids],
         () => ['XADD', keys.key(), `${random.between(1, 30)}-${random.below(3)}`, 'f', random.pick(VALUES)],
         () => (random.chance(0.3) ? ['XGROUP', 'DESTROY', keys.key(), name] : ['XACK', keys.key(), name, ...ids]),
@@ -409,8 +598,5 @@ export const STREAM_TYPE: ValueType = {
       ])(),
   },
 
-  readBack: (key) => [
-    ['XRANGE', key, '-', '+'],
-    ['XLEN', key],
-  ],
+  readBack: (key) => [['XRANGE', key, '-', '+'], ['XLEN', key], ...GROUPS.map((name) => ['XPENDING', key, name])],
 }

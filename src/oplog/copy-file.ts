@@ -1,0 +1,21 @@
+import { LIMITS } from '../base/limits.js'
+import type { Disk } from '../ports/disk.js'
+
+/** Makes a copy of a file that is durable but for its name. `to` must not exist. @throws MeridianError */
+export function copyFile(disk: Disk, from: string, to: string): void {
+  const source = disk.openRead(from)
+  const target = disk.openAppend(to)
+  try {
+    const block = new Uint8Array(LIMITS.logReadBlockBytes)
+    for (let at = 0; ;) {
+      const got = source.read(block, at)
+      if (got === 0) break
+      target.append(block.subarray(0, got))
+      at += got
+    }
+    target.syncNow()
+  } finally {
+    target.close()
+    source.close()
+  }
+}
