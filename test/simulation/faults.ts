@@ -1,3 +1,4 @@
+import type { DiskFaultKind } from './disks.js'
 import type { SeededRandom } from './random.js'
 import type { TRANSFER_KINDS } from './transfers.js'
 
@@ -45,6 +46,7 @@ export type FaultKind =
   | (typeof SNAPSHOT_KINDS)[number]
   | (typeof MEMBERSHIP_KINDS)[number]
   | (typeof TRANSFER_KINDS)[number]
+  | DiskFaultKind
   /** A client takes a backup: nothing goes wrong, but it must go right whatever happens meanwhile. */
   | 'backup'
 

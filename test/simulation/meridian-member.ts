@@ -158,6 +158,10 @@ export class MeridianMember implements SimulatedMember {
     return this.member.intake?.isOpen === true
   }
 
+  get isForked(): boolean {
+    return this.member.membership.ownState === 'forked'
+  }
+
   addMember(name: string): boolean {
     this.topologyCommand('ADD', name, name, 'z', `${name}:1`)
     return this.member.engine.topology.named(name) !== undefined
@@ -165,6 +169,12 @@ export class MeridianMember implements SimulatedMember {
 
   knowsMember(name: string): boolean {
     return this.member.engine.topology.named(name) !== undefined
+  }
+
+  knowsAsMember(name: string): boolean {
+    const { topology } = this.member.engine
+    const entry = topology.named(name)
+    return entry !== undefined && topology.stateOf(entry) === 'active'
   }
 
   removeMember(name: string, forced: boolean): boolean {

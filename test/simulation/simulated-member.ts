@@ -92,11 +92,15 @@ export interface SimulatedMember {
   readonly isTouched?: boolean
   /** Position of the log's first byte, of its second segment, and of the first byte that a start needs. */
   readonly extent?: { readonly first: number; readonly second: number; readonly needed: number }
+  /** It says that another process has written, or writes, in its name. */
+  readonly isForked?: boolean
   /** What it calls stable. */
   readonly stable?: VersionVector
   /** Adds a member; false when that is refused. Missing: this kind has a fixed list. */
   addMember?(name: string): boolean
   knowsMember?(name: string): boolean
+  /** That has not been removed. */
+  knowsAsMember?(name: string): boolean
   removeMember?(name: string, forced: boolean): boolean
   /** Equal in two members when their data is equal. */
   digest(): string

@@ -66,7 +66,9 @@ export class RecordHashes {
     this.stateLow = hash.low
     let part = keyAt + keyLength
     const head = bytes[part++]
-    if (this.isWhole && (head & HEAD_PARTS) === 1) this.hashStream(at, part, head)
+    // Most keys are strings without more: they need not be looked into.
+    if (this.isWhole && (head & HEAD_PARTS) === 1 && (head !== PLAIN_HEAD || bytes[part] === KeyType.stream))
+      this.hashStream(at, part, head)
     if (head === (PLAIN_HEAD | HEAD_EXPIRIES) && bytes[part] === 1) part += 1 + EXPIRY_ENTRY_BYTES
     else if (head !== PLAIN_HEAD) part = -1
     this.isPlain = this.isWhole && part > 0 && (bytes[part] & ~PART_RAW) === KeyType.string
