@@ -28,6 +28,7 @@ export const ERROR_CODES = {
   MRD_PEER_VERSION: 'a peer speaks another protocol version',
   MRD_PEER_PROTOCOL: 'a peer broke the protocol',
   MRD_PEER_DUPLICATE_ID: 'two members have one id',
+  MRD_PEER_FORKED: 'another process has taken the place of a member',
   MRD_PEER_UNKNOWN: 'a peer is not in the list of members',
   MRD_PEER_REMOVED: 'a member was removed from its cluster',
   MRD_TOPOLOGY: 'a list of members cannot be used',

@@ -130,7 +130,7 @@ const PLACES: Readonly<Record<string, string>> = {
   joining: 'takes no writes yet: it is new and has not caught up',
   draining: 'takes no writes: it was removed, and what it has is being fetched',
   removed: 'takes no writes: it was removed',
-  forked: 'takes no writes: others have writes of it that it does not have',
+  forked: 'takes no writes: others have writes of it that it does not have, or another process has taken its place',
 }
 
 function placeProblems({ membership, draining }: MemberDetails): string[] {

@@ -4,7 +4,15 @@ import { crc32 } from '../base/crc32.js'
 import { writeVarint } from '../base/byte-stream.js'
 import type { MemberId } from '../base/ids.js'
 import { LIMITS } from '../base/limits.js'
-import { CONTEXT_ENTRY_BYTES, FRAME_FIXED_BYTES, FRAME_KIND_OPS, FRAME_PREFIX_BYTES, FRAME_VERSION, FrameView } from './frame.js'
+import {
+  CONTEXT_ENTRY_BYTES,
+  FRAME_FIXED_BYTES,
+  FRAME_KIND_OPS,
+  FRAME_PREFIX_BYTES,
+  FRAME_VERSION,
+  FrameView,
+  writeContext,
+} from './frame.js'
 import type { VersionVector } from './version-vector.js'
 
 /**
@@ -195,19 +203,9 @@ export class FrameWriter {
     slab[start + 10] = self
     view.setFloat64(start + 16, this.previous, true)
     view.setFloat64(start + 24, stamp, true)
-    let at = start + FRAME_FIXED_BYTES
-    let count = 0
-    for (let member = 1; member < applied.stamps.length; member++) {
-      const seen = applied.stamps[member]
-      if (seen === 0 || member === self) continue
-      view.setUint32(at, ((member << 21) | (seen / TWO_32)) >>> 0, true)
-      view.setUint32(at + 4, seen >>> 0, true)
-      at += CONTEXT_ENTRY_BYTES
-      count++
-    }
-    slab[start + 11] = count
+    this.at = writeContext(view, start + FRAME_FIXED_BYTES, applied, self)
+    slab[start + 11] = (this.at - start - FRAME_FIXED_BYTES) / CONTEXT_ENTRY_BYTES
     this.first = stamp
-    this.at = at
   }
 
   private reserve(bytes: number): void {
@@ -227,5 +225,4 @@ export class FrameWriter {
   }
 }
 
-const TWO_32 = 2 ** 32
 const MAX_ZIGZAG = 2 ** 52 - 1

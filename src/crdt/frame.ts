@@ -23,6 +23,20 @@ export function frameLength(bytes: Uint8Array, offset = 0): number {
   return (bytes[offset] | (bytes[offset + 1] << 8) | (bytes[offset + 2] << 16) | (bytes[offset + 3] << 24)) >>> 0
 }
 
+/** Writes the context of a member's frame from `at` on: of every other member that it has seen something of, the last. Gives where it ends. */
+export function writeContext(view: DataView, at: number, applied: VersionVector, self: MemberId): number {
+  const { stamps } = applied
+  let end = at
+  for (let member = 1; member < stamps.length; member++) {
+    const seen = stamps[member]
+    if (seen === 0 || member === self) continue
+    view.setUint32(end, ((member << 21) | (seen / TWO_32)) >>> 0, true)
+    view.setUint32(end + 4, seen >>> 0, true)
+    end += CONTEXT_ENTRY_BYTES
+  }
+  return end
+}
+
 /** The fields of a frame's header, and the frame's own bytes. */
 export class FrameView {
   private readonly view: DataView

@@ -4,7 +4,15 @@ import { combineCrc32, crc32 } from '../base/crc32.js'
 import { decimalToText } from '../base/decimal.js'
 import type { MemberId } from '../base/ids.js'
 import { LIMITS } from '../base/limits.js'
-import { CONTEXT_ENTRY_BYTES, FRAME_FIXED_BYTES, FRAME_KIND_OPS, FRAME_PREFIX_BYTES, FRAME_VERSION, FrameView } from './frame.js'
+import {
+  CONTEXT_ENTRY_BYTES,
+  FRAME_FIXED_BYTES,
+  FRAME_KIND_OPS,
+  FRAME_PREFIX_BYTES,
+  FRAME_VERSION,
+  FrameView,
+  writeContext,
+} from './frame.js'
 import type { Reset } from './string-state.js'
 import type { VersionVector } from './version-vector.js'
 
@@ -17,7 +25,6 @@ const FIRST_PIECE_BYTES = 64 * 1024
 const LARGEST_PIECE_BYTES = 4 * 1024 * 1024
 /** Bytes that a step of assembling moves. */
 const ASSEMBLE_BYTES = 256 * 1024
-const TWO_32 = 2 ** 32
 
 /**
  * One large op in the making, over many turns of the event loop: effects are written behind one another without being applied, and without stamps, for others
@@ -125,14 +132,7 @@ export class OpBuilder {
     view.setFloat64(16, previous, true)
     view.setFloat64(24, first, true)
     view.setFloat64(32, first + this.effects - 1, true)
-    let at = FRAME_FIXED_BYTES
-    for (let member = 1; member < applied.stamps.length; member++) {
-      const seen = applied.stamps[member]
-      if (seen === 0 || member === self) continue
-      view.setUint32(at, ((member << 21) | (seen / TWO_32)) >>> 0, true)
-      view.setUint32(at + 4, seen >>> 0, true)
-      at += CONTEXT_ENTRY_BYTES
-    }
+    const at = writeContext(view, FRAME_FIXED_BYTES, applied, self)
     assert(at === FRAME_FIXED_BYTES + contextCount * CONTEXT_ENTRY_BYTES, 'the context has grown since the frame was assembled')
     const header = crc32(frame.subarray(FRAME_PREFIX_BYTES, at))
     view.setUint32(4, combineCrc32(header, this.opsChecksum, frame.length - at), true)

@@ -13,6 +13,7 @@ import type { RecoveryReport } from '../oplog/open-log.js'
 import type { LogCursor, SyncPolicy } from '../oplog/op-log.js'
 import { Retention } from '../oplog/retention.js'
 import type { SegmentedLog } from '../oplog/segmented-log.js'
+import type { VectorEntry } from '../peer-sync/messages.js'
 import { PeerSync } from '../peer-sync/peer-sync.js'
 import type { KnownVectors, MemberInfo, SyncHost, Topology } from '../peer-sync/sync-host.js'
 import type { Clock } from '../ports/clock.js'
@@ -135,7 +136,7 @@ export class Member implements SyncHost {
     this.appendfsync = appendfsync
     options.tuneCollections?.(this.engine.collections)
     this.membership = new Membership(
-      { configured: topology, dataFolder, startWaitMs: options.startWaitMs ?? DEFAULT_START_WAIT_MS },
+      { configured: topology, dataFolder, startWaitMs: options.startWaitMs ?? DEFAULT_START_WAIT_MS, random },
       this.engine,
       clock,
       disk,
@@ -351,12 +352,20 @@ export class Member implements SyncHost {
     this.membership.ownOpsElsewhere(member, stamp)
   }
 
+  saidBefore(member: MemberInfo, durable: readonly VectorEntry[]): void {
+    this.membership.saidBefore(member, durable)
+  }
+
   reportedBy(member: MemberInfo, its: KnownVectors, isFirst: boolean): void {
     this.membership.reportedBy(member, its, isFirst)
   }
 
   refusedAsRemoved(message: string): void {
     this.membership.refusedAsRemoved(message)
+  }
+
+  refusedAsForked(message: string): void {
+    this.membership.refusedAsForked(message)
   }
 
   /** There are no other members whose writes could be concurrent with ours. */

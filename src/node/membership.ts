@@ -5,11 +5,13 @@ import { VersionVector } from '../crdt/version-vector.js'
 import type { Engine } from '../engine/engine.js'
 import type { SegmentedLog } from '../oplog/segmented-log.js'
 import { duplicateId, REJOIN } from '../peer-sync/hello-check.js'
+import type { VectorEntry } from '../peer-sync/messages.js'
 import type { PeerSync } from '../peer-sync/peer-sync.js'
 import type { KnownVectors, MemberInfo, Topology } from '../peer-sync/sync-host.js'
 import type { Clock, Timer } from '../ports/clock.js'
 import type { Disk } from '../ports/disk.js'
 import type { Logger } from '../ports/logger.js'
+import type { Random } from '../ports/random.js'
 import { decodeTopology, encodeTopology } from '../topology/topology-codec.js'
 import type { TopologyChange } from '../topology/topology-change.js'
 import type { Dot, TopologyMember, TopologyState } from '../topology/topology-state.js'
@@ -22,17 +24,24 @@ export interface MembershipOptions {
   readonly dataFolder: string
   /** How long a member that starts waits to hear from another one before it takes writes. */
   readonly startWaitMs: number
+  readonly random: Random
 }
+
+/**
+ * Stamps that a member passes over at random when it takes writes after a start: 256 ms. A clone of it would otherwise give the same stamps to other ops, one by
+ * one, as long as both have seen a clock that is ahead of theirs; and then nobody could tell where one history ends and the other begins.
+ */
+const STAMP_JUMP = 2 ** 20
 
 /**
  * This member's place among the others: what the list of members says, where it is kept, and whether client writes are taken.
  *
  *   starting --another member has said how far our own ops had got--> active
- *      |  \--it has more of them than we have--> restoring --they are here--> active
+ *      |  \--it has more of them than we have, or we had told it of more than we have--> restoring --all that others had is here--> active
  *      |  \--nobody heard for startWaitMs--> active (availability comes first; it is logged)
  *      joining (a new member) --everything that was there when it came is here--> active
  *   active --our removal is applied--> draining --our last op, `leave`--> removed          by force: removed at once
- *   any --another member has ops of ours that we never made--> forked
+ *   any --another member has ops of ours that we never made, or says that another process has taken our place--> forked
  *
  * The list is in the log as ops, and whole in a file beside it: written when all that it says is durable in the log, so that it never knows of a change that
  * a crash may take back, and no segment of the log is needed to know it. Only those bytes are told to other members.
@@ -59,10 +68,16 @@ export class Membership {
   private isJoining: boolean
   /** An empty log: everything that the others have is fetched before writes are taken, if anybody is there. */
   private isEmpty = false
-  /** What others had when they were first heard. */
+  /**
+   * The data are from an older copy of the disk. What was durable here once others may call stable: every op that is made from now on must have observed it.
+   */
+  private isOlder = false
+  /** What others had when they were first heard, and what this member once told them that it had. */
   private readonly wanted = new VersionVector()
   private missingUntil = 0 as Stamp
   private fork: MeridianError | null = null
+  /** Another process runs as this member; until that was said both may have written. */
+  private isFollowed = false
   private refusedBy: string | null = null
   private isLost = false
   private leaving = false
@@ -136,7 +151,7 @@ export class Membership {
     if (state === 'left' || state === 'removed' || (this.refusedBy !== null && state === 'active')) return 'removed'
     if (state === 'draining') return 'draining'
     if (this.mayWrite) return 'active'
-    if (this.missingUntil > this.engine.applied.get(this.self)) return 'restoring'
+    if (this.isOlder) return 'restoring'
     return this.isJoining || (this.isEmpty && this.hasHeard) ? 'joining' : 'starting'
   }
 
@@ -149,7 +164,7 @@ export class Membership {
       case 'starting':
         return 'LOADING This member has just started and waits to hear from another one how far its own writes had got'
       case 'restoring':
-        return 'LOADING This member lacks writes of its own that others have; it fetches them'
+        return 'LOADING This member was started from an older copy of its data, or with none; it fetches what it lacks'
       case 'joining':
         return 'LOADING This member is new and has not caught up with the others yet'
       case 'draining':
@@ -157,6 +172,8 @@ export class Membership {
       case 'removed':
         return `READONLY This member was removed from its cluster. ${REJOIN}`
       case 'forked':
+        if (this.isFollowed)
+          return `READONLY Another process has taken the place of this member. Stop the wrong one of the two; if that is the other one, restart this one. ${REJOIN}`
         return `READONLY Another member has writes of this one that it does not have itself: it was started from an old copy of its data. ${REJOIN}`
     }
   }
@@ -200,12 +217,36 @@ export class Membership {
         )
       }
       this.missingUntil = stamp
+      this.isOlder = true
       this.mayWrite = this.isOpen = false
       return
     }
     throw this.forked(
       `${member.name} has ops of member ${this.self} up to stamp ${stamp}, which this process never made, and this process has made others`,
     )
+  }
+
+  saidBefore(member: MemberInfo, durable: readonly VectorEntry[]): void {
+    const { applied } = this.engine
+    const lost = durable.find(([origin, stamp]) => !applied.covers(origin, stamp))
+    if (lost === undefined || this.fork !== null) return
+    const [origin, stamp] = lost
+    if (!this.mayWrite) this.safeStamp = applied.get(this.self)
+    if (this.engine.position().get(this.self) !== this.safeStamp) {
+      throw this.forked(
+        `This member once told ${member.name} that it had ops of member ${origin} up to stamp ${stamp}, which it does not have now, and it has made others since`,
+      )
+    }
+    if (!this.isOlder) {
+      this.logger.warn(
+        { peer: member.name, origin, here: applied.get(origin), told: stamp },
+        'this member once had more than it has now: its data are from an older copy; what it lacks is fetched before writes are taken',
+      )
+    }
+    this.isOlder = true
+    this.mayWrite = this.isOpen = false
+    // What was of its own nobody may have.
+    for (const [of, told] of durable) if (of !== this.self) this.wanted.raise(of, told)
   }
 
   reportedBy(member: MemberInfo, its: KnownVectors, isFirst: boolean): void {
@@ -229,6 +270,15 @@ export class Membership {
     this.logger.error({ code: 'MRD_PEER_REMOVED' }, `${message} Writes are refused from now on; reads go on.`)
   }
 
+  refusedAsForked(message: string): void {
+    if (this.fork !== null) return
+    this.isFollowed = true
+    // Who hears this from us is not to blame.
+    this.fork = duplicateId(`Another process has taken the place of member ${this.self}`)
+    this.mayWrite = this.isOpen = false
+    this.logger.error({ code: 'MRD_PEER_FORKED' }, `${message} Writes are refused from now on; reads go on.`)
+  }
+
   /** Vectors or the log have moved. */
   review(): void {
     if (this.stopped || this.log === null) return
@@ -241,14 +291,21 @@ export class Membership {
     this.safeStamp = applied.get(this.self)
     if (applied.get(this.self) < this.missingUntil) return
     const hasNoOthers = this.sync?.isAlone !== false
-    const mustCatchUp = this.isJoining || this.isEmpty
+    const mustCatchUp = this.isJoining || this.isEmpty || this.isOlder
     const added = this.own?.added
     if (this.isJoining && added !== undefined && this.sync?.hasDeparted(added.origin) === true) this.cannotJoin(added)
-    const isHere =
-      !mustCatchUp || (applied.dominates(this.wanted) && added !== undefined && applied.covers(added.origin, added.stamp))
+    const isHere = !mustCatchUp || (this.hasWanted() && added !== undefined && applied.covers(added.origin, added.stamp))
     // Another one may have more of our own than who was heard first: all who can be reached are.
     const hasHeardAll = this.hasHeard && (this.waitIsOver || this.sync?.hasUnasked !== true)
     if (hasHeardAll ? isHere : !this.hasHeard && !this.isJoining && (hasNoOthers || this.waitIsOver)) this.begin()
+  }
+
+  /** All that others had when they were first heard is here; but what somebody had who was removed by force may be nowhere else. */
+  private hasWanted(): boolean {
+    const { applied } = this.engine
+    return [...this.wanted.entries()].every(
+      ([member, stamp]) => applied.covers(member, stamp) || this.sync?.hasDeparted(member) === true,
+    )
   }
 
   /**
@@ -269,14 +326,17 @@ export class Membership {
     this.mayWrite = true
     this.isOpen = this.ownState === 'active'
     this.startTimer?.cancel()
+    const { engine, clock, options } = this
+    if (!this.isEmpty && this.sync?.isAlone === false)
+      engine.hlc.observe(engine.hlc.next(clock.wallMs()) + (options.random.uint32() % STAMP_JUMP))
     if (this.isJoining) {
       this.isJoining = false
       joiningEnded(this.disk, this.options.dataFolder)
       this.logger.info({ vector: this.engine.applied.toString() }, 'this member has caught up with the others and takes writes')
-    } else if (this.missingUntil > 0) {
-      this.logger.info({ until: this.missingUntil }, 'all writes of this member that others had are here again')
+    } else if (this.isOlder) {
+      this.logger.info({ vector: this.engine.applied.toString() }, 'all writes of this member that others had are here again')
     }
-    this.isEmpty = false
+    this.isEmpty = this.isOlder = false
   }
 
   private waited(): void {

@@ -58,7 +58,13 @@ export class BackupWriter {
     file.close()
     this.isOpen = false
     disk.rename(aside, this.path)
-    disk.syncFolder(this.folder)
+    try {
+      disk.syncFolder(this.folder)
+    } catch (error) {
+      // Whoever hears of an error believes that there is no backup.
+      disk.remove(this.path)
+      throw error
+    }
   }
 
   /** Leaves nothing behind, as far as the disk lets us. */

@@ -4,7 +4,7 @@ import { LIMITS } from '../base/limits.js'
 import type { MemberId, Stamp } from '../base/ids.js'
 import type { FrameView } from '../crdt/frame.js'
 import type { LogCursor } from '../oplog/op-log.js'
-import { duplicateId } from './hello-check.js'
+import { duplicateId, forkedMember } from './hello-check.js'
 import { encodeFrame, encodeTrimmed, type Credit, type Subscribe } from './messages.js'
 import type { SyncHost } from './sync-host.js'
 
@@ -12,6 +12,8 @@ import type { SyncHost } from './sync-host.js'
 export interface FrameOutlet {
   /** False while too much is queued on the link; pump() is called again when that is over. */
   readonly roomy: boolean
+  /** The other side. */
+  readonly member: MemberId
   /** The other side understands that a log may not reach back. */
   readonly takesTrimmed: boolean
   send(bytes: Uint8Array): void
@@ -142,7 +144,7 @@ export class FrameSender {
     assert(frame.origin === origin, 'the cursor gives frames of the origin it was opened for')
     assert(this.host.durable.covers(origin, frame.last), 'only durable frames are sent')
     assert(frame.last > subscription.position, 'the cursor moves forward')
-    if (frame.previous !== subscription.position) throw forked(subscription, frame)
+    if (frame.previous !== subscription.position) throw forked(subscription, frame, this.outlet.member)
     subscription.position = frame.last
     return frame
   }
@@ -171,11 +173,11 @@ export class FrameSender {
 }
 
 /** Subscribers ask from the end of a frame; theirs is not here, so their history of that member is another one. */
-function forked({ origin, position }: Subscription, frame: FrameView): MeridianError {
+function forked({ origin, position }: Subscription, frame: FrameView, subscriber: MemberId): MeridianError {
   const holder = `member ${origin}`
-  return duplicateId(
-    `The subscriber has ops of ${holder} up to stamp ${position}; here ${holder} went on from ${frame.previous} to ${frame.last}`,
-  )
+  const what = `The subscriber has ops of ${holder} up to stamp ${position}; here ${holder} went on from ${frame.previous} to ${frame.last}`
+  // It lacks ops of its own, and has others that nobody has: they cannot become one history.
+  return origin === subscriber ? forkedMember(what) : duplicateId(what)
 }
 
 /** A frame that has to wait is kept as a copy: the cursor's bytes are good only for now. */

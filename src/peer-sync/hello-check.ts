@@ -91,6 +91,16 @@ export function duplicateId(what: string): MeridianError {
   )
 }
 
+/** To a process that another one with its identity has followed: what it writes now is wanted by nobody. It ends its own writes when it hears this. */
+export function forkedMember(what: string): MeridianError {
+  return new MeridianError(
+    'MRD_PEER_FORKED',
+    what,
+    'Stop the wrong one of the two at once. If that is the other one, restart this one: it is told what the other has written in its name. If both have written, ' +
+      `neither can take in what the other has. ${REJOIN}`,
+  )
+}
+
 /** How one that cannot go on as the member it was comes back. */
 export const REJOIN =
   'To take part again it needs a new name: `meridian region add NEWNAME` at another member, then start it with an empty data folder and --join. ' +

@@ -8,7 +8,7 @@ import type { Link, LinkHandlers, Network, PeerIdentity } from '../ports/network
 import type { Random } from '../ports/random.js'
 import { FrameReceiver } from './frame-receiver.js'
 import { departedMembers } from './departures.js'
-import { checkHello, checkJoin, duplicateId, isRefused, removedPeer, unknownPeer } from './hello-check.js'
+import { checkHello, checkJoin, duplicateId, forkedMember, isRefused, removedPeer, unknownPeer } from './hello-check.js'
 import { LinkSession, RefusedError, type SessionOwner } from './link-session.js'
 import { PROTOCOL_MAX, PROTOCOL_MIN, TOPOLOGY_VERSION, type Hello, type Pong, type Vectors } from './messages.js'
 import { DEFAULT_SYNC_OPTIONS, type PeerSyncOptions } from './options.js'
@@ -348,11 +348,9 @@ export class PeerSync {
     const member = checkHello(hello, identity, this.host.topology, dialled?.member ?? null)
     this.refuseDeparted(member)
     const peer = this.peersById.get(member.id)
-    if (peer === undefined || hello.incarnation === this.incarnation || !peer.acceptIncarnation(hello.incarnation)) {
-      throw duplicateId(
-        `${member.name} (member ${member.id}) runs more than once: a second process with its identity is linked with this cluster`,
-      )
-    }
+    const runsTwice = `${member.name} (member ${member.id}) runs more than once: a second process with its identity is linked with this cluster`
+    if (peer === undefined || hello.incarnation === this.incarnation) throw duplicateId(runsTwice)
+    if (!peer.acceptIncarnation(hello.incarnation)) throw forkedMember(runsTwice)
     // Links of an earlier process of that member are dead, they only do not know it yet.
     for (const other of [peer.outbound, peer.inbound]) {
       if (other !== null && other !== session && other.incarnation !== 0 && other.incarnation !== hello.incarnation)
@@ -442,6 +440,8 @@ export class PeerSync {
       'peer link is up',
     )
     session.sendTopology(this.host.topologyBytes)
+    // Before it can hear our answer to its PING, after which it may take writes.
+    if (peer !== undefined) session.sendVectors(peer.member.id, peer.knowledge.applied, peer.knowledge.durable)
     session.sendPing(this.unheard())
     this.report(session)
     if (session.role === 'acceptor') peer?.dialNow(this.ports.network)
@@ -464,6 +464,8 @@ export class PeerSync {
   private vectorsReceived(session: LinkSession, vectors: Vectors): void {
     const { self } = this.host.topology
     const peer = this.peersById.get(vectors.member)
+    const teller = this.peersById.get(session.member)
+    if (vectors.member === self && teller !== undefined) this.host.saidBefore(teller.member, vectors.durable)
     // About us, or about a member that our topology does not have (yet).
     if (peer === undefined) return
     if (vectors.member === session.member) {
@@ -486,6 +488,7 @@ export class PeerSync {
       return
     }
     if (error instanceof RefusedError && error.code === 'MRD_PEER_REMOVED') this.host.refusedAsRemoved(error.message)
+    if (error instanceof RefusedError && error.code === 'MRD_PEER_FORKED') this.host.refusedAsForked(error.message)
     const wasUp = session.upMs > 0
     const wasOutbound = session === peer.outbound
     if (error !== null && this.running) peer.note(error)

@@ -5,6 +5,7 @@ import type { LogCursor } from '../oplog/op-log.js'
 import type { PeerAddress } from '../ports/network.js'
 import type { HostPort } from '../topology/topology-change.js'
 import type { Dot } from '../topology/topology-state.js'
+import type { VectorEntry } from './messages.js'
 import type { SnapshotIntake } from './transfer/snapshot-intake.js'
 import type { SnapshotShelf } from './transfer/snapshot-shelf.js'
 
@@ -58,12 +59,19 @@ export interface SyncHost {
   /** Another member has ops of ours that are not here. @throws MeridianError MRD_PEER_DUPLICATE_ID when they cannot be ours. */
   ownOpsElsewhere(member: MemberInfo, stamp: Stamp): void
   /**
+   * What this member, in this process or an earlier one, has told somebody to be durable here.
+   * @throws MeridianError MRD_PEER_DUPLICATE_ID when it is not, and something was written since.
+   */
+  saidBefore(member: MemberInfo, durable: readonly VectorEntry[]): void
+  /**
    * A link has come up, and the member there has told what it has. isFirst: since this process runs.
    * @throws MeridianError MRD_PEER_DUPLICATE_ID when it has ops of ours that this member's history does not have.
    */
   reportedBy(member: MemberInfo, its: KnownVectors, isFirst: boolean): void
   /** Another member says that this one was removed. */
   refusedAsRemoved(message: string): void
+  /** Another member says that another process has taken the place of this one, or has written in its name. */
+  refusedAsForked(message: string): void
   /** Live: everything applied here. Moves whenever the host applies a frame or makes one of its own. */
   readonly applied: VersionVector
   /** Live: everything durable here. */

@@ -23,16 +23,10 @@ const STEP_NODES = 4
 
 type Steps<T> = Generator<undefined, T>
 
-/** Reads the value behind a type byte, whole. Null: `reader.failure` says why. */
-export function readValue(reader: RdbReader, type: number): RdbValue | null {
-  const steps = readValueSteps(reader, type)
-  for (;;) {
-    const { done, value } = steps.next()
-    if (done === true) return value
-  }
-}
-
-/** The same a step at a time, some 0.1 ms each; streams and what is packed in one string are read in one step. */
+/**
+ * Reads the value behind a type byte, a step at a time, some 0.1 ms each; streams and what is packed in one string are read in one step. Null:
+ * `reader.failure` says why.
+ */
 export function* readValueSteps(reader: RdbReader, type: number): Steps<RdbValue | null> {
   const value = yield* readByType(reader, type)
   return reader.failed ? null : value

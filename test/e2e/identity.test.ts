@@ -161,7 +161,7 @@ describe('a peer that is not who it should be is refused, and the log says what 
       yaml.replaceAll(`port: ${cluster.member('eu').plan.peerPort}`, `port: ${peerPort}`),
     )
     await twin.start()
-    await usSays('MRD_PEER_DUPLICATE_ID', /eu \(member 2\) runs more than once.*stop the wrong one/)
+    await usSays('MRD_PEER_FORKED', /eu \(member 2\) runs more than once.*Stop the wrong one/)
   }, 30_000)
 })
 

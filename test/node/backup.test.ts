@@ -238,6 +238,38 @@ describe('a backup', () => {
     expect(server.run('CRDT.BACKUP', 'END', '1')).toContain('there is no such backup')
   })
 
+  it.each(['write', 'sync', 'sync of the folder'])('is not there when a %s fails, and the next try is another file', (what) => {
+    server.run('SET', 'k', 'x'.repeat(1000))
+    const { id, sizes } = begin()
+    const [snapshotLength, logPosition, logLength] = sizes
+    const header = { snapshotLength, logPosition, logLength, createdMs: 7, memberName: 'a' }
+    const attempt = (): void => {
+      const writer = new BackupWriter(disk, '/backups', BACKUP, header, () => undefined)
+      try {
+        disk.capacity = isFailing && what === 'write' ? disk.used + 100 : Infinity
+        while (writer.missing > 0) {
+          const at = snapshotLength + logLength - writer.missing
+          writer.add(server.reply('CRDT.BACKUP', 'READ', id, String(at)) as Buffer)
+        }
+        disk.failSyncs = isFailing && what === 'sync'
+        writer.finish(() => (disk.failFolderSyncs = isFailing && what === 'sync of the folder'))
+      } catch (error) {
+        writer.abandon()
+        throw error
+      } finally {
+        disk.failSyncs = disk.failFolderSyncs = false
+        disk.capacity = Infinity
+      }
+    }
+    let isFailing = true
+    expect(codeOf(attempt)).toBe(what === 'write' ? 'MRD_DISK_FULL' : 'MRD_DISK_IO')
+    expect(disk.list('/backups')).toEqual([])
+    expect(server.run('SET', 'later', 'x')).toBe('OK')
+    isFailing = false
+    expect(codeOf(attempt)).toBe('none')
+    expect(disk.list('/backups')).toEqual(['a.mbackup'])
+  })
+
   it('fails when its snapshot does', () => {
     server.run('SET', 'a', '1')
     const id = server.run('CRDT.BACKUP', 'BEGIN')

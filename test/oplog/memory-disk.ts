@@ -18,6 +18,7 @@ export class MemoryDisk implements Disk {
   readonly files = new Map<string, FileState>()
   capacity = Infinity
   failSyncs = false
+  failFolderSyncs = false
   reads = 0
   /** Bytes handed out by reads. */
   readBytes = 0
@@ -135,6 +136,7 @@ export class MemoryDisk implements Disk {
     })
   }
   syncFolder(folder: string): void {
+    if (this.failFolderSyncs) throw diskError('MRD_DISK_IO', folder, 'EIO')
     this.folderSyncs++
     for (const [path, state] of this.files) if (dirname(path) === folder) state.named = true
   }

@@ -67,9 +67,15 @@ export class FakeHost implements SyncHost {
     throw duplicateId(`${member.name} has ops of member ${this.self} up to stamp ${stamp}, which this process never made`)
   }
 
+  saidBefore(): void {}
+
   reportedBy(): void {}
 
   refusedAsRemoved(message: string): void {
+    throw new Error(message)
+  }
+
+  refusedAsForked(message: string): void {
     throw new Error(message)
   }
 

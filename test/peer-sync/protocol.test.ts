@@ -102,9 +102,9 @@ describe('HELLO is refused, on both sides with the reason,', () => {
     const again = RawPeer.dial(mesh, 'm1')
     again.send(RawPeer.hello({ incarnation: 1 }))
     mesh.advance(20)
-    expect(again.refusal?.code).toBe('MRD_PEER_DUPLICATE_ID')
+    expect(again.refusal?.code).toBe('MRD_PEER_FORKED')
     expect(second.closed).toBe(false)
-    expect(member.sync.peers()[0].lastError?.code).toBe('MRD_PEER_DUPLICATE_ID')
+    expect(member.sync.peers()[0].lastError?.code).toBe('MRD_PEER_FORKED')
   })
 
   it('and the refused side keeps the reason', () => {

@@ -9,7 +9,7 @@ import { Life, MachineClock, SimClock } from './sim-clock.js'
 import { SimDisk } from './sim-disk.js'
 import type { SimulatedBackup, SimulatedMember } from './simulated-member.js'
 
-/** What a simulation begins with that does not begin with nothing: a backup, of which some of its first members are made. */
+/** What a simulation begins with that does not begin with nothing: a backup, of which its first members are made. */
 export interface Beginning {
   readonly clusterId: string
   /** What the backup has, and nothing else. */
@@ -17,8 +17,8 @@ export interface Beginning {
   readonly vector: Float64Array
   /** How far clocks are ahead of those of a simulation that begins with nothing. */
   readonly aheadMs: number
-  /** The ids of the first members; those that are not restored begin with empty folders, and know that there is somebody to be heard first. */
-  readonly members: readonly { readonly id: number; readonly isRestored: boolean }[]
+  /** The ids of the first members, all of which are made of it. */
+  readonly members: readonly number[]
   /** How many members are added at once. */
   readonly added: number
   readonly steps: number
@@ -126,8 +126,7 @@ export class BackupTrials {
     host.trace(() => `backup ${name} is compared`)
     this.counts.compared++
     this.last = { ...reached, restore: (disk, folder, identity, clock) => backup.restore(disk, folder, identity, clock) }
-    const members = [{ id: source.id, isRestored: true }]
-    host.runRestored({ ...this.last, clusterId: 'looked-at', members, added: 0, steps: 0 })
+    host.runRestored({ ...this.last, clusterId: 'looked-at', members: [source.id], added: 0, steps: 0 })
   }
 
   /** Everything is over: the last backup is restored. */
@@ -137,17 +136,10 @@ export class BackupTrials {
     this.counts.restored++
     const draw = random.stream('restored')
     const clusterId = draw.chance(0.5) ? this.clusterId : 'another'
-    const steps = RESTORED_STEPS
-    const others = host.ids.length - 1
-    // One region, to which others are added; all of them from the one backup; or one, and others that the configuration names begin with nothing.
-    const shape = draw.pick(['added', 'each', 'empty'] as const)
-    if (shape === 'added') {
-      const id = draw.pick([...host.ids, 100])
-      host.runRestored({ ...last, clusterId, members: [{ id, isRestored: true }], added: draw.between(1, 2), steps })
-      return
-    }
-    const first = draw.below(host.ids.length)
-    const members = host.ids.map((id, i) => ({ id, isRestored: shape === 'each' || i === first }))
-    host.runRestored({ ...last, clusterId, members, added: others > 2 ? 0 : draw.below(2), steps })
+    // All regions from the one backup; or one, to which others are added. Others that begin with nothing and are not added may write too soon (decision 0022).
+    const isEach = draw.chance(0.5)
+    const ids = isEach ? host.ids : [draw.pick([...host.ids, 100])]
+    const added = isEach ? draw.below(2) : draw.between(1, 2)
+    host.runRestored({ ...last, clusterId, members: ids, added, steps: RESTORED_STEPS })
   }
 }

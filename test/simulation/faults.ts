@@ -1,3 +1,4 @@
+import type { DiskFaultKind } from './disks.js'
 import type { SeededRandom } from './random.js'
 
 /** Something that goes wrong just before a step. Members are draws, taken modulo the number of members (b: of the others). */
@@ -43,6 +44,7 @@ export type FaultKind =
   | (typeof FAULT_KINDS)[number]
   | (typeof SNAPSHOT_KINDS)[number]
   | (typeof MEMBERSHIP_KINDS)[number]
+  | DiskFaultKind
   /** A client takes a backup: nothing goes wrong, but it must go right whatever happens meanwhile. */
   | 'backup'
 

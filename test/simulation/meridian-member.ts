@@ -110,6 +110,10 @@ export class MeridianMember implements SimulatedMember {
     return this.member.intake?.isOpen === true ? this.expected : undefined
   }
 
+  get isForked(): boolean {
+    return this.member.membership.ownState === 'forked'
+  }
+
   addMember(name: string): boolean {
     this.topologyCommand('ADD', name, name, 'z', `${name}:1`)
     return this.member.engine.topology.named(name) !== undefined
@@ -117,6 +121,12 @@ export class MeridianMember implements SimulatedMember {
 
   knowsMember(name: string): boolean {
     return this.member.engine.topology.named(name) !== undefined
+  }
+
+  knowsAsMember(name: string): boolean {
+    const { topology } = this.member.engine
+    const entry = topology.named(name)
+    return entry !== undefined && topology.stateOf(entry) === 'active'
   }
 
   removeMember(name: string, forced: boolean): boolean {

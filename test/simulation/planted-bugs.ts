@@ -32,7 +32,9 @@ import { LogScan } from '../../src/oplog/log-scan.js'
 import { LogRecovery } from '../../src/oplog/open-log.js'
 import { SegmentedLog } from '../../src/oplog/segmented-log.js'
 import { PeerSync } from '../../src/peer-sync/peer-sync.js'
-import type { MemberInfo } from '../../src/peer-sync/sync-host.js'
+import { Peer } from '../../src/peer-sync/peer.js'
+import { SourceChoice } from '../../src/peer-sync/source-choice.js'
+import type { MemberInfo, Topology } from '../../src/peer-sync/sync-host.js'
 import { TopologyState } from '../../src/topology/topology-state.js'
 import { RESTORED_VERSION } from './meridian-backup.js'
 import { SimDisk } from './sim-disk.js'
@@ -578,6 +580,52 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
         if (header.version !== RESTORED_VERSION) return
         const { engine } = field(self, 'options') as { engine: Engine }
         engine.hlc.last = 0 as Stamp
+      }),
+  },
+  {
+    name: 'clone-accepted',
+    what: 'two processes of one member are both linked',
+    profile: 'clones',
+    apply: () => patch(Peer, 'acceptIncarnation', () => () => true),
+  },
+  {
+    name: 'original-goes-on',
+    what: 'a process whose place another one has taken goes on taking writes, which nobody gets',
+    profile: 'clones',
+    apply: () => patch(Membership, 'refusedAsForked', () => () => undefined),
+  },
+  {
+    name: 'removed-accepted-again',
+    what: 'a member that was removed by force is a member to those that it dials',
+    profile: 'clones',
+    apply: () =>
+      patchHidden(Membership, 'makeView', (_self, original) => {
+        const view = original() as Topology
+        const members = view.members.map(({ removal, ...member }) =>
+          removal === undefined || removal.forced.length > 0 ? member : { ...member, removal },
+        )
+        return { ...view, members }
+      }),
+  },
+  {
+    name: 'forced-removal-at-different-cuts',
+    what: 'of a member that was removed by force each of the others has what it had got by then',
+    profile: 'members',
+    apply: () =>
+      patchHidden(SourceChoice, 'bestRelay', (self, original, [origin]) => {
+        const { topology } = field(self, 'host') as { topology: Topology }
+        const isGone = topology.members.find(({ id }) => id === origin)?.removal?.forced.length
+        return isGone === undefined || isGone === 0 ? original(origin) : null
+      }),
+  },
+  {
+    name: 'older-disk-writes-at-once',
+    what: 'a member that is started from an old copy of its disk waits for its own ops only',
+    profile: 'clones',
+    apply: () =>
+      patchHidden(Membership, 'review', (self, original) => {
+        ;(self as { isOlder: boolean }).isOlder = false
+        original()
       }),
   },
   {

@@ -13,6 +13,8 @@ export interface Profile {
   readonly faultRate: number
   /** How often members are added, removed, and restored from an old copy. Default: never. */
   readonly membershipRate?: number
+  /** Machines are cloned, and removed ones come back. */
+  readonly clones?: boolean
   /** Backups are taken. */
   readonly takesBackups?: boolean
   /** No seed chooses it by itself: it needs a member with a real log. */
@@ -58,6 +60,15 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
       list: 1,
       expiry: 1,
     },
+  },
+  clones: {
+    ...BUSY,
+    keys: 3,
+    meanDelayMs: 15,
+    faultRate: 0.03,
+    membershipRate: 0.02,
+    clones: true,
+    weights: { register: 2, counter: 4, edit: 2, remove: 1, stringRead: 1, hashCounter: 1, set: 1, list: 1, expiry: 1 },
   },
   'members-alone': {
     ...CALM,

@@ -58,11 +58,15 @@ export interface SimulatedMember {
   readonly refusesWrites?: boolean
   /** It takes the state of another member: what it shows meanwhile is of both. What it will stand for, as far as that is known; undefined: it does not. */
   readonly taking?: VersionVector | null | undefined
+  /** It says that another process has written, or writes, in its name. */
+  readonly isForked?: boolean
   /** What it calls stable. */
   readonly stable?: VersionVector
   /** Adds a member; false when that is refused. Missing: this kind has a fixed list. */
   addMember?(name: string): boolean
   knowsMember?(name: string): boolean
+  /** That has not been removed. */
+  knowsAsMember?(name: string): boolean
   removeMember?(name: string, forced: boolean): boolean
   /** Equal in two members when their data is equal. */
   digest(): string

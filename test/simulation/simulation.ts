@@ -14,6 +14,7 @@ import { describeFault, planFaults, planMembership, planSnapshots, type Fault } 
 import { decodeStabilityNote, isStabilityNote } from './frame-decoder.js'
 import { History } from './history.js'
 import { ModelStore } from './model-store.js'
+import { Disks, planDisks } from './disks.js'
 import type { FiredExpiry } from './expiry-oracle.js'
 import { PROFILES, type Profile } from './profiles.js'
 import { SeededRandom } from './random.js'
@@ -22,7 +23,7 @@ import { Scheduler } from './scheduler.js'
 import { Life, MachineClock, SimClock } from './sim-clock.js'
 import { SimDisk, type DiskImage } from './sim-disk.js'
 import { SimNetwork } from './sim-network.js'
-import type { MemberKind, SimulatedMember, SimulatedSession } from './simulated-member.js'
+import type { MemberEnvironment, MemberKind, SimulatedMember, SimulatedSession } from './simulated-member.js'
 import { typeNamed } from './types/all-types.js'
 import { DUE_FIELDS, isDue, presentAt, showView, type DueFields, type KeyView } from './values.js'
 import { Workload, resolveTimes, type Step } from './workload.js'
@@ -50,6 +51,8 @@ export interface SimulationResult {
   readonly virtualMs: number
   /** Backups that were held against the history, and clusters that were made of one. */
   readonly backups: { readonly compared: number; readonly restored: number }
+  /** Clones beside their originals, originals that were refused, and removed members that came back. */
+  readonly disks: { readonly clones: number; readonly forks: number; readonly returned: number }
 }
 
 const CLUSTER = 'simulated'
@@ -78,7 +81,7 @@ interface Machine {
   readonly id: number
   readonly name: string
   readonly clock: MachineClock
-  readonly disk: SimDisk
+  disk: SimDisk
   life: Life
   member: SimulatedMember | null
   sessions: Map<number, SimulatedSession>
@@ -103,6 +106,8 @@ interface Machine {
   /** A copy of its disk, and that it was once started from one, or with nothing. */
   image: DiskImage | null
   wasRestored: boolean
+  /** It is a clone that has made nothing yet: the original. */
+  twin: { readonly life: Life; readonly member: SimulatedMember } | null
   /** Its disk may lack ops of its own that others have. */
   lacksOwn: boolean
   /** Went down while it took the state of another member, which stands for this: it comes back with that or with its own. */
@@ -133,6 +138,7 @@ export class Simulation {
   private readonly fates: SeededRandom
   private readonly clusterId: string
   private readonly backups: BackupTrials
+  private readonly disks: Disks
   private step = 0
   private faultCount = 0
 
@@ -152,7 +158,7 @@ export class Simulation {
     this.network = new SimNetwork(this.scheduler, this.random.stream('network'), this.clusterId)
     this.appendfsync = this.random.stream('settings').pick(['everysec', 'always', 'no'])
     this.sliced = this.random.stream('slicing').chance(0.5)
-    const ids = beginning?.members.map(({ id }) => id) ?? Array.from({ length: options.members }, (_, i) => i + 1)
+    const ids = beginning?.members ?? Array.from({ length: options.members }, (_, i) => i + 1)
     for (const id of ids) {
       const name = `m${id}`
       this.members.push({
@@ -165,6 +171,27 @@ export class Simulation {
     }
     for (const id of ids) this.machines.push(this.newMachine(id, `m${id}`, true))
     this.backups = this.newBackups()
+    this.disks = this.newDisks()
+  }
+
+  private newDisks(): Disks {
+    return new Disks({
+      history: this.history,
+      machines: this.machines,
+      fail: (what) => this.fail(what),
+      trace: (line) => this.trace(line),
+      advance: (ms) => this.advance(ms),
+      isQuietSoon: () => this.isQuietSoon(),
+      newDisk: ({ id }) => new SimDisk(this.scheduler, this.random.stream(`disk ${id} ${this.scheduler.now}`)),
+      crash: ({ id }, power) => this.crash(this.machineOf(id), power),
+      start: ({ id }) => this.start(this.machineOf(id)),
+      startStray: ({ id }, disk) => {
+        const machine = this.machineOf(id)
+        const life = new Life()
+        return { life, member: this.kind.start(this.environment(machine, disk, life, true)) }
+      },
+      checkDump: ({ id }) => this.checkDump(this.machineOf(id)),
+    })
   }
 
   private newBackups(): BackupTrials {
@@ -223,6 +250,7 @@ export class Simulation {
       isDead: false,
       image: null,
       wasRestored: false,
+      twin: null,
       lacksOwn: false,
       taking: null,
       stable: new Float64Array(IDS),
@@ -270,6 +298,7 @@ export class Simulation {
       faults: this.faultCount,
       virtualMs: this.scheduler.now,
       backups: this.backups.counts,
+      disks: this.disks.counts,
     }
   }
 
@@ -282,7 +311,9 @@ export class Simulation {
     const snapshots = planSnapshots(this.random.stream('snapshots'), options.steps, before, profile.faultRate === 0)
     const takesBackups = profile.takesBackups === true && this.beginning === null
     const backups = takesBackups ? planBackups(this.random.stream('backups'), options.steps, before + snapshots.length) : []
-    const faults = [...mishaps, ...changes, ...snapshots, ...backups].sort((x, y) => x.atStep - y.atStep)
+    const others = before + snapshots.length + backups.length
+    const clones = profile.clones === true ? planDisks(this.random.stream('clones'), options.steps, others) : []
+    const faults = [...mishaps, ...changes, ...snapshots, ...backups, ...clones].sort((x, y) => x.atStep - y.atStep)
     let nextFault = 0
     for (let i = 0; i < (this.beginning?.added ?? 0); i++) this.add(this.machines[0], `x${i}`)
     for (this.step = 0; this.step < options.steps; this.step++) {
@@ -318,10 +349,6 @@ export class Simulation {
   private restoreAll(beginning: Beginning): void {
     for (const machine of this.machines) {
       const { id, name, disk, clock } = machine
-      if (beginning.members.find((member) => member.id === id)?.isRestored !== true) {
-        machine.wasRestored = machine.lacksOwn = true
-        continue
-      }
       const life = new Life()
       const at = new SimClock(clock, life)
       const identity = { clusterId: this.clusterId, memberId: id as MemberId, memberName: name, createdMs: at.wallMs() }
@@ -339,9 +366,14 @@ export class Simulation {
     machine.isShort = false
     machine.refusalsAtStart = machine.disk.counters.refusals
     machine.stable.fill(0)
+    machine.member = this.kind.start(this.environment(machine, machine.disk, life, startsFromCopy))
+    this.recovered(machine, startsFromCopy)
+  }
+
+  private environment(machine: Machine, disk: SimDisk, life: Life, startsFromCopy: boolean): MemberEnvironment {
     const members = machine.isSeed ? this.members : []
     const topology: Topology = { clusterId: this.clusterId, version: 1, members, self: machine.id as MemberId }
-    machine.member = this.kind.start({
+    return {
       id: machine.id as MemberId,
       name: machine.name,
       topology,
@@ -352,17 +384,17 @@ export class Simulation {
       sliced: this.sliced,
       clock: new SimClock(machine.clock, life),
       random: this.random.stream(`member ${machine.id} start ${machine.starts++}`),
-      disk: machine.disk.port(life),
+      disk: disk.port(life),
       network: this.network.port(machine.name, life),
       logger: this.options.trace === null ? quiet : this.logger(machine.name),
       onFrame: (bytes) => {
-        if (life.alive) this.logged(machine, bytes)
+        if (life.alive && machine.life === life) this.logged(machine, bytes)
+        else if (life.alive && !isStabilityNote(bytes)) this.disks.twinMade(machine, this.kind.decode(bytes), bytes)
       },
       onAdopted: (vector) => {
-        if (life.alive) this.adopted(machine, vector.stamps)
+        if (life.alive && machine.life === life) this.adopted(machine, vector.stamps)
       },
-    })
-    this.recovered(machine, startsFromCopy)
+    }
   }
 
   private logger(name: string): Logger {
@@ -387,6 +419,8 @@ export class Simulation {
       }
       if (origin !== machine.id) continue
       if (startsFromCopy) {
+        // Its original may still send what it has.
+        if (machine.twin !== null) continue
         // What others have of it comes back; the rest never was.
         const others = this.machines.filter((other) => other !== machine)
         this.history.forgetAfter(origin, Math.max(has, ...others.map((other) => other.logged[origin])))
@@ -473,6 +507,9 @@ export class Simulation {
         })
       case 'add-member':
         return this.add(a, `n${fault.index}`)
+      case 'clone-machine':
+      case 'return-removed':
+        return this.disks.inflict(a, fault)
       case 'backup':
         return this.backups.begin(a, `#${fault.index}`, fault.amount)
       case 'remove-member':
@@ -681,16 +718,34 @@ export class Simulation {
     if (target.removal === 'none' && target.member === null) this.start(target)
   }
 
-  /** A machine is started from an old copy of its disk, at a quiet moment: all others can be asked what they have of it. */
-  private restore(machine: Machine): void {
-    const { image } = machine
-    if (image === null || machine.removal !== 'none' || machine.member === null) return
+  /** A removal goes with its maker, if that is removed by force before anybody else has heard of it: the operator does it once more. */
+  private repeatLostRemovals(): void {
+    const lost = this.machines.filter(
+      ({ name, removal }) => removal !== 'none' && this.remaining.some(({ member }) => member?.knowsAsMember?.(name) === true),
+    )
+    const [via] = this.remaining
+    for (const { name } of lost) {
+      this.trace(() => `${name} is removed once more`)
+      via.member?.removeMember?.(name, true)
+    }
+    if (lost.length > 0) this.converge()
+  }
+
+  /** Heals the network; true when soon all members are there and take writes. */
+  private isQuietSoon(): boolean {
     this.network.heal()
     const isQuiet = (): boolean =>
       this.remaining.every(({ member, disk }) => member !== null && !disk.full && member.refusesWrites !== true)
     for (let waits = 0; waits < 40 && !isQuiet(); waits++) this.advance(50)
     this.advance(1000)
-    if (!isQuiet() || machine.removal !== 'none') return
+    return isQuiet()
+  }
+
+  /** A machine is started from an old copy of its disk, at a quiet moment: all others can be asked what they have of it. */
+  private restore(machine: Machine): void {
+    const { image } = machine
+    if (image === null || machine.removal !== 'none' || machine.member === null) return
+    if (!this.isQuietSoon() || machine.removal !== 'none') return
     this.trace(() => `${machine.name} is started from an old copy of its disk`)
     this.crash(machine, true)
     machine.disk.restore(image)
@@ -734,7 +789,10 @@ export class Simulation {
         )
       }
     }
-    const isRefetched = machine.wasRestored && this.history.find(origin, last) !== undefined
+    const recorded = this.history.find(origin, last)
+    // Two processes of one member may give out the same stamp.
+    const isRefetched = machine.wasRestored && recorded !== undefined && Buffer.compare(recorded.bytes, bytes) === 0
+    if (origin === machine.id && !isRefetched && machine.twin !== null) this.disks.firstMade(machine, frame)
     if (origin === machine.id && !isRefetched) this.made(machine, bytes, frame)
     else {
       const known = this.history.find(origin, last)
@@ -993,6 +1051,7 @@ export class Simulation {
       if (machine.member === null && !machine.isDead) this.start(machine)
     }
     this.converge()
+    this.repeatLostRemovals()
     if (this.membershipRate > 0) this.becomesStable()
     this.isOver = true
     if (this.fates.chance(0.25)) this.expireEverything()
@@ -1116,8 +1175,7 @@ function isRemoved(error: Error, name: string): boolean {
 /** A failure of a cluster that was made of a backup. */
 function inCluster(failure: Error, { members, clusterId, steps }: Beginning): Error {
   const where = steps === 0 ? 'a backup' : `the cluster ${clusterId} of a backup`
-  const restored = members.map(({ id, isRestored }) => `${id}${isRestored ? '' : ' (empty)'}`)
-  failure.message = `in ${where}, members ${restored.join(', ')}: ${failure.message}`
+  failure.message = `in ${where}, members ${members.join(', ')}: ${failure.message}`
   return failure
 }
 

@@ -88,10 +88,17 @@ export class SimulatedNode {
     this.disk = new SimDisk(this.mesh.scheduler, this.mesh.random.stream(`new disk ${this.id} ${this.starts}`))
   }
 
+  /** A copy of the machine is started, and has its address from now on; the original, which is given back, runs on. */
+  clone(): { run(...args: string[]): string; stop(): void; readonly disk: SimDisk } {
+    const { life, up, session, disk, mesh, id } = this
+    this.disk = new SimDisk(mesh.scheduler, mesh.random.stream(`cloned disk ${id} ${this.starts}`))
+    this.disk.restore(disk.image())
+    this.start()
+    return { disk, run: (...args) => runOn(up, session, args), stop: () => (life.alive = false) }
+  }
+
   run(...args: string[]): string {
-    if (this.session === null) throw new Error(`${this.name} is down`)
-    const reply = this.up.call(this.session, args)
-    return Array.isArray(reply) ? reply.map(String).join(' ') : String(reply)
+    return runOn(this.up, this.session, args)
   }
 
   /** The reply to a command that answers bytes. */
@@ -113,6 +120,12 @@ export class SimulatedNode {
       this.mesh.advance(1100)
     }
   }
+}
+
+function runOn(embedded: EmbeddedMember, session: Session | null, args: readonly string[]): string {
+  if (session === null) throw new Error('it is down')
+  const reply = embedded.call(session, args)
+  return Array.isArray(reply) ? reply.map(String).join(' ') : String(reply)
 }
 
 /** Whole members in one process, with simulated clocks, disks and network. */
