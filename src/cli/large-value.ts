@@ -5,9 +5,9 @@ import type { RdbValue } from '../rdb/value.js'
 import type { PipelinedClient, RawReply } from './pipelined-client.js'
 
 /**
- * DUMP and RESTORE of a large collection take a member a second for a million elements, in which it serves nobody else. Its reads of large collections go
- * in slices and still answer as of one moment, and a collection can be built by many small writes: so large ones go that way. Streams do not: there is no
- * other way for their groups.
+ * RESTORE of a large collection is one op, which every member holds as a whole while it is made and applied, and its key waits for that long. Reads of large
+ * collections go in slices and still answer as of one moment, and a collection can be built by many small writes: so large ones go that way. Streams do not:
+ * there is no other way for their groups.
  */
 export function isLargeCollection(rdbType: number, bytes: number): boolean {
   if (bytes <= LIMITS.dumpAtOnceBytes) return false

@@ -23,7 +23,8 @@ export class MessageReader {
   push(chunk: Uint8Array): void {
     const rest = this.end - this.start
     if (rest === 0) {
-      this.bytes = chunk
+      // Not a Buffer, whose slice() would be no copy: who keeps something of a payload would see it change.
+      this.bytes = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length)
       this.start = 0
       this.end = chunk.length
       this.own = false

@@ -29,7 +29,7 @@ export interface StallRounds {
 interface StallScenario {
   readonly name: string
   readonly fills: readonly Fill[]
-  /** What comes before, unmeasured; its reply is the last argument of `command`. */
+  /** What comes before, unmeasured; what DUMP gave is the last argument of `command`. */
   readonly before?: readonly string[]
   /** One command; null: waiting for the key to be gone, which happens by itself. */
   readonly command: readonly string[] | null
@@ -254,13 +254,14 @@ async function measureRound({ fills, before, command }: StallScenario, from: Ser
   if (from !== to) await new Settlement(from, to).settle()
   const client = await BinaryClient.connect(from.port)
   const prepared = before === undefined ? null : await client.command(...before)
+  const payload = before?.[0] === 'DUMP' && Buffer.isBuffer(prepared) ? [prepared] : []
   // Everything before is over, also what came with it from behind.
   await delay(AFTERMATH_MS)
   if (to.system === 'meridian') await to.pauses()
   try {
     return await pingWhile(to.port, async () => {
       if (command === null) while ((await client.command('EXISTS', 'hash')) !== 0) await delay(50)
-      else await client.command(...command, ...(Buffer.isBuffer(prepared) ? [prepared] : []))
+      else await client.command(...command, ...payload)
       if (from !== to) await new Settlement(from, to).settle()
       await delay(AFTERMATH_MS)
     })

@@ -46,4 +46,14 @@ describe('the message reader', () => {
     expect(reader.next()).toBe(true)
     expect(reader.payload.length).toBe(995)
   })
+
+  it('gives payloads whose slices are copies, also of Buffers: a socket reads into the same one again', () => {
+    const reader = new MessageReader(1000)
+    const chunk = message(4, Buffer.from('kept'))
+    reader.push(chunk)
+    reader.next()
+    const kept = reader.payload.slice()
+    chunk.fill(0)
+    expect(Buffer.from(kept).toString()).toBe('kept')
+  })
 })

@@ -545,16 +545,6 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       }),
   },
   {
-    name: 'older-disk-writes-at-once',
-    what: 'a member that is started from an old copy of its disk waits for its own ops only',
-    profile: 'clones',
-    apply: () =>
-      patchHidden(Membership, 'review', (self, original) => {
-        ;(self as { isOlder: boolean }).isOlder = false
-        original()
-      }),
-  },
-  {
     name: 'op-half-applied',
     what: 'some effects of ops that arrive are left out',
     apply: () =>
