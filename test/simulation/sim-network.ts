@@ -263,8 +263,8 @@ class LinkEnd implements Link {
     if (this.closed || this.finished !== null || bytes.length === 0) return
     const { counters } = this.pair.network
     counters.sentBytes += bytes.length
-    // A copy, so that no two members ever share memory.
-    this.queue.push(bytes.slice())
+    // A copy, so that no two members ever share memory; as a Buffer, which is what sockets give, and whose slice is no copy.
+    this.queue.push(Buffer.from(bytes))
     this.queuedBytes += bytes.length
     this.pump()
     if (this.queuedBytes > counters.maxBufferedBytes) counters.maxBufferedBytes = this.queuedBytes
@@ -389,10 +389,7 @@ class LinkEnd implements Link {
       const next = this.underWay.at(0)
       if (next !== undefined && next.arrival <= now && random.chance(0.3)) {
         this.underWay.shift()
-        const joined = new Uint8Array(bytes.length + next.bytes.length)
-        joined.set(bytes)
-        joined.set(next.bytes, bytes.length)
-        bytes = joined
+        bytes = Buffer.concat([bytes, next.bytes])
       }
       this.underWayBytes -= bytes.length
       peer.handlers!.onData(bytes)
