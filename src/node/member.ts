@@ -348,6 +348,10 @@ export class Member implements SyncHost {
     return this.membership.takesOwnFrames
   }
 
+  get isWhole(): boolean {
+    return this.membership.isWhole
+  }
+
   ownOpsElsewhere(member: MemberInfo, stamp: Stamp): void {
     this.membership.ownOpsElsewhere(member, stamp)
   }
@@ -507,7 +511,8 @@ export class Member implements SyncHost {
   }
 
   private holdStability(hold: StabilityHold | null): void {
-    this.hold = hold
+    // Without anything to wait for nothing that comes would end it.
+    this.hold = hold !== null && this.engine.applied.dominates(hold.until) ? null : hold
     if (this.frozen === null) this.useStability()
     this.stability?.invalidate()
   }

@@ -191,6 +191,11 @@ export class Membership {
     return this.fork === null && this.missingUntil > this.engine.applied.get(this.self)
   }
 
+  /** Own ops that the disk has lost are here again; or they never come, and none are made. */
+  get isWhole(): boolean {
+    return this.mayWrite || this.fork !== null || this.isLost
+  }
+
   // --- what others say
 
   received(bytes: Uint8Array, from: string): void {

@@ -108,6 +108,9 @@ export class Recovery {
   /** After step has said true. */
   finish(): Recovered {
     if (this.log === null) throw new Error('nothing was recovered')
+    // A killed process may have given a snapshot its name in the operating system's cache only. Of the log what it makes superfluous goes from here on.
+    const { disk, folder } = this.options.log
+    disk.syncFolder(snapshotFolder(folder))
     const { log, report } = this.log.finish()
     return { log, report, snapshots: this.usableSnapshots(log.firstByte), hold: this.hold }
   }

@@ -62,6 +62,14 @@ const RESTORE =
   'and start empty: the member catches up from them.'
 
 /**
+ * A snapshot stands for a place in the log that begins with this segment. At its very beginning the position does not tell: the snapshot of before may stand for the
+ * end of the old log.
+ */
+function isBehind({ position, vector }: LogStart, segment: { startByte: number; vector: VersionVector }): boolean {
+  return position > segment.startByte || (position === segment.startByte && vector.equals(segment.vector))
+}
+
+/**
  * Reads a whole log from files, verifying everything, and changes nothing: recovery and the offline check share it.
  * Works in steps, so that a starting server can answer its health probe in between.
  *
@@ -118,7 +126,7 @@ export class LogScan {
     const { sequences, path, options } = this
     const begin = path(sequences[gap])
     const header = this.headerOf(begin)
-    if (options.from !== undefined && header !== null && options.from.position >= header.startByte)
+    if (options.from !== undefined && header !== null && isBehind(options.from, header))
       this.stale.push(...sequences.splice(0, gap).map(path))
     else if (gap === sequences.length - 1 && (header === null || header.isEmpty) && sequences[gap] === sequences[gap - 1] + 2)
       this.stale.push(...sequences.splice(gap).map(path))
@@ -126,16 +134,16 @@ export class LogScan {
   }
 
   /** Null for a file that is too short for more than a header and has none. @throws MeridianError when it is longer. */
-  private headerOf(path: string): { startByte: number; isEmpty: boolean } | null {
+  private headerOf(path: string): { startByte: number; vector: VersionVector; isEmpty: boolean } | null {
     const file = this.options.disk.openRead(path)
     const bytes = new Uint8Array(Math.min(file.size(), MAX_SEGMENT_HEADER_BYTES))
     const got = file.read(bytes, 0)
     const size = file.size()
     file.close()
     const decoded = decodeSegmentHeader(bytes.subarray(0, got))
-    if (decoded.kind === 'header') return { startByte: decoded.header.startByte, isEmpty: size === decoded.bytes }
+    if (decoded.kind === 'header') return { ...decoded.header, isEmpty: size === decoded.bytes }
     if (decoded.kind === 'broken' && decoded.unfinished && size <= MAX_SEGMENT_HEADER_BYTES) return null
-    return { startByte: Infinity, isEmpty: false }
+    return { startByte: Infinity, vector: new VersionVector(), isEmpty: false }
   }
 
   /**

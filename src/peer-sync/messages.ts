@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer'
+import { plainBytes } from '../base/bytes.js'
 import { MAX_MEMBER_ID, type MemberId, type Stamp } from '../base/ids.js'
 import { MeridianError } from '../base/errors.js'
 import type { VersionVector } from '../crdt/version-vector.js'
@@ -403,7 +404,8 @@ export class PayloadReader {
   /** All that is left. */
   rest(): Uint8Array {
     const { at } = this
-    return this.bytes.subarray(this.take(this.bytes.length - at))
+    // Plain, because slice() of a Buffer is no copy: who keeps it would see it change with the link's next bytes.
+    return plainBytes(this.bytes.subarray(this.take(this.bytes.length - at)))
   }
 
   end(): void {

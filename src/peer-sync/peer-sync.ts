@@ -28,6 +28,8 @@ export interface PeerSyncPorts {
   readonly logger: Logger
 }
 
+const NOTHING_DURABLE = new VersionVector()
+
 /**
  * Replication between the members: links, subscriptions, the gate and the reports. Deterministic, given its ports.
  * The host calls onLogChange() whenever its `durable` (or its own entry of `applied`) has moved.
@@ -221,9 +223,16 @@ export class PeerSync {
    * adds N is not applied here. Its maker A counts, or it has departed and a never comes, or it is this member and N is known. So a is one of the ops of A that
    * are still to come, and has observed (m, s). N makes its first op after it has applied a (a member takes no writes before), so every op of N
    * has observed a, and all that a had observed. While N catches up its reports are far behind; what was stable once stays so.
+   *
+   * Nothing becomes stable while ops of this member may still come from others, because its disk has lost them: they have not observed what
+   * was made since. Nor does it report anything as durable until they are here: what it has is no prefix of its log then.
    */
   stable(): VersionVector {
     const { stableVector, everStable } = this
+    if (!this.host.isWhole) {
+      stableVector.copyFrom(everStable)
+      return stableVector
+    }
     stableVector.copyFrom(this.host.applied)
     for (const { knowledge } of this.peersById.values()) {
       knowledge.settle(this.host.applied)
@@ -566,7 +575,8 @@ export class PeerSync {
   }
 
   private report(session: LinkSession): void {
-    session.sendVectors(this.host.topology.self, this.host.applied, this.host.durable)
+    const { topology, applied, durable, isWhole } = this.host
+    session.sendVectors(topology.self, applied, isWhole ? durable : NOTHING_DURABLE)
   }
 
   private scheduleTick(): void {

@@ -110,12 +110,15 @@ export class SourceChoice {
     else if (nowMs - feed.behindSinceMs >= this.options.relayStallMs) this.receiver.subscribe(origin, best)
   }
 
-  /** The link to the peer that has reported most of an origin, if that is more than we have. The lower id wins a tie. */
+  /**
+   * The link to the peer that has most of an origin, if that is more than we have. The lower id wins a tie. It sends what is durable there; a member that has
+   * lost ops of its own does not say what that is, and two of them may need each other.
+   */
   private bestRelay(origin: MemberId): LinkSession | null {
     let best: LinkSession | null = null
     let most = this.host.applied.get(origin)
     for (const peer of this.peers.values()) {
-      const stamp = peer.knowledge.durable.get(origin)
+      const stamp = peer.knowledge.applied.get(origin)
       if (stamp <= most || !peer.reaches(origin, this.host.applied.get(origin))) continue
       const session = peer.upSession()
       if (session === null) continue

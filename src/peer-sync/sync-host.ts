@@ -56,6 +56,8 @@ export interface SyncHost {
   topologyReceived(bytes: Uint8Array, from: string): void
   /** True while frames of our own are taken from others: the disk has lost them. */
   readonly takesOwnFrames: boolean
+  /** No ops of our own are still to come from others, as far as those say that can be reached. */
+  readonly isWhole: boolean
   /** Another member has ops of ours that are not here. @throws MeridianError MRD_PEER_DUPLICATE_ID when they cannot be ours. */
   ownOpsElsewhere(member: MemberInfo, stamp: Stamp): void
   /**

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { ByteWriter } from '../../src/base/byte-stream.js'
 import type { MemberId } from '../../src/base/ids.js'
 import { EffectReader, EffectType } from '../../src/crdt/effect-reader.js'
 import { FrameWriter } from '../../src/crdt/frame-writer.js'
@@ -91,6 +92,46 @@ describe('list positions', () => {
       expect(writer.openBytes - before).toBeLessThan(320)
     })
     expect([error, read.length, read[99]]).toEqual([null, 100, ['0:1-5[990]', '0:1-5[992]']])
+  })
+
+  /** What begins an effect whose positions are as of a stamp. */
+  function beginAt(writer: FrameWriter, ranges: ListRangeWriter, written: number): void {
+    const head = new ByteWriter()
+    ranges.beginAt(head, written)
+    for (const byte of head.take()) writer.putByte(byte)
+  }
+
+  it('come out as they went in when they were written as of an earlier stamp', () => {
+    const pair = fc.oneof(near, fc.tuple(position, position))
+    fc.assert(
+      fc.property(fc.array(pair, { minLength: 1, maxLength: 8 }), (pairs) => {
+        const sorted = pairs.map(([a, b]) => (a.compare(b) <= 0 ? [a, b] : [b, a]))
+        const written = Math.max(...sorted.flat().flatMap(({ stamps, depth }) => [...stamps.subarray(0, depth)]))
+        const { read, error } = rangesOf((writer, ranges) => {
+          beginAt(writer, ranges, written)
+          for (const [first, last] of sorted) ranges.between(writer, first, last)
+        })
+        expect(error).toBeNull()
+        expect(read).toEqual(sorted.map(([first, last]) => [first.toString(), last.toString()]))
+      }),
+    )
+  })
+
+  it.each([STAMP + 1, 0, -1, 1.5, NaN, Infinity])('are refused when they were written as of %s', (written) => {
+    const { error } = rangesOf((writer, ranges) => {
+      beginAt(writer, ranges, written)
+      writer.putByte(1)
+      new ListPosition().push(0, 1, 5, 0).write(writer, STAMP)
+    })
+    expect(error).not.toBeNull()
+  })
+
+  it('are refused when an effect says twice as of when', () => {
+    const { error } = rangesOf((writer, ranges) => {
+      beginAt(writer, ranges, STAMP)
+      beginAt(writer, ranges, STAMP)
+    })
+    expect(error).not.toBeNull()
   })
 
   it.each([

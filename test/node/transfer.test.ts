@@ -280,3 +280,80 @@ function apart(bytesPerMs = 100_000) {
   for (const from of [a, b]) mesh.network.route(from.name, c.name).bandwidth = bytesPerMs
   return { mesh, a, b, c }
 }
+
+describe('what is stable', () => {
+  it('does not grow while a member that lost its disk lacks ops of its own, which have not seen what was written since', () => {
+    const mesh = new SimulatedMesh(3, 5).start()
+    const [a, b, c] = mesh.nodes
+    mesh.cut(a, true)
+    const loser = c.member.topology.self
+    for (let i = 0; i < 40; i++) c.run('SET', `k${i}`, 'v'.repeat(100))
+    mesh.advance(200)
+    const last = c.member.applied.get(loser)
+    expect(b.member.durable.get(loser)).toBe(last)
+    c.loseDisk()
+    // Its own ops come back slowly; what is written now comes at once.
+    mesh.network.route(b.name, c.name).bandwidth = 5
+    mesh.network.route(b.name, a.name).bandwidth = 5
+    mesh.cut(a, false)
+    c.start()
+    a.run('SET', 'later', '1')
+    mesh.advance(1)
+    const later = a.member.applied.get(a.member.topology.self)
+    let waits = 0
+    while (c.member.applied.get(loser) < last && waits < 6000) {
+      for (const { member } of mesh.nodes) expect(member.stable.get(a.member.topology.self)).toBeLessThan(later)
+      mesh.advance(10)
+      waits++
+    }
+    expect(waits).toBeGreaterThan(20)
+    mesh.untilEqual(a, b, c)
+    for (const { member } of mesh.nodes) mesh.until('everything is stable', () => member.stable.dominates(member.applied))
+  })
+})
+
+describe('a start', () => {
+  it('makes the name of a snapshot durable that a killed process has given, before it lets go of the log', () => {
+    for (let seed = 1; seed <= 4; seed++) {
+      const mesh = new SimulatedMesh(2, seed).start()
+      const [a, b] = mesh.nodes
+      for (let round = 1; round < 4; round++) write(a, round, 10)
+      mesh.untilEqual(a, b)
+      a.member.snapshots.begin('save')
+      const isNamed = (): boolean => a.disk.listFolder('/data/snapshot').some((name) => name.endsWith('.msnap'))
+      while (!isNamed()) mesh.scheduler.runNext()
+      restart(a, false)
+      mesh.until('the log is trimmed', () => a.member.log.firstByte > 0)
+      mesh.until('it takes writes', () => a.run('SET', 'x', '1') === 'OK')
+      // Segments that follow make it durable that the first ones are gone.
+      for (const round of [5, 6, 7]) {
+        write(a, round, 10)
+        mesh.advance(200)
+      }
+      restart(a, true)
+      mesh.untilEqual(a, b)
+      expectEqual([a, b])
+    }
+  })
+
+  it('is from the old state when it died before the new one had its name, also if the old log had nothing behind its snapshot', () => {
+    const { mesh, a, b, c } = apart()
+    c.run('SET', 'last', '1')
+    mesh.cut(c, false)
+    mesh.until('the transfer begins', () => isTaking(c))
+    mesh.cut(c, true)
+    // Nothing comes behind this one.
+    while (isTaking(c)) restart(c, false)
+    c.member.snapshots.saveNow('save')
+    mesh.cut(c, false)
+    const hasGap = (): boolean => {
+      const numbers = c.disk.listFolder('/data/log').map((name) => Number.parseInt(name, 10))
+      return numbers.some((number, i) => i > 0 && number !== numbers[i - 1] + 1)
+    }
+    while (!hasGap()) mesh.scheduler.runNext()
+    mesh.advance(0.01)
+    restart(c, false)
+    mesh.untilEqual(a, b, c)
+    expectEqual([a, b, c])
+  })
+})

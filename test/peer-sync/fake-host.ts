@@ -58,6 +58,7 @@ export class FakeHost implements SyncHost {
   }
 
   readonly takesOwnFrames = false
+  readonly isWhole = true
 
   topologyReceived(): void {
     throw new Error('nobody here has a topology to tell')

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { MessageReader } from '../../src/peer-sync/message-reader.js'
+import { decodeShardPiece, encodeShardPiece } from '../../src/peer-sync/transfer/transfer-messages.js'
 import { SeededRandom } from './fake-time.js'
 
 function message(type: number, payload: Uint8Array): Buffer {
@@ -53,6 +54,16 @@ describe('the message reader', () => {
     reader.push(chunk)
     reader.next()
     const kept = reader.payload.slice()
+    chunk.fill(0)
+    expect(Buffer.from(kept).toString()).toBe('kept')
+  })
+
+  it('lets a piece of a snapshot be kept while the socket reads on', () => {
+    const chunk = Buffer.from(encodeShardPiece({ transfer: 1, database: 0, shard: 1, kind: 0, bytes: Buffer.from('kept') }))
+    const reader = new MessageReader(1000)
+    reader.push(chunk)
+    reader.next()
+    const kept = decodeShardPiece(reader.payload).bytes.slice()
     chunk.fill(0)
     expect(Buffer.from(kept).toString()).toBe('kept')
   })

@@ -1,5 +1,6 @@
 import type { DiskFaultKind } from './disks.js'
 import type { SeededRandom } from './random.js'
+import type { TRANSFER_KINDS } from './transfers.js'
 
 /** Something that goes wrong just before a step. Members are draws, taken modulo the number of members (b: of the others). */
 export interface Fault {
@@ -44,6 +45,7 @@ export type FaultKind =
   | (typeof FAULT_KINDS)[number]
   | (typeof SNAPSHOT_KINDS)[number]
   | (typeof MEMBERSHIP_KINDS)[number]
+  | (typeof TRANSFER_KINDS)[number]
   | DiskFaultKind
   /** A client takes a backup: nothing goes wrong, but it must go right whatever happens meanwhile. */
   | 'backup'

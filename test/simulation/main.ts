@@ -4,9 +4,11 @@ import { MeridianError } from '../../src/base/errors.js'
 import { SimulationFailure } from './failure.js'
 import { FAULT_KINDS } from './faults.js'
 import { meridianMemberKind } from './meridian-member.js'
-import { PLANTED_BUGS, plant, timesExercised } from './planted-bugs.js'
+import { PLANTED_BUGS, plant } from './planted-bugs.js'
+import { timesExercised } from './planting.js'
 import { parseRanges, replayCommand, runSeed, seedOptions, shrink, type SeedOverrides } from './runner.js'
 import { PROFILES } from './profiles.js'
+import { TransferCounts } from './transfers.js'
 
 const HELP = `Simulates a cluster of members on simulated clocks, network and disks, and checks what they do against the history.
 
@@ -96,6 +98,7 @@ function runSeeds(
   let ops = 0
   let faults = 0
   let failures = 0
+  const transfers = new TransferCounts()
   let done = 0
   const rate = (): string => `${((done * 1000) / Math.max(1, performance.now() - startedMs)).toFixed(1)} seeds a second`
   for (let seed = from; seed < from + count; seed++) {
@@ -104,6 +107,7 @@ function runSeeds(
     done++
     ops += result.ops
     faults += result.faults
+    transfers.add(result.transfers)
     if (result.failure !== null) {
       failures++
       console.log(
@@ -122,6 +126,7 @@ function runSeeds(
     }
   }
   console.log(`${done} seeds, ${rate()}, ${ops} ops, ${faults} faults, ${failures} failures`)
+  console.log(transfers.toString())
   return failures === 0 ? 0 : 1
 }
 

@@ -13,7 +13,7 @@ import { EmbeddedMember } from '../support/embedded-member.js'
 import { decodeFrame } from './frame-decoder.js'
 import { MeridianBackup } from './meridian-backup.js'
 import { parseReply } from './reply.js'
-import type { MemberEnvironment, MemberKind, SimulatedMember, SimulatedSession } from './simulated-member.js'
+import type { MemberEnvironment, MemberKind, SimulatedMember, SimulatedSession, TransferListener } from './simulated-member.js'
 
 /** Time stands still in a turn, so it ends after so many steps. */
 const SLICING = { readElements: Infinity, writeElements: 2, frameBytes: 150, turnSteps: 1 }
@@ -38,12 +38,23 @@ export class MeridianMember implements SimulatedMember {
   readonly member: Member
   private readonly embedded: EmbeddedMember
   private nextSession = 1
-  /** What the snapshot stands for that is being taken. */
-  private expected: VersionVector | null = null
 
   constructor(environment: MemberEnvironment) {
-    const { name, topology, dataFolder, databases, appendfsync, startWaitMs, sliced, clock, random, disk, network, logger } =
-      environment
+    const {
+      name,
+      topology,
+      dataFolder,
+      databases,
+      appendfsync,
+      startWaitMs,
+      sliced,
+      keeping,
+      clock,
+      random,
+      disk,
+      network,
+      logger,
+    } = environment
     const pauseMs = [1, 5, 30, 150][random.uint32() & 3]
     // A key a turn, so that much happens between the first and the last; and small segments, so that they end and go. Where pauses are long, shards without
     // keys take no time, or it would never end.
@@ -57,38 +68,65 @@ export class MeridianMember implements SimulatedMember {
         databases,
         appendfsync,
         startWaitMs,
-        segmentBytes: 4096,
+        segmentBytes: keeping?.segmentBytes ?? 4096,
         snapshotPace,
         ...(sliced && { slicing: SLICING }),
       },
       { clock, random, disk, network, logger },
     )
     this.member = this.embedded.member
-    // Nobody can be given a snapshot here.
-    this.member.keeping.backlogBytes = Infinity
+    if (keeping === null) this.member.keeping.backlogBytes = Infinity
+    else Object.assign(this.member.keeping, keeping)
+    this.tell(environment.transfers)
     const { log } = this.member
     const append = log.append.bind(log)
     log.append = (frame) => {
       environment.onFrame(frame.copy().bytes)
       return append(frame)
     }
-    const { intake } = this.member
-    if (intake !== null) {
-      const begin = intake.begin.bind(intake)
-      intake.begin = (offer) => {
-        this.expected = offer.header.vector
-        begin(offer)
-      }
-    }
-    const restart = log.restart.bind(log)
-    log.restart = (prepared) => {
-      environment.onAdopted(this.member.applied)
-      restart(prepared)
-    }
     const appendInPieces = log.appendInPieces.bind(log)
     log.appendInPieces = (frame) => {
       environment.onFrame(frame.copy().bytes)
       return appendInPieces(frame)
+    }
+  }
+
+  /** Says what becomes of transfers, and what of the log goes. */
+  private tell(listener: TransferListener): void {
+    const { log, intake, sync } = this.member
+    const restart = log.restart.bind(log)
+    log.restart = (prepared) => {
+      restart(prepared)
+      listener.taken(prepared.segment.vector)
+    }
+    const trim = log.trim.bind(log)
+    log.trim = (mayGo) =>
+      trim((endByte, vector) => {
+        const may = mayGo(endByte, vector)
+        if (may) listener.trimmed(vector, sync?.peers().map(({ member }) => member.id) ?? [])
+        return may
+      })
+    if (intake === null) return
+    const open = intake.open.bind(intake)
+    intake.open = () => {
+      open()
+      listener.opened()
+    }
+    const begin = intake.begin.bind(intake)
+    intake.begin = (offer) => {
+      begin(offer)
+      const { memberId, vector, stable } = offer.header
+      listener.offered({ giver: memberId, vector, stable, seen: offer.end.seen })
+    }
+    const endShard = intake.endShard.bind(intake)
+    intake.endShard = () => {
+      endShard()
+      listener.cameShard()
+    }
+    const finish = intake.finish.bind(intake)
+    intake.finish = (done) => {
+      listener.finishing()
+      finish(done)
     }
   }
 
@@ -108,8 +146,18 @@ export class MeridianMember implements SimulatedMember {
     return this.member.membership.writeRefusal !== null || this.member.intake?.isOpen === true
   }
 
-  get taking(): VersionVector | null | undefined {
-    return this.member.intake?.isOpen === true ? this.expected : undefined
+  get isTouched(): boolean {
+    return this.member.intake?.isTouched === true
+  }
+
+  get extent(): { first: number; second: number; needed: number } {
+    const { log, snapshots } = this.member
+    const needed = snapshots.kept.at(-1)?.position ?? 0
+    return { first: log.firstByte, second: log.segments.at(1)?.startByte ?? Infinity, needed }
+  }
+
+  get isTaking(): boolean {
+    return this.member.intake?.isOpen === true
   }
 
   get isForked(): boolean {
@@ -180,8 +228,8 @@ export class MeridianMember implements SimulatedMember {
   }
 
   snapshot(): void {
-    const { snapshots, log } = this.member
-    if (snapshots.running === null && log.refusal === null) snapshots.begin('save')
+    const { snapshots, log, intake } = this.member
+    if (snapshots.running === null && log.refusal === null && intake?.isOpen !== true) snapshots.begin('save')
   }
 
   beginBackup(disk: Disk, clock: Clock): MeridianBackup | null {

@@ -37,78 +37,9 @@ import { SourceChoice } from '../../src/peer-sync/source-choice.js'
 import type { MemberInfo, Topology } from '../../src/peer-sync/sync-host.js'
 import { TopologyState } from '../../src/topology/topology-state.js'
 import { RESTORED_VERSION } from './meridian-backup.js'
+import { both, countExercisedAnew, field, noteExercised, patch, patchHidden, type Call, type PlantedBug } from './planting.js'
 import { SimDisk } from './sim-disk.js'
-
-/**
- * Mistakes that the simulator must find: each changes a class of the product (or of the machine below it) from outside, so that the product
- * itself has no switches.
- */
-export interface PlantedBug {
-  readonly name: string
-  readonly what: string
-  /** Where it is looked for, when only one kind of load brings it out soon. */
-  readonly profile?: string
-  /** Makes the mistake; the result takes it back. */
-  apply(): () => void
-}
-
-type Call = (...args: unknown[]) => unknown
-
-/** How often planted code has run since the last plant: a bug that never runs proves nothing about the simulator. */
-let exercised = 0
-
-export function timesExercised(): number {
-  return exercised
-}
-
-function replace(target: object, name: string, make: (method: Call) => (self: object, args: unknown[]) => unknown): () => void {
-  const found = Object.getOwnPropertyDescriptor(target, name)
-  if (found === undefined || typeof found.value !== 'function') throw new Error(`there is no method ${name} to plant a bug in`)
-  const run = make(found.value as Call)
-  Object.defineProperty(target, name, {
-    ...found,
-    value: function (this: object, ...args: unknown[]) {
-      exercised++
-      return run(this, args)
-    },
-  })
-  return () => {
-    Object.defineProperty(target, name, found)
-  }
-}
-
-/** Replaces a method that the compiler does not let us name; for those without arguments worth naming. */
-function patchHidden(
-  owner: { readonly prototype: object },
-  name: string,
-  run: (self: object, original: Call, args: unknown[]) => unknown,
-): () => void {
-  return replace(
-    owner.prototype,
-    name,
-    (method) => (self, args) => run(self, (...changed) => Reflect.apply(method, self, changed), args),
-  )
-}
-
-/**
- * Replaces a public method. Typed by the method itself: when its parameters change, the plant no longer compiles, rather than
- * crash or do nothing and pass for a bug that is caught.
- */
-function patch<C extends object, K extends keyof C & string>(
-  owner: { readonly prototype: C },
-  name: K,
-  make: (original: C[K], self: C) => C[K],
-): () => void {
-  return replace(owner.prototype, name, (method) => (self, args) => {
-    const original = ((...changed: unknown[]) => Reflect.apply(method, self, changed)) as C[K]
-    return Reflect.apply(make(original, self as C) as Call, self, args)
-  })
-}
-
-/** The object's field, private or not. */
-function field(self: object, name: string): unknown {
-  return (self as Record<string, unknown>)[name]
-}
+import { TRANSFER_BUGS } from './transfer-bugs.js'
 
 /** Lets an effect remove everything that is here, whatever its origin had observed. */
 function observingEverything(self: object, run: () => unknown): unknown {
@@ -119,12 +50,6 @@ function observingEverything(self: object, run: () => unknown): unknown {
     return run()
   } finally {
     context.local = local
-  }
-}
-
-function both(...undos: (() => void)[]): () => void {
-  return () => {
-    for (const undo of undos.reverse()) undo()
   }
 }
 
@@ -182,7 +107,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       Object.defineProperty(SegmentedLog.prototype, 'durable', {
         ...found,
         get(this: SegmentedLog) {
-          exercised++
+          noteExercised()
           return this.appended
         },
       })
@@ -582,6 +507,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
         engine.hlc.last = 0 as Stamp
       }),
   },
+  ...TRANSFER_BUGS,
   {
     name: 'clone-accepted',
     what: 'two processes of one member are both linked',
@@ -633,6 +559,6 @@ export function plant(name: string, anew = true): () => void {
   const bug = PLANTED_BUGS.find((candidate) => candidate.name === name)
   if (bug === undefined)
     throw new Error(`no planted bug '${name}'; there are ${PLANTED_BUGS.map((each) => each.name).join(', ')}`)
-  if (anew) exercised = 0
+  if (anew) countExercisedAnew()
   return bug.apply()
 }

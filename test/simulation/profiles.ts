@@ -13,11 +13,13 @@ export interface Profile {
   readonly faultRate: number
   /** How often members are added, removed, and restored from an old copy. Default: never. */
   readonly membershipRate?: number
+  /** How often members are kept from frames until the logs of the others do not reach back, and transfers are struck. Default: never. */
+  readonly transferRate?: number
   /** Machines are cloned, and removed ones come back. */
   readonly clones?: boolean
   /** Backups are taken. */
   readonly takesBackups?: boolean
-  /** No seed chooses it by itself: it needs a member with a real log. */
+  /** No seed chooses it by itself: it needs a member with a real log, or snapshots. */
   readonly isChosenByName?: boolean
   /** How often each kind of fault is drawn, where it is not as usual. */
   readonly faultWeights?: Partial<Record<FaultKind, number>>
@@ -151,6 +153,49 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
       move: 1,
       read: 1,
       flush: 0.1,
+    },
+  },
+  transfer: {
+    ...BUSY,
+    keys: 3,
+    databases: 2,
+    mixing: 0.05,
+    meanDelayMs: 60,
+    faultRate: 0.02,
+    transferRate: 0.12,
+    isChosenByName: true,
+    weights: { ...STRINGS, ...HASHES, ...SETS, ...ZSETS, ...LISTS, ...STREAMS, ...KEYS },
+  },
+  // Few keys of one type: what a transfer gets wrong of it is written and read often.
+  'transfer-strings': {
+    ...BUSY,
+    keys: 2,
+    meanDelayMs: 60,
+    faultRate: 0.02,
+    transferRate: 0.12,
+    isChosenByName: true,
+    weights: { register: 2, counter: 5, float: 1, edit: 4, stringExpiry: 1, remove: 1.5, move: 0.5, flush: 0.1, stringRead: 2 },
+  },
+  'transfer-members': {
+    ...BUSY,
+    keys: 2,
+    meanDelayMs: 60,
+    faultRate: 0.02,
+    membershipRate: 0.04,
+    transferRate: 0.1,
+    isChosenByName: true,
+    weights: {
+      register: 2,
+      counter: 4,
+      edit: 2,
+      remove: 1,
+      stringRead: 1,
+      hashCounter: 1,
+      set: 1,
+      zsetCounter: 1,
+      list: 1,
+      expiry: 1,
+      hll: 1,
     },
   },
   'broken-disks': {

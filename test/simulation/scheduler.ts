@@ -1,3 +1,5 @@
+import { ProcessDied } from './process-died.js'
+
 /**
  * Virtual time: one priority queue of events, ordered by (time, sequence). Nothing else in a simulation makes anything happen.
  */
@@ -68,7 +70,11 @@ export class Scheduler {
     if (callback !== null) {
       event.callback = null
       if (++this.executed > this.maxEvents) throw new Error(`more than ${this.maxEvents} events: something does not come to rest`)
-      callback()
+      try {
+        callback()
+      } catch (error) {
+        if (!(error instanceof ProcessDied)) throw error
+      }
     }
     return true
   }

@@ -67,6 +67,8 @@ export class SimDisk {
   /** Files of which a sync has failed: another one would tell a lie. */
   private readonly failedFiles = new Set<SimFile>()
   meanSyncMs = 2
+  /** Called before anything on the disk changes; it may end the process that wants it. */
+  beforeChange: (() => void) | null = null
 
   constructor(
     private readonly scheduler: Scheduler,
@@ -150,11 +152,13 @@ export class SimDisk {
   }
 
   change(change: FolderChange): void {
+    this.beforeChange?.()
     applyChange(this.names, change)
     this.pendingChanges.push(change)
   }
 
   syncNames(folder: string): void {
+    this.beforeChange?.()
     const later: FolderChange[] = []
     for (const change of this.pendingChanges) {
       if (folderOf(change.path) === folder) applyChange(this.durableNames, change)
@@ -192,6 +196,7 @@ export class SimDisk {
       this.counters.refusals++
       throw new MeridianError('MRD_DISK_IO', `Write to ${path} failed: EIO`, 'Check the disk.')
     }
+    this.beforeChange?.()
     this.counters.appends++
     file.append(bytes)
   }
@@ -205,6 +210,7 @@ export class SimDisk {
       this.failedFiles.add(file)
       return new MeridianError('MRD_DISK_IO', `Sync of ${path} failed: EIO`, 'Check the disk.')
     }
+    this.beforeChange?.()
     this.counters.syncs++
     file.synced = Math.max(file.synced, Math.min(length, file.length))
     return null

@@ -11,6 +11,35 @@ import type { Random } from '../../src/ports/random.js'
 import type { DecodedFrame } from './effects.js'
 import type { Reply } from './reply.js'
 
+/** How much of its log a member keeps, and when it writes snapshots by itself. */
+export interface Keeping {
+  readonly backlogBytes: number
+  readonly segmentBytes: number
+  readonly rewriteMinBytes: number
+  readonly rewritePercentage: number
+  readonly syncMaxRate: number
+}
+
+/** The state of another member that a member begins to take. */
+export interface OfferedState {
+  readonly giver: number
+  /** What it stands for, what was stable then, and what its records may show. */
+  readonly vector: VersionVector
+  readonly stable: VersionVector
+  readonly seen: VersionVector
+}
+
+/** Where a member tells the simulator how it takes the state of another one. */
+export interface TransferListener {
+  opened(): void
+  offered(offer: OfferedState): void
+  cameShard(): void
+  finishing(): void
+  taken(vector: VersionVector): void
+  /** It lets go of what of its log came before; the ids of the members that count. */
+  trimmed(vector: VersionVector, others: readonly number[]): void
+}
+
 /** What a member gets to run on, and where it tells the simulator what it logs. */
 export interface MemberEnvironment {
   readonly id: MemberId
@@ -23,6 +52,9 @@ export interface MemberEnvironment {
   readonly startWaitMs: number
   /** Long writes and large frames of others, which go in slices, begin with very few elements and bytes. */
   readonly sliced: boolean
+  /** Null: what not every other member has is kept, and snapshots are written when they are asked for. */
+  readonly keeping: Keeping | null
+  readonly transfers: TransferListener
   readonly clock: Clock
   readonly random: Random
   readonly disk: Disk
@@ -30,8 +62,6 @@ export interface MemberEnvironment {
   readonly logger: Logger
   /** Every frame that the member hands to its log, its own and others', in order; not those that it reads back at start. */
   onFrame(bytes: Uint8Array): void
-  /** The member has made the state of another one its own: what that stands for. */
-  onAdopted(vector: VersionVector): void
 }
 
 export interface SimulatedSession {
@@ -56,8 +86,12 @@ export interface SimulatedMember {
   readonly durable: VersionVector
   /** Client writes may be refused now: it is starting, joining, taking the state of another one, or removed. */
   readonly refusesWrites?: boolean
-  /** It takes the state of another member: what it shows meanwhile is of both. What it will stand for, as far as that is known; undefined: it does not. */
-  readonly taking?: VersionVector | null | undefined
+  /** It takes the state of another member: nothing is written meanwhile. */
+  readonly isTaking?: boolean
+  /** Some of that has come: what it shows is of both. */
+  readonly isTouched?: boolean
+  /** Position of the log's first byte, of its second segment, and of the first byte that a start needs. */
+  readonly extent?: { readonly first: number; readonly second: number; readonly needed: number }
   /** It says that another process has written, or writes, in its name. */
   readonly isForked?: boolean
   /** What it calls stable. */

@@ -23,7 +23,16 @@ import { Scheduler } from './scheduler.js'
 import { Life, MachineClock, SimClock } from './sim-clock.js'
 import { SimDisk, type DiskImage } from './sim-disk.js'
 import { SimNetwork } from './sim-network.js'
-import type { MemberEnvironment, MemberKind, SimulatedMember, SimulatedSession } from './simulated-member.js'
+import type {
+  MemberEnvironment,
+  Keeping,
+  MemberKind,
+  OfferedState,
+  SimulatedMember,
+  SimulatedSession,
+  TransferListener,
+} from './simulated-member.js'
+import { Transfers, drawKeeping, planTransfers, type TransferCounts } from './transfers.js'
 import { typeNamed } from './types/all-types.js'
 import { DUE_FIELDS, isDue, presentAt, showView, type DueFields, type KeyView } from './values.js'
 import { Workload, resolveTimes, type Step } from './workload.js'
@@ -49,6 +58,7 @@ export interface SimulationResult {
   readonly events: number
   readonly faults: number
   readonly virtualMs: number
+  readonly transfers: TransferCounts
   /** Backups that were held against the history, and clusters that were made of one. */
   readonly backups: { readonly compared: number; readonly restored: number }
   /** Clones beside their originals, originals that were refused, and removed members that came back. */
@@ -110,8 +120,6 @@ interface Machine {
   twin: { readonly life: Life; readonly member: SimulatedMember } | null
   /** Its disk may lack ops of its own that others have. */
   lacksOwn: boolean
-  /** Went down while it took the state of another member, which stands for this: it comes back with that or with its own. */
-  taking: Float64Array | null
   /** The highest of what it has called stable in this life. */
   readonly stable: Float64Array
 }
@@ -136,6 +144,8 @@ export class Simulation {
   private readonly appendfsync: 'always' | 'everysec' | 'no'
   private readonly sliced: boolean
   private readonly fates: SeededRandom
+  private readonly keeping: Keeping | null
+  private readonly transfers: Transfers
   private readonly clusterId: string
   private readonly backups: BackupTrials
   private readonly disks: Disks
@@ -158,6 +168,20 @@ export class Simulation {
     this.network = new SimNetwork(this.scheduler, this.random.stream('network'), this.clusterId)
     this.appendfsync = this.random.stream('settings').pick(['everysec', 'always', 'no'])
     this.sliced = this.random.stream('slicing').chance(0.5)
+    this.keeping = profile.transferRate === undefined ? null : drawKeeping(this.random.stream('keeping'))
+    this.transfers = new Transfers({
+      scheduler: this.scheduler,
+      network: this.network,
+      machines: this.machines,
+      fates: this.random.stream('transfer fates'),
+      crash: (machine: Machine, power) => this.crash(machine, power),
+      start: (machine: Machine) => this.start(machine),
+      loseDisk: (machine: Machine) => this.loseDisk(machine),
+      adopted: (machine: Machine, state) => this.adopted(machine, state),
+      check: (machine: Machine) => this.checkDump(machine),
+      trace: (line) => this.trace(line),
+      fail: (what) => this.fail(what),
+    })
     const ids = beginning?.members ?? Array.from({ length: options.members }, (_, i) => i + 1)
     for (const id of ids) {
       const name = `m${id}`
@@ -252,7 +276,6 @@ export class Simulation {
       wasRestored: false,
       twin: null,
       lacksOwn: false,
-      taking: null,
       stable: new Float64Array(IDS),
     }
   }
@@ -297,6 +320,7 @@ export class Simulation {
       events: this.scheduler.executed,
       faults: this.faultCount,
       virtualMs: this.scheduler.now,
+      transfers: this.transfers.counts,
       backups: this.backups.counts,
       disks: this.disks.counts,
     }
@@ -313,7 +337,10 @@ export class Simulation {
     const backups = takesBackups ? planBackups(this.random.stream('backups'), options.steps, before + snapshots.length) : []
     const others = before + snapshots.length + backups.length
     const clones = profile.clones === true ? planDisks(this.random.stream('clones'), options.steps, others) : []
-    const faults = [...mishaps, ...changes, ...snapshots, ...backups, ...clones].sort((x, y) => x.atStep - y.atStep)
+    const planned = [...mishaps, ...changes, ...snapshots, ...backups, ...clones]
+    const transferRate = profile.transferRate ?? 0
+    const transfers = planTransfers(this.random.stream('transfers'), options.steps, planned.length, transferRate)
+    const faults = [...planned, ...transfers].sort((x, y) => x.atStep - y.atStep)
     let nextFault = 0
     for (let i = 0; i < (this.beginning?.added ?? 0); i++) this.add(this.machines[0], `x${i}`)
     for (this.step = 0; this.step < options.steps; this.step++) {
@@ -382,6 +409,8 @@ export class Simulation {
       appendfsync: this.appendfsync,
       startWaitMs: startsFromCopy ? RESTORED_WAIT_MS : 0,
       sliced: this.sliced,
+      keeping: this.keeping,
+      transfers: this.listenerOf(machine, life),
       clock: new SimClock(machine.clock, life),
       random: this.random.stream(`member ${machine.id} start ${machine.starts++}`),
       disk: disk.port(life),
@@ -391,9 +420,21 @@ export class Simulation {
         if (life.alive && machine.life === life) this.logged(machine, bytes)
         else if (life.alive && !isStabilityNote(bytes)) this.disks.twinMade(machine, this.kind.decode(bytes), bytes)
       },
-      onAdopted: (vector) => {
-        if (life.alive && machine.life === life) this.adopted(machine, vector.stamps)
-      },
+    }
+  }
+
+  private listenerOf(machine: Machine, life: Life): TransferListener {
+    const { transfers } = this
+    const ifAlive = (action: () => void): void => {
+      if (life.alive && machine.life === life) action()
+    }
+    return {
+      opened: () => ifAlive(() => transfers.opened(machine)),
+      offered: (offer) => ifAlive(() => transfers.offered(machine, offer)),
+      cameShard: () => ifAlive(() => transfers.cameShard(machine)),
+      finishing: () => ifAlive(() => transfers.finishing(machine)),
+      taken: (vector) => ifAlive(() => transfers.taken(machine, vector)),
+      trimmed: (vector, others) => ifAlive(() => transfers.trimmed(machine, vector, others)),
     }
   }
 
@@ -406,8 +447,7 @@ export class Simulation {
   /** What a member has after a start must be all that it owes, nothing else, and read as the history says. */
   private recovered(machine: Machine, startsFromCopy: boolean): void {
     const { stamps } = machine.member!.applied
-    if (machine.taking?.every((stamp, origin) => stamps[origin] === stamp) === true) machine.logged.set(machine.taking)
-    machine.taking = null
+    this.transfers.restarted(machine, stamps)
     for (const origin of this.origins) {
       const has = stamps[origin]
       if (has < machine.owed[origin] && !startsFromCopy) {
@@ -442,14 +482,13 @@ export class Simulation {
   private crash(machine: Machine, power: boolean): void {
     const { member } = machine
     if (member === null) return
-    const { taking } = member
-    machine.taking = taking === undefined || taking === null ? null : taking.stamps.slice(0, IDS)
     const takesWrites = member.refusesWrites !== true
     if (takesWrites && member.durable.stamps[machine.id] === machine.logged[machine.id]) machine.lacksOwn = false
     machine.owed.set(member.durable.stamps.subarray(0, machine.owed.length))
     const refused = machine.disk.counters.refusals > machine.refusalsAtStart
     // A killed process leaves what it wrote in the operating system's cache.
     if (!power && !refused) machine.owed.set(machine.logged)
+    this.transfers.crashed(machine)
     machine.life.alive = false
     machine.member = null
     machine.disk.failSyncs = machine.disk.failAppends = 0
@@ -568,6 +607,11 @@ export class Simulation {
         return later(() => {
           a.disk.meanSyncMs = 2
         })
+      case 'away':
+      case 'let-go':
+      case 'lose-disk':
+      case 'ambush':
+        return this.transfers.inflict(fault, a)
     }
   }
 
@@ -718,6 +762,19 @@ export class Simulation {
     if (target.removal === 'none' && target.member === null) this.start(target)
   }
 
+  /** Its disk is another one, and empty. */
+  private loseDisk(machine: Machine): void {
+    // What the configuration says is all that it starts with: one of those must be there to be asked.
+    if (
+      machine.member?.isTaking === undefined ||
+      !machine.isSeed ||
+      this.remaining.every((other) => other === machine || !other.isSeed)
+    )
+      return
+    machine.image = new Map()
+    this.restore(machine)
+  }
+
   /** A removal goes with its maker, if that is removed by force before anybody else has heard of it: the operator does it once more. */
   private repeatLostRemovals(): void {
     const lost = this.machines.filter(
@@ -749,12 +806,14 @@ export class Simulation {
     this.trace(() => `${machine.name} is started from an old copy of its disk`)
     this.crash(machine, true)
     machine.disk.restore(image)
+    this.transfers.emptied(machine)
     machine.image = null
     machine.wasRestored = machine.lacksOwn = true
     this.start(machine)
-    for (let waits = 0; waits < 100 && machine.member?.refusesWrites === true; waits++) this.advance(50)
-    if (machine.member?.refusesWrites === true) {
-      throw this.fail(`${machine.name} takes no writes 5 s after it was started from a copy`)
+    const isBack = (): boolean => machine.removal !== 'none' || (machine.member !== null && machine.member.refusesWrites !== true)
+    for (let waits = 0; waits < 1200 && !isBack(); waits++) this.advance(50)
+    if (!isBack()) {
+      throw this.fail(`${machine.name} takes no writes a minute after it was started from a copy`)
     }
     this.trace(() => `${machine.name} takes writes again`)
   }
@@ -806,10 +865,12 @@ export class Simulation {
       }
     }
     machine.logged[origin] = last
+    this.transfers.progressed(machine)
   }
 
   /** A member has made the state of another one its own. */
-  private adopted(machine: Machine, stamps: ArrayLike<number>): void {
+  private adopted(machine: Machine, { vector, stable }: OfferedState): void {
+    const { stamps } = vector
     this.trace(() => `${machine.name} has the state of another member: ${this.origins.map((id) => stamps[id]).join(',')}`)
     for (const origin of this.origins) {
       if (stamps[origin] < machine.logged[origin])
@@ -825,8 +886,7 @@ export class Simulation {
         throw this.fail(`${machine.name} takes a state with ${origin}:${stamps[origin]}, which is not durable at its origin`)
       machine.logged[origin] = stamps[origin]
     }
-    const stable = machine.member?.stable?.stamps
-    if (stable !== undefined) for (const id of this.origins) machine.stable[id] = Math.max(machine.stable[id], stable[id])
+    this.noted(machine, [...stable.stamps])
   }
 
   /** What a member calls stable must be durable in every other one: else an op that has not seen it may still come. */
@@ -869,6 +929,7 @@ export class Simulation {
       }
     }
     this.history.add(bytes, frame)
+    if (this.transfers.isBlurred(machine)) return
     const nowMs = machine.clock.wallMs()
     for (const op of frame.ops) {
       for (const { db, key, body, stamp } of op) {
@@ -898,6 +959,8 @@ export class Simulation {
     const commands = step.commands.map((args) => resolveTimes(args, nowMs))
     member.makeWay?.(step.db, commands)
     const before = Float64Array.from(machine.logged)
+    const isBlurred = this.transfers.isBlurred(machine)
+    this.transfers.checkHold(machine)
     const sent = step.transaction ? [['MULTI'], ...commands, ['EXEC']] : commands
     machine.turnFrames = 0
     const refusesWrites = member.refusesWrites === true
@@ -906,12 +969,12 @@ export class Simulation {
     member.endTurn()
     const refusing = refusesWrites || machine.disk.full || this.scheduler.now < machine.mayRefuseUntilMs || machine.isShort
     this.trace(() => `${machine.name}[${step.db}] ${sent.map((args, i) => `${args.join(' ')} -> ${shown(given[i])}`).join('; ')}`)
-    if (member.taking !== undefined) {
+    if (member.isTaking === true) {
       if (machine.turnFrames > 0) throw this.fail(`${machine.name} writes while it takes the state of another member`)
       return
     }
     // What went before which command only the member knows; that it is what the log says is checked at the end.
-    if ((member.evictions ?? 0) > evictions) return
+    if ((member.evictions ?? 0) > evictions || isBlurred) return
 
     const check = ({ fired, dueFields }: Reading): void => {
       let store = new ModelStore((db, key) => this.history.visible(db, key, before, fired), nowMs, null, dueFields, machine.id)
@@ -993,8 +1056,8 @@ export class Simulation {
 
   /** Every key as a member answers it now, held against the history. */
   private checkDump(machine: Machine): void {
+    if (this.transfers.isBlurred(machine)) return
     const member = machine.member!
-    if (member.taking !== undefined) return
     member.makeWay?.(0, null)
     const nowMs = machine.clock.wallMs()
     for (const { db, key } of this.history.places()) {
@@ -1040,6 +1103,7 @@ export class Simulation {
   private settle(): void {
     this.trace(() => 'everything heals')
     this.network.heal()
+    this.transfers.heal()
     this.healedMs = this.scheduler.now
     // Restarts and ends of faults that are still to come.
     this.advance(2000)
@@ -1052,7 +1116,8 @@ export class Simulation {
     }
     this.converge()
     this.repeatLostRemovals()
-    if (this.membershipRate > 0) this.becomesStable()
+    if (this.membershipRate > 0 || this.keeping !== null) this.becomesStable()
+    if (this.keeping !== null) this.checkExtents()
     this.isOver = true
     if (this.fates.chance(0.25)) this.expireEverything()
     if (this.network.counters.maxBufferedBytes > MAX_BUFFERED_BYTES) {
@@ -1107,6 +1172,24 @@ export class Simulation {
         ({ name, member }) => `${name} ${member!.stable!.toString()} of ${member!.applied.toString()}`,
       )
       throw this.fail(`not everything is stable ${CONVERGE_WITHIN_MS} ms after all was quiet: ${lines.join('; ')}`)
+    }
+  }
+
+  /** When everybody has everything, nothing of the log is left but what a start needs. */
+  private checkExtents(): void {
+    const deadline = this.scheduler.now + CONVERGE_WITHIN_MS
+    for (const { name, member } of this.remaining) {
+      for (;;) {
+        const extent = member?.extent
+        if (extent === undefined || extent.second > extent.needed) break
+        if (this.scheduler.now < deadline) {
+          this.advance(1000)
+          continue
+        }
+        throw this.fail(
+          `${name} keeps its log from ${extent.first} on, although all have everything: its second segment begins at ${extent.second}, and what a start needs at ${extent.needed}`,
+        )
+      }
     }
   }
 
