@@ -1,6 +1,7 @@
 import { MeridianError } from '../../src/base/errors.js'
 import type { AppendFile, Disk, ReadFile } from '../../src/ports/disk.js'
 import type { SeededRandom } from './random.js'
+import { SimulationFailure } from './failure.js'
 import type { Scheduler } from './scheduler.js'
 import type { Life } from './sim-clock.js'
 
@@ -203,7 +204,7 @@ export class SimDisk {
 
   /** Makes the first `length` bytes durable, or says why not. */
   makeDurable(path: string, file: SimFile, length: number): Error | null {
-    if (this.failedFiles.has(file)) throw new Error(`${path} is synced again after a sync of it had failed`)
+    if (this.failedFiles.has(file)) throw new SimulationFailure(`${path} is synced again after a sync of it had failed`)
     if (this.failSyncs > 0) {
       this.failSyncs--
       this.counters.refusals++

@@ -6,7 +6,7 @@ import { Retention, type RetentionInput } from '../../src/oplog/retention.js'
 import { SegmentWriter } from '../../src/oplog/segment-writer.js'
 import { DigestList, ShardSum, SHARD_SUM_BYTES } from '../../src/peer-sync/transfer/shard-sum.js'
 import { SnapshotReceiver } from '../../src/peer-sync/transfer/snapshot-receiver.js'
-import { both, field, patch, patchHidden, type Call, type PlantedBug } from './planting.js'
+import { both, field, noteExercised, patch, patchHidden, type Call, type PlantedBug } from './planting.js'
 
 /** What a shard holds is not compared at its end: mistakes before it are not mended by asking for all of it. */
 function sumsNotCompared(): () => void {
@@ -114,7 +114,13 @@ export const TRANSFER_BUGS: readonly PlantedBug[] = [
     profile: 'transfer',
     apply: () => {
       const found = Object.getOwnPropertyDescriptor(MemberShelf.prototype, 'neededFrom')!
-      Object.defineProperty(MemberShelf.prototype, 'neededFrom', { ...found, get: () => 0 })
+      Object.defineProperty(MemberShelf.prototype, 'neededFrom', {
+        ...found,
+        get: () => {
+          noteExercised()
+          return 0
+        },
+      })
       return () => {
         Object.defineProperty(MemberShelf.prototype, 'neededFrom', found)
       }
