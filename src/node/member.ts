@@ -205,6 +205,7 @@ export class Member implements SyncHost {
     snapshotter.kept = snapshots
     let sync: PeerSync | null = null
     if (network !== null) {
+      this.membership.recovered()
       this.makeTransfers(log, snapshotter)
       const peers = (sync = new PeerSync(this, { network, clock, random, logger }))
       const stability = new ReplicatedStability(

@@ -116,6 +116,11 @@ export class Membership {
     return this.present
   }
 
+  /** The log may know of changes that the file does not have yet: links are made by what both say. */
+  recovered(): void {
+    this.present = this.makeView()
+  }
+
   /** Recovery is done. */
   start(log: SegmentedLog, sync: PeerSync | null): void {
     this.log = log

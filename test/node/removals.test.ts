@@ -34,3 +34,22 @@ describe('a removal whose maker is removed by force before the others have its o
     expect(a.digest()).toBe(c.digest())
   })
 })
+
+it('a removal that was in the log and not in the list of members beside it when its maker was killed holds after the restart', () => {
+  const mesh = new SimulatedMesh(3).start()
+  const [a, b, c] = mesh.nodes
+  a.run('SET', 'k', '1')
+  mesh.untilEqual(a, b, c)
+  c.crash()
+  expect(a.run('CRDT.TOPOLOGY', 'REMOVE', 'm3', 'FORCE')).not.toContain('ERR')
+  mesh.advance(0)
+  a.crash()
+  a.start()
+  expect(a.member.topology.members[2].removal?.forced).toHaveLength(1)
+  b.run('SET', 'k', '2')
+  mesh.untilEqual(a, b)
+  for (const { member } of [a, b]) {
+    const { sync } = member
+    mesh.until('everything is stable', () => sync?.stable().dominates(member.applied) === true)
+  }
+})
