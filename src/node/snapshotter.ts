@@ -77,10 +77,10 @@ export interface KeptSnapshot {
   readonly writtenMs: number
 }
 
-/** A turn in which nobody else did anything takes less than this. */
+/** A turn in which nobody else did anything takes less than this. Not the other way round: a pipeline of short commands may take less, too. */
 const IDLE_TURN_MS = 0.2
 /** While others have work they get so many times the time of the last step before the next one. */
-const OTHERS_SHARE = 3
+const OTHERS_SHARE = 4
 /** Between looks at whether something has come about. */
 const LOOK_MS = 5
 /** A snapshot does not wait longer than this for a new segment to begin. */
@@ -157,6 +157,8 @@ export class Snapshotter {
   private lastStepMs = 0
   private lastStepEndMs = 0
   private lastTurnMs = 0
+  /** workDone at the end of our last step. Clients whose input waited meanwhile are served before the next turn, so what is the same then is idle. */
+  private workSeen = 0
 
   constructor(
     private readonly options: SnapshotterOptions,
@@ -316,11 +318,17 @@ export class Snapshotter {
     else this.options.clock.defer(() => this.attempt(run, () => this.turn(run)))
   }
 
+  /** Commands and frames of other members that were run. */
+  private get workDone(): number {
+    const { commandsProcessed, remoteFrames } = this.host.engine.statistics
+    return commandsProcessed + remoteFrames
+  }
+
   /** A step, if it is our turn: at once when nobody else has work, else when the others have had theirs. */
   private turn(run: Run): void {
     const { clock, pace } = this.options
     const now = clock.monotonicMs()
-    const isIdle = now - this.lastTurnMs < IDLE_TURN_MS
+    const isIdle = now - this.lastTurnMs < IDLE_TURN_MS && this.workDone === this.workSeen
     this.lastTurnMs = now
     const mayStep = pace.pauseMs > 0 || isIdle || now - this.lastStepEndMs >= OTHERS_SHARE * this.lastStepMs
     if (!mayStep) return this.nextTurn(run)
@@ -337,6 +345,7 @@ export class Snapshotter {
     this.lastStepMs = after - now
     this.lastStepEndMs = after
     this.lastTurnMs = after
+    this.workSeen = this.workDone
     if (more) return this.nextTurn(run)
     this.finishWriting(run)
     this.waitForLog(run, this.host.log.endByte)
