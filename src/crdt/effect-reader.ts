@@ -329,6 +329,11 @@ export class EffectReader {
     return (b[off] | (b[off + 1] << 8) | (b[off + 2] << 16) | (b[off + 3] << 24)) >>> 0
   }
 
+  /** Where what is read next begins in `bytes`. */
+  get position(): number {
+    return this.pos
+  }
+
   /** Passes over bytes and gives where they began. */
   skip(length: number): number {
     const off = this.pos

@@ -135,7 +135,7 @@ export class StreamStore implements CollectionStore {
   }
 
   private walkAdd(space: StreamSpace | null, root: Ref, effect: EffectReader): Ref {
-    const { id, lastId, fields, context } = this
+    const { id, lastId, fields } = this
     if (effect.byte() !== 0) effect.fail('stream-add with unknown flags')
     const added = effect.varint()
     let to = root
@@ -146,7 +146,7 @@ export class StreamStore implements CollectionStore {
       if (id.compare(lastId) > 0) lastId.copyFrom(id)
       if (space === null) continue
       if (to === 0) to = space.roots.create()
-      this.addEntry(space, to, id, context.origin, fields)
+      this.addEntry(space, to, id, fields)
     }
     if (space === null) return 0
     return this.noteAdded(space, to, lastId, added)
@@ -214,9 +214,9 @@ export class StreamStore implements CollectionStore {
       effect.skip(length)
       return root
     }
-    const start = effect.skip(0)
+    const start = effect.position
     this.walkPendingOp(space, group, effect)
-    if (effect.error === null && effect.skip(0) !== start + length) effect.fail('stream-pending of another length than it says')
+    if (effect.error === null && effect.position !== start + length) effect.fail('stream-pending of another length than it says')
     return root
   }
 
@@ -276,9 +276,9 @@ export class StreamStore implements CollectionStore {
 
   // Changes. The context says whose they are and what was observed.
 
-  addEntry(space: StreamSpace, root: Ref, id: StreamId, region: number, fields: StreamFields): void {
+  addEntry(space: StreamSpace, root: Ref, id: StreamId, fields: StreamFields): void {
     const { context } = this
-    space.log.insert(space.roots.words(root), space.roots.at(root) + CHUNKS_WORD, this.sourceOf(id, region), fields)
+    space.log.insert(space.roots.words(root), space.roots.at(root) + CHUNKS_WORD, this.sourceOf(id), fields)
     if (context.local) return
     const { groups } = space
     for (let i = groups.recordCount(root) - 1; i >= 0; i--) {
@@ -289,14 +289,14 @@ export class StreamStore implements CollectionStore {
 
   /** The same for an entry of a command whose ID is above the stream's last one. */
   appendEntry(space: StreamSpace, root: Ref, id: StreamId, fields: StreamFields): void {
-    space.log.append(space.roots.words(root), space.roots.at(root) + CHUNKS_WORD, this.sourceOf(id, this.self), fields)
+    space.log.append(space.roots.words(root), space.roots.at(root) + CHUNKS_WORD, this.sourceOf(id), fields)
   }
 
-  private sourceOf(id: StreamId, region: number): EntrySource {
+  /** An entry of the effect at hand: it is of its origin's region. */
+  private sourceOf(id: StreamId): EntrySource {
     const { source, context } = this
     source.id.copyFrom(id)
-    source.region = region
-    source.member = context.origin
+    source.region = source.member = context.origin
     source.stamp = context.stamp
     return source
   }

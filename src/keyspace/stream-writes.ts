@@ -376,7 +376,7 @@ export class StreamWrites {
       putId(writer, entry.id)
       putFields(writer, entry.fields)
       if (entry.id.compare(lastId) > 0) lastId.copyFrom(entry.id)
-      store.addEntry(space, root, entry.id, store.self, entry.fields)
+      store.addEntry(space, root, entry.id, entry.fields)
     }
     effects.closeCollection(store.noteAdded(space, root, lastId, added))
   }

@@ -19,12 +19,6 @@ async function start(appendfsync: string): Promise<MemberProcess> {
   return member
 }
 
-/** A field of INFO. */
-async function info(member: MemberProcess, name: string): Promise<string> {
-  const text = String(await member.command('INFO', 'everything'))
-  return new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(text)?.[1] ?? `INFO has no ${name}`
-}
-
 /** Kills the process, mends the disk and looks whether everything that was acknowledged is there. */
 async function restartAndFind(member: MemberProcess, load: RecordedLoad): Promise<void> {
   await member.kill()
@@ -45,12 +39,12 @@ describe.runIf(process.platform === 'linux')('a failed sync of the log', () => {
       disk.set({ call: 'sync', path: '/log/', error: 'EIO', times: 1 })
       // Left to the operating system the log is synced by nobody else: a snapshot is complete when the log is durable.
       if (appendfsync === 'no') await member.command('BGSAVE')
-      await eventually(async () => expect(await info(member, 'aof_last_write_status')).toBe('err'))
+      await eventually(async () => expect(await member.info('aof_last_write_status')).toBe('err'))
       await load.stop()
       expect(load.acknowledged.size).toBeGreaterThan(10)
       const refused = await member.replyOrError('SET', 'small', 'x')
       expect(refused).toMatch(/^MISCONF Writes are refused: Sync of .*\.mlog failed: .*EIO.*\(MRD_DISK_IO\)/)
-      expect(await info(member, 'log_last_error')).toContain('MRD_DISK_IO')
+      expect(await member.info('log_last_error')).toContain('MRD_DISK_IO')
       expect(member.output).toMatch(/"level":"error".*"code":"MRD_DISK_IO".*Sync of .*\.mlog failed/)
       const [key, value] = [...load.acknowledged][0]
       expect(await member.command('GET', key)).toBe(value)
@@ -58,7 +52,7 @@ describe.runIf(process.platform === 'linux')('a failed sync of the log', () => {
       await member.replyOrError('BGSAVE')
       await delay(1200)
       expect(await member.replyOrError('SET', 'small', 'x')).toBe(refused)
-      expect(await info(member, 'rdb_last_bgsave_status')).toBe('err')
+      expect(await member.info('rdb_last_bgsave_status')).toBe('err')
       expect(disk.syncedAgain).toEqual([])
       await restartAndFind(member, load)
     },
@@ -72,14 +66,14 @@ describe.runIf(process.platform === 'linux')('a disk that refuses to write', () 
     const load = new RecordedLoad(member, 'write', 'counter', 2)
     await delay(200)
     disk.set({ call: 'write', path: '/log/', error: 'EIO' }, { call: 'cut', path: '/log/', error: 'EIO' })
-    await eventually(async () => expect(await info(member, 'aof_last_write_status')).toBe('err'))
+    await eventually(async () => expect(await member.info('aof_last_write_status')).toBe('err'))
     expect(await member.replyOrError('SET', 'small', 'x')).toMatch(/^MISCONF.*append to .*EIO.*MRD_DISK_IO/)
     const atError = load.acknowledged.size
     await delay(300)
     expect(load.acknowledged.size - atError).toBeLessThanOrEqual(2)
     disk.set()
     await eventually(async () => expect(await member.replyOrError('SET', 'small', 'x')).toBe('OK'))
-    expect(await info(member, 'aof_last_write_status')).toBe('ok')
+    expect(await member.info('aof_last_write_status')).toBe('ok')
     await load.stop()
     await restartAndFind(member, load)
   }, 30_000)
@@ -93,12 +87,12 @@ describe.runIf(process.platform === 'linux')('a snapshot', () => {
     for (const call of ['write', 'sync'] as const) {
       disk.set({ call, path: '/snapshot/', error: 'EIO', times: 1 })
       await member.command('BGSAVE')
-      await eventually(async () => expect(await info(member, 'rdb_last_bgsave_status')).toBe('err'))
-      expect(await info(member, 'snapshot_last_error')).toContain('EIO')
+      await eventually(async () => expect(await member.info('rdb_last_bgsave_status')).toBe('err'))
+      expect(await member.info('snapshot_last_error')).toContain('EIO')
       expect(await member.replyOrError('SET', 'small', 'x')).toBe('OK')
       disk.set()
       await member.command('BGSAVE')
-      await eventually(async () => expect(await info(member, 'rdb_last_bgsave_status')).toBe('ok'))
+      await eventually(async () => expect(await member.info('rdb_last_bgsave_status')).toBe('ok'))
     }
     await load.stop()
     await restartAndFind(member, load)
@@ -110,13 +104,13 @@ describe.runIf(process.platform === 'linux')('a slow disk', () => {
     const member = await start('everysec')
     disk.set({ call: 'sync', path: '/log/', delayMs: 1600 })
     const load = new RecordedLoad(member, 'slow', 'counter', 2)
-    await eventually(async () => expect(await info(member, 'aof_delayed_fsync')).toBe('1'))
-    expect(Number(await info(member, 'aof_current_fsync_ms'))).toBeGreaterThan(900)
-    expect(await info(member, 'aof_pending_bio_fsync')).toBe('1')
+    await eventually(async () => expect(await member.info('aof_delayed_fsync')).toBe('1'))
+    expect(Number(await member.info('aof_current_fsync_ms'))).toBeGreaterThan(900)
+    expect(await member.info('aof_pending_bio_fsync')).toBe('1')
     const before = load.acknowledged.size
     await delay(300)
     expect(load.acknowledged.size).toBeGreaterThan(before + 50)
-    expect(Number(await info(member, 'mem_aof_buffer'))).toBe(0)
+    expect(Number(await member.info('mem_aof_buffer'))).toBe(0)
     await member.running.printed(/"level":"warn".*the disk is slow/)
     await load.stop()
     await restartAndFind(member, load)

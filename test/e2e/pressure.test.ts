@@ -3,7 +3,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { LIMITS } from '../../src/base/limits.js'
 import { BrokenDisk } from './support/broken-disk.js'
 import { eventually } from './support/eventually.js'
-import type { MemberProcess } from './support/member-process.js'
 import { RecordedLoad, requireAcknowledged, totals } from './support/recorded-load.js'
 import { TestCluster } from './support/test-cluster.js'
 import type { Weather } from './support/tcp-proxy.js'
@@ -23,12 +22,6 @@ beforeAll(async () => {
 })
 
 afterAll(() => cluster?.dispose())
-
-/** A field of INFO. */
-async function info(member: MemberProcess, name: string): Promise<string> {
-  const text = String(await member.command('INFO', 'everything'))
-  return new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(text)?.[1] ?? `INFO has no ${name}`
-}
 
 function far(weather: Weather): void {
   for (const other of ['us', 'eu']) for (const proxy of cluster.between(other, 'ap')) proxy.become(weather)
@@ -59,7 +52,7 @@ describe('a region behind a link of 300 ms with loss', () => {
       await delay(1500)
       // Clients of the far region write at its own speed.
       expect(loads[2].acknowledged.size).toBeGreaterThan(100)
-      expect(await info(ap, 'peer0')).toMatch(/rtt_ms=(29[5-9]|[3-9]\d\d|\d{4})/)
+      expect(await ap.info('peer0')).toMatch(/rtt_ms=(29[5-9]|[3-9]\d\d|\d{4})/)
     })
     far({})
     cluster.members.forEach(({ output }, i) => expect(output.slice(printed[i])).not.toContain('MRD_PEER_SILENT'))
@@ -76,7 +69,7 @@ describe('a region at half the speed', () => {
         await delay(100)
         ap.running.signal('SIGCONT')
         await delay(100)
-        most = Math.max(most, Number(await info(us, 'mem_peer_links')))
+        most = Math.max(most, Number(await us.info('mem_peer_links')))
       }
       expect(loads[0].acknowledged.size).toBeGreaterThan(loads[2].acknowledged.size)
     })
@@ -94,7 +87,7 @@ describe('a region that does not read', () => {
     let most = 0
     for (let n = 0; n < 40; n++) {
       await Promise.all(Array.from({ length: 10 }, (_, i) => client.command('SET', `stalled:${n % 4}:${i}`, value)))
-      most = Math.max(most, Number(await info(us, 'mem_peer_links')))
+      most = Math.max(most, Number(await us.info('mem_peer_links')))
     }
     await cluster.everywhere(['EXISTS', 'stalled:3:9'], 1, 15_000, [us, eu])
     expect(most).toBeLessThan(2 * LIMITS.linkBufferedBytes + 1024 * 1024)
@@ -109,7 +102,7 @@ describe.runIf(process.platform === 'linux')('a region whose disk fails', () => 
     const before = new RecordedLoad(eu, 'broken:eu', 'broken:counter', 2)
     await delay(300)
     disk.set({ call: 'sync', path: '/log/', error: 'EIO', times: 1 })
-    await eventually(async () => expect(await info(eu, 'aof_last_write_status')).toBe('err'))
+    await eventually(async () => expect(await eu.info('aof_last_write_status')).toBe('err'))
     await before.stop()
     const client = await us.client()
     await client.command('SET', 'broken:later', 'x')

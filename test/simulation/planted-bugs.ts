@@ -356,7 +356,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     apply: () =>
       patchHidden(StreamStore, 'walkAck', (self, original, [space, root, effect]) => {
         const reader = effect as EffectReader
-        const isRead = reader.bytes[reader.skip(0)] === ACK_READ
+        const isRead = reader.bytes[reader.position] === ACK_READ
         const isForeign = (field(self, 'context') as ApplyContext).origin !== (self as StreamStore).self
         if (!isRead || !isForeign) return original(space, root, effect)
         // Walked without a space it changes nothing.

@@ -34,6 +34,9 @@ const STREAMS = { stream: 4, streamRead: 1.5 }
 const HLLS = { hll: 4, hllRead: 1.5 }
 const KEYS = { expiry: 2, remove: 2, move: 2, read: 2, flush: 0.15 }
 
+/** HyperLogLogs stay out: what bytes one is when it is read as a string is not the model's affair. */
+const ALL_BUT_HLLS = { ...STRINGS, ...HASHES, ...SETS, ...ZSETS, ...LISTS, ...STREAMS, ...KEYS }
+
 const CALM = { keys: 4, databases: 2, mixing: 0, meanDelayMs: 3, faultRate: 0 }
 const BUSY = { keys: 2, databases: 1, mixing: 0, meanDelayMs: 4, faultRate: 0.05 }
 
@@ -43,7 +46,7 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     databases: 2,
     meanDelayMs: 8,
     takesBackups: true,
-    weights: { ...STRINGS, ...HASHES, ...SETS, ...ZSETS, ...LISTS, ...STREAMS, ...KEYS },
+    weights: ALL_BUT_HLLS,
   },
   members: {
     ...BUSY,
@@ -164,7 +167,7 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     faultRate: 0.02,
     transferRate: 0.12,
     isChosenByName: true,
-    weights: { ...STRINGS, ...HASHES, ...SETS, ...ZSETS, ...LISTS, ...STREAMS, ...KEYS },
+    weights: ALL_BUT_HLLS,
   },
   // Few keys of one type: what a transfer gets wrong of it is written and read often.
   'transfer-strings': {
@@ -207,7 +210,7 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     isChosenByName: true,
     // Not full as well: a member whose last segment must be written anew and has no room does not start.
     faultWeights: { 'failed-sync': 10, 'failed-writes': 5, 'slow-disk': 5, 'disk-full': 0 },
-    weights: { ...STRINGS, ...HASHES, ...SETS, ...ZSETS, ...LISTS, ...STREAMS, ...KEYS },
+    weights: ALL_BUT_HLLS,
   },
   memory: {
     ...BUSY,
@@ -215,7 +218,7 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     mixing: 0.05,
     faultRate: 0.1,
     faultWeights: { 'memory-short': 20 },
-    weights: { ...STRINGS, ...HASHES, ...SETS, ...ZSETS, ...LISTS, ...STREAMS, ...KEYS },
+    weights: ALL_BUT_HLLS,
   },
   'calm-types': {
     ...CALM,

@@ -137,6 +137,12 @@ export class MemberProcess {
     }
   }
 
+  /** A field of INFO. */
+  async info(name: string): Promise<string> {
+    const text = String(await this.command('INFO', 'everything'))
+    return new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(text)?.[1] ?? `INFO has no ${name}`
+  }
+
   /** As command; an error reply comes back as its text. */
   async replyOrError(...args: readonly string[]): Promise<unknown> {
     try {
