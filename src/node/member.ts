@@ -21,6 +21,7 @@ import type { Disk } from '../ports/disk.js'
 import type { Logger } from '../ports/logger.js'
 import type { Network } from '../ports/network.js'
 import type { Random } from '../ports/random.js'
+import type { Introduced } from '../topology/introduction.js'
 import { Backups } from './backups.js'
 import { Membership } from './membership.js'
 import { MemberIntake } from './member-intake.js'
@@ -343,6 +344,10 @@ export class Member implements SyncHost {
 
   topologyReceived(bytes: Uint8Array, from: string): void {
     this.membership.received(bytes, from)
+  }
+
+  introduced(bytes: Uint8Array, stranger: Introduced): string | null {
+    return this.membership.introduced(bytes, stranger)
   }
 
   get takesOwnFrames(): boolean {

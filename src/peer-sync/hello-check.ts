@@ -115,10 +115,12 @@ export function removedPeer(member: MemberInfo): MeridianError {
   return new MeridianError('MRD_PEER_REMOVED', `${member.name} (member ${member.id}) was removed from this cluster`, REJOIN)
 }
 
-export function unknownPeer(hello: Hello, topology: Topology): MeridianError {
+/** @param doubt why the list that it has brought is not believed. */
+export function unknownPeer(hello: Hello, topology: Topology, doubt: string | null = null): MeridianError {
   return new MeridianError(
     'MRD_PEER_UNKNOWN',
-    `${hello.name} is not in the list of members of ${selfName(topology)} yet`,
+    `${hello.name} is not in the list of members of ${selfName(topology)} yet` +
+      (doubt === null ? '' : `, and the list that it brings is not believed: ${doubt}`),
     `Topology versions: ${hello.topologyVersion} there, ${topology.version} here. A member that was added is known here as soon as that change has come; ` +
       `one that was not is added with \`meridian region add ${hello.name}\`.`,
   )

@@ -4,6 +4,7 @@ import type { VersionVector } from '../crdt/version-vector.js'
 import type { LogCursor } from '../oplog/op-log.js'
 import type { PeerAddress } from '../ports/network.js'
 import type { HostPort } from '../topology/topology-change.js'
+import type { Introduced } from '../topology/introduction.js'
 import type { Dot } from '../topology/topology-state.js'
 import type { VectorEntry } from './messages.js'
 import type { SnapshotIntake } from './transfer/snapshot-intake.js'
@@ -54,6 +55,11 @@ export interface SyncHost {
   readonly topologyBytes: Uint8Array | null
   /** Another member's. @throws MeridianError MRD_TOPOLOGY when the two do not fit. */
   topologyReceived(bytes: Uint8Array, from: string): void
+  /**
+   * The topology of one that is not in ours. Null: it was taken; else why not.
+   * @throws MeridianError MRD_TOPOLOGY when it cannot be read.
+   */
+  introduced(bytes: Uint8Array, stranger: Introduced): string | null
   /** True while frames of our own are taken from others: the disk has lost them. */
   readonly takesOwnFrames: boolean
   /** No ops of our own are still to come from others, as far as those say that can be reached. */

@@ -64,6 +64,10 @@ export class FakeHost implements SyncHost {
     throw new Error('nobody here has a topology to tell')
   }
 
+  introduced(): string {
+    return 'nobody here has a topology that changes'
+  }
+
   ownOpsElsewhere(member: MemberInfo, stamp: Stamp): void {
     throw duplicateId(`${member.name} has ops of member ${this.self} up to stamp ${stamp}, which this process never made`)
   }
