@@ -370,6 +370,10 @@ export class Member implements SyncHost {
     this.membership.reportedBy(member, its, isFirst)
   }
 
+  get isRemoved(): boolean {
+    return this.membership.isRemoved
+  }
+
   refusedAsRemoved(message: string): void {
     this.membership.refusedAsRemoved(message)
   }

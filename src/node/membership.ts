@@ -161,6 +161,11 @@ export class Membership {
     return this.isJoining || (this.isEmpty && this.hasHeard) ? 'joining' : 'starting'
   }
 
+  get isRemoved(): boolean {
+    const { own } = this
+    return this.refusedBy !== null || (own !== undefined && this.state.stateOf(own) !== 'active')
+  }
+
   /** The error reply to writes, or null when they are taken. */
   get writeRefusal(): string | null {
     if (this.isOpen) return null

@@ -8,7 +8,16 @@ import type { Link, LinkHandlers, Network, PeerIdentity } from '../ports/network
 import type { Random } from '../ports/random.js'
 import { FrameReceiver } from './frame-receiver.js'
 import { departedMembers } from './departures.js'
-import { checkHello, checkJoin, duplicateId, forkedMember, isRefused, removedPeer, unknownPeer } from './hello-check.js'
+import {
+  checkHello,
+  checkJoin,
+  duplicateId,
+  forkedMember,
+  isRefused,
+  removedPeer,
+  removedTarget,
+  unknownPeer,
+} from './hello-check.js'
 import { LinkSession, RefusedError, type SessionOwner } from './link-session.js'
 import { PROTOCOL_MAX, PROTOCOL_MIN, TOPOLOGY_VERSION, type Hello, type Pong, type Vectors } from './messages.js'
 import { DEFAULT_SYNC_OPTIONS, type PeerSyncOptions } from './options.js'
@@ -444,12 +453,11 @@ export class PeerSync {
   private joinRequested(session: LinkSession, hello: Hello): void {
     const { identity } = session
     if (identity === null) throw new Error('HELLO on a link that is not open')
-    const member = checkJoin(hello, identity, this.host.topology)
+    const { topologyBytes, topology, isRemoved } = this.host
+    // The list here may lack what came after the removal, that one too: another member is to be asked.
+    if (isRemoved) throw removedTarget(topology)
+    const member = checkJoin(hello, identity, topology)
     this.refuseDeparted(member)
-    const { topologyBytes, topology } = this.host
-    const self = topology.members.find(({ id }) => id === topology.self)
-    // Its list may lack what came after its removal: another one is to be asked.
-    if (self?.removal !== undefined) throw removedPeer(self)
     if (topologyBytes === null) {
       throw new MeridianError(
         'MRD_PEER_UNKNOWN',

@@ -76,6 +76,8 @@ export interface SyncHost {
    * @throws MeridianError MRD_PEER_DUPLICATE_ID when it has ops of ours that this member's history does not have.
    */
   reportedBy(member: MemberInfo, its: KnownVectors, isFirst: boolean): void
+  /** This member was removed, or is being drained, as far as it has heard. */
+  readonly isRemoved: boolean
   /** Another member says that this one was removed. */
   refusedAsRemoved(message: string): void
   /** Another member says that another process has taken the place of this one, or has written in its name. */

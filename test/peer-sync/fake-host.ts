@@ -59,6 +59,7 @@ export class FakeHost implements SyncHost {
 
   readonly takesOwnFrames = false
   readonly isWhole = true
+  readonly isRemoved = false
 
   topologyReceived(): void {
     throw new Error('nobody here has a topology to tell')

@@ -2,6 +2,7 @@ import type { MemberId } from '../../src/base/ids.js'
 import { digestOf } from '../../src/keyspace/digest.js'
 import { beginJoining } from '../../src/node/joining.js'
 import type { Member, MemberOptions } from '../../src/node/member.js'
+import { JoinRequest } from '../../src/peer-sync/join-request.js'
 import type { MemberInfo, Topology } from '../../src/peer-sync/sync-host.js'
 import type { Logger } from '../../src/ports/logger.js'
 import type { Session } from '../../src/commands/session.js'
@@ -165,6 +166,31 @@ export class SimulatedMesh {
     beginJoining(node.disk.port(new Life()), '/data', via.member.topologyBytes ?? new Uint8Array())
     node.start()
     return node
+  }
+
+  /** What a member answers to a new one that asks for the list. */
+  askToJoin(name: string, at: SimulatedNode): Uint8Array | Error {
+    let answer: Uint8Array | Error | null = null
+    const life = new Life()
+    const logger: Logger = {
+      debug: () => undefined,
+      info: () => undefined,
+      warn: () => undefined,
+      error: () => undefined,
+      child: () => logger,
+    }
+    new JoinRequest(
+      {
+        network: this.network.port(name, life),
+        clock: new SimClock(new MachineClock(this.scheduler, 0, 1), life),
+        random: this.random.stream(`joiner ${name}`),
+        logger,
+      },
+      { clusterId: CLUSTER, name, at: { host: at.name, port: 1 } },
+      (result) => (answer = result),
+    )
+    this.until('it is answered', () => answer !== null, 100_000)
+    return answer ?? new Error('no answer')
   }
 
   private idOf(name: string, via: SimulatedNode): number {
