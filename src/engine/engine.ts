@@ -1173,8 +1173,10 @@ export class Engine implements CommandExecutor, EngineService {
       // While clients are paused the data stands still.
       const mayExpire = this.activeExpiry && this.pause.mode === 'none' && this.services.server.writeRefusal === null
       const startMs = this.clock.monotonicMs()
-      const moreKeys = mayExpire && this.expiry.run()
-      const more = (mayExpire && this.fieldExpiry.run()) || moreKeys
+      const isOver = (share: number) => this.clock.monotonicMs() - startMs >= share * LIMITS.expiryTurnMs
+      // Neither takes all of the time from the other.
+      const moreKeys = mayExpire && this.expiry.run(() => isOver(0.5))
+      const more = (mayExpire && this.fieldExpiry.run(() => isOver(1))) || moreKeys
       this.latency.note('expire-cycle', this.clock.monotonicMs() - startMs, this.keyspace.nowMs)
       this.serveReady()
       this.scheduleExpiry(more ? 1 : EXPIRY_PERIOD_MS)
