@@ -162,6 +162,8 @@ export class Engine implements CommandExecutor, EngineService {
   private readonly timer: CommandTimer
   /** Why writes are refused, or null: as it was when the batch began, because asking takes 1 % of a pipelined write. */
   private writeRefusal: string | null = null
+  /** Made once: a closure in planTurn would cost memory in every write, whether it plans or not. */
+  private readonly turnCallback = (): void => this.endTurn()
   private turnPlanned = false
   private inExec = false
   private stopped = false
@@ -989,7 +991,7 @@ export class Engine implements CommandExecutor, EngineService {
   private planTurn(): void {
     if (this.turnPlanned) return
     this.turnPlanned = true
-    this.clock.defer(() => this.endTurn())
+    this.clock.defer(this.turnCallback)
   }
 
   endTurn(): void {
