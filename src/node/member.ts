@@ -21,6 +21,7 @@ import type { Disk } from '../ports/disk.js'
 import type { Logger } from '../ports/logger.js'
 import type { Network } from '../ports/network.js'
 import type { Random } from '../ports/random.js'
+import type { Introduced } from '../topology/introduction.js'
 import { Backups } from './backups.js'
 import { Membership } from './membership.js'
 import { MemberIntake } from './member-intake.js'
@@ -217,7 +218,10 @@ export class Member implements SyncHost {
       this.holdStability(hold)
       this.engine.pubsub.remote = peers
       peers.onPublication(({ channel, message, sharded }) => this.engine.pubsub.receive(channel, message, sharded))
-      peers.onStatus(() => this.membersChanged())
+      peers.onStatus(() => {
+        this.membersChanged()
+        this.membership.review()
+      })
       peers.onVectors(() => {
         stability.invalidate()
         this.progressed()
@@ -329,6 +333,10 @@ export class Member implements SyncHost {
     return this.log.refusal !== null || this.engine.takesNoFrames || this.intake?.isOpen === true
   }
 
+  get hasAskedAround(): boolean {
+    return this.membership.hasAskedAround
+  }
+
   applyFrame(frame: FrameView): void {
     this.engine.takeRemote(frame)
   }
@@ -343,6 +351,10 @@ export class Member implements SyncHost {
 
   topologyReceived(bytes: Uint8Array, from: string): void {
     this.membership.received(bytes, from)
+  }
+
+  introduced(bytes: Uint8Array, stranger: Introduced): string | null {
+    return this.membership.introduced(bytes, stranger)
   }
 
   get takesOwnFrames(): boolean {
@@ -363,6 +375,10 @@ export class Member implements SyncHost {
 
   reportedBy(member: MemberInfo, its: KnownVectors, isFirst: boolean): void {
     this.membership.reportedBy(member, its, isFirst)
+  }
+
+  get isRemoved(): boolean {
+    return this.membership.isRemoved
   }
 
   refusedAsRemoved(message: string): void {

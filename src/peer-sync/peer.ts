@@ -50,6 +50,8 @@ export class Peer {
   private isCutOff = false
   /** It has told what it has, in some link of this process. */
   hasReported = false
+  /** It has refused our last dial because we are not in its list: the next one brings ours. */
+  isUnknownThere = false
   /** When a message was last logged loudly. */
   private readonly logged = new Map<string, number>()
   private lastError: PeerError | null = null
@@ -195,9 +197,14 @@ export class Peer {
     return this.inbound?.up ? this.inbound : null
   }
 
+  /** It has not told what it has. */
+  get isUnheard(): boolean {
+    return !this.hasReported && !this.isCutOff
+  }
+
   /** Neither has it told what it has, nor has a dial failed yet. */
   get isUnasked(): boolean {
-    return !this.hasReported && !this.isCutOff && this.attempts === 0
+    return this.isUnheard && this.attempts === 0
   }
 
   /** Gives a publication to a link; false when no link to the member takes it. */

@@ -214,6 +214,7 @@ describe.each([true, false])('a stream of which much is done in slices (alone: %
 
   it('is dumped as it is at one moment, while others go on', () => {
     const twins = new Twins(9, solo).fill()
+    for (let n = 1; n <= 1000; n++) twins.both('XADD', 's', `${ENTRIES + n}-1`, 'n', `${n}`)
     let others = 0
     const { reply } = twins.inSlices(['DUMP', 's'], () => {
       twins.sliced.run('SET', 'other', `${others++}`)
