@@ -192,6 +192,39 @@ describe.each([true, false])('a stream of which much is done in slices (alone: %
     twins.doesTheSame(['XREADGROUP', 'GROUP', 'h', 'c1', 'COUNT', '30', ...three], 's', 'other', 'empty')
   })
 
+  it.each(SEEDS)('is copied and renamed as in one go (seed %i)', (seed) => {
+    const twins = new Twins(seed + 100, solo).fill()
+    twins.both('PEXPIRE', 's', '1000000')
+    expect(twins.doesTheSame(['COPY', 's', 'copy', 'DB', '0'], 's', 'copy')).toBe(':1\r\n')
+    // In place of another stream with groups.
+    twins.both('XADD', 'to', '*', 'a', 'b')
+    twins.both('XGROUP', 'CREATE', 'to', 'h', '0')
+    twins.both('XREADGROUP', 'GROUP', 'h', 'c', 'STREAMS', 'to', '>')
+    twins.doesTheSame(['RENAME', 's', 'to'], 'to', 'copy')
+    expect(twins.sliced.run('EXISTS', 's')).toBe(0)
+    twins.exchange()
+    const { far, sliced } = twins
+    expect(far.run('DEBUG', 'DIGEST')).toEqual(sliced.run('DEBUG', 'DIGEST'))
+    if (solo) return
+    // What another member adds meanwhile stays where it is, but for groups.
+    far.run('XADD', 'to', '9000-2', 'late', 'x')
+    far.run('XGROUP', 'CREATE', 'to', 'late', '0')
+    far.run('XACK', 'to', 'g', '7-1')
+    twins.doesTheSame(['RENAME', 'to', 'again'], 'again')
+    twins.exchange()
+    expect(far.run('DEBUG', 'DIGEST')).toEqual(sliced.run('DEBUG', 'DIGEST'))
+    expect(sliced.run('XRANGE', 'to', '-', '+')).toEqual([['9000-2', ['late', 'x']]])
+    expect(far.run('XINFO', 'GROUPS', 'to')).toEqual([])
+  })
+
+  it('of which nothing but groups and what they have pending is left is copied as well', () => {
+    const twins = new Twins(3, solo).fill()
+    twins.both('XTRIM', 's', 'MAXLEN', '0')
+    twins.both('XSETID', 's', '5000-0')
+    twins.doesTheSame(['COPY', 's', 'copy'], 's', 'copy')
+    twins.doesTheSame(['MOVE', 's', '1'], 'copy')
+  })
+
   it('waits while a group reads it, and is as it was before when the reader goes', () => {
     const twins = new Twins(7, solo).fill()
     const { sliced, clock, client } = twins
