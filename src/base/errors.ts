@@ -31,6 +31,7 @@ export const ERROR_CODES = {
   MRD_PEER_FORKED: 'another process has taken the place of a member',
   MRD_PEER_UNKNOWN: 'a peer is not in the list of members',
   MRD_PEER_REMOVED: 'a member was removed from its cluster',
+  MRD_JOIN_TARGET: 'the member that a new one asked cannot let it join',
   MRD_TOPOLOGY: 'a list of members cannot be used',
   MRD_PEER_UNREACHABLE: 'a peer cannot be reached',
   MRD_PEER_SILENT: 'a peer on an open link has gone silent',

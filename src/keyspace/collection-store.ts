@@ -70,6 +70,9 @@ export interface CollectionStore {
   /** Elements that clients see. */
   size(db: Database, root: Ref): number
 
+  /** Elements and what else there is of them to go through, where that is more. Absent where it never is. */
+  parts?(db: Database, root: Ref): number
+
   /** Bytes of the collection, for MEMORY USAGE; of large ones `samples` elements are looked at (0: all). */
   bytes(arena: Arena, root: Ref, samples: number): number
 

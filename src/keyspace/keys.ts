@@ -61,6 +61,12 @@ export class Keys {
     return store
   }
 
+  /** What whoever goes through all of a collection comes by. */
+  parts(type: number, db: Database, root: Ref): number {
+    const store = this.store(type)
+    return store.parts?.(db, root) ?? store.size(db, root)
+  }
+
   /** True when a key's record can be taken as it stands for an effect on a type: no other type is involved. */
   isSimple(db: Database, ref: Ref, type: number, key: Uint8Array, keyOff: number, keyLen: number): boolean {
     if (db.mayHide(key, keyOff, keyLen)) return false

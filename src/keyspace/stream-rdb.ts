@@ -1,8 +1,23 @@
+import { assert } from '../base/assert.js'
+import { LIMITS } from '../base/limits.js'
 import { StreamId, u64ToBigInt } from '../crdt/stream-id.js'
 import type { Ref } from '../memory/arena.js'
+import { IndexCursor } from '../memory/order-index.js'
 import { ByteList } from '../rdb/byte-list.js'
-import type { RdbPendingEntry, RdbStream, RdbStreamEntry, RdbStreamGroup, RdbStreamId } from '../rdb/value.js'
+import type { RdbWriter } from '../rdb/rdb-writer.js'
+import {
+  NodeBounds,
+  writeConsumerHead,
+  writeGroupHead,
+  writeNode,
+  writePending,
+  writeRawId,
+  writeStreamHead,
+} from '../rdb/stream-writer.js'
+import type { RdbPendingEntry, RdbStream, RdbStreamConsumer, RdbStreamEntry, RdbStreamGroup, RdbStreamId } from '../rdb/value.js'
+import { streamTypeOf } from '../rdb/value-writer.js'
 import { StreamFields } from './stream-fields.js'
+import { StreamCursor } from './stream-log.js'
 import { CHUNKS_WORD } from './stream-root.js'
 import type { StreamSpace } from './stream-space.js'
 
@@ -11,52 +26,163 @@ import type { StreamSpace } from './stream-space.js'
  * free, and is left out otherwise.
  */
 export function streamToRdb(space: StreamSpace, root: Ref): RdbStream {
-  const { roots, groups } = space
-  const entries = readEntries(space, root)
-  const id = new StreamId()
-  const lastId = roots.lastId(root, new StreamId())
-  const last = entries.at(-1)
-  if (last !== undefined && lastId.compare(StreamId.of(last.id.ms, last.id.seq)) < 0) {
-    lastId.copyFrom(StreamId.of(last.id.ms, last.id.seq))
-  }
+  const { groups } = space
+  const entries: RdbStreamEntry[] = []
+  for (const from = new RdbEntries(space, root); from.next();) entries.push(from.entry())
   return {
     type: 'stream',
     entries,
-    lastId: rdbId(lastId),
-    firstId: entries.length === 0 ? { ms: 0n, seq: 0n } : entries[0].id,
-    maxDeletedId: rdbId(roots.maxDeletedId(root, id)),
-    entriesAdded: BigInt(roots.entriesAdded(root)),
-    groups: groups.sorted(root).map((group) => readGroup(space, group)),
+    ...headOf(space, root, entries.at(0)?.id, entries.at(-1)?.id),
+    groups: groups.sorted(root).map((group) => {
+      const pending = [...pendingByConsumer(space, group)].at(-1) ?? []
+      return {
+        ...groupHeadOf(space, group),
+        consumers: groups.consumers(group).map((consumer, i) => ({
+          ...consumerHeadOf(space, consumer),
+          pending: pending[i].map((ref) => pendingOf(space, ref)),
+        })),
+      }
+    }),
   }
 }
 
-function readEntries(space: StreamSpace, root: Ref): RdbStreamEntry[] {
-  const { roots, log, cursor } = space
-  const entries: RdbStreamEntry[] = []
-  const fields = new StreamFields()
-  const words = roots.words(root)
-  let names = new ByteList()
-  let previous: RdbStreamId | null = null
-  for (let on = log.first(words, roots.at(root) + CHUNKS_WORD, cursor); on; on = log.next(cursor)) {
-    let id = rdbId(cursor.entry.id)
-    if (previous !== null && compare(id, previous) <= 0) {
-      if (previous.seq === MAX_U64) continue
-      id = { ms: previous.ms, seq: previous.seq + 1n }
-    }
-    previous = id
-    log.chunks.fields(cursor.entry, fields)
-    if (!hasNames(names, fields)) {
-      names = new ByteList()
-      for (let i = 0; i < fields.count; i++) names.push(fields.buf, fields.nameOff[i], fields.nameLen[i])
-    }
-    const values = new ByteList()
-    for (let i = 0; i < fields.count; i++) values.push(fields.buf, fields.valueOff[i], fields.valueLen[i])
-    entries.push({ id, names, values })
+/**
+ * Writes the same as a payload has it, its type first, a step at a time; the writer may be another one after each step. Nothing may change in between.
+ */
+export function* writeStreamSteps(
+  space: StreamSpace,
+  root: Ref,
+  to: { begin(type: number): unknown; readonly writer: RdbWriter },
+): Generator<undefined, void> {
+  const { groups } = space
+  const all = groups.sorted(root)
+  const type = streamTypeOf(
+    all.every((group) => groups.consumers(group).every((consumer) => groups.seen(consumer) === groups.active(consumer))),
+  )
+  to.begin(type)
+  // How many nodes there are is said before the first.
+  let nodes = 0
+  let count = 0
+  const bounds = new NodeBounds()
+  for (const entries = new RdbEntries(space, root); entries.next();) {
+    if (bounds.begins(entries.bytes)) nodes++
+    if (++count % LIMITS.slicedReadStep === 0) yield
   }
-  return entries
+  to.writer.length(nodes)
+  const again = new NodeBounds()
+  let firstId: RdbStreamId | undefined
+  let lastId: RdbStreamId | undefined
+  let node: RdbStreamEntry[] = []
+  for (const entries = new RdbEntries(space, root); entries.next();) {
+    if (again.begins(entries.bytes) && node.length > 0) {
+      writeNode(to.writer, node)
+      node = []
+      yield
+    }
+    const entry = entries.entry()
+    node.push(entry)
+    firstId ??= entry.id
+    lastId = entry.id
+  }
+  if (node.length > 0) writeNode(to.writer, node)
+  writeStreamHead(to.writer, headOf(space, root, firstId, lastId), count, all.length)
+  for (const group of all) yield* writeGroupSteps(space, group, type, to)
+}
+
+function* writeGroupSteps(
+  space: StreamSpace,
+  group: Ref,
+  type: number,
+  to: { readonly writer: RdbWriter },
+): Generator<undefined, void> {
+  const { groups } = space
+  const consumers = groups.consumers(group)
+  let pending: readonly (readonly Ref[])[] = []
+  for (pending of pendingByConsumer(space, group)) yield
+  let step = 0
+  writeGroupHead(
+    to.writer,
+    groupHeadOf(space, group),
+    pending.reduce((sum, refs) => sum + refs.length, 0),
+  )
+  for (const refs of pending) {
+    for (const ref of refs) {
+      writePending(to.writer, pendingOf(space, ref))
+      if (++step % LIMITS.slicedReadStep === 0) yield
+    }
+  }
+  to.writer.length(consumers.length)
+  for (const [i, consumer] of consumers.entries()) {
+    writeConsumerHead(to.writer, consumerHeadOf(space, consumer), pending[i].length, type)
+    for (const ref of pending[i]) {
+      writeRawId(to.writer, rdbId(space.groups.pending.id(ref, scratch)))
+      if (++step % LIMITS.slicedReadStep === 0) yield
+    }
+  }
+}
+
+/** Goes through the entries of a stream and gives them the IDs that they have in a payload. */
+class RdbEntries {
+  private readonly cursor = new StreamCursor()
+  private readonly fields = new StreamFields()
+  private names = new ByteList()
+  private id: RdbStreamId | null = null
+  private hasBegun = false
+
+  constructor(
+    private readonly space: StreamSpace,
+    private readonly root: Ref,
+  ) {}
+
+  /** Goes to the first entry, or the next one; false when there is none. */
+  next(): boolean {
+    const { space, cursor, fields } = this
+    const { log } = space
+    for (let on = this.step(); on; on = this.step()) {
+      const before = this.id
+      let id = rdbId(cursor.entry.id)
+      if (before !== null && compare(id, before) <= 0) {
+        if (before.seq === MAX_U64) continue
+        id = { ms: before.ms, seq: before.seq + 1n }
+      }
+      this.id = id
+      log.chunks.fields(cursor.entry, fields)
+      return true
+    }
+    return false
+  }
+
+  /** Of names and values. */
+  get bytes(): number {
+    const { count, nameLen, valueLen } = this.fields
+    let bytes = 0
+    for (let i = 0; i < count; i++) bytes += nameLen[i] + valueLen[i]
+    return bytes
+  }
+
+  entry(): RdbStreamEntry {
+    const { id, fields } = this
+    assert(id !== null, 'no entry')
+    const values = new ByteList()
+    if (!hasNames(this.names, fields)) {
+      this.names = new ByteList()
+      for (let i = 0; i < fields.count; i++) this.names.push(fields.buf, fields.nameOff[i], fields.nameLen[i])
+    }
+    for (let i = 0; i < fields.count; i++) values.push(fields.buf, fields.valueOff[i], fields.valueLen[i])
+    return { id, names: this.names, values }
+  }
+
+  private step(): boolean {
+    const { space, root, cursor } = this
+    const { roots, log } = space
+    if (this.hasBegun) return log.next(cursor)
+    this.hasBegun = true
+    return log.first(roots.words(root), roots.at(root) + CHUNKS_WORD, cursor)
+  }
 }
 
 const MAX_U64 = 2n ** 64n - 1n
+const scratch = new StreamId()
 
 function compare(a: RdbStreamId, b: RdbStreamId): number {
   if (a.ms !== b.ms) return a.ms < b.ms ? -1 : 1
@@ -72,27 +198,78 @@ function hasNames(names: ByteList, fields: StreamFields): boolean {
   return true
 }
 
-function readGroup(space: StreamSpace, group: Ref): RdbStreamGroup {
-  const { groups } = space
-  const { pending } = groups
-  const id = new StreamId()
+function headOf(
+  { roots }: StreamSpace,
+  root: Ref,
+  first: RdbStreamId | undefined,
+  last: RdbStreamId | undefined,
+): Omit<RdbStream, 'type' | 'entries' | 'groups'> {
+  const lastId = rdbId(roots.lastId(root, scratch))
+  return {
+    lastId: last !== undefined && compare(lastId, last) < 0 ? last : lastId,
+    firstId: first ?? { ms: 0n, seq: 0n },
+    maxDeletedId: rdbId(roots.maxDeletedId(root, scratch)),
+    entriesAdded: BigInt(roots.entriesAdded(root)),
+  }
+}
+
+function groupHeadOf({ groups }: StreamSpace, group: Ref): Omit<RdbStreamGroup, 'consumers'> {
   const entriesRead = groups.entriesRead(group)
-  const taken = new Set<string>()
   return {
     name: groups.names.name(group).slice(),
-    lastId: rdbId(groups.lastDelivered(group, id)),
+    lastId: rdbId(groups.lastDelivered(group, scratch)),
     entriesRead: entriesRead < 0 ? null : BigInt(entriesRead),
-    consumers: groups.consumers(group).map((consumer) => ({
-      name: groups.consumerName(consumer).slice(),
-      seenMs: groups.seen(consumer),
-      activeMs: groups.active(consumer),
-      pending: groups.consumerPending(consumer).flatMap((ref): RdbPendingEntry[] => {
-        const key = pending.id(ref, id).toString()
-        if (taken.has(key)) return []
-        taken.add(key)
-        return [{ id: rdbId(id), deliveredMs: pending.time(ref), deliveries: BigInt(pending.deliveries(ref)) }]
-      }),
-    })),
+  }
+}
+
+function consumerHeadOf({ groups }: StreamSpace, consumer: Ref): Omit<RdbStreamConsumer, 'pending'> {
+  return {
+    name: groups.consumerName(consumer).slice(),
+    seenMs: groups.seen(consumer),
+    activeMs: groups.active(consumer),
+  }
+}
+
+/**
+ * What each of a group's consumers, by name, has pending: all of it is there in what is given last. An ID stands once in the group, with the first consumer
+ * that has it.
+ */
+function* pendingByConsumer({ groups }: StreamSpace, group: Ref): Generator<readonly (readonly Ref[])[], void> {
+  const { pending } = groups
+  const { index } = pending
+  const all: Ref[][] = []
+  const place = new IndexCursor()
+  /** IDs that are pending more than once, in different regions. There are next to none. */
+  const several = new Set<string>()
+  let step = 0
+  let before: Ref = 0
+  for (let ref = index.first(groups.pendingWords(group), groups.pendingAt(group), place); ref !== 0; ref = index.next(place)) {
+    if (before !== 0 && pending.compareId(before, pending.id(ref, scratch)) === 0) several.add(scratch.toString())
+    before = ref
+    if (++step % LIMITS.slicedReadStep === 0) yield all
+  }
+  const taken = new Set<string>()
+  for (const consumer of groups.consumers(group)) {
+    const refs: Ref[] = []
+    all.push(refs)
+    let ref = index.first(groups.consumerWords(consumer), groups.consumerAt(consumer), place)
+    for (; ref !== 0; ref = index.next(place)) {
+      if (++step % LIMITS.slicedReadStep === 0) yield all
+      const id = several.size === 0 ? '' : pending.id(ref, scratch).toString()
+      if (taken.has(id)) continue
+      if (several.has(id)) taken.add(id)
+      refs.push(ref)
+    }
+  }
+  yield all
+}
+
+function pendingOf({ groups }: StreamSpace, ref: Ref): RdbPendingEntry {
+  const { pending } = groups
+  return {
+    id: rdbId(pending.id(ref, scratch)),
+    deliveredMs: pending.time(ref),
+    deliveries: BigInt(pending.deliveries(ref)),
   }
 }
 

@@ -663,6 +663,14 @@ export class StreamStore implements CollectionStore {
     return log.length(roots.words(root), roots.at(root) + CHUNKS_WORD)
   }
 
+  /** Entries, and what is pending of them, or was before they went. */
+  parts(db: Database, root: Ref): number {
+    const { groups } = this.space(db.arena)
+    let parts = this.size(db, root)
+    for (let i = groups.recordCount(root) - 1; i >= 0; i--) parts += groups.pendingCount(groups.recordAt(root, i))
+    return parts
+  }
+
   bytes(arena: Arena, root: Ref, samples: number): number {
     const { roots, log, groups } = this.space(arena)
     return roots.bytes(root) + log.bytes(roots.words(root), roots.at(root) + CHUNKS_WORD, samples) + groups.bytes(root)

@@ -21,6 +21,7 @@ import type { Disk } from '../ports/disk.js'
 import type { Logger } from '../ports/logger.js'
 import type { Network } from '../ports/network.js'
 import type { Random } from '../ports/random.js'
+import type { Introduced } from '../topology/introduction.js'
 import { Backups } from './backups.js'
 import { Membership } from './membership.js'
 import { MemberIntake } from './member-intake.js'
@@ -345,6 +346,10 @@ export class Member implements SyncHost {
     this.membership.received(bytes, from)
   }
 
+  introduced(bytes: Uint8Array, stranger: Introduced): string | null {
+    return this.membership.introduced(bytes, stranger)
+  }
+
   get takesOwnFrames(): boolean {
     return this.membership.takesOwnFrames
   }
@@ -363,6 +368,10 @@ export class Member implements SyncHost {
 
   reportedBy(member: MemberInfo, its: KnownVectors, isFirst: boolean): void {
     this.membership.reportedBy(member, its, isFirst)
+  }
+
+  get isRemoved(): boolean {
+    return this.membership.isRemoved
   }
 
   refusedAsRemoved(message: string): void {

@@ -12,6 +12,7 @@ import type { Clock, Timer } from '../ports/clock.js'
 import type { Disk } from '../ports/disk.js'
 import type { Logger } from '../ports/logger.js'
 import type { Random } from '../ports/random.js'
+import { doubtOf, type Introduced } from '../topology/introduction.js'
 import { decodeTopology, encodeTopology } from '../topology/topology-codec.js'
 import type { TopologyChange } from '../topology/topology-change.js'
 import type { Dot, TopologyMember, TopologyState } from '../topology/topology-state.js'
@@ -160,6 +161,11 @@ export class Membership {
     return this.isJoining || (this.isEmpty && this.hasHeard) ? 'joining' : 'starting'
   }
 
+  get isRemoved(): boolean {
+    const { own } = this
+    return this.refusedBy !== null || (own !== undefined && this.state.stateOf(own) !== 'active')
+  }
+
   /** The error reply to writes, or null when they are taken. */
   get writeRefusal(): string | null {
     if (this.isOpen) return null
@@ -213,6 +219,13 @@ export class Membership {
       )
     }
     this.state.merge(other)
+  }
+
+  introduced(bytes: Uint8Array, stranger: Introduced): string | null {
+    const brought = decodeTopology(bytes, `what ${stranger.name} sent`)
+    const doubt = doubtOf(this.state, brought, this.self, stranger)
+    if (doubt === null) this.state.merge(brought)
+    return doubt
   }
 
   ownOpsElsewhere(member: MemberInfo, stamp: Stamp): void {

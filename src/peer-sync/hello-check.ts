@@ -1,4 +1,5 @@
 import { MeridianError } from '../base/errors.js'
+import { formatHostPort } from '../base/names.js'
 import type { PeerIdentity } from '../ports/network.js'
 import { PROTOCOL_MAX, PROTOCOL_MIN, TOPOLOGY_VERSION, type Hello } from './messages.js'
 import type { MemberInfo, Topology } from './sync-host.js'
@@ -115,10 +116,23 @@ export function removedPeer(member: MemberInfo): MeridianError {
   return new MeridianError('MRD_PEER_REMOVED', `${member.name} (member ${member.id}) was removed from this cluster`, REJOIN)
 }
 
-export function unknownPeer(hello: Hello, topology: Topology): MeridianError {
+/** To a new member that asks one for the list which is no member any more itself. */
+export function removedTarget(topology: Topology): MeridianError {
+  const others = topology.members.filter(({ id, removal }) => id !== topology.self && removal === undefined)
+  const known = others.map(({ name, address: { host, port } }) => `${name} at ${formatHostPort({ host, port })}`)
+  return new MeridianError(
+    'MRD_JOIN_TARGET',
+    `${selfName(topology)}, which was asked for the list of members, was itself removed from this cluster`,
+    known.length === 0 ? 'It knows of no other member.' : `As far as it knows there are ${known.join(', ')}.`,
+  )
+}
+
+/** @param doubt why the list that it has brought is not believed. */
+export function unknownPeer(hello: Hello, topology: Topology, doubt: string | null = null): MeridianError {
   return new MeridianError(
     'MRD_PEER_UNKNOWN',
-    `${hello.name} is not in the list of members of ${selfName(topology)} yet`,
+    `${hello.name} is not in the list of members of ${selfName(topology)} yet` +
+      (doubt === null ? '' : `, and the list that it brings is not believed: ${doubt}`),
     `Topology versions: ${hello.topologyVersion} there, ${topology.version} here. A member that was added is known here as soon as that change has come; ` +
       `one that was not is added with \`meridian region add ${hello.name}\`.`,
   )

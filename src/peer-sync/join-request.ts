@@ -30,6 +30,15 @@ const PAUSE_MS = 500
 /** It may take a while until the member that is asked has heard of the new one, or has started. */
 const GIVE_UP_MS = 60_000
 
+const TO_BE_ADDED = 'Add NAME with `meridian region add` at any member, and start it with that name and its own certificate.'
+/** What is to be done by the operator of one that was refused. */
+const REMEDIES = {
+  MRD_PEER_UNKNOWN: TO_BE_ADDED,
+  MRD_PEER_IDENTITY: TO_BE_ADDED,
+  MRD_PEER_REMOVED: 'The name NAME is never used again: start it as the new one.',
+  MRD_JOIN_TARGET: 'NAME itself was not refused: start it once more, with the peer address of another member in --join.',
+} as const
+
 /**
  * Asks a member for the topology, as one that was added to it and has nothing yet, not even its id: HELLO with member 0 is answered by HELLO
  * and TOPOLOGY. Tries again until it has it, is told that it never will, or a minute has passed.
@@ -120,13 +129,12 @@ export class JoinRequest {
 
   private failure(error: Error, code: string): Error {
     if (error instanceof MeridianError) return error
-    const known = code === 'MRD_PEER_REMOVED' || code === 'MRD_PEER_UNKNOWN' ? code : 'MRD_PEER_IDENTITY'
-    return new MeridianError(
-      known,
-      `${this.joiner.name} could not join: ${error.message}`,
-      'Add it with `meridian region add` at any member, and start it with that name and its own certificate.',
-      { cause: error },
-    )
+    const { name } = this.joiner
+    const known =
+      code === 'MRD_PEER_REMOVED' || code === 'MRD_PEER_UNKNOWN' || code === 'MRD_JOIN_TARGET' ? code : 'MRD_PEER_IDENTITY'
+    return new MeridianError(known, `${name} could not join: ${error.message}`, REMEDIES[known].replace('NAME', name), {
+      cause: error,
+    })
   }
 
   private unreachable(why: string): MeridianError {

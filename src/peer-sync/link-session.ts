@@ -30,6 +30,12 @@ export interface SessionOwner {
   hello(): wire.Hello
   /** Throws a MeridianError if the other side is not welcome; it is then refused with that. */
   checkHello(session: LinkSession, hello: wire.Hello): void
+  /** Whether who is there is in the list of members. Throws a MeridianError if it is not welcome for another reason. */
+  isKnown(session: LinkSession, hello: wire.Hello): boolean
+  /** Our list of members for the other side of a link that we dialled, where it did not know us the last time; else null. */
+  introduction(session: LinkSession): Uint8Array | null
+  /** Somebody who is not in our list has brought its own. Throws a MeridianError if that is not believed. */
+  introduced(session: LinkSession, hello: wire.Hello, topology: Uint8Array): void
   /** Both sides have accepted each other. */
   sessionUp(session: LinkSession): void
   /** A new member that has no id yet asks for the topology. Throws a MeridianError if it is not welcome. */
@@ -58,6 +64,7 @@ export interface SessionOwner {
  *   dialler    opening --onOpen, send HELLO--> hello --HELLO--> up
  *   acceptor                                   hello --HELLO, send HELLO--> confirming --any message--> up
  *
+ * A dialler that was refused as unknown the last time sends its list of members behind HELLO; an acceptor that still does not know it reads that first.
  * The acceptor answers HELLO only when it accepts, and the dialler's next message says that it accepts too.
  * Every state ends in closed: by REFUSED from either side, a broken protocol, silence, or the transport.
  */
@@ -97,6 +104,9 @@ export class LinkSession implements FrameOutlet, FrameSource, PublicationOutlet,
 
   private link: Link | null = null
   private readonly reader = new MessageReader(LIMITS.linkHelloBytes)
+  /** TOPOLOGY comes next, before what HELLO says is acted on if the other side is not known. */
+  private listFollows = false
+  private stranger: wire.Hello | null = null
   private lastSubscription = 0
   private lastTransfer = 0
   private toldTopology: Uint8Array | null = null
@@ -264,7 +274,10 @@ export class LinkSession implements FrameOutlet, FrameSource, PublicationOutlet,
     this.identity = identity
     this.lastReceivedMs = this.owner.clock.monotonicMs()
     this.enter('hello')
-    if (this.role === 'dialler') this.send(wire.encodeHello(this.owner.hello()))
+    if (this.role === 'acceptor') return
+    const list = this.owner.introduction(this)
+    this.send(wire.encodeHello({ ...this.owner.hello(), introduces: list !== null }))
+    if (list !== null) this.send(wire.encodeTopologyMessage(list))
   }
 
   private received(bytes: Uint8Array): void {
@@ -299,6 +312,10 @@ export class LinkSession implements FrameOutlet, FrameSource, PublicationOutlet,
     if (type === MESSAGE.refused) {
       const { code, text } = wire.decodeRefused(payload)
       this.close(new RefusedError(code, `Refused by ${this.identity?.name ?? 'the peer'}: ${text}`))
+      return
+    }
+    if (this.listFollows) {
+      this.listReceived(type, payload)
       return
     }
     if (this.state === 'hello') {
@@ -402,6 +419,24 @@ export class LinkSession implements FrameOutlet, FrameSource, PublicationOutlet,
       this.owner.joinRequested(this, hello)
       return
     }
+    this.listFollows = hello.introduces === true && this.role === 'acceptor'
+    if (this.listFollows && !this.owner.isKnown(this, hello)) {
+      this.stranger = hello
+      this.reader.maxMessageBytes = LIMITS.linkMessageBytes
+    } else this.accept(hello)
+  }
+
+  private listReceived(type: number, topology: Uint8Array): void {
+    this.listFollows = false
+    if (type !== MESSAGE.topology) throw wire.protocolError(`message type ${type} where HELLO said that TOPOLOGY follows`)
+    const { stranger } = this
+    // Who is known tells its list when the link is up.
+    if (stranger === null) return
+    this.owner.introduced(this, stranger, topology)
+    this.accept(stranger)
+  }
+
+  private accept(hello: wire.Hello): void {
     this.owner.checkHello(this, hello)
     this.member = hello.member as MemberId
     this.version = commonVersion(hello) ?? wire.PROTOCOL_MIN

@@ -53,6 +53,8 @@ export const MESSAGE = {
 /** "MRDL", first in every HELLO: a stranger that speaks something else is noticed at once. */
 const MAGIC = 0x4c44524d
 const MAX_TEXT_BYTES = 900
+/** In the flags behind HELLO's name, which may be missing. */
+const HELLO_INTRODUCES = 1
 const CONTROL_CHARACTERS = /\p{Cc}/gu
 
 export interface Hello {
@@ -64,6 +66,8 @@ export interface Hello {
   readonly topologyVersion: number
   readonly clusterId: string
   readonly name: string
+  /** TOPOLOGY follows at once: the dialler was not known to the other side the last time. */
+  readonly introduces?: boolean
 }
 
 export interface Refused {
@@ -122,7 +126,8 @@ export function protocolError(what: string): MeridianError {
 export function encodeHello(hello: Hello): Uint8Array {
   const cluster = Buffer.from(hello.clusterId)
   const name = Buffer.from(hello.name)
-  const out = message(MESSAGE.hello, 25 + 1 + cluster.length + 1 + name.length)
+  const introduces = hello.introduces === true
+  const out = message(MESSAGE.hello, 25 + 1 + cluster.length + 1 + name.length + (introduces ? 1 : 0))
   let at = out.writeUInt32LE(MAGIC, MESSAGE_HEADER_BYTES)
   at = out.writeUInt16LE(hello.minVersion, at)
   at = out.writeUInt16LE(hello.maxVersion, at)
@@ -132,7 +137,8 @@ export function encodeHello(hello: Hello): Uint8Array {
   at = out.writeUInt8(cluster.length, at)
   at += cluster.copy(out, at)
   at = out.writeUInt8(name.length, at)
-  name.copy(out, at)
+  at += name.copy(out, at)
+  if (introduces) out.writeUInt8(HELLO_INTRODUCES, at)
   return out
 }
 
@@ -140,7 +146,7 @@ export function encodeHello(hello: Hello): Uint8Array {
 export function decodeHello(payload: Uint8Array): Hello {
   const reader = new PayloadReader(payload, 'HELLO')
   if (reader.u32() !== MAGIC) throw protocolError('HELLO does not begin with MRDL')
-  return {
+  const hello = {
     minVersion: reader.u16(),
     maxVersion: reader.u16(),
     member: reader.u8(),
@@ -149,6 +155,7 @@ export function decodeHello(payload: Uint8Array): Hello {
     clusterId: reader.text(reader.u8()),
     name: reader.text(reader.u8()),
   }
+  return !reader.atEnd && (reader.u8() & HELLO_INTRODUCES) !== 0 ? { ...hello, introduces: true } : hello
 }
 
 export function encodeRefused(refused: Refused): Uint8Array {
@@ -406,6 +413,10 @@ export class PayloadReader {
     const { at } = this
     // Plain, because slice() of a Buffer is no copy: who keeps it would see it change with the link's next bytes.
     return plainBytes(this.bytes.subarray(this.take(this.bytes.length - at)))
+  }
+
+  get atEnd(): boolean {
+    return this.at === this.bytes.length
   }
 
   end(): void {

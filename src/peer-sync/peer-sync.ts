@@ -8,7 +8,16 @@ import type { Link, LinkHandlers, Network, PeerIdentity } from '../ports/network
 import type { Random } from '../ports/random.js'
 import { FrameReceiver } from './frame-receiver.js'
 import { departedMembers } from './departures.js'
-import { checkHello, checkJoin, duplicateId, forkedMember, isRefused, removedPeer, unknownPeer } from './hello-check.js'
+import {
+  checkHello,
+  checkJoin,
+  duplicateId,
+  forkedMember,
+  isRefused,
+  removedPeer,
+  removedTarget,
+  unknownPeer,
+} from './hello-check.js'
 import { LinkSession, RefusedError, type SessionOwner } from './link-session.js'
 import { PROTOCOL_MAX, PROTOCOL_MIN, TOPOLOGY_VERSION, type Hello, type Pong, type Vectors } from './messages.js'
 import { DEFAULT_SYNC_OPTIONS, type PeerSyncOptions } from './options.js'
@@ -275,6 +284,9 @@ export class PeerSync {
       clock: this.ports.clock,
       hello: () => this.hello(),
       checkHello: (session, hello) => this.checkHello(session, hello),
+      isKnown: (session, hello) => this.isKnown(session, hello),
+      introduction: (session) => (this.peerOfOutbound(session)?.isUnknownThere === true ? this.host.topologyBytes : null),
+      introduced: (session, hello, topology) => this.introduced(session, hello, topology),
       sessionUp: (session) => this.sessionUp(session),
       joinRequested: (session, hello) => this.joinRequested(session, hello),
       topologyReceived: (session, topology) => this.host.topologyReceived(topology.slice(), session.identity?.name ?? 'a peer'),
@@ -374,6 +386,29 @@ export class PeerSync {
     }
   }
 
+  private isKnown({ identity }: LinkSession, hello: Hello): boolean {
+    if (identity === null) throw new Error('HELLO on a link that is not open')
+    try {
+      checkHello(hello, identity, this.host.topology, null)
+      return true
+    } catch (error) {
+      if (error instanceof MeridianError && error.code === 'MRD_PEER_UNKNOWN') return false
+      throw error
+    }
+  }
+
+  /** One that is in no list here has shown a certificate of this cluster and brings its list; see topology/introduction.ts. */
+  private introduced(session: LinkSession, hello: Hello, list: Uint8Array): void {
+    // In the meantime others may have told of it.
+    if (this.isKnown(session, hello)) return
+    const doubt = this.host.introduced(list.slice(), { id: hello.member, name: hello.name })
+    if (doubt !== null) throw unknownPeer(hello, this.host.topology, doubt)
+    this.ports.logger.info(
+      { peer: hello.name, version: this.host.topology.version },
+      'a member that was not known here has brought the list of members, which goes on from the one here',
+    )
+  }
+
   /** Peers for who is in the topology and had none; returns those that are to be dialled. */
   private followTopology(): Peer[] {
     const { host, ports, owner, options } = this
@@ -418,12 +453,11 @@ export class PeerSync {
   private joinRequested(session: LinkSession, hello: Hello): void {
     const { identity } = session
     if (identity === null) throw new Error('HELLO on a link that is not open')
-    const member = checkJoin(hello, identity, this.host.topology)
+    const { topologyBytes, topology, isRemoved } = this.host
+    // The list here may lack what came after the removal, that one too: another member is to be asked.
+    if (isRemoved) throw removedTarget(topology)
+    const member = checkJoin(hello, identity, topology)
     this.refuseDeparted(member)
-    const { topologyBytes, topology } = this.host
-    const self = topology.members.find(({ id }) => id === topology.self)
-    // Its list may lack what came after its removal: another one is to be asked.
-    if (self?.removal !== undefined) throw removedPeer(self)
     if (topologyBytes === null) {
       throw new MeridianError(
         'MRD_PEER_UNKNOWN',
@@ -448,6 +482,7 @@ export class PeerSync {
       { peer: peer?.member.name, link: session.role === 'dialler' ? 'outbound' : 'inbound' },
       'peer link is up',
     )
+    if (session === peer?.outbound) peer.isUnknownThere = false
     session.sendTopology(this.host.topologyBytes)
     // Before it can hear our answer to its PING, after which it may take writes.
     if (peer !== undefined) session.sendVectors(peer.member.id, peer.knowledge.applied, peer.knowledge.durable)
@@ -498,6 +533,7 @@ export class PeerSync {
     }
     if (error instanceof RefusedError && error.code === 'MRD_PEER_REMOVED') this.host.refusedAsRemoved(error.message)
     if (error instanceof RefusedError && error.code === 'MRD_PEER_FORKED') this.host.refusedAsForked(error.message)
+    if (error instanceof RefusedError && session === peer.outbound) peer.isUnknownThere = error.code === 'MRD_PEER_UNKNOWN'
     const wasUp = session.upMs > 0
     const wasOutbound = session === peer.outbound
     if (error !== null && this.running) peer.note(error)

@@ -50,6 +50,8 @@ export class Peer {
   private isCutOff = false
   /** It has told what it has, in some link of this process. */
   hasReported = false
+  /** It has refused our last dial because we are not in its list: the next one brings ours. */
+  isUnknownThere = false
   /** When a message was last logged loudly. */
   private readonly logged = new Map<string, number>()
   private lastError: PeerError | null = null

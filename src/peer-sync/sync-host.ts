@@ -4,6 +4,7 @@ import type { VersionVector } from '../crdt/version-vector.js'
 import type { LogCursor } from '../oplog/op-log.js'
 import type { PeerAddress } from '../ports/network.js'
 import type { HostPort } from '../topology/topology-change.js'
+import type { Introduced } from '../topology/introduction.js'
 import type { Dot } from '../topology/topology-state.js'
 import type { VectorEntry } from './messages.js'
 import type { SnapshotIntake } from './transfer/snapshot-intake.js'
@@ -54,6 +55,11 @@ export interface SyncHost {
   readonly topologyBytes: Uint8Array | null
   /** Another member's. @throws MeridianError MRD_TOPOLOGY when the two do not fit. */
   topologyReceived(bytes: Uint8Array, from: string): void
+  /**
+   * The topology of one that is not in ours. Null: it was taken; else why not.
+   * @throws MeridianError MRD_TOPOLOGY when it cannot be read.
+   */
+  introduced(bytes: Uint8Array, stranger: Introduced): string | null
   /** True while frames of our own are taken from others: the disk has lost them. */
   readonly takesOwnFrames: boolean
   /** No ops of our own are still to come from others, as far as those say that can be reached. */
@@ -70,6 +76,8 @@ export interface SyncHost {
    * @throws MeridianError MRD_PEER_DUPLICATE_ID when it has ops of ours that this member's history does not have.
    */
   reportedBy(member: MemberInfo, its: KnownVectors, isFirst: boolean): void
+  /** This member was removed, or is being drained, as far as it has heard. */
+  readonly isRemoved: boolean
   /** Another member says that this one was removed. */
   refusedAsRemoved(message: string): void
   /** Another member says that another process has taken the place of this one, or has written in its name. */

@@ -2,7 +2,7 @@ import type { ByteList } from './byte-list.js'
 import { ListpackWriter } from './listpack-writer.js'
 import { RdbType } from './rdb-types.js'
 import type { RdbWriter } from './rdb-writer.js'
-import type { RdbStream, RdbStreamEntry, RdbStreamGroup, RdbStreamId } from './value.js'
+import type { RdbPendingEntry, RdbStream, RdbStreamConsumer, RdbStreamEntry, RdbStreamGroup, RdbStreamId } from './value.js'
 
 /** Redis' stream-node-max-entries and -bytes: larger nodes would be read, but slow the server that restores them. */
 const NODE_ENTRIES = 100
@@ -16,29 +16,45 @@ export function writeStream(writer: RdbWriter, stream: RdbStream, type: number):
   const starts = nodeStarts(entries)
   writer.length(starts.length)
   for (const [i, start] of starts.entries()) writeNode(writer, entries.slice(start, starts[i + 1]))
-  writer.length(entries.length)
-  writeId(writer, stream.lastId)
-  writeId(writer, stream.firstId)
-  writeId(writer, stream.maxDeletedId)
-  writer.length64(stream.entriesAdded)
-  writer.length(stream.groups.length)
+  writeStreamHead(writer, stream, entries.length, stream.groups.length)
   for (const group of stream.groups) writeGroup(writer, group, type)
+}
+
+/** What stands between the nodes and the groups. */
+export function writeStreamHead(
+  writer: RdbWriter,
+  { lastId, firstId, maxDeletedId, entriesAdded }: Omit<RdbStream, 'type' | 'entries' | 'groups'>,
+  entries: number,
+  groups: number,
+): void {
+  writer.length(entries)
+  writeId(writer, lastId)
+  writeId(writer, firstId)
+  writeId(writer, maxDeletedId)
+  writer.length64(entriesAdded)
+  writer.length(groups)
 }
 
 /** Index of the first entry of each node. */
 function nodeStarts(entries: readonly RdbStreamEntry[]): number[] {
+  const bounds = new NodeBounds()
   const starts: number[] = []
-  let bytes = 0
-  for (const [i, entry] of entries.entries()) {
-    const size = listBytes(entry.names) + listBytes(entry.values)
-    const start = starts.at(-1)
-    if (start === undefined || i - start === NODE_ENTRIES || bytes + size > NODE_BYTES) {
-      starts.push(i)
-      bytes = 0
-    }
-    bytes += size
-  }
+  for (const [i, { names, values }] of entries.entries()) if (bounds.begins(listBytes(names) + listBytes(values))) starts.push(i)
   return starts
+}
+
+/** Where nodes begin, as entry follows entry. */
+export class NodeBounds {
+  private entries = 0
+  private bytes = 0
+
+  /** True when the next entry, of so many bytes of names and values, is the first of a node. */
+  begins(bytes: number): boolean {
+    const isFirst = this.entries === 0 || this.entries === NODE_ENTRIES || this.bytes + bytes > NODE_BYTES
+    this.entries = isFirst ? 1 : this.entries + 1
+    this.bytes = isFirst ? bytes : this.bytes + bytes
+    return isFirst
+  }
 }
 
 function listBytes(list: ByteList): number {
@@ -47,7 +63,8 @@ function listBytes(list: ByteList): number {
   return bytes
 }
 
-function writeNode(writer: RdbWriter, entries: readonly RdbStreamEntry[]): void {
+/** Entries of one node, at least one. */
+export function writeNode(writer: RdbWriter, entries: readonly RdbStreamEntry[]): void {
   const { id: base, names } = entries[0]
   const key = Buffer.alloc(16)
   key.writeBigUInt64BE(base.ms, 0)
@@ -84,25 +101,48 @@ function sameLists(a: ByteList, b: ByteList): boolean {
 }
 
 function writeGroup(writer: RdbWriter, group: RdbStreamGroup, type: number): void {
-  writer.string(group.name)
-  writeId(writer, group.lastId)
-  writer.length64(group.entriesRead ?? UNKNOWN_READS)
-  writer.length(group.consumers.reduce((sum, { pending }) => sum + pending.length, 0))
-  for (const { pending } of group.consumers) {
-    for (const entry of pending) {
-      writeRawId(writer, entry.id)
-      writer.milliseconds(entry.deliveredMs)
-      writer.length64(entry.deliveries)
-    }
-  }
+  writeGroupHead(
+    writer,
+    group,
+    group.consumers.reduce((sum, { pending }) => sum + pending.length, 0),
+  )
+  for (const { pending } of group.consumers) for (const entry of pending) writePending(writer, entry)
   writer.length(group.consumers.length)
-  for (const { name, seenMs, activeMs, pending } of group.consumers) {
-    writer.string(name)
-    writer.milliseconds(seenMs)
-    if (type === RdbType.stream3) writer.milliseconds(activeMs)
-    writer.length(pending.length)
-    for (const { id } of pending) writeRawId(writer, id)
+  for (const consumer of group.consumers) {
+    writeConsumerHead(writer, consumer, consumer.pending.length, type)
+    for (const { id } of consumer.pending) writeRawId(writer, id)
   }
+}
+
+/** Of a group that has so many entries pending; these follow, then the number of its consumers, and these. */
+export function writeGroupHead(
+  writer: RdbWriter,
+  { name, lastId, entriesRead }: Omit<RdbStreamGroup, 'consumers'>,
+  pending: number,
+): void {
+  writer.string(name)
+  writeId(writer, lastId)
+  writer.length64(entriesRead ?? UNKNOWN_READS)
+  writer.length(pending)
+}
+
+export function writePending(writer: RdbWriter, { id, deliveredMs, deliveries }: RdbPendingEntry): void {
+  writeRawId(writer, id)
+  writer.milliseconds(deliveredMs)
+  writer.length64(deliveries)
+}
+
+/** Of a consumer that has so many entries pending; their IDs follow. */
+export function writeConsumerHead(
+  writer: RdbWriter,
+  { name, seenMs, activeMs }: Omit<RdbStreamConsumer, 'pending'>,
+  pending: number,
+  type: number,
+): void {
+  writer.string(name)
+  writer.milliseconds(seenMs)
+  if (type === RdbType.stream3) writer.milliseconds(activeMs)
+  writer.length(pending)
 }
 
 function writeId(writer: RdbWriter, id: RdbStreamId): void {
@@ -110,7 +150,8 @@ function writeId(writer: RdbWriter, id: RdbStreamId): void {
   writer.length64(id.seq)
 }
 
-function writeRawId(writer: RdbWriter, id: RdbStreamId): void {
+/** As pending entries have it. */
+export function writeRawId(writer: RdbWriter, id: RdbStreamId): void {
   writer.u64BigEndian(id.ms)
   writer.u64BigEndian(id.seq)
 }

@@ -18,11 +18,14 @@ export function typeOf(value: RdbValue): number {
     case 'hash':
       return value.expiries === null ? RdbType.hash : RdbType.hashExpiring
     case 'stream':
-      // What redis-server 7.0 does not know is when consumers were last active; it takes the time they were last seen for it.
-      return value.groups.every(({ consumers }) => consumers.every(({ seenMs, activeMs }) => seenMs === activeMs))
-        ? RdbType.stream2
-        : RdbType.stream3
+      return streamTypeOf(value.groups.every(({ consumers }) => consumers.every(({ seenMs, activeMs }) => seenMs === activeMs)))
   }
+}
+
+/** wasSeenWhenActive: of every consumer. */
+export function streamTypeOf(wasSeenWhenActive: boolean): number {
+  // What redis-server 7.0 does not know is when consumers were last active; it takes the time they were last seen for it.
+  return wasSeenWhenActive ? RdbType.stream2 : RdbType.stream3
 }
 
 /** Writes a value without its type byte. Collections go out element by element; servers pack them as they like when they read. */

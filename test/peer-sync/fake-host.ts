@@ -59,9 +59,14 @@ export class FakeHost implements SyncHost {
 
   readonly takesOwnFrames = false
   readonly isWhole = true
+  readonly isRemoved = false
 
   topologyReceived(): void {
     throw new Error('nobody here has a topology to tell')
+  }
+
+  introduced(): string {
+    return 'nobody here has a topology that changes'
   }
 
   ownOpsElsewhere(member: MemberInfo, stamp: Stamp): void {

@@ -77,6 +77,20 @@ describe('HELLO is refused, on both sides with the reason,', () => {
     if (name === 'm2') expect(member.sync.peers()[0].lastError?.code).toBe(code)
   })
 
+  it('of a stranger whose list is not believed, with the reason', () => {
+    const { mesh } = lone()
+    const peer = RawPeer.dial(mesh, 'm1', { name: 'm9', clusterId: CLUSTER })
+    peer.send(RawPeer.hello({ name: 'm9', member: 9, introduces: true }))
+    mesh.advance(30)
+    expect(peer.refusal).toBeNull()
+    peer.send(wire.encodeTopologyMessage(Uint8Array.of(1)))
+    mesh.advance(30)
+    expect(peer.refusal).toMatchObject({
+      code: 'MRD_PEER_UNKNOWN',
+      text: expect.stringMatching(/m9 is not in the list .* is not believed: nobody here has a topology that changes/),
+    })
+  })
+
   it('when it comes from the wrong member at a dialled address', () => {
     const mesh = new Mesh(3)
     const peer = RawPeer.accept(mesh, 'm2')

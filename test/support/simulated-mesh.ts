@@ -1,6 +1,8 @@
 import type { MemberId } from '../../src/base/ids.js'
 import { digestOf } from '../../src/keyspace/digest.js'
+import { beginJoining } from '../../src/node/joining.js'
 import type { Member, MemberOptions } from '../../src/node/member.js'
+import { JoinRequest } from '../../src/peer-sync/join-request.js'
 import type { MemberInfo, Topology } from '../../src/peer-sync/sync-host.js'
 import type { Logger } from '../../src/ports/logger.js'
 import type { Session } from '../../src/commands/session.js'
@@ -26,13 +28,12 @@ export class SimulatedNode {
   constructor(
     private readonly mesh: SimulatedMesh,
     readonly id: number,
+    readonly name: string,
+    /** What its configuration says; nobody for one that joins. */
+    private readonly configured: readonly MemberInfo[],
   ) {
     this.clock = new MachineClock(mesh.scheduler, 0, 1)
     this.disk = new SimDisk(mesh.scheduler, mesh.random.stream(`disk ${id}`))
-  }
-
-  get name(): string {
-    return `m${this.id}`
   }
 
   get member(): Member {
@@ -45,13 +46,13 @@ export class SimulatedNode {
   }
 
   start(): void {
-    const { mesh, id, name } = this
+    const { mesh, id, name, configured } = this
     const life = (this.life = new Life())
     const write = (fields: object, message: string): void => {
       if (life.alive) this.lines.push(`${message} ${JSON.stringify(fields)}`)
     }
     const logger: Logger = { debug: () => undefined, info: write, warn: write, error: write, child: () => logger }
-    const topology: Topology = { clusterId: CLUSTER, version: 1, members: mesh.infos, self: id as MemberId }
+    const topology: Topology = { clusterId: CLUSTER, version: 1, members: configured, self: id as MemberId }
     this.embedded = new EmbeddedMember(
       {
         topology,
@@ -147,13 +148,55 @@ export class SimulatedMesh {
       const name = `m${i + 1}`
       return { id: (i + 1) as MemberId, name, region: `r${i + 1}`, zone: 'z', address: { name, host: name, port: 1 } }
     })
-    this.nodes = this.infos.map(({ id }) => new SimulatedNode(this, id))
+    this.nodes = this.infos.map(({ id, name }) => new SimulatedNode(this, id, name, this.infos))
   }
 
   start(): this {
     for (const node of this.nodes) node.start()
     this.advance(500)
     return this
+  }
+
+  /** Adds a member at another one, and starts it with the list that this one gives it. */
+  join(name: string, via: SimulatedNode): SimulatedNode {
+    const added = via.run('CRDT.TOPOLOGY', 'ADD', name, name, 'z', `${name}:1`)
+    if (added.includes('ERR')) throw new Error(added)
+    const node = new SimulatedNode(this, this.idOf(name, via), name, [])
+    this.until('the list of members is durable', () => via.member.topologyBytes !== null && via.member.membership.isDurable)
+    beginJoining(node.disk.port(new Life()), '/data', via.member.topologyBytes ?? new Uint8Array())
+    node.start()
+    return node
+  }
+
+  /** What a member answers to a new one that asks for the list. */
+  askToJoin(name: string, at: SimulatedNode): Uint8Array | Error {
+    let answer: Uint8Array | Error | null = null
+    const life = new Life()
+    const logger: Logger = {
+      debug: () => undefined,
+      info: () => undefined,
+      warn: () => undefined,
+      error: () => undefined,
+      child: () => logger,
+    }
+    new JoinRequest(
+      {
+        network: this.network.port(name, life),
+        clock: new SimClock(new MachineClock(this.scheduler, 0, 1), life),
+        random: this.random.stream(`joiner ${name}`),
+        logger,
+      },
+      { clusterId: CLUSTER, name, at: { host: at.name, port: 1 } },
+      (result) => (answer = result),
+    )
+    this.until('it is answered', () => answer !== null, 100_000)
+    return answer ?? new Error('no answer')
+  }
+
+  private idOf(name: string, via: SimulatedNode): number {
+    const entry = via.member.engine.topology.named(name)
+    if (entry === undefined) throw new Error(`${via.name} does not know ${name}`)
+    return entry.id
   }
 
   advance(ms: number): void {

@@ -76,7 +76,7 @@ function dump(call: Call): void {
   }
   const type = call.db.type(ref)
   const root = dumpsInSteps(type) ? call.db.root(ref) : 0
-  if (root !== 0 && call.isLong(call.keys.store(type).size(call.db, root))) call.readInSlices(1, 1, dumpSteps(call, type, root))
+  if (root !== 0 && call.isLong(call.keys.parts(type, call.db, root))) call.readInSlices(1, 1, dumpSteps(call, type, root))
   else call.reply.bulkBytes(writePayload(rdbValueOf(call, call.db, ref)))
 }
 

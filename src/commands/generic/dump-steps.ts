@@ -1,5 +1,6 @@
 import { LIMITS } from '../../base/limits.js'
 import { KeyType } from '../../keyspace/database.js'
+import { writeStreamSteps } from '../../keyspace/stream-rdb.js'
 import { ZsetCursor } from '../../keyspace/zset-cursor.js'
 import type { Ref } from '../../memory/arena.js'
 import { CRC64_BYTES, Crc64 } from '../../rdb/crc64.js'
@@ -8,7 +9,7 @@ import { RdbWriter } from '../../rdb/rdb-writer.js'
 import type { Call } from '../call.js'
 
 /** Types whose payload can be written a step at a time. */
-const IN_STEPS: readonly number[] = [KeyType.set, KeyType.zset, KeyType.list, KeyType.hash]
+const IN_STEPS: readonly number[] = [KeyType.set, KeyType.zset, KeyType.list, KeyType.hash, KeyType.stream]
 /** Bytes of a payload in one block; a large element makes it longer. */
 const BLOCK_BYTES = 1024 * 1024
 const BLOCK_IS_FULL = BLOCK_BYTES - 64 * 1024
@@ -36,6 +37,11 @@ export function* dumpSteps(call: Call, type: number, root: Ref): Generator<undef
     case KeyType.hash:
       yield* hashSteps(call, root, payload)
       break
+    case KeyType.stream: {
+      const steps = writeStreamSteps(call.collections.streams.space(call.db.arena), root, payload)
+      while (steps.next().done !== true) yield payload.stepDone()
+      break
+    }
   }
   yield* payload.reply(call)
 }

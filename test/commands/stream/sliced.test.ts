@@ -1,0 +1,148 @@
+import { describe, expect, it } from 'vitest'
+import { EngineHarness } from '../../support/engine-harness.js'
+import { ReceivingSession, TickingClock } from '../../support/ticking-clock.js'
+import { SeededRandom } from '../../simulation/random.js'
+
+/** What goes in slices here, and commands that make the streams stay below. */
+const SHORT = 20
+const SLICING = { readElements: SHORT, writeElements: SHORT, frameBytes: Infinity, turnSteps: 1 }
+const ENTRIES = 300
+const GROUPS = ['g', 'h']
+const SEEDS = Array.from({ length: 5 }, (_, seed) => seed + 1)
+
+/** One stream in two members of the same name: in one its commands go in slices, in the other in one go. Another member writes to it too. */
+class Twins {
+  readonly clock = new TickingClock()
+  readonly sliced: EngineHarness
+  readonly whole: EngineHarness
+  readonly far: EngineHarness
+  readonly client = new ReceivingSession(100)
+  private readonly random: SeededRandom
+
+  constructor(
+    seed: number,
+    readonly solo: boolean,
+  ) {
+    this.random = new SeededRandom(seed)
+    this.sliced = new EngineHarness({ solo, slicing: SLICING }, this.clock)
+    this.whole = new EngineHarness({ solo }, this.clock)
+    this.far = new EngineHarness({ solo, self: 2 }, this.clock)
+  }
+
+  below(bound: number): number {
+    return this.random.uint32() % bound
+  }
+
+  /** Below the bound at which commands go in slices. */
+  both(...args: string[]): unknown {
+    const reply = this.sliced.run(...args)
+    expect(this.whole.run(...args)).toEqual(reply)
+    return reply
+  }
+
+  exchange(): void {
+    if (this.solo) return
+    this.far.receive(this.sliced)
+    this.sliced.receive(this.far)
+    this.whole.receive(this.far)
+  }
+
+  /** Entries, some of them with the same ID from elsewhere, deleted ones, groups, and what they have pending, some of it of entries that have gone. */
+  fill(): this {
+    for (let n = 1; n <= ENTRIES; n++) {
+      const fields = [`f${this.below(3)}`, `v${n}`, ...(this.below(4) === 0 ? ['more', 'x'.repeat(this.below(300))] : [])]
+      this.both('XADD', 's', `${n}-1`, ...fields)
+      if (!this.solo && this.below(3) === 0) this.far.run('XADD', 's', `${n}-${1 + this.below(2)}`, 'far', `${n}`)
+      if (n % 100 === 0) this.exchange()
+      if (n === ENTRIES / 4) {
+        this.both('XGROUP', 'CREATE', 's', 'g', '0')
+        this.both('XGROUP', 'CREATE', 's', 'h', `${1 + this.below(n)}-0`)
+      }
+      if (n > ENTRIES / 4) this.disturb(n)
+    }
+    this.exchange()
+    return this
+  }
+
+  private disturb(n: number): void {
+    const group = GROUPS[this.below(2)]
+    const consumer = `c${this.below(4)}`
+    const id = `${1 + this.below(n)}-1`
+    switch (this.below(12)) {
+      case 0:
+      case 1:
+        this.both('XREADGROUP', 'GROUP', group, consumer, 'COUNT', `${1 + this.below(12)}`, 'STREAMS', 's', '>')
+        break
+      case 2:
+        this.both('XREADGROUP', 'GROUP', group, consumer, 'COUNT', '2', 'NOACK', 'STREAMS', 's', '>')
+        break
+      case 3:
+        this.both('XACK', 's', group, id)
+        break
+      case 4:
+        this.both('XDEL', 's', id)
+        break
+      case 5:
+        this.both('XCLAIM', 's', group, consumer, '0', id, 'FORCE')
+        break
+      case 6:
+        if (this.below(5) === 0) this.both('XGROUP', 'SETID', 's', group, id)
+        break
+      case 7:
+        if (this.below(8) === 0) this.both('XTRIM', 's', 'MINID', `${1 + this.below(40)}`)
+        break
+      case 8:
+        if (!this.solo && this.below(3) === 0) {
+          this.exchange()
+          this.far.run('XACK', 's', group, id)
+          this.exchange()
+        }
+        break
+      case 9:
+        this.clock.advance(this.below(5))
+        break
+    }
+  }
+
+  /** What a command that goes in slices replies in the end. between: after each of its turns but the last. Says how many those were. */
+  inSlices(args: string[], between: () => void = () => undefined): { reply: string; turns: number } {
+    const { client, clock } = this
+    client.received = ''
+    expect(this.sliced.raw(args, client)).toBe('')
+    expect(client.blocked?.isRunning).toBe(true)
+    let turns = 0
+    for (; client.blocked !== null && turns < 10_000; turns++) {
+      clock.turn()
+      if (client.blocked !== null) between()
+    }
+    return { reply: client.received, turns }
+  }
+
+  inOneGo(args: string[], harness = this.whole): string {
+    const session = harness.newSession()
+    harness.raw(['MULTI'], session)
+    harness.raw(args, session)
+    return harness.raw(['EXEC'], session).slice('*1\r\n'.length)
+  }
+}
+
+describe.each([true, false])('a stream of which much is done in slices (alone: %s)', (solo) => {
+  it.each(SEEDS)('is dumped as in one go (seed %i)', (seed) => {
+    const twins = new Twins(seed, solo).fill()
+    const { reply, turns } = twins.inSlices(['DUMP', 's'])
+    expect(turns).toBeGreaterThan(1)
+    expect(reply).toBe(twins.inOneGo(['DUMP', 's']))
+    expect(reply).not.toBe('$-1\r\n')
+  })
+
+  it('is dumped as it is at one moment, while others go on', () => {
+    const twins = new Twins(9, solo).fill()
+    let others = 0
+    const { reply } = twins.inSlices(['DUMP', 's'], () => {
+      twins.sliced.run('SET', 'other', `${others++}`)
+      if (others === 2) twins.both('XADD', 's', '*', 'one', 'more')
+    })
+    expect(others).toBeGreaterThan(2)
+    expect(reply).toBe(twins.inOneGo(['DUMP', 's']))
+  })
+})
