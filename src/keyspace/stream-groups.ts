@@ -424,15 +424,22 @@ export class StreamGroups {
 
   /**
    * An entry was read here once: the log is read, or this member's own ops come back after its disk was lost. What lies before it need not be done here: the state of
-   * another member, which took the place of older ops, does not say what was delivered here. Nothing is to be done for one that is done already: when the log is
-   * read over a newer state, the group may start before what it started at then.
+   * another member, which took the place of older ops, does not say what was delivered here.
    */
   readOnce(root: Ref, group: Ref, entry: EntryView): void {
     const { id, region, member } = entry
+    // When the log is read over a newer state, the group may start before what it started at then.
     if (this.isDone(group, entry)) return
     const next = this.seekFrontier(root, group, this.cursor) ? this.cursor.entry : null
     if (next !== null && next.region === region && next.id.compare(id) === 0) this.pass(group, member, id, region)
     else this.markDone(root, group, entry)
+  }
+
+  /** True when an entry that was delivered here, at some time before, has been acknowledged already: it is done, and not because the group starts behind it. */
+  isOver(group: Ref, entry: EntryView): boolean {
+    const { id, region } = entry
+    const isBehindStart = compareWords(this.words(group), this.at(group) + START, id) < 0
+    return isBehindStart && this.isDone(group, entry) && this.findPending(group, id, region) === 0
   }
 
   /** The entry is done, and so are all before it. */

@@ -194,8 +194,8 @@ export class StreamStore implements CollectionStore {
       readId(effect, this.id)
       const region = readRegion(effect)
       if (space === null || group === 0) continue
-      if (isRead && this.context.origin === this.self) this.readOnce(space, root, group, this.id, region)
-      else this.ack(space, root, group, this.id, region)
+      if (!isRead || this.context.origin !== this.self) this.ack(space, root, group, this.id, region)
+      else if (this.seek(space, root, this.id, region)) space.groups.readOnce(root, group, this.found.entry)
     }
     if (space !== null && group !== 0 && isRead && this.context.origin === this.self)
       space.groups.setEntriesRead(group, entriesRead)
@@ -265,8 +265,11 @@ export class StreamStore implements CollectionStore {
       }
       const extra = op === PendingOp.deliver ? readRegion(effect) : effect.varint()
       if (space === null) continue
+      // A state that has come from another member may know of an acknowledgement that came after the delivery.
+      const isThere = op === PendingOp.deliver && this.seek(space, root, id, region)
+      if (isThere && space.groups.isOver(group, this.found.entry)) continue
       space.groups.assign(group, id, region, consumer, deliveredAt, op === PendingOp.deliver ? 1 : extra)
-      if (op === PendingOp.deliver) this.readOnce(space, root, group, id, region)
+      if (isThere) space.groups.readOnce(root, group, this.found.entry)
     }
     if (space === null || op === PendingOp.drop) return
     if (op === PendingOp.deliver) space.groups.setEntriesRead(group, entriesRead)
@@ -484,11 +487,6 @@ export class StreamStore implements CollectionStore {
     if (!this.seek(space, root, id, region)) return
     const { entry } = this.found
     if (!space.groups.isDone(group, entry)) space.groups.pass(group, entry.member, id, region)
-  }
-
-  /** This member's group has read an entry, at some time before. */
-  private readOnce(space: StreamSpace, root: Ref, group: Ref, id: StreamId, region: number): void {
-    if (this.seek(space, root, id, region)) space.groups.readOnce(root, group, this.found.entry)
   }
 
   /** Moves `found` to the entry at a position. */

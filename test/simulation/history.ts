@@ -20,7 +20,7 @@ export interface Taking {
   readonly vector: Float64Array
   /** Acknowledgements of which the state does not tell (untoldName). */
   readonly untold: ReadonlySet<string>
-  /** What it does not have pending any more, because the entries are gone. It may keep that, or not. */
+  /** What it does not have pending any more because the entries are gone, or were acknowledged. It may keep that, or not. */
   readonly dropped: Effect[]
 }
 
@@ -36,6 +36,10 @@ export function untoldName({ origin, stamp }: Effect, position: StreamPosition):
 function isForgotten({ origin, stamp, body }: Effect, { id, takings }: Taker): boolean {
   if (origin !== id || body.kind !== 'stream-pending') return false
   return takings.some(({ ownBefore, vector }) => stamp > ownBefore && stamp <= vector[id])
+}
+
+function isClaim({ body }: Effect): boolean {
+  return body.kind === 'stream-pending' && body.delivered.length === 0
 }
 
 /**
@@ -120,7 +124,13 @@ export class History {
     const known = [...effects.filter((effect) => !isForgotten(effect, by)), ...dropped]
     return visibleState(known, vector, fired, {
       member: id,
-      hasHeard: (ack, position) => !takings.some(({ untold }) => untold.has(untoldName(ack, position))),
+      hasHeard: (ack, position, owner) =>
+        !takings.some(
+          ({ untold, vector }) =>
+            untold.has(untoldName(ack, position)) ||
+            // A claim that comes back behind the state, from before its disk was lost, may be one of something that is done.
+            (isClaim(owner) && owner.stamp > vector[id] && ack.stamp <= vector[ack.origin]),
+        ),
     })
   }
 

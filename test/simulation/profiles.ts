@@ -186,7 +186,7 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     faultRate: 0.02,
     transferRate: 0.12,
     isChosenByName: true,
-    weights: { stream: 3, group: 7, remove: 0.15, streamRead: 1, flush: 0.05 },
+    weights: { groupWork: 12, remove: 0.15, streamRead: 1, flush: 0.05 },
   },
   'transfer-members': {
     ...BUSY,

@@ -32,7 +32,7 @@ import type {
   SimulatedSession,
   TransferListener,
 } from './simulated-member.js'
-import { goneAndPending, untoldAcks } from './taken-groups.js'
+import { mayBeDropped, untoldAcks } from './taken-groups.js'
 import { Transfers, drawKeeping, planTransfers, type TransferCounts } from './transfers.js'
 import { typeNamed } from './types/all-types.js'
 import { DUE_FIELDS, isDue, presentAt, showView, type DueFields, type KeyView } from './values.js'
@@ -878,7 +878,7 @@ export class Simulation {
   }
 
   /** A member has made the state of another one its own. */
-  private adopted(machine: Machine, { vector, stable }: OfferedState): void {
+  private adopted(machine: Machine, { giver, vector, stable }: OfferedState): void {
     const { stamps } = vector
     const before = Float64Array.from(machine.logged)
     this.trace(() => `${machine.name} has the state of another member: ${this.origins.map((id) => stamps[id]).join(',')}`)
@@ -896,20 +896,19 @@ export class Simulation {
         throw this.fail(`${machine.name} takes a state with ${origin}:${stamps[origin]}, which is not durable at its origin`)
       machine.logged[origin] = stamps[origin]
     }
-    const untold = untoldAcks(this.history, machine, before)
+    const untold = untoldAcks(this.history, machine, this.machineOf(giver), before)
     const now = Float64Array.from(machine.logged)
     machine.takings = [...machine.takings, { ownBefore: before[machine.id], vector: now, untold, dropped: [] }]
     this.noted(machine, [...stable.stamps])
   }
 
-  /** Of entries that are gone a member may keep what its consumers have pending when it takes a state, or not. */
+  /** Of entries that are gone, or were acknowledged, a member may keep what its consumers have pending when it takes a state, or not. */
   private noteDropped(machine: Machine): void {
     const taking = machine.takings.at(-1)
     if (taking === undefined || machine.member === null) return
     machine.member.makeWay?.(0, null)
     for (const { db, key } of this.history.places()) {
-      const gone = goneAndPending(this.history.visible(db, key, machine.logged, 'spent', machine), machine.id)
-      for (const [group, positions] of gone) {
+      for (const [group, positions] of mayBeDropped(this.history, db, key, machine)) {
         const reply = this.session(machine, machine.member, db).call(['XPENDING', argument(key), group, '-', '+', '1000'])
         const shownIds = typeof reply === 'string' ? [] : reply.map(([id]) => shown(id).slice(1))
         const dropped = positions.filter(({ ms, seq }) => !shownIds.includes(`${ms}-${seq}`))
@@ -1010,7 +1009,13 @@ export class Simulation {
     if ((member.evictions ?? 0) > evictions || isBlurred) return
 
     const check = ({ fired, dueFields }: Reading): void => {
-      let store = new ModelStore((db, key) => this.history.visible(db, key, before, fired, machine), nowMs, null, dueFields, machine.id)
+      let store = new ModelStore(
+        (db, key) => this.history.visible(db, key, before, fired, machine),
+        nowMs,
+        null,
+        dueFields,
+        machine.id,
+      )
       const expected = step.transaction
         ? modelTransaction(store, step.db, commands, given[given.length - 1])
         : commands.map((args, i) => modelCommand(store, step.db, args, given[i]))

@@ -17,7 +17,8 @@ export interface Surviving {
 /** Of what is a member's own affair it may not have heard all: its consumers may still have pending what was acknowledged elsewhere. */
 export interface Hearing {
   readonly member: number
-  hasHeard(acknowledgement: Effect, position: StreamPosition): boolean
+  /** owner: what has made it pending. */
+  hasHeard(acknowledgement: Effect, position: StreamPosition, owner: Effect): boolean
 }
 
 /** What a command answers and writes. Throws WrongType. */
