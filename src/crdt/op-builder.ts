@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.js'
+import { allocateBytes } from '../base/bytes.js'
 import { ByteWriter, writeVarint } from '../base/byte-stream.js'
 import { combineCrc32, crc32 } from '../base/crc32.js'
 import { decimalToText } from '../base/decimal.js'
@@ -148,7 +149,7 @@ export class OpBuilder {
     const size = head.length + payload.length
     let piece = this.pieces.at(-1)
     if (piece === undefined || this.ends[this.ends.length - 1] + size > piece.length) {
-      piece = new Uint8Array(Math.max(size, Math.min(Math.max(FIRST_PIECE_BYTES, this.bytes), LARGEST_PIECE_BYTES)))
+      piece = allocateBytes(Math.max(size, Math.min(Math.max(FIRST_PIECE_BYTES, this.bytes), LARGEST_PIECE_BYTES)))
       this.pieces.push(piece)
       this.ends.push(0)
     }

@@ -162,6 +162,8 @@ export class Engine implements CommandExecutor, EngineService {
   private readonly timer: CommandTimer
   /** Why writes are refused, or null: as it was when the batch began, because asking takes 1 % of a pipelined write. */
   private writeRefusal: string | null = null
+  /** Made once: a closure in planTurn would cost memory in every write, whether it plans or not. */
+  private readonly turnCallback = (): void => this.endTurn()
   private turnPlanned = false
   private inExec = false
   private stopped = false
@@ -989,7 +991,7 @@ export class Engine implements CommandExecutor, EngineService {
   private planTurn(): void {
     if (this.turnPlanned) return
     this.turnPlanned = true
-    this.clock.defer(() => this.endTurn())
+    this.clock.defer(this.turnCallback)
   }
 
   endTurn(): void {
@@ -1171,8 +1173,10 @@ export class Engine implements CommandExecutor, EngineService {
       // While clients are paused the data stands still.
       const mayExpire = this.activeExpiry && this.pause.mode === 'none' && this.services.server.writeRefusal === null
       const startMs = this.clock.monotonicMs()
-      const moreKeys = mayExpire && this.expiry.run()
-      const more = (mayExpire && this.fieldExpiry.run()) || moreKeys
+      const isOver = (share: number) => this.clock.monotonicMs() - startMs >= share * LIMITS.expiryTurnMs
+      // Neither takes all of the time from the other.
+      const moreKeys = mayExpire && this.expiry.run(() => isOver(0.5))
+      const more = (mayExpire && this.fieldExpiry.run(() => isOver(1))) || moreKeys
       this.latency.note('expire-cycle', this.clock.monotonicMs() - startMs, this.keyspace.nowMs)
       this.serveReady()
       this.scheduleExpiry(more ? 1 : EXPIRY_PERIOD_MS)

@@ -7,6 +7,8 @@ import type { Ref } from '../memory/arena.js'
 
 /** As long as at least one in this many of the keys looked at was due, the next cycle follows at once. */
 const DUE_RATIO = 10
+/** Keys looked at, and removed if they are due, between two looks at the clock. */
+const LOOKS_A_STEP = 64
 
 /**
  * Removes keys whose time is up. The member that set the visible expiry does it at once; the others hide the key, and take over only when
@@ -30,8 +32,11 @@ export class ExpiryCycle implements DueListener {
     private readonly onRemoved: () => void,
   ) {}
 
-  /** One cycle, bounded in keys looked at and in removals. Returns true when the next should follow at once. */
-  run(): boolean {
+  /**
+   * One cycle, bounded in keys looked at and in removals, and by `isOver`, which is asked now and then. Returns true when the next should follow at
+   * once.
+   */
+  run(isOver = () => false): boolean {
     let looked = 0
     let removed = 0
     for (let finished = 0; finished <= this.keyspace.databaseCount;) {
@@ -50,7 +55,8 @@ export class ExpiryCycle implements DueListener {
         removed++
       }
       if (removed === LIMITS.expiryCycleRemovals) return true
-      if (looked === LIMITS.expiryCycleLooks) return removed * DUE_RATIO >= looked
+      const isLast = looked === LIMITS.expiryCycleLooks || (looked % LOOKS_A_STEP === 0 && isOver())
+      if (isLast) return removed * DUE_RATIO >= looked
     }
     return false
   }

@@ -21,15 +21,16 @@ export class FieldExpiryCycle {
     private readonly onRemoved: (fields: number) => void,
   ) {}
 
-  /** One cycle, bounded in removals. Returns true when the next should follow at once. */
-  run(most: number = LIMITS.expiryCycleRemovals): boolean {
-    let left = most
+  /** One cycle, bounded in removals, and by `isOver`, which is asked between two ops. Returns true when the next should follow at once. */
+  run(isOver = () => false): boolean {
+    let left: number = LIMITS.expiryCycleRemovals
     for (let database = 0; database < this.keyspace.databaseCount; database++) {
       const db = this.keyspace.peek(database)
       if (db === undefined) continue
       while (db.fieldExpiries.nextTime <= this.keyspace.nowMs) {
         if (left <= 0) return true
-        left -= this.removeFirst(database, db, left)
+        left -= this.removeFirst(database, db, Math.min(left, LIMITS.expiryEffectFields))
+        if (isOver()) return true
       }
     }
     return false

@@ -89,6 +89,11 @@ export class Effects {
   ): void {
     const db = this.keyspace.database(database)
     let ref = db.lookup(key, keyOff, keyLen)
+    if (mode !== ExpiryMode.set && this.isBare(db, ref, key, keyOff, keyLen)) {
+      const expiry = mode === ExpiryMode.keep ? SET_EXPIRY_KEPT : 0
+      this.overwrite(database, db, ref, key, keyOff, keyLen, value, off, len, expiry)
+      return
+    }
     const hidden = ref !== 0 && !this.keyspace.isVisible(db, ref)
     if (hidden) this.noteExpired(database, db, ref, key, keyOff, keyLen)
     // A key that is due, or only waits with old expiries, does not hand them on.
@@ -117,6 +122,32 @@ export class Effects {
     this.strings.set(db, ref, key, keyOff, keyLen, value, off, len, effectiveMode, time, resets)
     this.keyspace.observer?.keyChanged(database, key, keyOff, keyLen)
     if (isNew) this.onNewKey?.(database, key, keyOff, keyLen)
+  }
+
+  /** A key that holds a string and nothing else, as nearly all do that are written again: one question for many that set asks of other records. */
+  private isBare(db: Database, ref: Ref, key: Uint8Array, keyOff: number, keyLen: number): boolean {
+    return ref !== 0 && this.strings.isBare(db, ref) && !db.mayHide(key, keyOff, keyLen)
+  }
+
+  /** setString of such a key, without an expiry. */
+  private overwrite(
+    database: number,
+    db: Database,
+    ref: Ref,
+    key: Uint8Array,
+    keyOff: number,
+    keyLen: number,
+    value: Uint8Array,
+    off: number,
+    len: number,
+    expiry: number,
+  ): void {
+    this.begin(EffectType.setString, database, key, keyOff, keyLen)
+    const { writer } = this
+    writer.putByte(expiry)
+    writer.putBlock(value, off, len)
+    this.strings.overwrite(db, ref, value, off, len)
+    this.keyspace.observer?.keyChanged(database, key, keyOff, keyLen)
   }
 
   /** DEL and its kin. Does nothing when there is no record. due: the key's time was up, see docs/formats/effects.md. */
@@ -258,19 +289,16 @@ export class Effects {
    */
   addInteger(database: number, key: Uint8Array, keyOff: number, keyLen: number, n: number, result: number): void {
     const db = this.keyspace.database(database)
+    const front = db.lookup(key, keyOff, keyLen)
+    if (this.solo && this.isBare(db, front, key, keyOff, keyLen)) {
+      const length = writeInteger(result, this.digits, 0)
+      this.overwrite(database, db, front, key, keyOff, keyLen, this.digits, 0, length, SET_EXPIRY_KEPT)
+      return
+    }
     const ref = this.forString(database, db, key, keyOff, keyLen)
     if (this.solo && !this.hasExtras(db, ref)) {
       const length = writeInteger(result, this.digits, 0)
-      if (ref !== 0 && this.keyspace.isVisible(db, ref)) {
-        // As setString, without what has been found out already.
-        this.begin(EffectType.setString, database, key, keyOff, keyLen)
-        this.writer.putByte(SET_EXPIRY_KEPT)
-        this.writer.putBlock(this.digits, 0, length)
-        this.strings.set(db, ref, key, keyOff, keyLen, this.digits, 0, length, ExpiryMode.keep, 0, NO_RESETS)
-        this.keyspace.observer?.keyChanged(database, key, keyOff, keyLen)
-      } else {
-        this.setString(database, key, keyOff, keyLen, this.digits, 0, length, ExpiryMode.keep)
-      }
+      this.setString(database, key, keyOff, keyLen, this.digits, 0, length, ExpiryMode.keep)
       return
     }
     this.clearHidden(database, db, key, keyOff, keyLen)

@@ -33,9 +33,10 @@ import {
   writeEmpty,
   writeSparse,
 } from '../crdt/hyperloglog-sparse.js'
+import type { OpBuilder } from '../crdt/op-builder.js'
 import { CHUNK_SHIFT, type Arena, type Ref } from '../memory/arena.js'
 import type { RdbValue } from '../rdb/value.js'
-import type { CollectionStore, KeyEvent } from './collection-store.js'
+import type { CollectionStore, KeyEvent, KeyPlace } from './collection-store.js'
 import type { StoreEnvironment } from './collections.js'
 import { KeyType, type Database } from './database.js'
 import type { Effects } from './effects.js'
@@ -198,6 +199,33 @@ export class HllStore implements CollectionStore {
     this.writeAdd(db, root, raised)
     setNewest(db.arena, root, context.origin, context.stamp)
     effects.closeCollection(root)
+  }
+
+  /**
+   * As merge, into an op that is being built: at once, as there is little to write. What was merged has been raised to the registers, `from` must not change
+   * until the op is applied.
+   */
+  buildMerge(db: Database, from: Ref, op: OpBuilder, to: KeyPlace, merged: Uint8Array, dense: boolean): void {
+    const { registers, scratch } = this
+    registers.fill(0)
+    if (from !== 0) this.mergeInto(registers, db, from)
+    let raised = 0
+    for (let i = 0; i < REGISTERS; i++) {
+      if (merged[i] <= registers[i]) continue
+      registers[i] = merged[i]
+      if (raised < MAX_PATTERNS) this.putPattern(raised, i | (merged[i] << 14))
+      raised++
+    }
+    const effect = op.begin(EffectType.hllAdd, to.database, to.key, to.off, to.len)
+    if (!dense && raised <= MAX_PATTERNS) {
+      effect.u8(FORM_REGISTERS)
+      effect.range(this.patterns, 0, raised * PATTERN_BYTES)
+      return
+    }
+    // Whole, so that it is dense in the end, as Redis has it.
+    writeDense(registers, scratch, 0)
+    effect.u8(FORM_WHOLE)
+    effect.range(scratch, 0, DENSE_BYTES)
   }
 
   /** Writes a HyperLogLog, given in its bytes, to a key that holds nothing. */

@@ -200,6 +200,21 @@ export class StringStore {
     if (setsExpiry) db.setExpiry(ref, at, origin, stamp)
   }
 
+  /** A record that is a string and nothing else: no expiry, nothing of other members that waits, not edited. */
+  isBare(db: RecordSpace, ref: Ref): boolean {
+    return db.flags(ref) === KeyType.string
+  }
+
+  /** As set, for a local write to a bare record: it has observed what is there. */
+  overwrite(db: RecordSpace, from: Ref, value: Uint8Array, off: number, len: number): void {
+    const { origin, stamp } = this.context
+    this.noteWrite(db)
+    const ref = db.valueLength(from) === len ? from : db.reshape(from, KeyType.string, len, false)
+    this.keyspace.touch(db, ref)
+    copyBytes(value, off, db.arena.u8[ref >>> CHUNK_SHIFT], db.valueOffset(ref), len)
+    db.setDot(ref, origin, stamp)
+  }
+
   remove(db: RecordSpace, ref: Ref, keepExpiry: boolean, resets: readonly Reset[]): void {
     this.noteWrite(db)
     if (ref === 0) return

@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.js'
+import { allocateBytes } from '../base/bytes.js'
 import { combineCrc32, crc32 } from '../base/crc32.js'
 import { LIMITS } from '../base/limits.js'
 import type { MemberId, Stamp } from '../base/ids.js'
@@ -169,7 +170,7 @@ export class OriginFeed {
         throw protocolError(`${this.outstanding + total} bytes of member ${this.origin} in flight, more than the credit`)
       }
       this.outstanding += total
-      this.assembly = new Uint8Array(total)
+      this.assembly = allocateBytes(total)
       this.assembled = 0
       this.checksum = 0
     }

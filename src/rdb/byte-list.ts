@@ -1,4 +1,7 @@
-import { compareBytes, copyBytes } from '../base/bytes.js'
+import { allocateBytes, compareBytes, copyBytes } from '../base/bytes.js'
+
+/** Room of more bytes is not cleared: of tens of megabytes at once that takes as many milliseconds. */
+const CLEARED_BYTES = 64 * 1024
 
 /**
  * Many byte strings in one buffer: what a payload holds must not become an object for each element, because a few compressed bytes can
@@ -68,14 +71,18 @@ export class ByteList {
 
   private reserve(bytes: number, elements: number): void {
     if (this.used + bytes > this.bytes.length) {
-      const grown = new Uint8Array(Math.max(this.used + bytes, this.bytes.length * 2))
+      const grown = room(Math.max(this.used + bytes, this.bytes.length * 2))
       grown.set(this.bytes.subarray(0, this.used))
       this.bytes = grown
     }
     if (this.count + elements > this.ends.length) {
-      const grown = new Uint32Array(Math.max(4, this.count + elements, this.count * 2))
+      const grown = new Uint32Array(room(4 * Math.max(4, this.count + elements, this.count * 2)).buffer)
       grown.set(this.ends)
       this.ends = grown
     }
   }
+}
+
+function room(bytes: number): Uint8Array<ArrayBuffer> {
+  return bytes <= CLEARED_BYTES ? new Uint8Array(bytes) : allocateBytes(bytes)
 }

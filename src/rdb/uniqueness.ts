@@ -4,8 +4,8 @@ import type { ByteList } from './byte-list.js'
 /** Looks at the table for each element, on average. At half a load about 1.5 are needed; more means that somebody chose the elements. */
 const LOOKS_PER_ELEMENT = 16
 const SPARE_LOOKS = 1024
-/** Elements that are looked at in one step. */
-const STEP_ELEMENTS = 1024
+/** Elements that are looked at in one step: each may touch a page of the table that has not been used yet, some 0.1 ms together. */
+const STEP_ELEMENTS = 128
 /** FNV-1a. */
 const OFFSET = 0x811c9dc5
 const PRIME = 0x01000193

@@ -1,3 +1,5 @@
+import { allocateBytes } from '../base/bytes.js'
+
 /**
  * One decoded command as byte ranges of the buffer it arrived in: argument i is buf[off[i] .. off[i] + len[i]). One Request is
  * reused for every command of a connection's batch, so ranges are valid only while the command runs.
@@ -66,7 +68,7 @@ export class Request {
   setArguments(args: readonly (string | Uint8Array)[]): void {
     const parts = args.map((arg) => (typeof arg === 'string' ? Buffer.from(arg) : arg))
     const total = parts.reduce((sum, part) => sum + part.length, 0)
-    const buf = new Uint8Array(total)
+    const buf = allocateBytes(total)
     this.buf = buf
     this.argc = 0
     this.reserve(parts.length)

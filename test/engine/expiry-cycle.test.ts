@@ -39,6 +39,17 @@ describe('the expiry cycle', () => {
     expect(h.engine.statistics.expiredKeys).toBe(count)
   })
 
+  it('ends early when its time is over, and goes on where it was', () => {
+    const h = new KeysHarness()
+    h.fill(500, (i) => ['SET', `key:${i}`, 'v', 'PX', '100'])
+    h.clock.now += 200
+    h.engine.keyspace.setTime(h.clock.now)
+    let cycles = 0
+    while (h.engine.expiry.run(() => true)) cycles++
+    expect(cycles).toBeGreaterThan(5)
+    expect(h.run('DBSIZE')).toBe(0)
+  })
+
   it('looks at a bounded number of keys and comes to every one within bounded cycles, however few are due', () => {
     const h = new KeysHarness()
     const count = LIMITS.expiryCycleLooks * 3

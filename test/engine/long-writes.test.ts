@@ -42,6 +42,12 @@ function fillLists(): void {
   for (let n = 0; n < 25; n++) h.run('RPUSH', 'long', ...numbers.map((i) => `${n} ${i}`))
 }
 
+/** Some of them dense, and some of it twice. */
+function fillSketches(): void {
+  for (let n = 0; n < 5; n++) h.run('PFADD', `sketch:${n}`, ...Array.from({ length: 3000 }, (_, i) => `${n * 1000 + i}`))
+  h.run('PFADD', 'small', ...numbers.slice(0, 90).map((n) => `s${n}`))
+}
+
 /** Starts a command and says that it has not replied. */
 function ask(...args: string[]): void {
   expect(h.raw(args, client)).toBe('')
@@ -102,6 +108,11 @@ const WRITES: string[][] = [
   ['LPOP', 'coins', '300'],
   ['RPOP', 'long', '9000'],
   ['LPOP', 'coins', '3000'],
+  ['LMPOP', '3', 'none', 'coins', 'long', 'LEFT', 'COUNT', '300'],
+  ['LMPOP', '1', 'long', 'RIGHT', 'COUNT', '20000'],
+  ['PFMERGE', 'sketch:0', 'sketch:1', 'none', 'sketch:2', 'sketch:3', 'sketch:4'],
+  ['PFMERGE', 'to', 'sketch:1', 'small', 'sketch:1'],
+  ['PFMERGE', 'to', 'small'],
 ]
 
 describe.each([true, false])('a long write (alone: %s)', (solo) => {
@@ -109,7 +120,8 @@ describe.each([true, false])('a long write (alone: %s)', (solo) => {
 
   it.each(WRITES.map((args) => [args.join(' '), args] as const))('%s does what it does in one go', (_, args) => {
     fill()
-    if (['coins', 'same', 'long'].includes(args[1])) fillLists()
+    if (args.some((each) => ['coins', 'same', 'long'].includes(each))) fillLists()
+    if (args[0] === 'PFMERGE') fillSketches()
     const other = new EngineHarness({ solo, self: 2 }, clock)
     other.receive(h)
     ask(...args)

@@ -121,6 +121,26 @@ describe('a read of a large collection', () => {
     }
   })
 
+  it('counts what many HyperLogLogs have together, as of one moment', () => {
+    const keys = Array.from({ length: 150 }, (_, n) => `sketch:${n % 149}`)
+    for (const key of keys) h.run('PFADD', key, `a${key}`, `b${key}`)
+    ask('PFCOUNT', 'none', ...keys)
+    expect(turns()).toBeGreaterThan(3)
+    expect(client.received).toBe(inOneGo(['PFCOUNT', ...keys]))
+    client.received = ''
+    ask('PFCOUNT', ...keys)
+    clock.turn()
+    h.run('PFADD', 'sketch:0', 'more', 'and more')
+    h.run('DEL', 'sketch:148')
+    turns()
+    expect(client.received).toBe(inOneGo(['PFCOUNT', ...keys]))
+    h.run('RPUSH', 'sketch:148', 'x')
+    client.received = ''
+    ask('PFCOUNT', ...keys)
+    turns()
+    expect(client.received).toBe('-WRONGTYPE Operation against a key holding the wrong kind of value\r\n')
+  })
+
   it('dumps a hash whose fields expire as of one moment', () => {
     fill(['hash'])
     h.run('HPEXPIRE', 'hash', '1', 'FIELDS', '2', 'f3', 'f11000')

@@ -5,7 +5,7 @@ import type { Ref } from '../../memory/arena.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
 import { keyRange, type CommandSpec } from '../command-spec.js'
-import type { WriteSteps } from '../services.js'
+import type { KeyToHold } from '../services.js'
 import { KEY, KEYS, optional } from '../string/arguments.js'
 import { findList, isLeft, lengthOf, lists, WHERE } from './arguments.js'
 
@@ -61,7 +61,7 @@ function popping(atBegin: boolean): (call: Call) => void {
     const length = lengthOf(call, ref)
     const popped = Math.min(count, length)
     if (call.isLongWrite(popped, 1)) {
-      const steps = popSteps(call, call.root(ref), length, popped, atBegin)
+      const steps = popSteps(call, 1, call.root(ref), length, popped, atBegin)
       call.writeInSlices([{ database: call.database, argument: 1, isWritten: true }], steps)
       return
     }
@@ -70,8 +70,10 @@ function popping(atBegin: boolean): (call: Call) => void {
   }
 }
 
-/** Pops many. */
-function* popSteps(call: Call, root: Ref, length: number, count: number, atBegin: boolean): WriteSteps {
+type PopSteps = Generator<undefined | 'commit', void>
+
+/** Pops many of the list in argument `key`, and adds them to the reply. */
+function* popSteps(call: Call, key: number, root: Ref, length: number, count: number, atBegin: boolean): PopSteps {
   const { op, reply, db } = call
   const store = lists(call)
   reply.array(count)
@@ -79,10 +81,17 @@ function* popSteps(call: Call, root: Ref, length: number, count: number, atBegin
     store.read(db, root, atBegin ? done : length - 1 - done, Math.min(LIMITS.slicedReadSeek, count - done), !atBegin, reply)
     yield
   }
-  const removal = new ListRemoval(db, root, op, call.place(1), call.long.highestStamp)
+  const removal = new ListRemoval(db, root, op, call.place(key), call.long.highestStamp)
   yield* atBegin ? removal.row(0, count) : removal.row(length - count, length)
   yield 'commit'
-  notifyPop(call, 1, atBegin, length - count)
+  notifyPop(call, key, atBegin, length - count)
+}
+
+function* multiPopSteps(call: Call, key: number, root: Ref, length: number, count: number, atBegin: boolean): PopSteps {
+  const { buf, off, len } = call.request
+  call.reply.array(2)
+  call.reply.bulk(buf, off[key], len[key])
+  yield* popSteps(call, key, root, length, count, atBegin)
 }
 
 /** What LMPOP and BLMPOP ask for. */
@@ -107,13 +116,23 @@ export function parseMultiPop(call: Call, at: number): MultiPop {
   return { firstKey: at + 1, keyCount, atBegin, count: Math.max(count, 1) }
 }
 
-/** Pops from the first of the keys that holds a list and replies; false, and nothing is done, when none does. */
-export function popFirst(call: Call, { firstKey, keyCount, atBegin, count }: MultiPop): boolean {
+/**
+ * Pops from the first of the keys that holds a list and replies; false, and nothing is done, when none does. maySlice: much goes in slices. Not for a command
+ * that waits for a list: until its turn comes the list may be gone.
+ */
+export function popFirst(call: Call, { firstKey, keyCount, atBegin, count }: MultiPop, maySlice: boolean): boolean {
   for (let key = firstKey; key < firstKey + keyCount; key++) {
     const ref = findList(call, key)
     if (ref === 0) continue
     const length = lengthOf(call, ref)
     const popped = Math.min(count, length)
+    if (maySlice && call.isLongWrite(popped, key)) {
+      // Those before it are held too: no list may come there.
+      const keys: KeyToHold[] = []
+      for (let i = firstKey; i <= key; i++) keys.push({ database: call.database, argument: i, isWritten: i === key })
+      call.writeInSlices(keys, multiPopSteps(call, key, call.root(ref), length, popped, atBegin))
+      return true
+    }
     const { buf, off, len } = call.request
     call.reply.array(2)
     call.reply.bulk(buf, off[key], len[key])
@@ -125,7 +144,7 @@ export function popFirst(call: Call, { firstKey, keyCount, atBegin, count }: Mul
 }
 
 function lmpop(call: Call): void {
-  if (!popFirst(call, parseMultiPop(call, 1))) call.reply.nullArray()
+  if (!popFirst(call, parseMultiPop(call, 1), true)) call.reply.nullArray()
 }
 
 function spec(name: string, summary: string, handler: (call: Call) => void): CommandSpec {
