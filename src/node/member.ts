@@ -218,7 +218,10 @@ export class Member implements SyncHost {
       this.holdStability(hold)
       this.engine.pubsub.remote = peers
       peers.onPublication(({ channel, message, sharded }) => this.engine.pubsub.receive(channel, message, sharded))
-      peers.onStatus(() => this.membersChanged())
+      peers.onStatus(() => {
+        this.membersChanged()
+        this.membership.review()
+      })
       peers.onVectors(() => {
         stability.invalidate()
         this.progressed()
@@ -328,6 +331,10 @@ export class Member implements SyncHost {
 
   get isRefusing(): boolean {
     return this.log.refusal !== null || this.engine.takesNoFrames || this.intake?.isOpen === true
+  }
+
+  get hasAskedAround(): boolean {
+    return this.membership.hasAskedAround
   }
 
   applyFrame(frame: FrameView): void {

@@ -39,7 +39,7 @@ const STAMP_JUMP = 2 ** 20
  *
  *   starting --another member has said how far our own ops had got--> active
  *      |  \--it has more of them than we have, or we had told it of more than we have--> restoring --all that others had is here--> active
- *      |  \--nobody heard for startWaitMs--> active (availability comes first; it is logged)
+ *      |  \--nobody heard for startWaitMs--> active (availability comes first; it is logged), but not with an empty log, unless startWaitMs is 0
  *      joining (a new member) --everything that was there when it came is here--> active
  *   active --our removal is applied--> draining --our last op, `leave`--> removed          by force: removed at once
  *   any --another member has ops of ours that we never made, or says that another process has taken our place--> forked
@@ -63,6 +63,8 @@ export class Membership {
   /** The last of our own ops that others may have: what the log gave, and what was taken from others since. */
   private safeStamp = 0 as Stamp
   private hasHeard = false
+  /** Whoever can be reached has told its list. */
+  private hasAsked = false
   private mayWrite = false
   private waitIsOver = false
   private startTimer: Timer | null = null
@@ -173,6 +175,8 @@ export class Membership {
       case 'active':
         return null
       case 'starting':
+        if (this.isEmpty && this.waitIsOver && !this.hasHeard)
+          return 'LOADING This member has no data and waits to hear from another one whether there are any; if there is none yet, start it with peers.start-wait 0s'
         return 'LOADING This member has just started and waits to hear from another one how far its own writes had got'
       case 'restoring':
         return 'LOADING This member was started from an older copy of its data, or with none; it fetches what it lacks'
@@ -196,6 +200,10 @@ export class Membership {
   /** For the header of a snapshot; nothing while nothing was ever changed. */
   encoded(): Uint8Array {
     return this.state.isPristine ? new Uint8Array(0) : encodeTopology(this.state)
+  }
+
+  get hasAskedAround(): boolean {
+    return this.hasAsked || this.mayWrite || this.fork !== null
   }
 
   get takesOwnFrames(): boolean {
@@ -312,15 +320,23 @@ export class Membership {
     const { applied } = this.engine
     // No op is made here yet: what came of our own came from others.
     this.safeStamp = applied.get(this.self)
-    if (applied.get(this.self) < this.missingUntil) return
     const hasNoOthers = this.sync?.isAlone !== false
+    if (!this.hasAsked && (hasNoOthers || this.waitIsOver || (this.hasHeard && this.sync?.hasUnasked !== true))) {
+      this.hasAsked = true
+      this.clock.defer(() => this.sync?.onLogChange())
+    }
+    if (applied.get(this.self) < this.missingUntil) return
     const mustCatchUp = this.isJoining || this.isEmpty || this.isOlder
     const added = this.own?.added
     if (this.isJoining && added !== undefined && this.sync?.hasDeparted(added.origin) === true) this.cannotJoin(added)
     const isHere = !mustCatchUp || (this.hasWanted() && added !== undefined && applied.covers(added.origin, added.stamp))
-    // Another one may have more of our own than who was heard first: all who can be reached are.
-    const hasHeardAll = this.hasHeard && (this.waitIsOver || this.sync?.hasUnasked !== true)
-    if (hasHeardAll ? isHere : !this.hasHeard && !this.isJoining && (hasNoOthers || this.waitIsOver)) this.begin()
+    // Another one may have more of our own than who was heard first: all who can be reached are. Where nobody has anything so far, one that starts later may
+    // have been restored from a backup: all are waited for.
+    const { sync } = this
+    const hasNothing = this.isEmpty && this.wanted.stamps.every((stamp) => stamp === 0)
+    const hasHeardAll = this.hasHeard && (this.waitIsOver || !(hasNothing ? sync?.hasUnheard : sync?.hasUnasked))
+    const mayBeginAlone = hasNoOthers || (this.waitIsOver && (!this.isEmpty || this.options.startWaitMs === 0))
+    if (hasHeardAll ? isHere : !this.hasHeard && !this.isJoining && mayBeginAlone) this.begin()
   }
 
   /** All that others had when they were first heard is here; but what somebody had who was removed by force may be nowhere else. */
@@ -364,7 +380,14 @@ export class Membership {
 
   private waited(): void {
     this.waitIsOver = true
-    if (!this.hasHeard && !this.isJoining && this.sync?.isAlone === false) {
+    const hasAskedNobody = !this.hasHeard && !this.isJoining && this.sync?.isAlone === false
+    if (hasAskedNobody && this.isEmpty) {
+      this.logger.warn(
+        { waitedMs: this.options.startWaitMs },
+        'this member has no data, and no other one could be asked whether there are any; it takes no writes until one can be. ' +
+          'If there is none yet: start it with peers.start-wait 0s',
+      )
+    } else if (hasAskedNobody) {
       this.logger.warn(
         { waitedMs: this.options.startWaitMs },
         'no other member could be asked whether it has newer writes of this one; writes are taken all the same',

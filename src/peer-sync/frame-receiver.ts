@@ -138,7 +138,7 @@ export class FrameReceiver {
       if (feed.source !== null) this.mendGap(feed, feed.source)
       return 0
     }
-    if (!frame.contextCoveredBy(applied) || this.host.isRefusing) return 0
+    if (!frame.contextCoveredBy(applied) || this.host.isRefusing || !this.host.hasAskedAround) return 0
     if (feed.source?.isCutOff === true) return 0
     if (feed.origin === this.host.topology.self && !this.host.takesOwnFrames) return 0
     try {

@@ -140,6 +140,12 @@ export class PeerSync {
     return false
   }
 
+  /** Whether somebody has not told yet what it has, whether or not it can be reached. */
+  get hasUnheard(): boolean {
+    for (const peer of this.peersById.values()) if (peer.isUnheard) return true
+    return false
+  }
+
   /** Nothing more is to come of a removed member. */
   hasDeparted(member: number): boolean {
     return this.departed.has(member as MemberId)
@@ -260,7 +266,7 @@ export class PeerSync {
     this.vectorListeners.push(listener)
   }
 
-  /** Calls back when a link has come up or gone down. */
+  /** Calls back when a link has come up or gone down, or a member cannot be reached from the start. */
   onStatus(listener: () => void): void {
     this.statusListeners.push(listener)
   }
@@ -330,7 +336,7 @@ export class PeerSync {
           return host.applied
         },
         get isNeeded() {
-          return sources.isOutOfReach
+          return host.hasAskedAround && sources.isOutOfReach
         },
         linked,
         pauseFrames: () => sources.pause(),
@@ -539,8 +545,10 @@ export class PeerSync {
     if (error !== null && this.running) peer.note(error)
     peer.sessionClosed(session)
     if (!this.running) return
+    const wasUnasked = peer.isUnasked
     if (wasOutbound) peer.dialLater(this.ports.network)
-    if (!wasUp) return
+    // Nobody waits for one that cannot be reached.
+    if (!wasUp && peer.isUnasked === wasUnasked) return
     this.sources.review()
     for (const listener of this.statusListeners) listener()
   }

@@ -197,9 +197,14 @@ export class Peer {
     return this.inbound?.up ? this.inbound : null
   }
 
+  /** It has not told what it has. */
+  get isUnheard(): boolean {
+    return !this.hasReported && !this.isCutOff
+  }
+
   /** Neither has it told what it has, nor has a dial failed yet. */
   get isUnasked(): boolean {
-    return !this.hasReported && !this.isCutOff && this.attempts === 0
+    return this.isUnheard && this.attempts === 0
   }
 
   /** Gives a publication to a link; false when no link to the member takes it. */

@@ -92,6 +92,11 @@ export interface SyncHost {
    */
   readonly isRefusing: boolean
   /**
+   * Everybody who can be reached was asked for the list of members, or that was waited for long enough. Before, nothing is taken from anybody: a disk that is empty or an older copy does
+   * not know who was removed since, and who links first may be one of those, with ops that no member has. onLogChange says when it becomes true.
+   */
+  readonly hasAskedAround: boolean
+  /**
    * Applies and logs one remote frame, whole. Called only when the frame continues `applied` for its origin and its context is
    * covered. Afterwards `applied` includes it; or, of a large one, only when isRefusing is over.
    * @throws MeridianError MRD_FRAME when the ops inside are malformed; then nothing was applied.

@@ -21,6 +21,8 @@ beforeAll(async () => {
   // One authority of our own making, which also issues what the command line never would.
   authority = await makeAuthority('CA of shop')
   for (const name of ['us', 'eu', 'ap']) writeCredentials(name, await issue(authority, { name, clusterId: 'shop' }))
+  // Nobody can ask another one.
+  for (const member of cluster.members) member.editConfig((yaml) => yaml.replace('peers:', 'peers:\n  start-wait: 0s'))
   us = cluster.member('us')
   await us.start()
 })

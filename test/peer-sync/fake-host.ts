@@ -49,6 +49,7 @@ export class FakeHost implements SyncHost {
   }
 
   readonly isRefusing = false
+  readonly hasAskedAround = true
   readonly topologyBytes = null
   readonly shelf = null
   readonly intake = null
