@@ -164,16 +164,19 @@ describe('a read of a large collection', () => {
       expect(client.received).toBe(inOneGo(args))
     })
 
-    it.each(PATTERNS.map((args) => [args.join(' '), args] as const))('%s starts again when what they lead to changes', (_, args) => {
-      ask(...args)
-      for (let turn = 0; turn < 3; turn++) clock.turn()
-      h.run('MSET', 'w_e3', '1000000', 'w_m3', '2000000', 'w_e1', '5', 'w_m1', '5')
-      h.run('HSET', 'h_e1', 'f', 'new')
-      h.run('HSET', 'h_m1', 'f', 'new')
-      h.run('DEL', 'w_e6', 'h_m4')
-      turns()
-      expect(client.received).toBe(inOneGo(args))
-    })
+    it.each(PATTERNS.map((args) => [args.join(' '), args] as const))(
+      '%s starts again when what they lead to changes',
+      (_, args) => {
+        ask(...args)
+        for (let turn = 0; turn < 3; turn++) clock.turn()
+        h.run('MSET', 'w_e3', '1000000', 'w_m3', '2000000', 'w_e1', '5', 'w_m1', '5')
+        h.run('HSET', 'h_e1', 'f', 'new')
+        h.run('HSET', 'h_m1', 'f', 'new')
+        h.run('DEL', 'w_e6', 'h_m4')
+        turns()
+        expect(client.received).toBe(inOneGo(args))
+      },
+    )
 
     it('does not start again for other keys', () => {
       ask(...PATTERNS[0])

@@ -374,7 +374,12 @@ interface Sink {
 }
 
 /** Gives elements to the sink, or what they lead to. */
-function* answer(call: Call, { options: { gets }, atMs }: Work, { elements, order }: Result, sink: Sink): Generator<undefined, void> {
+function* answer(
+  call: Call,
+  { options: { gets }, atMs }: Work,
+  { elements, order }: Result,
+  sink: Sink,
+): Generator<undefined, void> {
   const count = order === null ? elements.count : order.length
   const patterns = gets.map((i) => new SortPattern(call, call.bytes(i), atMs))
   for (let i = 0; i < count; i++) {
