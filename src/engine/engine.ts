@@ -1031,7 +1031,9 @@ export class Engine implements CommandExecutor, EngineService {
    * while takesNoFrames.
    */
   takeRemote(frame: FrameView): void {
-    if (frame.bytes.length <= this.slicing.frameBytes) {
+    // Stamps of one op follow one another.
+    const isLongOp = frame.opCount === 1 && frame.last - frame.first >= LIMITS.slicedFrameEffects
+    if (!isLongOp && frame.bytes.length <= this.slicing.frameBytes) {
       this.applyRemote(frame)
       return
     }
