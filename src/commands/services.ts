@@ -416,7 +416,8 @@ export type ReadSteps = Iterator<undefined, void>
 export interface SlicedReading {
   /** False when the command must go to its end: it has started too often. */
   readonly mayBegin: boolean
-  begin(call: Call, firstKey: number, keyCount: number, steps: ReadSteps): void
+  /** `prefixes`: it reads keys of the selected database that begin so, too. */
+  begin(call: Call, firstKey: number, keyCount: number, steps: ReadSteps, prefixes: readonly Uint8Array[]): void
 }
 
 /** Does a part of a write with each call of next, some 0.1 ms: see Call.writeInSlices. */

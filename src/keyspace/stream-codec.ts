@@ -1,3 +1,4 @@
+import type { ByteWriter } from '../base/byte-stream.js'
 import type { EffectReader } from '../crdt/effect-reader.js'
 import type { FrameWriter } from '../crdt/frame-writer.js'
 import type { StreamId } from '../crdt/stream-id.js'
@@ -39,6 +40,22 @@ function putU64(writer: FrameWriter, high: number, low: number): void {
 export function putId(writer: FrameWriter, id: StreamId): void {
   putU64(writer, id.msHigh, id.msLow)
   putU64(writer, id.seqHigh, id.seqLow)
+}
+
+/** The same into other bytes. */
+export function writeId(to: ByteWriter, id: StreamId): void {
+  writeU64(to, id.msHigh, id.msLow)
+  writeU64(to, id.seqHigh, id.seqLow)
+}
+
+function writeU64(to: ByteWriter, high: number, low: number): void {
+  const value = high * TWO_32 + low
+  if (value < ESCAPE) {
+    to.varint(value)
+    return
+  }
+  to.varint(ESCAPE)
+  for (const half of [low, high]) for (let shift = 0; shift < 32; shift += 8) to.u8((half >>> shift) & 0xff)
 }
 
 export function putFields(writer: FrameWriter, fields: StreamFields): void {

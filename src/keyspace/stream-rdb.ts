@@ -34,13 +34,15 @@ export function streamToRdb(space: StreamSpace, root: Ref): RdbStream {
     entries,
     ...headOf(space, root, entries.at(0)?.id, entries.at(-1)?.id),
     groups: groups.sorted(root).map((group) => {
-      const pending = [...pendingByConsumer(space, group)].at(-1) ?? []
+      const left = new LeftOut(space, group)
+      while (left.look());
       return {
         ...groupHeadOf(space, group),
-        consumers: groups.consumers(group).map((consumer, i) => ({
-          ...consumerHeadOf(space, consumer),
-          pending: pending[i].map((ref) => pendingOf(space, ref)),
-        })),
+        consumers: groups.consumers(group).map((consumer) => {
+          const pending: RdbPendingEntry[] = []
+          for (const ref of left.pendingOf(consumer)) pending.push(pendingOf(space, ref))
+          return { ...consumerHeadOf(space, consumer), pending }
+        }),
       }
     }),
   }
@@ -97,25 +99,21 @@ function* writeGroupSteps(
 ): Generator<undefined, void> {
   const { groups } = space
   const consumers = groups.consumers(group)
-  let pending: readonly (readonly Ref[])[] = []
-  for (pending of pendingByConsumer(space, group)) yield
+  const left = new LeftOut(space, group)
+  while (left.look()) yield
+  writeGroupHead(to.writer, groupHeadOf(space, group), groups.pendingCount(group) - left.count)
   let step = 0
-  writeGroupHead(
-    to.writer,
-    groupHeadOf(space, group),
-    pending.reduce((sum, refs) => sum + refs.length, 0),
-  )
-  for (const refs of pending) {
-    for (const ref of refs) {
+  for (const consumer of consumers) {
+    for (const ref of left.pendingOf(consumer)) {
       writePending(to.writer, pendingOf(space, ref))
       if (++step % LIMITS.slicedReadStep === 0) yield
     }
   }
   to.writer.length(consumers.length)
-  for (const [i, consumer] of consumers.entries()) {
-    writeConsumerHead(to.writer, consumerHeadOf(space, consumer), pending[i].length, type)
-    for (const ref of pending[i]) {
-      writeRawId(to.writer, rdbId(space.groups.pending.id(ref, scratch)))
+  for (const consumer of consumers) {
+    writeConsumerHead(to.writer, consumerHeadOf(space, consumer), left.countOf(consumer), type)
+    for (const ref of left.pendingOf(consumer)) {
+      writeRawId(to.writer, rdbId(groups.pending.id(ref, scratch)))
       if (++step % LIMITS.slicedReadStep === 0) yield
     }
   }
@@ -231,37 +229,66 @@ function consumerHeadOf({ groups }: StreamSpace, consumer: Ref): Omit<RdbStreamC
 }
 
 /**
- * What each of a group's consumers, by name, has pending: all of it is there in what is given last. An ID stands once in the group, with the first consumer
- * that has it.
+ * What a group has pending and a payload has not: there an ID stands once in the group, with the first consumer by name that has it. `look` is called until it
+ * says that it has seen all.
  */
-function* pendingByConsumer({ groups }: StreamSpace, group: Ref): Generator<readonly (readonly Ref[])[], void> {
-  const { pending } = groups
-  const { index } = pending
-  const all: Ref[][] = []
-  const place = new IndexCursor()
-  /** IDs that are pending more than once, in different regions. There are next to none. */
-  const several = new Set<string>()
-  let step = 0
-  let before: Ref = 0
-  for (let ref = index.first(groups.pendingWords(group), groups.pendingAt(group), place); ref !== 0; ref = index.next(place)) {
-    if (before !== 0 && pending.compareId(before, pending.id(ref, scratch)) === 0) several.add(scratch.toString())
-    before = ref
-    if (++step % LIMITS.slicedReadStep === 0) yield all
+class LeftOut {
+  private readonly refs = new Set<Ref>()
+  private readonly byConsumer = new Map<Ref, number>()
+  private readonly order: readonly Ref[]
+  private readonly place = new IndexCursor()
+  /** What stays of those with the ID that was looked at last. */
+  private best: Ref = 0
+  private next: Ref
+
+  constructor(
+    private readonly space: StreamSpace,
+    group: Ref,
+  ) {
+    const { groups } = space
+    this.next = groups.pending.index.first(groups.pendingWords(group), groups.pendingAt(group), this.place)
+    this.order = groups.consumers(group)
   }
-  const taken = new Set<string>()
-  for (const consumer of groups.consumers(group)) {
-    const refs: Ref[] = []
-    all.push(refs)
-    let ref = index.first(groups.consumerWords(consumer), groups.consumerAt(consumer), place)
-    for (; ref !== 0; ref = index.next(place)) {
-      if (++step % LIMITS.slicedReadStep === 0) yield all
-      const id = several.size === 0 ? '' : pending.id(ref, scratch).toString()
-      if (taken.has(id)) continue
-      if (several.has(id)) taken.add(id)
-      refs.push(ref)
+
+  get count(): number {
+    return this.refs.size
+  }
+
+  /** Looks at some more; false when there are none. */
+  look(): boolean {
+    const { pending } = this.space.groups
+    for (let looks = 0; looks < LIMITS.slicedReadSeek && this.next !== 0; looks++) {
+      const ref = this.next
+      this.next = pending.index.next(this.place)
+      if (this.best === 0 || pending.compareId(this.best, pending.id(ref, scratch)) !== 0) this.best = ref
+      else this.best = this.leaveOut(this.best, ref)
     }
+    return this.next !== 0
   }
-  yield all
+
+  /** Of two that have one ID; gives the one that stays. */
+  private leaveOut(a: Ref, b: Ref): Ref {
+    const { pending } = this.space.groups
+    const [stays, goes] = this.order.indexOf(pending.consumer(a)) <= this.order.indexOf(pending.consumer(b)) ? [a, b] : [b, a]
+    this.refs.add(goes)
+    const consumer = pending.consumer(goes)
+    this.byConsumer.set(consumer, (this.byConsumer.get(consumer) ?? 0) + 1)
+    return stays
+  }
+
+  /** How many entries of a consumer stay. */
+  countOf(consumer: Ref): number {
+    return this.space.groups.consumerPendingCount(consumer) - (this.byConsumer.get(consumer) ?? 0)
+  }
+
+  /** Those, one after the other. */
+  *pendingOf(consumer: Ref): Generator<Ref, void> {
+    const { groups } = this.space
+    const { index } = groups.pending
+    const place = new IndexCursor()
+    let ref = index.first(groups.consumerWords(consumer), groups.consumerAt(consumer), place)
+    for (; ref !== 0; ref = index.next(place)) if (!this.refs.has(ref)) yield ref
+  }
 }
 
 function pendingOf({ groups }: StreamSpace, ref: Ref): RdbPendingEntry {

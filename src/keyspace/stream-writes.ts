@@ -6,7 +6,7 @@ import type { Ref } from '../memory/arena.js'
 import type { RdbStream, RdbStreamEntry, RdbStreamId } from '../rdb/value.js'
 import type { Effects } from './effects.js'
 import type { Keyspace } from './keyspace.js'
-import { ACK_READ, GroupOp, PendingOp, putCount, putFields, putId, REMOVE_BY_TRIM } from './stream-codec.js'
+import { ACK_READ, GroupOp, PendingOp, putCount, putFields, putId, REMOVE_BY_TRIM, writeId } from './stream-codec.js'
 import { StreamFields } from './stream-fields.js'
 import { StreamPositions } from './stream-positions.js'
 import { StreamCursor } from './stream-log.js'
@@ -25,8 +25,6 @@ export interface Name {
 export interface StreamKey extends Name {
   readonly database: number
 }
-
-const TWO_32 = 2 ** 32
 
 /**
  * What local commands do to streams: each method writes one effect and makes the change. The caller has found out before what there is to change:
@@ -255,7 +253,7 @@ export class StreamWrites {
   /** XCLAIM LASTID. */
   pass(key: StreamKey, group: Name, id: StreamId): void {
     this.body.reset().u8(PendingOp.pass)
-    this.bodyId(id)
+    writeId(this.body, id)
     this.writePending(key, group, (space, record) => this.store.passAll(space, record, id))
   }
 
@@ -433,24 +431,8 @@ export class StreamWrites {
   }
 
   private bodyPosition(positions: StreamPositions, i: number): void {
-    this.bodyId(positions.id(i, this.id))
+    writeId(this.body, positions.id(i, this.id))
     this.body.u8(positions.region(i))
-  }
-
-  private bodyId(id: StreamId): void {
-    this.bodyU64(id.msHigh, id.msLow)
-    this.bodyU64(id.seqHigh, id.seqLow)
-  }
-
-  private bodyU64(high: number, low: number): void {
-    const { body } = this
-    const value = high * TWO_32 + low
-    if (value < Number.MAX_SAFE_INTEGER) {
-      body.varint(value)
-      return
-    }
-    body.varint(Number.MAX_SAFE_INTEGER)
-    for (const half of [low, high]) for (let shift = 0; shift < 32; shift += 8) body.u8((half >>> shift) & 0xff)
   }
 
   /** Writes the body as an effect that is this member's own, and makes the change. The group must exist. */

@@ -11,17 +11,18 @@ const UNKNOWN = -1
 const LAG_LOOKS = 10_000
 
 const lastDelivered = new StreamId()
-const lastId = new StreamId()
-const maxDeleted = new StreamId()
-const firstId = new StreamId()
 
 /** Reads once what the rules look at. */
 class Progress {
   length = 0
   entriesAdded = 0
+  readonly firstId = new StreamId()
+  readonly maxDeleted = new StreamId()
+  private readonly lastId = new StreamId()
 
   load(stream: StreamReading): this {
     const { roots, log, cursor } = stream.space
+    const { firstId, lastId, maxDeleted } = this
     roots.lastId(stream.root, lastId)
     roots.maxDeletedId(stream.root, maxDeleted)
     this.length = stream.length
@@ -33,11 +34,12 @@ class Progress {
 
   /** True when an entry behind an ID may have been deleted. */
   hasTombstonesFrom(id: StreamId): boolean {
-    return this.length > 0 && !maxDeleted.isZero && id.compare(maxDeleted) <= 0
+    return this.length > 0 && !this.maxDeleted.isZero && id.compare(this.maxDeleted) <= 0
   }
 
   /** How many entries were ever added up to an ID. */
   distance(id: StreamId): number {
+    const { firstId, lastId, maxDeleted } = this
     if (this.entriesAdded === 0) return 0
     if (this.length === 0 && id.compare(lastId) <= 0) return this.entriesAdded
     if (!id.isZero && id.compare(maxDeleted) < 0) return UNKNOWN
@@ -56,10 +58,11 @@ const progress = new Progress()
 /** Follows a group's read counter while entries are delivered to it, by rising ID. */
 export class ReadCounter {
   value = 0
+  private readonly progress = new Progress()
   private readonly last = new StreamId()
 
   begin(stream: StreamReading, group: Ref): void {
-    progress.load(stream)
+    this.progress.load(stream)
     this.value = stream.space.groups.entriesRead(group)
     stream.space.groups.lastDelivered(group, this.last)
   }
@@ -70,8 +73,8 @@ export class ReadCounter {
       if (this.value !== UNKNOWN) this.value++
       return
     }
-    if (this.value !== UNKNOWN && !progress.hasTombstonesFrom(this.last)) this.value++
-    else if (progress.entriesAdded > 0) this.value = progress.distance(id)
+    if (this.value !== UNKNOWN && !this.progress.hasTombstonesFrom(this.last)) this.value++
+    else if (this.progress.entriesAdded > 0) this.value = this.progress.distance(id)
     this.last.copyFrom(id)
   }
 }
@@ -89,7 +92,7 @@ export function lagOf(stream: StreamReading, group: Ref, solo: boolean): number 
   progress.load(stream)
   if (progress.entriesAdded === 0 || progress.length === 0) return 0
   groups.lastDelivered(group, lastDelivered)
-  if (lastDelivered.compare(firstId) < 0 && maxDeleted.compare(firstId) < 0) return progress.length
+  if (lastDelivered.compare(progress.firstId) < 0 && progress.maxDeleted.compare(progress.firstId) < 0) return progress.length
   const entriesRead = groups.entriesRead(group)
   if (entriesRead !== UNKNOWN && !progress.hasTombstonesFrom(lastDelivered)) return progress.entriesAdded - entriesRead
   const distance = progress.distance(lastDelivered)

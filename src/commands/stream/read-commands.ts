@@ -12,8 +12,10 @@ import type { ArgumentSpec, CommandSpec, KeySpec } from '../command-spec.js'
 import type { ReadSteps } from '../services.js'
 import { findConsumer, findGroup } from './group-commands.js'
 import { ReadCounter } from './group-progress.js'
+import { readGroupInSlices } from './group-read-steps.js'
 import { entrySteps, replyRange, seekEntry } from './range-commands.js'
-import { CONSUMER, GROUP, isByte, KEY, strictId, StreamReading } from './stream-arguments.js'
+import { beginReply, limitOf, mustHaveGroup, NEW, replyKey, type ReadRequest } from './read-request.js'
+import { CONSUMER, GROUP, isByte, isLongWrite, KEY, strictId, StreamReading } from './stream-arguments.js'
 import { replyEntry, replyEntryBody, replyId } from './stream-reply.js'
 
 /**
@@ -23,25 +25,6 @@ import { replyEntry, replyEntryBody, replyId } from './stream-reply.js'
 const DOLLAR = 36
 const PLUS = 43
 const GREATER = 62
-/** What a group is asked for: its new entries. */
-const NEW: StreamId | null = null
-
-/** A command's arguments, kept while it is blocked. */
-interface ReadRequest {
-  readonly isGroup: boolean
-  readonly noAck: boolean
-  /** 0: no bound. */
-  readonly count: number
-  /** What is pending in the group for at least so long is given first, to whom it may belong; -1: nothing of it. */
-  readonly claimIdleMs: number
-  /** Argument of the group's name; the consumer's follows. */
-  readonly groupArgument: number
-  readonly firstKey: number
-  readonly keyCount: number
-  /** For each key the ID to read behind; NEW for `>`. */
-  readonly behind: readonly (StreamId | null)[]
-}
-
 const stream = new StreamReading()
 const positions = new StreamPositions()
 const counter = new ReadCounter()
@@ -107,7 +90,7 @@ function read(call: Call, isGroup: boolean): void {
     alsoWhenGone: isGroup,
     retry: (again) => {
       // A group or its stream may have gone: then the answer is the error that a new command would get.
-      if (isGroup) for (let i = 0; i < keyCount; i++) mustHaveGroup(again, firstKey + i, groupArgument)
+      if (isGroup) for (let i = 0; i < keyCount; i++) mustHaveGroup(again, stream, firstKey + i, groupArgument)
       return serves(again, request, true)
     },
     ...(claimIdleMs >= 0 && { retryAfterMs: (again: Call) => untilClaimable(again, request) }),
@@ -126,17 +109,9 @@ function meaningless(symbol: string): CommandError {
   )
 }
 
-function mustHaveGroup(call: Call, key: number, groupArgument: number): Ref {
-  const group = stream.open(call, call.findTyped(key, KeyType.stream)) ? findGroup(call, stream, groupArgument) : 0
-  if (group !== 0) return group
-  throw new CommandError(
-    `NOGROUP No such key '${call.text(key)}' or consumer group '${call.text(groupArgument)}' in XREADGROUP with GROUP option`,
-  )
-}
-
 function parseBehind(call: Call, key: number, argument: number, isGroup: boolean, groupArgument: number): StreamId | null {
   const exists = stream.open(call, call.findTypedForRead(key, KeyType.stream))
-  if (isGroup) mustHaveGroup(call, key, groupArgument)
+  if (isGroup) mustHaveGroup(call, stream, key, groupArgument)
   const id = new StreamId()
   if (isByte(call, argument, DOLLAR)) {
     if (isGroup) throw meaningless('$')
@@ -168,7 +143,7 @@ function serve(call: Call, request: ReadRequest, isRetry: boolean): boolean {
     if (id === null || !openKey(call, request.firstKey + i)) continue
     if (stream.space.log.last(stream.words, stream.at, stream.space.cursor) && stream.space.cursor.entry.id.compare(id) > 0) {
       ready.push(i)
-      entries += Math.min(countBehind(id), request.count === 0 ? Infinity : request.count)
+      entries += Math.min(countBehind(id), limitOf(request))
     }
   }
   if (ready.length === 0) return false
@@ -182,7 +157,7 @@ function serve(call: Call, request: ReadRequest, isRetry: boolean): boolean {
     openKey(call, request.firstKey + i)
     replyKey(call, request.firstKey + i)
     scratch.copyFrom(id).increment()
-    replyRange(call, stream, scratch, stop.setMax(), request.count === 0 ? Infinity : request.count)
+    replyRange(call, stream, scratch, stop.setMax(), limitOf(request))
   }
   return true
 }
@@ -202,7 +177,7 @@ function* readSteps(call: Call, request: ReadRequest, ready: readonly number[]):
     const id = request.behind[i]
     if (id === null || !openKey(call, request.firstKey + i)) continue
     replyKey(call, request.firstKey + i)
-    const count = Math.min(countBehind(id), request.count === 0 ? Infinity : request.count)
+    const count = Math.min(countBehind(id), limitOf(request))
     const apart = new StreamCursor()
     stream.space.log.find(stream.words, stream.at, scratch, 0, apart)
     yield* entrySteps(call, stream.space, apart, count, false)
@@ -214,26 +189,15 @@ function openKey(call: Call, i: number): boolean {
   return ref !== 0 && call.db.type(ref) === KeyType.stream && stream.open(call, ref)
 }
 
-function beginReply(call: Call, streams: number): void {
-  if (call.reply.protocol === 3) call.reply.map(streams)
-  else call.reply.array(streams)
-}
-
-function replyKey(call: Call, key: number): void {
-  const { buf, off, len } = call.request
-  if (call.reply.protocol === 2) call.reply.array(2)
-  call.reply.bulk(buf, off[key], len[key])
-}
-
 /** XREADGROUP: as serve. What is served is written as pending before the reply. */
-function serveGroup(call: Call, request: ReadRequest): boolean {
+function serveGroup(call: Call, request: ReadRequest, isRetry: boolean): boolean {
   const ready: number[] = []
   for (let i = 0; i < request.keyCount; i++) {
     if (request.behind[i] !== null) {
       ready.push(i)
       continue
     }
-    const group = mustHaveGroup(call, request.firstKey + i, request.groupArgument)
+    const group = mustHaveGroup(call, stream, request.firstKey + i, request.groupArgument)
     // A key that is named more than once has what the times before have left.
     const before = timesBefore(call, request, i)
     if (
@@ -244,17 +208,40 @@ function serveGroup(call: Call, request: ReadRequest): boolean {
       ready.push(i)
   }
   if (ready.length === 0) return false
+  if (!isRetry && isLongRead(call, request, ready)) {
+    readGroupInSlices(call, request, ready)
+    return true
+  }
   ensureConsumers(call, request)
   beginReply(call, ready.length)
   for (const i of ready) {
     const key = request.firstKey + i
-    const group = mustHaveGroup(call, key, request.groupArgument)
+    const group = mustHaveGroup(call, stream, key, request.groupArgument)
     replyKey(call, key)
     const id = request.behind[i]
     if (id === null) deliver(call, request, key, group)
     else replyHistory(call, request, key, group, id)
   }
   return true
+}
+
+/** True when very many entries are to be given, each key by itself. */
+function isLongRead(call: Call, request: ReadRequest, ready: readonly number[]): boolean {
+  const { groups, log, cursor } = stream.space
+  let entries = 0
+  for (const i of ready) {
+    const group = mustHaveGroup(call, stream, request.firstKey + i, request.groupArgument)
+    let most = 0
+    if (request.behind[i] !== NEW) {
+      const consumer = findConsumer(call, stream, group, request.groupArgument + 1)
+      if (consumer !== 0) most = groups.consumerPendingCount(consumer)
+    } else if (groups.seekFrontier(stream.root, group, cursor)) {
+      most = stream.length - log.rank(stream.words, stream.at, cursor)
+    }
+    entries += Math.min(most, limitOf(request))
+  }
+  if (!isLongWrite(call, entries) || request.claimIdleMs >= 0) return false
+  return new Set(request.behind.map((_, i) => call.text(request.firstKey + i))).size === request.keyCount
 }
 
 /** True when there is an entry in the stream that has been pending for long enough. */
@@ -299,7 +286,7 @@ function dropGone(call: Call, request: ReadRequest): void {
   for (let i = 0; i < request.keyCount; i++) {
     if (request.behind[i] !== NEW) continue
     const key = request.firstKey + i
-    findClaimable(call, request, mustHaveGroup(call, key, request.groupArgument), Infinity)
+    findClaimable(call, request, mustHaveGroup(call, stream, key, request.groupArgument), Infinity)
     if (gone.count > 0) {
       call.collections.streams.writes.drop(KEY.of(call, key), GROUP.of(call, request.groupArgument), gone)
     }
@@ -360,7 +347,7 @@ function ensureConsumers(call: Call, request: ReadRequest): void {
   const consumerArgument = request.groupArgument + 1
   for (let i = 0; i < request.keyCount; i++) {
     const key = request.firstKey + i
-    const group = mustHaveGroup(call, key, request.groupArgument)
+    const group = mustHaveGroup(call, stream, key, request.groupArgument)
     const consumer = findConsumer(call, stream, group, consumerArgument)
     if (consumer !== 0) {
       stream.space.groups.setSeen(consumer, call.nowMs)
@@ -378,7 +365,7 @@ function ensureConsumers(call: Call, request: ReadRequest): void {
 function deliver(call: Call, request: ReadRequest, key: number, group: Ref): void {
   const { space } = stream
   const { groups, log, cursor } = space
-  const most = request.count === 0 ? Infinity : request.count
+  const most = limitOf(request)
   findClaimable(call, request, group, most)
   const limit = most - claimed.count
   positions.clear()
@@ -429,7 +416,7 @@ function replyHistory(call: Call, request: ReadRequest, key: number, group: Ref,
   const { groups } = stream.space
   const { pending } = groups
   const consumer = findConsumer(call, stream, group, request.groupArgument + 1)
-  const limit = request.count === 0 ? Infinity : request.count
+  const limit = limitOf(request)
   positions.clear()
   const from = scratch.copyFrom(behind)
   if (from.increment()) {

@@ -69,6 +69,11 @@ export function openForWrite(call: Call, i: number, stream: StreamReading): bool
   return stream.open(call, call.findTyped(i, KeyType.stream))
 }
 
+/** True when a command that changes so much of streams is to do so in slices. Where keys hold several types the others go with it, in one go. */
+export function isLongWrite(call: Call, elements: number): boolean {
+  return call.isLongWrite(elements) && call.db.hiddenCount === 0
+}
+
 /** Argument i as an ID; `-` and `+` are none. Where it has no sequence it is 0. */
 export function strictId(call: Call, i: number, id: StreamId): void {
   if (!isStrictId(call, i, id)) throw new CommandError(INVALID_ID)

@@ -1,0 +1,162 @@
+import { LIMITS } from '../../base/limits.js'
+import { NotificationClass } from '../../base/notification-classes.js'
+import { StreamId } from '../../crdt/stream-id.js'
+import { comparePosition, StreamCursor } from '../../keyspace/stream-log.js'
+import { AssignmentWriter, buildConsumer, DeliveryWriter, ReadWriter } from '../../keyspace/stream-op-writers.js'
+import type { Ref } from '../../memory/arena.js'
+import { IndexCursor } from '../../memory/order-index.js'
+import type { Call } from '../call.js'
+import type { KeyToHold, WriteSteps } from '../services.js'
+import { findConsumer } from './group-commands.js'
+import { ReadCounter } from './group-progress.js'
+import { beginReply, limitOf, mustHaveGroup, replyKey, type ReadRequest } from './read-request.js'
+import { ArgumentRange, StreamReading } from './stream-arguments.js'
+import { replyEntry, replyId } from './stream-reply.js'
+
+/**
+ * XREADGROUP of many entries, in slices: they are counted first, then replied and written as pending one after the other. Nothing is kept of them in
+ * between, as nobody else writes to the streams meanwhile.
+ */
+export function readGroupInSlices(call: Call, request: ReadRequest, ready: readonly number[]): void {
+  const keys: KeyToHold[] = request.behind.map((_, i) => ({
+    database: call.database,
+    argument: request.firstKey + i,
+    isWritten: ready.includes(i),
+  }))
+  call.writeInSlices(keys, readGroupSteps(call, request, ready))
+}
+
+function* readGroupSteps(call: Call, request: ReadRequest, ready: readonly number[]): WriteSteps {
+  const { op } = call
+  const at = new GroupPlace(call, request)
+  const newcomers: number[] = []
+  for (let i = 0; i < request.keyCount; i++) {
+    if (at.open(i).consumer !== 0) {
+      at.stream.space.groups.setSeen(at.consumer, at.now)
+      continue
+    }
+    newcomers.push(at.key)
+    buildConsumer(op, call.place(at.key), at.groupName, at.consumerName, at.now)
+  }
+  beginReply(call, ready.length)
+  for (const i of ready) {
+    at.open(i)
+    replyKey(call, at.key)
+    const behind = request.behind[i]
+    yield* behind === null ? deliverSteps(at) : redeliverSteps(at, behind)
+  }
+  if (op.effects > 0) yield 'commit'
+  for (const key of newcomers) call.notify(NotificationClass.stream, 'xgroup-createconsumer', key)
+}
+
+/** A key of the command with the group and the consumer; good from step to step. */
+class GroupPlace {
+  readonly stream = new StreamReading()
+  readonly groupName: ArgumentRange
+  readonly consumerName: ArgumentRange
+  /** Of all deliveries, which are one. */
+  readonly now: number
+  key = 0
+  group: Ref = 0
+  /** 0 where it is only coming. */
+  consumer: Ref = 0
+
+  constructor(
+    readonly call: Call,
+    readonly request: ReadRequest,
+  ) {
+    this.groupName = new ArgumentRange().of(call, request.groupArgument)
+    this.consumerName = new ArgumentRange().of(call, request.groupArgument + 1)
+    this.now = call.nowMs
+  }
+
+  open(i: number): this {
+    const { call, request, stream } = this
+    this.key = request.firstKey + i
+    this.group = mustHaveGroup(call, stream, this.key, request.groupArgument)
+    this.consumer = findConsumer(call, stream, this.group, request.groupArgument + 1)
+    return this
+  }
+}
+
+/** New entries. */
+function* deliverSteps({
+  call,
+  request,
+  stream,
+  key,
+  group,
+  groupName,
+  consumerName,
+  now,
+}: GroupPlace): Generator<undefined, void> {
+  const { space, root } = stream
+  const { groups, log } = space
+  const limit = limitOf(request)
+  const cursor = new StreamCursor()
+  let steps = 0
+  let count = 0
+  for (let on = groups.seekFrontier(root, group, cursor); on && count < limit; on = log.next(cursor)) {
+    if (!groups.isDone(group, cursor.entry)) count++
+    if (++steps % LIMITS.slicedReadSeek === 0) yield
+  }
+  call.reply.array(count)
+  const counter = new ReadCounter()
+  counter.begin(stream, group)
+  const place = call.place(key)
+  const read = request.noAck ? new ReadWriter(call.op, place, groupName) : null
+  const delivery = new DeliveryWriter(call.op, place, groupName, consumerName, now)
+  let on = groups.seekFrontier(root, group, cursor)
+  for (let left = count; left > 0 && on; on = log.next(cursor)) {
+    if (++steps % LIMITS.slicedReadStep === 0) yield
+    const { entry } = cursor
+    if (groups.isDone(group, entry)) continue
+    left--
+    counter.delivered(entry.id)
+    if (read === null) delivery.push(entry.id, entry.region, entry.member, counter.value)
+    else read.push(entry.id, entry.region, counter.value)
+    replyEntry(call.reply, space, entry)
+  }
+  read?.end()
+  delivery.end()
+}
+
+/** What the consumer has pending behind an ID. */
+function* redeliverSteps(
+  { call, request, stream, key, consumer, groupName, consumerName, now }: GroupPlace,
+  behind: StreamId,
+): Generator<undefined, void> {
+  const { space, words, at } = stream
+  const { groups, log } = space
+  const { pending } = groups
+  const { index } = pending
+  const from = behind.clone()
+  if (consumer === 0 || !from.increment()) {
+    call.reply.array(0)
+    return
+  }
+  const limit = limitOf(request)
+  const place = new IndexCursor()
+  const own = groups.consumerWords(consumer)
+  const ownAt = groups.consumerAt(consumer)
+  pending.find(own, ownAt, from, 0, place)
+  const count = Math.min(limit, index.count(own, ownAt) - index.rank(own, ownAt, place))
+  call.reply.array(count)
+  const writer = new AssignmentWriter(call.op, call.place(key), groupName, consumerName, now, true)
+  const cursor = new StreamCursor()
+  const id = new StreamId()
+  for (let left = count, ref = index.item(place); left > 0; ref = index.next(place)) {
+    const region = pending.region(ref)
+    pending.id(ref, id)
+    if (log.find(words, at, id, region, cursor) && comparePosition(id, region, cursor.entry) === 0) {
+      replyEntry(call.reply, space, cursor.entry)
+      writer.push(id, region, pending.deliveries(ref) + 1, now)
+    } else {
+      call.reply.array(2)
+      replyId(call.reply, id)
+      call.reply.nullArray()
+    }
+    if (--left % LIMITS.slicedReadStep === 0) yield
+  }
+  writer.end()
+}

@@ -1,0 +1,150 @@
+import { ByteWriter } from '../base/byte-stream.js'
+import { LIMITS } from '../base/limits.js'
+import { EffectType } from '../crdt/effect-reader.js'
+import type { OpBuilder } from '../crdt/op-builder.js'
+import type { StreamId } from '../crdt/stream-id.js'
+import type { KeyPlace } from './collection-store.js'
+import { ACK_READ, PendingOp, writeId } from './stream-codec.js'
+import type { Name } from './stream-writes.js'
+
+/**
+ * Effects on what groups have pending, written into an op that is being built: what StreamWrites writes and makes at once is written here some hundred
+ * entries an effect, and made when the op is applied.
+ */
+const body = new ByteWriter()
+
+export function buildConsumer(op: OpBuilder, at: KeyPlace, group: Name, consumer: Name, now: number): void {
+  beginBody(PendingOp.createConsumer, consumer).f64(now)
+  putPending(op, at, group)
+}
+
+function beginBody(kind: number, consumer: Name): ByteWriter {
+  body.reset().u8(kind)
+  body.range(consumer.buf, consumer.off, consumer.len)
+  return body
+}
+
+/** Writes the body as an effect of its own. */
+function putPending(op: OpBuilder, at: KeyPlace, group: Name): void {
+  const effect = op.begin(EffectType.streamPending, at.database, at.key, at.off, at.len)
+  effect.range(group.buf, group.off, group.len)
+  effect.range(body.bytes, 0, body.length)
+}
+
+/** Entries on their way into effects. What is still open is written by `end`, which comes last. */
+abstract class PositionWriter {
+  /** The entries of the open effect. */
+  protected readonly list = new ByteWriter()
+  protected count = 0
+
+  constructor(
+    protected readonly op: OpBuilder,
+    protected readonly at: KeyPlace,
+    protected readonly group: Name,
+  ) {}
+
+  end(): void {
+    if (this.count > 0) this.write()
+    this.list.reset()
+    this.count = 0
+  }
+
+  /** One more entry; what is written of it beside its position goes to the result. */
+  protected add(id: StreamId, region: number): ByteWriter {
+    const { list } = this
+    if (this.count >= LIMITS.copyEffectElements || list.length >= LIMITS.copyEffectBytes) this.end()
+    this.count++
+    writeId(list, id)
+    list.u8(region)
+    return list
+  }
+
+  /** Writes the effect. */
+  protected abstract write(): void
+
+  /** Writes the body, which lacks but the entries. */
+  protected writeBody(): void {
+    body.varint(this.count)
+    body.raw(this.list.bytes.subarray(0, this.list.length))
+    putPending(this.op, this.at, this.group)
+  }
+}
+
+/** See StreamWrites.deliver. */
+export class DeliveryWriter extends PositionWriter {
+  private entriesRead = 0
+
+  constructor(
+    op: OpBuilder,
+    at: KeyPlace,
+    group: Name,
+    private readonly consumer: Name,
+    private readonly now: number,
+  ) {
+    super(op, at, group)
+  }
+
+  /** entriesRead: of the group, with this entry. */
+  push(id: StreamId, region: number, member: number, entriesRead: number): void {
+    this.add(id, region).u8(member)
+    this.entriesRead = entriesRead
+  }
+
+  protected override write(): void {
+    const { consumer, now, entriesRead } = this
+    const to = beginBody(PendingOp.deliver, consumer)
+    to.f64(now)
+    to.varint(entriesRead + 1)
+    this.writeBody()
+  }
+}
+
+/** See StreamWrites.readWithoutPending. */
+export class ReadWriter extends PositionWriter {
+  private entriesRead = 0
+
+  push(id: StreamId, region: number, entriesRead: number): void {
+    this.add(id, region)
+    this.entriesRead = entriesRead
+  }
+
+  protected override write(): void {
+    const { op, at, group, list, count } = this
+    const effect = op.begin(EffectType.streamAck, at.database, at.key, at.off, at.len)
+    effect.u8(ACK_READ)
+    effect.range(group.buf, group.off, group.len)
+    effect.varint(this.entriesRead + 1)
+    effect.varint(count)
+    effect.raw(list.bytes.subarray(0, list.length))
+  }
+}
+
+/** See StreamWrites.assign, and redeliver if it says so. */
+export class AssignmentWriter extends PositionWriter {
+  private deliveredMs = 0
+
+  constructor(
+    op: OpBuilder,
+    at: KeyPlace,
+    group: Name,
+    private readonly consumer: Name,
+    private readonly now: number,
+    private readonly again = false,
+  ) {
+    super(op, at, group)
+  }
+
+  push(id: StreamId, region: number, deliveries: number, deliveredMs: number): void {
+    // An effect has one time.
+    if (deliveredMs !== this.deliveredMs) this.end()
+    this.add(id, region).varint(deliveries)
+    this.deliveredMs = deliveredMs
+  }
+
+  protected override write(): void {
+    const to = beginBody(this.again ? PendingOp.redeliver : PendingOp.assign, this.consumer)
+    to.f64(this.now)
+    to.f64(this.deliveredMs)
+    this.writeBody()
+  }
+}
