@@ -258,6 +258,8 @@ export const LIMITS = {
   slowLogEntries: 10_000,
   slowLogArguments: 32,
   slowLogArgumentBytes: 128,
+  /** Bytes of arguments that MONITOR shows of one command; a monitor is sent at most four times as many. */
+  monitorLineBytes: 64 * KiB,
   /** Largest piece of a large collection in one record of a snapshot, or one element: written in some 0.3 ms. */
   stateRecordBytes: 64 * KiB,
   /** Bytes of keys, values and elements digested between two looks at the clock, some 0.2 ms; what a digest takes of a turn, and such steps at most. */

@@ -7,6 +7,7 @@ import { JoinRequest } from '../../src/peer-sync/join-request.js'
 import { decodeTopology } from '../../src/topology/topology-codec.js'
 import type { Logger } from '../../src/ports/logger.js'
 import { BackupTrials, planBackups, type Beginning } from './backups.js'
+import { Burials } from './burials.js'
 import { canonical } from './canonical.js'
 import { modelCommand, modelTransaction } from './command-model.js'
 import { SimulationFailure } from './failure.js'
@@ -26,6 +27,7 @@ import { SimNetwork } from './sim-network.js'
 import type {
   MemberEnvironment,
   Keeping,
+  LastWrite,
   MemberKind,
   OfferedState,
   SimulatedMember,
@@ -152,6 +154,7 @@ export class Simulation {
   private readonly clusterId: string
   private readonly backups: BackupTrials
   private readonly disks: Disks
+  private readonly burials: Burials<Machine>
   private step = 0
   private faultCount = 0
 
@@ -202,6 +205,34 @@ export class Simulation {
     for (const id of ids) this.machines.push(this.newMachine(id, `m${id}`, true))
     this.backups = this.newBackups()
     this.disks = this.newDisks()
+    this.burials = this.newBurials()
+  }
+
+  private newBurials(): Burials<Machine> {
+    const remaining = (): Machine[] => this.remaining
+    return new Burials(
+      {
+        history: this.history,
+        get remaining() {
+          return remaining()
+        },
+        fail: (what) => this.fail(what),
+        trace: (line) => this.trace(line),
+        advance: (ms) => this.advance(ms),
+        cutOff: (machine, from) => {
+          this.network.setCut(machine.name, from.name, true)
+          this.network.breakLinks(machine.name, from.name)
+        },
+        write: (machine) => {
+          this.session(machine, machine.member!, 0).call(['INCR', 'unheard'])
+          machine.member!.endTurn()
+        },
+        crash: (machine) => this.crash(machine, false),
+        remove: (via, target, said) => this.remove(via, target, true, said),
+        converge: () => this.converge(),
+      },
+      this.random.stream('burials'),
+    )
   }
 
   private newDisks(): Disks {
@@ -765,10 +796,19 @@ export class Simulation {
       if (target.member !== null) this.crash(target, (fault.b & 1) === 0)
       target.isDead = true
     }
-    if (via.member.removeMember(target.name, isForced)) target.removal = isForced ? 'forced' : 'drained'
-    else target.isDead = false
-    this.trace(() => `${via.name} removes ${target.name}: ${target.removal}`)
+    this.remove(via, target, isForced)
+    if (target.removal === 'none') target.isDead = false
     if (target.removal === 'none' && target.member === null) this.start(target)
+  }
+
+  private remove(via: Machine, target: Machine, isForced: boolean, said: (known: readonly LastWrite[]) => void = () => {}): void {
+    const witness = isForced ? this.burials.witness(via, target) : () => {}
+    const isDone = via.member?.removeMember?.(target.name, isForced, (known) => {
+      witness(known)
+      said(known)
+    })
+    if (isDone === true) target.removal = isForced ? 'forced' : 'drained'
+    this.trace(() => `${via.name} removes ${target.name}: ${target.removal}`)
   }
 
   /** Its disk is another one, and empty. */
@@ -792,7 +832,7 @@ export class Simulation {
     const [via] = this.remaining
     for (const { name } of lost) {
       this.trace(() => `${name} is removed once more`)
-      via.member?.removeMember?.(name, true)
+      via.member?.removeMember?.(name, true, () => {})
     }
     if (lost.length > 0) this.converge()
   }
@@ -1156,6 +1196,7 @@ export class Simulation {
     this.repeatLostRemovals()
     if (this.membershipRate > 0 || this.keeping !== null) this.becomesStable()
     if (this.keeping !== null) this.checkExtents()
+    if (this.membershipRate > 0 && this.random.stream('last burial').chance(0.5)) this.burials.bury()
     this.isOver = true
     if (this.fates.chance(0.25)) this.expireEverything()
     if (this.network.counters.maxBufferedBytes > MAX_BUFFERED_BYTES) {
