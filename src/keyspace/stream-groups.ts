@@ -70,7 +70,7 @@ const NAME_WORD = 10
 const NEIGHBOUR_LOOKS = 32
 const FRONTIER_STEPS = 4096
 
-interface Dot {
+export interface Dot {
   readonly member: number
   readonly stamp: number
 }
@@ -423,11 +423,23 @@ export class StreamGroups {
   }
 
   /**
-   * Reading has come to an entry: it and all before it are done. Nothing is to be done for one that is done already: when the log is read over a newer state, the
-   * group may start before what it started at then.
+   * An entry was read here once: the log is read, or this member's own ops come back after its disk was lost. What lies before it need not be done here: the state of
+   * another member, which took the place of older ops, does not say what was delivered here.
    */
-  read(group: Ref, member: number, id: StreamId, region: number): void {
-    if (!this.isDone(group, { id, member })) this.pass(group, member, id, region)
+  readOnce(root: Ref, group: Ref, entry: EntryView): void {
+    const { id, region, member } = entry
+    // When the log is read over a newer state, the group may start before what it started at then.
+    if (this.isDone(group, entry)) return
+    const next = this.seekFrontier(root, group, this.cursor) ? this.cursor.entry : null
+    if (next !== null && next.region === region && next.id.compare(id) === 0) this.pass(group, member, id, region)
+    else this.markDone(root, group, entry)
+  }
+
+  /** True when an entry that was delivered here, at some time before, has been acknowledged already: it is done, and not because the group starts behind it. */
+  isOver(group: Ref, entry: EntryView): boolean {
+    const { id, region } = entry
+    const isBehindStart = compareWords(this.words(group), this.at(group) + START, id) < 0
+    return isBehindStart && this.isDone(group, entry) && this.findPending(group, id, region) === 0
   }
 
   /** The entry is done, and so are all before it. */

@@ -195,8 +195,8 @@ export class StreamStore implements CollectionStore {
       readId(effect, this.id)
       const region = readRegion(effect)
       if (space === null || group === 0) continue
-      if (isRead && this.context.origin === this.self) this.passRead(space, root, group, this.id, region)
-      else this.ack(space, root, group, this.id, region)
+      if (!isRead || this.context.origin !== this.self) this.ack(space, root, group, this.id, region)
+      else if (this.seek(space, root, this.id, region)) space.groups.readOnce(root, group, this.found.entry)
     }
     if (space !== null && group !== 0 && isRead && this.context.origin === this.self)
       space.groups.setEntriesRead(group, entriesRead)
@@ -216,12 +216,12 @@ export class StreamStore implements CollectionStore {
       return root
     }
     const start = effect.position
-    this.walkPendingOp(space, group, effect)
+    this.walkPendingOp(space, root, group, effect)
     if (effect.error === null && effect.position !== start + length) effect.fail('stream-pending of another length than it says')
     return root
   }
 
-  private walkPendingOp(space: StreamSpace | null, group: Ref, effect: EffectReader): void {
+  private walkPendingOp(space: StreamSpace | null, root: Ref, group: Ref, effect: EffectReader): void {
     const op = effect.byte()
     const { id } = this
     if (op > PendingOp.see) {
@@ -266,8 +266,11 @@ export class StreamStore implements CollectionStore {
       }
       const extra = op === PendingOp.deliver ? readRegion(effect) : effect.varint()
       if (space === null) continue
+      // A state that has come from another member may know of an acknowledgement that came after the delivery.
+      const isThere = op === PendingOp.deliver && this.seek(space, root, id, region)
+      if (isThere && space.groups.isOver(group, this.found.entry)) continue
       space.groups.assign(group, id, region, consumer, deliveredAt, op === PendingOp.deliver ? 1 : extra)
-      if (op === PendingOp.deliver) space.groups.read(group, extra, id, region)
+      if (isThere) space.groups.readOnce(root, group, this.found.entry)
     }
     if (space === null || op === PendingOp.drop) return
     if (op === PendingOp.deliver) space.groups.setEntriesRead(group, entriesRead)
@@ -482,7 +485,9 @@ export class StreamStore implements CollectionStore {
 
   /** The group has read an entry that is not to be pending. */
   passRead(space: StreamSpace, root: Ref, group: Ref, id: StreamId, region: number): void {
-    if (this.seek(space, root, id, region)) space.groups.read(group, this.found.entry.member, id, region)
+    if (!this.seek(space, root, id, region)) return
+    const { entry } = this.found
+    if (!space.groups.isDone(group, entry)) space.groups.pass(group, entry.member, id, region)
   }
 
   /** Moves `found` to the entry at a position. */

@@ -85,6 +85,8 @@ export class MemberIntake implements SnapshotIntake {
     if (topology.length > 0) this.host.topologyReceived(topology, `member ${memberId}`)
     this.offer = offer
     this.isTouched = true
+    // A destroy that is not applied here is remembered there as long as it is not stable: unless this one's disk is older than what it has told.
+    this.loader.applied = engine.applied.dominates(offer.header.stable) ? engine.applied : null
     // What is written from now on must not be taken for what the log leads to.
     snapshots.giveUp()
     // Data are taken as they come: what may be folded is for later.
@@ -131,7 +133,7 @@ export class MemberIntake implements SnapshotIntake {
 
   drop(database: number, shard: number, hashes: ReadonlySet<number>): boolean {
     this.host.engine.dataMoves()
-    this.dropping ??= this.clearer.drop(database, shard, hashes)
+    this.dropping ??= this.clearer.drop(database, shard, hashes, (db, ref) => this.loader.keepOwn(database, db, ref))
     const { done } = this.dropping.next()
     if (done === true) this.dropping = null
     return done === true

@@ -135,4 +135,67 @@ describe('a transfer to a member that reads a stream in a group', () => {
     expect(pendingOf(c)).toEqual(['9-1', '10-1'])
     expect(read(c, 'mine', 100)).toEqual(['4-1', '5-1', '6-1', '7-1', '8-1', '9-1', '10-1'])
   })
+
+  it('keeps what is its own of a group that another region has made as well, at the same time', () => {
+    const mesh = new SimulatedMesh(3, 5).start()
+    const [a, b, c] = mesh.nodes
+    for (let i = 1; i <= 10; i++) a.run('XADD', 'stream', `${i}-1`, 'f', 'v')
+    mesh.untilEqual(a, b, c)
+    mesh.cut(c, true)
+    c.run('XGROUP', 'CREATE', 'stream', 'g', '0')
+    expect(read(c, 'mine', 3)).toEqual(['1-1', '2-1', '3-1'])
+    mesh.advance(300)
+    a.run('XGROUP', 'CREATE', 'stream', 'g', '0')
+    comeBack({ mesh, a, b, c })
+    expect(pendingOf(c)).toEqual(['1-1', '2-1', '3-1'])
+    expect(read(c, 'mine', 2)).toEqual(['4-1', '5-1'])
+  })
+
+  it('delivers once more what a lost disk had pending, also when later deliveries are in a log still', () => {
+    const mesh = new SimulatedMesh(3, 5).start()
+    const [a, b, c] = mesh.nodes
+    for (let i = 1; i <= 10; i++) a.run('XADD', 'stream', `${i}-1`, 'f', 'v')
+    a.run('XGROUP', 'CREATE', 'stream', 'g', '0')
+    mesh.untilEqual(a, b, c)
+    expect(read(c, 'mine', 3)).toEqual(['1-1', '2-1', '3-1'])
+    mesh.untilEqual(a, b, c)
+    for (const node of [a, b]) {
+      node.run('SET', `of${node.id}`, 'v')
+      mesh.advance(100)
+    }
+    for (const node of [a, b]) node.trim()
+    expect(read(c, 'mine', 2)).toEqual(['4-1', '5-1'])
+    mesh.untilEqual(a, b, c)
+    c.loseDisk()
+    c.start()
+    mesh.until('it takes part again', () => c.run('SET', 'x', '1') === 'OK')
+    mesh.untilEqual(a, b, c)
+    expect(pendingOf(c)).toEqual(['4-1', '5-1'])
+    expect(read(c, 'new', 4)).toEqual(['1-1', '2-1', '3-1', '6-1'])
+  })
+
+  it('does not take for its own what the state of a transfer that was cut had acknowledged', () => {
+    const all = apart()
+    const { mesh, a, b, c } = all
+    for (const node of [a, b]) {
+      for (let i = 0; i < 300; i++) node.run('SET', `k${node.id}:${i}`, 'v'.repeat(100))
+      mesh.network.route(node.name, c.name).bandwidth = 20
+      mesh.advance(100)
+    }
+    a.run('XADD', 'stream', '11-1', 'f', 'v')
+    mesh.untilEqual(a, b)
+    for (const node of [a, b]) node.trim()
+    // Only the second one knows of this.
+    mesh.network.setCut(a.name, b.name, true)
+    expect(b.run('XACK', 'stream', 'g', '9-1')).toBe('1')
+    mesh.advance(300)
+    b.trim()
+    mesh.network.setCut(b.name, c.name, false)
+    mesh.until('the stream is here', () => c.run('XLEN', 'stream') === '11')
+    expect(c.member.intake?.isTouched).toBe(true)
+    mesh.network.setCut(b.name, c.name, true)
+    mesh.network.setCut(a.name, c.name, false)
+    mesh.until('all is here', () => c.member.intake?.isOpen === false)
+    expect(read(c, 'mine', 100)).toEqual(['5-1', '6-1', '8-1', '9-1', '10-1', '11-1'])
+  })
 })

@@ -1,7 +1,7 @@
-import type { DecodedFrame, Effect } from './effects.js'
+import type { DecodedFrame, Effect, StreamPosition } from './effects.js'
 import type { FiredExpiry } from './expiry-oracle.js'
 import { visibleState } from './oracle.js'
-import type { KeyView } from './values.js'
+import { positionText, type KeyView } from './values.js'
 
 interface RecordedFrame {
   readonly bytes: Uint8Array
@@ -9,6 +9,38 @@ interface RecordedFrame {
 }
 
 const placeOf = (db: number, key: string): string => `${db}:${key}`
+
+/**
+ * A member has taken the state of another one in place of ops (docs/decisions/0021). That tells of its own ops not what they did with consumers; and of acknowledgements
+ * not those that are nothing to anybody else any more: of entries that are gone, or before a group was placed anew.
+ */
+export interface Taking {
+  /** The newest of its own ops that it had itself, and all that the state stands for. */
+  readonly ownBefore: number
+  readonly vector: Float64Array
+  /** Acknowledgements of which the state does not tell (untoldName). */
+  readonly untold: ReadonlySet<string>
+  /** What it does not have pending any more because the entries are gone, or were acknowledged. It may keep that, or not. */
+  readonly dropped: Effect[]
+}
+
+export interface Taker {
+  readonly id: number
+  readonly takings: readonly Taking[]
+}
+
+export function untoldName({ origin, stamp }: Effect, position: StreamPosition): string {
+  return `${origin}:${stamp} ${positionText(position)}`
+}
+
+function isForgotten({ origin, stamp, body }: Effect, { id, takings }: Taker): boolean {
+  if (origin !== id || body.kind !== 'stream-pending') return false
+  return takings.some(({ ownBefore, vector }) => stamp > ownBefore && stamp <= vector[id])
+}
+
+function isClaim({ body }: Effect): boolean {
+  return body.kind === 'stream-pending' && body.delivered.length === 0
+}
 
 /**
  * Everything that was ever written and is not allowed to be forgotten: the frames of each origin, in order, and their effects by key.
@@ -54,6 +86,11 @@ export class History {
     return undefined
   }
 
+  /** Where the frames of an origin end, in order. */
+  lastStamps(origin: number): number[] {
+    return (this.frames.get(origin) ?? []).map(({ decoded }) => decoded.last)
+  }
+
   /** The stamp of the newest frame of an origin. */
   newest(origin: number): number {
     return this.frames.get(origin)?.at(-1)?.decoded.last ?? 0
@@ -82,10 +119,24 @@ export class History {
     return lost
   }
 
-  /** What a key looks like to one who has applied exactly what the vector covers. */
-  visible(db: number, key: string, vector: ArrayLike<number>, fired: FiredExpiry = 'spent'): KeyView | null {
+  /** What a key looks like to one who has applied exactly what the vector covers; `by`: who has taken states of others. */
+  visible(db: number, key: string, vector: ArrayLike<number>, fired: FiredExpiry = 'spent', by?: Taker): KeyView | null {
     const effects = this.effects.get(placeOf(db, key))
-    return effects === undefined ? null : visibleState(effects, vector, fired)
+    if (effects === undefined) return null
+    if (by === undefined || by.takings.length === 0) return visibleState(effects, vector, fired)
+    const { takings, id } = by
+    const dropped = takings.flatMap((taking) => taking.dropped.filter((effect) => effect.db === db && effect.key === key))
+    const known = [...effects.filter((effect) => !isForgotten(effect, by)), ...dropped]
+    return visibleState(known, vector, fired, {
+      member: id,
+      hasHeard: (ack, position, owner) =>
+        !takings.some(
+          ({ untold, vector }) =>
+            untold.has(untoldName(ack, position)) ||
+            // A claim that comes back behind the state, from before its disk was lost, may be one of something that is done.
+            (isClaim(owner) && owner.stamp > vector[id] && ack.stamp <= vector[ack.origin]),
+        ),
+    })
   }
 
   effectsOn(db: number, key: string): readonly Effect[] {

@@ -2,7 +2,7 @@ import { Cleared, byDot } from './cleared.js'
 import type { Effect } from './effects.js'
 import { visibleExpiry, type FiredExpiry, type SetTime } from './expiry-oracle.js'
 import { VALUE_TYPES, typeOfBody } from './types/all-types.js'
-import type { Surviving } from './types/value-type.js'
+import type { Hearing, Surviving } from './types/value-type.js'
 import type { KeyView } from './values.js'
 
 /**
@@ -16,6 +16,7 @@ export function visibleState(
   effects: readonly Effect[],
   vector: ArrayLike<number>,
   fired: FiredExpiry = 'spent',
+  heard?: Hearing,
 ): KeyView | null {
   const counted = effects.filter((effect) => effect.stamp <= vector[effect.origin])
   const cleared = new Cleared()
@@ -37,7 +38,7 @@ export function visibleState(
     const removals = counted.filter(({ body }) => body.kind === 'remove' && body.only === type.keyType)
     const gone = removals.length === 0 ? cleared : new Cleared(cleared)
     for (const removal of removals) gone.by(removal)
-    const surviving = type.visible(own, gone, fired)
+    const surviving = type.visible(own, gone, fired, heard)
     if (surviving !== null) seen.push(surviving)
   }
   if (seen.length === 0) return null

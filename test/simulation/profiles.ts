@@ -179,6 +179,15 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     isChosenByName: true,
     weights: { register: 2, counter: 5, float: 1, edit: 4, stringExpiry: 1, remove: 1.5, move: 0.5, flush: 0.1, stringRead: 2 },
   },
+  'transfer-groups': {
+    ...BUSY,
+    keys: 2,
+    meanDelayMs: 60,
+    faultRate: 0.02,
+    transferRate: 0.12,
+    isChosenByName: true,
+    weights: { groupWork: 12, remove: 0.15, streamRead: 1, flush: 0.05 },
+  },
   'transfer-members': {
     ...BUSY,
     keys: 2,

@@ -7,12 +7,13 @@ import { JoinRequest } from '../../src/peer-sync/join-request.js'
 import { decodeTopology } from '../../src/topology/topology-codec.js'
 import type { Logger } from '../../src/ports/logger.js'
 import { BackupTrials, planBackups, type Beginning } from './backups.js'
+import { Burials } from './burials.js'
 import { canonical } from './canonical.js'
 import { modelCommand, modelTransaction } from './command-model.js'
 import { SimulationFailure } from './failure.js'
 import { describeFault, planFaults, planMembership, planSnapshots, type Fault } from './faults.js'
 import { decodeStabilityNote, isStabilityNote } from './frame-decoder.js'
-import { History } from './history.js'
+import { History, type Taking } from './history.js'
 import { ModelStore } from './model-store.js'
 import { Disks, planDisks } from './disks.js'
 import type { FiredExpiry } from './expiry-oracle.js'
@@ -26,12 +27,14 @@ import { SimNetwork } from './sim-network.js'
 import type {
   MemberEnvironment,
   Keeping,
+  LastWrite,
   MemberKind,
   OfferedState,
   SimulatedMember,
   SimulatedSession,
   TransferListener,
 } from './simulated-member.js'
+import { mayBeDropped, untoldAcks } from './taken-groups.js'
 import { Transfers, drawKeeping, planTransfers, type TransferCounts } from './transfers.js'
 import { typeNamed } from './types/all-types.js'
 import { DUE_FIELDS, isDue, presentAt, showView, type DueFields, type KeyView } from './values.js'
@@ -122,6 +125,8 @@ interface Machine {
   lacksOwn: boolean
   /** The highest of what it has called stable in this life. */
   readonly stable: Float64Array
+  /** States of others that are its own now. */
+  takings: readonly Taking[]
 }
 
 /** Member ids go up to here in a simulation. */
@@ -149,6 +154,7 @@ export class Simulation {
   private readonly clusterId: string
   private readonly backups: BackupTrials
   private readonly disks: Disks
+  private readonly burials: Burials<Machine>
   private step = 0
   private faultCount = 0
 
@@ -178,7 +184,10 @@ export class Simulation {
       start: (machine: Machine) => this.start(machine),
       loseDisk: (machine: Machine) => this.loseDisk(machine),
       adopted: (machine: Machine, state) => this.adopted(machine, state),
-      check: (machine: Machine) => this.checkDump(machine),
+      check: (machine: Machine) => {
+        this.noteDropped(machine)
+        this.checkDump(machine)
+      },
       trace: (line) => this.trace(line),
       fail: (what) => this.fail(what),
     })
@@ -196,6 +205,34 @@ export class Simulation {
     for (const id of ids) this.machines.push(this.newMachine(id, `m${id}`, true))
     this.backups = this.newBackups()
     this.disks = this.newDisks()
+    this.burials = this.newBurials()
+  }
+
+  private newBurials(): Burials<Machine> {
+    const remaining = (): Machine[] => this.remaining
+    return new Burials(
+      {
+        history: this.history,
+        get remaining() {
+          return remaining()
+        },
+        fail: (what) => this.fail(what),
+        trace: (line) => this.trace(line),
+        advance: (ms) => this.advance(ms),
+        cutOff: (machine, from) => {
+          this.network.setCut(machine.name, from.name, true)
+          this.network.breakLinks(machine.name, from.name)
+        },
+        write: (machine) => {
+          this.session(machine, machine.member!, 0).call(['INCR', 'unheard'])
+          machine.member!.endTurn()
+        },
+        crash: (machine) => this.crash(machine, false),
+        remove: (via, target, said) => this.remove(via, target, true, said),
+        converge: () => this.converge(),
+      },
+      this.random.stream('burials'),
+    )
   }
 
   private newDisks(): Disks {
@@ -277,6 +314,7 @@ export class Simulation {
       twin: null,
       lacksOwn: false,
       stable: new Float64Array(IDS),
+      takings: [],
     }
   }
 
@@ -475,6 +513,8 @@ export class Simulation {
       if (lost > 0) this.trace(() => `${machine.name} lost ${lost} frames that nobody had seen`)
     }
     machine.logged.set(stamps.subarray(0, machine.logged.length))
+    // What its disk does not have comes anew, maybe as ops this time.
+    machine.takings = machine.takings.filter(({ vector }) => vector.every((stamp, origin) => stamp <= stamps[origin]))
     this.trace(() => `${machine.name} started with ${machine.member!.applied.toString()}`)
     this.checkDump(machine)
   }
@@ -756,10 +796,19 @@ export class Simulation {
       if (target.member !== null) this.crash(target, (fault.b & 1) === 0)
       target.isDead = true
     }
-    if (via.member.removeMember(target.name, isForced)) target.removal = isForced ? 'forced' : 'drained'
-    else target.isDead = false
-    this.trace(() => `${via.name} removes ${target.name}: ${target.removal}`)
+    this.remove(via, target, isForced)
+    if (target.removal === 'none') target.isDead = false
     if (target.removal === 'none' && target.member === null) this.start(target)
+  }
+
+  private remove(via: Machine, target: Machine, isForced: boolean, said: (known: readonly LastWrite[]) => void = () => {}): void {
+    const witness = isForced ? this.burials.witness(via, target) : () => {}
+    const isDone = via.member?.removeMember?.(target.name, isForced, (known) => {
+      witness(known)
+      said(known)
+    })
+    if (isDone === true) target.removal = isForced ? 'forced' : 'drained'
+    this.trace(() => `${via.name} removes ${target.name}: ${target.removal}`)
   }
 
   /** Its disk is another one, and empty. */
@@ -783,7 +832,7 @@ export class Simulation {
     const [via] = this.remaining
     for (const { name } of lost) {
       this.trace(() => `${name} is removed once more`)
-      via.member?.removeMember?.(name, true)
+      via.member?.removeMember?.(name, true, () => {})
     }
     if (lost.length > 0) this.converge()
   }
@@ -869,8 +918,9 @@ export class Simulation {
   }
 
   /** A member has made the state of another one its own. */
-  private adopted(machine: Machine, { vector, stable }: OfferedState): void {
+  private adopted(machine: Machine, { giver, vector, stable }: OfferedState): void {
     const { stamps } = vector
+    const before = Float64Array.from(machine.logged)
     this.trace(() => `${machine.name} has the state of another member: ${this.origins.map((id) => stamps[id]).join(',')}`)
     for (const origin of this.origins) {
       if (stamps[origin] < machine.logged[origin])
@@ -886,7 +936,29 @@ export class Simulation {
         throw this.fail(`${machine.name} takes a state with ${origin}:${stamps[origin]}, which is not durable at its origin`)
       machine.logged[origin] = stamps[origin]
     }
+    const untold = untoldAcks(this.history, machine, this.machineOf(giver), before)
+    const now = Float64Array.from(machine.logged)
+    machine.takings = [...machine.takings, { ownBefore: before[machine.id], vector: now, untold, dropped: [] }]
     this.noted(machine, [...stable.stamps])
+  }
+
+  /** Of entries that are gone, or were acknowledged, a member may keep what its consumers have pending when it takes a state, or not. */
+  private noteDropped(machine: Machine): void {
+    const taking = machine.takings.at(-1)
+    if (taking === undefined || machine.member === null) return
+    machine.member.makeWay?.(0, null)
+    for (const { db, key } of this.history.places()) {
+      for (const [group, positions] of mayBeDropped(this.history, db, key, machine)) {
+        const reply = this.session(machine, machine.member, db).call(['XPENDING', argument(key), group, '-', '+', '1000'])
+        const shownIds = typeof reply === 'string' ? [] : reply.map(([id]) => shown(id).slice(1))
+        const dropped = positions.filter(({ ms, seq }) => !shownIds.includes(`${ms}-${seq}`))
+        if (dropped.length === 0) continue
+        const body = { kind: 'stream-pending', group, consumer: '', delivered: [], assigned: [], dropped } as const
+        const stamp = machine.logged[machine.id]
+        taking.dropped.push({ db, key, body, origin: machine.id, stamp, context: [...machine.logged] })
+      }
+    }
+    machine.member.endTurn()
   }
 
   /** What a member calls stable must be durable in every other one: else an op that has not seen it may still come. */
@@ -977,7 +1049,13 @@ export class Simulation {
     if ((member.evictions ?? 0) > evictions || isBlurred) return
 
     const check = ({ fired, dueFields }: Reading): void => {
-      let store = new ModelStore((db, key) => this.history.visible(db, key, before, fired), nowMs, null, dueFields, machine.id)
+      let store = new ModelStore(
+        (db, key) => this.history.visible(db, key, before, fired, machine),
+        nowMs,
+        null,
+        dueFields,
+        machine.id,
+      )
       const expected = step.transaction
         ? modelTransaction(store, step.db, commands, given[given.length - 1])
         : commands.map((args, i) => modelCommand(store, step.db, args, given[i]))
@@ -989,7 +1067,7 @@ export class Simulation {
       ) {
         // The member refuses writes because its disk does, or because there is no memory. What it did run is in what it logged, and checked at the end.
         if (machine.turnFrames > 0) return
-        store = new ModelStore((db, key) => this.history.visible(db, key, before, fired), nowMs)
+        store = new ModelStore((db, key) => this.history.visible(db, key, before, fired, machine), nowMs)
       } else if (wrong >= 0) {
         const text = sent.map((args) => args.join(' ')).join('; ')
         throw this.fail(
@@ -1024,7 +1102,7 @@ export class Simulation {
     fired: FiredExpiry,
   ): void {
     const checkKey = (db: number, key: string, expected: KeyView | null): void => {
-      const stored = this.history.visible(db, key, machine.logged, fired)
+      const stored = this.history.visible(db, key, machine.logged, fired, machine)
       const view = presentAt(stored, nowMs)
       if (showView(view) === showView(expected)) return
       const text = sent.map((args) => args.join(' ')).join('; ')
@@ -1064,7 +1142,7 @@ export class Simulation {
       const session = this.session(machine, member, db)
       this.either(({ fired, dueFields }) => {
         const store = new ModelStore(
-          (_, name) => this.history.visible(db, name, machine.logged, fired),
+          (_, name) => this.history.visible(db, name, machine.logged, fired, machine),
           nowMs,
           null,
           dueFields,
@@ -1118,6 +1196,7 @@ export class Simulation {
     this.repeatLostRemovals()
     if (this.membershipRate > 0 || this.keeping !== null) this.becomesStable()
     if (this.keeping !== null) this.checkExtents()
+    if (this.membershipRate > 0 && this.random.stream('last burial').chance(0.5)) this.burials.bury()
     this.isOver = true
     if (this.fates.chance(0.25)) this.expireEverything()
     if (this.network.counters.maxBufferedBytes > MAX_BUFFERED_BYTES) {

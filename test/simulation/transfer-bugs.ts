@@ -1,5 +1,8 @@
 import { VersionVector } from '../../src/crdt/version-vector.js'
 import { ShardClearer } from '../../src/keyspace/state/shard-clearer.js'
+import { StreamState } from '../../src/keyspace/state/stream-state.js'
+import type { StateReader } from '../../src/keyspace/state/state-reader.js'
+import { StreamGroups } from '../../src/keyspace/stream-groups.js'
 import { MemberIntake } from '../../src/node/member-intake.js'
 import { MemberShelf } from '../../src/node/snapshot-shelf.js'
 import { Retention, type RetentionInput } from '../../src/oplog/retention.js'
@@ -125,5 +128,40 @@ export const TRANSFER_BUGS: readonly PlantedBug[] = [
         Object.defineProperty(MemberShelf.prototype, 'neededFrom', found)
       }
     },
+  },
+  {
+    name: 'transfer-forgets-own-consumers',
+    what: 'with the state of a stream that comes from another member the consumers of this one are gone',
+    profile: 'transfer-groups',
+    apply: () => patch(StreamState, 'giveBack', () => () => undefined),
+  },
+  {
+    name: 'transfer-skips-what-is-pending-there',
+    what: 'what another member has delivered and nobody has acknowledged is not delivered here',
+    profile: 'transfer-groups',
+    apply: () =>
+      patchHidden(StreamState, 'takeDeliveriesBack', (self) => {
+        ;(field(self, 'undelivered') as Map<unknown, unknown>).clear()
+      }),
+  },
+  {
+    name: 'transfer-forgets-acknowledgements',
+    what: 'what was acknowledged anywhere is delivered once more by a member that has taken a state',
+    profile: 'transfer-groups',
+    apply: () =>
+      patchHidden(StreamState, 'readDone', (_self, original, args) => {
+        const reader = args[2] as StateReader
+        if (reader.isForeign) reader.raw(reader.left)
+        else original(...args)
+      }),
+  },
+  {
+    name: 'own-delivery-covers-older-ones',
+    what: 'when an op comes back after a loss in which the member delivered an entry, those before it count as delivered too',
+    profile: 'transfer-groups',
+    apply: () =>
+      patch(StreamGroups, 'readOnce', (_original, groups) => (_root, group, entry) => {
+        if (!groups.isDone(group, entry)) groups.pass(group, entry.member, entry.id, entry.region)
+      }),
   },
 ]

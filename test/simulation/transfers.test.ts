@@ -5,7 +5,7 @@ import { TransferCounts } from './transfers.js'
 
 test('members take the state of one another whatever befalls them, and it really happens', () => {
   const counts = new TransferCounts()
-  for (const profile of ['transfer', 'transfer-strings', 'transfer-members']) {
+  for (const profile of ['transfer', 'transfer-strings', 'transfer-members', 'transfer-groups']) {
     for (let seed = 1; seed <= 5; seed++) {
       const options = seedOptions(seed, { profile })
       const { failure, transfers } = runSeed(meridianMemberKind(), options)

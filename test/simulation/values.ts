@@ -1,4 +1,4 @@
-import type { StreamId, StreamPosition } from './effects.js'
+import type { Effect, StreamId, StreamPosition } from './effects.js'
 
 /** What a key holds, as clients see it. Strings hold bytes as latin1. */
 export type Value =
@@ -31,6 +31,8 @@ export interface StreamEntry extends StreamPosition {
 
 export interface GroupView {
   readonly start: StreamId
+  /** The SETID that says where it starts. */
+  readonly place: Effect | null
   /** Positions that are acknowledged, as text. */
   readonly done: ReadonlySet<string>
   /** By member: those that it has given out. */
@@ -41,6 +43,11 @@ export interface GroupView {
 
 export function positionText({ ms, seq, region }: StreamPosition): string {
   return `${ms}-${seq}@${region}`
+}
+
+export function parsePosition(text: string): StreamPosition {
+  const [ms, seq, region] = text.split(/[-@]/).map(Number)
+  return { ms, seq, region }
 }
 
 export interface KeyView {

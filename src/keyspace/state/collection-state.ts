@@ -6,6 +6,11 @@ import type { StateBytes } from './state-bytes.js'
 import type { StateReader } from './state-reader.js'
 import type { OwnGroup } from './stream-state.js'
 
+/** Whose writes somebody has. */
+export interface Observed {
+  covers(member: number, stamp: number): boolean
+}
+
 /** How a collection store writes and reads the whole state of its collections: the header and elements of `part` in docs/formats/key-state.md. */
 export interface CollectionState {
   /** Writes what is not in an element. Nothing for most types. */
@@ -23,9 +28,12 @@ export interface CollectionState {
    */
   read(db: Database, root: Ref, reader: StateReader, isWhole: boolean): Ref
 
-  /** Of a stream: what this member has of its groups for itself, and giving that back to what another member wrote of the stream. */
+  /**
+   * Of a stream: what this member has of its groups for itself, and giving that back to what another member wrote of the stream. `applied`: what this one had applied;
+   * null when the other one may have forgotten destroys that this one has not applied.
+   */
   ownGroups?(db: Database, root: Ref): readonly OwnGroup[]
-  giveBack?(db: Database, root: Ref, kept: readonly OwnGroup[]): void
+  giveBack?(db: Database, root: Ref, kept: readonly OwnGroup[], applied: Observed | null): void
 
   /** Lets go of a collection as if it had never been. */
   drop(db: Database, root: Ref): void

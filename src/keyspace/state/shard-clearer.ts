@@ -40,21 +40,30 @@ export class ShardClearer {
     return true
   }
 
-  /** Lets go of the keys of a shard whose hash (RecordHashes.keyHash) is among these, in steps between which nothing of the shard may change. */
-  *drop(database: number, shard: number, hashes: ReadonlySet<number>): Generator<undefined, void> {
+  /** Lets go of the keys of a shard whose hash (RecordHashes.keyHash) is among these, telling `before`, in steps between which nothing of the shard may change. */
+  *drop(
+    database: number,
+    shard: number,
+    hashes: ReadonlySet<number>,
+    before: (db: Database, ref: Ref) => void,
+  ): Generator<undefined, void> {
     const db = this.keyspace.peek(database)
     if (db === undefined) return
     let looks = 0
     for (let at = db.shardCount(shard) - 1; at >= 0; at--) {
       if (++looks % LIMITS.transferLooks === 0) yield
       const ref = db.recordAt(shard, at)
-      if (hashes.has(this.keyHash(db, ref))) dropRecord(db, this.keys, ref)
+      if (!hashes.has(this.keyHash(db, ref))) continue
+      before(db, ref)
+      dropRecord(db, this.keys, ref)
     }
     for (let type = 1; type < TYPE_COUNT && db.hiddenCount > 0; type++) {
       for (let at = db.shardCount(SHARD_COUNT + type) - 1; at >= 0; at--) {
         if (++looks % LIMITS.transferLooks === 0) yield
         const ref = db.recordAt(SHARD_COUNT + type, at)
-        if (this.shardOf(db, ref) === shard && hashes.has(this.keyHash(db, ref))) dropRecord(db, this.keys, ref)
+        if (this.shardOf(db, ref) !== shard || !hashes.has(this.keyHash(db, ref))) continue
+        before(db, ref)
+        dropRecord(db, this.keys, ref)
       }
     }
   }

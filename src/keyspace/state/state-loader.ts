@@ -7,6 +7,7 @@ import { KeyType, ROOT_BYTES, TYPE_COUNT, type Database } from '../database.js'
 import type { Keys } from '../keys.js'
 import type { Keyspace } from '../keyspace.js'
 import type { StringStore } from '../string-store.js'
+import type { Observed } from './collection-state.js'
 import {
   HEAD_BITS,
   HEAD_EXPIRIES,
@@ -38,8 +39,15 @@ export class StateLoader {
   private orphanedAt = 0
   private readonly expiries: ExpiryEntry[] = []
   private database = 0
-  /** What this member had of streams for itself, by database and key, until they have come from the other member. */
+  /** The key that is being read has a stream. */
+  private hasStream = false
+  /**
+   * What this member had of streams for itself before the first state of another one came, by database and key, until everything has come: after a transfer that was
+   * cut the stream is half the other member's, and what is done in it is not what was done here.
+   */
   private readonly kept = new Map<string, readonly OwnGroup[]>()
+  /** What this member has applied, and does not yet show: for CollectionState.giveBack. */
+  applied: Observed | null = null
 
   /** isForeign: the records are another member's. What is that one's own is passed over, and what is this one's own of a key that is replaced is kept. */
   constructor(
@@ -93,18 +101,17 @@ export class StateLoader {
     this.isOpen = false
   }
 
-  /** A record is about to go because the whole key is to come from another member: keeps what of it is this member's own. */
+  /** A record is about to go because another member has it otherwise, or not at all: keeps what of it is this member's own. */
   keepOwn(database: number, db: Database, ref: Ref): void {
     if (db.type(ref) !== KeyType.stream) return
     const off = db.keyOffset(ref)
     const name = keptName(database, db.arena.u8[ref >>> CHUNK_SHIFT].subarray(off, off + db.keyLength(ref)))
-    // After a transfer that was cut: what was kept before it is not in what it has brought.
     if (this.kept.has(name)) return
     const groups = this.keys.store(KeyType.stream).state.ownGroups?.(db, db.root(ref)) ?? []
     if (groups.length > 0) this.kept.set(name, groups)
   }
 
-  /** Everything has come: what is still kept is of keys that are not there any more. */
+  /** Everything has come. */
   forgetKept(): void {
     this.kept.clear()
   }
@@ -203,6 +210,7 @@ export class StateLoader {
     expiries.length = 0
     this.orphanedAt = 0
     this.parts = 0
+    this.hasStream = false
     if ((head & HEAD_EXPIRIES) !== 0) {
       readExpiries(reader, expiries)
       if (expiries.length === 0) reader.damaged('a list of no expiries')
@@ -266,6 +274,7 @@ export class StateLoader {
     const { reader, keyspace } = this
     const { bytes, keyOff, keyLen } = reader
     const store = this.keys.store(type)
+    if (type === KeyType.stream) this.hasStream = true
     const known = this.partOf(db, type)
     if (known !== 0 && !continues) reader.damaged('a key with two collections of one type')
     const root = store.state.read(db, known === 0 ? 0 : db.root(known), reader, !continues && !this.isOpen)
@@ -296,7 +305,7 @@ export class StateLoader {
   /** All of a key is here: what clients see comes to the front. */
   private finishKey(db: Database): void {
     const { keyspace, keys, context } = this
-    if (this.kept.size > 0) this.giveBack(db)
+    if (this.isForeign && this.hasStream) this.giveBack(db)
     const { bytes, keyOff, keyLen } = this.reader
     const front = db.lookup(bytes, keyOff, keyLen)
     if (front === 0 && this.parts === 0) return
@@ -316,10 +325,9 @@ export class StateLoader {
     const { bytes, keyOff, keyLen } = this.reader
     const name = keptName(this.database, bytes.subarray(keyOff, keyOff + keyLen))
     const kept = this.kept.get(name)
-    if (kept === undefined) return
-    this.kept.delete(name)
     const stream = this.partOf(db, KeyType.stream)
-    if (stream !== 0) this.keys.store(KeyType.stream).state.giveBack?.(db, db.root(stream), kept)
+    if (kept === undefined) this.kept.set(name, NOTHING)
+    else if (stream !== 0) this.keys.store(KeyType.stream).state.giveBack?.(db, db.root(stream), kept, this.applied)
   }
 
   /** Takes away all that there is of the key. */
@@ -354,6 +362,7 @@ function keptName(database: number, key: Uint8Array): string {
   return `${database}:${Buffer.from(key).toString('latin1')}`
 }
 
+const NOTHING: readonly OwnGroup[] = []
 const NO_KEY = new Uint8Array(0)
 const DOT_BYTES = 8
 const MAX_VARINT_FACTOR = 128 ** 7

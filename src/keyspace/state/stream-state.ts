@@ -6,11 +6,11 @@ import type { Database } from '../database.js'
 import type { Keyspace } from '../keyspace.js'
 import { StreamFields } from '../stream-fields.js'
 import { DoneRanges } from '../stream-done-ranges.js'
-import { MAX_REGION, type GroupOwn, type GroupShared } from '../stream-groups.js'
+import { MAX_REGION, type Dot, type GroupOwn, type GroupShared } from '../stream-groups.js'
 import { StreamCursor } from '../stream-log.js'
 import { CHUNKS_WORD, GROUPS_WORD, MemberPart } from '../stream-root.js'
 import type { StreamSpace } from '../stream-space.js'
-import type { CollectionState, StateCursor } from './collection-state.js'
+import type { CollectionState, Observed, StateCursor } from './collection-state.js'
 import { NO_DOT, OWN_ELEMENT, SAME_DOT } from './key-state-format.js'
 import type { StateBytes } from './state-bytes.js'
 import type { StateReader } from './state-reader.js'
@@ -277,14 +277,22 @@ export class StreamState implements CollectionState {
    * Gives a stream that another member has written what this one had of its groups: consumers, what they have pending but for what has been acknowledged elsewhere,
    * and what was delivered here. A group that was made anew meanwhile starts without; one that SETID has placed meanwhile keeps what is pending.
    */
-  giveBack(db: Database, root: Ref, kept: readonly OwnGroup[]): void {
+  giveBack(db: Database, root: Ref, kept: readonly OwnGroup[], applied: Observed | null): void {
     const space = this.spaceOf(db.arena)
-    const { groups } = space
+    const { groups, roots } = space
+    const knows = ({ member, stamp }: Dot): boolean => applied?.covers(member, stamp) === true
+    const removals: Dot[] = []
+    for (let i = 0; i < roots.count(root); i++) {
+      const stamp = roots.stampOf(root, i, MemberPart.removed)
+      if (stamp > 0) removals.push({ member: roots.memberAt(root, i), stamp })
+    }
     for (const { name, created, placed, start, own, consumers } of kept) {
       const group = groups.find(root, name, 0, name.length)
       if (group === 0) continue
       const now = groups.sharedState(group)
-      if (!isSameDot(now.created, created)) continue
+      // Another member may have made it as well, at the same time: then it is the same one, unless something here has destroyed it in between.
+      const isSame = isSameDot(now.created, created) || (applied !== null && removals.every(knows) && now.destroys.every(knows))
+      if (!isSame) continue
       const done = new DoneRanges(groups.ownState(group))
       for (const consumer of consumers) {
         const ref = groups.addConsumer(group, consumer.name, 0, consumer.name.length, consumer.seenMs)

@@ -5,8 +5,8 @@ import type { ModelStore } from '../model-store.js'
 import { has } from '../options.js'
 import { shown, type Reply } from '../reply.js'
 import { VALUES } from '../samples.js'
-import { positionText, type GroupView, type StreamEntry, type ValueOf } from '../values.js'
-import type { Surviving, ValueType } from './value-type.js'
+import { parsePosition, positionText, type GroupView, type StreamEntry, type ValueOf } from '../values.js'
+import type { Hearing, Surviving, ValueType } from './value-type.js'
 
 type Stream = ValueOf<'stream'>
 
@@ -19,12 +19,6 @@ const GROUPS = ['g1', 'g2']
 const compareIds = (a: StreamId, b: StreamId): number => a.ms - b.ms || a.seq - b.seq
 const comparePositions = (a: StreamPosition, b: StreamPosition): number => compareIds(a, b) || a.region - b.region
 const idText = ({ ms, seq }: StreamId): string => `${ms}-${seq}`
-
-/** What positionText says. */
-function parsePosition(text: string): StreamPosition {
-  const [id, region] = text.split('@')
-  return { ...parseId(id, 0), region: Number(region) }
-}
 
 function parseId(text: string, missing: number): StreamId {
   if (text === '-') return ZERO
@@ -134,6 +128,7 @@ function group(store: ModelStore, db: number, [, does, key, name, start]: readon
   const stream = before ?? EMPTY
   groups.set(name, {
     start: start === '$' ? stream.last : parseId(start, 0),
+    place: null,
     done: new Set(),
     delivered: new Map(),
     pending: had?.pending ?? new Map<number, ReadonlyMap<string, string>>(),
@@ -374,7 +369,7 @@ function statements(all: readonly Dotted[], cleared: Cleared): { effect: Effect;
  * By member: what it made pending last, and for whom, unless it or anybody acknowledged that since. An acknowledgement that the member had seen before came for an
  * earlier delivery. Who reads without acknowledgement leaves alone what is pending with itself.
  */
-function pendingIn(counted: readonly Dotted[]): GroupView['pending'] {
+function pendingIn(counted: readonly Dotted[], heard?: Hearing): GroupView['pending'] {
   const owners = new Map<number, Map<string, { consumer: string; effect: Effect }>>()
   for (const { effect, body } of [...counted].sort((a, b) => byDot(a.effect, b.effect))) {
     if (body.kind !== 'stream-pending') continue
@@ -389,7 +384,8 @@ function pendingIn(counted: readonly Dotted[]): GroupView['pending'] {
       if (body.isRead && member === effect.origin) continue
       for (const position of body.positions) {
         const owner = own.get(positionText(position))
-        if (owner !== undefined && !observes(owner.effect, effect)) own.delete(positionText(position))
+        if (owner === undefined || (heard?.member === member && !heard.hasHeard(effect, position, owner.effect))) continue
+        if (!observes(owner.effect, effect)) own.delete(positionText(position))
       }
     }
   }
@@ -400,7 +396,11 @@ function pendingIn(counted: readonly Dotted[]): GroupView['pending'] {
 }
 
 /** A destroy wins over what had not observed it. */
-function groupsOf(all: readonly Dotted[], cleared: Cleared): { groups: Map<string, GroupView>; creates: Effect[] } {
+function groupsOf(
+  all: readonly Dotted[],
+  cleared: Cleared,
+  heard?: Hearing,
+): { groups: Map<string, GroupView>; creates: Effect[] } {
   const groups = new Map<string, GroupView>()
   const creates: Effect[] = []
   const names = new Set(all.flatMap(({ body }) => ('group' in body ? [body.group] : [])))
@@ -432,7 +432,7 @@ function groupsOf(all: readonly Dotted[], cleared: Cleared): { groups: Map<strin
       delivered.set(effect.origin, given)
     }
     const start = starts.reduce((a, b) => (compareIds(a, b) < 0 ? a : b))
-    groups.set(name, { start, done, delivered, pending: pendingIn(counted) })
+    groups.set(name, { start, place: place?.effect ?? null, done, delivered, pending: pendingIn(counted, heard) })
   }
   return { groups, creates }
 }
@@ -510,10 +510,10 @@ export const STREAM_TYPE: ValueType = {
     }
   },
 
-  visible(effects, cleared): Surviving | null {
+  visible(effects, cleared, _fired, heard): Surviving | null {
     const all = effects.map((effect) => ({ effect, body: effect.body as StreamBody }))
     const said = statements(all, cleared)
-    const { groups, creates } = groupsOf(all, cleared)
+    const { groups, creates } = groupsOf(all, cleared, heard)
     if (said.length === 0 && groups.size === 0) return null
     const last = said.reduce<StreamId>((highest, one) => (compareIds(one.last, highest) > 0 ? one.last : highest), ZERO)
     const value: Stream = { type: 'stream', entries: survivingEntries(all, cleared), last, groups }
@@ -586,6 +586,47 @@ export const STREAM_TYPE: ValueType = {
         () => ['XACK', keys.key(), name, ...ids],
         () => ['XADD', keys.key(), `${random.between(1, 30)}-${random.below(3)}`, 'f', random.pick(VALUES)],
         () => (random.chance(0.3) ? ['XGROUP', 'DESTROY', keys.key(), name] : ['XACK', keys.key(), name, ...ids]),
+      ])()
+    },
+    // IDs that are likely to be there, so that much is read, acknowledged and claimed. Nothing is claimed by FORCE that was acknowledged: in the state of a member it is
+    // what has not been (docs/decisions/0021).
+    groupWork: (random, keys) => {
+      const name = random.pick(GROUPS)
+      const ids = Array.from({ length: 4 }, () => `31-${256 * random.below(3) + random.between(1, 3)}`)
+      const consumer = random.pick(['c', 'd'])
+      const read = (): string[] => {
+        const count = String(random.between(1, 3))
+        return [
+          'XREADGROUP',
+          'GROUP',
+          name,
+          consumer,
+          'COUNT',
+          count,
+          ...random.pick([[], [], ['NOACK']]),
+          'STREAMS',
+          keys.key(),
+          '>',
+        ]
+      }
+      return random.pick([
+        () => ['XADD', keys.key(), '31-*', 'f', random.pick(VALUES)],
+        () => ['XADD', keys.key(), '31-*', 'f', random.pick(VALUES)],
+        () => ['XGROUP', 'CREATE', keys.key(), name, '0', 'MKSTREAM'],
+        read,
+        read,
+        read,
+        () => ['XACK', keys.key(), name, ...ids],
+        () => ['XACK', keys.key(), name, ...ids],
+        () => ['XCLAIM', keys.key(), name, consumer, '0', ...ids, ...random.pick([[], ['JUSTID']])],
+        () => ['XPENDING', keys.key(), name],
+        () =>
+          random.pick([
+            () => ['XGROUP', 'SETID', keys.key(), name, random.pick(['0', '$', '31-257'])],
+            () => ['XGROUP', 'DESTROY', keys.key(), name],
+            () => ['XDEL', keys.key(), ...ids],
+            () => ['XTRIM', keys.key(), 'MAXLEN', String(random.below(6))],
+          ])(),
       ])()
     },
     streamRead: (random, keys) =>

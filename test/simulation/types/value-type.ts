@@ -1,7 +1,7 @@
 import type { ByteReader } from '../byte-reader.js'
 import type { ByteWriter } from '../byte-writer.js'
 import type { Cleared } from '../cleared.js'
-import type { Effect, EffectBody } from '../effects.js'
+import type { Effect, EffectBody, StreamPosition } from '../effects.js'
 import type { FiredExpiry } from '../expiry-oracle.js'
 import type { ModelStore } from '../model-store.js'
 import type { SeededRandom } from '../random.js'
@@ -12,6 +12,13 @@ import type { TypeName, Value } from '../values.js'
 export interface Surviving {
   readonly value: Value
   readonly writes: readonly Effect[]
+}
+
+/** Of what is a member's own affair it may not have heard all: its consumers may still have pending what was acknowledged elsewhere. */
+export interface Hearing {
+  readonly member: number
+  /** owner: what has made it pending. */
+  hasHeard(acknowledgement: Effect, position: StreamPosition, owner: Effect): boolean
 }
 
 /** What a command answers and writes. Throws WrongType. */
@@ -49,7 +56,7 @@ export interface ValueType {
   /** The value as a copy of it is, which a member makes; the same when left out. */
   copyOf?(value: Value, member: number): Value
   /** The specification: what is visible of this type, given its effects and what removals of the key have removed. */
-  visible(effects: readonly Effect[], cleared: Cleared, fired: FiredExpiry): Surviving | null
+  visible(effects: readonly Effect[], cleared: Cleared, fired: FiredExpiry, heard?: Hearing): Surviving | null
   readonly commands: Readonly<Record<string, Handler>>
   /** Commands whose replies come in any order, or in pairs in any order. */
   readonly unordered: Readonly<Record<string, 'items' | 'pairs'>>

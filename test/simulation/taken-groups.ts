@@ -1,0 +1,72 @@
+import { observes } from './cleared.js'
+import type { StreamPosition } from './effects.js'
+import { untoldName, type History, type Taker } from './history.js'
+import { parsePosition, positionText } from './values.js'
+
+/**
+ * Acknowledgements of which the state that a member has taken does not tell (docs/decisions/0021): of entries that are not in it, of those that its groups count as
+ * done from the start or that are pending where it was written, and such as did not know of the SETID that holds. What the member's own consumers have pending of
+ * those stays pending.
+ */
+export function untoldAcks(
+  history: History,
+  taker: Taker & { readonly logged: Float64Array },
+  giver: Taker,
+  before: Float64Array,
+): Set<string> {
+  const untold = new Set<string>()
+  for (const { db, key } of history.places()) {
+    const acks = history
+      .effectsOn(db, key)
+      .filter(({ origin, stamp }) => stamp > before[origin] && stamp <= taker.logged[origin])
+      .flatMap((effect) => (effect.body.kind === 'stream-ack' ? [{ effect, body: effect.body }] : []))
+    if (acks.length === 0) continue
+    const view = history.visible(db, key, taker.logged, 'spent', taker)
+    if (view?.value.type !== 'stream') continue
+    const there = new Set(view.value.entries.map(positionText))
+    const given = history.visible(db, key, taker.logged, 'spent', giver)?.value
+    for (const { effect, body } of acks) {
+      const group = view.value.groups.get(body.group)
+      if (group === undefined) continue
+      const { place, start } = group
+      const pendingThere = given?.type === 'stream' ? given.groups.get(body.group)?.pending.get(giver.id) : undefined
+      for (const position of body.positions) {
+        const isTold =
+          there.has(positionText(position)) &&
+          pendingThere?.has(positionText(position)) !== true &&
+          (position.ms > start.ms || (position.ms === start.ms && position.seq > start.seq)) &&
+          (place === null || observes(effect, place))
+        if (!isTold) untold.add(untoldName(effect, position))
+      }
+    }
+  }
+  return untold
+}
+
+/**
+ * By group what the consumers of one who has taken a state have pending and may have pending no more: entries that are not in the stream any more, and such as
+ * were acknowledged.
+ */
+export function mayBeDropped(
+  history: History,
+  db: number,
+  key: string,
+  taker: Taker & { readonly logged: Float64Array },
+): Map<string, StreamPosition[]> {
+  const found = new Map<string, StreamPosition[]>()
+  const view = history.visible(db, key, taker.logged, 'spent', taker)
+  if (view?.value.type !== 'stream') return found
+  const there = new Set(view.value.entries.map(positionText))
+  const acknowledged = new Set<string>()
+  for (const { body, origin, stamp } of history.effectsOn(db, key)) {
+    if (body.kind !== 'stream-ack' || stamp > taker.logged[origin]) continue
+    for (const position of body.positions) acknowledged.add(`${body.group} ${positionText(position)}`)
+  }
+  for (const [name, { pending }] of view.value.groups) {
+    const positions = [...(pending.get(taker.id)?.keys() ?? [])]
+      .filter((position) => !there.has(position) || acknowledged.has(`${name} ${position}`))
+      .map(parsePosition)
+    if (positions.length > 0) found.set(name, positions)
+  }
+  return found
+}
