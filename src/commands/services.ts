@@ -276,6 +276,13 @@ export interface TransactionService {
   reset(session: Session): void
 }
 
+/** Clients that are told of every command. */
+export interface MonitorService {
+  /** Tells a session from now on. */
+  add(session: Session): void
+  remove(session: Session): void
+}
+
 /** What the engine itself offers to commands, beside keyspace and effects. It hands this to the Call; nobody else provides it. */
 export interface EngineService {
   readonly clock: Clock
@@ -292,6 +299,7 @@ export interface EngineService {
   readonly slowLog: SlowLogReader
   readonly latency: LatencyReader
   readonly pubsub: PubSubService
+  readonly monitors: MonitorService
   readonly notifications: NotificationService
   readonly statistics: EngineStatistics
   /** Error replies by their code: ERR, WRONGTYPE… */
