@@ -901,7 +901,8 @@ export class Engine implements CommandExecutor, EngineService {
   private commandOf(request: Request): Command {
     const command = this.services.table.lookup(request)
     assert(command !== undefined, 'a blocked command is not in the table')
-    return command
+    const sub = command.hasSubcommands && request.argc > 1 ? CommandTable.subcommand(command, request) : undefined
+    return sub ?? command
   }
 
   /** Runs a command that CLIENT PAUSE had held back, and delivers its reply. */

@@ -858,13 +858,33 @@ export class Simulation {
     this.transfers.emptied(machine)
     machine.image = null
     machine.wasRestored = machine.lacksOwn = true
+    const isForgotten = this.random.stream(`oblivion ${machine.id} ${this.scheduler.now}`).chance(0.5)
+    if (isForgotten) this.restartOthers(machine)
     this.start(machine)
+    if (isForgotten) this.writeAtOnce(machine)
     const isBack = (): boolean => machine.removal !== 'none' || (machine.member !== null && machine.member.refusesWrites !== true)
     for (let waits = 0; waits < 1200 && !isBack(); waits++) this.advance(50)
     if (!isBack()) {
       throw this.fail(`${machine.name} takes no writes a minute after it was started from a copy`)
     }
     this.trace(() => `${machine.name} takes writes again`)
+  }
+
+  /** What a member writes as soon as it takes writes has seen the least. */
+  private writeAtOnce(machine: Machine): void {
+    for (let waited = 0; waited < 200 && machine.member?.refusesWrites === true; waited++) this.advance(0.5)
+    if (machine.member === null || machine.member.refusesWrites === true) return
+    this.session(machine, machine.member, 0).call(['INCR', 'early'])
+    machine.member.endTurn()
+  }
+
+  /** While a machine is down the others forget, all of them, what it has told them. */
+  private restartOthers(machine: Machine): void {
+    for (const other of this.remaining) {
+      if (other === machine || other.member === null) continue
+      this.crash(other, false)
+      this.start(other)
+    }
   }
 
   // --- frames as they are logged

@@ -1,8 +1,10 @@
+import { LIMITS } from '../../base/limits.js'
 import { NotificationClass } from '../../base/notification-classes.js'
 import { StreamId } from '../../crdt/stream-id.js'
 import { KeyType } from '../../keyspace/database.js'
 import { StreamPositions } from '../../keyspace/stream-positions.js'
 import type { Ref } from '../../memory/arena.js'
+import { IndexCursor } from '../../memory/order-index.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
 import { keyRange, type CommandSpec } from '../command-spec.js'
@@ -75,19 +77,53 @@ function xpending(call: Call): void {
     words = groups.consumerWords(consumer)
     at = groups.consumerAt(consumer)
   }
-  const refs: Ref[] = []
-  let ref = count === 0 ? 0 : pending.seek(words, at, start)
-  for (; ref !== 0 && pending.compareId(ref, stop) <= 0 && refs.length < count; ref = pending.nextSought()) {
-    if (minIdle === 0 || call.nowMs - pending.time(ref) >= minIdle) refs.push(ref)
+  const looks = minIdle > 0 ? pending.index.count(words, at) : Math.min(count, pending.index.count(words, at))
+  call.read(1, 1, looks, pendingSteps(call, stream.clone(), words, at, { count, minIdle, from: start.clone(), to: stop.clone() }))
+}
+
+/** Entries of an index of pending ones that are so old: they are counted first. */
+function* pendingSteps(
+  call: Call,
+  { space }: StreamReading,
+  words: Uint32Array,
+  at: number,
+  {
+    count,
+    minIdle,
+    from,
+    to,
+  }: { readonly count: number; readonly minIdle: number; readonly from: StreamId; readonly to: StreamId },
+): Generator<undefined, void> {
+  const { nowMs } = call
+  const { groups } = space
+  const { pending } = groups
+  const { index } = pending
+  const place = new IndexCursor()
+  const begin = (): Ref => {
+    pending.find(words, at, from, 0, place)
+    return index.item(place)
   }
-  const { reply } = call
-  reply.array(refs.length)
-  for (const each of refs) {
+  const isShown = (ref: Ref): boolean => minIdle === 0 || nowMs - pending.time(ref) >= minIdle
+  let steps = 0
+  let shown = 0
+  let ref = begin()
+  for (; ref !== 0 && shown < count && pending.compareId(ref, to) <= 0; ref = index.next(place)) {
+    if (isShown(ref)) shown++
+    if (++steps % LIMITS.slicedReadSeek === 0) yield
+  }
+  call.reply.array(shown)
+  const id = new StreamId()
+  ref = begin()
+  for (let left = shown; left > 0; ref = index.next(place)) {
+    if (++steps % LIMITS.slicedReadStep === 0) yield
+    if (!isShown(ref)) continue
+    const { reply } = call
     reply.array(4)
-    replyId(reply, pending.id(each, start))
-    reply.bulkBytes(groups.consumerName(pending.consumer(each)))
-    reply.integer(Math.max(0, call.nowMs - pending.time(each)))
-    reply.integer(pending.deliveries(each))
+    replyId(reply, pending.id(ref, id))
+    reply.bulkBytes(groups.consumerName(pending.consumer(ref)))
+    reply.integer(Math.max(0, nowMs - pending.time(ref)))
+    reply.integer(pending.deliveries(ref))
+    left--
   }
 }
 

@@ -217,6 +217,25 @@ describe.each([true, false])('a stream of which much is done in slices (alone: %
     twins.ends('s')
   })
 
+  it.each(SEEDS)('is looked at as in one go (seed %i)', (seed) => {
+    const twins = new Twins(seed + 300, solo).fill()
+    for (let n = 0; n < 4; n++) twins.both('XREADGROUP', 'GROUP', 'h', `c${n}`, 'COUNT', '15', 'STREAMS', 's', '>')
+    twins.clock.advance(3)
+    for (let n = 0; n < 4; n++) twins.both('XREADGROUP', 'GROUP', 'h', `c${n}`, 'COUNT', '15', 'STREAMS', 's', '>')
+    for (const args of [
+      ['XPENDING', 's', 'h', '-', '+', '1000'],
+      ['XPENDING', 's', 'h', 'IDLE', '2', '(20-1', '+', '1000'],
+      ['XPENDING', 's', 'h', 'IDLE', '2', '5', '290-9', '30', 'c1'],
+      ['XINFO', 'STREAM', 's', 'FULL', 'COUNT', '0'],
+      ['XINFO', 'STREAM', 's', 'FULL', 'COUNT', '30'],
+    ]) {
+      for (const protocol of [2, 3] as const) {
+        twins.client.protocol = protocol
+        expect(twins.inSlices(args).reply).toBe(twins.inOneGo(args))
+      }
+    }
+  })
+
   it.each(SEEDS)('is copied and renamed as in one go (seed %i)', (seed) => {
     const twins = new Twins(seed + 100, solo).fill()
     twins.both('PEXPIRE', 's', '1000000')
@@ -263,9 +282,14 @@ describe.each([true, false])('a stream of which much is done in slices (alone: %
     expect(sliced.raw(['XADD', 's', '1000-1', 'a', 'b'], writer)).toBe('')
     expect(sliced.run('XLEN', 's')).toBe(twins.whole.run('XLEN', 's'))
     expect(sliced.run('SET', 'other', 'x')).toBe('OK')
+    const destroyer = new ReceivingSession(102)
+    sliced.raw(['MULTI'], destroyer)
+    sliced.raw(['XGROUP', 'DESTROY', 's', 'none'], destroyer)
+    expect(sliced.raw(['EXEC'], destroyer)).toBe('')
     sliced.engine.sessionClosed(client)
     for (let turn = 0; turn < 10; turn++) clock.turn()
     expect(writer.received).toBe('$6\r\n1000-1\r\n')
+    expect(destroyer.received).toBe('*1\r\n:0\r\n')
     expect(sliced.log.frames.length).toBe(frames + 2)
     sliced.run('XDEL', 's', '1000-1')
     expect(sliced.run('XPENDING', 's', 'g', '-', '+', '10', 'new')).toEqual([])
