@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import type { Stability } from '../../src/keyspace/keyspace.js'
+import type { Stability } from '../../src/crdt/apply-context.js'
 import { EngineHarness } from '../support/engine-harness.js'
 import { TickingClock } from '../support/ticking-clock.js'
 
