@@ -1,9 +1,7 @@
 import { expect, it } from 'vitest'
-import type { Stability } from '../../src/crdt/apply-context.js'
+import { EVERYTHING_STABLE } from '../../src/crdt/apply-context.js'
 import { EngineHarness } from '../support/engine-harness.js'
 import { TickingClock } from '../support/ticking-clock.js'
-
-const ALL_IS_STABLE: Stability = { covers: () => true }
 
 it('what has become stable is settled some milliseconds at a time', () => {
   const clock = new TickingClock()
@@ -13,7 +11,7 @@ it('what has become stable is settled some milliseconds at a time', () => {
     h.run('SET', `key:${n}`, 'text')
     h.run('APPEND', `key:${n}`, ' and more')
   }
-  keyspace.stability = ALL_IS_STABLE
+  keyspace.stability = EVERYTHING_STABLE
   const before = keyspace.settlings
   const unsettled = keyspace.peek(0)?.unsettled.reduce((sum, each) => sum + each, 0) ?? 0
   expect(unsettled).toBeGreaterThan(100)
