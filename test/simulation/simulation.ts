@@ -339,14 +339,21 @@ export class Simulation {
     const mishaps = planFaults(this.random.stream('faults'), options.steps, profile.faultRate, profile.faultWeights)
     const changes = planMembership(this.random.stream('membership'), options.steps, mishaps.length, this.membershipRate)
     const before = mishaps.length + changes.length
-    const snapshots = planSnapshots(this.random.stream('snapshots'), options.steps, before, profile.faultRate === 0)
+    const isCalm = profile.faultRate === 0
+    const snapshots = planSnapshots(this.random.stream('snapshots'), options.steps, before, isCalm, profile.finishedSnapshotRate)
     const takesBackups = profile.takesBackups === true && this.beginning === null
     const backups = takesBackups ? planBackups(this.random.stream('backups'), options.steps, before + snapshots.length) : []
     const others = before + snapshots.length + backups.length
     const clones = profile.clones === true ? planDisks(this.random.stream('clones'), options.steps, others) : []
     const planned = [...mishaps, ...changes, ...snapshots, ...backups, ...clones]
     const transferRate = profile.transferRate ?? 0
-    const transfers = planTransfers(this.random.stream('transfers'), options.steps, planned.length, transferRate)
+    const transfers = planTransfers(
+      this.random.stream('transfers'),
+      options.steps,
+      planned.length,
+      transferRate,
+      profile.transferWeights,
+    )
     const faults = [...planned, ...transfers].sort((x, y) => x.atStep - y.atStep)
     let nextFault = 0
     for (let i = 0; i < (this.beginning?.added ?? 0); i++) this.add(this.machines[0], `x${i}`)
@@ -993,6 +1000,7 @@ export class Simulation {
     const before = Float64Array.from(machine.logged)
     const isBlurred = this.transfers.isBlurred(machine)
     this.transfers.checkHold(machine)
+    if (member.foldsOn === true) throw this.fail(`${machine.name} folds what was not stable when its snapshot was begun`)
     const sent = step.transaction ? [['MULTI'], ...commands, ['EXEC']] : commands
     machine.turnFrames = 0
     const refusesWrites = member.refusesWrites === true
