@@ -32,7 +32,7 @@ import type {
   SimulatedSession,
   TransferListener,
 } from './simulated-member.js'
-import { mayBeDropped, untoldAcks } from './taken-groups.js'
+import { groupsMadeSince, mayBeDropped, untoldAcks } from './taken-groups.js'
 import { Transfers, drawKeeping, planTransfers, type TransferCounts } from './transfers.js'
 import { typeNamed } from './types/all-types.js'
 import { DUE_FIELDS, isDue, presentAt, showView, type DueFields, type KeyView } from './values.js'
@@ -905,7 +905,9 @@ export class Simulation {
     }
     const untold = untoldAcks(this.history, machine, this.machineOf(giver), before)
     const now = Float64Array.from(machine.logged)
-    machine.takings = [...machine.takings, { ownBefore: before[machine.id], vector: now, untold, dropped: [] }]
+    const isOlder = stable.stamps.some((stamp, origin) => origin > 0 && stamp > before[origin])
+    const anew = isOlder ? groupsMadeSince(this.history, before, now) : new Set<string>()
+    machine.takings = [...machine.takings, { ownBefore: before[machine.id], vector: now, anew, untold, dropped: [] }]
     this.noted(machine, [...stable.stamps])
   }
 
