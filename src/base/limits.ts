@@ -54,8 +54,9 @@ export const LIMITS = {
   publicationBytes: 4 * MiB,
   /** Frame bytes sent on one link in one turn of the event loop; then others get their turn. About 1 ms. */
   sendTurnBytes: 1 * MiB,
-  /** Frame bytes applied in one turn (at least one frame). 128 KiB apply in about 4 ms. */
+  /** Frame bytes applied in one turn, and what that may take (at least one frame). 128 KiB apply in about 4 ms, the first ones in several times that. */
   applyTurnBytes: 128 * KiB,
+  applyTurnMs: 3,
   /** Inbound links that have not said HELLO yet: two per member. Beyond: the new link is closed. */
   pendingInboundLinks: 128,
   /** Earlier incarnations remembered per peer, to notice two processes with one identity. The oldest is forgotten. */
@@ -206,6 +207,8 @@ export const LIMITS = {
   slicedWriteElements: 2000,
   /** A frame of another member that is larger is applied in slices: it takes some 4 ms. */
   slicedFrameBytes: 128 * KiB,
+  /** So is a frame of one op with more effects: the ranges of LTRIM of a million elements take 5 KiB, and 17 ms. */
+  slicedFrameEffects: 64,
   /** A frame that is appended in pieces is so by this much: some 0.2 ms each. */
   logPieceBytes: 256 * KiB,
   /** What writes and frames in slices may take of a turn. */
@@ -255,6 +258,8 @@ export const LIMITS = {
   slowLogEntries: 10_000,
   slowLogArguments: 32,
   slowLogArgumentBytes: 128,
+  /** Bytes of arguments that MONITOR shows of one command; a monitor is sent at most four times as many. */
+  monitorLineBytes: 64 * KiB,
   /** Largest piece of a large collection in one record of a snapshot, or one element: written in some 0.3 ms. */
   stateRecordBytes: 64 * KiB,
   /** Bytes of keys, values and elements digested between two looks at the clock, some 0.2 ms; what a digest takes of a turn, and such steps at most. */

@@ -155,14 +155,15 @@ export class Call {
    * The command reads its keys, arguments firstKey .. firstKey + keyCount - 1, a slice a turn: the handler returns without a reply. The steps write the
    * reply to `reply`, which is not the handler's; whenever a key changes the handler is run again and gives fresh steps. A generator does, as it
    * does nothing before it is asked for the first step. Steps may keep places in collections, and must not use cursors that they share with other commands.
+   * prefixes: what keys begin with that it reads beside those. They are kept.
    */
-  readInSlices(firstKey: number, keyCount: number, steps: ReadSteps): void {
-    this.engine.slices.begin(this, firstKey, keyCount, steps)
+  readInSlices(firstKey: number, keyCount: number, steps: ReadSteps, prefixes: readonly Uint8Array[] = []): void {
+    this.engine.slices.begin(this, firstKey, keyCount, steps, prefixes)
   }
 
   /** The same steps in slices or in one go, as the number of elements that they look at demands. */
-  read(firstKey: number, keyCount: number, elements: number, steps: ReadSteps): void {
-    if (this.isLong(elements)) this.readInSlices(firstKey, keyCount, steps)
+  read(firstKey: number, keyCount: number, elements: number, steps: ReadSteps, prefixes?: readonly Uint8Array[]): void {
+    if (this.isLong(elements)) this.readInSlices(firstKey, keyCount, steps, prefixes)
     else while (steps.next().done !== true);
   }
 

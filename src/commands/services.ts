@@ -276,6 +276,13 @@ export interface TransactionService {
   reset(session: Session): void
 }
 
+/** Clients that are told of every command. */
+export interface MonitorService {
+  /** Tells a session from now on. */
+  add(session: Session): void
+  remove(session: Session): void
+}
+
 /** What the engine itself offers to commands, beside keyspace and effects. It hands this to the Call; nobody else provides it. */
 export interface EngineService {
   readonly clock: Clock
@@ -292,6 +299,7 @@ export interface EngineService {
   readonly slowLog: SlowLogReader
   readonly latency: LatencyReader
   readonly pubsub: PubSubService
+  readonly monitors: MonitorService
   readonly notifications: NotificationService
   readonly statistics: EngineStatistics
   /** Error replies by their code: ERR, WRONGTYPE… */
@@ -408,7 +416,8 @@ export type ReadSteps = Iterator<undefined, void>
 export interface SlicedReading {
   /** False when the command must go to its end: it has started too often. */
   readonly mayBegin: boolean
-  begin(call: Call, firstKey: number, keyCount: number, steps: ReadSteps): void
+  /** `prefixes`: it reads keys of the selected database that begin so, too. */
+  begin(call: Call, firstKey: number, keyCount: number, steps: ReadSteps, prefixes: readonly Uint8Array[]): void
 }
 
 /** Does a part of a write with each call of next, some 0.1 ms: see Call.writeInSlices. */

@@ -32,6 +32,8 @@ export class Session {
   replyMode: ReplyMode = 'on'
   noEvict = false
   noTouch = false
+  /** It has said MONITOR. */
+  isMonitor = false
 
   /** Commands queued since MULTI, or null outside a transaction. */
   queued: Request[] | null = null

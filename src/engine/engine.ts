@@ -42,6 +42,7 @@ import { KeyspaceNotifications } from './keyspace-notifications.js'
 import { LatencyMonitor } from './latency-monitor.js'
 import { LongWrite, LongWrites, type LongWriteHost } from './long-writes.js'
 import { Migration, Migrations, type MigrationHost } from './migrations.js'
+import { Monitors } from './monitors.js'
 import { PubSub } from './pubsub.js'
 import { MemoryBound, type MemoryBoundHost } from './eviction/memory-bound.js'
 import { Evictor } from './eviction/evictor.js'
@@ -129,6 +130,7 @@ export class Engine implements CommandExecutor, EngineService {
   readonly slowLog = new SlowLog()
   readonly latency = new LatencyMonitor()
   readonly pubsub = new PubSub()
+  readonly monitors = new Monitors()
   readonly notifications: KeyspaceNotifications
   readonly memory: MemoryBound
   /** Most bytes that the data ever took, as far as samples saw. */
@@ -484,6 +486,10 @@ export class Engine implements CommandExecutor, EngineService {
       this.timer.settle()
       const startMs = this.timer.lastMs
       if (!this.exec(session, reply)) command.failedCalls++
+      if (this.monitors.isWatched) {
+        this.prepareCall(session, request, command, reply)
+        this.tellMonitors(command, call)
+      }
       this.timer.settle()
       const microseconds = (this.timer.lastMs - startMs) * 1000
       command.calls++
@@ -580,6 +586,7 @@ export class Engine implements CommandExecutor, EngineService {
       reply.truncate(replyStart)
       reply.error(error.message)
     }
+    if (this.monitors.isWatched) this.tellMonitors(command, call)
     const { blocked } = call.session
     if (blocked === null && timer.takes(command, call.request.argc, reply.length - replyStart)) return
     const microseconds = timer.lap()
@@ -588,6 +595,16 @@ export class Engine implements CommandExecutor, EngineService {
     if (isMigration || blocked instanceof BlockedClient || blocked instanceof SlicedRead || blocked instanceof LongWrite) {
       blocked.microseconds = microseconds
     } else this.countCall(command, call.session, call.request, microseconds)
+  }
+
+  private tellMonitors(command: Command, { session, request }: Call): void {
+    const { server } = this.services
+    this.monitors.tell(command, session, request, server.nowMicroseconds(), this.addressOf(session))
+  }
+
+  /** For operators; empty for a session without a connection. */
+  private addressOf(session: Session): string {
+    return this.services.clients.find(session.id)?.address ?? ''
   }
 
   /** Runs the handler of a sliced command, for its steps. It counts as found what it found the first time. */
@@ -814,8 +831,7 @@ export class Engine implements CommandExecutor, EngineService {
     const { slowLog, latency } = this
     if (latency.thresholdMs > 0) latency.note(command.isFast ? 'fast-command' : 'command', stopped / 1000, this.keyspace.nowMs)
     if (slowLog.slowerThanMicroseconds < 0 || microseconds < slowLog.slowerThanMicroseconds) return
-    const address = this.services.clients.find(session.id)?.address ?? ''
-    slowLog.note(command, request, microseconds, this.keyspace.nowMs, address, session.name)
+    slowLog.note(command, request, microseconds, this.keyspace.nowMs, this.addressOf(session), session.name)
   }
 
   /** Commands of one kind, one after the other, that shared a reading of the clock. */
@@ -883,7 +899,8 @@ export class Engine implements CommandExecutor, EngineService {
   private commandOf(request: Request): Command {
     const command = this.services.table.lookup(request)
     assert(command !== undefined, 'a blocked command is not in the table')
-    return command
+    const sub = command.hasSubcommands && request.argc > 1 ? CommandTable.subcommand(command, request) : undefined
+    return sub ?? command
   }
 
   /** Runs a command that CLIENT PAUSE had held back, and delivers its reply. */
@@ -1031,7 +1048,9 @@ export class Engine implements CommandExecutor, EngineService {
    * while takesNoFrames.
    */
   takeRemote(frame: FrameView): void {
-    if (frame.bytes.length <= this.slicing.frameBytes) {
+    // Stamps of one op follow one another.
+    const isLongOp = frame.opCount === 1 && frame.last - frame.first >= LIMITS.slicedFrameEffects
+    if (!isLongOp && frame.bytes.length <= this.slicing.frameBytes) {
       this.applyRemote(frame)
       return
     }
@@ -1162,6 +1181,7 @@ export class Engine implements CommandExecutor, EngineService {
   sessionClosed(session: Session): void {
     this.discard(session)
     this.pubsub.unsubscribeAll(session)
+    this.monitors.remove(session)
     session.blocked?.cancel()
     session.blocked = null
   }

@@ -62,7 +62,7 @@ export class SlicedReads implements SlicedReading, KeyObserver {
     return this.starting === null || this.starting.starts <= LIMITS.slicedReadStarts
   }
 
-  begin(call: Call, firstKey: number, keyCount: number, steps: ReadSteps): void {
+  begin(call: Call, firstKey: number, keyCount: number, steps: ReadSteps, prefixes: readonly Uint8Array[]): void {
     if (this.starting !== null) {
       this.starting.steps = steps
       return
@@ -71,7 +71,7 @@ export class SlicedReads implements SlicedReading, KeyObserver {
     assert(session.blocked === null, 'a blocked session runs a command')
     assert(keyCount > 0 && firstKey + keyCount <= request.argc, 'keys to read are no arguments')
     const copy = request.copy()
-    const read = new SlicedRead(session, copy, this.host.commandOf(copy), firstKey, keyCount, this)
+    const read = new SlicedRead(session, copy, this.host.commandOf(copy), firstKey, keyCount, prefixes, this)
     session.blocked = read
     this.waiting.push(read)
     this.plan()
@@ -208,6 +208,8 @@ export class SlicedRead implements BlockedState {
     readonly spec: Command,
     private readonly firstKey: number,
     private readonly keyCount: number,
+    /** What other keys begin with that it reads. */
+    private readonly prefixes: readonly Uint8Array[],
     private readonly queue: SlicedReads,
   ) {}
 
@@ -222,7 +224,7 @@ export class SlicedRead implements BlockedState {
     for (let i = firstKey; i < firstKey + keyCount; i++) {
       if (request.len[i] === len && equalBytes(request.buf, request.off[i], buf, off, len)) return true
     }
-    return false
+    return this.prefixes.some(({ length }, i) => length <= len && equalBytes(this.prefixes[i], 0, buf, off, length))
   }
 
   /** Its reply comes by itself. */

@@ -1,8 +1,8 @@
-import { equalsWord } from '../base/bytes.js'
 import { LIMITS } from '../base/limits.js'
 import type { Command } from '../commands/command-table.js'
 import type { SlowLogEntry, SlowLogReader } from '../commands/services.js'
 import type { Request } from '../resp/request.js'
+import { isSecret, REDACTED } from './secret-arguments.js'
 
 /**
  * SLOWLOG: the commands that took longest to run, waiting and sending not counted. Secrets in arguments are not kept.
@@ -63,8 +63,7 @@ export class SlowLog implements SlowLogReader {
   }
 }
 
-const SECRET = Buffer.from('(redacted)')
-const SECRET_SETTINGS = ['REQUIREPASS', 'MASTERAUTH', 'MASTERUSER', 'TLS-KEY-FILE-PASS', 'TLS-CLIENT-KEY-FILE-PASS']
+const SECRET = Buffer.from(REDACTED)
 
 function keptArguments(name: string, request: Request): Uint8Array[] {
   const { argc, buf, off, len } = request
@@ -82,24 +81,4 @@ function keptArguments(name: string, request: Request): Uint8Array[] {
   }
   if (shown < argc) kept.push(Buffer.from(`... (${argc - shown} more arguments)`))
   return kept
-}
-
-function isSecret(name: string, { buf, off, len }: Request, i: number): boolean {
-  switch (name) {
-    case 'auth':
-      return i >= 1
-    case 'hello':
-      return (
-        (i >= 3 && equalsWord(buf, off[i - 1], len[i - 1], 'AUTH')) || (i >= 4 && equalsWord(buf, off[i - 2], len[i - 2], 'AUTH'))
-      )
-    case 'migrate':
-      return (
-        (i > 6 && (equalsWord(buf, off[i - 1], len[i - 1], 'AUTH') || equalsWord(buf, off[i - 1], len[i - 1], 'AUTH2'))) ||
-        (i > 7 && equalsWord(buf, off[i - 2], len[i - 2], 'AUTH2'))
-      )
-    case 'config|set':
-      return i >= 3 && i % 2 === 1 && SECRET_SETTINGS.some((setting) => equalsWord(buf, off[i - 1], len[i - 1], setting))
-    default:
-      return false
-  }
 }

@@ -97,7 +97,6 @@ export class Keys {
 
   /** Puts a collection as it is after an effect into the record of its key, which must be in front. isPlain: see closeCollection. */
   put(db: Database, type: number, ref: Ref, root: Ref, key: Uint8Array, keyOff: number, keyLen: number, isPlain = false): void {
-    const { origin, stamp } = this.context
     this.noteWrite(db)
     if (root === 0) {
       if (ref !== 0 && db.type(ref) === type) this.vanish(db, ref)
@@ -108,11 +107,11 @@ export class Keys {
       // The store may have hashed something else since the key was looked up.
       db.lookup(key, keyOff, keyLen)
       to = db.insert(type, key, keyOff, keyLen, ROOT_BYTES, this.keyspace.freshAccess)
-      db.setDot(to, origin, stamp)
+      this.setDot(db, to)
     } else {
       if (db.type(ref) === KeyType.none) {
         to = db.reshape(ref, type | (db.flags(ref) & (HAS_EXPIRY | HAS_EXTRAS)), ROOT_BYTES, false)
-        db.setDot(to, origin, stamp)
+        this.setDot(db, to)
       }
       this.keyspace.touch(db, to)
     }
@@ -437,6 +436,11 @@ export class Keys {
 
   private isCollection(db: Database, ref: Ref): boolean {
     return db.type(ref) > KeyType.string
+  }
+
+  /** A record gets the effect's dot. Where the dot is a variable of a hot function with two rare uses, V8 allocates a number for it in each call. */
+  private setDot(db: Database, ref: Ref): void {
+    db.setDot(ref, this.context.origin, this.context.stamp)
   }
 
   private noteWrite(db: Database): void {

@@ -31,12 +31,12 @@ export class LongEffects {
     private readonly keys: Keys,
   ) {}
 
-  /** False where only Effects can say what a removal of the key must: it holds several types, or in a mesh a stream or a HyperLogLog. */
+  /** False where only Effects can say what a removal of the key must: it may hold several types, or in a mesh a HyperLogLog. */
   canRemove({ database, key, off, len }: KeyPlace): boolean {
     const db = this.keyspace.database(database)
-    if (db.hiddenCount > 0) return false
+    if (db.mayHide(key, off, len)) return false
     const ref = db.lookup(key, off, len)
-    return ref === 0 || this.effects.solo || (db.type(ref) !== KeyType.stream && db.type(ref) !== KeyType.hll)
+    return ref === 0 || this.effects.solo || db.type(ref) !== KeyType.hll
   }
 
   /** No lower than the stamp of anything that is here, and lower than those that an op which is being built will have. */

@@ -66,6 +66,14 @@ export function putFields(writer: FrameWriter, fields: StreamFields): void {
   }
 }
 
+export function writeFields(to: ByteWriter, fields: StreamFields): void {
+  to.varint(fields.count)
+  for (let i = 0; i < fields.count; i++) {
+    to.range(fields.buf, fields.nameOff[i], fields.nameLen[i])
+    to.range(fields.buf, fields.valueOff[i], fields.valueLen[i])
+  }
+}
+
 /** Halves of the last number that was read. */
 let high = 0
 let low = 0

@@ -18,6 +18,31 @@ export function buildConsumer(op: OpBuilder, at: KeyPlace, group: Name, consumer
   putPending(op, at, group)
 }
 
+/** The consumer was seen, and got something (-1: never), at other times than now. */
+export function buildSeen(op: OpBuilder, at: KeyPlace, group: Name, consumer: Name, seenMs: number, activeMs: number): void {
+  const { seen, active } = boundedTimes(seenMs, activeMs)
+  const to = beginBody(PendingOp.see, consumer)
+  to.f64(seen)
+  to.varint(active + 1)
+  putPending(op, at, group)
+}
+
+/** The group goes on behind an ID. */
+export function buildPass(op: OpBuilder, at: KeyPlace, group: Name, id: StreamId): void {
+  body.reset().u8(PendingOp.pass)
+  writeId(body, id)
+  putPending(op, at, group)
+}
+
+/** As an effect can say them, whatever a payload says. */
+export function boundedTimes(seenMs: number, activeMs: number): { readonly seen: number; readonly active: number } {
+  return { seen: boundedTime(seenMs), active: activeMs < 0 ? -1 : boundedTime(activeMs) }
+}
+
+function boundedTime(ms: number): number {
+  return Math.min(Math.max(ms, 0), Number.MAX_SAFE_INTEGER - 1)
+}
+
 function beginBody(kind: number, consumer: Name): ByteWriter {
   body.reset().u8(kind)
   body.range(consumer.buf, consumer.off, consumer.len)
@@ -145,6 +170,18 @@ export class AssignmentWriter extends PositionWriter {
     const to = beginBody(this.again ? PendingOp.redeliver : PendingOp.assign, this.consumer)
     to.f64(this.now)
     to.f64(this.deliveredMs)
+    this.writeBody()
+  }
+}
+
+/** See StreamWrites.drop. */
+export class DropWriter extends PositionWriter {
+  push(id: StreamId, region: number): void {
+    this.add(id, region)
+  }
+
+  protected override write(): void {
+    body.reset().u8(PendingOp.drop)
     this.writeBody()
   }
 }

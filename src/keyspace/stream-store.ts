@@ -2,10 +2,11 @@ import type { MemberId } from '../base/ids.js'
 import { NotificationClass } from '../base/notification-classes.js'
 import type { ApplyContext } from '../crdt/apply-context.js'
 import { EffectType, type EffectReader } from '../crdt/effect-reader.js'
+import type { OpBuilder } from '../crdt/op-builder.js'
 import { StreamId } from '../crdt/stream-id.js'
 import type { Arena, Ref } from '../memory/arena.js'
 import type { RdbStream, RdbValue } from '../rdb/value.js'
-import type { CollectionStore, KeyEvent } from './collection-store.js'
+import type { CollectionStore, KeyEvent, KeyPlace } from './collection-store.js'
 import type { StoreEnvironment } from './collections.js'
 import { KeyType, type Database } from './database.js'
 import type { Hash64 } from './hash64.js'
@@ -720,6 +721,16 @@ export class StreamStore implements CollectionStore {
 
   copy(db: Database, root: Ref, database: number, key: Uint8Array, keyOff: number, keyLen: number): void {
     this.writes.copy(this.space(db.arena), root, database, key, keyOff, keyLen)
+  }
+
+  buildCopy(db: Database, root: Ref, op: OpBuilder, to: KeyPlace): Generator<undefined, void> {
+    return this.writes.buildCopy(this.space(db.arena), root, op, to)
+  }
+
+  *buildBeforeRemove(db: Database, root: Ref, op: OpBuilder, at: KeyPlace): Generator<undefined, void> {
+    if (!this.isVisible(db, root)) return
+    this.writes.buildDestroyAll(op, at)
+    yield
   }
 
   eventOf(effect: EffectReader): KeyEvent | null {

@@ -1,13 +1,18 @@
 import { ByteWriter } from '../base/byte-stream.js'
 import { LIMITS } from '../base/limits.js'
 import { EffectType } from '../crdt/effect-reader.js'
+import type { OpBuilder } from '../crdt/op-builder.js'
 import { MAX_U32, StreamId } from '../crdt/stream-id.js'
 import type { Ref } from '../memory/arena.js'
 import type { RdbStream, RdbStreamEntry, RdbStreamId } from '../rdb/value.js'
+import type { KeyPlace } from './collection-store.js'
+import { CopiedIds } from './copied-ids.js'
 import type { Effects } from './effects.js'
 import type { Keyspace } from './keyspace.js'
 import { ACK_READ, GroupOp, PendingOp, putCount, putFields, putId, REMOVE_BY_TRIM, writeId } from './stream-codec.js'
 import { StreamFields } from './stream-fields.js'
+import { buildDestroyAll, StreamCopy } from './stream-copy.js'
+import { boundedTimes } from './stream-op-writers.js'
 import { StreamPositions } from './stream-positions.js'
 import { StreamCursor } from './stream-log.js'
 import { CHUNKS_WORD, MemberPart } from './stream-root.js'
@@ -291,7 +296,7 @@ export class StreamWrites {
     const words = roots.words(root)
     const d = roots.at(root) + CHUNKS_WORD
     const { reading, fields } = this
-    const copied = new CopiedIds((id) => log.find(words, d, id, 0, space.cursor) && space.cursor.entry.id.compare(id) === 0)
+    const copied = new CopiedIds(space, root)
     let on = log.first(words, d, reading)
     let left = log.length(words, d)
     do {
@@ -305,22 +310,15 @@ export class StreamWrites {
       left -= count
       on = on && left > 0 && log.next(reading)
     } while (on)
-    const lastId = roots.lastId(root, new StreamId())
-    if (copied.highest.compare(lastId) > 0) lastId.copyFrom(copied.highest)
-    this.setId(key, lastId, roots.entriesAdded(root), roots.maxDeletedId(root, new StreamId()))
-    for (const group of groups.sorted(root)) this.copyGroup(space, root, group, key, copied)
+    this.setId(key, copied.lastId(), roots.entriesAdded(root), roots.maxDeletedId(root, new StreamId()))
+    for (const group of groups.sorted(root)) this.copyGroup(space, group, key, copied)
   }
 
-  private copyGroup(space: StreamSpace, root: Ref, group: Ref, key: StreamKey, copied: CopiedIds): void {
+  private copyGroup(space: StreamSpace, group: Ref, key: StreamKey, copied: CopiedIds): void {
     const { groups } = space
     const id = new StreamId()
     const name = nameOf(groups.names.name(group).slice())
-    // Cursors of several members become one place: what lies behind it and was read comes once more.
-    const unread = groups.seekFrontier(root, group, space.cursor)
-    const place = groups.frontier(group, id)
-    if (unread && space.cursor.entry.id.compare(place) === 0) place.decrement()
-    if (!unread && copied.highest.compare(place) > 0) place.copyFrom(copied.highest)
-    this.createGroup(key, name, place, groups.entriesRead(group))
+    this.createGroup(key, name, copied.startOf(group), groups.entriesRead(group))
     const { pending } = groups
     for (const consumer of groups.consumers(group)) {
       const owner = nameOf(groups.consumerName(consumer).slice())
@@ -333,6 +331,16 @@ export class StreamWrites {
       }
       this.see(key, name, owner, groups.seen(consumer), groups.active(consumer))
     }
+  }
+
+  /** As copy, some entries a step, into an op that is being built. */
+  buildCopy(space: StreamSpace, root: Ref, op: OpBuilder, to: KeyPlace): Generator<undefined, void> {
+    return new StreamCopy(space, root, op, to, this.store.self, this.now).steps()
+  }
+
+  /** As destroyAllGroups; alone there is nobody else whose groups could go. */
+  buildDestroyAll(op: OpBuilder, at: KeyPlace): void {
+    if (!this.effects.solo) buildDestroyAll(op, at)
   }
 
   /** Unix ms of the command. */
@@ -412,8 +420,7 @@ export class StreamWrites {
 
   /** The consumer was seen, and got something (-1: never), at other times than now. */
   private see(key: StreamKey, group: Name, consumer: Name, seenMs: number, activeMs: number): void {
-    const seen = boundedTime(seenMs)
-    const active = activeMs < 0 ? -1 : boundedTime(activeMs)
+    const { seen, active } = boundedTimes(seenMs, activeMs)
     this.beginBody(PendingOp.see, consumer)
     this.body.f64(seen)
     this.body.varint(active + 1)
@@ -445,46 +452,6 @@ export class StreamWrites {
     change(space, space.groups.find(root, group.buf, group.off, group.len))
     effects.closeCollection(root)
   }
-}
-
-/**
- * IDs of a copy of a stream. All its entries are of the copying member's region, because another member may write to the same key at the same time, and must not
- * come to the same position. So an ID stands in it once: of entries from several members that have one ID, those after the first get the next one that is free.
- */
-class CopiedIds {
-  /** The highest of those that were given anew. */
-  readonly highest = new StreamId()
-  private readonly before = new StreamId()
-  private hasBefore = false
-  private readonly renamed = new Map<string, StreamId>()
-  private readonly given = new Set<string>()
-
-  constructor(private readonly isTaken: (id: StreamId) => boolean) {}
-
-  /** For each entry in order. */
-  next(id: StreamId, region: number): StreamId {
-    if (!this.hasBefore || id.compare(this.before) !== 0) {
-      this.hasBefore = true
-      this.before.copyFrom(id)
-      return id
-    }
-    const fresh = id.clone()
-    while (this.given.has(fresh.toString()) || this.isTaken(fresh)) if (!fresh.increment()) fresh.set(0, 0, 0, 1)
-    this.given.add(fresh.toString())
-    this.renamed.set(`${id.toString()}/${region}`, fresh)
-    if (fresh.compare(this.highest) > 0) this.highest.copyFrom(fresh)
-    return fresh
-  }
-
-  /** For an entry that may have been deleted. */
-  of(id: StreamId, region: number): StreamId {
-    return this.renamed.size === 0 ? id : (this.renamed.get(`${id.toString()}/${region}`) ?? id)
-  }
-}
-
-/** As an effect can say it, whatever a payload says. */
-function boundedTime(ms: number): number {
-  return Math.min(Math.max(ms, 0), Number.MAX_SAFE_INTEGER - 1)
 }
 
 /** Counts are safe integers here. */

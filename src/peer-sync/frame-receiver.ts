@@ -96,26 +96,29 @@ export class FrameReceiver {
 
   /**
    * Applies what may be applied. An application may open the gate for other origins, so the ring is walked until a whole
-   * round brings nothing; after LIMITS.applyTurnBytes it goes on in a later turn of the event loop.
+   * round brings nothing; after LIMITS.applyTurnBytes or applyTurnMs it goes on in a later turn of the event loop.
    */
   drain(): void {
     // The host may come back here from within applyFrame, by way of a log change.
     if (this.draining || this.drainPending || this.closed) return
     this.draining = true
+    const startMs = this.clock.monotonicMs()
     let bytes = 0
+    let isOver = false
     try {
       let idle = 0
-      while (idle < this.ring.length && bytes < LIMITS.applyTurnBytes && !this.closed) {
+      while (idle < this.ring.length && !isOver && !this.closed) {
         if (this.ringAt >= this.ring.length) this.ringAt = 0
         const applied = this.applyHead(this.ring[this.ringAt])
         idle = applied === 0 ? idle + 1 : 0
         bytes += applied
+        isOver = bytes >= LIMITS.applyTurnBytes || (applied > 0 && this.clock.monotonicMs() - startMs >= LIMITS.applyTurnMs)
         this.ringAt++
       }
     } finally {
       this.draining = false
     }
-    if (bytes >= LIMITS.applyTurnBytes) {
+    if (isOver) {
       this.drainPending = true
       this.clock.defer(() => {
         this.drainPending = false

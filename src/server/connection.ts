@@ -380,7 +380,8 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
 
   private get outputLimit(): OutputLimit {
     const { outputLimit, pubsubOutputLimit } = this.host.settings
-    return this.subscriptions === null ? outputLimit : pubsubOutputLimit
+    // Both get what others send, as fast as those send it.
+    return this.subscriptions === null && !this.isMonitor ? outputLimit : pubsubOutputLimit
   }
 
   /** Output that may wait before no further command runs; with an output limit commands run until it is exceeded, as in Redis. */

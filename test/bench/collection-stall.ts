@@ -64,6 +64,9 @@ function scenarios(elements: number): StallScenario[] {
   const twoSorted = [scoredFrom('zset', 0), scoredFrom('zset2', elements / 2)]
   const coins = batches(elements, (first) => ['RPUSH', 'list', ...range(first).map((i) => (i % 2 === 0 ? 'heads' : 'tails'))])
   const entries: Fill = { count: elements, command: () => ['XADD', 'stream', '*', 'field', 'value'] }
+  const claimable: Fill = { count: elements, command: (i) => ['XADD', 'stream', `${i + 1}-1`, 'field', 'value'] }
+  const readers: Fill = { count: 1, command: () => ['XGROUP', 'CREATE', 'stream', 'group', '0'] }
+  const readAll = ['XREADGROUP', 'GROUP', 'group', 'me', 'STREAMS', 'stream', '>']
   const places = batches(elements, (first) => [
     'GEOADD',
     'geo',
@@ -138,6 +141,24 @@ function scenarios(elements: number): StallScenario[] {
       fills: [entries],
       before: ['XGROUP', 'CREATE', 'stream', 'group', '0'],
       command: ['XREADGROUP', 'GROUP', 'group', 'me', 'STREAMS', 'stream', '>'],
+    },
+    {
+      name: `XAUTOCLAIM of ${figure(elements)}`,
+      fills: [entries, readers],
+      before: readAll,
+      command: ['XAUTOCLAIM', 'stream', 'group', 'you', '0', '-', 'COUNT', String(elements)],
+    },
+    {
+      name: `XCLAIM of ${figure(tenth)}`,
+      fills: [claimable, readers],
+      before: readAll,
+      command: ['XCLAIM', 'stream', 'group', 'you', '0', ...Array.from({ length: tenth }, (_, i) => `${i + 1}-1`)],
+    },
+    {
+      name: `COPY of a stream of ${figure(elements)}, all pending`,
+      fills: [entries, readers],
+      before: readAll,
+      command: ['COPY', 'stream', 'to'],
     },
     { name: `DUMP of a set of ${figure(elements)}`, fills: [members('set', elements)], command: ['DUMP', 'set'] },
     { name: `DUMP of a sorted set of ${figure(elements)}`, fills: [scored(elements)], command: ['DUMP', 'zset'] },

@@ -484,6 +484,18 @@ describe('a large frame of another member', () => {
     expect(far.run('DEBUG', 'DIGEST')).toEqual(h.run('DEBUG', 'DIGEST'))
   })
 
+  it('is applied in slices when it is short but has many effects, such as LTRIM of very many elements', () => {
+    const near = new EngineHarness({ solo: false, self: 3, slicing: { ...SLICING, frameBytes: 1e6 } }, clock)
+    for (const frame of far.log.frames.slice(0, -1)) near.engine.takeRemote(frame)
+    expect(near.engine.takesNoFrames).toBe(false)
+    expect(near.run('SCARD', 'big')).toBe(COUNT)
+    near.engine.takeRemote(last())
+    expect(near.engine.takesNoFrames).toBe(true)
+    expect(near.engine.applied.get(last().origin)).toBeLessThan(last().last)
+    while (near.engine.takesNoFrames) clock.turn()
+    expect(near.run('DEBUG', 'DIGEST')).toEqual(far.run('DEBUG', 'DIGEST'))
+  })
+
   it('changes nothing when it is malformed, and says so when it comes again', () => {
     const [first] = far.log.frames
     const bad = first.copy()

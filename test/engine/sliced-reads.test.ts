@@ -141,6 +141,65 @@ describe('a read of a large collection', () => {
     expect(client.received).toBe('-WRONGTYPE Operation against a key holding the wrong kind of value\r\n')
   })
 
+  describe('that follows patterns', () => {
+    const PATTERNS = [
+      ['SORT', 'list', 'BY', 'w_*', 'GET', '#', 'GET', 'h_*->f', 'LIMIT', '10', '10950'],
+      ['SORT_RO', 'list', 'ALPHA', 'BY', 'w_*', 'DESC'],
+      ['SORT', 'set', 'BY', 'nosort', 'GET', 'w_*'],
+      ['SORT', 'zset', 'ALPHA', 'BY', 'h_*->f', 'GET', 'w_*', 'GET', 'none'],
+    ]
+
+    beforeEach(() => {
+      fill(['list', 'set', 'zset'])
+      for (let n = 0; n < COUNT; n += 3) {
+        h.run('MSET', `w_e${n}`, String((n * 7919) % COUNT), `w_m${n}`, String(n % 97))
+        h.run('HSET', `h_e${n + 1}`, 'f', `v${n}`)
+        h.run('HSET', `h_m${n + 1}`, 'f', `v${n % 53}`)
+      }
+    })
+
+    it.each(PATTERNS.map((args) => [args.join(' '), args] as const))('%s replies as in one go', (_, args) => {
+      ask(...args)
+      expect(turns()).toBeGreaterThan(3)
+      expect(client.received).toBe(inOneGo(args))
+    })
+
+    it.each(PATTERNS.map((args) => [args.join(' '), args] as const))(
+      '%s starts again when what they lead to changes',
+      (_, args) => {
+        ask(...args)
+        for (let turn = 0; turn < 3; turn++) clock.turn()
+        h.run('MSET', 'w_e3', '1000000', 'w_m3', '2000000', 'w_e1', '5', 'w_m1', '5')
+        h.run('HSET', 'h_e1', 'f', 'new')
+        h.run('HSET', 'h_m1', 'f', 'new')
+        h.run('DEL', 'w_e6', 'h_m4')
+        turns()
+        expect(client.received).toBe(inOneGo(args))
+      },
+    )
+
+    it('does not start again for other keys', () => {
+      ask(...PATTERNS[0])
+      let writes = 0
+      turns(10_000, () => h.run('SET', 'other:w_e1', String(writes++)))
+      expect(writes).toBeGreaterThan(LIMITS.slicedReadStarts + 1)
+      expect(client.received).toBe(inOneGo(PATTERNS[0]))
+    })
+
+    it('shows what falls due meanwhile, as it was when it started', () => {
+      h.engine.activeExpiry = false
+      for (let n = 0; n < COUNT; n += 3) h.run('PEXPIRE', `w_m${n}`, '500')
+      const args = ['SORT', 'set', 'ALPHA', 'BY', 'w_*', 'GET', 'w_*']
+      const before = inOneGo(args)
+      ask(...args)
+      clock.turn()
+      clock.now += 600
+      turns()
+      expect(client.received).toBe(before)
+      expect(inOneGo(args)).not.toBe(before)
+    })
+  })
+
   it('dumps a hash whose fields expire as of one moment', () => {
     fill(['hash'])
     h.run('HPEXPIRE', 'hash', '1', 'FIELDS', '2', 'f3', 'f11000')

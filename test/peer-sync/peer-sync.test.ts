@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { LIMITS } from '../../src/base/limits.js'
+import type { FrameView } from '../../src/crdt/frame.js'
 import type { MemberId } from '../../src/base/ids.js'
 import { Mesh } from './mesh.js'
 
@@ -254,7 +255,8 @@ describe('flow control', () => {
     expect(received.every((frame, i) => Buffer.compare(frame.bytes, sent[i].bytes) === 0)).toBe(true)
   })
 
-  it('applies a bounded amount in one turn', () => {
+  /** Frames that wait for another one and may then all be applied. Gives what m3 applied in each turn, by `sizeOf` a frame. */
+  function applyMany(frameBytes: number, sizeOf: (frame: FrameView) => number, onApply: (mesh: Mesh) => void) {
     const mesh = new Mesh(3, 1, { relayDelayMs: 2000 })
     mesh.hub.blockBoth('m1', 'm3')
     mesh.start()
@@ -263,16 +265,31 @@ describe('flow control', () => {
     const perTurn = new Map<number, number>()
     c.host.onApply = (frame) => {
       const { turns } = mesh.clock
-      perTurn.set(turns, (perTurn.get(turns) ?? 0) + frame.bytes.length)
+      perTurn.set(turns, (perTurn.get(turns) ?? 0) + sizeOf(frame))
+      onApply(mesh)
     }
-    // m2's frames wait at m3 for one of m1, and may all be applied once that comes.
     a.host.write()
     mesh.advance(100)
-    for (let i = 0; i < 100; i++) b.host.write(30_000)
+    for (let i = 0; i < 100; i++) b.host.write(frameBytes)
     mesh.advance(500)
     expect(perTurn.size).toBe(0)
     mesh.advance(4000)
     expect(mesh.converged()).toBe(true)
+    return perTurn
+  }
+
+  it('applies no longer than for some milliseconds in one turn', () => {
+    const count = () => 1
+    const perTurn = applyMany(10, count, ({ clock }) => clock.nowMs++)
+    expect(Math.max(...perTurn.values())).toBe(LIMITS.applyTurnMs)
+  })
+
+  it('applies a bounded amount in one turn', () => {
+    const perTurn = applyMany(
+      30_000,
+      ({ bytes }) => bytes.length,
+      () => undefined,
+    )
     expect(perTurn.size).toBeGreaterThanOrEqual(3_000_000 / (LIMITS.applyTurnBytes + 31_000))
     expect(Math.max(...perTurn.values())).toBeLessThan(LIMITS.applyTurnBytes + 31_000)
   })

@@ -94,6 +94,11 @@ export class History {
     return undefined
   }
 
+  /** Where the frames of an origin end, in order. */
+  lastStamps(origin: number): number[] {
+    return (this.frames.get(origin) ?? []).map(({ decoded }) => decoded.last)
+  }
+
   /** The stamp of the newest frame of an origin. */
   newest(origin: number): number {
     return this.frames.get(origin)?.at(-1)?.decoded.last ?? 0

@@ -14,8 +14,15 @@ import { EmbeddedMember } from '../support/embedded-member.js'
 import { decodeFrame } from './frame-decoder.js'
 import { MeridianBackup } from './meridian-backup.js'
 import { field } from './planting.js'
-import { parseReply } from './reply.js'
-import type { MemberEnvironment, MemberKind, SimulatedMember, SimulatedSession, TransferListener } from './simulated-member.js'
+import { parseReply, type Reply } from './reply.js'
+import type {
+  LastWrite,
+  MemberEnvironment,
+  MemberKind,
+  SimulatedMember,
+  SimulatedSession,
+  TransferListener,
+} from './simulated-member.js'
 
 /** Time stands still in a turn, so it ends after so many steps. */
 const SLICING = { readElements: Infinity, writeElements: 2, frameBytes: 150, turnSteps: 1 }
@@ -33,6 +40,30 @@ class LateSession extends Session {
     write(reply)
     this.late += reply.take().toString('latin1')
   }
+}
+
+/** Takes the reply of a command that is answered when something is on the disk. */
+class TellingSession extends Session {
+  constructor(
+    id: number,
+    private readonly tell: (reply: Reply) => void,
+  ) {
+    super(id)
+  }
+
+  override deliver(write: (reply: ReplyWriter) => void): void {
+    const reply = new ReplyWriter()
+    write(reply)
+    this.tell(parseReply(reply.take().toString('latin1')))
+  }
+}
+
+/** What the reply to a removal says. */
+function lastWritesOf(reply: Reply): readonly LastWrite[] | null {
+  if (typeof reply === 'string') return null
+  const known = reply[reply.indexOf('$last-write-ms') + 1]
+  if (typeof known === 'string') return null
+  return known.map((entry) => ({ name: String(entry[0]).slice(1), ms: Number(String(entry[1]).slice(1)) }))
 }
 
 /** The product's member under simulation. */
@@ -190,7 +221,7 @@ export class MeridianMember implements SimulatedMember {
   }
 
   addMember(name: string): boolean {
-    this.topologyCommand('ADD', name, name, 'z', `${name}:1`)
+    this.topologyCommand(['ADD', name, name, 'z', `${name}:1`], () => undefined)
     return this.member.engine.topology.named(name) !== undefined
   }
 
@@ -204,18 +235,22 @@ export class MeridianMember implements SimulatedMember {
     return entry !== undefined && topology.stateOf(entry) === 'active'
   }
 
-  removeMember(name: string, forced: boolean): boolean {
+  removeMember(name: string, forced: boolean, said: (known: readonly LastWrite[]) => void): boolean {
     const { topology } = this.member.engine
     const { version } = topology
-    this.topologyCommand('REMOVE', name, ...(forced ? ['FORCE'] : []))
+    this.topologyCommand(['REMOVE', name, ...(forced ? ['FORCE'] : [])], (reply) => {
+      const known = lastWritesOf(reply)
+      if (known !== null) said(known)
+    })
     return topology.version > version
   }
 
-  private topologyCommand(...args: readonly string[]): void {
+  /** The reply comes when the change is durable. */
+  private topologyCommand(args: readonly string[], tell: (reply: Reply) => void): void {
     const { engine } = this.member
     engine.beginBatch()
-    // The reply comes when the change is durable; nobody waits for it here.
-    engine.execute(this.embedded.newSession(), Request.of(['CRDT.TOPOLOGY', ...args]), new ReplyWriter())
+    const session = new TellingSession(this.nextSession++, tell)
+    engine.execute(session, Request.of(['CRDT.TOPOLOGY', ...args]), new ReplyWriter())
     engine.endTurn()
   }
 

@@ -23,6 +23,7 @@ import type { Keyspace } from '../../src/keyspace/keyspace.js'
 import { ExpiryMode, NO_RESETS, StringStore } from '../../src/keyspace/string-store.js'
 import { Membership } from '../../src/node/membership.js'
 import { Member } from '../../src/node/member.js'
+import { MemberTopology } from '../../src/node/topology-service.js'
 import { Snapshotter } from '../../src/node/snapshotter.js'
 import { ReplicatedStability } from '../../src/node/replicated-stability.js'
 import { Backups } from '../../src/node/backups.js'
@@ -412,6 +413,28 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       patchHidden(PeerSync, 'reviewDepartures', (self) => {
         const peers = field(self, 'peersById') as Map<MemberId, { member: MemberInfo; stop(): void }>
         for (const [id, peer] of peers) if (peer.member.removal !== undefined) peers.delete(id)
+      }),
+  },
+  {
+    name: 'removal-says-what-was-made',
+    what: 'of the writes of a member that is removed by force those are said to have arrived which it has once told of',
+    profile: 'members',
+    apply: () =>
+      patch(MemberTopology, 'remove', (original, self) => (name, forced) => {
+        const removed = (field(self, 'member') as Member).sync?.peers().find(({ member }) => member.name === name)
+        const made = removed?.applied.get(removed.member.id) ?? (0 as Stamp)
+        return original(name, forced).map((each) => ({ ...each, lastStamp: Math.max(each.lastStamp, made) as Stamp }))
+      }),
+  },
+  {
+    name: 'removal-says-own-only',
+    what: 'what others have of the writes of a member that is removed by force is taken for what the remover has',
+    profile: 'members',
+    apply: () =>
+      patch(MemberTopology, 'remove', (original, self) => (name, forced) => {
+        const id = (field(self, 'member') as Member).engine.topology.named(name)?.id ?? 0
+        const own = (field(self, 'member') as Member).applied.get(id as MemberId)
+        return original(name, forced).map((each) => ({ ...each, lastStamp: own }))
       }),
   },
   {

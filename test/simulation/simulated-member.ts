@@ -79,6 +79,12 @@ export interface SimulatedBackup {
   restore(disk: Disk, folder: string, identity: DataFolderIdentity, clock: Clock): void
 }
 
+/** Up to when a member has the writes of another one, in Unix milliseconds; 0: none. */
+export interface LastWrite {
+  readonly name: string
+  readonly ms: number
+}
+
 /** A running member, as the simulator drives it. */
 export interface SimulatedMember {
   newSession(): SimulatedSession
@@ -103,7 +109,8 @@ export interface SimulatedMember {
   knowsMember?(name: string): boolean
   /** That has not been removed. */
   knowsAsMember?(name: string): boolean
-  removeMember?(name: string, forced: boolean): boolean
+  /** said: when that is done, what is known of its writes. */
+  removeMember?(name: string, forced: boolean, said: (known: readonly LastWrite[]) => void): boolean
   /** Equal in two members when their data is equal. */
   digest(): string
   /** Begins a snapshot in the background, if none is under way. */

@@ -7,6 +7,7 @@ import { JoinRequest } from '../../src/peer-sync/join-request.js'
 import { decodeTopology } from '../../src/topology/topology-codec.js'
 import type { Logger } from '../../src/ports/logger.js'
 import { BackupTrials, planBackups, type Beginning } from './backups.js'
+import { Burials } from './burials.js'
 import { canonical } from './canonical.js'
 import { modelCommand, modelTransaction } from './command-model.js'
 import { SimulationFailure } from './failure.js'
@@ -26,6 +27,7 @@ import { SimNetwork } from './sim-network.js'
 import type {
   MemberEnvironment,
   Keeping,
+  LastWrite,
   MemberKind,
   OfferedState,
   SimulatedMember,
@@ -152,6 +154,7 @@ export class Simulation {
   private readonly clusterId: string
   private readonly backups: BackupTrials
   private readonly disks: Disks
+  private readonly burials: Burials<Machine>
   private step = 0
   private faultCount = 0
 
@@ -202,6 +205,34 @@ export class Simulation {
     for (const id of ids) this.machines.push(this.newMachine(id, `m${id}`, true))
     this.backups = this.newBackups()
     this.disks = this.newDisks()
+    this.burials = this.newBurials()
+  }
+
+  private newBurials(): Burials<Machine> {
+    const remaining = (): Machine[] => this.remaining
+    return new Burials(
+      {
+        history: this.history,
+        get remaining() {
+          return remaining()
+        },
+        fail: (what) => this.fail(what),
+        trace: (line) => this.trace(line),
+        advance: (ms) => this.advance(ms),
+        cutOff: (machine, from) => {
+          this.network.setCut(machine.name, from.name, true)
+          this.network.breakLinks(machine.name, from.name)
+        },
+        write: (machine) => {
+          this.session(machine, machine.member!, 0).call(['INCR', 'unheard'])
+          machine.member!.endTurn()
+        },
+        crash: (machine) => this.crash(machine, false),
+        remove: (via, target, said) => this.remove(via, target, true, said),
+        converge: () => this.converge(),
+      },
+      this.random.stream('burials'),
+    )
   }
 
   private newDisks(): Disks {
@@ -772,10 +803,19 @@ export class Simulation {
       if (target.member !== null) this.crash(target, (fault.b & 1) === 0)
       target.isDead = true
     }
-    if (via.member.removeMember(target.name, isForced)) target.removal = isForced ? 'forced' : 'drained'
-    else target.isDead = false
-    this.trace(() => `${via.name} removes ${target.name}: ${target.removal}`)
+    this.remove(via, target, isForced)
+    if (target.removal === 'none') target.isDead = false
     if (target.removal === 'none' && target.member === null) this.start(target)
+  }
+
+  private remove(via: Machine, target: Machine, isForced: boolean, said: (known: readonly LastWrite[]) => void = () => {}): void {
+    const witness = isForced ? this.burials.witness(via, target) : () => {}
+    const isDone = via.member?.removeMember?.(target.name, isForced, (known) => {
+      witness(known)
+      said(known)
+    })
+    if (isDone === true) target.removal = isForced ? 'forced' : 'drained'
+    this.trace(() => `${via.name} removes ${target.name}: ${target.removal}`)
   }
 
   /** Its disk is another one, and empty. */
@@ -799,7 +839,7 @@ export class Simulation {
     const [via] = this.remaining
     for (const { name } of lost) {
       this.trace(() => `${name} is removed once more`)
-      via.member?.removeMember?.(name, true)
+      via.member?.removeMember?.(name, true, () => {})
     }
     if (lost.length > 0) this.converge()
   }
@@ -825,13 +865,33 @@ export class Simulation {
     this.transfers.emptied(machine)
     machine.image = null
     machine.wasRestored = machine.lacksOwn = true
+    const isForgotten = this.random.stream(`oblivion ${machine.id} ${this.scheduler.now}`).chance(0.5)
+    if (isForgotten) this.restartOthers(machine)
     this.start(machine)
+    if (isForgotten) this.writeAtOnce(machine)
     const isBack = (): boolean => machine.removal !== 'none' || (machine.member !== null && machine.member.refusesWrites !== true)
     for (let waits = 0; waits < 1200 && !isBack(); waits++) this.advance(50)
     if (!isBack()) {
       throw this.fail(`${machine.name} takes no writes a minute after it was started from a copy`)
     }
     this.trace(() => `${machine.name} takes writes again`)
+  }
+
+  /** What a member writes as soon as it takes writes has seen the least. */
+  private writeAtOnce(machine: Machine): void {
+    for (let waited = 0; waited < 200 && machine.member?.refusesWrites === true; waited++) this.advance(0.5)
+    if (machine.member === null || machine.member.refusesWrites === true) return
+    this.session(machine, machine.member, 0).call(['INCR', 'early'])
+    machine.member.endTurn()
+  }
+
+  /** While a machine is down the others forget, all of them, what it has told them. */
+  private restartOthers(machine: Machine): void {
+    for (const other of this.remaining) {
+      if (other === machine || other.member === null) continue
+      this.crash(other, false)
+      this.start(other)
+    }
   }
 
   // --- frames as they are logged
@@ -1166,6 +1226,7 @@ export class Simulation {
     this.repeatLostRemovals()
     if (this.membershipRate > 0 || this.keeping !== null) this.becomesStable()
     if (this.keeping !== null) this.checkExtents()
+    if (this.membershipRate > 0 && this.random.stream('last burial').chance(0.5)) this.burials.bury()
     this.isOver = true
     if (this.fates.chance(0.25)) this.expireEverything()
     if (this.network.counters.maxBufferedBytes > MAX_BUFFERED_BYTES) {

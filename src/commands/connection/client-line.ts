@@ -70,6 +70,7 @@ function seconds(ms: number): number {
 
 function flags(session: Session): string {
   const set =
+    (session.isMonitor ? 'O' : '') +
     (session.subscriptions === null ? '' : 'P') +
     (session.queued === null ? '' : 'x') +
     (session.blocked === null || session.blocked.isRunning === true ? '' : 'b') +

@@ -208,6 +208,7 @@ function reset(call: Call): void {
   const { session, reply, services } = call
   services.transactions.reset(session)
   call.engine.pubsub.unsubscribeAll(session)
+  call.engine.monitors.remove(session)
   forgetUser(session, services.settings.requirePassword !== null)
   session.database = 0
   session.name = ''

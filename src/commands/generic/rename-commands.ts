@@ -164,7 +164,7 @@ function carriesLong(call: Call, ref: Ref, database: number, i: number, removes:
   const type = db.type(ref)
   if (!long.canCopy(type)) return false
   const places = [call.place(i, database), ...(removes ? [call.place(1)] : [])]
-  return call.isLongWrite(keys.store(type).size(db, db.root(ref)), ...places)
+  return call.isLongWrite(keys.parts(type, db, db.root(ref)), ...places)
 }
 
 /** As carry, and as removeKey if it says so. */

@@ -19,6 +19,8 @@ import { asteriskIn, SortPattern } from './sort-pattern.js'
  */
 /** Elements looked at to guess how much room all of them take. */
 const SAMPLES = 64
+/** Places written in one step. */
+const PLACES_A_STEP = 4096
 const NOTHING = new Uint8Array(0)
 const NOT_NUMBERS = "ERR One or more scores can't be converted into double"
 
@@ -126,19 +128,23 @@ function sort(call: Call, mayStore: boolean): void {
   }
   const size = ref === 0 ? 0 : call.keys.store(type).size(call.db, call.db.root(ref))
   const range = rangeOf(options, size)
-  const work: Work = { options, ref, type, range, order: sorts ? { alpha, by } : null }
-  // Keys that patterns lead to may change between two slices without anybody noticing.
-  const isBounded = (by === 0 || !sorts) && options.gets.length === 0
+  const work: Work = { options, ref, type, range, order: sorts ? { alpha, by } : null, atMs: call.nowMs }
   const looks = sorts ? size : range.end - range.start
   const { store } = options
   if (store === 0) {
-    call.read(1, 1, isBounded ? looks : 0, replySteps(call, work))
-  } else if (isBounded && call.isLongWrite(looks, store)) {
+    call.read(1, 1, looks, replySteps(call, work), prefixesOf(call, work))
+  } else if ((by === 0 || !sorts) && options.gets.length === 0 && call.isLongWrite(looks, store)) {
     const keys = [1, store].map((argument) => ({ database: call.database, argument, isWritten: argument === store }))
     call.writeInSlices(keys, storeSteps(call, work))
   } else {
     storeAtOnce(call, work)
   }
+}
+
+/** What keys begin with that patterns lead to. */
+function prefixesOf(call: Call, { options, order, atMs }: Work): readonly Uint8Array[] {
+  const patterns = order === null || order.by === 0 ? options.gets : [order.by, ...options.gets]
+  return patterns.flatMap((i) => new SortPattern(call, call.bytes(i), atMs).keyPrefix ?? [])
 }
 
 /** What is to be done. */
@@ -150,6 +156,8 @@ interface Work {
   readonly range: { readonly start: number; readonly end: number }
   /** Null: nothing is sorted. by: argument of the pattern, 0 for none. */
   readonly order: { readonly alpha: boolean; readonly by: number } | null
+  /** Unix ms of which it is the result. */
+  readonly atMs: number
 }
 
 /** The elements that are the result, in `elements` and in this order; null for all as they are. */
@@ -158,7 +166,7 @@ interface Result {
   readonly order: Uint32Array | null
 }
 
-function* resultSteps(call: Call, { options, ref, type, range, order }: Work): Generator<undefined, Result> {
+function* resultSteps(call: Call, { options, ref, type, range, order, atMs }: Work): Generator<undefined, Result> {
   const { start, end } = range
   const { descending } = options
   if (order === null) {
@@ -166,7 +174,7 @@ function* resultSteps(call: Call, { options, ref, type, range, order }: Work): G
     return { elements, order: null }
   }
   const elements = ref === 0 ? new ByteList() : yield* elementsOf(call, ref, type)
-  const pattern = order.by === 0 ? null : new SortPattern(call, call.bytes(order.by))
+  const pattern = order.by === 0 ? null : new SortPattern(call, call.bytes(order.by), atMs)
   const all = order.alpha
     ? yield* orderByText(elements, pattern, descending)
     : yield* orderByNumber(yield* weightsOf(elements, pattern), elements, descending)
@@ -177,7 +185,7 @@ function* replySteps(call: Call, work: Work): ReadSteps {
   const result = yield* resultSteps(call, work)
   const { elements, order } = result
   call.reply.array((order === null ? elements.count : order.length) * Math.max(1, work.options.gets.length))
-  yield* answer(call, work.options, result, {
+  yield* answer(call, work, result, {
     bulk: (buf, off, len) => call.reply.bulk(buf, off, len),
     none: () => call.reply.null(),
   })
@@ -192,7 +200,7 @@ function* storeSteps(call: Call, work: Work): Generator<undefined | 'commit', vo
   const result = yield* resultSteps(call, work)
   yield* long.remove(op, at)
   const writer = new RunWriter(op, collections.environment.self, at)
-  yield* answer(call, options, result, {
+  yield* answer(call, work, result, {
     bulk: (buf, off, len) => writer.bulk(buf, off, len),
     none: () => writer.bulk(NOTHING, 0, 0),
   })
@@ -207,7 +215,7 @@ function storeAtOnce(call: Call, work: Work): void {
   const gathering = resultSteps(call, work)
   let step = gathering.next()
   while (step.done !== true) step = gathering.next()
-  const answering = answer(call, work.options, step.value, {
+  const answering = answer(call, work, step.value, {
     bulk: (buf, off, len) => results.push(buf, off, len),
     none: () => results.push(NOTHING, 0, 0),
   })
@@ -332,22 +340,29 @@ function* orderByText(elements: ByteList, pattern: SortPattern | null, descendin
   if (pattern === null) return yield* orderByBytes(elements, descending)
   const { buf, count } = elements
   const found = new ByteList()
+  // As much room as the elements take, for growing takes long when it is large.
+  if (count > LIMITS.slicedReadStep) found.expect(elements.end(count - 1), count)
   const places = new Uint32Array(count)
-  const missing: number[] = []
+  // What leads to nothing comes before everything else.
+  const all = new Uint32Array(count)
+  let missing = 0
   for (let i = 0; i < count; i++) {
     const start = elements.start(i)
     if (pattern.find(buf, start, elements.end(i) - start)) {
       places[found.count] = i
       found.push(pattern.buf, pattern.off, pattern.len)
     } else {
-      missing.push(i)
+      all[missing++] = i
     }
+    if (i % LIMITS.slicedReadStep === LIMITS.slicedReadStep - 1) yield
   }
-  const order = (yield* orderByBytes(found, descending)).map((i) => places[i])
-  // What leads to nothing comes before everything else.
-  const all = new Uint32Array(count)
-  all.set(missing, descending ? found.count : 0)
-  all.set(order, descending ? 0 : missing.length)
+  if (descending) all.copyWithin(found.count, 0, missing)
+  const order = yield* orderByBytes(found, descending)
+  const first = descending ? 0 : missing
+  for (let i = 0; i < order.length; i++) {
+    all[first + i] = places[order[i]]
+    if (i % PLACES_A_STEP === PLACES_A_STEP - 1) yield
+  }
   return all
 }
 
@@ -359,9 +374,14 @@ interface Sink {
 }
 
 /** Gives elements to the sink, or what they lead to. */
-function* answer(call: Call, { gets }: Options, { elements, order }: Result, sink: Sink): Generator<undefined, void> {
+function* answer(
+  call: Call,
+  { options: { gets }, atMs }: Work,
+  { elements, order }: Result,
+  sink: Sink,
+): Generator<undefined, void> {
   const count = order === null ? elements.count : order.length
-  const patterns = gets.map((i) => new SortPattern(call, call.bytes(i)))
+  const patterns = gets.map((i) => new SortPattern(call, call.bytes(i), atMs))
   for (let i = 0; i < count; i++) {
     const place = order === null ? i : order[i]
     const start = elements.start(place)

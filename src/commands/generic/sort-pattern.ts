@@ -23,6 +23,8 @@ export class SortPattern {
   constructor(
     private readonly call: Call,
     pattern: Uint8Array,
+    /** Unix ms: what falls due later is there, for the result is that of one moment however long it takes. */
+    private readonly atMs: number,
   ) {
     const text = Buffer.from(pattern)
     this.isElement = text.length === 1 && text[0] === HASH
@@ -35,8 +37,22 @@ export class SortPattern {
     this.field = hasField ? text.subarray(arrow + 2) : null
   }
 
+  /** What all keys begin with that the pattern may lead to; null when it leads to none. */
+  get keyPrefix(): Uint8Array | null {
+    return this.isElement || !this.hasAsterisk ? null : this.prefix
+  }
+
   /** False when the element leads to nothing. */
   find(element: Uint8Array, off: number, len: number): boolean {
+    const { keyspace } = this.call
+    const { nowMs } = keyspace
+    keyspace.nowMs = this.atMs
+    const isFound = this.look(element, off, len)
+    keyspace.nowMs = nowMs
+    return isFound
+  }
+
+  private look(element: Uint8Array, off: number, len: number): boolean {
     if (this.isElement) {
       this.buf = element
       this.off = off

@@ -9,6 +9,7 @@ import { LOLWUT_COMMAND } from './lolwut.js'
 import { MEMORY_COMMAND } from './memory-commands.js'
 import { PERSISTENCE_COMMANDS } from './persistence-commands.js'
 import { REPLICATION_COMMANDS } from './replication-commands.js'
+import { MONITOR_COMMAND } from './monitor-command.js'
 import { SLOWLOG_COMMAND } from './slowlog-commands.js'
 import { TIME_COMMAND } from './time-command.js'
 import { WAIT_COMMANDS } from './wait-commands.js'
@@ -21,6 +22,7 @@ export const SERVER_COMMANDS: readonly CommandSpec[] = [
   LATENCY_COMMAND,
   LOLWUT_COMMAND,
   MEMORY_COMMAND,
+  MONITOR_COMMAND,
   SLOWLOG_COMMAND,
   TIME_COMMAND,
   ...ACCESS_COMMANDS,

@@ -1,21 +1,22 @@
+import { LIMITS } from '../../base/limits.js'
 import { StreamId } from '../../crdt/stream-id.js'
 import { KeyType } from '../../keyspace/database.js'
+import { StreamCursor } from '../../keyspace/stream-log.js'
 import type { Ref } from '../../memory/arena.js'
+import { IndexCursor } from '../../memory/order-index.js'
 import type { Call } from '../call.js'
 import { CommandError, Errors } from '../command-error.js'
 import { keyRange, type ArgumentSpec, type CommandSpec } from '../command-spec.js'
 import { helpSubcommand, wrongSubcommand } from '../help.js'
 import { findGroup } from './group-commands.js'
 import { entriesReadBy, lagOf } from './group-progress.js'
-import { replyRange } from './range-commands.js'
+import { entrySteps } from './range-commands.js'
 import { GROUP_ARGUMENT, KEY_ARGUMENT, StreamReading } from './stream-arguments.js'
 import { replyEntry, replyId } from './stream-reply.js'
 
 /** XINFO. Radix tree keys and nodes are the chunks of entries and the nodes of their index. */
 const stream = new StreamReading()
 const id = new StreamId()
-const first = new StreamId()
-const last = new StreamId()
 /** What XINFO STREAM FULL shows of entries and pending ones when no COUNT is given. */
 const DEFAULT_COUNT = 10
 
@@ -35,34 +36,16 @@ function info(call: Call): void {
       if (count < 0) count = DEFAULT_COUNT
     }
   }
-  const { reply } = call
-  const { space, words, at } = stream
-  const { roots, groups, log, cursor } = space
-  reply.map(options > 0 ? 9 : 10)
-  reply.bulkString('length')
-  reply.integer(stream.length)
-  const chunks = log.index.count(words, at)
-  reply.bulkString('radix-tree-keys')
-  reply.integer(chunks)
-  reply.bulkString('radix-tree-nodes')
-  reply.integer(chunks + 1)
-  reply.bulkString('last-generated-id')
-  replyId(reply, roots.lastId(stream.root, id))
-  reply.bulkString('max-deleted-entry-id')
-  replyId(reply, roots.maxDeletedId(stream.root, id))
-  reply.bulkString('entries-added')
-  reply.integer(roots.entriesAdded(stream.root))
-  reply.bulkString('recorded-first-entry-id')
-  replyId(reply, log.first(words, at, cursor) ? cursor.entry.id : id.set(0, 0, 0, 0))
   if (options > 0) {
-    reply.bulkString('entries')
-    replyRange(call, stream, first.set(0, 0, 0, 0), last.setMax(), count === 0 ? Infinity : count)
-    reply.bulkString('groups')
-    const all = groups.sorted(stream.root)
-    reply.array(all.length)
-    for (const group of all) fullGroup(call, group, count === 0 ? Infinity : count)
+    const most = count === 0 ? Infinity : count
+    call.read(2, 1, shownInFull(most), fullSteps(call, stream.clone(), most))
     return
   }
+  const { reply } = call
+  const { space, words, at } = stream
+  const { groups, log, cursor } = space
+  reply.map(10)
+  replyHead(call, stream)
   reply.bulkString('groups')
   reply.integer(groups.count(stream.root))
   reply.bulkString('first-entry')
@@ -73,16 +56,64 @@ function info(call: Call): void {
   else reply.null()
 }
 
-/** name, last-delivered-id, entries-read and lag stand in every description of a group. */
-function replyProgress(call: Call, group: Ref): void {
-  const { reply } = call
+/** What every description of a stream begins with. */
+function replyHead({ reply }: Call, from: StreamReading): void {
+  const { space, words, at } = from
+  const { roots, log, cursor } = space
+  reply.bulkString('length')
+  reply.integer(from.length)
+  const chunks = log.index.count(words, at)
+  reply.bulkString('radix-tree-keys')
+  reply.integer(chunks)
+  reply.bulkString('radix-tree-nodes')
+  reply.integer(chunks + 1)
+  reply.bulkString('last-generated-id')
+  replyId(reply, roots.lastId(from.root, id))
+  reply.bulkString('max-deleted-entry-id')
+  replyId(reply, roots.maxDeletedId(from.root, id))
+  reply.bulkString('entries-added')
+  reply.integer(roots.entriesAdded(from.root))
+  reply.bulkString('recorded-first-entry-id')
+  replyId(reply, log.first(words, at, cursor) ? cursor.entry.id : id.set(0, 0, 0, 0))
+}
+
+/** Entries of the stream, and of what its groups have pending, that FULL shows, when it shows so many of each at most. */
+function shownInFull(most: number): number {
   const { groups } = stream.space
+  let shown = Math.min(most, stream.length)
+  for (let i = groups.recordCount(stream.root) - 1; i >= 0; i--) {
+    const group = groups.recordAt(stream.root, i)
+    const pending = groups.pendingCount(group)
+    // Those of the group, and those of each consumer.
+    shown += Math.min(most, pending) + Math.min(most * groups.consumerCount(group), pending)
+  }
+  return shown
+}
+
+function* fullSteps(call: Call, from: StreamReading, most: number): Generator<undefined, void> {
+  const { space, words, at, root } = from
+  call.reply.map(9)
+  replyHead(call, from)
+  call.reply.bulkString('entries')
+  const cursor = new StreamCursor()
+  space.log.first(words, at, cursor)
+  yield* entrySteps(call, space, cursor, Math.min(most, from.length), false)
+  call.reply.bulkString('groups')
+  const all = space.groups.sorted(root)
+  call.reply.array(all.length)
+  for (const group of all) yield* fullGroupSteps(call, from, group, most)
+}
+
+/** name, last-delivered-id, entries-read and lag stand in every description of a group. */
+function replyProgress(call: Call, from: StreamReading, group: Ref): void {
+  const { reply } = call
+  const { groups } = from.space
   reply.bulkString('last-delivered-id')
   replyId(reply, groups.lastDelivered(group, id))
   reply.bulkString('entries-read')
-  replyOrNull(call, entriesReadBy(stream, group, call.effects.solo))
+  replyOrNull(call, entriesReadBy(from, group, call.effects.solo))
   reply.bulkString('lag')
-  replyOrNull(call, lagOf(stream, group, call.effects.solo))
+  replyOrNull(call, lagOf(from, group, call.effects.solo))
 }
 
 function replyOrNull(call: Call, value: number): void {
@@ -90,30 +121,30 @@ function replyOrNull(call: Call, value: number): void {
   else call.reply.integer(value)
 }
 
-function fullGroup(call: Call, group: Ref, count: number): void {
-  const { reply } = call
-  const { groups } = stream.space
+function* fullGroupSteps(call: Call, from: StreamReading, group: Ref, most: number): Generator<undefined, void> {
+  const { groups } = from.space
   const { pending } = groups
-  reply.map(7)
-  reply.bulkString('name')
-  reply.bulkBytes(groups.names.name(group))
-  replyProgress(call, group)
-  reply.bulkString('pel-count')
-  reply.integer(groups.pendingCount(group))
-  reply.bulkString('pending')
-  const shown = firstPending(groups.pendingWords(group), groups.pendingAt(group), count)
-  reply.array(shown.length)
-  for (const ref of shown) {
+  const shownId = new StreamId()
+  call.reply.map(7)
+  call.reply.bulkString('name')
+  call.reply.bulkBytes(groups.names.name(group))
+  replyProgress(call, from, group)
+  call.reply.bulkString('pel-count')
+  call.reply.integer(groups.pendingCount(group))
+  call.reply.bulkString('pending')
+  yield* pendingSteps(call, from, groups.pendingWords(group), groups.pendingAt(group), most, (ref) => {
+    const { reply } = call
     reply.array(4)
-    replyId(reply, pending.id(ref, id))
+    replyId(reply, pending.id(ref, shownId))
     reply.bulkBytes(groups.consumerName(pending.consumer(ref)))
     reply.integer(pending.time(ref))
     reply.integer(pending.deliveries(ref))
-  }
-  reply.bulkString('consumers')
+  })
+  call.reply.bulkString('consumers')
   const consumers = groups.consumers(group)
-  reply.array(consumers.length)
+  call.reply.array(consumers.length)
   for (const consumer of consumers) {
+    const { reply } = call
     reply.map(5)
     reply.bulkString('name')
     reply.bulkBytes(groups.consumerName(consumer))
@@ -124,23 +155,33 @@ function fullGroup(call: Call, group: Ref, count: number): void {
     reply.bulkString('pel-count')
     reply.integer(groups.consumerPendingCount(consumer))
     reply.bulkString('pending')
-    const own = firstPending(groups.consumerWords(consumer), groups.consumerAt(consumer), count)
-    reply.array(own.length)
-    for (const ref of own) {
-      reply.array(3)
-      replyId(reply, pending.id(ref, id))
-      reply.integer(pending.time(ref))
-      reply.integer(pending.deliveries(ref))
-    }
+    yield* pendingSteps(call, from, groups.consumerWords(consumer), groups.consumerAt(consumer), most, (ref) => {
+      call.reply.array(3)
+      replyId(call.reply, pending.id(ref, shownId))
+      call.reply.integer(pending.time(ref))
+      call.reply.integer(pending.deliveries(ref))
+    })
   }
 }
 
-function firstPending(words: Uint32Array, at: number, count: number): Ref[] {
-  const { pending } = stream.space.groups
-  const refs: Ref[] = []
-  let ref = pending.seek(words, at, first.set(0, 0, 0, 0))
-  for (; ref !== 0 && refs.length < count; ref = pending.nextSought()) refs.push(ref)
-  return refs
+/** The first entries of an index of pending ones, as an array. */
+function* pendingSteps(
+  call: Call,
+  from: StreamReading,
+  words: Uint32Array,
+  at: number,
+  most: number,
+  show: (ref: Ref) => void,
+): Generator<undefined, void> {
+  const { index } = from.space.groups.pending
+  const place = new IndexCursor()
+  const count = Math.min(most, index.count(words, at))
+  call.reply.array(count)
+  let ref = index.first(words, at, place)
+  for (let left = count; left > 0; ref = index.next(place)) {
+    show(ref)
+    if (--left % LIMITS.slicedReadStep === 0) yield
+  }
 }
 
 function infoGroups(call: Call): void {
@@ -157,7 +198,7 @@ function infoGroups(call: Call): void {
     reply.integer(groups.consumerCount(group))
     reply.bulkString('pending')
     reply.integer(groups.pendingCount(group))
-    replyProgress(call, group)
+    replyProgress(call, stream, group)
   }
 }
 

@@ -1,11 +1,14 @@
+import { LIMITS } from '../../base/limits.js'
 import { NotificationClass } from '../../base/notification-classes.js'
-import { MAX_U32, StreamId } from '../../crdt/stream-id.js'
+import { StreamId } from '../../crdt/stream-id.js'
 import { KeyType } from '../../keyspace/database.js'
 import { StreamPositions } from '../../keyspace/stream-positions.js'
 import type { Ref } from '../../memory/arena.js'
+import { IndexCursor } from '../../memory/order-index.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
 import { keyRange, type CommandSpec } from '../command-spec.js'
+import { autoclaimSteps, Claims, claimSteps, LOOKS_FOR_EACH, type ClaimOptions } from './claim-steps.js'
 import { findConsumer, findGroup } from './group-commands.js'
 import { seekEntry } from './range-commands.js'
 import {
@@ -14,6 +17,7 @@ import {
   GROUP,
   GROUP_ARGUMENT,
   ID_ARGUMENTS,
+  isLongWrite,
   isStrictId,
   KEY,
   KEY_ARGUMENT,
@@ -30,10 +34,9 @@ const start = new StreamId()
 const stop = new StreamId()
 const claimed = new StreamPositions()
 const gone = new StreamPositions()
-const wanted = new StreamPositions()
 
-/** Pending entries that XAUTOCLAIM looks at for each that it may give. */
-const LOOKS_FOR_EACH = 10
+/** Argument of XCLAIM's first ID. */
+const FIRST_ID = 5
 const DEFAULT_AUTOCLAIM = 100
 const MAX_AUTOCLAIM = 576460752303423487n
 
@@ -74,19 +77,53 @@ function xpending(call: Call): void {
     words = groups.consumerWords(consumer)
     at = groups.consumerAt(consumer)
   }
-  const refs: Ref[] = []
-  let ref = count === 0 ? 0 : pending.seek(words, at, start)
-  for (; ref !== 0 && pending.compareId(ref, stop) <= 0 && refs.length < count; ref = pending.nextSought()) {
-    if (minIdle === 0 || call.nowMs - pending.time(ref) >= minIdle) refs.push(ref)
+  const looks = minIdle > 0 ? pending.index.count(words, at) : Math.min(count, pending.index.count(words, at))
+  call.read(1, 1, looks, pendingSteps(call, stream.clone(), words, at, { count, minIdle, from: start.clone(), to: stop.clone() }))
+}
+
+/** Entries of an index of pending ones that are so old: they are counted first. */
+function* pendingSteps(
+  call: Call,
+  { space }: StreamReading,
+  words: Uint32Array,
+  at: number,
+  {
+    count,
+    minIdle,
+    from,
+    to,
+  }: { readonly count: number; readonly minIdle: number; readonly from: StreamId; readonly to: StreamId },
+): Generator<undefined, void> {
+  const { nowMs } = call
+  const { groups } = space
+  const { pending } = groups
+  const { index } = pending
+  const place = new IndexCursor()
+  const begin = (): Ref => {
+    pending.find(words, at, from, 0, place)
+    return index.item(place)
   }
-  const { reply } = call
-  reply.array(refs.length)
-  for (const each of refs) {
+  const isShown = (ref: Ref): boolean => minIdle === 0 || nowMs - pending.time(ref) >= minIdle
+  let steps = 0
+  let shown = 0
+  let ref = begin()
+  for (; ref !== 0 && shown < count && pending.compareId(ref, to) <= 0; ref = index.next(place)) {
+    if (isShown(ref)) shown++
+    if (++steps % LIMITS.slicedReadSeek === 0) yield
+  }
+  call.reply.array(shown)
+  const id = new StreamId()
+  ref = begin()
+  for (let left = shown; left > 0; ref = index.next(place)) {
+    if (++steps % LIMITS.slicedReadStep === 0) yield
+    if (!isShown(ref)) continue
+    const { reply } = call
     reply.array(4)
-    replyId(reply, pending.id(each, start))
-    reply.bulkBytes(groups.consumerName(pending.consumer(each)))
-    reply.integer(Math.max(0, call.nowMs - pending.time(each)))
-    reply.integer(pending.deliveries(each))
+    replyId(reply, pending.id(ref, id))
+    reply.bulkBytes(groups.consumerName(pending.consumer(ref)))
+    reply.integer(Math.max(0, nowMs - pending.time(ref)))
+    reply.integer(pending.deliveries(ref))
+    left--
   }
 }
 
@@ -128,15 +165,7 @@ function ensureConsumer(call: Call, group: Ref): Ref {
   return findConsumer(call, stream, group, 3)
 }
 
-/** Options of XCLAIM. */
-interface ClaimOptions {
-  readonly deliveredMs: number
-  readonly retryCount: number
-  readonly force: boolean
-  readonly justId: boolean
-}
-
-function parseClaim(call: Call, first: number, lastId: StreamId): ClaimOptions {
+function parseClaim(call: Call, minIdle: number, first: number, lastId: StreamId): ClaimOptions {
   let deliveredMs = -1
   let retryCount = -1
   let force = false
@@ -160,7 +189,7 @@ function parseClaim(call: Call, first: number, lastId: StreamId): ClaimOptions {
   }
   // A time that makes no sense is taken for now, as in Redis.
   if (deliveredMs < 0 || deliveredMs > call.nowMs) deliveredMs = call.nowMs
-  return { deliveredMs, retryCount, force, justId }
+  return { minIdle, deliveredMs, retryCount, force, justId }
 }
 
 const lastDelivered = new StreamId()
@@ -168,62 +197,26 @@ const lastDelivered = new StreamId()
 function xclaim(call: Call): void {
   const group = groupOf(call, call.findForRead(1))
   const minIdle = Math.max(0, call.integer(4, 'ERR Invalid min-idle-time argument for XCLAIM'))
-  let firstOption = 5
+  let firstOption = FIRST_ID
   while (firstOption < call.argc && isStrictId(call, firstOption, start)) firstOption++
-  const options = parseClaim(call, firstOption, stop)
-  const { groups, log, cursor } = stream.space
-  const { pending } = groups
-  if (stop.compare(groups.lastDelivered(group, lastDelivered)) > 0) {
+  const options = parseClaim(call, minIdle, firstOption, stop)
+  if (isLongWrite(call, firstOption - FIRST_ID, 1)) {
+    const steps = claimSteps(call, stream.clone(), group, options, firstOption, stop.clone())
+    call.writeInSlices([{ database: call.database, argument: 1, isWritten: true }], steps)
+    return
+  }
+  if (stop.compare(stream.space.groups.lastDelivered(group, lastDelivered)) > 0) {
     call.collections.streams.writes.pass(KEY.of(call, 1), GROUP.of(call, 2), stop)
   }
   ensureConsumer(call, group)
-  claimed.clear()
-  gone.clear()
-  const taken = new Set<string>()
-  for (let i = 5; i < firstOption; i++) {
-    strictId(call, i, start)
-    // Twice the same ID is claimed twice, with two deliveries: counted in one go.
-    const text = start.toString()
-    if (taken.has(text)) {
-      for (let j = 0; j < claimed.count; j++) {
-        if (claimed.id(j, stop).compare(start) === 0 && options.retryCount < 0 && !options.justId) {
-          claimed.setNumber(j, claimed.number(j) + 1)
-        }
-      }
-      continue
-    }
-    taken.add(text)
-    wanted.clear()
-    for (
-      let ref = pending.seek(groups.pendingWords(group), groups.pendingAt(group), start);
-      ref !== 0 && pending.compareId(ref, start) === 0;
-      ref = pending.nextSought()
-    ) {
-      wanted.push(start, pending.region(ref), ref)
-    }
-    if (wanted.count === 0 && options.force) {
-      let on = log.find(stream.words, stream.at, start, 0, cursor)
-      for (; on && cursor.entry.id.compare(start) === 0; on = log.next(cursor)) wanted.push(start, cursor.entry.region)
-    }
-    for (let j = 0; j < wanted.count; j++) {
-      const ref = wanted.number(j)
-      const region = wanted.region(j)
-      if (!seekEntry(stream, start, region)) {
-        gone.push(start, region)
-        continue
-      }
-      if (ref !== 0 && minIdle > 0 && call.nowMs - pending.time(ref) < minIdle) continue
-      const before = ref === 0 ? 1 : pending.deliveries(ref)
-      const deliveries = options.retryCount >= 0 ? options.retryCount : options.justId ? before : before + 1
-      claimed.push(start, region, Math.min(deliveries, MAX_U32))
-    }
-  }
-  writeClaims(call, options.deliveredMs)
-  replyClaimed(call, options.justId)
+  const claims = new Claims(stream, group, options, call.nowMs)
+  for (const steps = claims.collect(call, FIRST_ID, firstOption); steps.next().done !== true;);
+  writeClaims(call, claims, options.deliveredMs)
+  replyClaimed(call, claims.claimed, options.justId)
 }
 
 /** Writes what is claimed and what has gone from the stream. */
-function writeClaims(call: Call, deliveredMs: number): void {
+function writeClaims(call: Call, { claimed, gone }: Pick<Claims, 'claimed' | 'gone'>, deliveredMs: number): void {
   const { writes } = call.collections.streams
   KEY.of(call, 1)
   GROUP.of(call, 2)
@@ -231,7 +224,7 @@ function writeClaims(call: Call, deliveredMs: number): void {
   if (claimed.count > 0) writes.assign(KEY, GROUP, CONSUMER.of(call, 3), claimed, deliveredMs)
 }
 
-function replyClaimed(call: Call, justId: boolean): void {
+function replyClaimed(call: Call, claimed: StreamPositions, justId: boolean): void {
   const { reply } = call
   reply.array(claimed.count)
   for (let i = 0; i < claimed.count; i++) {
@@ -264,6 +257,11 @@ function xautoclaim(call: Call): void {
   const group = groupOf(call, call.findForRead(1))
   const { groups } = stream.space
   const { pending } = groups
+  if (isLongWrite(call, Math.min(groups.pendingCount(group), count * LOOKS_FOR_EACH), 1)) {
+    const steps = autoclaimSteps(call, stream.clone(), group, { minIdle, start: start.clone(), count, justId })
+    call.writeInSlices([{ database: call.database, argument: 1, isWritten: true }], steps)
+    return
+  }
   ensureConsumer(call, group)
   claimed.clear()
   gone.clear()
@@ -282,8 +280,8 @@ function xautoclaim(call: Call): void {
   if (ref === 0) stop.set(0, 0, 0, 0)
   else pending.id(ref, stop)
   replyId(reply, stop)
-  writeClaims(call, call.nowMs)
-  replyClaimed(call, justId)
+  writeClaims(call, { claimed, gone }, call.nowMs)
+  replyClaimed(call, claimed, justId)
   reply.array(gone.count)
   for (let i = 0; i < gone.count; i++) replyId(reply, gone.id(i, start))
 }

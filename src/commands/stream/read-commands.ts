@@ -240,7 +240,7 @@ function isLongRead(call: Call, request: ReadRequest, ready: readonly number[]):
     }
     entries += Math.min(most, limitOf(request))
   }
-  if (!isLongWrite(call, entries) || request.claimIdleMs >= 0) return false
+  if (!isLongWrite(call, entries, request.firstKey, request.keyCount) || request.claimIdleMs >= 0) return false
   return new Set(request.behind.map((_, i) => call.text(request.firstKey + i))).size === request.keyCount
 }
 

@@ -47,6 +47,11 @@ export class StreamReading {
     return this.root !== 0
   }
 
+  /** The same for steps, between which this one may be opened elsewhere. */
+  clone(): StreamReading {
+    return Object.assign(new StreamReading(), { space: this.space, root: this.root })
+  }
+
   get words(): Uint32Array {
     return this.space.roots.words(this.root)
   }
@@ -69,9 +74,15 @@ export function openForWrite(call: Call, i: number, stream: StreamReading): bool
   return stream.open(call, call.findTyped(i, KeyType.stream))
 }
 
-/** True when a command that changes so much of streams is to do so in slices. Where keys hold several types the others go with it, in one go. */
-export function isLongWrite(call: Call, elements: number): boolean {
-  return call.isLongWrite(elements) && call.db.hiddenCount === 0
+/**
+ * True when a command that changes so much of streams is to do so in slices: those in argument `firstKey` and the following. Where a key may hold several
+ * types the others go with it, in one go.
+ */
+export function isLongWrite(call: Call, elements: number, firstKey: number, keyCount = 1): boolean {
+  if (!call.isLongWrite(elements)) return false
+  const { buf, off, len } = call.request
+  for (let i = firstKey; i < firstKey + keyCount; i++) if (call.db.mayHide(buf, off[i], len[i])) return false
+  return true
 }
 
 /** Argument i as an ID; `-` and `+` are none. Where it has no sequence it is 0. */

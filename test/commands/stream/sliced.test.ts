@@ -128,7 +128,7 @@ class Twins {
     return harness.raw(['EXEC'], session).slice('*1\r\n'.length)
   }
 
-  /** A command does in slices what it does in one go: to this member, to others, and to one that reads the log. */
+  /** A command does in slices what it does in one go. */
   doesTheSame(args: string[], ...keys: string[]): string {
     const { reply, turns } = this.inSlices(args)
     expect(turns).toBeGreaterThan(1)
@@ -142,11 +142,15 @@ class Twins {
       }
     }
     expect(this.sliced.run('DEBUG', 'DIGEST')).toEqual(this.whole.run('DEBUG', 'DIGEST'))
+    return reply
+  }
+
+  /** Also to others, and to who reads the log. */
+  ends(...keys: string[]): void {
     const third = new EngineHarness({ solo: this.solo, self: 3 }, this.clock)
     third.receive(this.sliced)
     expect(third.run('DEBUG', 'DIGEST')).toEqual(this.sliced.run('DEBUG', 'DIGEST'))
     this.readsItsLog(keys)
-    return reply
   }
 
   private readsItsLog(keys: readonly string[]): void {
@@ -190,6 +194,81 @@ describe.each([true, false])('a stream of which much is done in slices (alone: %
     twins.client.protocol = 3
     twins.doesTheSame(['XREADGROUP', 'GROUP', 'h', 'new', 'COUNT', '30', ...three], 's', 'other', 'empty')
     twins.doesTheSame(['XREADGROUP', 'GROUP', 'h', 'c1', 'COUNT', '30', ...three], 's', 'other', 'empty')
+    twins.ends('s', 'other')
+  })
+
+  it.each(SEEDS)('has its entries claimed as in one go (seed %i)', (seed) => {
+    const twins = new Twins(seed + 200, solo).fill()
+    const ids = (count: number): string[] =>
+      Array.from({ length: count }, () => `${1 + twins.below(ENTRIES)}-${1 + twins.below(2)}`)
+    for (let n = 0; n < 4; n++) twins.both('XREADGROUP', 'GROUP', 'h', 'c1', 'COUNT', '15', 'STREAMS', 's', '>')
+    twins.both('XDEL', 's', ...ids(15))
+    const rising = Array.from({ length: 150 }, (_, n) => `${n + 1}-1`)
+    twins.doesTheSame(['XCLAIM', 's', 'h', 'c1', '0', ...rising], 's')
+    twins.doesTheSame(['XCLAIM', 's', 'g', 'new', '0', ...ids(120), 'FORCE', 'LASTID', '250-7'], 's')
+    twins.both('XDEL', 's', ...ids(15))
+    twins.clock.advance(4)
+    twins.doesTheSame(['XCLAIM', 's', 'h', 'c2', '2', ...ids(120), 'JUSTID', 'FORCE', 'IDLE', '30'], 's')
+    twins.doesTheSame(['XCLAIM', 's', 'h', 'c2', '0', ...ids(120), 'RETRYCOUNT', '7', 'TIME', '1000'], 's')
+    twins.both('XDEL', 's', ...ids(15))
+    twins.doesTheSame(['XAUTOCLAIM', 's', 'g', 'c0', '1', '20', 'COUNT', '40'], 's')
+    twins.doesTheSame(['XAUTOCLAIM', 's', 'h', 'newer', '0', '-', 'COUNT', '1000'], 's')
+    twins.doesTheSame(['XAUTOCLAIM', 's', 'h', 'c3', '100000', '(17-1', 'COUNT', '1000', 'JUSTID'], 's')
+    twins.ends('s')
+  })
+
+  it.each(SEEDS)('is looked at as in one go (seed %i)', (seed) => {
+    const twins = new Twins(seed + 300, solo).fill()
+    for (let n = 0; n < 4; n++) twins.both('XREADGROUP', 'GROUP', 'h', `c${n}`, 'COUNT', '15', 'STREAMS', 's', '>')
+    twins.clock.advance(3)
+    for (let n = 0; n < 4; n++) twins.both('XREADGROUP', 'GROUP', 'h', `c${n}`, 'COUNT', '15', 'STREAMS', 's', '>')
+    for (const args of [
+      ['XPENDING', 's', 'h', '-', '+', '1000'],
+      ['XPENDING', 's', 'h', 'IDLE', '2', '(20-1', '+', '1000'],
+      ['XPENDING', 's', 'h', 'IDLE', '2', '5', '290-9', '30', 'c1'],
+      ['XINFO', 'STREAM', 's', 'FULL', 'COUNT', '0'],
+      ['XINFO', 'STREAM', 's', 'FULL', 'COUNT', '30'],
+    ]) {
+      for (const protocol of [2, 3] as const) {
+        twins.client.protocol = protocol
+        expect(twins.inSlices(args).reply).toBe(twins.inOneGo(args))
+      }
+    }
+  })
+
+  it.each(SEEDS)('is copied and renamed as in one go (seed %i)', (seed) => {
+    const twins = new Twins(seed + 100, solo).fill()
+    twins.both('PEXPIRE', 's', '1000000')
+    expect(twins.doesTheSame(['COPY', 's', 'copy', 'DB', '0'], 's', 'copy')).toBe(':1\r\n')
+    // In place of another stream with groups.
+    twins.both('XADD', 'to', '*', 'a', 'b')
+    twins.both('XGROUP', 'CREATE', 'to', 'h', '0')
+    twins.both('XREADGROUP', 'GROUP', 'h', 'c', 'STREAMS', 'to', '>')
+    twins.doesTheSame(['RENAME', 's', 'to'], 'to', 'copy')
+    expect(twins.sliced.run('EXISTS', 's')).toBe(0)
+    twins.ends('to', 'copy')
+    twins.exchange()
+    const { far, sliced } = twins
+    expect(far.run('DEBUG', 'DIGEST')).toEqual(sliced.run('DEBUG', 'DIGEST'))
+    if (solo) return
+    // What another member adds meanwhile stays where it is, but for groups.
+    far.run('XADD', 'to', '9000-2', 'late', 'x')
+    far.run('XGROUP', 'CREATE', 'to', 'late', '0')
+    far.run('XACK', 'to', 'g', '7-1')
+    twins.doesTheSame(['RENAME', 'to', 'again'], 'again')
+    twins.exchange()
+    expect(far.run('DEBUG', 'DIGEST')).toEqual(sliced.run('DEBUG', 'DIGEST'))
+    expect(sliced.run('XRANGE', 'to', '-', '+')).toEqual([['9000-2', ['late', 'x']]])
+    expect(far.run('XINFO', 'GROUPS', 'to')).toEqual([])
+  })
+
+  it('of which nothing but groups and what they have pending is left is copied as well', () => {
+    const twins = new Twins(3, solo).fill()
+    twins.both('XTRIM', 's', 'MAXLEN', '0')
+    twins.both('XSETID', 's', '5000-0')
+    twins.doesTheSame(['COPY', 's', 'copy'], 's', 'copy')
+    twins.doesTheSame(['MOVE', 's', '1'], 'copy')
+    twins.ends('copy')
   })
 
   it('waits while a group reads it, and is as it was before when the reader goes', () => {
@@ -203,9 +282,14 @@ describe.each([true, false])('a stream of which much is done in slices (alone: %
     expect(sliced.raw(['XADD', 's', '1000-1', 'a', 'b'], writer)).toBe('')
     expect(sliced.run('XLEN', 's')).toBe(twins.whole.run('XLEN', 's'))
     expect(sliced.run('SET', 'other', 'x')).toBe('OK')
+    const destroyer = new ReceivingSession(102)
+    sliced.raw(['MULTI'], destroyer)
+    sliced.raw(['XGROUP', 'DESTROY', 's', 'none'], destroyer)
+    expect(sliced.raw(['EXEC'], destroyer)).toBe('')
     sliced.engine.sessionClosed(client)
     for (let turn = 0; turn < 10; turn++) clock.turn()
     expect(writer.received).toBe('$6\r\n1000-1\r\n')
+    expect(destroyer.received).toBe('*1\r\n:0\r\n')
     expect(sliced.log.frames.length).toBe(frames + 2)
     sliced.run('XDEL', 's', '1000-1')
     expect(sliced.run('XPENDING', 's', 'g', '-', '+', '10', 'new')).toEqual([])

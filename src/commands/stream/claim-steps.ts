@@ -1,0 +1,229 @@
+import { LIMITS } from '../../base/limits.js'
+import { NotificationClass } from '../../base/notification-classes.js'
+import { MAX_U32, StreamId } from '../../crdt/stream-id.js'
+import { comparePosition, StreamCursor } from '../../keyspace/stream-log.js'
+import { AssignmentWriter, buildConsumer, buildPass, DropWriter } from '../../keyspace/stream-op-writers.js'
+import { StreamPositions } from '../../keyspace/stream-positions.js'
+import type { Ref } from '../../memory/arena.js'
+import { IndexCursor } from '../../memory/order-index.js'
+import type { Call } from '../call.js'
+import type { WriteSteps } from '../services.js'
+import { findConsumer } from './group-commands.js'
+import { ArgumentRange, strictId, type StreamReading } from './stream-arguments.js'
+import { replyEntry, replyId } from './stream-reply.js'
+
+/** Pending entries that XAUTOCLAIM looks at for each that it may give. */
+export const LOOKS_FOR_EACH = 10
+
+/** Options of XCLAIM. */
+export interface ClaimOptions {
+  readonly minIdle: number
+  /** Unix ms that the entries are to count as delivered at. */
+  readonly deliveredMs: number
+  /** -1: one more than before. */
+  readonly retryCount: number
+  readonly force: boolean
+  readonly justId: boolean
+}
+
+/** What of the IDs of an XCLAIM may be claimed, and what has gone from the stream. */
+export class Claims {
+  /** The number of each is its deliveries. */
+  readonly claimed = new StreamPositions()
+  readonly gone = new StreamPositions()
+  private readonly cursor = new StreamCursor()
+  private readonly place = new IndexCursor()
+  private readonly id = new StreamId()
+  private readonly other = new StreamId()
+  private readonly wanted = new StreamPositions()
+
+  constructor(
+    private readonly stream: StreamReading,
+    private readonly group: Ref,
+    private readonly options: ClaimOptions,
+    private readonly now: number,
+  ) {}
+
+  /** Looks at the IDs in arguments `first` to `end`, this one excluded, some a step. */
+  *collect(call: Call, first: number, end: number): Generator<undefined, void> {
+    const { id, other, claimed, options } = this
+    // Where IDs rise, none comes twice.
+    let isRising = true
+    for (let i = first; i < end && isRising; i++) {
+      strictId(call, i, id)
+      isRising = i === first || id.compare(other) > 0
+      other.copyFrom(id)
+      if (i % LIMITS.slicedReadSeek === 0) yield
+    }
+    /** Where in `claimed` an ID begins. */
+    const taken = isRising ? null : new Map<string, number>()
+    for (let i = first; i < end; i++) {
+      if (i % LIMITS.slicedReadStep === 0) yield
+      strictId(call, i, id)
+      const text = taken === null ? '' : id.toString()
+      const before = taken?.get(text)
+      if (before === undefined) {
+        taken?.set(text, claimed.count)
+        this.claim()
+        continue
+      }
+      // Twice the same ID is claimed twice, with two deliveries: counted in one go.
+      if (options.retryCount >= 0 || options.justId) continue
+      for (let j = before; j < claimed.count && claimed.id(j, other).compare(id) === 0; j++) {
+        claimed.setNumber(j, claimed.number(j) + 1)
+      }
+    }
+  }
+
+  /** Looks at the entries of the ID. */
+  private claim(): void {
+    const { stream, group, options, now, cursor, place, id, wanted, claimed, gone } = this
+    const { groups, log } = stream.space
+    const { pending } = groups
+    wanted.clear()
+    pending.find(groups.pendingWords(group), groups.pendingAt(group), id, 0, place)
+    let ref = pending.index.item(place)
+    for (; ref !== 0 && pending.compareId(ref, id) === 0; ref = pending.index.next(place))
+      wanted.push(id, pending.region(ref), ref)
+    if (wanted.count === 0 && options.force) {
+      let on = log.find(stream.words, stream.at, id, 0, cursor)
+      for (; on && cursor.entry.id.compare(id) === 0; on = log.next(cursor)) wanted.push(id, cursor.entry.region)
+    }
+    for (let j = 0; j < wanted.count; j++) {
+      const held = wanted.number(j)
+      const region = wanted.region(j)
+      if (!seek(stream, id, region, cursor)) {
+        gone.push(id, region)
+        continue
+      }
+      if (held !== 0 && options.minIdle > 0 && now - pending.time(held) < options.minIdle) continue
+      const before = held === 0 ? 1 : pending.deliveries(held)
+      const deliveries = options.retryCount >= 0 ? options.retryCount : options.justId ? before : before + 1
+      claimed.push(id, region, Math.min(deliveries, MAX_U32))
+    }
+  }
+}
+
+/** XCLAIM of many, whose IDs are arguments 5 and those that follow up to `end`. lastId: of LASTID, zero when there is none. */
+export function* claimSteps(
+  call: Call,
+  stream: StreamReading,
+  group: Ref,
+  options: ClaimOptions,
+  end: number,
+  lastId: StreamId,
+): WriteSteps {
+  const { op } = call
+  const now = call.nowMs
+  const at = call.place(1)
+  const groupName = new ArgumentRange().of(call, 2)
+  const consumerName = new ArgumentRange().of(call, 3)
+  if (lastId.compare(stream.space.groups.lastDelivered(group, new StreamId())) > 0) buildPass(op, at, groupName, lastId)
+  const isNew = buildMissing(call, stream, group)
+  const claims = new Claims(stream, group, options, now)
+  yield* claims.collect(call, 5, end)
+  const { claimed, gone } = claims
+  const drops = new DropWriter(op, at, groupName)
+  const id = new StreamId()
+  for (let i = 0; i < gone.count; i++) {
+    drops.push(gone.id(i, id), gone.region(i))
+    if (i % LIMITS.slicedReadStep === 0) yield
+  }
+  drops.end()
+  const writer = new AssignmentWriter(op, at, groupName, consumerName, now)
+  const cursor = new StreamCursor()
+  call.reply.array(claimed.count)
+  for (let i = 0; i < claimed.count; i++) {
+    claimed.id(i, id)
+    writer.push(id, claimed.region(i), claimed.number(i), options.deliveredMs)
+    if (options.justId) replyId(call.reply, id)
+    else if (seek(stream, id, claimed.region(i), cursor)) replyEntry(call.reply, stream.space, cursor.entry)
+    if (i % LIMITS.slicedReadStep === 0) yield
+  }
+  writer.end()
+  if (op.effects > 0) yield 'commit'
+  if (isNew) call.notify(NotificationClass.stream, 'xgroup-createconsumer', 1)
+}
+
+export interface AutoclaimOptions {
+  readonly minIdle: number
+  readonly start: StreamId
+  readonly count: number
+  readonly justId: boolean
+}
+
+/** XAUTOCLAIM of many: counted first, then replied and written one after the other. */
+export function* autoclaimSteps(call: Call, stream: StreamReading, group: Ref, options: AutoclaimOptions): WriteSteps {
+  const { minIdle, start, count, justId } = options
+  const { op } = call
+  const now = call.nowMs
+  const at = call.place(1)
+  const groupName = new ArgumentRange().of(call, 2)
+  const isNew = buildMissing(call, stream, group)
+  const { space } = stream
+  const { groups } = space
+  const { pending } = groups
+  const { index } = pending
+  const place = new IndexCursor()
+  const cursor = new StreamCursor()
+  const id = new StreamId()
+  const begin = (): Ref => {
+    pending.find(groups.pendingWords(group), groups.pendingAt(group), start, 0, place)
+    return index.item(place)
+  }
+  const isIdle = (ref: Ref): boolean => minIdle === 0 || now - pending.time(ref) >= minIdle
+  const gone = new StreamPositions()
+  const drops = new DropWriter(op, at, groupName)
+  let claimed = 0
+  let looks = count * LOOKS_FOR_EACH
+  let steps = 0
+  let ref = begin()
+  for (; ref !== 0 && looks > 0 && claimed + gone.count < count; ref = index.next(place), looks--) {
+    if (++steps % LIMITS.slicedReadStep === 0) yield
+    const region = pending.region(ref)
+    if (!seek(stream, pending.id(ref, id), region, cursor)) {
+      gone.push(id, region)
+      drops.push(id, region)
+    } else if (isIdle(ref)) {
+      claimed++
+    }
+  }
+  drops.end()
+  call.reply.array(3)
+  replyId(call.reply, ref === 0 ? id.set(0, 0, 0, 0) : pending.id(ref, id))
+  call.reply.array(claimed)
+  const writer = new AssignmentWriter(op, at, groupName, new ArgumentRange().of(call, 3), now)
+  ref = begin()
+  for (let left = claimed; left > 0; ref = index.next(place)) {
+    if (++steps % LIMITS.slicedReadStep === 0) yield
+    const region = pending.region(ref)
+    if (!isIdle(ref) || !seek(stream, pending.id(ref, id), region, cursor)) continue
+    writer.push(id, region, pending.deliveries(ref) + (justId ? 0 : 1), now)
+    if (justId) replyId(call.reply, id)
+    else replyEntry(call.reply, space, cursor.entry)
+    left--
+  }
+  writer.end()
+  call.reply.array(gone.count)
+  for (let i = 0; i < gone.count; i++) {
+    replyId(call.reply, gone.id(i, id))
+    if (i % LIMITS.slicedReadStep === 0) yield
+  }
+  if (op.effects > 0) yield 'commit'
+  if (isNew) call.notify(NotificationClass.stream, 'xgroup-createconsumer', 1)
+}
+
+/** The consumer in argument 3 is seen; true when it is only coming. */
+function buildMissing(call: Call, stream: StreamReading, group: Ref): boolean {
+  const consumer = findConsumer(call, stream, group, 3)
+  if (consumer !== 0) {
+    stream.space.groups.setSeen(consumer, call.nowMs)
+    return false
+  }
+  buildConsumer(call.op, call.place(1), new ArgumentRange().of(call, 2), new ArgumentRange().of(call, 3), call.nowMs)
+  return true
+}
+
+function seek(stream: StreamReading, id: StreamId, region: number, cursor: StreamCursor): boolean {
+  return stream.space.log.find(stream.words, stream.at, id, region, cursor) && comparePosition(id, region, cursor.entry) === 0
+}
