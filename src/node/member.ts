@@ -112,6 +112,8 @@ export class Member implements SyncHost {
   private readonly progressListeners: (() => void)[] = []
   private stopped = false
   private readonly noted = new VersionVector()
+  /** Reused by everStable. */
+  private readonly ever = new VersionVector()
 
   constructor(
     private readonly options: MemberOptions,
@@ -327,6 +329,13 @@ export class Member implements SyncHost {
   /** What no later op can be concurrent with. */
   get stable(): VersionVector {
     return this.frozen ?? this.hold?.stable ?? (this.stability === null ? this.engine.applied : this.stability.refresh())
+  }
+
+  get everStable(): VersionVector {
+    const { ever } = this
+    ever.copyFrom(this.engine.recoveredStability)
+    ever.merge(this.stable)
+    return ever
   }
 
   get isRefusing(): boolean {

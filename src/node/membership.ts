@@ -210,9 +210,10 @@ export class Membership {
     return this.fork === null && this.missingUntil > this.engine.applied.get(this.self)
   }
 
-  /** Own ops that the disk has lost are here again; or they never come, and none are made. */
+  /** Own ops that the disk has lost are here again; or they never come, and none are made. A new member has none that could be lost. */
   get isWhole(): boolean {
-    return this.mayWrite || this.fork !== null || this.isLost
+    const isNew = this.isJoining && this.missingUntil === 0
+    return this.mayWrite || this.fork !== null || this.isLost || isNew
   }
 
   // --- what others say
@@ -268,6 +269,10 @@ export class Membership {
         `This member once told ${member.name} that it had ops of member ${origin} up to stamp ${stamp}, which it does not have now, and it has made others since`,
       )
     }
+    // What of its own is lacking nobody may have.
+    for (const [of, told] of durable) if (of !== this.self) this.wanted.raise(of, told)
+    // A new one never had it.
+    if (this.isJoining) return
     if (!this.isOlder) {
       this.logger.warn(
         { peer: member.name, origin, here: applied.get(origin), told: stamp },
@@ -276,8 +281,6 @@ export class Membership {
     }
     this.isOlder = true
     this.mayWrite = this.isOpen = false
-    // What was of its own nobody may have.
-    for (const [of, told] of durable) if (of !== this.self) this.wanted.raise(of, told)
   }
 
   reportedBy(member: MemberInfo, its: KnownVectors, isFirst: boolean): void {

@@ -491,12 +491,22 @@ export class PeerSync {
     if (session === peer?.outbound) peer.isUnknownThere = false
     session.sendTopology(this.host.topologyBytes)
     // Before it can hear our answer to its PING, after which it may take writes.
-    if (peer !== undefined) session.sendVectors(peer.member.id, peer.knowledge.applied, peer.knowledge.durable)
+    if (peer !== undefined) session.sendVectors(peer.member.id, peer.knowledge.applied, this.onceDurableAt(peer))
     session.sendPing(this.unheard())
     this.report(session)
     if (session.role === 'acceptor') peer?.dialNow(this.ports.network)
     this.sources.review()
     for (const listener of this.statusListeners) listener()
+  }
+
+  /**
+   * What a member has told to be durable there, as far as it is still known: in an earlier process too, for what was called stable here and noted in the log was durable there. A member that came
+   * later has it as well before it makes an op (see stable()).
+   */
+  private onceDurableAt({ knowledge }: Peer): VersionVector {
+    const durable = knowledge.durable.clone()
+    durable.merge(this.host.everStable)
+    return durable
   }
 
   private pongReceived(session: LinkSession, pong: Pong): void {

@@ -84,6 +84,8 @@ export interface SyncHost {
   refusedAsForked(message: string): void
   /** Live: everything applied here. Moves whenever the host applies a frame or makes one of its own. */
   readonly applied: VersionVector
+  /** What this process or an earlier one has called stable, as far as the log says it. May be reused by the next call. */
+  readonly everStable: VersionVector
   /** Live: everything durable here. */
   readonly durable: VersionVector
   /**

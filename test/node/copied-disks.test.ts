@@ -77,3 +77,28 @@ it('a member that is started from an old copy of its disk writes nothing before 
   expect(c.lines.join('\n')).toContain('this member once had more than it has now')
   mesh.untilEqual(a, b, c)
 })
+
+it('a member that is started from an old copy writes nothing too early either when the others have forgotten what it told them', () => {
+  const mesh = new SimulatedMesh(3, 3).start()
+  const [a, b, c] = mesh.nodes
+  a.run('SET', 'k', 'before')
+  mesh.untilEqual(a, b, c)
+  const image = c.disk.image()
+  for (let i = 0; i < 300; i++) {
+    a.run('RPUSH', 'list', 'x'.repeat(1000))
+    mesh.advance(1)
+  }
+  mesh.untilEqual(a, b, c)
+  mesh.until('it is stable, and noted', () => [a, b].every(({ member }) => member.stable.dominates(member.applied)))
+  mesh.advance(2000)
+  c.crash()
+  for (const other of [a, b]) other.crash()
+  c.disk.restore(image)
+  for (const other of [a, b]) other.start()
+  for (const from of ['m1', 'm2']) mesh.network.route(from, 'm3').bandwidth = 50
+  c.start()
+  mesh.until('it says so', () => c.run('SET', 'x', '1').includes('LOADING This member was started from an older copy'))
+  mesh.until('it takes writes', () => c.run('SET', 'x', '1') === 'OK')
+  expect(c.run('LLEN', 'list')).toBe('300')
+  mesh.untilEqual(a, b, c)
+})

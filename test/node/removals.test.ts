@@ -53,3 +53,24 @@ it('a removal that was in the log and not in the list of members beside it when 
     mesh.until('everything is stable', () => sync?.stable().dominates(member.applied) === true)
   }
 })
+
+it('two new members that were told of an op which nobody has any more do not wait for each other', () => {
+  const mesh = new SimulatedMesh(3).start()
+  const [a, b, c] = mesh.nodes
+  a.run('SET', 'k', '1')
+  mesh.untilEqual(a, b, c)
+  mesh.cut(c, true)
+  expect(c.run('SET', 'lost', 'x'.repeat(300_000))).toBe('OK')
+  mesh.advance(100)
+  for (const name of ['n4', 'n5']) mesh.network.route('m3', name).bandwidth = 50
+  const joiners = [mesh.join('n4', a), mesh.join('n5', b)]
+  for (const { lines } of joiners)
+    mesh.until('it is linked', () => lines.some((line) => line.includes('peer link is up {"peer":"m3"')))
+  mesh.advance(1000)
+  for (const joiner of joiners) expect(joiner.run('SET', 'k', '2')).toContain('LOADING')
+  c.crash()
+  expect(a.run('CRDT.TOPOLOGY', 'REMOVE', 'm3', 'FORCE')).not.toContain('ERR')
+  for (const joiner of joiners) mesh.until('it takes writes', () => joiner.run('SET', 'k', '2') === 'OK')
+  mesh.untilEqual(a, b, ...joiners)
+  expect(joiners[0].run('EXISTS', 'lost')).toBe('0')
+})

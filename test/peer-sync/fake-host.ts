@@ -60,6 +60,7 @@ export class FakeHost implements SyncHost {
 
   readonly takesOwnFrames = false
   readonly isWhole = true
+  readonly everStable = new VersionVector()
   readonly isRemoved = false
 
   topologyReceived(): void {
