@@ -137,6 +137,21 @@ describe.each([true, false])('a long write (alone: %s)', (solo) => {
   })
 })
 
+it('PFMERGE to a key that is gone does not hand on a time that was set elsewhere when it was removed', () => {
+  make(false)
+  fillSketches()
+  const other = new EngineHarness({ solo: false, self: 2 }, clock)
+  h.run('SET', 'to', 'x')
+  other.receive(h)
+  h.run('DEL', 'to')
+  other.run('PEXPIRE', 'to', '1000000')
+  h.receive(other)
+  expect(h.raw(['PFMERGE', 'to', 'small', 'sketch:1'], client) || client.received).not.toBe('')
+  expect(h.run('PTTL', 'to')).toBe(-1)
+  other.receive(h)
+  expect(other.run('PTTL', 'to')).toBe(-1)
+})
+
 it('RESTORE of what DUMP gave makes the same, in slices', () => {
   fill()
   for (const key of ['set', 'zset', 'hash', 'list']) {

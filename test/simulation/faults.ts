@@ -119,16 +119,23 @@ export function planMembership(random: SeededRandom, steps: number, firstIndex: 
 const SNAPSHOT_RATE = 0.05
 
 /** Snapshots, as faults whose indexes come after those. Without crashes where nothing goes wrong. */
-export function planSnapshots(random: SeededRandom, steps: number, firstIndex: number, calm: boolean): Fault[] {
+export function planSnapshots(
+  random: SeededRandom,
+  steps: number,
+  firstIndex: number,
+  calm: boolean,
+  finishedRate?: number,
+): Fault[] {
   const faults: Fault[] = []
   for (let step = 0; step < steps; step++) {
-    if (!random.chance(SNAPSHOT_RATE)) continue
+    if (!random.chance(finishedRate ?? SNAPSHOT_RATE)) continue
     faults.push({
       index: firstIndex + faults.length,
       atStep: step,
-      kind: calm ? 'snapshot' : SNAPSHOT_KINDS[random.weighted([4, 2, 1])],
+      kind: calm ? 'snapshot' : SNAPSHOT_KINDS[random.weighted(finishedRate === undefined ? [4, 2, 1] : [0, 0, 1])],
       a: random.uint32(),
-      b: random.uint32(),
+      // Odd: when the snapshot has got its name.
+      b: finishedRate === undefined ? random.uint32() : 1,
       durationMs: random.pick([5, 30, 100, 400]),
       // How soon the crash comes.
       amount: random.exponential(25),

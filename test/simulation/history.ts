@@ -18,6 +18,8 @@ export interface Taking {
   /** The newest of its own ops that it had itself, and all that the state stands for. */
   readonly ownBefore: number
   readonly vector: Float64Array
+  /** Groups, by groupName, of which it has kept nothing of its own: they may have been made anew. */
+  readonly anew: ReadonlySet<string>
   /** Acknowledgements of which the state does not tell (untoldName). */
   readonly untold: ReadonlySet<string>
   /** What it does not have pending any more because the entries are gone, or were acknowledged. It may keep that, or not. */
@@ -33,9 +35,15 @@ export function untoldName({ origin, stamp }: Effect, position: StreamPosition):
   return `${origin}:${stamp} ${positionText(position)}`
 }
 
-function isForgotten({ origin, stamp, body }: Effect, { id, takings }: Taker): boolean {
+export function groupName(db: number, key: string, group: string): string {
+  return `${placeOf(db, key)} ${group}`
+}
+
+function isForgotten({ db, key, origin, stamp, body }: Effect, { id, takings }: Taker): boolean {
   if (origin !== id || body.kind !== 'stream-pending') return false
-  return takings.some(({ ownBefore, vector }) => stamp > ownBefore && stamp <= vector[id])
+  return takings.some(
+    ({ ownBefore, vector, anew }) => stamp <= vector[id] && (stamp > ownBefore || anew.has(groupName(db, key, body.group))),
+  )
 }
 
 function isClaim({ body }: Effect): boolean {

@@ -4,6 +4,7 @@ import { ALL_COMMANDS } from '../../src/commands/registry.js'
 import type { VersionVector } from '../../src/crdt/version-vector.js'
 import { digestOf } from '../../src/keyspace/digest.js'
 import type { Member } from '../../src/node/member.js'
+import type { SnapshotHost } from '../../src/node/snapshotter.js'
 import { Session } from '../../src/commands/session.js'
 import type { Clock } from '../../src/ports/clock.js'
 import type { Disk } from '../../src/ports/disk.js'
@@ -12,6 +13,7 @@ import { Request } from '../../src/resp/request.js'
 import { EmbeddedMember } from '../support/embedded-member.js'
 import { decodeFrame } from './frame-decoder.js'
 import { MeridianBackup } from './meridian-backup.js'
+import { field } from './planting.js'
 import { parseReply, type Reply } from './reply.js'
 import type {
   LastWrite,
@@ -69,6 +71,7 @@ export class MeridianMember implements SimulatedMember {
   readonly member: Member
   private readonly embedded: EmbeddedMember
   private nextSession = 1
+  private frozenAt: VersionVector | null = null
 
   constructor(environment: MemberEnvironment) {
     const {
@@ -109,6 +112,7 @@ export class MeridianMember implements SimulatedMember {
     if (keeping === null) this.member.keeping.backlogBytes = Infinity
     else Object.assign(this.member.keeping, keeping)
     this.tell(environment.transfers)
+    this.watchSnapshots()
     const { log } = this.member
     const append = log.append.bind(log)
     log.append = (frame) => {
@@ -159,6 +163,27 @@ export class MeridianMember implements SimulatedMember {
       listener.finishing()
       finish(done)
     }
+  }
+
+  /** Keeps what was stable when the snapshot that is under way was begun. */
+  private watchSnapshots(): void {
+    const host = field(this.member.snapshots, 'host') as Pick<SnapshotHost, 'freezeStability' | 'thawStability'>
+    const { freezeStability, thawStability } = host
+    const watched: typeof host = {
+      freezeStability: () => (this.frozenAt = freezeStability()).clone(),
+      thawStability: () => {
+        this.frozenAt = null
+        thawStability()
+      },
+    }
+    Object.assign(host, watched)
+  }
+
+  /** A snapshot is under way, and what has become stable since it was begun counts as stable. */
+  get foldsOn(): boolean {
+    const { frozenAt } = this
+    const { stability } = this.member.engine.keyspace
+    return frozenAt?.stamps.some((stamp, member) => member > 0 && stability.covers(member, stamp + 1)) === true
   }
 
   get applied(): VersionVector {

@@ -469,12 +469,14 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'snapshot-folds-on',
     what: 'what became stable while a snapshot is written is folded, and forgotten, in it',
-    profile: 'hll-types',
-    apply: () =>
-      both(
-        patchHidden(Member, 'freezeStability', (self) => (self as Member).stable.clone()),
-        patchHidden(Member, 'holdStability', () => undefined),
-      ),
+    profile: 'snapshots',
+    apply: () => patchHidden(Member, 'freezeStability', (self) => (self as Member).stable.clone()),
+  },
+  {
+    name: 'loaded-snapshot-folds-on',
+    what: 'what is stable is folded over a snapshot that shows more than has been applied',
+    profile: 'transfer-strings',
+    apply: () => patchHidden(Member, 'holdStability', () => undefined),
   },
   {
     name: 'snapshot-ahead-of-log',

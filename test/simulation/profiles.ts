@@ -15,10 +15,14 @@ export interface Profile {
   readonly membershipRate?: number
   /** How often members are kept from frames until the logs of the others do not reach back, and transfers are struck. Default: never. */
   readonly transferRate?: number
+  /** How often each of TRANSFER_KINDS is drawn, where it is not as usual. */
+  readonly transferWeights?: readonly number[]
   /** Machines are cloned, and removed ones come back. */
   readonly clones?: boolean
   /** Backups are taken. */
   readonly takesBackups?: boolean
+  /** How often snapshots are begun, if they all end before the process is killed, which starts from them then. Default: as in faults.ts. */
+  readonly finishedSnapshotRate?: number
   /** No seed chooses it by itself: it needs a member with a real log, or snapshots. */
   readonly isChosenByName?: boolean
   /** How often each kind of fault is drawn, where it is not as usual. */
@@ -158,6 +162,18 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
       flush: 0.1,
     },
   },
+  // Much that waits to become stable, links that come and go, and snapshots from which members start while it does.
+  snapshots: {
+    ...BUSY,
+    keys: 1,
+    mixing: 0.3,
+    meanDelayMs: 15,
+    faultRate: 0.1,
+    faultWeights: { kill: 0, 'power-cut': 0, 'disk-full': 0, 'memory-short': 0, 'clock-jump': 0 },
+    finishedSnapshotRate: 0.06,
+    isChosenByName: true,
+    weights: { hll: 8, hllRead: 1, set: 2, remove: 3, move: 1, flush: 0.2 },
+  },
   transfer: {
     ...BUSY,
     keys: 3,
@@ -185,6 +201,7 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     meanDelayMs: 60,
     faultRate: 0.02,
     transferRate: 0.12,
+    transferWeights: [4, 3, 4, 3],
     isChosenByName: true,
     weights: { groupWork: 12, remove: 0.15, streamRead: 1, flush: 0.05 },
   },

@@ -100,6 +100,8 @@ export interface SimulatedMember {
   readonly extent?: { readonly first: number; readonly second: number; readonly needed: number }
   /** It says that another process has written, or writes, in its name. */
   readonly isForked?: boolean
+  /** A snapshot is under way, and what has become stable since it was begun may be folded: then it holds what the log behind it does not lead to. */
+  readonly foldsOn?: boolean
   /** What it calls stable. */
   readonly stable?: VersionVector
   /** Adds a member; false when that is refused. Missing: this kind has a fixed list. */

@@ -34,7 +34,7 @@ import type {
   SimulatedSession,
   TransferListener,
 } from './simulated-member.js'
-import { mayBeDropped, untoldAcks } from './taken-groups.js'
+import { groupsMadeSince, mayBeDropped, untoldAcks } from './taken-groups.js'
 import { Transfers, drawKeeping, planTransfers, type TransferCounts } from './transfers.js'
 import { typeNamed } from './types/all-types.js'
 import { DUE_FIELDS, isDue, presentAt, showView, type DueFields, type KeyView } from './values.js'
@@ -370,14 +370,21 @@ export class Simulation {
     const mishaps = planFaults(this.random.stream('faults'), options.steps, profile.faultRate, profile.faultWeights)
     const changes = planMembership(this.random.stream('membership'), options.steps, mishaps.length, this.membershipRate)
     const before = mishaps.length + changes.length
-    const snapshots = planSnapshots(this.random.stream('snapshots'), options.steps, before, profile.faultRate === 0)
+    const isCalm = profile.faultRate === 0
+    const snapshots = planSnapshots(this.random.stream('snapshots'), options.steps, before, isCalm, profile.finishedSnapshotRate)
     const takesBackups = profile.takesBackups === true && this.beginning === null
     const backups = takesBackups ? planBackups(this.random.stream('backups'), options.steps, before + snapshots.length) : []
     const others = before + snapshots.length + backups.length
     const clones = profile.clones === true ? planDisks(this.random.stream('clones'), options.steps, others) : []
     const planned = [...mishaps, ...changes, ...snapshots, ...backups, ...clones]
     const transferRate = profile.transferRate ?? 0
-    const transfers = planTransfers(this.random.stream('transfers'), options.steps, planned.length, transferRate)
+    const transfers = planTransfers(
+      this.random.stream('transfers'),
+      options.steps,
+      planned.length,
+      transferRate,
+      profile.transferWeights,
+    )
     const faults = [...planned, ...transfers].sort((x, y) => x.atStep - y.atStep)
     let nextFault = 0
     for (let i = 0; i < (this.beginning?.added ?? 0); i++) this.add(this.machines[0], `x${i}`)
@@ -958,7 +965,9 @@ export class Simulation {
     }
     const untold = untoldAcks(this.history, machine, this.machineOf(giver), before)
     const now = Float64Array.from(machine.logged)
-    machine.takings = [...machine.takings, { ownBefore: before[machine.id], vector: now, untold, dropped: [] }]
+    const isOlder = stable.stamps.some((stamp, origin) => origin > 0 && stamp > before[origin])
+    const anew = isOlder ? groupsMadeSince(this.history, before, now) : new Set<string>()
+    machine.takings = [...machine.takings, { ownBefore: before[machine.id], vector: now, anew, untold, dropped: [] }]
     this.noted(machine, [...stable.stamps])
   }
 
@@ -1053,6 +1062,7 @@ export class Simulation {
     const before = Float64Array.from(machine.logged)
     const isBlurred = this.transfers.isBlurred(machine)
     this.transfers.checkHold(machine)
+    if (member.foldsOn === true) throw this.fail(`${machine.name} folds what was not stable when its snapshot was begun`)
     const sent = step.transaction ? [['MULTI'], ...commands, ['EXEC']] : commands
     machine.turnFrames = 0
     const refusesWrites = member.refusesWrites === true

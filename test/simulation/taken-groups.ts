@@ -1,6 +1,6 @@
 import { observes } from './cleared.js'
 import type { StreamPosition } from './effects.js'
-import { untoldName, type History, type Taker } from './history.js'
+import { groupName, untoldName, type History, type Taker } from './history.js'
 import { parsePosition, positionText } from './values.js'
 
 /**
@@ -41,6 +41,22 @@ export function untoldAcks(
     }
   }
   return untold
+}
+
+/**
+ * Groups that were made after what the member had: elsewhere at the same time, or after they were destroyed. A member whose disk is older than what it has told cannot
+ * know which, and keeps nothing of its own.
+ */
+export function groupsMadeSince(history: History, before: Float64Array, now: Float64Array): Set<string> {
+  const newest = new Map<string, { readonly stamp: number; readonly isNew: boolean }>()
+  for (const { db, key } of history.places()) {
+    for (const { origin, stamp, body } of history.effectsOn(db, key)) {
+      if (body.kind !== 'stream-group' || body.does !== 'create' || stamp > now[origin]) continue
+      const name = groupName(db, key, body.group)
+      if (stamp > (newest.get(name)?.stamp ?? 0)) newest.set(name, { stamp, isNew: stamp > before[origin] })
+    }
+  }
+  return new Set([...newest].filter(([, { isNew }]) => isNew).map(([name]) => name))
 }
 
 /**

@@ -2,7 +2,6 @@ import { VersionVector } from '../../src/crdt/version-vector.js'
 import { ShardClearer } from '../../src/keyspace/state/shard-clearer.js'
 import { StreamState } from '../../src/keyspace/state/stream-state.js'
 import type { StateReader } from '../../src/keyspace/state/state-reader.js'
-import { StreamGroups } from '../../src/keyspace/stream-groups.js'
 import { MemberIntake } from '../../src/node/member-intake.js'
 import { MemberShelf } from '../../src/node/snapshot-shelf.js'
 import { Retention, type RetentionInput } from '../../src/oplog/retention.js'
@@ -153,15 +152,6 @@ export const TRANSFER_BUGS: readonly PlantedBug[] = [
         const reader = args[2] as StateReader
         if (reader.isForeign) reader.raw(reader.left)
         else original(...args)
-      }),
-  },
-  {
-    name: 'own-delivery-covers-older-ones',
-    what: 'when an op comes back after a loss in which the member delivered an entry, those before it count as delivered too',
-    profile: 'transfer-groups',
-    apply: () =>
-      patch(StreamGroups, 'readOnce', (_original, groups) => (_root, group, entry) => {
-        if (!groups.isDone(group, entry)) groups.pass(group, entry.member, entry.id, entry.region)
       }),
   },
 ]

@@ -40,14 +40,20 @@ export function drawKeeping(random: SeededRandom): Keeping {
 }
 
 /** As faults whose indexes come after those. */
-export function planTransfers(random: SeededRandom, steps: number, firstIndex: number, rate: number): Fault[] {
+export function planTransfers(
+  random: SeededRandom,
+  steps: number,
+  firstIndex: number,
+  rate: number,
+  weights: readonly number[] = [4, 2, 1, 6],
+): Fault[] {
   const faults: Fault[] = []
   for (let step = 0; step < steps; step++) {
     if (!random.chance(rate)) continue
     faults.push({
       index: firstIndex + faults.length,
       atStep: step,
-      kind: TRANSFER_KINDS[random.weighted([4, 2, 1, 6])],
+      kind: TRANSFER_KINDS[random.weighted(weights)],
       a: random.uint32(),
       b: random.uint32(),
       durationMs: random.pick([400, 1500, 3000, 6000]),

@@ -115,8 +115,7 @@ function countOne(call: Call, ref: Ref): number {
 
 function pfmerge(call: Call): void {
   const refs = allRefs(call)
-  const isHeldAsString = refs[0] !== 0 && call.db.type(refs[0]) !== KeyType.hll
-  if (!isHeldAsString && call.isLongWrite(refs.length * SKETCH_ELEMENTS)) {
+  if (isPlainTarget(call, refs[0]) && call.isLongWrite(refs.length * SKETCH_ELEMENTS)) {
     const keys = refs.map((_, i) => ({ database: call.database, argument: i + 1, isWritten: i === 0 }))
     call.writeInSlices(keys, mergeIntoSteps(call, refs))
     return
@@ -130,10 +129,18 @@ function pfmerge(call: Call): void {
   call.reply.ok()
 }
 
+/** The first key holds a HyperLogLog and nothing hidden, or nothing at all: what else there may be of it has to go first, which is not done in steps. */
+function isPlainTarget({ db, request: { buf, off, len } }: Call, ref: Ref): boolean {
+  if (db.mayHide(buf, off[1], len[1])) return false
+  return ref === 0 ? db.lookup(buf, off[1], len[1]) === 0 : db.type(ref) === KeyType.hll
+}
+
 function* mergeIntoSteps(call: Call, refs: readonly Ref[]): WriteSteps {
   const { db, op } = call
   const merged = new Uint8Array(REGISTERS)
   const dense = yield* mergeSteps(call, refs, merged)
+  // Other members may have old expiries of it.
+  if (refs[0] === 0) yield* call.long.remove(op, call.place(1))
   call.collections.hlls.buildMerge(db, call.root(refs[0]), op, call.place(1), merged, dense)
   yield 'commit'
   if (refs[0] === 0) call.notify(NotificationClass.newKey, 'new', 1)
