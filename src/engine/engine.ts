@@ -85,6 +85,8 @@ const SAMPLE_PERIOD_MS = 100
 /** Milliseconds between looks at what has become stable, and shards looked at in a turn of the event loop. */
 const SETTLE_PERIOD_MS = 1000
 const SETTLE_RECORDS = 4096
+/** The same in time: a record that has nothing to settle is looked at in a tenth of the time that one takes which has. */
+const SETTLE_TURN_MS = 2
 /** Unsettled records that recovery lets come together before it looks at them again. */
 const RECOVERY_UNSETTLED = 16_384
 
@@ -1251,8 +1253,9 @@ export class Engine implements CommandExecutor, EngineService {
   }
 
   private settleSome(): boolean {
+    const startMs = this.clock.monotonicMs()
     let looked = 0
-    while (looked < SETTLE_RECORDS) {
+    while (looked < SETTLE_RECORDS && this.clock.monotonicMs() - startMs < SETTLE_TURN_MS) {
       const db = this.keyspace.peek(this.settleDatabase)
       if (db === undefined || this.settleShard === db.unsettled.length) {
         this.settleShard = 0

@@ -4,11 +4,11 @@ import { EffectType } from '../crdt/effect-reader.js'
 import type { OpBuilder } from '../crdt/op-builder.js'
 import type { StreamId } from '../crdt/stream-id.js'
 import type { KeyPlace } from './collection-store.js'
-import { ACK_READ, PendingOp, writeId } from './stream-codec.js'
+import { ACK_READ, PendingOp, REMOVE_BY_TRIM, writeId } from './stream-codec.js'
 import type { Name } from './stream-writes.js'
 
 /**
- * Effects on what groups have pending, written into an op that is being built: what StreamWrites writes and makes at once is written here some hundred
+ * Effects on entries and on what groups have pending of them, written into an op that is being built: what StreamWrites writes and makes at once is written here some hundred
  * entries an effect, and made when the op is applied.
  */
 const body = new ByteWriter()
@@ -16,6 +16,18 @@ const body = new ByteWriter()
 export function buildConsumer(op: OpBuilder, at: KeyPlace, group: Name, consumer: Name, now: number): void {
   beginBody(PendingOp.createConsumer, consumer).f64(now)
   putPending(op, at, group)
+}
+
+export function buildWithoutConsumer(op: OpBuilder, at: KeyPlace, group: Name, consumer: Name): void {
+  beginBody(PendingOp.deleteConsumer, consumer)
+  putPending(op, at, group)
+}
+
+/** See StreamWrites.trim. */
+export function buildTrim(op: OpBuilder, at: KeyPlace, id: StreamId, region: number): void {
+  const effect = op.begin(EffectType.streamTrim, at.database, at.key, at.off, at.len)
+  writeId(effect, id)
+  effect.varint(region)
 }
 
 /** The consumer was seen, and got something (-1: never), at other times than now. */
@@ -183,5 +195,38 @@ export class DropWriter extends PositionWriter {
   protected override write(): void {
     body.reset().u8(PendingOp.drop)
     this.writeBody()
+  }
+}
+
+/** See StreamWrites.ack. */
+export class AckWriter extends PositionWriter {
+  push(id: StreamId, region: number): void {
+    this.add(id, region)
+  }
+
+  protected override write(): void {
+    const { op, at, group, list, count } = this
+    const effect = op.begin(EffectType.streamAck, at.database, at.key, at.off, at.len)
+    effect.u8(0)
+    effect.range(group.buf, group.off, group.len)
+    effect.varint(count)
+    effect.raw(list.bytes.subarray(0, list.length))
+  }
+}
+
+/** Removals of entries by a trim that leaves some out, into an op that is being built: see StreamWrites.remove. */
+export class TrimmedWriter {
+  private isOpen = false
+
+  constructor(
+    private readonly op: OpBuilder,
+    private readonly at: KeyPlace,
+  ) {}
+
+  push(id: StreamId): void {
+    const { op, at } = this
+    if (!this.isOpen || op.isFull) op.begin(EffectType.streamRemove, at.database, at.key, at.off, at.len).u8(REMOVE_BY_TRIM)
+    this.isOpen = true
+    writeId(op.add(), id)
   }
 }

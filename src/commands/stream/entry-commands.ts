@@ -240,7 +240,13 @@ export function deletePlanned(call: Call, from: StreamReading, policy: number, l
 function xtrim(call: Call): void {
   trim.parseAll(call)
   KEY.of(call, 1)
-  const removed = openForWrite(call, 1, stream) ? trim.apply(call, stream) : 0
+  const exists = openForWrite(call, 1, stream)
+  const steps = exists ? trim.inSlices(call, stream) : null
+  if (steps !== null) {
+    call.writeInSlices([{ database: call.database, argument: 1, isWritten: true }], steps)
+    return
+  }
+  const removed = exists ? trim.apply(call, stream) : 0
   if (removed > 0) call.notify(NotificationClass.stream, 'xtrim', 1)
   call.reply.integer(removed)
 }

@@ -1,21 +1,27 @@
+import { LIMITS } from '../../base/limits.js'
 import { NotificationClass } from '../../base/notification-classes.js'
 import { StreamId } from '../../crdt/stream-id.js'
 import { KeyType } from '../../keyspace/database.js'
+import { buildWithoutConsumer, DropWriter } from '../../keyspace/stream-op-writers.js'
 import { StreamPositions } from '../../keyspace/stream-positions.js'
 import type { Ref } from '../../memory/arena.js'
+import { IndexCursor } from '../../memory/order-index.js'
 import type { Call } from '../call.js'
 import { CommandError } from '../command-error.js'
 import { keyRange, type ArgumentSpec, type CommandFlag, type CommandSpec, type KeySpecFlag } from '../command-spec.js'
+import type { WriteSteps } from '../services.js'
 import { helpSubcommand, wrongSubcommand } from '../help.js'
 import { deletePlanned, Deletion, ID_BLOCK, parseIdBlock, planDeletion } from './entry-commands.js'
 import {
   anyId,
+  ArgumentRange,
   CONSUMER,
   CONSUMER_ARGUMENT,
   GROUP,
   GROUP_ARGUMENT,
   ID_ARGUMENTS,
   isByte,
+  isLongWrite,
   KEY,
   KEY_ARGUMENT,
   openForWrite,
@@ -138,9 +144,37 @@ function deleteConsumer(call: Call): void {
     return
   }
   const pending = stream.space.groups.consumerPendingCount(consumer)
+  if (isLongWrite(call, pending, 2)) {
+    call.writeInSlices(
+      [{ database: call.database, argument: 2, isWritten: true }],
+      deleteConsumerSteps(call, stream.clone(), consumer, pending),
+    )
+    return
+  }
   call.collections.streams.writes.deleteConsumer(KEY.of(call, 2), GROUP.of(call, 3), CONSUMER.of(call, 4))
   call.notify(NotificationClass.stream, 'xgroup-delconsumer', 2)
   call.reply.integer(pending)
+}
+
+/** First what it has pending goes, then it does. */
+function* deleteConsumerSteps(call: Call, from: StreamReading, consumer: Ref, count: number): WriteSteps {
+  const { groups } = from.space
+  const { pending } = groups
+  const at = call.place(2)
+  const groupName = new ArgumentRange().of(call, 3)
+  const drops = new DropWriter(call.op, at, groupName)
+  const place = new IndexCursor()
+  const each = new StreamId()
+  let ref = pending.index.first(groups.consumerWords(consumer), groups.consumerAt(consumer), place)
+  for (let steps = 1; ref !== 0; ref = pending.index.next(place), steps++) {
+    drops.push(pending.id(ref, each), pending.region(ref))
+    if (steps % LIMITS.slicedReadStep === 0) yield
+  }
+  drops.end()
+  buildWithoutConsumer(call.op, at, groupName, new ArgumentRange().of(call, 4))
+  yield 'commit'
+  call.notify(NotificationClass.stream, 'xgroup-delconsumer', 2)
+  call.reply.integer(count)
 }
 
 /**

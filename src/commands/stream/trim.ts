@@ -1,11 +1,14 @@
 import { StreamId } from '../../crdt/stream-id.js'
+import type { EntryView } from '../../keyspace/stream-chunk.js'
 import { MAX_REGION } from '../../keyspace/stream-groups.js'
 import { comparePosition } from '../../keyspace/stream-log.js'
 import { StreamPositions } from '../../keyspace/stream-positions.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
-import { isByte, KEY, strictId, type StreamReading } from './stream-arguments.js'
+import type { WriteSteps } from '../services.js'
+import { isByte, isLongWrite, KEY, strictId, type StreamReading } from './stream-arguments.js'
 import { acknowledgeEverywhere, isReferenced, parseReferencePolicy, ReferencePolicy } from './reference-policy.js'
+import { trimAckedSteps, trimSteps } from './trim-steps.js'
 
 /** How XADD and XTRIM shorten a stream. */
 export const TrimStrategy = { none: 0, maxLength: 1, minId: 2 } as const
@@ -16,6 +19,9 @@ const EQUALS = 61
 const DEFAULT_LIMIT_NODES = 100
 const DEFAULT_LIMIT = 10_000
 const MAX_DEFAULT_LIMIT = 1_000_000
+
+/** An entry that goes with its chunk costs about so much less than one that is written. */
+const CHUNK_SHARE = 16
 
 /** The options of XADD and XTRIM, and what they do. One is reused. */
 export class Trim {
@@ -112,6 +118,28 @@ export class Trim {
     return count
   }
 
+  /** For XTRIM: steps that do the same, tell and reply; null where there is not so much to do. */
+  inSlices(call: Call, stream: StreamReading): WriteSteps | null {
+    if (this.strategy === TrimStrategy.none) return null
+    if (this.policy === ReferencePolicy.acked) {
+      return isLongWrite(call, stream.length, 1) ? trimAckedSteps(call, stream.clone(), this.condition(stream.length)) : null
+    }
+    const count = this.isApproximate ? this.wholeChunks(stream) : this.exactly(stream)
+    const acknowledges = this.policy === ReferencePolicy.remove
+    if (!isLongWrite(call, acknowledges ? count : count / CHUNK_SHARE, 1)) return null
+    return trimSteps(call, stream.clone(), count, this.upTo.clone(), this.upToRegion, acknowledges)
+  }
+
+  /** Whether an entry may go when so many before it do. */
+  private condition(length: number): (entry: EntryView, before: number) => boolean {
+    const { strategy, maxLength, limit } = this
+    const minId = this.minId.clone()
+    return (entry, before) => {
+      if (strategy === TrimStrategy.maxLength ? length - before <= maxLength : entry.id.compare(minId) >= 0) return false
+      return limit === 0 || before < limit
+    }
+  }
+
   /** How many entries are to go, and up to where. */
   private exactly(stream: StreamReading): number {
     const { space, words, at, length } = stream
@@ -173,11 +201,9 @@ export class Trim {
     const { cursor, log } = space
     const { ids } = this
     ids.clear()
-    for (let on = log.first(words, at, cursor); on; on = log.next(cursor)) {
+    const goes = this.condition(length)
+    for (let on = log.first(words, at, cursor); on && goes(cursor.entry, ids.count); on = log.next(cursor)) {
       const { entry } = cursor
-      if (this.strategy === TrimStrategy.maxLength ? length - ids.count <= this.maxLength : entry.id.compare(this.minId) >= 0)
-        break
-      if (this.limit > 0 && ids.count >= this.limit) break
       if (!isReferenced(stream, entry)) ids.push(entry.id, entry.region)
     }
     if (ids.count > 0) call.collections.streams.writes.remove(KEY, ids, true)
