@@ -323,7 +323,11 @@ export class LinkSession implements FrameOutlet, FrameSource, PublicationOutlet,
       this.helloReceived(wire.decodeHello(payload))
       return
     }
-    if (this.state === 'confirming') this.becomeUp()
+    if (this.state === 'confirming') {
+      this.becomeUp()
+      // It may be refused even now; the compiler cannot see that.
+      if ((this.state as string) === 'closed') return
+    }
     switch (type) {
       case MESSAGE.ping: {
         const ping = wire.decodePing(payload)

@@ -375,14 +375,8 @@ export class PeerSync {
     const member = checkHello(hello, identity, this.host.topology, dialled?.member ?? null)
     this.refuseDeparted(member)
     const peer = this.peersById.get(member.id)
-    const runsTwice = `${member.name} (member ${member.id}) runs more than once: a second process with its identity is linked with this cluster`
-    if (peer === undefined || hello.incarnation === this.incarnation) throw duplicateId(runsTwice)
-    if (!peer.acceptIncarnation(hello.incarnation)) throw forkedMember(runsTwice)
-    // Links of an earlier process of that member are dead, they only do not know it yet.
-    for (const other of [peer.outbound, peer.inbound]) {
-      if (other !== null && other !== session && other.incarnation !== 0 && other.incarnation !== hello.incarnation)
-        other.close(null)
-    }
+    if (peer === undefined || hello.incarnation === this.incarnation) throw duplicateId(runsTwice(member))
+    if (peer.wasFollowed(hello.incarnation)) throw forkedMember(runsTwice(member))
     if (session.role === 'acceptor') {
       this.pending.delete(session)
       const previous = peer.inbound
@@ -484,6 +478,14 @@ export class PeerSync {
 
   private sessionUp(session: LinkSession): void {
     const peer = this.peersById.get(session.member)
+    if (peer?.acceptIncarnation(session.incarnation) === false) {
+      session.fail(forkedMember(runsTwice(peer.member)))
+      return
+    }
+    // Links of an earlier process of that member are dead, they only do not know it yet.
+    for (const other of [peer?.outbound, peer?.inbound]) {
+      if (other && other !== session && other.incarnation !== 0 && other.incarnation !== session.incarnation) other.close(null)
+    }
     this.ports.logger.info(
       { peer: peer?.member.name, link: session.role === 'dialler' ? 'outbound' : 'inbound' },
       'peer link is up',
@@ -689,4 +691,8 @@ export class PeerSync {
       'The link was closed and is dialled again; check the network between the two.',
     )
   }
+}
+
+function runsTwice({ name, id }: MemberInfo): string {
+  return `${name} (member ${id}) runs more than once: a second process with its identity is linked with this cluster`
 }

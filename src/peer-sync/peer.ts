@@ -104,13 +104,18 @@ export class Peer {
     this.dial(network)
   }
 
+  /** Another process of the member was linked after this one. */
+  wasFollowed(incarnation: number): boolean {
+    return this.superseded.includes(incarnation)
+  }
+
   /**
-   * Notes which process of the member is speaking. A process that comes back after it was followed by another one still
+   * Notes which process of the member is speaking, once it has answered: the HELLO of one that has died may come late, after its successor's. A process that comes back after it was followed by another one still
    * runs: then there are two. Returns false in that case.
    */
   acceptIncarnation(incarnation: number): boolean {
     if (incarnation === this.incarnation) return true
-    if (this.superseded.includes(incarnation)) return false
+    if (this.wasFollowed(incarnation)) return false
     if (this.incarnation !== null) {
       this.superseded.push(this.incarnation)
       if (this.superseded.length > LIMITS.supersededIncarnations) this.superseded.shift()

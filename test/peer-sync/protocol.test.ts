@@ -105,10 +105,10 @@ describe('HELLO is refused, on both sides with the reason,', () => {
   it('when a process comes back after another one with its identity', () => {
     const { mesh, member } = lone()
     const first = RawPeer.dial(mesh, 'm1')
-    first.send(RawPeer.hello({ incarnation: 1 }))
+    first.send(RawPeer.hello({ incarnation: 1 }), wire.encodePing(1, []))
     mesh.advance(20)
     const second = RawPeer.dial(mesh, 'm1')
-    second.send(RawPeer.hello({ incarnation: 2 }))
+    second.send(RawPeer.hello({ incarnation: 2 }), wire.encodePing(1, []))
     mesh.advance(20)
     // A restart looks like this: the later process has the link.
     expect(first.closed).toBe(true)
@@ -119,6 +119,23 @@ describe('HELLO is refused, on both sides with the reason,', () => {
     expect(again.refusal?.code).toBe('MRD_PEER_FORKED')
     expect(second.closed).toBe(false)
     expect(member.sync.peers()[0].lastError?.code).toBe('MRD_PEER_FORKED')
+  })
+
+  it('not when the HELLO of a process that has died comes after that of the next one', () => {
+    const { mesh } = lone()
+    const next = RawPeer.dial(mesh, 'm1')
+    next.send(RawPeer.hello({ incarnation: 2 }), wire.encodePing(1, []))
+    mesh.advance(20)
+    const died = RawPeer.dial(mesh, 'm1')
+    died.send(RawPeer.hello({ incarnation: 1 }))
+    mesh.advance(20)
+    died.link?.close()
+    mesh.advance(20)
+    const again = RawPeer.dial(mesh, 'm1')
+    again.send(RawPeer.hello({ incarnation: 2 }), wire.encodePing(1, []))
+    mesh.advance(20)
+    expect(again.refusal).toBeNull()
+    expect(again.of(MESSAGE.pong)).toHaveLength(1)
   })
 
   it('and the refused side keeps the reason', () => {

@@ -139,6 +139,7 @@ export class MeridianMember implements SimulatedMember {
       trim((endByte, vector) => {
         const may = mayGo(endByte, vector)
         if (may) listener.trimmed(vector, sync?.peers().map(({ member }) => member.id) ?? [])
+        else if (this.isBeyondBudget(endByte, vector)) listener.keptTooMuch(vector)
         return may
       })
     if (intake === null) return
@@ -163,6 +164,18 @@ export class MeridianMember implements SimulatedMember {
       listener.finishing()
       finish(done)
     }
+  }
+
+  /** No start needs what of the log comes before a vector, nor does anybody who takes a snapshot; most members have it, and with it there is more than the budget. */
+  private isBeyondBudget(endByte: number, vector: VersionVector): boolean {
+    const { log, snapshots, sync, keeping } = this.member
+    const oldest = snapshots.kept.at(-1)
+    const shelf = field(this.member, 'shelf') as { readonly neededFrom: number } | null
+    if (oldest === undefined || endByte > Math.min(oldest.position, shelf?.neededFrom ?? Infinity)) return false
+    const others = sync?.durableElsewhere() ?? []
+    const holders = 1 + others.filter((durable) => durable.dominates(vector)).length
+    const isHeldByMost = 2 * holders > others.length + 1
+    return isHeldByMost && Math.min(oldest.position, shelf?.neededFrom ?? Infinity) - log.firstByte > keeping.backlogBytes
   }
 
   /** Keeps what was stable when the snapshot that is under way was begun. */

@@ -266,6 +266,18 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       }),
   },
   {
+    name: 'refused-write-is-half-done',
+    what: 'a command that is refused because there is no memory has removed a key',
+    profile: 'memory',
+    apply: () =>
+      patchHidden(Engine, 'refuseForMemory', (self, original, args) => {
+        const key = Buffer.from('k0')
+        ;(field(self, 'effects') as Effects).remove((args[0] as { database: number }).database, key, 0, key.length)
+        ;(field(self, 'endOp') as Call).call(self)
+        original(...args)
+      }),
+  },
+  {
     name: 'remote-writes-refused-for-memory',
     what: 'a member that is short of memory forgets what others write',
     profile: 'memory',

@@ -38,6 +38,8 @@ export interface TransferListener {
   taken(vector: VersionVector): void
   /** It lets go of what of its log came before; the ids of the members that count. */
   trimmed(vector: VersionVector, others: readonly number[]): void
+  /** It keeps what of its log came before, although that is beyond the budget and might go. */
+  keptTooMuch(vector: VersionVector): void
 }
 
 /** What a member gets to run on, and where it tells the simulator what it logs. */

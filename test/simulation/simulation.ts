@@ -480,6 +480,10 @@ export class Simulation {
       finishing: () => ifAlive(() => transfers.finishing(machine)),
       taken: (vector) => ifAlive(() => transfers.taken(machine, vector)),
       trimmed: (vector, others) => ifAlive(() => transfers.trimmed(machine, vector, others)),
+      keptTooMuch: (vector) =>
+        ifAlive(() => {
+          throw this.fail(`${machine.name} keeps its log from before ${vector.toString()}, which is beyond the budget`)
+        }),
     }
   }
 
@@ -1096,7 +1100,10 @@ export class Simulation {
         given.some((reply) => /^-(MISCONF|LOADING|READONLY|EXECABORT|OOM)|^\*\[-(MISCONF|LOADING|READONLY)/.test(shown(reply)))
       ) {
         // The member refuses writes because its disk does, or because there is no memory. What it did run is in what it logged, and checked at the end.
-        if (machine.turnFrames > 0) return
+        if (machine.turnFrames > 0) {
+          if (commands.length === 1) this.checkUnchanged(machine, before, nowMs, sent[0], fired)
+          return
+        }
         store = new ModelStore((db, key) => this.history.visible(db, key, before, fired, machine), nowMs)
       } else if (wrong >= 0) {
         const text = sent.map((args) => args.join(' ')).join('; ')
@@ -1121,6 +1128,22 @@ export class Simulation {
       }
     }
     throw first
+  }
+
+  /** A command that was refused may have removed what was due, and nothing else. */
+  private checkUnchanged(
+    machine: Machine,
+    before: Float64Array,
+    nowMs: number,
+    args: readonly string[],
+    fired: FiredExpiry,
+  ): void {
+    for (const { db, key } of this.history.places()) {
+      const [old, now] = [before, machine.logged].map((vector) =>
+        showView(presentAt(this.history.visible(db, key, vector, fired, machine), nowMs)),
+      )
+      if (old !== now) throw this.fail(`${machine.name} refused ${args.join(' ')}, which made ${db}:${key} ${now}; it was ${old}`)
+    }
   }
 
   /** The effects that a turn logged must come to what its commands mean. */

@@ -2,6 +2,7 @@ import { VersionVector } from '../../src/crdt/version-vector.js'
 import { ShardClearer } from '../../src/keyspace/state/shard-clearer.js'
 import { StreamState } from '../../src/keyspace/state/stream-state.js'
 import type { StateReader } from '../../src/keyspace/state/state-reader.js'
+import { StringStore } from '../../src/keyspace/string-store.js'
 import { MemberIntake } from '../../src/node/member-intake.js'
 import { MemberShelf } from '../../src/node/snapshot-shelf.js'
 import { Retention, type RetentionInput } from '../../src/oplog/retention.js'
@@ -153,5 +154,38 @@ export const TRANSFER_BUGS: readonly PlantedBug[] = [
         if (reader.isForeign) reader.raw(reader.left)
         else original(...args)
       }),
+  },
+  {
+    name: 'log-kept-for-who-is-away',
+    what: 'what somebody lacks of the log is kept, whatever the budget',
+    profile: 'transfer',
+    apply: () =>
+      patchHidden(Retention, 'mayGo', (self, original, args) => {
+        const { durableElsewhere } = field(self, 'input') as RetentionInput
+        return original(...args) === true && durableElsewhere.every((durable) => durable.dominates(args[1] as VersionVector))
+      }),
+  },
+  {
+    name: 'taken-counter-loses-increments',
+    what: 'in a state that comes from another member increments beside a value do not count',
+    profile: 'transfer-strings',
+    apply: () => {
+      let isTaking = false
+      return both(
+        sumsNotCompared(),
+        patch(MemberIntake, 'load', (original) => (...args) => {
+          isTaking = true
+          try {
+            return original(...args)
+          } finally {
+            isTaking = false
+          }
+        }),
+        patch(StringStore, 'write', (original) => (db, from, state, ...rest) => {
+          if (isTaking && state.registers.length > 0) state.contributions.length = 0
+          return original(db, from, state, ...rest)
+        }),
+      )
+    },
   },
 ]
