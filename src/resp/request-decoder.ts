@@ -2,7 +2,7 @@ import { assert } from '../base/assert.js'
 import { allocateBytes, copyBytes, parseInteger, parseInteger64 } from '../base/bytes.js'
 import { LIMITS } from '../base/limits.js'
 import { splitInline } from './inline-arguments.js'
-import { Request } from './request.js'
+import { Request, type BufferLender } from './request.js'
 
 /**
  * Incremental, bounded decoder of requests: RESP arrays of bulk strings, and inline commands. What is accepted, refused and skipped,
@@ -45,7 +45,7 @@ const RESERVE_FACTOR = 4
 const KEEP_BYTES = 128 * 1024
 const NOTHING = new Uint8Array(0)
 
-export class RequestDecoder {
+export class RequestDecoder implements BufferLender {
   /** The words after 'Protocol error: ' once the client broke the protocol; nothing is decoded from then on. */
   error: string | null = null
   /** Set while the client must not yet send large commands. */
@@ -114,6 +114,7 @@ export class RequestDecoder {
     while (this.pos < this.end) {
       request.argc = 0
       request.buf = this.buf
+      request.lender = this.buf === this.own ? this : null
       if (this.buf[this.pos] !== STAR) {
         if (!this.inline(request)) return false
         this.start = this.pos
@@ -162,6 +163,13 @@ export class RequestDecoder {
     copyBytes(this.buf, this.start, this.own, 0, rest)
     this.buf = this.own
     this.moveToFront(rest)
+  }
+
+  /** A buffer that would be let go anyway, because a large command was all that was in it. */
+  surrender(): boolean {
+    if (this.buf !== this.own || !this.drained || this.own.length <= KEEP_BYTES || this.lastStart !== 0) return false
+    this.own = NOTHING
+    return true
   }
 
   /** Lets the buffers of an idle connection go. */
@@ -222,6 +230,7 @@ export class RequestDecoder {
     const partial = this.partial
     assert(partial !== null, 'a command was begun but its ranges are gone')
     partial.buf = this.buf
+    partial.lender = this
     if (!this.readBulks(partial)) return false
     request.exchange(partial)
     return true

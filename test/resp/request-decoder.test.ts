@@ -297,3 +297,56 @@ describe('memory', () => {
     expect(decoder.bufferBytes).toBe(0)
   })
 })
+
+describe('a request that is kept', () => {
+  const large = 'x'.repeat(300_000)
+  const set = `*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$300000\r\n${large}\r\n`
+  const ping = '*1\r\n$4\r\nPING\r\n'
+
+  /** Feeds pieces through one reused buffer and keeps every request. */
+  function keep(...pieces: string[]): { kept: Request[]; took: boolean[]; left: number } {
+    const decoder = new RequestDecoder()
+    const received = new Uint8Array(2_000_000)
+    const request = new Request()
+    const kept: Request[] = []
+    const took: boolean[] = []
+    for (const piece of pieces) {
+      received.fill(0xee)
+      received.set(bytes(piece))
+      decoder.feed(received, 0, piece.length)
+      while (decoder.next(request)) {
+        const copy = request.copy()
+        kept.push(copy)
+        took.push(copy.buf === request.buf)
+      }
+      decoder.retain()
+    }
+    return { kept, took, left: decoder.bufferBytes }
+  }
+
+  it("has the decoder's buffer if a large command was all that was in it", () => {
+    const { kept, took, left } = keep(set.slice(0, 1000), set.slice(1000), ping, set.slice(0, 70_000), set.slice(70_000))
+    expect(kept.map(argumentsOf)).toEqual([['SET', 'k', large], ['PING'], ['SET', 'k', large]])
+    expect(took).toEqual([true, false, true])
+    expect(left).toBe(0)
+  })
+
+  it('is copied where others are in the buffer too, and where the buffer is that of the socket', () => {
+    const { kept, took } = keep(set.slice(0, 1000), set.slice(1000) + ping, set)
+    expect(kept.map(argumentsOf)).toEqual([['SET', 'k', large], ['PING'], ['SET', 'k', large]])
+    expect(took).toEqual([false, false, false])
+  })
+
+  it('is copied the second time', () => {
+    const decoder = new RequestDecoder()
+    const request = new Request()
+    decoder.feed(bytes(set.slice(0, 1000)), 0, 1000)
+    decoder.next(request)
+    decoder.retain()
+    decoder.feed(bytes(set.slice(1000)), 0, set.length - 1000)
+    expect(decoder.next(request)).toBe(true)
+    const copies = [request.copy(), request.copy()]
+    expect(copies.map(({ buf }) => buf === request.buf)).toEqual([true, false])
+    expect(copies.map(argumentsOf)).toEqual(Array.from({ length: 2 }, () => ['SET', 'k', large]))
+  })
+})
