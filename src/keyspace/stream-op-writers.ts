@@ -230,3 +230,36 @@ export class TrimmedWriter {
     writeId(op.add(), id)
   }
 }
+
+/** Removals by IDs, into an op that is being built: see StreamWrites.remove. */
+export class RemovalWriter {
+  private readonly list = new ByteWriter()
+  private count = 0
+
+  constructor(
+    private readonly op: OpBuilder,
+    private readonly at: KeyPlace,
+    /** The highest ID that this member has deleted; with those that are written here. */
+    private readonly maxDeleted: StreamId,
+  ) {}
+
+  push(id: StreamId): void {
+    if (this.count >= LIMITS.copyEffectElements) this.end()
+    this.count++
+    writeId(this.list, id)
+    if (id.compare(this.maxDeleted) > 0) this.maxDeleted.copyFrom(id)
+  }
+
+  /** Writes what is still open. Comes last. */
+  end(): void {
+    const { op, at, list, count } = this
+    if (count === 0) return
+    const effect = op.begin(EffectType.streamRemove, at.database, at.key, at.off, at.len)
+    effect.u8(0)
+    writeId(effect, this.maxDeleted)
+    effect.varint(count)
+    effect.raw(list.bytes.subarray(0, list.length))
+    list.reset()
+    this.count = 0
+  }
+}

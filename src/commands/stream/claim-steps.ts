@@ -9,7 +9,8 @@ import { IndexCursor } from '../../memory/order-index.js'
 import type { Call } from '../call.js'
 import type { WriteSteps } from '../services.js'
 import { findConsumer } from './group-commands.js'
-import { ArgumentRange, strictId, type StreamReading } from './stream-arguments.js'
+import { distinctIds } from './id-arguments.js'
+import { ArgumentRange, type StreamReading } from './stream-arguments.js'
 import { replyEntry, replyId } from './stream-reply.js'
 
 /** Pending entries that XAUTOCLAIM looks at for each that it may give. */
@@ -47,32 +48,25 @@ export class Claims {
   /** Looks at the IDs in arguments `first` to `end`, this one excluded, some a step. */
   *collect(call: Call, first: number, end: number): Generator<undefined, void> {
     const { id, other, claimed, options } = this
-    // Where IDs rise, none comes twice.
-    let isRising = true
-    for (let i = first; i < end && isRising; i++) {
-      strictId(call, i, id)
-      isRising = i === first || id.compare(other) > 0
-      other.copyFrom(id)
-      if (i % LIMITS.slicedReadSeek === 0) yield
-    }
     /** Where in `claimed` an ID begins. */
-    const taken = isRising ? null : new Map<string, number>()
-    for (let i = first; i < end; i++) {
-      if (i % LIMITS.slicedReadStep === 0) yield
-      strictId(call, i, id)
-      const text = taken === null ? '' : id.toString()
-      const before = taken?.get(text)
-      if (before === undefined) {
-        taken?.set(text, claimed.count)
+    const begins = new Map<string, number>()
+    yield* distinctIds(
+      call,
+      first,
+      end,
+      id,
+      (text) => {
+        if (text !== '') begins.set(text, claimed.count)
         this.claim()
-        continue
-      }
-      // Twice the same ID is claimed twice, with two deliveries: counted in one go.
-      if (options.retryCount >= 0 || options.justId) continue
-      for (let j = before; j < claimed.count && claimed.id(j, other).compare(id) === 0; j++) {
-        claimed.setNumber(j, claimed.number(j) + 1)
-      }
-    }
+      },
+      (text) => {
+        // Twice the same ID is claimed twice, with two deliveries: counted in one go.
+        if (options.retryCount >= 0 || options.justId) return
+        for (let j = begins.get(text) ?? claimed.count; j < claimed.count && claimed.id(j, other).compare(id) === 0; j++) {
+          claimed.setNumber(j, claimed.number(j) + 1)
+        }
+      },
+    )
   }
 
   /** Looks at the entries of the ID. */

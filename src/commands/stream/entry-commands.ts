@@ -1,16 +1,20 @@
 import { NotificationClass } from '../../base/notification-classes.js'
 import { IdForm, parseStreamId, StreamId } from '../../crdt/stream-id.js'
 import { KeyType } from '../../keyspace/database.js'
+import { RemovalWriter } from '../../keyspace/stream-op-writers.js'
 import { StreamFields } from '../../keyspace/stream-fields.js'
 import { StreamPositions } from '../../keyspace/stream-positions.js'
 import type { Call } from '../call.js'
 import { CommandError, Errors, syntaxError } from '../command-error.js'
 import { keyRange, type ArgumentSpec, type CommandSpec } from '../command-spec.js'
+import type { WriteSteps } from '../services.js'
+import { distinctIds } from './id-arguments.js'
 import { acknowledgeEverywhere, isReferenced, parseReferencePolicy, ReferencePolicy } from './reference-policy.js'
 import {
   ID_ARGUMENTS,
   INVALID_ID,
   isByte,
+  isLongWrite,
   KEY,
   KEY_ARGUMENT,
   openForRead,
@@ -139,6 +143,10 @@ function xdel(call: Call): void {
     return
   }
   for (let i = 2; i < call.argc; i++) strictId(call, i, given)
+  if (isLongWrite(call, call.argc - 2, 1)) {
+    call.writeInSlices([{ database: call.database, argument: 1, isWritten: true }], delSteps(call, stream.clone()))
+    return
+  }
   const { space } = stream
   const { cursor } = space
   positions.clear()
@@ -158,6 +166,27 @@ function xdel(call: Call): void {
     call.notify(NotificationClass.stream, 'xdel', 1)
   }
   call.reply.integer(positions.count)
+}
+
+/** XDEL of many. */
+function* delSteps(call: Call, from: StreamReading): WriteSteps {
+  const { log, roots } = from.space
+  const maxDeleted = roots.deletedBy(from.root, call.collections.streams.self, new StreamId())
+  const writer = new RemovalWriter(call.op, call.place(1), maxDeleted)
+  const id = new StreamId()
+  let count = 0
+  yield* distinctIds(call, 2, call.argc, id, () => {
+    const { cursor } = from.space
+    if (!log.find(from.words, from.at, id, 0, cursor) || cursor.entry.id.compare(id) !== 0) return
+    writer.push(id)
+    count++
+  })
+  writer.end()
+  if (count > 0) {
+    yield 'commit'
+    call.notify(NotificationClass.stream, 'xdel', 1)
+  }
+  call.reply.integer(count)
 }
 
 /** IDs of `[KEEPREF | DELREF | ACKED] IDS numids id [id ...]`, from argument `first` on. */

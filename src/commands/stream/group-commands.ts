@@ -2,7 +2,7 @@ import { LIMITS } from '../../base/limits.js'
 import { NotificationClass } from '../../base/notification-classes.js'
 import { StreamId } from '../../crdt/stream-id.js'
 import { KeyType } from '../../keyspace/database.js'
-import { buildWithoutConsumer, DropWriter } from '../../keyspace/stream-op-writers.js'
+import { AckWriter, buildWithoutConsumer, DropWriter } from '../../keyspace/stream-op-writers.js'
 import { StreamPositions } from '../../keyspace/stream-positions.js'
 import type { Ref } from '../../memory/arena.js'
 import { IndexCursor } from '../../memory/order-index.js'
@@ -12,6 +12,7 @@ import { keyRange, type ArgumentSpec, type CommandFlag, type CommandSpec, type K
 import type { WriteSteps } from '../services.js'
 import { helpSubcommand, wrongSubcommand } from '../help.js'
 import { deletePlanned, Deletion, ID_BLOCK, parseIdBlock, planDeletion } from './entry-commands.js'
+import { distinctIds } from './id-arguments.js'
 import {
   anyId,
   ArgumentRange,
@@ -181,8 +182,8 @@ function* deleteConsumerSteps(call: Call, from: StreamReading, consumer: Ref, co
  * Puts the positions of an ID into the list that an acknowledgement is for: what is pending here and, with several members, what is not done here yet, for it may
  * have been delivered elsewhere. True when there was one.
  */
-function collectAcknowledged(call: Call, group: Ref, list: StreamPositions): boolean {
-  const { groups, log, cursor } = stream.space
+function collectAcknowledged(call: Call, from: StreamReading, group: Ref, list: StreamPositions, id: StreamId): boolean {
+  const { groups, log, cursor } = from.space
   const { pending } = groups
   const before = list.count
   const words = groups.pendingWords(group)
@@ -194,7 +195,7 @@ function collectAcknowledged(call: Call, group: Ref, list: StreamPositions): boo
     list.push(id, pending.region(ref))
   }
   if (!call.effects.solo) {
-    let on = log.find(stream.words, stream.at, id, 0, cursor)
+    let on = log.find(from.words, from.at, id, 0, cursor)
     for (; on && cursor.entry.id.compare(id) === 0; on = log.next(cursor)) {
       if (!groups.isDone(group, cursor.entry)) list.push(id, cursor.entry.region)
     }
@@ -209,6 +210,10 @@ function xack(call: Call): void {
     return
   }
   for (let i = 3; i < call.argc; i++) strictId(call, i, id)
+  if (isLongWrite(call, call.argc - 3, 1)) {
+    call.writeInSlices([{ database: call.database, argument: 1, isWritten: true }], ackSteps(call, stream.clone(), group))
+    return
+  }
   positions.clear()
   let count = 0
   const taken = call.argc > 4 ? new Set<string>() : null
@@ -219,9 +224,25 @@ function xack(call: Call): void {
       if (taken.has(text)) continue
       taken.add(text)
     }
-    if (collectAcknowledged(call, group, positions)) count++
+    if (collectAcknowledged(call, stream, group, positions, id)) count++
   }
   if (positions.count > 0) call.collections.streams.writes.ack(KEY.of(call, 1), GROUP.of(call, 2), positions)
+  call.reply.integer(count)
+}
+
+/** XACK of many. */
+function* ackSteps(call: Call, from: StreamReading, group: Ref): WriteSteps {
+  const writer = new AckWriter(call.op, call.place(1), new ArgumentRange().of(call, 2))
+  const each = new StreamId()
+  const found = new StreamPositions()
+  let count = 0
+  yield* distinctIds(call, 3, call.argc, each, () => {
+    if (!collectAcknowledged(call, from, group, found.clear(), each)) return
+    count++
+    for (let i = 0; i < found.count; i++) writer.push(each, found.region(i))
+  })
+  writer.end()
+  if (call.op.effects > 0) yield 'commit'
   call.reply.integer(count)
 }
 
@@ -238,7 +259,7 @@ function xackdel(call: Call): void {
     strictId(call, firstId + i, id)
     const isFirst = group !== 0 && !taken.has(id.toString())
     if (isFirst) taken.add(id.toString())
-    acknowledged.push(isFirst && collectAcknowledged(call, group, positions) ? 1 : 0)
+    acknowledged.push(isFirst && collectAcknowledged(call, stream, group, positions, id) ? 1 : 0)
   }
   if (positions.count > 0) call.collections.streams.writes.ack(KEY.of(call, 1), GROUP.of(call, 2), positions)
   deletions.clear()

@@ -217,6 +217,18 @@ describe.each([true, false])('a stream of which much is done in slices (alone: %
     twins.ends('s')
   })
 
+  it.each(SEEDS)('has its entries acknowledged and deleted as in one go (seed %i)', (seed) => {
+    const twins = new Twins(seed + 500, solo).fill()
+    const ids = (count: number): string[] =>
+      Array.from({ length: count }, () => `${1 + twins.below(ENTRIES)}-${1 + twins.below(2)}`)
+    for (let n = 0; n < 10; n++) twins.both('XREADGROUP', 'GROUP', 'h', 'c1', 'COUNT', '15', 'STREAMS', 's', '>')
+    twins.doesTheSame(['XACK', 's', 'h', ...ids(150)], 's')
+    twins.doesTheSame(['XDEL', 's', ...ids(150)], 's')
+    twins.doesTheSame(['XACK', 's', 'h', ...Array.from({ length: 200 }, (_, n) => `${n + 50}-1`)], 's')
+    twins.doesTheSame(['XDEL', 's', ...Array.from({ length: 150 }, (_, n) => `${n + 50}-1`)], 's')
+    twins.ends('s')
+  })
+
   it.each(SEEDS)('is trimmed, and loses consumers, as in one go (seed %i)', (seed) => {
     const twins = new Twins(seed + 400, solo).fill()
     for (let n = 0; n < 8; n++) twins.both('XREADGROUP', 'GROUP', 'h', 'c1', 'COUNT', '15', 'STREAMS', 's', '>')
