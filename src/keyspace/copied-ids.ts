@@ -55,9 +55,11 @@ export class CopiedIds {
 
   /** Where a group starts in the copy. Cursors of several members become one place: what lies behind it and was read comes once more. */
   startOf(group: Ref): StreamId {
-    const { groups, cursor } = this.space
-    const unread = groups.seekFrontier(this.root, group, cursor)
+    const { groups, log, cursor } = this.space
     const place = groups.frontier(group, new StreamId())
+    let unread = groups.seekFrontier(this.root, group, cursor)
+    // The frontier may lie before what is done: an entry that came late has moved it back, and was read.
+    for (; unread && groups.isDone(group, cursor.entry); unread = log.next(cursor)) place.copyFrom(cursor.entry.id)
     if (unread && cursor.entry.id.compare(place) === 0) place.decrement()
     if (!unread && this.highest.compare(place) > 0) place.copyFrom(this.highest)
     return place

@@ -146,6 +146,7 @@ export class Member implements SyncHost {
       logger,
       () => this.membersChanged(),
       () => this.intake?.isOpen === true,
+      () => this.hold?.until ?? null,
     )
     this.useStability()
     this.recoveryUnderWay = this.newRecovery((frame) => this.engine.recover(frame))

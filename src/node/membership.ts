@@ -98,6 +98,8 @@ export class Membership {
     private readonly onMembers: () => void,
     /** Nothing may be written now. */
     private readonly isHeld: () => boolean,
+    /** The data show ops up to here, some of which are still to be applied; or null. */
+    private readonly shown: () => VersionVector | null,
   ) {
     const { configured, dataFolder } = options
     this.self = configured.self
@@ -342,11 +344,19 @@ export class Membership {
     if (hasHeardAll ? isHere : !this.hasHeard && !this.isJoining && mayBeginAlone) this.begin()
   }
 
-  /** All that others had when they were first heard is here; but what somebody had who was removed by force may be nowhere else. */
+  /**
+   * All that others had when they were first heard is here, and all that the data show of a state that was taken: an op of ours would say that it has not seen what it was made of.
+   */
   private hasWanted(): boolean {
+    return this.isHere(this.wanted) && this.isHere(this.shown())
+  }
+
+  /** What somebody had who was removed by force may be nowhere else. */
+  private isHere(vector: VersionVector | null): boolean {
     const { applied } = this.engine
-    return [...this.wanted.entries()].every(
-      ([member, stamp]) => applied.covers(member, stamp) || this.sync?.hasDeparted(member) === true,
+    return (
+      vector === null ||
+      [...vector.entries()].every(([member, stamp]) => applied.covers(member, stamp) || this.sync?.hasDeparted(member) === true)
     )
   }
 

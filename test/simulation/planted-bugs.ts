@@ -12,6 +12,7 @@ import type { Effects } from '../../src/keyspace/effects.js'
 import { EVERY_TYPE, Keys } from '../../src/keyspace/keys.js'
 import { HashStore } from '../../src/keyspace/hash-store.js'
 import { HllStore } from '../../src/keyspace/hll-store.js'
+import { CopiedIds } from '../../src/keyspace/copied-ids.js'
 import { ListChunks } from '../../src/keyspace/list-chunk.js'
 import { ListEdits } from '../../src/keyspace/list-edits.js'
 import { MapStore } from '../../src/keyspace/map-store.js'
@@ -386,6 +387,12 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
         const ref = groups.findPending(group, id, region)
         return original(group, id, region, ref === 0 ? consumer : groups.pending.consumer(ref), timeMs, deliveries)
       }),
+  },
+  {
+    name: 'copied-group-starts-at-the-end',
+    what: 'in a copy of a stream a group has read everything',
+    profile: 'copied-groups',
+    apply: () => patch(CopiedIds, 'startOf', (_original, ids) => () => ids.lastId()),
   },
   {
     name: 'field-time-not-kept',

@@ -126,8 +126,14 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
   lists: { ...BUSY, weights: { ...LISTS, expiry: 0.3, remove: 0.5, move: 0.3 } },
   'list-edits': { ...BUSY, keys: 1, weights: { list: 2, listEdit: 6, remove: 0.1, listRead: 1 } },
   streams: { ...BUSY, weights: { ...STREAMS, expiry: 0.3, remove: 0.4, move: 0.3 } },
-  // Without moves: where a group goes on in a copy is its member's affair.
   'stream-groups': { ...BUSY, keys: 1, weights: { stream: 3, group: 6, remove: 0.1, streamRead: 1 } },
+  'copied-groups': {
+    ...BUSY,
+    keys: 2,
+    databases: 2,
+    isChosenByName: true,
+    weights: { groupWork: 12, group: 1, move: 2, remove: 0.2, streamRead: 1 },
+  },
   hlls: { ...BUSY, weights: { ...HLLS, expiry: 0.5, remove: 1, move: 0.5, flush: 0.1 } },
   // Without strings: what bytes a HyperLogLog is when it is read as one is not the model's affair.
   'hll-types': {

@@ -102,7 +102,7 @@ export function showValue(value: Value): string {
     case 'list':
       return `list [${value.items.map((item) => JSON.stringify(item)).join(', ')}]`
     case 'stream':
-      return `stream ${value.last.ms}-${value.last.seq} [${value.entries.map(showEntry).join(', ')}] ${showGroups(value.groups, new Set(value.entries.map(positionText)))}`
+      return `stream ${value.last.ms}-${value.last.seq} [${value.entries.map(showEntry).join(', ')}] ${showGroups(value.groups, value.entries)}`
     case 'hll':
       return `hll {${[...value.registers]
         .sort(([a], [b]) => a - b)
@@ -115,14 +115,16 @@ function showEntry(entry: StreamEntry): string {
   return `${positionText(entry)} ${JSON.stringify(entry.fields)}`
 }
 
-/** Of entries that are still there: what is done, and what each member has given out; and what is pending in each. */
-function showGroups(groups: ReadonlyMap<string, GroupView>, there: ReadonlySet<string>): string {
+/** Of entries that are still there: how many lie behind the start, what is done, and what each member has given out; and what is pending in each. */
+function showGroups(groups: ReadonlyMap<string, GroupView>, entries: readonly StreamEntry[]): string {
+  const there = new Set(entries.map(positionText))
   const list = (positions: ReadonlySet<string>): string =>
     [...positions]
       .filter((position) => there.has(position))
       .sort()
       .join(' ')
-  const shown = [...groups].map(([name, { done, delivered, pending }]) => {
+  const shown = [...groups].map(([name, { start, done, delivered, pending }]) => {
+    const behind = entries.filter(({ ms, seq }) => ms > start.ms || (ms === start.ms && seq > start.seq))
     const given = [...delivered].sort(([a], [b]) => a - b).map(([member, positions]) => `${member}: ${list(positions)}`)
     const owned = [...pending]
       .sort(([a], [b]) => a - b)
@@ -133,7 +135,7 @@ function showGroups(groups: ReadonlyMap<string, GroupView>, there: ReadonlySet<s
             .sort()
             .join(' ')}`,
       )
-    return `${name} done ${list(done)} delivered ${given.join('; ')} pending ${owned.join('; ')}`
+    return `${name} from ${behind.length} done ${list(done)} delivered ${given.join('; ')} pending ${owned.join('; ')}`
   })
   return `{${shown.sort().join(', ')}}`
 }

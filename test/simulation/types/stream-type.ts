@@ -491,23 +491,42 @@ export const STREAM_TYPE: ValueType = {
     }
   },
 
-  /** All entries are of the member's region. An ID stands once: further entries with it get the next ones that are free. */
+  /**
+   * All entries are of the member's region. An ID stands once: further entries with it get the next ones that are free. A group goes on at the first entry that the
+   * member has not read; what it has pending is pending in the copy.
+   */
   copyOf(value, member) {
     if (value.type !== 'stream') return value
     const taken = new Set(value.entries.map(idText))
+    const renamed = new Map<string, StreamPosition>()
     let last: StreamId = ZERO
     const entries = value.entries.map((entry): StreamEntry => {
       const id = { ms: entry.ms, seq: entry.seq }
       if (compareIds(id, last) === 0) while (taken.has(idText(id))) id.seq++
       else last = id
       taken.add(idText(id))
+      renamed.set(positionText(entry), { ...id, region: member })
       return { ...entry, ...id, region: member }
     })
-    return {
-      ...value,
-      entries: entries.sort(comparePositions),
-      last: entries.reduce<StreamId>((a, b) => (compareIds(a, b) >= 0 ? a : b), value.last),
-    }
+    const highest = entries.reduce<StreamId>((a, b) => (compareIds(a, b) >= 0 ? a : b), value.last)
+    const groups = [...value.groups].map(([name, group]): readonly [string, GroupView] => {
+      const given = group.delivered.get(member)
+      const isUnread = (entry: StreamEntry): boolean =>
+        compareIds(entry, group.start) > 0 && !group.done.has(positionText(entry)) && given?.has(positionText(entry)) !== true
+      const at = value.entries.findIndex(isUnread)
+      const own = [...(group.pending.get(member) ?? [])].map(([position, consumer]) => {
+        const to = renamed.get(position) ?? { ...parsePosition(position), region: member }
+        return [positionText(to), consumer] as const
+      })
+      // Behind the last one that was read: of that ID all come once more if some were not, and so do others that get an ID behind it.
+      const before = at < 0 ? highest : at === 0 ? ZERO : value.entries[at - 1]
+      const place = compareIds(group.start, before) > 0 ? group.start : before
+      const isSame = at >= 0 && compareIds(place, value.entries[at]) === 0
+      const start = { ms: place.ms, seq: place.seq - (isSame ? 1 : 0) }
+      const pending = withOwn(new Map(), member, new Map(own))
+      return [name, { start, place: null, done: new Set(), delivered: new Map(), pending }]
+    })
+    return { ...value, entries: entries.sort(comparePositions), last: highest, groups: new Map(groups) }
   },
 
   visible(effects, cleared, _fired, heard): Surviving | null {
