@@ -166,8 +166,8 @@ export class RequestDecoder implements BufferLender {
   }
 
   /** A buffer that would be let go anyway, because a large command was all that was in it. */
-  surrender(): boolean {
-    if (this.buf !== this.own || !this.drained || this.own.length <= KEEP_BYTES || this.lastStart !== 0) return false
+  surrender(buf: Uint8Array): boolean {
+    if (buf !== this.own || !this.drained || this.own.length <= KEEP_BYTES || this.lastStart !== 0) return false
     this.own = NOTHING
     return true
   }

@@ -2,8 +2,8 @@ import { allocateBytes } from '../base/bytes.js'
 
 /** Has a buffer that it can do without. */
 export interface BufferLender {
-  /** True: the buffer is the caller's from now on. */
-  surrender(): boolean
+  /** True: this buffer is the caller's from now on. */
+  surrender(buf: Uint8Array): boolean
 }
 
 /**
@@ -61,7 +61,7 @@ export class Request {
   /** The same with bytes of its own, to be kept. Where the buffer can be had they are not copied: of 20 MB that would take 20 ms. */
   copy(): Request {
     const copy = new Request()
-    if (this.lender?.surrender() === true) {
+    if (this.lender?.surrender(this.buf) === true) {
       copy.buf = this.buf
       copy.reserve(this.argc)
       for (let i = 0; i < this.argc; i++) copy.push(this.off[i], this.len[i])
