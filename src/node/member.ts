@@ -11,7 +11,7 @@ import type { Collections } from '../keyspace/collections.js'
 import { claimDataFolder } from '../oplog/data-folder.js'
 import type { RecoveryReport } from '../oplog/open-log.js'
 import type { LogCursor, SyncPolicy } from '../oplog/op-log.js'
-import { Retention } from '../oplog/retention.js'
+import { Retention, type RetentionInput } from '../oplog/retention.js'
 import type { SegmentedLog } from '../oplog/segmented-log.js'
 import type { VectorEntry } from '../peer-sync/messages.js'
 import { PeerSync } from '../peer-sync/peer-sync.js'
@@ -234,7 +234,14 @@ export class Member implements SyncHost {
       isTaking: () => this.intake?.isOpen === true,
       isWhole: () => this.hold === null,
     })
-    this.running = { log, report, sync, snapshots: snapshotter, retention: new Retention(log), backups }
+    this.running = {
+      log,
+      report,
+      sync,
+      snapshots: snapshotter,
+      retention: new Retention(log, () => this.retentionInput()),
+      backups,
+    }
     this.recoveryUnderWay = null
     // It may have been changed since recovery began.
     log.setSyncPolicy(syncPolicyOf(this.appendfsync, this.isAlone))
@@ -517,11 +524,15 @@ export class Member implements SyncHost {
   private trimLog(): void {
     const { log, snapshots, retention } = this.parts
     if (log.isShortOfRoom) snapshots.dropOlder()
-    const oldest = snapshots.kept.at(-1)
-    if (oldest === undefined) return
+    retention.run()
+  }
+
+  private retentionInput(): RetentionInput | null {
+    const oldest = this.snapshots.kept.at(-1)
+    if (oldest === undefined) return null
     const durableElsewhere = this.sync?.durableElsewhere() ?? []
     const neededFrom = Math.min(oldest.position, this.shelf?.neededFrom ?? Infinity)
-    retention.run({ neededFrom, durableElsewhere, budgetBytes: this.keeping.backlogBytes })
+    return { neededFrom, durableElsewhere, budgetBytes: this.keeping.backlogBytes }
   }
 
   private freezeStability(): VersionVector {

@@ -21,12 +21,13 @@ export interface RetentionInput {
  * The budget is nothing while the disk is short of room.
  */
 export class Retention {
-  private input: RetentionInput | null = null
+  constructor(
+    private readonly log: SegmentedLog,
+    /** Asked for each segment: members may go while the one before is removed. Null: there is no snapshot, so nothing may go. */
+    private readonly input: () => RetentionInput | null,
+  ) {}
 
-  constructor(private readonly log: SegmentedLog) {}
-
-  run(input: RetentionInput): void {
-    this.input = input
+  run(): void {
     this.log.trim((endByte, vector) => this.mayGo(endByte, vector))
   }
 
@@ -36,7 +37,8 @@ export class Retention {
   }
 
   private mayGo(endByte: number, vector: VersionVector): boolean {
-    const { log, input } = this
+    const { log } = this
+    const input = this.input()
     if (input === null || endByte > input.neededFrom) return false
     const { durableElsewhere } = input
     if (durableElsewhere.every((durable) => durable.dominates(vector))) return true

@@ -26,10 +26,12 @@ const vector = (one: number, two: number): VersionVector =>
     [2, two],
   ])
 
+/** Nothing that has to be kept for anybody. */
+const EVERYTHING: RetentionInput = { neededFrom: Infinity, durableElsewhere: [], budgetBytes: Infinity }
+
 /** What is left, by sequence, after retention has run until it does no more. */
 function left(input: Partial<RetentionInput>): number[] {
-  const retention = new Retention(rig.log)
-  retention.run({ neededFrom: Infinity, durableElsewhere: [], budgetBytes: Infinity, ...input })
+  new Retention(rig.log, () => ({ ...EVERYTHING, ...input })).run()
   for (let i = 0; i < 10; i++) rig.disk.completeSyncs()
   const sequences = rig.log.segments.map(({ sequence }) => sequence)
   expect(rig.disk.list('/data/log')).toEqual(sequences.map((sequence) => segmentPath(sequence).slice('/data/log/'.length)))
@@ -65,6 +67,15 @@ describe('retention', () => {
     expect(left({ durableElsewhere: [vector(1000, 1000), vector(40, 40), vector(0, 0)], budgetBytes: 0 })).toEqual([3, 4, 5])
   })
 
+  test('counts the members anew for each segment', () => {
+    let durableElsewhere = [vector(1000, 1000), vector(1000, 1000), vector(0, 0), vector(0, 0)]
+    new Retention(rig.log, () => ({ ...EVERYTHING, durableElsewhere, budgetBytes: 0 })).run()
+    // One that has everything is gone before the removal of the first has ended.
+    durableElsewhere = durableElsewhere.slice(1)
+    for (let i = 0; i < 10; i++) rig.disk.completeSyncs()
+    expect(rig.log.segments.map(({ sequence }) => sequence)).toEqual([2, 3, 4, 5])
+  })
+
   test('has no budget while the disk is short of room', () => {
     rig = new LogRig()
     chains = new FrameChains()
@@ -82,8 +93,7 @@ describe('retention', () => {
   test('removes nothing while the segment behind could be lost', () => {
     rig.log.append(chains.next(1))
     expect(rig.log.segments.map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4, 5, 6])
-    const retention = new Retention(rig.log)
-    retention.run({ neededFrom: Infinity, durableElsewhere: [], budgetBytes: 0 })
+    new Retention(rig.log, () => EVERYTHING).run()
     rig.disk.completeSyncs()
     expect(rig.disk.exists(segmentPath(1))).toBe(true)
     rig.sync()

@@ -106,7 +106,7 @@ export const TRANSFER_BUGS: readonly PlantedBug[] = [
     profile: 'transfer',
     apply: () =>
       patchHidden(Retention, 'mayGo', (self, original, args) => {
-        const input = field(self, 'input') as RetentionInput
+        const input = (field(self, 'input') as () => RetentionInput)()
         const isOver = Retention.backlogBytes(field(self, 'log') as never, input.neededFrom) > input.budgetBytes
         return original(...args) === true || ((args[0] as number) <= input.neededFrom && isOver)
       }),
@@ -161,7 +161,7 @@ export const TRANSFER_BUGS: readonly PlantedBug[] = [
     profile: 'transfer',
     apply: () =>
       patchHidden(Retention, 'mayGo', (self, original, args) => {
-        const { durableElsewhere } = field(self, 'input') as RetentionInput
+        const { durableElsewhere } = (field(self, 'input') as () => RetentionInput)()
         return original(...args) === true && durableElsewhere.every((durable) => durable.dominates(args[1] as VersionVector))
       }),
   },
