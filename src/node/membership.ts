@@ -34,6 +34,8 @@ export interface MembershipOptions {
  */
 const STAMP_JUMP = 2 ** 20
 
+const CATCHES_UP = 'LOADING This member has taken the state of another one and waits for the writes that it shows already'
+
 /**
  * This member's place among the others: what the list of members says, where it is kept, and whether client writes are taken.
  *
@@ -172,7 +174,7 @@ export class Membership {
 
   /** The error reply to writes, or null when they are taken. */
   get writeRefusal(): string | null {
-    if (this.isOpen) return null
+    if (this.isOpen) return this.isHere(this.shown()) ? null : CATCHES_UP
     switch (this.ownState) {
       case 'active':
         return null
