@@ -106,7 +106,8 @@ export const TRANSFER_BUGS: readonly PlantedBug[] = [
     profile: 'transfer',
     apply: () =>
       patchHidden(Retention, 'mayGo', (self, original, args) => {
-        const input = (field(self, 'input') as () => RetentionInput)()
+        const input = (field(self, 'input') as () => RetentionInput | null)()
+        if (input === null) return false
         const isOver = Retention.backlogBytes(field(self, 'log') as never, input.neededFrom) > input.budgetBytes
         return original(...args) === true || ((args[0] as number) <= input.neededFrom && isOver)
       }),
@@ -161,8 +162,10 @@ export const TRANSFER_BUGS: readonly PlantedBug[] = [
     profile: 'transfer',
     apply: () =>
       patchHidden(Retention, 'mayGo', (self, original, args) => {
-        const { durableElsewhere } = (field(self, 'input') as () => RetentionInput)()
-        return original(...args) === true && durableElsewhere.every((durable) => durable.dominates(args[1] as VersionVector))
+        const input = (field(self, 'input') as () => RetentionInput | null)()
+        return (
+          original(...args) === true && input?.durableElsewhere.every((durable) => durable.dominates(args[1] as VersionVector))
+        )
       }),
   },
   {
