@@ -2,7 +2,6 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { closeSync, existsSync, openSync, readFileSync, renameSync, statSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { LocalMember } from './local-cluster.js'
-import { serverEnvironment } from './server-environment.js'
 
 /** First and longest wait before a member that died is started again; doubled in between. */
 const FIRST_RESTART_MS = 500
@@ -69,7 +68,6 @@ class MemberProcess {
     const child = spawn(command, [...args, 'server', '--config', this.member.configFile], {
       stdio: ['ignore', log, log, 'ipc'],
       detached: true,
-      env: serverEnvironment(process.env),
     })
     closeSync(log)
     this.child = child

@@ -3,7 +3,6 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { RedisClient, ReplyError } from '../../src/cli/redis-client.js'
-import { serverEnvironment } from '../../src/cli/server-environment.js'
 import { eventually } from '../e2e/support/eventually.js'
 import { freePorts } from '../e2e/support/free-ports.js'
 import { ManagedProcess } from '../e2e/support/managed-process.js'
@@ -18,12 +17,9 @@ const COMMAND_MS = 120_000
 const SNAPSHOT_MS = 300_000
 const CLUSTER_NAMES = ['one', 'two'] as const
 
-/** As `meridian up` and the image start it. */
-const ENVIRONMENT = serverEnvironment(process.env)
-const PLAIN: SpawnOptions = { env: ENVIRONMENT }
 /** A server that says on SIGUSR2 what stopped it. */
 const WATCHED: SpawnOptions = {
-  env: { ...ENVIRONMENT, NODE_OPTIONS: `--import=${new URL('./turn-watch.js', import.meta.url).href}` },
+  env: { ...process.env, NODE_OPTIONS: `--import=${new URL('./turn-watch.js', import.meta.url).href}` },
 }
 
 export type System = 'redis' | 'meridian'
@@ -83,7 +79,7 @@ export class Bench {
     const where = ['server', '--port', String(port), '--dir', folder]
     // As redis-server above.
     const settings = ['--appendfsync', 'everysec', '--log-level', 'warn', '--set', 'storage.auto-aof-rewrite-percentage=0']
-    return this.serverOf('meridian', port, [...meridianCommand(), ...where, ...settings], isWatched ? WATCHED : PLAIN)
+    return this.serverOf('meridian', port, [...meridianCommand(), ...where, ...settings], isWatched ? WATCHED : {})
   }
 
   /** Two members over mutual TLS, up and linked. */
@@ -95,7 +91,7 @@ export class Bench {
 
   /** Members over mutual TLS, up, and linked to the first one. */
   async meridianCluster(names: readonly string[], isWatched = false): Promise<readonly Server[]> {
-    const spawn = (): SpawnOptions => (isWatched ? WATCHED : PLAIN)
+    const spawn = (): SpawnOptions => (isWatched ? WATCHED : {})
     const cluster = await TestCluster.create({ names, clusterId: 'bench', logLevel: 'warn', spawn })
     this.clusters.push(cluster)
     await Promise.all(cluster.members.map((member) => member.start()))
