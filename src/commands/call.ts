@@ -195,6 +195,11 @@ export class Call {
     this.engine.longWrites.begin(this, keys, steps)
   }
 
+  /** The same, where the only key is that in argument i, which is written. */
+  writeKeyInSlices(i: number, steps: WriteSteps): void {
+    this.writeInSlices([{ database: this.database, argument: i, isWritten: true }], steps)
+  }
+
   /** Where the steps of a write in slices write their effects. */
   get op(): OpBuilder {
     return this.engine.longWrites.op

@@ -488,10 +488,7 @@ export class Engine implements CommandExecutor, EngineService {
       this.timer.settle()
       const startMs = this.timer.lastMs
       if (!this.exec(session, reply)) command.failedCalls++
-      if (this.monitors.isWatched) {
-        this.prepareCall(session, request, command, reply)
-        this.tellMonitors(command, call)
-      }
+      if (this.monitors.isWatched) this.tellMonitors(command, session, request)
       this.timer.settle()
       const microseconds = (this.timer.lastMs - startMs) * 1000
       command.calls++
@@ -588,7 +585,7 @@ export class Engine implements CommandExecutor, EngineService {
       reply.truncate(replyStart)
       reply.error(error.message)
     }
-    if (this.monitors.isWatched) this.tellMonitors(command, call)
+    if (this.monitors.isWatched) this.tellMonitors(command, call.session, call.request)
     const { blocked } = call.session
     if (blocked === null && timer.takes(command, call.request.argc, reply.length - replyStart)) return
     const microseconds = timer.lap()
@@ -599,7 +596,7 @@ export class Engine implements CommandExecutor, EngineService {
     } else this.countCall(command, call.session, call.request, microseconds)
   }
 
-  private tellMonitors(command: Command, { session, request }: Call): void {
+  private tellMonitors(command: Command, session: Session, request: Request): void {
     const { server } = this.services
     this.monitors.tell(command, session, request, server.nowMicroseconds(), this.addressOf(session))
   }

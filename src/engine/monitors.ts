@@ -23,21 +23,21 @@ const ESCAPES = new Map([
  * its EXEC, and none that is for administrators. Secrets are not shown, and of what is long only the beginning.
  */
 export class Monitors implements MonitorService {
-  /** Somebody is to be told. */
-  isWatched = false
   private readonly sessions = new Set<Session>()
+
+  /** Somebody is to be told. */
+  get isWatched(): boolean {
+    return this.sessions.size > 0
+  }
 
   add(session: Session): void {
     session.isMonitor = true
     this.sessions.add(session)
-    this.isWatched = true
   }
 
   remove(session: Session): void {
-    if (!session.isMonitor) return
     session.isMonitor = false
     this.sessions.delete(session)
-    this.isWatched = this.sessions.size > 0
   }
 
   /** A command has run. address: of its client. */

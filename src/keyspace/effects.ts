@@ -90,8 +90,11 @@ export class Effects {
     const db = this.keyspace.database(database)
     let ref = db.lookup(key, keyOff, keyLen)
     if (mode !== ExpiryMode.set && this.isBare(db, ref, key, keyOff, keyLen)) {
-      const expiry = mode === ExpiryMode.keep ? SET_EXPIRY_KEPT : 0
-      this.overwrite(database, db, ref, key, keyOff, keyLen, value, off, len, expiry)
+      this.begin(EffectType.setString, database, key, keyOff, keyLen)
+      this.writer.putByte(mode === ExpiryMode.keep ? SET_EXPIRY_KEPT : 0)
+      this.writer.putBlock(value, off, len)
+      this.strings.overwrite(db, ref, value, off, len)
+      this.keyspace.observer?.keyChanged(database, key, keyOff, keyLen)
       return
     }
     const hidden = ref !== 0 && !this.keyspace.isVisible(db, ref)
@@ -127,27 +130,6 @@ export class Effects {
   /** A key that holds a string and nothing else, as nearly all do that are written again: one question for many that set asks of other records. */
   private isBare(db: Database, ref: Ref, key: Uint8Array, keyOff: number, keyLen: number): boolean {
     return ref !== 0 && this.strings.isBare(db, ref) && !db.mayHide(key, keyOff, keyLen)
-  }
-
-  /** setString of such a key, without an expiry. */
-  private overwrite(
-    database: number,
-    db: Database,
-    ref: Ref,
-    key: Uint8Array,
-    keyOff: number,
-    keyLen: number,
-    value: Uint8Array,
-    off: number,
-    len: number,
-    expiry: number,
-  ): void {
-    this.begin(EffectType.setString, database, key, keyOff, keyLen)
-    const { writer } = this
-    writer.putByte(expiry)
-    writer.putBlock(value, off, len)
-    this.strings.overwrite(db, ref, value, off, len)
-    this.keyspace.observer?.keyChanged(database, key, keyOff, keyLen)
   }
 
   /** DEL and its kin. Does nothing when there is no record. due: the key's time was up, see docs/formats/effects.md. */
@@ -289,12 +271,6 @@ export class Effects {
    */
   addInteger(database: number, key: Uint8Array, keyOff: number, keyLen: number, n: number, result: number): void {
     const db = this.keyspace.database(database)
-    const front = db.lookup(key, keyOff, keyLen)
-    if (this.solo && this.isBare(db, front, key, keyOff, keyLen)) {
-      const length = writeInteger(result, this.digits, 0)
-      this.overwrite(database, db, front, key, keyOff, keyLen, this.digits, 0, length, SET_EXPIRY_KEPT)
-      return
-    }
     const ref = this.forString(database, db, key, keyOff, keyLen)
     if (this.solo && !this.hasExtras(db, ref)) {
       const length = writeInteger(result, this.digits, 0)

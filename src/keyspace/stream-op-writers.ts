@@ -99,6 +99,17 @@ abstract class PositionWriter {
   /** Writes the effect. */
   protected abstract write(): void
 
+  /** Writes an effect that the group is done with the entries. entriesRead: of the group with them, where they were only read. */
+  protected writeAck(entriesRead: number | null): void {
+    const { op, at, group, list, count } = this
+    const effect = op.begin(EffectType.streamAck, at.database, at.key, at.off, at.len)
+    effect.u8(entriesRead === null ? 0 : ACK_READ)
+    effect.range(group.buf, group.off, group.len)
+    if (entriesRead !== null) effect.varint(entriesRead + 1)
+    effect.varint(count)
+    effect.raw(list.bytes.subarray(0, list.length))
+  }
+
   /** Writes the body, which lacks but the entries. */
   protected writeBody(): void {
     body.varint(this.count)
@@ -146,13 +157,7 @@ export class ReadWriter extends PositionWriter {
   }
 
   protected override write(): void {
-    const { op, at, group, list, count } = this
-    const effect = op.begin(EffectType.streamAck, at.database, at.key, at.off, at.len)
-    effect.u8(ACK_READ)
-    effect.range(group.buf, group.off, group.len)
-    effect.varint(this.entriesRead + 1)
-    effect.varint(count)
-    effect.raw(list.bytes.subarray(0, list.length))
+    this.writeAck(this.entriesRead)
   }
 }
 
@@ -205,12 +210,7 @@ export class AckWriter extends PositionWriter {
   }
 
   protected override write(): void {
-    const { op, at, group, list, count } = this
-    const effect = op.begin(EffectType.streamAck, at.database, at.key, at.off, at.len)
-    effect.u8(0)
-    effect.range(group.buf, group.off, group.len)
-    effect.varint(count)
-    effect.raw(list.bytes.subarray(0, list.length))
+    this.writeAck(null)
   }
 }
 

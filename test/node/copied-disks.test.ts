@@ -6,6 +6,21 @@ function isFollowed({ lines }: SimulatedNode): boolean {
   return lines.filter((line) => line.includes('was closed by the other side')).length === 2
 }
 
+/** Three equal members, and the disk of the third as it was 300 elements of another's list ago. */
+function withOldImage(): { readonly mesh: SimulatedMesh; readonly image: ReturnType<SimulatedNode['disk']['image']> } {
+  const mesh = new SimulatedMesh(3, 3).start()
+  const [a, b, c] = mesh.nodes
+  a.run('SET', 'k', 'before')
+  mesh.untilEqual(a, b, c)
+  const image = c.disk.image()
+  for (let i = 0; i < 300; i++) {
+    a.run('RPUSH', 'list', 'x'.repeat(1000))
+    mesh.advance(1)
+  }
+  mesh.untilEqual(a, b, c)
+  return { mesh, image }
+}
+
 it('of a machine and its clone that run at the same time one takes no writes, and says how to go on', () => {
   const mesh = new SimulatedMesh(3).start()
   const [a, b, c] = mesh.nodes
@@ -56,16 +71,8 @@ it.each([0, -60_000])(
 )
 
 it('a member that is started from an old copy of its disk writes nothing before it has what it once had, though it lacks nothing of its own', () => {
-  const mesh = new SimulatedMesh(3, 3).start()
+  const { mesh, image } = withOldImage()
   const [a, b, c] = mesh.nodes
-  a.run('SET', 'k', 'before')
-  mesh.untilEqual(a, b, c)
-  const image = c.disk.image()
-  for (let i = 0; i < 300; i++) {
-    a.run('RPUSH', 'list', 'x'.repeat(1000))
-    mesh.advance(1)
-  }
-  mesh.untilEqual(a, b, c)
   mesh.advance(500)
   c.crash()
   c.disk.restore(image)
@@ -79,16 +86,8 @@ it('a member that is started from an old copy of its disk writes nothing before 
 })
 
 it('a member that is started from an old copy writes nothing too early either when the others have forgotten what it told them', () => {
-  const mesh = new SimulatedMesh(3, 3).start()
+  const { mesh, image } = withOldImage()
   const [a, b, c] = mesh.nodes
-  a.run('SET', 'k', 'before')
-  mesh.untilEqual(a, b, c)
-  const image = c.disk.image()
-  for (let i = 0; i < 300; i++) {
-    a.run('RPUSH', 'list', 'x'.repeat(1000))
-    mesh.advance(1)
-  }
-  mesh.untilEqual(a, b, c)
   mesh.until('it is stable, and noted', () => [a, b].every(({ member }) => member.stable.dominates(member.applied)))
   mesh.advance(2000)
   c.crash()

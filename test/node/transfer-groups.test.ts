@@ -49,6 +49,15 @@ function comeBack({ mesh, a, b, c }: ReturnType<typeof apart>): string {
   return c.run('INFO', 'replication')
 }
 
+/** So that it can be cut: much to send, and little at a time. */
+function makeTransferLong({ mesh, a, b, c }: ReturnType<typeof apart>): void {
+  for (const node of [a, b]) {
+    for (let i = 0; i < 300; i++) node.run('SET', `k${node.id}:${i}`, 'v'.repeat(100))
+    mesh.network.route(node.name, c.name).bandwidth = 20
+    mesh.advance(100)
+  }
+}
+
 describe('a transfer to a member that reads a stream in a group', () => {
   it('brings what was acknowledged elsewhere, and leaves it what is its own', () => {
     const all = apart()
@@ -81,11 +90,7 @@ describe('a transfer to a member that reads a stream in a group', () => {
   it('keeps its own over a start, and over transfers that are cut', () => {
     const all = apart()
     const { mesh, a, b, c } = all
-    for (const node of [a, b]) {
-      for (let i = 0; i < 300; i++) node.run('SET', `k${node.id}:${i}`, 'v'.repeat(100))
-      mesh.network.route(node.name, c.name).bandwidth = 20
-      mesh.advance(100)
-    }
+    makeTransferLong(all)
     for (const node of [a, b]) node.trim()
     for (let round = 0; round < 6; round++) {
       mesh.cut(c, false)
@@ -177,11 +182,7 @@ describe('a transfer to a member that reads a stream in a group', () => {
   it('does not take for its own what the state of a transfer that was cut had acknowledged', () => {
     const all = apart()
     const { mesh, a, b, c } = all
-    for (const node of [a, b]) {
-      for (let i = 0; i < 300; i++) node.run('SET', `k${node.id}:${i}`, 'v'.repeat(100))
-      mesh.network.route(node.name, c.name).bandwidth = 20
-      mesh.advance(100)
-    }
+    makeTransferLong(all)
     a.run('XADD', 'stream', '11-1', 'f', 'v')
     mesh.untilEqual(a, b)
     for (const node of [a, b]) node.trim()

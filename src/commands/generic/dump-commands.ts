@@ -99,7 +99,7 @@ function restore(call: Call): void {
   // How many elements a payload has is not known before it is read.
   const elements = IN_ONE_GO.includes(buf[off[3]]) ? 0 : len[3] / ELEMENT_BYTES
   if (call.isLongWrite(elements, 1)) {
-    call.writeInSlices([{ database: call.database, argument: 1, isWritten: true }], restoreSteps(call, options, ttl, taken))
+    call.writeKeyInSlices(1, restoreSteps(call, options, ttl, taken))
     return
   }
   const value = checkedValue(readPayload(call.bytes(3)))

@@ -71,7 +71,7 @@ function lrem(call: Call): void {
     return ++count < most
   })
   if (count < most && looks < length) {
-    call.writeInSlices([{ database: call.database, argument: 1, isWritten: true }], removeSteps(call, ref, limit))
+    call.writeKeyInSlices(1, removeSteps(call, ref, limit))
     return
   }
   if (count > 0) {
@@ -127,7 +127,7 @@ function ltrim(call: Call): void {
   const fromEnd = empties ? 0 : length - 1 - stop
   if (call.isLongWrite((fromBegin + fromEnd) / ROW_SHARE, 1)) {
     const steps = trimSteps(call, call.root(ref), length, fromBegin, fromEnd)
-    call.writeInSlices([{ database: call.database, argument: 1, isWritten: true }], steps)
+    call.writeKeyInSlices(1, steps)
     return
   }
   const { buf, off, len } = call.request

@@ -62,7 +62,7 @@ function popping(atBegin: boolean): (call: Call) => void {
     const popped = Math.min(count, length)
     if (call.isLongWrite(popped, 1)) {
       const steps = popSteps(call, 1, call.root(ref), length, popped, atBegin)
-      call.writeInSlices([{ database: call.database, argument: 1, isWritten: true }], steps)
+      call.writeKeyInSlices(1, steps)
       return
     }
     call.reply.array(popped)

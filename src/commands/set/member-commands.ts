@@ -111,7 +111,7 @@ function spop(call: Call): void {
   const size = sets.countShown(call.db, root)
   const wanted = count > BigInt(size) ? size : Number(count)
   if (call.isLongWrite(wanted, 1)) {
-    call.writeInSlices([{ database: call.database, argument: 1, isWritten: true }], popSteps(call, root, size, wanted))
+    call.writeKeyInSlices(1, popSteps(call, root, size, wanted))
     return
   }
   call.reply.set(wanted)

@@ -181,7 +181,7 @@ function removeRange(call: Call, by: By, event: string): void {
   const { writer } = zsets
   const isAll = from < to && to - from === zsets.size(db, root)
   if (!isAll && call.isLongWrite(to - from, 1)) {
-    call.writeInSlices([{ database: call.database, argument: 1, isWritten: true }], removeSteps(call, root, from, to, event))
+    call.writeKeyInSlices(1, removeSteps(call, root, from, to, event))
     return
   }
   if (from < to) {

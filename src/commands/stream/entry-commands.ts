@@ -144,7 +144,7 @@ function xdel(call: Call): void {
   }
   for (let i = 2; i < call.argc; i++) strictId(call, i, given)
   if (isLongWrite(call, call.argc - 2, 1)) {
-    call.writeInSlices([{ database: call.database, argument: 1, isWritten: true }], delSteps(call, stream.clone()))
+    call.writeKeyInSlices(1, delSteps(call, stream.clone()))
     return
   }
   const { space } = stream
@@ -272,7 +272,7 @@ function xtrim(call: Call): void {
   const exists = openForWrite(call, 1, stream)
   const steps = exists ? trim.inSlices(call, stream) : null
   if (steps !== null) {
-    call.writeInSlices([{ database: call.database, argument: 1, isWritten: true }], steps)
+    call.writeKeyInSlices(1, steps)
     return
   }
   const removed = exists ? trim.apply(call, stream) : 0

@@ -146,10 +146,7 @@ function deleteConsumer(call: Call): void {
   }
   const pending = stream.space.groups.consumerPendingCount(consumer)
   if (isLongWrite(call, pending, 2)) {
-    call.writeInSlices(
-      [{ database: call.database, argument: 2, isWritten: true }],
-      deleteConsumerSteps(call, stream.clone(), consumer, pending),
-    )
+    call.writeKeyInSlices(2, deleteConsumerSteps(call, stream.clone(), consumer, pending))
     return
   }
   call.collections.streams.writes.deleteConsumer(KEY.of(call, 2), GROUP.of(call, 3), CONSUMER.of(call, 4))
@@ -211,7 +208,7 @@ function xack(call: Call): void {
   }
   for (let i = 3; i < call.argc; i++) strictId(call, i, id)
   if (isLongWrite(call, call.argc - 3, 1)) {
-    call.writeInSlices([{ database: call.database, argument: 1, isWritten: true }], ackSteps(call, stream.clone(), group))
+    call.writeKeyInSlices(1, ackSteps(call, stream.clone(), group))
     return
   }
   positions.clear()

@@ -202,7 +202,7 @@ function xclaim(call: Call): void {
   const options = parseClaim(call, minIdle, firstOption, stop)
   if (isLongWrite(call, firstOption - FIRST_ID, 1)) {
     const steps = claimSteps(call, stream.clone(), group, options, firstOption, stop.clone())
-    call.writeInSlices([{ database: call.database, argument: 1, isWritten: true }], steps)
+    call.writeKeyInSlices(1, steps)
     return
   }
   if (stop.compare(stream.space.groups.lastDelivered(group, lastDelivered)) > 0) {
@@ -259,7 +259,7 @@ function xautoclaim(call: Call): void {
   const { pending } = groups
   if (isLongWrite(call, Math.min(groups.pendingCount(group), count * LOOKS_FOR_EACH), 1)) {
     const steps = autoclaimSteps(call, stream.clone(), group, { minIdle, start: start.clone(), count, justId })
-    call.writeInSlices([{ database: call.database, argument: 1, isWritten: true }], steps)
+    call.writeKeyInSlices(1, steps)
     return
   }
   ensureConsumer(call, group)
