@@ -251,10 +251,16 @@ export function planDeletion(
   const { cursor } = space
   const text = id.toString()
   if (taken.has(text)) return Deletion.noSuchId
-  if (!space.log.find(from.words, from.at, id, 0, cursor) || cursor.entry.id.compare(id) !== 0) return Deletion.noSuchId
-  if (policy === ReferencePolicy.acked && isReferenced(from, cursor.entry)) return Deletion.referenced
+  const { log } = space
+  // Several members may have added the ID: its entries go together.
+  const isAt = (on: boolean): boolean => on && cursor.entry.id.compare(id) === 0
+  if (!isAt(log.find(from.words, from.at, id, 0, cursor))) return Deletion.noSuchId
+  if (policy === ReferencePolicy.acked) {
+    for (let on = true; isAt(on); on = log.next(cursor)) if (isReferenced(from, cursor.entry)) return Deletion.referenced
+    log.find(from.words, from.at, id, 0, cursor)
+  }
   taken.add(text)
-  list.push(id, cursor.entry.region)
+  for (let on = true; isAt(on); on = log.next(cursor)) list.push(id, cursor.entry.region)
   return Deletion.deleted
 }
 
@@ -262,8 +268,20 @@ export function deletePlanned(call: Call, from: StreamReading, policy: number, l
   if (list.count === 0) return
   KEY.of(call, 1)
   if (policy === ReferencePolicy.remove) acknowledgeEverywhere(call, from, list)
-  call.collections.streams.writes.remove(KEY, list)
+  call.collections.streams.writes.remove(KEY, onceEach(list))
   call.notify(NotificationClass.stream, 'xdel', 1)
+}
+
+const distinct = new StreamPositions()
+
+/** A removal names an ID once, whosever entries have it: those stand side by side in the list. */
+function onceEach(list: StreamPositions): StreamPositions {
+  distinct.clear()
+  for (let i = 0; i < list.count; i++) {
+    list.id(i, given)
+    if (i === 0 || given.compare(list.id(i - 1, other)) !== 0) distinct.push(given, list.region(i))
+  }
+  return distinct
 }
 
 function xtrim(call: Call): void {
