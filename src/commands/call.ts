@@ -182,6 +182,13 @@ export class Call {
   }
 
   /**
+   * isLongWrite for a command that brings the elements itself, and builds on what is at its only key, argument 1. Costs short ones next to nothing.
+   */
+  bringsMany(elements: number): boolean {
+    return elements > this.engine.slicing.writeElements && this.isLongWrite(elements, 1)
+  }
+
+  /**
    * The command writes in slices: the handler returns without a reply and without effects. It is run again when its turn has come, and then the steps are
    * gone through while its keys are held, so they do not change under it. The steps
    *
@@ -193,6 +200,25 @@ export class Call {
    */
   writeInSlices(keys: readonly KeyToHold[], steps: WriteSteps): void {
     this.engine.longWrites.begin(this, keys, steps)
+  }
+
+  /** The first step of a write in slices that makes the collection in argument i, of which clients see nothing: what is left of it goes, as in openCollection. */
+  *clearInSteps(i: number): Generator<undefined, void> {
+    yield* this.long.remove(this.op, this.place(i))
+  }
+
+  /**
+   * The last step of one that removes all elements of the collection in argument i. A member that is alone says that the expiry goes with the key, as in
+   * closeCollection: in a mesh that stays until it is stable.
+   */
+  *emptyInSteps(i: number): Generator<undefined, void> {
+    if (this.effects.solo) yield* this.long.remove(this.op, this.place(i))
+  }
+
+  /** Events of a write in slices that has added to the collection in argument i. */
+  notifyAdded(kind: number, event: string, i: number, wasThere: boolean): void {
+    if (wasThere) this.notify(kind, event, i)
+    else this.notifyStored(kind, event, i)
   }
 
   /** The same, where the only key is that in argument i, which is written. */

@@ -1,4 +1,5 @@
 import { equalBytes } from '../base/bytes.js'
+import { LIMITS } from '../base/limits.js'
 import { hashElement } from '../memory/element-hash.js'
 
 /** Arguments of a command, as ranges of one buffer: what a Request is to the stores. */
@@ -25,6 +26,21 @@ export class DistinctRanges {
     this.begin(Math.ceil((end - first) / step))
     // From the end, so that the last one is met first; then the picks are turned round.
     for (let i = end - 1 - ((end - 1 - first) % step); i >= first; i -= step) this.pick(args, i)
+    this.turnRound()
+  }
+
+  /** The same, some hundred a step. */
+  *pickLastInSteps(args: ByteRanges, first: number, end: number, step: number): Generator<undefined, void> {
+    this.begin(Math.ceil((end - first) / step))
+    let steps = 0
+    for (let i = end - 1 - ((end - 1 - first) % step); i >= first; i -= step) {
+      this.pick(args, i)
+      if (++steps % LIMITS.slicedReadSeek === 0) yield
+    }
+    this.turnRound()
+  }
+
+  private turnRound(): void {
     const { picked } = this
     for (let low = 0, high = this.count - 1; low < high; low++, high--) {
       const swapped = picked[low]

@@ -619,7 +619,8 @@ export class HashStore extends MapStore {
     return root
   }
 
-  private mayHaveCounters(db: Database, root: Ref): boolean {
+  /** True when some field may have contributions: writes and removals of fields must say what they saw of them. */
+  mayHaveCounters(db: Database, root: Ref): boolean {
     return root !== 0 && (db.arena.u32[root >>> CHUNK_SHIFT][(root & UNIT_MASK) << 1] & MapFlag.mayHaveCounters) !== 0
   }
 

@@ -1,10 +1,10 @@
 import { assert } from '../base/assert.js'
 import { MeridianError } from '../base/errors.js'
-import type { MemberId, Stamp } from '../base/ids.js'
+import { stampToUnixMs, type MemberId, type Stamp } from '../base/ids.js'
 import { VersionVector } from '../crdt/version-vector.js'
 import type { Engine } from '../engine/engine.js'
 import type { SegmentedLog } from '../oplog/segmented-log.js'
-import { duplicateId, REJOIN } from '../peer-sync/hello-check.js'
+import { duplicateId, isRefused, REJOIN } from '../peer-sync/hello-check.js'
 import type { VectorEntry } from '../peer-sync/messages.js'
 import type { PeerSync } from '../peer-sync/peer-sync.js'
 import type { KnownVectors, MemberInfo, Topology } from '../peer-sync/sync-host.js'
@@ -15,7 +15,8 @@ import type { Random } from '../ports/random.js'
 import { doubtOf, type Introduced } from '../topology/introduction.js'
 import { decodeTopology, encodeTopology } from '../topology/topology-codec.js'
 import type { TopologyChange } from '../topology/topology-change.js'
-import type { Dot, TopologyMember, TopologyState } from '../topology/topology-state.js'
+import type { Dot, TopologyMember } from '../topology/topology-list.js'
+import type { TopologyState } from '../topology/topology-state.js'
 import type { TopologyService } from '../commands/services.js'
 import { isJoining, joiningEnded, topologyPath } from './joining.js'
 
@@ -33,6 +34,9 @@ export interface MembershipOptions {
  * one, as long as both have seen a clock that is ahead of theirs; and then nobody could tell where one history ends and the other begins.
  */
 const STAMP_JUMP = 2 ** 20
+
+/** After this an operator is told that only one who cannot be reached has what is waited for. */
+const LACKING_NEWS_MS = 10_000
 
 const CATCHES_UP = 'LOADING This member has taken the state of another one and waits for the writes that it shows already'
 
@@ -84,7 +88,13 @@ export class Membership {
   /** Another process runs as this member; until that was said both may have written. */
   private isFollowed = false
   private refusedBy: string | null = null
+  /** The last op of our own that others were told to be durable here. */
+  private toldOwn = 0 as Stamp
   private isLost = false
+  /** Nothing is waited for any more but ops of members that were removed by force. */
+  private waitsForRemoved = false
+  private lackingTimer: Timer | null = null
+  private returning = false
   private leaving = false
   private repeating = false
   /** Client writes are taken. Asked by every write, so it is kept. */
@@ -148,6 +158,7 @@ export class Membership {
   stop(): void {
     this.stopped = true
     this.startTimer?.cancel()
+    this.lackingTimer?.cancel()
   }
 
   // --- what the state says
@@ -174,7 +185,7 @@ export class Membership {
 
   /** The error reply to writes, or null when they are taken. */
   get writeRefusal(): string | null {
-    if (this.isOpen) return this.isHere(this.shown()) ? null : CATCHES_UP
+    if (this.isOpen) return this.lackingOf(this.shown()).length === 0 ? null : CATCHES_UP
     switch (this.ownState) {
       case 'active':
         return null
@@ -183,8 +194,10 @@ export class Membership {
           return 'LOADING This member has no data and waits to hear from another one whether there are any; if there is none yet, start it with peers.start-wait 0s'
         return 'LOADING This member has just started and waits to hear from another one how far its own writes had got'
       case 'restoring':
+        if (this.outOfReach().length > 0) return this.waitsFor('was started from an older copy of its data, or with none')
         return 'LOADING This member was started from an older copy of its data, or with none; it fetches what it lacks'
       case 'joining':
+        if (this.outOfReach().length > 0) return this.waitsFor('is new, or has lost its disk')
         return 'LOADING This member is new and has not caught up with the others yet'
       case 'draining':
         return `READONLY This member was removed from its cluster; what it has is being fetched by the others. ${REJOIN}`
@@ -195,6 +208,11 @@ export class Membership {
           return `READONLY Another process has taken the place of this member. Stop the wrong one of the two; if that is the other one, restart this one. ${REJOIN}`
         return `READONLY Another member has writes of this one that it does not have itself: it was started from an old copy of its data. ${REJOIN}`
     }
+  }
+
+  private waitsFor(why: string): string {
+    const names = this.namesOf(this.outOfReach())
+    return `LOADING This member ${why}, and waits for writes that only ${names} has; if that is gone for good, remove it by force here`
   }
 
   get isDurable(): boolean {
@@ -214,10 +232,13 @@ export class Membership {
     return this.fork === null && this.missingUntil > this.engine.applied.get(this.self)
   }
 
-  /** Own ops that the disk has lost are here again; or they never come, and none are made. A new member has none that could be lost. */
+  /**
+   * Own ops that the disk has lost are here again; or they never come, and none are made. A new member has none that could be lost. One that waits only for ops of removed members says what
+   * it has: whether those ops are anywhere is known when everybody has said that, and two of them would wait for each other.
+   */
   get isWhole(): boolean {
     const isNew = this.isJoining && this.missingUntil === 0
-    return this.mayWrite || this.fork !== null || this.isLost || isNew
+    return this.mayWrite || this.fork !== null || this.isLost || isNew || this.waitsForRemoved
   }
 
   // --- what others say
@@ -273,8 +294,11 @@ export class Membership {
         `This member once told ${member.name} that it had ops of member ${origin} up to stamp ${stamp}, which it does not have now, and it has made others since`,
       )
     }
-    // What of its own is lacking nobody may have.
-    for (const [of, told] of durable) if (of !== this.self) this.wanted.raise(of, told)
+    for (const [of, told] of durable) {
+      if (of !== this.self) this.wanted.raise(of, told)
+      // Nobody may have it.
+      else if (told > this.toldOwn) this.toldOwn = told
+    }
     // A new one never had it.
     if (this.isJoining) return
     if (!this.isOlder) {
@@ -332,34 +356,120 @@ export class Membership {
       this.hasAsked = true
       this.clock.defer(() => this.sync?.onLogChange())
     }
-    if (applied.get(this.self) < this.missingUntil) return
-    const mustCatchUp = this.isJoining || this.isEmpty || this.isOlder
     const added = this.own?.added
     if (this.isJoining && added !== undefined && this.sync?.hasDeparted(added.origin) === true) this.cannotJoin(added)
-    const isHere = !mustCatchUp || (this.hasWanted() && added !== undefined && applied.covers(added.origin, added.stamp))
-    // Another one may have more of our own than who was heard first: all who can be reached are. Where nobody has anything so far, one that starts later may
-    // have been restored from a backup: all are waited for.
-    const { sync } = this
-    const hasNothing = this.isEmpty && this.wanted.stamps.every((stamp) => stamp === 0)
-    const hasHeardAll = this.hasHeard && (this.waitIsOver || !(hasNothing ? sync?.hasUnheard : sync?.hasUnasked))
+    this.reviewLacking()
+    if (this.mayBegin) this.begin()
+  }
+
+  private get mayBegin(): boolean {
+    const hasNoOthers = this.sync?.isAlone !== false
     const mayBeginAlone = hasNoOthers || (this.waitIsOver && (!this.isEmpty || this.options.startWaitMs === 0))
-    if (hasHeardAll ? isHere : !this.hasHeard && !this.isJoining && mayBeginAlone) this.begin()
+    if (!this.hasOwn) return false
+    return this.hasHeardAll ? this.isCaughtUp : !this.hasHeard && !this.isJoining && mayBeginAlone
+  }
+
+  /** All of our own that others have is here. */
+  private get hasOwn(): boolean {
+    return this.engine.applied.get(this.self) >= this.missingUntil
   }
 
   /**
-   * All that others had when they were first heard is here, and all that the data show of a state that was taken: an op of ours would say that it has not seen what it was made of.
+   * Another one may have more of our own than who was heard first: all who can be reached are. Where nobody has anything so far, one that starts later may
+   * have been restored from a backup: all are waited for.
    */
-  private hasWanted(): boolean {
-    return this.isHere(this.wanted) && this.isHere(this.shown())
+  private get hasHeardAll(): boolean {
+    const { sync } = this
+    const hasNothing = this.isEmpty && this.wanted.stamps.every((stamp) => stamp === 0)
+    return this.hasHeard && (this.waitIsOver || !(hasNothing ? sync?.hasUnheard : sync?.hasUnasked))
   }
 
-  /** What somebody had who was removed by force may be nowhere else. */
-  private isHere(vector: VersionVector | null): boolean {
+  private get mustCatchUp(): boolean {
+    return this.isJoining || this.isEmpty || this.isOlder
+  }
+
+  private get isCaughtUp(): boolean {
+    if (!this.mustCatchUp) return true
+    const added = this.own?.added
+    return this.lacking().length === 0 && added !== undefined && this.engine.applied.covers(added.origin, added.stamp)
+  }
+
+  /**
+   * Members of whose ops something is missing here: of all that others had when they were first heard, and of all that the data show of a state that was taken: an op of ours would say that it
+   * has not seen what it was made of.
+   */
+  private lacking(): MemberId[] {
+    const lacking = this.lackingOf(this.wanted)
+    for (const member of this.lackingOf(this.shown())) if (!lacking.includes(member)) lacking.push(member)
+    return lacking
+  }
+
+  private lackingOf(vector: VersionVector | null): MemberId[] {
     const { applied } = this.engine
-    return (
-      vector === null ||
-      [...vector.entries()].every(([member, stamp]) => applied.covers(member, stamp) || this.sync?.hasDeparted(member) === true)
+    const lacking: MemberId[] = []
+    // What somebody had who was removed by force may be nowhere else.
+    for (const [member, stamp] of vector?.entries() ?? [])
+      if (!applied.covers(member, stamp) && this.sync?.hasDeparted(member) !== true) lacking.push(member)
+    return lacking
+  }
+
+  private reviewLacking(): void {
+    const lacking = this.mustCatchUp && this.hasOwn && this.hasHeardAll ? this.lacking() : []
+    const waitsForRemoved = lacking.length > 0 && lacking.every((member) => this.isForcedOut(member))
+    // What is durable here is said from now on.
+    if (waitsForRemoved && !this.waitsForRemoved) this.clock.defer(() => this.sync?.onLogChange())
+    this.waitsForRemoved = waitsForRemoved
+    if (this.outOfReach().length === 0) this.lackingTimer?.cancel()
+    else if (this.lackingTimer !== null) return
+    else {
+      this.lackingTimer = this.clock.setTimer(LACKING_NEWS_MS, () => this.sayLacking())
+      return
+    }
+    this.lackingTimer = null
+  }
+
+  private isForcedOut(id: number): boolean {
+    return this.present.members.some((member) => member.id === id && isRefused(member))
+  }
+
+  /** Members that were not removed and cannot be reached, with ops that are waited for here and that nobody has who can be reached, if nothing else is waited for. */
+  private outOfReach(): MemberId[] {
+    const { sync } = this
+    if (this.mayWrite || !this.mustCatchUp || !this.hasOwn || !this.hasHeardAll || sync === null) return []
+    const lacking = this.lacking()
+    return lacking.some((member) => sync.isLinked(member) || sync.hasSource(member))
+      ? []
+      : lacking.filter((member) => !this.isForcedOut(member))
+  }
+
+  private sayLacking(): void {
+    const names = this.namesOf(this.outOfReach())
+    if (this.stopped || names === '') return
+    this.logger.warn(
+      { waitsFor: names, vector: this.engine.applied.toString(), wanted: this.wanted.toString() },
+      `this member waits for writes of ${names} that nobody has who can be reached. It goes on when ${names} can be reached again. ` +
+        `Gone for good: \`meridian region remove NAME --force\` at this member, with all others linked; the writes that are lost are in no other member`,
     )
+  }
+
+  private namesOf(ids: readonly number[]): string {
+    return ids.map((id) => this.state.member(id)?.name ?? `member ${id}`).join(', ')
+  }
+
+  /**
+   * A member that waits for what only a dead one had takes its removal by force as the first change: everybody else is linked, and nobody has more of it. So nobody calls that stable, and
+   * what is made here need not have observed it.
+   */
+  mayBeginWithout(id: number): boolean {
+    const isTheOnlyOne = this.outOfReach().join() === String(id)
+    return isTheOnlyOne && !this.isHeld() && this.fork === null && this.sync?.isMissingOther(id as MemberId) === false
+  }
+
+  beginWithout(): void {
+    const lost = this.lostOwn()
+    if (lost > 0) this.engine.hlc.observe(lost)
+    this.takeWrites()
+    if (lost > 0) this.engine.effects.changeTopology(this.wholeList(lost))
   }
 
   /**
@@ -376,8 +486,48 @@ export class Membership {
     )
   }
 
+  /** Where own ops are lost for good the first one that is made says so, and what they may have changed of the list of members. */
   private begin(): void {
+    if (this.lostOwn() === 0) this.takeWrites()
+    else if (!this.returning) {
+      this.returning = true
+      this.clock.defer(() => {
+        this.returning = false
+        const lost = this.lostOwn()
+        if (this.stopped || this.log?.refusal !== null || this.mayWrite || this.fork !== null || this.isHeld()) return
+        if (!this.mayBegin) return
+        this.engine.hlc.observe(lost)
+        this.takeWrites()
+        if (lost > 0) this.engine.changeTopology([this.wholeList(lost)])
+      })
+    }
+  }
+
+  /**
+   * The last op of this member that others have heard of, or know of by the list of members, and that nobody has who can be reached: its disk has lost it. 0: there is none. Everybody would
+   * wait for it, and what is known by the list would count as known by the log with any later op: so that one must say it.
+   */
+  private lostOwn(): Stamp {
+    const { own, state, self, toldOwn } = this
+    if (own !== undefined && state.stateOf(own) === 'removed') return 0 as Stamp
+    const last = Math.max(toldOwn, state.newestOf(self)) as Stamp
+    return last > this.engine.applied.get(self) ? last : (0 as Stamp)
+  }
+
+  private wholeList(lost: Stamp): TopologyChange {
+    const { state } = this
+    this.logger.warn(
+      { from: this.engine.applied.get(this.self), until: lost, lastLost: new Date(stampToUnixMs(lost)).toISOString() },
+      'writes of this member that its disk has lost are with nobody who can be reached: they are given up',
+    )
+    return { kind: 'list', number: state.nextNumber(this.self), list: state.isPristine ? null : state.snapshot() }
+  }
+
+  private takeWrites(): void {
     this.mayWrite = true
+    this.waitsForRemoved = false
+    this.lackingTimer?.cancel()
+    this.lackingTimer = null
     this.isOpen = this.ownState === 'active'
     this.startTimer?.cancel()
     const { engine, clock, options } = this

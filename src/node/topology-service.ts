@@ -3,7 +3,7 @@ import type { LastWrites, TopologyEntry, TopologyService } from '../commands/ser
 import { LIMITS } from '../base/limits.js'
 import type { MemberId } from '../base/ids.js'
 import type { MemberDescription, TopologyAttribute, TopologyChange } from '../topology/topology-change.js'
-import type { TopologyMember } from '../topology/topology-state.js'
+import type { TopologyMember } from '../topology/topology-list.js'
 import type { Member } from './member.js'
 
 /** A member hands on a quarter of the free ids that it has: it can add some fifteen others from 85, and they still others. */
@@ -76,7 +76,10 @@ export class MemberTopology implements TopologyService {
 
   remove(name: string, forced: boolean): readonly LastWrites[] {
     const { state, self, member } = this
-    this.mustTakeChanges()
+    const named = state.named(name)
+    const { membership, log } = member
+    const waitsForIt = forced && named !== undefined && log.refusal === null && membership.mayBeginWithout(named.id)
+    if (!waitsForIt) this.mustTakeChanges()
     const entry = this.find(name)
     const present = state.stateOf(entry)
     if (present === 'left' || present === 'removed' || (present === 'draining' && !forced)) {
@@ -89,6 +92,7 @@ export class MemberTopology implements TopologyService {
     if (!this.active().some(({ id }) => id !== entry.id)) throw new CommandError('ERR the last member cannot be removed')
     if (forced && entry.id === self)
       throw new CommandError('ERR a member does not remove itself by force; without force it is drained')
+    if (waitsForIt) membership.beginWithout()
     this.change((number) => ({ kind: 'remove', number, id: entry.id, forced }))
     const removed = entry.id as MemberId
     const known: LastWrites[] = [{ name: this.nameOf(self), lastStamp: member.applied.get(removed) }]

@@ -146,6 +146,28 @@ export class PeerSync {
     return false
   }
 
+  /** Whether a member can be reached now. */
+  isLinked(member: MemberId): boolean {
+    return (this.peersById.get(member)?.upSession() ?? null) !== null
+  }
+
+  /** Whether somebody who can be reached has more of a member than is here. */
+  hasSource(origin: MemberId): boolean {
+    const here = this.host.applied.get(origin)
+    for (const peer of this.peersById.values())
+      if (peer.upSession() !== null && peer.knowledge.applied.get(origin) > here) return true
+    return false
+  }
+
+  /** Whether somebody cannot be reached, or has not told yet what it has, besides one and those that were removed by force. */
+  isMissingOther(than: MemberId): boolean {
+    for (const peer of this.peersById.values()) {
+      const { member } = peer
+      if (member.id !== than && !isRefused(member) && (peer.isUnheard || peer.upSession() === null)) return true
+    }
+    return false
+  }
+
   /** Nothing more is to come of a removed member. */
   hasDeparted(member: number): boolean {
     return this.departed.has(member as MemberId)

@@ -1,6 +1,7 @@
-import type { ByteWriter } from '../base/byte-stream.js'
+import { ByteReader, ByteWriter } from '../base/byte-stream.js'
 import { MAX_MEMBER_ID } from '../base/ids.js'
 import type { EffectReader } from '../crdt/effect-reader.js'
+import { readList, writeList, type TopologySnapshot } from './topology-list.js'
 
 /** A host and a port that connections go to. */
 export interface HostPort {
@@ -33,13 +34,18 @@ export type TopologyChange =
   | { readonly kind: 'set'; readonly number: number; readonly id: number; readonly attribute: TopologyAttribute }
   /** The last word of a removed member: it makes no further op. Its free ids go to the heir, 0 for nobody. */
   | { readonly kind: 'leave'; readonly number: number; readonly heir: number; readonly pool: readonly number[] }
+  /**
+   * Its maker's disk has lost ops of its own, and nobody has them: this is the first one after them. What they changed here others may know by the list, and by no op: so the
+   * whole list is said. Null: nothing was ever changed; then it changes nothing either.
+   */
+  | { readonly kind: 'list'; readonly number: number; readonly list: TopologySnapshot | null }
 
 export type TopologyAttribute =
   | { readonly field: 'region' | 'zone'; readonly value: string }
   | { readonly field: 'address'; readonly value: HostPort }
   | { readonly field: 'client'; readonly value: HostPort | null }
 
-const KIND = { seeds: 1, add: 2, remove: 3, set: 4, leave: 5 } as const
+const KIND = { seeds: 1, add: 2, remove: 3, set: 4, leave: 5, list: 6 } as const
 const FIELD = { region: 1, zone: 2, address: 3, client: 4 } as const
 const FORCED = 1
 const MAX_TEXT_BYTES = 255
@@ -72,6 +78,12 @@ export function writeTopologyChange(out: ByteWriter, change: TopologyChange): vo
       out.u8(change.heir)
       writeIds(out, change.pool)
       break
+    case 'list': {
+      const list = new ByteWriter()
+      if (change.list !== null) writeList(list, change.list)
+      out.block(list.take())
+      break
+    }
   }
 }
 
@@ -98,10 +110,23 @@ export function readTopologyChange(effect: EffectReader): TopologyChange {
       return { kind: 'set', number, id: readId(effect), attribute: readAttribute(effect) }
     case KIND.leave:
       return { kind: 'leave', number, heir: effect.byte(), pool: readIds(effect) }
+    case KIND.list:
+      return { kind: 'list', number, list: readWholeList(effect) }
     default:
       effect.fail(`topology change ${kind} is not known to this version`)
       return { kind: 'leave', number, heir: 0, pool: [] }
   }
+}
+
+function readWholeList(effect: EffectReader): TopologySnapshot | null {
+  effect.block()
+  if (effect.error !== null || effect.valueLen === 0) return null
+  const { valueOff, valueLen } = effect
+  const reader = new ByteReader(effect.bytes.subarray(valueOff, valueOff + valueLen))
+  const list = readList(reader)
+  const isWhole = !reader.failed && reader.atEnd && list.changes.length > 0
+  if (!isWhole || list.members.some(({ id }) => id === 0)) effect.fail('a list of members that is cut short')
+  return list
 }
 
 function writeMember(out: ByteWriter, { id, name, region, zone, address, client }: MemberDescription): void {

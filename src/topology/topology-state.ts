@@ -1,37 +1,8 @@
 import { assert } from '../base/assert.js'
 import { MAX_MEMBER_ID } from '../base/ids.js'
 import type { EffectReader, PayloadCheck } from '../crdt/effect-reader.js'
-import { readTopologyChange, type HostPort, type MemberDescription, type TopologyChange } from './topology-change.js'
-
-/** Which op wrote something. Stamp 0: it stood in the configuration. */
-export interface Dot {
-  readonly stamp: number
-  readonly origin: number
-}
-
-/** Last writer wins. */
-export interface Register<T> extends Dot {
-  readonly value: T
-}
-
-export interface Removal extends Dot {
-  /** It is not waited for what the member may still have. */
-  readonly forced: boolean
-}
-
-/** A member that is or was one. Nothing of it is ever taken back: see TopologyState. */
-export interface TopologyMember {
-  readonly id: number
-  readonly name: string
-  readonly added: Dot
-  readonly region: Register<string>
-  readonly zone: Register<string>
-  readonly address: Register<HostPort>
-  readonly client: Register<HostPort | null>
-  readonly removals: readonly Removal[]
-  /** Its last op, if it has left in good order. */
-  readonly left: Dot | null
-}
+import { readTopologyChange, type MemberDescription, type TopologyChange } from './topology-change.js'
+import type { Dot, Register, Removal, TopologyMember, TopologySnapshot } from './topology-list.js'
 
 /** active; draining: removed, and what it has is still being fetched; left: it was fetched whole; removed: by force. */
 export type MemberState = 'active' | 'draining' | 'left' | 'removed'
@@ -122,6 +93,15 @@ export class TopologyState implements PayloadCheck {
     return pool
   }
 
+  /** The stamp of an origin's latest op that is known to have changed something here; 0 if none is. */
+  newestOf(origin: number): number {
+    let newest = 0
+    for (const { added, region, zone, address, client, removals, left } of this.entries.values())
+      for (const dot of [added, region, zone, address, client, ...removals, left])
+        if (dot !== null && dot.origin === origin && dot.stamp > newest) newest = dot.stamp
+    return newest
+  }
+
   /** The number of an origin's next change. */
   nextNumber(origin: number): number {
     return this.changes[origin] + 1
@@ -129,9 +109,9 @@ export class TopologyState implements PayloadCheck {
 
   check(effect: EffectReader): void {
     const change = readTopologyChange(effect)
-    if (effect.error !== null || change.kind !== 'seeds') return
-    const seeds = seedTextOf(change.members)
-    if (!this.isPristine && seeds !== this.seedText) {
+    if (effect.error !== null) return
+    const seeds = seedsOf(change)
+    if (seeds !== null && !this.isPristine && seeds !== this.seedText) {
       effect.fail(`it comes from a cluster that began with ${seeds}, this one began with ${this.seedText}`)
     }
   }
@@ -143,7 +123,7 @@ export class TopologyState implements PayloadCheck {
 
   apply(change: TopologyChange, dot: Dot): void {
     const { origin } = dot
-    if (change.number <= this.changes[origin]) return
+    if (change.number <= this.changes[origin] || (change.kind === 'list' && change.list === null)) return
     switch (change.kind) {
       case 'seeds':
         // Below every change that somebody made on purpose, at the same time or not.
@@ -174,6 +154,9 @@ export class TopologyState implements PayloadCheck {
         this.update(origin, (entry) => ({ ...entry, left: entry.left ?? dot }))
         this.give(origin, change.pool, change.heir)
         break
+      case 'list':
+        if (change.list !== null) this.takeIn(TopologyState.from(change.list))
+        break
     }
     this.changes[origin] = change.number
     this.onChange(dot)
@@ -182,9 +165,16 @@ export class TopologyState implements PayloadCheck {
   /** Takes over what another state has beyond this one. The seeds must be the same, or nothing changed here. True when something is new. */
   merge(other: TopologyState): boolean {
     if (other.isPristine) return false
+    const before = this.fingerprint()
+    this.takeIn(other)
+    if (this.fingerprint() === before) return false
+    this.onChange(null)
+    return true
+  }
+
+  private takeIn(other: TopologyState): void {
     if (this.isPristine && this.seedText !== other.seedText) this.clear()
     assert(this.entries.size === 0 || this.seedText === other.seedText, 'topologies of different clusters are not merged')
-    const before = this.fingerprint()
     const wasEmpty = this.entries.size === 0
     this.seedText = other.seedText
     for (const entry of other.entries.values()) {
@@ -198,9 +188,6 @@ export class TopologyState implements PayloadCheck {
       }
       this.changes[id] = Math.max(this.changes[id], other.changes[id])
     }
-    if (this.fingerprint() === before) return false
-    this.onChange(null)
-    return true
   }
 
   /** All of it, for the codec. */
@@ -270,12 +257,10 @@ export class TopologyState implements PayloadCheck {
   }
 }
 
-export interface TopologySnapshot {
-  readonly seeds: string
-  readonly members: readonly TopologyMember[]
-  /** Of each id from 1 on: its owner, and how many steps it took. */
-  readonly ids: readonly (readonly [owner: number, steps: number])[]
-  readonly changes: readonly (readonly [origin: number, count: number])[]
+/** With which members the cluster of a change's maker began, where it says so. */
+function seedsOf(change: TopologyChange): string | null {
+  if (change.kind === 'seeds') return seedTextOf(change.members)
+  return change.kind === 'list' && change.list !== null ? change.list.seeds : null
 }
 
 function seedTextOf(members: readonly MemberDescription[]): string {

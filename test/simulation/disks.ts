@@ -101,7 +101,10 @@ export class Disks {
     const { host } = this
     if (machine.removal !== 'none' || machine.member?.addMember === undefined || host.machines.length < 2) return
     let image = machine.disk.image()
+    const lives = host.machines.map((each) => each.life)
     if (!host.isQuietSoon() || machine.removal !== 'none') return
+    // One that has just come back has not heard of the original yet: that may then follow the clone.
+    if (host.machines.some((each, i) => each.life !== lives[i])) return
     const { member, life, disk } = machine
     if (member === null) return
     if (fault.amount < 0.5) image = disk.image()

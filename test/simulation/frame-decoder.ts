@@ -61,7 +61,8 @@ function decodeTopologyChange(reader: ByteReader): EffectBody {
   } else if (kind === 5) {
     reader.u8()
     ids()
-  } else throw new Error(`topology change of kind ${kind}`)
+  } else if (kind === 6) reader.block()
+  else throw new Error(`topology change of kind ${kind}`)
   return { kind: 'topology' }
 }
 

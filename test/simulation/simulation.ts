@@ -931,7 +931,10 @@ export class Simulation {
     const recorded = this.history.find(origin, last)
     // Two processes of one member may give out the same stamp.
     const isRefetched = machine.wasRestored && recorded !== undefined && Buffer.compare(recorded.bytes, bytes) === 0
-    if (origin === machine.id && !isRefetched && machine.twin !== null) this.disks.firstMade(machine, frame)
+    if (origin === machine.id && !isRefetched && machine.twin !== null) {
+      this.transfers.twinGoes(machine)
+      this.disks.firstMade(machine, frame)
+    }
     if (origin === machine.id && !isRefetched) this.made(machine, bytes, frame)
     else {
       const known = this.history.find(origin, last)

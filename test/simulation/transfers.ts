@@ -121,6 +121,8 @@ interface TransferMachine {
   readonly owed: Float64Array
   readonly isSeed: boolean
   readonly isDead: boolean
+  /** It is a clone that has made nothing yet: the original, which tells what it has too. */
+  readonly twin: { readonly member: SimulatedMember } | null
 }
 
 /** What they need of the simulation. */
@@ -422,9 +424,16 @@ export class Transfers {
     )
   }
 
+  /** The machine's original goes: what it has told to be on its disk it has told. */
+  twinGoes(machine: TransferMachine): void {
+    const { ever } = this.part(machine)
+    ever.forEach((_, origin) => (ever[origin] = this.durableAt(machine, origin)))
+  }
+
   /** What is, or was, on its disk. */
   private durableAt(machine: TransferMachine, origin: number): number {
-    return Math.max(this.part(machine).ever[origin], machine.member?.durable.stamps[origin] ?? 0)
+    const [here, there] = [machine.member, machine.twin?.member].map((member) => member?.durable.stamps[origin] ?? 0)
+    return Math.max(this.part(machine).ever[origin], here, there)
   }
 
   private machineOf(id: number): TransferMachine {

@@ -179,6 +179,31 @@ describe('a topology', () => {
     expect(a.state.poolOf(2)).toEqual([])
   })
 
+  it('knows from a whole list what the ops said which a lost disk had, and passes those over that come after all', () => {
+    const [a, b, c] = [1, 2, 3].map((id) => new Replica(id))
+    a.make((number) => ({ kind: 'set', number, id: 1, attribute: { field: 'zone', value: 'before' } }))
+    c.take(a)
+    const [, ...lost] = a.log
+    a.make((number) => ({ kind: 'remove', number, id: 3, forced: true }))
+    b.state.merge(a.state)
+    const back = new Replica(1)
+    back.state.merge(b.state)
+    expect(back.state.newestOf(1)).toBe(a.clock)
+    back.clock = a.clock
+    back.make((number) => ({ kind: 'list', number, list: back.state.snapshot() }))
+    c.take(back)
+    b.take(back)
+    for (const { change, dot } of lost) c.state.apply(change, dot)
+    expect(c.state.stateOf(c.state.member(3)!)).toBe('removed')
+    for (const { state } of [b, c]) expect(encodeTopology(state)).toEqual(encodeTopology(back.state))
+  })
+
+  it('is not changed by a list of one that has nothing to say', () => {
+    const state = seeded()
+    state.apply({ kind: 'list', number: 1, list: null }, { origin: 2, stamp: 5 })
+    expect(state.isPristine).toBe(true)
+  })
+
   it('takes the list over with which a changed cluster began, while it was never changed itself', () => {
     const a = new Replica(1)
     a.make((number) => ({ kind: 'set', number, id: 1, attribute: { field: 'region', value: 'north' } }))

@@ -1,31 +1,61 @@
 import { LIMITS } from '../../base/limits.js'
 import { NotificationClass } from '../../base/notification-classes.js'
+import { EffectType } from '../../crdt/effect-reader.js'
+import { DistinctRanges } from '../../keyspace/byte-ranges.js'
+import { FieldsWriter } from '../../keyspace/hash-store.js'
 import type { MapCursor } from '../../keyspace/map-cursor.js'
 import { ExpiryMode } from '../../keyspace/string-store.js'
 import type { Ref } from '../../memory/arena.js'
 import type { Call } from '../call.js'
 import { CommandError } from '../command-error.js'
 import type { CommandSpec } from '../command-spec.js'
-import type { ReadSteps } from '../services.js'
+import type { ReadSteps, WriteSteps } from '../services.js'
 import { FIELD, FIELD_LIST, FIELD_PAIRS, FIELD_VALUE, hashSpec, readHash, writtenHash } from './arguments.js'
 
 /** Reading, writing and removing fields. A write of a field removes the writes of it that its region had seen, and adds its own. */
 function hset(call: Call): void {
-  const created = writePairs(call)
-  call.reply.integer(created)
+  writePairs(call, true)
 }
 
 function hmset(call: Call): void {
-  writePairs(call)
-  call.reply.ok()
+  writePairs(call, false)
 }
 
-function writePairs(call: Call): number {
+/** counts: the reply is the number of fields that were not there. */
+function writePairs(call: Call, counts: boolean): void {
   if (call.argc % 2 === 1) throw new CommandError(`ERR wrong number of arguments for '${call.command.name}' command`)
-  writtenHash(call)
-  const created = call.collections.hashes.setFields(call.database, call.request, 2, call.argc, ExpiryMode.clear)
+  const root = writtenHash(call)
+  const { hashes } = call.collections
+  if (call.bringsMany(call.argc - 2) && !hashes.mayHaveCounters(call.db, root)) {
+    call.writeKeyInSlices(1, pairSteps(call, root, counts))
+    return
+  }
+  const created = hashes.setFields(call.database, call.request, 2, call.argc, ExpiryMode.clear)
   call.notify(NotificationClass.hash, 'hset', 1)
-  return created
+  if (counts) call.reply.integer(created)
+  else call.reply.ok()
+}
+
+/** HSET of many. */
+function* pairSteps(call: Call, root: Ref, counts: boolean): WriteSteps {
+  const { op, request } = call
+  const { hashes } = call.collections
+  const distinct = new DistinctRanges()
+  yield* distinct.pickLastInSteps(request, 2, call.argc, 2)
+  if (root === 0) yield* call.clearInSteps(1)
+  const writer = new FieldsWriter(op, call.place(1))
+  const { buf, off, len } = request
+  let created = 0
+  for (let p = 0; p < distinct.count; p++) {
+    const i = distinct.picked[p]
+    if (!hashes.has(call.db, root, buf, off[i], len[i])) created++
+    writer.push(buf, off[i], len[i], buf, off[i + 1], len[i + 1], Infinity)
+    if (p % LIMITS.slicedReadStep === 0) yield
+  }
+  yield 'commit'
+  call.notifyAdded(NotificationClass.hash, 'hset', 1, root !== 0)
+  if (counts) call.reply.integer(created)
+  else call.reply.ok()
 }
 
 function hsetnx(call: Call): void {
@@ -55,8 +85,20 @@ function hget(call: Call): void {
 
 function hmget(call: Call): void {
   const root = readHash(call)
+  if (call.isLong(call.argc - 2)) {
+    call.readInSlices(1, 1, valueSteps(call, root))
+    return
+  }
   call.reply.array(call.argc - 2)
   for (let i = 2; i < call.argc; i++) replyField(call, root, i)
+}
+
+function* valueSteps(call: Call, root: Ref): ReadSteps {
+  call.reply.array(call.argc - 2)
+  for (let i = 2; i < call.argc; i++) {
+    replyField(call, root, i)
+    if (i % LIMITS.slicedReadStep === 0) yield
+  }
 }
 
 function hexists(call: Call): void {
@@ -78,9 +120,36 @@ function hlen(call: Call): void {
 
 function hdel(call: Call): void {
   const root = writtenHash(call)
+  if (root !== 0 && call.bringsMany(call.argc - 2) && !call.collections.hashes.mayHaveCounters(call.db, root)) {
+    call.writeKeyInSlices(1, removeSteps(call, root))
+    return
+  }
   const removed = call.collections.hashes.removeFields(call.db, root, call.database, call.request, 2, call.argc)
   if (removed > 0) notifyRemoval(call, 'hdel')
   call.reply.integer(removed)
+}
+
+/** HDEL of many. */
+function* removeSteps(call: Call, root: Ref): WriteSteps {
+  const { op, request } = call
+  const { hashes } = call.collections
+  const { buf, off, len } = request
+  const at = call.place(1)
+  const distinct = new DistinctRanges()
+  distinct.begin(call.argc - 2)
+  for (let i = 2; i < call.argc; i++) {
+    if (hashes.holds(call.db, root, buf, off[i], len[i]) && distinct.pick(request, i)) {
+      if (distinct.count === 1 || op.isFull) op.begin(EffectType.hashRemove, at.database, at.key, at.off, at.len).u8(0)
+      op.add().range(buf, off[i], len[i])
+    }
+    if (i % LIMITS.slicedReadStep === 0) yield
+  }
+  if (distinct.count === hashes.size(call.db, root)) yield* call.emptyInSteps(1)
+  if (distinct.count > 0) {
+    yield 'commit'
+    notifyRemoval(call, 'hdel')
+  }
+  call.reply.integer(distinct.count)
 }
 
 /** The event of a removal of fields; when they were the last ones, also that of the key. */

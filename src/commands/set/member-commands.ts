@@ -1,6 +1,7 @@
 import { LIMITS } from '../../base/limits.js'
 import { NotificationClass } from '../../base/notification-classes.js'
 import { EffectType } from '../../crdt/effect-reader.js'
+import { DistinctRanges } from '../../keyspace/byte-ranges.js'
 import { KeyType } from '../../keyspace/database.js'
 import type { MapCursor } from '../../keyspace/map-cursor.js'
 import { MembersWriter } from '../../keyspace/set-store.js'
@@ -12,7 +13,7 @@ import { keyRange, type CommandSpec } from '../command-spec.js'
 import { scanMap } from '../map-scan.js'
 import { SCAN_ARGUMENTS } from '../scan-options.js'
 import { randomElement, sampleLooks, sampleSteps } from '../random-choice.js'
-import type { ReadSteps } from '../services.js'
+import type { ReadSteps, WriteSteps } from '../services.js'
 import { MEMBER, MEMBERS, readSet, setSpec, writtenSet } from './arguments.js'
 
 /** Commands on the members of one set. An add wins over a concurrent removal. */
@@ -21,16 +22,67 @@ const INT64_MAX = 2n ** 63n - 1n
 
 function sadd(call: Call): void {
   const root = writtenSet(call)
+  if (call.bringsMany(call.argc - 2)) {
+    call.writeKeyInSlices(1, addSteps(call, root))
+    return
+  }
   const added = call.collections.sets.add(call.db, root, call.database, call.request, 2, call.argc)
   if (added > 0) call.notify(NotificationClass.set, 'sadd', 1)
   call.reply.integer(added)
 }
 
+/** SADD of many. */
+function* addSteps(call: Call, root: Ref): WriteSteps {
+  const { op, request } = call
+  const { sets } = call.collections
+  const { solo } = call.effects
+  const distinct = new DistinctRanges()
+  yield* distinct.pickLastInSteps(request, 2, call.argc, 1)
+  if (root === 0) yield* call.clearInSteps(1)
+  const writer = new MembersWriter(op, EffectType.setAdd, call.place(1))
+  const { buf, off, len } = request
+  let added = 0
+  for (let p = 0; p < distinct.count; p++) {
+    const i = distinct.picked[p]
+    const isThere = sets.has(call.db, root, buf, off[i], len[i])
+    if (!isThere) added++
+    if (!isThere || !solo) writer.push(buf, off[i], len[i])
+    if (p % LIMITS.slicedReadStep === 0) yield
+  }
+  if (op.effects > 0) yield 'commit'
+  if (added > 0) call.notifyAdded(NotificationClass.set, 'sadd', 1, root !== 0)
+  call.reply.integer(added)
+}
+
 function srem(call: Call): void {
   const root = writtenSet(call)
+  if (root !== 0 && call.bringsMany(call.argc - 2)) {
+    call.writeKeyInSlices(1, removeSteps(call, root))
+    return
+  }
   const removed = call.collections.sets.removeMembers(call.db, root, call.database, call.request, 2, call.argc)
   if (removed > 0) notifyRemoval(call, 'srem')
   call.reply.integer(removed)
+}
+
+/** SREM of many. */
+function* removeSteps(call: Call, root: Ref): WriteSteps {
+  const { op, request } = call
+  const { sets } = call.collections
+  const distinct = new DistinctRanges()
+  distinct.begin(call.argc - 2)
+  const writer = new MembersWriter(op, EffectType.setRemove, call.place(1))
+  const { buf, off, len } = request
+  for (let i = 2; i < call.argc; i++) {
+    if (sets.has(call.db, root, buf, off[i], len[i]) && distinct.pick(request, i)) writer.push(buf, off[i], len[i])
+    if (i % LIMITS.slicedReadStep === 0) yield
+  }
+  if (writer.count === sets.size(call.db, root)) yield* call.emptyInSteps(1)
+  if (writer.count > 0) {
+    yield 'commit'
+    notifyRemoval(call, 'srem')
+  }
+  call.reply.integer(writer.count)
 }
 
 /** The event of a removal of members; when they were the last ones, also that of the key. */
@@ -48,9 +100,22 @@ function sismember(call: Call): void {
 function smismember(call: Call): void {
   const root = readSet(call)
   const { buf, off, len } = call.request
+  if (call.isLong(call.argc - 2)) {
+    call.readInSlices(1, 1, memberOfSteps(call, root))
+    return
+  }
   call.reply.array(call.argc - 2)
   for (let i = 2; i < call.argc; i++) {
     call.reply.integer(call.collections.sets.has(call.db, root, buf, off[i], len[i]) ? 1 : 0)
+  }
+}
+
+function* memberOfSteps(call: Call, root: Ref): ReadSteps {
+  const { buf, off, len } = call.request
+  call.reply.array(call.argc - 2)
+  for (let i = 2; i < call.argc; i++) {
+    call.reply.integer(call.collections.sets.has(call.db, root, buf, off[i], len[i]) ? 1 : 0)
+    if (i % LIMITS.slicedReadStep === 0) yield
   }
 }
 

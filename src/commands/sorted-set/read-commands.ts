@@ -1,6 +1,8 @@
+import { LIMITS } from '../../base/limits.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
 import { keyRange, type CommandSpec } from '../command-spec.js'
+import type { ReadSteps } from '../services.js'
 import { KEY, optional, token } from '../string/arguments.js'
 import { MEMBER, MEMBERS, nameBound, ranksOfNames, ranksOfScores, replyScore, rootForRead, scoreRange } from './arguments.js'
 
@@ -12,8 +14,20 @@ function zscore(call: Call): void {
 
 function zmscore(call: Call): void {
   const root = rootForRead(call, 1)
+  if (call.isLong(call.argc - 2)) {
+    call.readInSlices(1, 1, scoreSteps(call, root))
+    return
+  }
   call.reply.array(call.argc - 2)
   for (let i = 2; i < call.argc; i++) replyScoreOf(call, root, i)
+}
+
+function* scoreSteps(call: Call, root: number): ReadSteps {
+  call.reply.array(call.argc - 2)
+  for (let i = 2; i < call.argc; i++) {
+    replyScoreOf(call, root, i)
+    if (i % LIMITS.slicedReadStep === 0) yield
+  }
 }
 
 function replyScoreOf(call: Call, root: number, i: number): void {

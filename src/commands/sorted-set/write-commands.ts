@@ -1,7 +1,13 @@
+import { LIMITS } from '../../base/limits.js'
 import { NotificationClass } from '../../base/notification-classes.js'
+import { NO_SCORE_RESETS } from '../../crdt/score-state.js'
+import { DistinctRanges } from '../../keyspace/byte-ranges.js'
+import { ScoreRemover, ScoresWriter } from '../../keyspace/zset-store.js'
+import type { Ref } from '../../memory/arena.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
 import { keyRange, type CommandSpec } from '../command-spec.js'
+import type { WriteSteps } from '../services.js'
 import { KEY, oneOf, optional, token } from '../string/arguments.js'
 import { MEMBER, MEMBERS, replyScore, rootForWrite, scoreArgument } from './arguments.js'
 
@@ -34,6 +40,10 @@ function zadd(call: Call): void {
     throw new CommandError('ERR GT, LT, and/or NX options at the same time are not compatible')
   }
   if (o.incr && pairs > 1) throw new CommandError('ERR INCR option supports a single increment-element pair')
+  if (!changes && !o.nx && !o.xx && !o.gt && !o.lt && !o.incr && isLong(call, pairs)) {
+    call.writeKeyInSlices(1, addSteps(call, rootForWrite(call, 1), first))
+    return
+  }
   if (scores.length < pairs) scores = new Float64Array(pairs * 2)
   for (let i = 0; i < pairs; i++) scores[i] = scoreArgument(call, first + i * 2)
   if (o.incr) increment(call, first + 1)
@@ -64,6 +74,40 @@ function add(call: Call, first: number, pairs: number, changes: boolean): void {
   writer.end()
   if (added + updated > 0) call.notify(NotificationClass.sortedSet, 'zadd', 1)
   call.reply.integer(changes ? added + updated : added)
+}
+
+/** In slices; not of members with contributions, of which removals and new scores must say what they saw. */
+function isLong(call: Call, members: number): boolean {
+  return call.bringsMany(members) && call.zsets.contributed(call.db, rootForWrite(call, 1)) === 0
+}
+
+/** ZADD of many, without options. */
+function* addSteps(call: Call, root: Ref, first: number): WriteSteps {
+  const { op, request, zsets } = call
+  const { solo } = call.effects
+  for (let i = first; i < call.argc; i += 2) {
+    scoreArgument(call, i)
+    if ((i - first) % LIMITS.slicedReadSeek === 0) yield
+  }
+  const distinct = new DistinctRanges()
+  yield* distinct.pickLastInSteps(request, first + 1, call.argc, 2)
+  if (root === 0) yield* call.clearInSteps(1)
+  const writer = new ScoresWriter(op, call.place(1))
+  const { buf, off, len } = request
+  let added = 0
+  let updated = 0
+  for (let p = 0; p < distinct.count; p++) {
+    const i = distinct.picked[p]
+    const score = scoreArgument(call, i - 1)
+    const before = zsets.score(call.db, root, buf, off[i], len[i])
+    if (before !== before) added++
+    else if (score !== before) updated++
+    if (score !== before || !solo) writer.push(buf, off[i], len[i], score)
+    if (p % LIMITS.slicedReadStep === 0) yield
+  }
+  if (op.effects > 0) yield 'commit'
+  if (added + updated > 0) call.notifyAdded(NotificationClass.sortedSet, 'zadd', 1, root !== 0)
+  call.reply.integer(added)
 }
 
 /** ZADD INCR and ZINCRBY: by scores[0], the member in an argument. */
@@ -105,6 +149,10 @@ function zrem(call: Call): void {
     call.reply.integer(0)
     return
   }
+  if (isLong(call, call.argc - 2)) {
+    call.writeKeyInSlices(1, removeSteps(call, root))
+    return
+  }
   const { writer } = call.zsets
   const { buf, off, len } = call.request
   let removed = 0
@@ -113,6 +161,27 @@ function zrem(call: Call): void {
   writer.end()
   if (removed > 0) notifyRemoval(call, 'zrem', 1)
   call.reply.integer(removed)
+}
+
+/** ZREM of many. */
+function* removeSteps(call: Call, root: Ref): WriteSteps {
+  const { op, request, zsets } = call
+  const { buf, off, len } = request
+  const distinct = new DistinctRanges()
+  distinct.begin(call.argc - 2)
+  const remover = new ScoreRemover(op, call.place(1), false)
+  for (let i = 2; i < call.argc; i++) {
+    const score = zsets.score(call.db, root, buf, off[i], len[i])
+    if (score === score && distinct.pick(request, i)) remover.push(buf, off[i], len[i], NO_SCORE_RESETS)
+    if (i % LIMITS.slicedReadStep === 0) yield
+  }
+  if (remover.count === zsets.size(call.db, root)) yield* call.emptyInSteps(1)
+  if (remover.count > 0) {
+    yield 'commit'
+    call.notify(NotificationClass.sortedSet, 'zrem', 1)
+    if (call.find(1) === 0) call.notify(NotificationClass.generic, 'del', 1)
+  }
+  call.reply.integer(remover.count)
 }
 
 /** Members of the set that the writer has just dealt with are gone, and maybe the key. */

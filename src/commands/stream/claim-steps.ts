@@ -10,7 +10,7 @@ import type { Call } from '../call.js'
 import type { WriteSteps } from '../services.js'
 import { findConsumer } from './group-commands.js'
 import { distinctIds } from './id-arguments.js'
-import { ArgumentRange, type StreamReading } from './stream-arguments.js'
+import { ArgumentRange, isStrictId, type StreamReading } from './stream-arguments.js'
 import { replyEntry, replyId } from './stream-reply.js'
 
 /** Pending entries that XAUTOCLAIM looks at for each that it may give. */
@@ -98,16 +98,24 @@ export class Claims {
   }
 }
 
-/** XCLAIM of many, whose IDs are arguments 5 and those that follow up to `end`. lastId: of LASTID, zero when there is none. */
+/** Argument of XCLAIM's first ID. */
+export const FIRST_ID = 5
+
+/**
+ * XCLAIM of many arguments, most of which are IDs. parseOptions: reads those from an argument on, and puts the ID of LASTID into what it is given, zero when there
+ * is none.
+ */
 export function* claimSteps(
   call: Call,
   stream: StreamReading,
   group: Ref,
-  options: ClaimOptions,
-  end: number,
-  lastId: StreamId,
+  parseOptions: (first: number, lastId: StreamId) => ClaimOptions,
 ): WriteSteps {
   const { op } = call
+  const lastId = new StreamId()
+  let end = FIRST_ID
+  for (; end < call.argc && isStrictId(call, end, lastId); end++) if (end % LIMITS.slicedReadSeek === 0) yield
+  const options = parseOptions(end, lastId)
   const now = call.nowMs
   const at = call.place(1)
   const groupName = new ArgumentRange().of(call, 2)
@@ -115,7 +123,7 @@ export function* claimSteps(
   if (lastId.compare(stream.space.groups.lastDelivered(group, new StreamId())) > 0) buildPass(op, at, groupName, lastId)
   const isNew = buildMissing(call, stream, group)
   const claims = new Claims(stream, group, options, now)
-  yield* claims.collect(call, 5, end)
+  yield* claims.collect(call, FIRST_ID, end)
   const { claimed, gone } = claims
   const drops = new DropWriter(op, at, groupName)
   const id = new StreamId()

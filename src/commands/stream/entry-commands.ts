@@ -8,8 +8,8 @@ import type { Call } from '../call.js'
 import { CommandError, Errors, syntaxError } from '../command-error.js'
 import { keyRange, type ArgumentSpec, type CommandSpec } from '../command-spec.js'
 import type { WriteSteps } from '../services.js'
+import { checkIds, deletePlanned, Deletion, deletionSteps, parseIdBlock, planDeletion } from './deletion.js'
 import { distinctIds } from './id-arguments.js'
-import { acknowledgeEverywhere, isReferenced, parseReferencePolicy, ReferencePolicy } from './reference-policy.js'
 import {
   ID_ARGUMENTS,
   INVALID_ID,
@@ -142,11 +142,11 @@ function xdel(call: Call): void {
     call.reply.integer(0)
     return
   }
-  for (let i = 2; i < call.argc; i++) strictId(call, i, given)
   if (isLongWrite(call, call.argc - 2, 1)) {
     call.writeKeyInSlices(1, delSteps(call, stream.clone()))
     return
   }
+  for (let i = 2; i < call.argc; i++) strictId(call, i, given)
   const { space } = stream
   const { cursor } = space
   positions.clear()
@@ -189,43 +189,15 @@ function* delSteps(call: Call, from: StreamReading): WriteSteps {
   call.reply.integer(count)
 }
 
-/** IDs of `[KEEPREF | DELREF | ACKED] IDS numids id [id ...]`, from argument `first` on. */
-export interface IdBlock {
-  readonly policy: number
-  readonly firstId: number
-  readonly count: number
-}
-
-export function parseIdBlock(call: Call, first: number): IdBlock {
-  let policy = -1
-  let block: { firstId: number; count: number } | null = null
-  for (let i = first; i < call.argc;) {
-    const named = parseReferencePolicy(call, i)
-    if (named >= 0) {
-      // They exclude each other.
-      if (policy >= 0) throw syntaxError()
-      policy = named
-      i++
-    } else if (call.is(i, 'IDS') && i + 1 < call.argc) {
-      const count = call.integer(i + 1, 'ERR Number of IDs must be a positive integer')
-      if (count <= 0) throw new CommandError('ERR Number of IDs must be a positive integer')
-      if (count > call.argc - i - 2) throw new CommandError('ERR The `numids` parameter must match the number of arguments')
-      block = { firstId: i + 2, count }
-      i += 2 + count
-    } else {
-      throw syntaxError()
-    }
-  }
-  if (block === null) throw syntaxError()
-  for (let i = 0; i < block.count; i++) strictId(call, block.firstId + i, given)
-  return { policy: policy < 0 ? ReferencePolicy.keep : policy, ...block }
-}
-
-/** What XDELEX and XACKDEL answer for an ID. */
-export const Deletion = { noSuchId: -1, deleted: 1, referenced: 2 } as const
-
 function xdelex(call: Call): void {
-  const { policy, firstId, count } = parseIdBlock(call, 2)
+  const block = parseIdBlock(call, 2)
+  const { policy, firstId, count } = block
+  if (isLongWrite(call, count, 1)) {
+    const from = openForWrite(call, 1, stream) ? stream.clone() : null
+    call.writeKeyInSlices(1, deletionSteps(call, from, block, null))
+    return
+  }
+  checkIds(call, block)
   const exists = openForWrite(call, 1, stream)
   const results: number[] = []
   positions.clear()
@@ -237,33 +209,6 @@ function xdelex(call: Call): void {
   deletePlanned(call, stream, policy, positions)
   call.reply.array(count)
   for (const result of results) call.reply.integer(result)
-}
-
-/** Puts the entries of an ID into the list if they are to be deleted. */
-export function planDeletion(
-  from: StreamReading,
-  id: StreamId,
-  policy: number,
-  list: StreamPositions,
-  taken: Set<string>,
-): number {
-  const { space } = from
-  const { cursor } = space
-  const text = id.toString()
-  if (taken.has(text)) return Deletion.noSuchId
-  if (!space.log.find(from.words, from.at, id, 0, cursor) || cursor.entry.id.compare(id) !== 0) return Deletion.noSuchId
-  if (policy === ReferencePolicy.acked && isReferenced(from, cursor.entry)) return Deletion.referenced
-  taken.add(text)
-  list.push(id, cursor.entry.region)
-  return Deletion.deleted
-}
-
-export function deletePlanned(call: Call, from: StreamReading, policy: number, list: StreamPositions): void {
-  if (list.count === 0) return
-  KEY.of(call, 1)
-  if (policy === ReferencePolicy.remove) acknowledgeEverywhere(call, from, list)
-  call.collections.streams.writes.remove(KEY, list)
-  call.notify(NotificationClass.stream, 'xdel', 1)
 }
 
 function xtrim(call: Call): void {

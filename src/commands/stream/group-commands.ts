@@ -11,7 +11,8 @@ import { CommandError } from '../command-error.js'
 import { keyRange, type ArgumentSpec, type CommandFlag, type CommandSpec, type KeySpecFlag } from '../command-spec.js'
 import type { WriteSteps } from '../services.js'
 import { helpSubcommand, wrongSubcommand } from '../help.js'
-import { deletePlanned, Deletion, ID_BLOCK, parseIdBlock, planDeletion } from './entry-commands.js'
+import { checkIds, deletePlanned, Deletion, deletionSteps, parseIdBlock, planDeletion, type Acknowledging } from './deletion.js'
+import { ID_BLOCK } from './entry-commands.js'
 import { distinctIds } from './id-arguments.js'
 import {
   anyId,
@@ -206,11 +207,11 @@ function xack(call: Call): void {
     call.reply.integer(0)
     return
   }
-  for (let i = 3; i < call.argc; i++) strictId(call, i, id)
   if (isLongWrite(call, call.argc - 3, 1)) {
     call.writeKeyInSlices(1, ackSteps(call, stream.clone(), group))
     return
   }
+  for (let i = 3; i < call.argc; i++) strictId(call, i, id)
   positions.clear()
   let count = 0
   const taken = call.argc > 4 ? new Set<string>() : null
@@ -246,8 +247,16 @@ function* ackSteps(call: Call, from: StreamReading, group: Ref): WriteSteps {
 const deletions = new StreamPositions()
 
 function xackdel(call: Call): void {
-  const { policy, firstId, count } = parseIdBlock(call, 3)
+  const block = parseIdBlock(call, 3)
+  const { policy, firstId, count } = block
+  const isLong = isLongWrite(call, count, 1)
+  if (!isLong) checkIds(call, block)
   const group = openForWrite(call, 1, stream) ? findGroup(call, stream, 2) : 0
+  if (isLong) {
+    const from = group === 0 ? null : stream.clone()
+    call.writeKeyInSlices(1, deletionSteps(call, from, block, from === null ? null : acknowledging(call, from, group)))
+    return
+  }
   const results: number[] = []
   positions.clear()
   const acknowledged: number[] = []
@@ -274,6 +283,10 @@ function xackdel(call: Call): void {
   deletePlanned(call, stream, policy, deletions)
   call.reply.array(count)
   for (const result of results) call.reply.integer(result)
+}
+
+function acknowledging(call: Call, from: StreamReading, group: Ref): Acknowledging {
+  return { group, argument: 2, collect: (list, each) => collectAcknowledged(call, from, group, list, each) }
 }
 
 const ID_OR_LAST: ArgumentSpec = {

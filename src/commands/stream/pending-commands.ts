@@ -8,7 +8,7 @@ import { IndexCursor } from '../../memory/order-index.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
 import { keyRange, type CommandSpec } from '../command-spec.js'
-import { autoclaimSteps, Claims, claimSteps, LOOKS_FOR_EACH, type ClaimOptions } from './claim-steps.js'
+import { autoclaimSteps, Claims, claimSteps, FIRST_ID, LOOKS_FOR_EACH, type ClaimOptions } from './claim-steps.js'
 import { findConsumer, findGroup } from './group-commands.js'
 import { seekEntry } from './range-commands.js'
 import {
@@ -35,8 +35,6 @@ const stop = new StreamId()
 const claimed = new StreamPositions()
 const gone = new StreamPositions()
 
-/** Argument of XCLAIM's first ID. */
-const FIRST_ID = 5
 const DEFAULT_AUTOCLAIM = 100
 const MAX_AUTOCLAIM = 576460752303423487n
 
@@ -197,14 +195,14 @@ const lastDelivered = new StreamId()
 function xclaim(call: Call): void {
   const group = groupOf(call, call.findForRead(1))
   const minIdle = Math.max(0, call.integer(4, 'ERR Invalid min-idle-time argument for XCLAIM'))
+  if (isLongWrite(call, call.argc - FIRST_ID, 1)) {
+    const parseOptions = (first: number, lastId: StreamId) => parseClaim(call, minIdle, first, lastId)
+    call.writeKeyInSlices(1, claimSteps(call, stream.clone(), group, parseOptions))
+    return
+  }
   let firstOption = FIRST_ID
   while (firstOption < call.argc && isStrictId(call, firstOption, start)) firstOption++
   const options = parseClaim(call, minIdle, firstOption, stop)
-  if (isLongWrite(call, firstOption - FIRST_ID, 1)) {
-    const steps = claimSteps(call, stream.clone(), group, options, firstOption, stop.clone())
-    call.writeKeyInSlices(1, steps)
-    return
-  }
   if (stop.compare(stream.space.groups.lastDelivered(group, lastDelivered)) > 0) {
     call.collections.streams.writes.pass(KEY.of(call, 1), GROUP.of(call, 2), stop)
   }

@@ -229,6 +229,68 @@ describe.each([true, false])('a stream of which much is done in slices (alone: %
     twins.ends('s')
   })
 
+  it.each(SEEDS)('has its entries deleted with an answer for each as in one go (seed %i)', (seed) => {
+    const twins = new Twins(seed + 600, solo).fill()
+    const some = (count: number): string[] =>
+      Array.from({ length: count }, () => `${1 + twins.below(ENTRIES)}-${1 + twins.below(2)}`)
+    const rising = (from: number): string[] => Array.from({ length: 60 }, (_, n) => `${from + n}-1`)
+    const block = (ids: string[]): string[] => ['IDS', `${ids.length}`, ...ids]
+    for (let n = 0; n < 12; n++) twins.both('XREADGROUP', 'GROUP', 'h', 'c1', 'COUNT', '15', 'STREAMS', 's', '>')
+    for (let n = 0; n < 12; n++) twins.both('XREADGROUP', 'GROUP', 'g', 'c1', 'COUNT', '15', 'STREAMS', 's', '>')
+    twins.both('XDEL', 's', ...some(15))
+    for (const policy of [[], ['ACKED'], ['DELREF']]) {
+      twins.doesTheSame(['XACKDEL', 's', 'h', ...policy, ...block(some(60))], 's')
+      twins.doesTheSame(['XACKDEL', 's', 'g', ...block(rising(20 + twins.below(100))), ...policy], 's')
+      twins.doesTheSame(['XDELEX', 's', ...policy, ...block(some(60))], 's')
+      twins.doesTheSame(['XDELEX', 's', ...block(rising(50 + twins.below(100))), ...policy], 's')
+    }
+    twins.doesTheSame(['XACKDEL', 's', 'none', ...block(some(30))], 's')
+    twins.doesTheSame(['XDELEX', 'none', ...block(some(30))], 's')
+    twins.ends('s')
+  })
+
+  it('is as it was when one of very many IDs is none', () => {
+    const twins = new Twins(5, solo).fill()
+    const ids = [...Array.from({ length: 700 }, (_, n) => `${n + 1}-1`), 'none']
+    const before = twins.sliced.run('DEBUG', 'DIGEST')
+    for (const args of [
+      ['XDEL', 's', ...ids],
+      ['XACK', 's', 'h', ...ids],
+      ['XDELEX', 's', 'IDS', `${ids.length}`, ...ids],
+      ['XACKDEL', 's', 'h', 'IDS', `${ids.length}`, ...ids],
+      ['XDELEX', 'none', 'IDS', `${ids.length}`, ...ids],
+      ['XCLAIM', 's', 'h', 'new', '0', ...ids],
+      ['XCLAIM', 's', 'h', 'new', '0', ...ids.slice(0, -1), 'FORCE', 'RETRYCOUNT', 'x'],
+    ]) {
+      const { reply, turns } = twins.inSlices(args)
+      expect(turns).toBeGreaterThan(1)
+      expect(reply).toMatch(/^-ERR /)
+      expect(reply).toBe(twins.inOneGo(args))
+      expect(twins.sliced.run('DEBUG', 'DIGEST')).toEqual(before)
+    }
+    expect(twins.sliced.run('XADD', 's', '1000-1', 'a', 'b')).toBe('1000-1')
+  })
+
+  it('is deleted only when its entries have been acknowledged and deleted', () => {
+    const twins = new Twins(11, solo).fill()
+    const { sliced, clock, client } = twins
+    const ids = Array.from({ length: 200 }, (_, n) => `${n + 1}-1`)
+    const args = ['XACKDEL', 's', 'g', 'DELREF', 'IDS', '200', ...ids]
+    expect(sliced.raw(args, client)).toBe('')
+    clock.turn()
+    const others = [['DEL', 's'], ['FLUSHALL'], ['RENAME', 's', 't']].map((each, i) => {
+      const session = new ReceivingSession(200 + i)
+      expect(sliced.raw(each, session)).toBe('')
+      return session
+    })
+    expect(sliced.run('XLEN', 's')).toBe(twins.whole.run('XLEN', 's'))
+    for (let turn = 0; client.blocked !== null && turn < 1000; turn++) clock.turn()
+    expect(client.received).toBe(twins.inOneGo(args))
+    for (let turn = 0; turn < 10; turn++) clock.turn()
+    expect(others.map(({ received }) => received)).toEqual([':1\r\n', '+OK\r\n', '-ERR no such key\r\n'])
+    expect(sliced.run('EXISTS', 's')).toBe(0)
+  })
+
   it.each(SEEDS)('is trimmed, and loses consumers, as in one go (seed %i)', (seed) => {
     const twins = new Twins(seed + 400, solo).fill()
     for (let n = 0; n < 8; n++) twins.both('XREADGROUP', 'GROUP', 'h', 'c1', 'COUNT', '15', 'STREAMS', 's', '>')

@@ -288,8 +288,10 @@ describe('a long write', () => {
     const slicing = { readElements: 50, writeElements: 50, frameBytes: 1000, turnSteps: 1 }
     const h = seededHarness(30, { slicing }, clock)
     const client = new ReceivingSession(100)
-    h.run('SADD', 'a', ...Array.from({ length: 400 }, (_, n) => `m${n}`))
-    h.run('SADD', 'b', ...Array.from({ length: 400 }, (_, n) => `n${n}`))
+    for (let n = 0; n < 400; n++) {
+      h.run('SADD', 'a', `m${n}`)
+      h.run('SADD', 'b', `n${n}`)
+    }
     fill(h, 0, 50)
     expect(h.raw(['SUNIONSTORE', 'to', 'a', 'b'], client)).toBe('')
     clock.turn()

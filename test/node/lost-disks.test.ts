@@ -1,0 +1,160 @@
+import { describe, expect, it } from 'vitest'
+import { SimulatedMesh, type SimulatedNode } from '../support/simulated-mesh.js'
+
+const BIG = 'x'.repeat(300_000)
+
+/** From one to another so little goes through that the list of members comes, and nothing that is large. */
+function slowDown(mesh: SimulatedMesh, from: SimulatedNode, ...to: readonly SimulatedNode[]): void {
+  for (const each of to) mesh.network.route(from.name, each.name).bandwidth = 1
+}
+
+function speedUp(mesh: SimulatedMesh, from: SimulatedNode, ...to: readonly SimulatedNode[]): void {
+  for (const each of to) mesh.network.route(from.name, each.name).bandwidth = 100_000
+}
+
+function untilStable(mesh: SimulatedMesh, ...nodes: readonly SimulatedNode[]): void {
+  for (const { member } of nodes) {
+    const { sync } = member
+    mesh.until('everything is stable', () => sync?.stable().dominates(member.applied) === true)
+  }
+}
+
+describe('changes of the list of members of which a lost disk had the only op', () => {
+  /** c is removed at a, of which the others hear by the list; the op is behind what is too large to have come. */
+  function withLostRemoval(forced: boolean): {
+    mesh: SimulatedMesh
+    a: SimulatedNode
+    b: SimulatedNode
+    c: SimulatedNode
+    d: SimulatedNode
+  } {
+    const mesh = new SimulatedMesh(4).start()
+    const [a, b, c, d] = mesh.nodes
+    a.run('SET', 'k', '1')
+    mesh.untilEqual(a, b, c, d)
+    if (forced) c.crash()
+    slowDown(mesh, a, b, c, d)
+    expect(a.run('SET', 'large', BIG)).toBe('OK')
+    mesh.advance(20)
+    expect(a.run('CRDT.TOPOLOGY', 'REMOVE', 'm3', ...(forced ? ['FORCE'] : []))).not.toContain('ERR')
+    mesh.advance(3000)
+    return { mesh, a, b, c, d }
+  }
+
+  it.each([true, false])('are said again by who made them, when it is back: a removal, by force: %s', (forced) => {
+    const { mesh, a, b, c, d } = withLostRemoval(forced)
+    for (const { member } of [b, d]) expect(member.topology.members[2].removal).toBeDefined()
+    a.loseDisk()
+    speedUp(mesh, a, b, c, d)
+    a.start()
+    mesh.until('it takes writes', () => a.member.membership.writeRefusal === null)
+    mesh.until('c has departed', () => [a, b, d].every(({ member }) => member.sync?.hasDeparted(3) === true))
+    untilStable(mesh, a, b, d)
+    expect(a.run('CRDT.TOPOLOGY', 'LIST')).toContain(forced ? 'removed' : 'left')
+    expect(b.run('EXISTS', 'large')).toBe('0')
+    expect(a.lines.join('\n')).toContain('they are given up')
+    expect(a.run('SET', 'k', '2')).toBe('OK')
+    mesh.untilEqual(a, b, d)
+    expect(new Set([a, b, d].map((each) => each.digest())).size).toBe(1)
+  })
+
+  it('are said again also to who has heard nothing of them: the addition of a member', () => {
+    const mesh = new SimulatedMesh(3).start()
+    const [a, b, c] = mesh.nodes
+    a.run('SET', 'k', '1')
+    mesh.untilEqual(a, b, c)
+    slowDown(mesh, a, b)
+    mesh.network.setCut('m1', 'm3', true)
+    mesh.network.setCut('m2', 'm3', true)
+    expect(a.run('SET', 'large', BIG)).toBe('OK')
+    mesh.advance(20)
+    const joiner = mesh.join('n4', a)
+    slowDown(mesh, a, joiner)
+    mesh.until('b knows of it', () => b.member.topology.members.length === 4)
+    expect(joiner.run('SET', 'k', '2')).toContain('LOADING')
+    a.loseDisk()
+    speedUp(mesh, a, b, c, joiner)
+    mesh.network.setCut('m1', 'm3', false)
+    mesh.network.setCut('m2', 'm3', false)
+    a.start()
+    mesh.until('the new one takes writes', () => joiner.run('SET', 'k', '2') === 'OK')
+    mesh.untilEqual(a, b, c, joiner)
+    untilStable(mesh, a, b, c, joiner)
+  })
+})
+
+it('what a lost disk had told of and nobody has is not waited for, though nothing is written', () => {
+  const mesh = new SimulatedMesh(3).start()
+  const [a, b, c] = mesh.nodes
+  a.run('SET', 'k', '1')
+  mesh.untilEqual(a, b, c)
+  slowDown(mesh, a, b, c)
+  expect(a.run('SET', 'large', BIG)).toBe('OK')
+  const { self } = a.member.topology
+  mesh.until('it is told', () => (b.member.sync?.durableBy(self)?.get(self) ?? 0) > b.member.applied.get(self))
+  a.loseDisk()
+  speedUp(mesh, a, b, c)
+  a.start()
+  mesh.until('it takes writes', () => a.member.membership.writeRefusal === null)
+  mesh.untilEqual(a, b, c)
+  untilStable(mesh, a, b, c)
+  expect(a.member.topologyBytes).toBeNull()
+  expect(a.lines.join('\n')).toContain('they are given up')
+  expect(a.run('GET', 'k')).toBe('1')
+})
+
+describe('two members with empty disks that were told of an op which went with a removed one', () => {
+  /** d's last write is told of to b and c, which have lost their disks, and has come to nobody. */
+  function withLostWrite(): { mesh: SimulatedMesh; a: SimulatedNode; b: SimulatedNode; c: SimulatedNode; d: SimulatedNode } {
+    const mesh = new SimulatedMesh(4).start()
+    const [a, b, c, d] = mesh.nodes
+    a.run('SET', 'k', '1')
+    mesh.untilEqual(a, b, c, d)
+    mesh.cut(d, true)
+    expect(d.run('SET', 'large', BIG)).toBe('OK')
+    mesh.advance(100)
+    for (const each of [b, c]) each.loseDisk()
+    slowDown(mesh, d, a, b, c)
+    for (const each of [b, c]) {
+      mesh.network.setCut(d.name, each.name, false)
+      each.start()
+    }
+    for (const { lines } of [b, c])
+      mesh.until('it is linked', () => lines.some((line) => line.includes('peer link is up {"peer":"m4"')))
+    mesh.advance(3500)
+    for (const each of [b, c]) expect(each.run('SET', 'k', '2')).toContain('LOADING')
+    d.crash()
+    return { mesh, a, b, c, d }
+  }
+
+  it('do not wait for each other once it is removed', () => {
+    const { mesh, a, b, c } = withLostWrite()
+    expect(a.run('CRDT.TOPOLOGY', 'REMOVE', 'm4', 'FORCE')).not.toContain('ERR')
+    for (const each of [b, c]) mesh.until('it takes writes', () => each.run('SET', each.name, '1') === 'OK')
+    mesh.untilEqual(a, b, c)
+    untilStable(mesh, a, b, c)
+    expect(a.run('EXISTS', 'large')).toBe('0')
+  })
+
+  it('say whom they wait for, and take its removal when nobody else is left', () => {
+    const { mesh, a, b, c } = withLostWrite()
+    mesh.advance(15_000)
+    for (const each of [b, c]) {
+      expect(each.run('SET', 'k', '2')).toMatch(/LOADING .* only m4 has; if that is gone for good, remove it by force here/)
+      expect(each.lines.filter((line) => line.includes('waits for writes of m4 that nobody has'))).toHaveLength(1)
+    }
+    mesh.cut(a, true)
+    mesh.advance(100)
+    expect(b.run('CRDT.TOPOLOGY', 'REMOVE', 'm4', 'FORCE')).toContain('LOADING')
+    expect(b.run('CRDT.TOPOLOGY', 'REMOVE', 'm1', 'FORCE')).toContain('LOADING')
+    mesh.cut(a, false)
+    mesh.until('a is linked', () => b.member.sync?.isLinked(a.member.topology.self) === true)
+    expect(b.run('CRDT.TOPOLOGY', 'REMOVE', 'm4')).toContain('LOADING')
+    expect(b.run('CRDT.TOPOLOGY', 'REMOVE', 'm4', 'FORCE')).not.toContain('LOADING')
+    expect(b.run('SET', 'k', '2')).toBe('OK')
+    mesh.until('c takes writes', () => c.run('SET', 'c', '1') === 'OK')
+    mesh.untilEqual(a, b, c)
+    untilStable(mesh, a, b, c)
+    expect(new Set([a, b, c].map((each) => each.digest())).size).toBe(1)
+  })
+})
