@@ -24,7 +24,7 @@ describe('DBSIZE, FLUSHDB, FLUSHALL', () => {
   it('let the memory go, whatever was used last', () => {
     const h = new KeysHarness()
     for (let i = 0; i < 200; i++) h.run('HSET', 'hash', `field${i}`, 'x'.repeat(100))
-    const { arena } = h.keyspace.database(0)
+    const { arena } = h.engine.keyspace.database(0)
     expect(arena.reservedBytes).toBeGreaterThan(0)
     h.run('FLUSHALL')
     expect([arena.reservedBytes, arena.u8.length]).toEqual([0, 0])
