@@ -49,7 +49,7 @@ describe('a state that another member has written', () => {
     other.run('XACK', 'stream', 'g', '2-1')
     other.run('XCLAIM', 'stream', 'g', 'theirs', '0', '2-1', 'FORCE')
     const pending = pendingOf(other)
-    expect(JSON.parse(pending)).toMatchObject([['1-1'], ['2-1'], ['3-1']])
+    expect((JSON.parse(pending) as string[][]).map(([id]) => id)).toEqual(['1-1', '2-1', '3-1'])
 
     // A member's own state comes back with it: what is written after that says the same.
     const again = emptyTwin(other)
