@@ -259,7 +259,7 @@ export class StreamWrites {
   pass(key: StreamKey, group: Name, id: StreamId): void {
     this.body.reset().u8(PendingOp.pass)
     writeId(this.body, id)
-    this.writePending(key, group, (space, record) => this.store.passAll(space, record, id))
+    this.writePending(key, group, (space, record, root) => this.store.passAll(space, root, record, id))
   }
 
   /** RESTORE. */
@@ -443,13 +443,13 @@ export class StreamWrites {
   }
 
   /** Writes the body as an effect that is this member's own, and makes the change. The group must exist. */
-  private writePending(key: StreamKey, group: Name, change: (space: StreamSpace, record: Ref) => void): void {
+  private writePending(key: StreamKey, group: Name, change: (space: StreamSpace, record: Ref, root: Ref) => void): void {
     const { effects, body } = this
     const root = this.open(EffectType.streamPending, key)
     effects.writer.putBlock(group.buf, group.off, group.len)
     effects.writer.putBlock(body.bytes, 0, body.length)
     const space = this.space(key)
-    change(space, space.groups.find(root, group.buf, group.off, group.len))
+    change(space, space.groups.find(root, group.buf, group.off, group.len), root)
     effects.closeCollection(root)
   }
 }
