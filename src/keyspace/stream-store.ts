@@ -58,6 +58,7 @@ export class StreamStore implements CollectionStore {
   private readonly spaces = new WeakMap<Arena, StreamSpace>()
   private current: StreamSpace | null = null
   private readonly id = new StreamId()
+  private readonly passing = new StreamCursor()
   private readonly lastId = new StreamId()
   private readonly fields = new StreamFields()
   private readonly source = { id: new StreamId(), region: 0, member: 0, stamp: 0 }
@@ -231,7 +232,7 @@ export class StreamStore implements CollectionStore {
     }
     if (op === PendingOp.pass) {
       readId(effect, id)
-      if (space !== null) this.passAll(space, group, id)
+      if (space !== null) this.passAll(space, root, group, id)
       return
     }
     let consumer = 0
@@ -501,10 +502,32 @@ export class StreamStore implements CollectionStore {
     )
   }
 
-  /** The group has come to an ID, whatever lies before it: XCLAIM LASTID. */
-  passAll(space: StreamSpace, group: Ref, id: StreamId): void {
-    const { groups } = space
-    groups.pass(group, this.self, id, MAX_REGION - 1)
+  /**
+   * The group has come to an ID: XCLAIM LASTID. What the origin had of before it counts as delivered, and so does what it adds there itself; what comes late
+   * from other members is delivered still.
+   */
+  passAll(space: StreamSpace, root: Ref, group: Ref, id: StreamId): void {
+    const { context, passing } = this
+    const { groups, log } = space
+    const { chunks } = log
+    const { entry } = passing
+    if (!groups.knowsPlace(group, context)) return
+    let on = groups.seekFrontier(root, group, passing)
+    for (; on && entry.id.compare(id) <= 0; on = log.next(passing)) {
+      if (!context.local) {
+        if (context.covers(entry.member, entry.stamp)) groups.readOnce(root, group, entry)
+        continue
+      }
+      // A chunk of one member is passed in one go, if it ends before the ID.
+      const { chunk, at } = entry
+      if (at === chunks.first(chunk) && chunks.onlyMember(chunk) !== 0) {
+        chunks.read(chunk, chunks.last(chunk), entry)
+        if (entry.id.compare(id) > 0) chunks.read(chunk, at, entry)
+      }
+      groups.pass(group, entry.member, entry.id, entry.region)
+    }
+    if (context.local) groups.pass(group, this.self, id, MAX_REGION - 1)
+    else groups.raiseCursor(group, this.self, id)
   }
 
   private reclaimBlock(space: StreamSpace, block: Ref): void {
