@@ -1,4 +1,5 @@
 import type { MemberId } from '../base/ids.js'
+import { LIMITS } from '../base/limits.js'
 import { NotificationClass } from '../base/notification-classes.js'
 import type { ApplyContext } from '../crdt/apply-context.js'
 import { EffectType, type EffectReader } from '../crdt/effect-reader.js'
@@ -708,15 +709,25 @@ export class StreamStore implements CollectionStore {
   }
 
   digest(hash: Hash64, db: Database, root: Ref): number {
-    const { roots, log, groups, cursor } = this.space(db.arena)
+    let bytes = 0
+    for (const part of this.hashSteps(hash, db, root, this.space(db.arena).cursor, this.fields)) bytes += part
+    return bytes
+  }
+
+  digestSteps(hash: Hash64, db: Database, root: Ref): Generator<number, void> {
+    return this.hashSteps(hash, db, root, new StreamCursor(), new StreamFields())
+  }
+
+  private *hashSteps(hash: Hash64, db: Database, root: Ref, cursor: StreamCursor, fields: StreamFields): Generator<number, void> {
+    const { roots, log, groups } = this.space(db.arena)
     const words = roots.words(root)
     let bytes = 0
+    let steps = 0
     for (let on = log.first(words, roots.at(root) + CHUNKS_WORD, cursor); on; on = log.next(cursor)) {
       const { entry } = cursor
       hashId(hash, entry.id)
       hash.number(entry.region)
-      log.chunks.fields(entry, this.fields)
-      const { fields } = this
+      log.chunks.fields(entry, fields)
       hash.number(fields.count)
       for (let i = 0; i < fields.count; i++) {
         hash.number(fields.nameLen[i])
@@ -725,6 +736,10 @@ export class StreamStore implements CollectionStore {
         hash.bytes(fields.buf, fields.valueOff[i], fields.valueLen[i])
       }
       bytes += entry.next - entry.at
+      if (++steps % LIMITS.slicedReadStep === 0) {
+        yield bytes
+        bytes = 0
+      }
     }
     hashId(hash, roots.lastId(root, this.id))
     hashId(hash, roots.maxDeletedId(root, this.id))
@@ -736,7 +751,7 @@ export class StreamStore implements CollectionStore {
       hashId(hash, groups.start(group, this.id))
       bytes += name.length + GROUP_COST_BYTES
     }
-    return bytes
+    yield bytes
   }
 
   toRdb(db: Database, root: Ref): RdbValue {

@@ -12,7 +12,7 @@ import type { Keyspace } from './keyspace.js'
 import { ACK_READ, GroupOp, PendingOp, putCount, putFields, putId, REMOVE_BY_TRIM, writeId } from './stream-codec.js'
 import { StreamFields } from './stream-fields.js'
 import { buildDestroyAll, StreamCopy } from './stream-copy.js'
-import { boundedTimes } from './stream-op-writers.js'
+import { boundedTime, boundedTimes } from './stream-op-writers.js'
 import { StreamPositions } from './stream-positions.js'
 import { StreamCursor } from './stream-log.js'
 import { CHUNKS_WORD, MemberPart } from './stream-root.js'
@@ -282,7 +282,7 @@ export class StreamWrites {
         // A delivery has one time, so entries that were delivered at different times are written one by one.
         for (const { id: pendingId, deliveredMs, deliveries } of consumer.pending) {
           positions.clear().push(idOf(pendingId, id), this.store.self, Math.min(Number(deliveries), MAX_U32))
-          this.assign(key, name, owner, positions, deliveredMs)
+          this.assign(key, name, owner, positions, boundedTime(deliveredMs))
         }
         this.see(key, name, owner, consumer.seenMs, consumer.activeMs)
       }

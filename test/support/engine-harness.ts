@@ -21,7 +21,7 @@ const WRITES_IN_ONE_GO = {
   turnSteps: Infinity,
 }
 
-const NOTHING_STABLE_YET: Stability = { covers: () => false, coversAllUpTo: () => false }
+export const NOTHING_STABLE_YET: Stability = { covers: () => false, coversAllUpTo: () => false }
 
 /** Time that moves only when told. */
 export class ManualClock implements Clock {
@@ -33,6 +33,9 @@ export class ManualClock implements Clock {
   }
   monotonicMs(): number {
     return this.now
+  }
+  workUntil(ownMs: number): number {
+    return this.monotonicMs() + ownMs
   }
   setTimer(delayMs: number, callback: () => void): { cancel(): void } {
     const timer = { at: this.now + delayMs, callback }
