@@ -404,7 +404,19 @@ export class Membership {
   private get isCaughtUp(): boolean {
     if (!this.mustCatchUp) return true
     const added = this.own?.added
-    return this.lacking().length === 0 && added !== undefined && this.engine.applied.covers(added.origin, added.stamp)
+    const lacking = this.lacking()
+    const isHere = lacking.length === 0 || this.isLostWithRemoval(lacking)
+    return isHere && added !== undefined && this.engine.applied.covers(added.origin, added.stamp)
+  }
+
+  /**
+   * What is missing came of members removed by force, and with it our disk has lost ops of our own: maybe those very removals, and nobody departs before they are said again. So that is done when everybody
+   * else is linked and nobody has more: then nobody calls stable what is missing, which takes a report of each that has it.
+   */
+  private isLostWithRemoval(lacking: readonly MemberId[]): boolean {
+    const { sync } = this
+    if (sync === null || this.lostOwn() === 0 || sync.isMissingOther(null)) return false
+    return lacking.every((member) => this.isForcedOut(member) && !sync.hasSource(member))
   }
 
   /**

@@ -166,8 +166,8 @@ export class PeerSync {
     return false
   }
 
-  /** Whether somebody cannot be reached, or has not told yet what it has, besides one and those that were removed by force. */
-  isMissingOther(than: MemberId): boolean {
+  /** Whether anybody but this one cannot be reached, or has not told yet what it has. Those that were removed by force do not matter. */
+  isMissingOther(than: MemberId | null): boolean {
     for (const peer of this.peersById.values()) {
       const { member } = peer
       if (member.id !== than && !isRefused(member) && (peer.isUnheard || peer.upSession() === null)) return true
@@ -578,6 +578,7 @@ export class PeerSync {
         if (this.departed.has(member) && stamp > this.host.applied.get(member)) this.refuseStray(member)
       }
     }
+    if (vectors.member === session.member) peer.reportsDurable(vectors.durable)
     if (!peer.knowledge.merge(vectors.applied, vectors.durable)) return
     peer.measure()
     for (const listener of this.vectorListeners) listener()
