@@ -1,3 +1,5 @@
+import { releasedMemory, allocateMemory } from './large-memory.js'
+
 /**
  * Byte ranges: copy, compare, numbers to and from ASCII. Loops are used for short ranges because a call into the runtime costs more: on Node 20
  * set+subarray takes as long as a loop over 48 bytes. V8 checks type and bounds of both arrays anew in each round of a loop, so a round takes
@@ -6,12 +8,23 @@
 const LOOP_BYTES = 48
 const LONG_COMPARISON = 96
 
+/** Buffers of this size and more are kept from V8's account (large-memory). Copying to and from them takes a little longer. */
+const LARGE_BYTES = 256 * 1024
+
 /**
- * Memory that is not cleared, as a plain Uint8Array. All bytes that hot paths read or write (sockets, replies, frames, the arena) are plain ones: to V8 a
+ * Memory that may hold anything, as a plain Uint8Array. All bytes that hot paths read or write (sockets, replies, frames, the arena) are plain ones: to V8 a
  * Buffer is another type, and a loop that meets both checks which it has at every byte, which makes it half as fast.
  */
-export function allocateBytes(length: number): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer)
+export function allocateBytes(length: number): Uint8Array {
+  if (length < LARGE_BYTES) return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer)
+  // Its user will not say when it is dropped, but does so soon.
+  releasedMemory(length)
+  return new Uint8Array(allocateMemory(length))
+}
+
+/** The same as a Buffer of its own, for sockets and files. */
+export function allocateBuffer(length: number): Buffer {
+  return Buffer.from(allocateBytes(length).buffer)
 }
 
 /** The same bytes as a plain Uint8Array. */

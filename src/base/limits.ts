@@ -211,6 +211,12 @@ export const LIMITS = {
   slicedFrameEffects: 64,
   /** A frame that is appended in pieces is so by this much: some 0.2 ms each. */
   logPieceBytes: 256 * KiB,
+  /**
+   * What all work in slices may take of a turn together, after which each has but the least: reads and writes in slices, frames of other members, expiry,
+   * tidying up, a snapshot, a digest. All seven at once take 4 + 6 x 0.5 = 7 ms, and what a step of each takes beyond.
+   */
+  turnWorkMs: 4,
+  turnLeastWorkMs: 0.5,
   /** What writes and frames in slices may take of a turn. */
   slicedWriteTurnMs: 2,
   /** What MIGRATE has on its way to another server before it makes more; one larger value goes alone. A reply of that server is a line, at most so long. */

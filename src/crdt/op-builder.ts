@@ -1,5 +1,5 @@
 import { assert } from '../base/assert.js'
-import { allocateBytes } from '../base/bytes.js'
+import { allocateBuffer, allocateBytes } from '../base/bytes.js'
 import { ByteWriter, writeVarint } from '../base/byte-stream.js'
 import { combineCrc32, crc32 } from '../base/crc32.js'
 import { decimalToText } from '../base/decimal.js'
@@ -51,7 +51,7 @@ export class OpBuilder {
   /** Offset in the last piece of the last effect's type. */
   private lastAt = 0
   /** The frame, with room for a context of so many entries, and the checksum of its ops. */
-  private frame = new Uint8Array(0)
+  private frame: Uint8Array = new Uint8Array(0)
   private contextCount = 0
   private opsChecksum = 0
 
@@ -101,7 +101,7 @@ export class OpBuilder {
     this.pieces[last][this.lastAt] |= LAST_EFFECT
     const start = FRAME_FIXED_BYTES + contextCount * CONTEXT_ENTRY_BYTES
     this.contextCount = contextCount
-    this.frame = Buffer.allocUnsafeSlow(start + 1 + this.bytes)
+    this.frame = allocateBuffer(start + 1 + this.bytes)
     // The gap before the op: it begins with the frame's first stamp.
     let at = writeVarint(0, this.frame, start)
     this.opsChecksum = crc32(this.frame.subarray(start, at))

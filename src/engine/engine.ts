@@ -1192,7 +1192,8 @@ export class Engine implements CommandExecutor, EngineService {
       // While clients are paused the data stands still.
       const mayExpire = this.activeExpiry && this.pause.mode === 'none' && this.services.server.writeRefusal === null
       const startMs = this.clock.monotonicMs()
-      const isOver = (share: number) => this.clock.monotonicMs() - startMs >= share * LIMITS.expiryTurnMs
+      const turnMs = this.clock.workUntil(LIMITS.expiryTurnMs) - startMs
+      const isOver = (share: number) => this.clock.monotonicMs() - startMs >= share * turnMs
       // Neither takes all of the time from the other.
       const moreKeys = mayExpire && this.expiry.run(() => isOver(0.5))
       const more = (mayExpire && this.fieldExpiry.run(() => isOver(1))) || moreKeys
@@ -1250,9 +1251,9 @@ export class Engine implements CommandExecutor, EngineService {
   }
 
   private settleSome(): boolean {
-    const startMs = this.clock.monotonicMs()
+    const untilMs = this.clock.workUntil(SETTLE_TURN_MS)
     let looked = 0
-    while (looked < SETTLE_RECORDS && this.clock.monotonicMs() - startMs < SETTLE_TURN_MS) {
+    while (looked < SETTLE_RECORDS && this.clock.monotonicMs() < untilMs) {
       const db = this.keyspace.peek(this.settleDatabase)
       if (db === undefined || this.settleShard === db.unsettled.length) {
         this.settleShard = 0

@@ -212,6 +212,7 @@ export class LongWrites implements LongWriting {
     const { current } = this
     if (current === null) return
     if (current instanceof RemoteWrite && current.steps === null) current.steps = this.apply(current)
+    const untilMs = clock.workUntil(LIMITS.slicedWriteTurnMs)
     const startMs = clock.monotonicMs()
     let nowMs = startMs
     if (current instanceof LongWrite) {
@@ -220,7 +221,7 @@ export class LongWrites implements LongWriting {
       current.waitsForPause = false
     }
     let isDone = false
-    for (let step = 0; step < this.turnSteps && nowMs - startMs < LIMITS.slicedWriteTurnMs; step++) {
+    for (let step = 0; step < this.turnSteps && nowMs < untilMs; step++) {
       isDone = current.steps?.next().done === true
       nowMs = clock.monotonicMs()
       if (isDone || (current instanceof LongWrite && current.waitsForPause)) break

@@ -127,7 +127,7 @@ export class SlicedReads implements SlicedReading, KeyObserver {
     const { clock, running, waiting } = this
     this.host.beginBatch()
     this.onInterest(true)
-    const startMs = clock.monotonicMs()
+    const untilMs = clock.workUntil(LIMITS.slicedReadTurnMs)
     /** Reads in a row that could not go on. */
     let held = 0
     do {
@@ -141,16 +141,16 @@ export class SlicedReads implements SlicedReading, KeyObserver {
       }
       held = 0
       // It hears of changes only while it is listed; its own slice makes none.
-      if (this.advance(read, startMs)) this.finish(read)
+      if (this.advance(read, untilMs)) this.finish(read)
       else running.push(read)
-    } while (clock.monotonicMs() - startMs < LIMITS.slicedReadTurnMs)
+    } while (clock.monotonicMs() < untilMs)
     this.host.endTurn()
     this.onInterest(running.length > 0)
     if (running.length + waiting.length > 0) this.plan()
   }
 
-  /** Gives a read its slice, in a turn that began then; true when its reply is complete. */
-  private advance(read: SlicedRead, turnStartMs: number): boolean {
+  /** Gives a read its slice, in a turn whose first slices go until then; true when its reply is complete. */
+  private advance(read: SlicedRead, untilMs: number): boolean {
     const { clock, host, reply } = this
     const startMs = clock.monotonicMs()
     reply.reset()
@@ -165,7 +165,7 @@ export class SlicedReads implements SlicedReading, KeyObserver {
       this.starting = null
     }
     let isDone = read.steps === null
-    const deadlineMs = turnStartMs + LIMITS.slicedReadTurnMs * read.starts
+    const deadlineMs = untilMs + LIMITS.slicedReadTurnMs * (read.starts - 1)
     while (!isDone) {
       isDone = host.step(read, reply)
       if (clock.monotonicMs() >= deadlineMs) break

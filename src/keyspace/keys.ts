@@ -191,11 +191,12 @@ export class Keys {
    * some of it beside values that come later. Both are in tables that have something unsettled.
    */
   private resetDatabase(index: number, db: Database): void {
-    this.keyspace.reset(index)
+    this.keyspace.replace(index, db)
     for (let table = 0; table < TABLE_COUNT; table++) {
       if (db.unsettled[table] === 0) continue
       for (let i = 0; i < db.shardCount(table); i++) this.carryOver(index, db, db.recordAt(table, i))
     }
+    db.arena.abandon()
   }
 
   private carryOver(index: number, db: Database, from: Ref): void {

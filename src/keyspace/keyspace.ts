@@ -75,10 +75,16 @@ export class Keyspace {
     return this.databases[index]
   }
 
-  /** Lets everything in a database go. */
+  /** Lets everything in a database go, and its memory. */
   reset(index: number): void {
     const old = this.databases[index]
     if (old === undefined) return
+    this.replace(index, old)
+    old.arena.abandon()
+  }
+
+  /** Puts an empty database in the place of one, whose memory its user abandons. */
+  replace(index: number, old: Database): void {
     this.reclaimer.forget(old.arena)
     const fresh = new Database(new Arena(), this.hasher)
     fresh.highest.set(old.highest)

@@ -25,8 +25,10 @@ export class ScoreTable {
 
   end(): void {
     const { forms } = this
-    if (forms.arena.usedBytes > KEEP_BYTES) this.forms = new ZsetForms(new Arena(), this.seed)
-    else while (!forms.large.free(this.root, Infinity));
+    if (forms.arena.usedBytes > KEEP_BYTES) {
+      forms.arena.abandon()
+      this.forms = new ZsetForms(new Arena(), this.seed)
+    } else while (!forms.large.free(this.root, Infinity));
     this.root = 0
   }
 

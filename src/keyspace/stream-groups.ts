@@ -327,6 +327,13 @@ export class StreamGroups {
     return id
   }
 
+  /** True when an XCLAIM LASTID says nothing new. */
+  hasComeTo(root: Ref, group: Ref, id: StreamId): boolean {
+    const { cursor } = this
+    if (this.lastDelivered(group, this.scratch).compare(id) < 0) return false
+    return !this.seekFrontier(root, group, cursor) || cursor.entry.id.compare(id) > 0
+  }
+
   // Whole states, for snapshots.
 
   /** What all members share of a group, or of the memory of one that was destroyed. */

@@ -46,12 +46,13 @@ export function buildPass(op: OpBuilder, at: KeyPlace, group: Name, id: StreamId
   putPending(op, at, group)
 }
 
-/** As an effect can say them, whatever a payload says. */
+/** Times as an effect can say them, whatever a payload says: one that other members refuse would stop them at this op. */
 export function boundedTimes(seenMs: number, activeMs: number): { readonly seen: number; readonly active: number } {
   return { seen: boundedTime(seenMs), active: activeMs < 0 ? -1 : boundedTime(activeMs) }
 }
 
-function boundedTime(ms: number): number {
+/** See boundedTimes. */
+export function boundedTime(ms: number): number {
   return Math.min(Math.max(ms, 0), Number.MAX_SAFE_INTEGER - 1)
 }
 

@@ -1,4 +1,5 @@
 import type { MemberId } from '../base/ids.js'
+import { LIMITS } from '../base/limits.js'
 import { NotificationClass } from '../base/notification-classes.js'
 import type { ApplyContext } from '../crdt/apply-context.js'
 import { EffectType, type EffectReader } from '../crdt/effect-reader.js'
@@ -57,6 +58,7 @@ export class StreamStore implements CollectionStore {
   private readonly spaces = new WeakMap<Arena, StreamSpace>()
   private current: StreamSpace | null = null
   private readonly id = new StreamId()
+  private readonly passing = new StreamCursor()
   private readonly lastId = new StreamId()
   private readonly fields = new StreamFields()
   private readonly source = { id: new StreamId(), region: 0, member: 0, stamp: 0 }
@@ -230,7 +232,7 @@ export class StreamStore implements CollectionStore {
     }
     if (op === PendingOp.pass) {
       readId(effect, id)
-      if (space !== null) this.passAll(space, group, id)
+      if (space !== null) this.passAll(space, root, group, id)
       return
     }
     let consumer = 0
@@ -500,10 +502,32 @@ export class StreamStore implements CollectionStore {
     )
   }
 
-  /** The group has come to an ID, whatever lies before it: XCLAIM LASTID. */
-  passAll(space: StreamSpace, group: Ref, id: StreamId): void {
-    const { groups } = space
-    groups.pass(group, this.self, id, MAX_REGION - 1)
+  /**
+   * The group has come to an ID: XCLAIM LASTID. What the origin had of before it counts as delivered, and so does what it adds there itself; what comes late
+   * from other members is delivered still.
+   */
+  passAll(space: StreamSpace, root: Ref, group: Ref, id: StreamId): void {
+    const { context, passing } = this
+    const { groups, log } = space
+    const { chunks } = log
+    const { entry } = passing
+    if (!groups.knowsPlace(group, context)) return
+    let on = groups.seekFrontier(root, group, passing)
+    for (; on && entry.id.compare(id) <= 0; on = log.next(passing)) {
+      if (!context.local) {
+        if (context.covers(entry.member, entry.stamp)) groups.readOnce(root, group, entry)
+        continue
+      }
+      // A chunk of one member is passed in one go, if it ends before the ID.
+      const { chunk, at } = entry
+      if (at === chunks.first(chunk) && chunks.onlyMember(chunk) !== 0) {
+        chunks.read(chunk, chunks.last(chunk), entry)
+        if (entry.id.compare(id) > 0) chunks.read(chunk, at, entry)
+      }
+      groups.pass(group, entry.member, entry.id, entry.region)
+    }
+    if (context.local) groups.pass(group, this.self, id, MAX_REGION - 1)
+    else groups.raiseCursor(group, this.self, id)
   }
 
   private reclaimBlock(space: StreamSpace, block: Ref): void {
@@ -680,15 +704,25 @@ export class StreamStore implements CollectionStore {
   }
 
   digest(hash: Hash64, db: Database, root: Ref): number {
-    const { roots, log, groups, cursor } = this.space(db.arena)
+    let bytes = 0
+    for (const part of this.hashSteps(hash, db, root, this.space(db.arena).cursor, this.fields)) bytes += part
+    return bytes
+  }
+
+  digestSteps(hash: Hash64, db: Database, root: Ref): Generator<number, void> {
+    return this.hashSteps(hash, db, root, new StreamCursor(), new StreamFields())
+  }
+
+  private *hashSteps(hash: Hash64, db: Database, root: Ref, cursor: StreamCursor, fields: StreamFields): Generator<number, void> {
+    const { roots, log, groups } = this.space(db.arena)
     const words = roots.words(root)
     let bytes = 0
+    let steps = 0
     for (let on = log.first(words, roots.at(root) + CHUNKS_WORD, cursor); on; on = log.next(cursor)) {
       const { entry } = cursor
       hashId(hash, entry.id)
       hash.number(entry.region)
-      log.chunks.fields(entry, this.fields)
-      const { fields } = this
+      log.chunks.fields(entry, fields)
       hash.number(fields.count)
       for (let i = 0; i < fields.count; i++) {
         hash.number(fields.nameLen[i])
@@ -697,6 +731,10 @@ export class StreamStore implements CollectionStore {
         hash.bytes(fields.buf, fields.valueOff[i], fields.valueLen[i])
       }
       bytes += entry.next - entry.at
+      if (++steps % LIMITS.slicedReadStep === 0) {
+        yield bytes
+        bytes = 0
+      }
     }
     hashId(hash, roots.lastId(root, this.id))
     hashId(hash, roots.maxDeletedId(root, this.id))
@@ -708,7 +746,7 @@ export class StreamStore implements CollectionStore {
       hashId(hash, groups.start(group, this.id))
       bytes += name.length + GROUP_COST_BYTES
     }
-    return bytes
+    yield bytes
   }
 
   toRdb(db: Database, root: Ref): RdbValue {

@@ -12,7 +12,7 @@ import type { Keyspace } from './keyspace.js'
 import { ACK_READ, GroupOp, PendingOp, putCount, putFields, putId, REMOVE_BY_TRIM, writeId } from './stream-codec.js'
 import { StreamFields } from './stream-fields.js'
 import { buildDestroyAll, StreamCopy } from './stream-copy.js'
-import { boundedTimes } from './stream-op-writers.js'
+import { boundedTime, boundedTimes } from './stream-op-writers.js'
 import { StreamPositions } from './stream-positions.js'
 import { StreamCursor } from './stream-log.js'
 import { CHUNKS_WORD, MemberPart } from './stream-root.js'
@@ -259,7 +259,7 @@ export class StreamWrites {
   pass(key: StreamKey, group: Name, id: StreamId): void {
     this.body.reset().u8(PendingOp.pass)
     writeId(this.body, id)
-    this.writePending(key, group, (space, record) => this.store.passAll(space, record, id))
+    this.writePending(key, group, (space, record, root) => this.store.passAll(space, root, record, id))
   }
 
   /** RESTORE. */
@@ -282,7 +282,7 @@ export class StreamWrites {
         // A delivery has one time, so entries that were delivered at different times are written one by one.
         for (const { id: pendingId, deliveredMs, deliveries } of consumer.pending) {
           positions.clear().push(idOf(pendingId, id), this.store.self, Math.min(Number(deliveries), MAX_U32))
-          this.assign(key, name, owner, positions, deliveredMs)
+          this.assign(key, name, owner, positions, boundedTime(deliveredMs))
         }
         this.see(key, name, owner, consumer.seenMs, consumer.activeMs)
       }
@@ -443,13 +443,13 @@ export class StreamWrites {
   }
 
   /** Writes the body as an effect that is this member's own, and makes the change. The group must exist. */
-  private writePending(key: StreamKey, group: Name, change: (space: StreamSpace, record: Ref) => void): void {
+  private writePending(key: StreamKey, group: Name, change: (space: StreamSpace, record: Ref, root: Ref) => void): void {
     const { effects, body } = this
     const root = this.open(EffectType.streamPending, key)
     effects.writer.putBlock(group.buf, group.off, group.len)
     effects.writer.putBlock(body.bytes, 0, body.length)
     const space = this.space(key)
-    change(space, space.groups.find(root, group.buf, group.off, group.len))
+    change(space, space.groups.find(root, group.buf, group.off, group.len), root)
     effects.closeCollection(root)
   }
 }

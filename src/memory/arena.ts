@@ -1,13 +1,14 @@
 import { assert } from '../base/assert.js'
 import { MeridianError } from '../base/errors.js'
+import { allocateMemory, releasedMemory } from '../base/large-memory.js'
 
 /**
- * Memory outside the JavaScript heap: blocks in large ArrayBuffers, addressed by 32-bit references. A slab allocator after jemalloc and
+ * Memory outside the JavaScript heap: blocks in large buffers, addressed by 32-bit references. A slab allocator after jemalloc and
  * mimalloc: size classes with at most 12.5 % waste, each carved from page runs that go back to the pool once all their blocks are free.
  *
  * ```
  * ref (u32)   chunk index : 13 | offset in the chunk in units of 8 bytes : 19
- * chunk       4 MiB = 1,024 pages of 4 KiB;  or one large block with an ArrayBuffer of its own
+ * chunk       4 MiB = 1,024 pages of 4 KiB;  or one large block with a buffer of its own
  * run         consecutive pages of one chunk that serve one size class, or one medium block (16 KiB .. 1 MiB)
  * ```
  *
@@ -156,6 +157,13 @@ export class Arena {
     }
   }
 
+  /** Lets everything go, whoever still has the arena at hand: it is of no use afterwards. */
+  abandon(): void {
+    releasedMemory(this.reservedBytes)
+    for (const views of [this.u8, this.u32, this.f64]) views.length = 0
+    this.reservedBytes = this.usedBytes = 0
+  }
+
   /** Bytes that the block really has: its class' size. */
   sizeOf(ref: Ref): number {
     const chunk = ref >>> CHUNK_SHIFT
@@ -183,7 +191,7 @@ export class Arena {
   private allocLarge(bytes: number): Ref {
     const size = Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES
     const chunk = this.newChunkIndex(size)
-    this.setChunk(chunk, new ArrayBuffer(size))
+    this.setChunk(chunk, allocateMemory(size))
     this.freePages[chunk] = -1
     this.usedBytes += size
     return (chunk << CHUNK_SHIFT) >>> 0
@@ -289,7 +297,7 @@ export class Arena {
   private addChunk(pages = PAGES_PER_CHUNK): number {
     const bytes = pages * PAGE_BYTES
     const chunk = this.newChunkIndex(bytes)
-    this.setChunk(chunk, new ArrayBuffer(bytes))
+    this.setChunk(chunk, allocateMemory(bytes))
     this.freePages[chunk] = pages
     this.firstFree[chunk] = 0
     const base = chunk * PAGES_PER_CHUNK
@@ -298,7 +306,7 @@ export class Arena {
     return chunk
   }
 
-  private setChunk(chunk: number, buffer: ArrayBuffer): void {
+  private setChunk(chunk: number, buffer: SharedArrayBuffer): void {
     this.u8[chunk] = new Uint8Array(buffer)
     this.u32[chunk] = new Uint32Array(buffer)
     this.f64[chunk] = new Float64Array(buffer)
@@ -306,7 +314,9 @@ export class Arena {
   }
 
   private dropChunk(chunk: number): void {
-    this.reservedBytes -= this.u8[chunk].length
+    const { length } = this.u8[chunk]
+    this.reservedBytes -= length
+    releasedMemory(length)
     this.u8[chunk] = EMPTY_U8
     this.u32[chunk] = EMPTY_U32
     this.f64[chunk] = EMPTY_F64

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { randomBytes } from 'node:crypto'
 import { MeridianError } from '../base/errors.js'
 import type { MemberId } from '../base/ids.js'
+import { beginCollection } from '../base/large-memory.js'
 import type { EventLoopReport, ServerService, SettingsService } from '../commands/services.js'
 import { LiveSettings } from '../config/live-settings.js'
 import type { ClientsConfig, MemberConfig, PeersConfig, OutputBufferLimit } from '../config/member-config.js'
@@ -133,6 +134,8 @@ export async function startServer(given: MemberConfig, signal?: AbortSignal): Pr
       },
       'ready for clients',
     )
+    // The first collection tidies what the start left behind and stops everything for 10 ms, the later ones for 2.
+    beginCollection()
     const started = { clientServer, member, network }
     return {
       reloadCertificates: () => reloadCertificates(config, started.network, started.clientServer, logger),

@@ -336,7 +336,7 @@ export class Snapshotter {
     if (writer.unsyncedBytes >= LIMITS.snapshotUnsyncedBytes && writer.isSyncing)
       return this.later(run, LOOK_MS, () => this.nextTurn(run))
     let more = true
-    const end = now + pace.turnMs
+    const end = clock.workUntil(pace.turnMs)
     const endBytes = writer.bytes + pace.turnBytes
     do more = this.walkOn(run)
     while (more && clock.monotonicMs() < end && writer.bytes + this.out.length < endBytes)

@@ -105,7 +105,7 @@ export class FrameReceiver {
     // The host may come back here from within applyFrame, by way of a log change.
     if (this.draining || this.drainPending || this.closed) return
     this.draining = true
-    const startMs = this.clock.monotonicMs()
+    const untilMs = this.clock.workUntil(LIMITS.applyTurnMs)
     let bytes = 0
     let isOver = false
     try {
@@ -115,7 +115,7 @@ export class FrameReceiver {
         const applied = this.applyHead(this.ring[this.ringAt])
         idle = applied === 0 ? idle + 1 : 0
         bytes += applied
-        isOver = bytes >= LIMITS.applyTurnBytes || (applied > 0 && this.clock.monotonicMs() - startMs >= LIMITS.applyTurnMs)
+        isOver = bytes >= LIMITS.applyTurnBytes || (applied > 0 && this.clock.monotonicMs() >= untilMs)
         this.ringAt++
       }
     } finally {

@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks'
+import { LIMITS } from '../base/limits.js'
 import type { Clock, Timer } from '../ports/clock.js'
 
 /** The longest delay that setTimeout takes; a longer one would fire at once. */
@@ -6,12 +7,29 @@ const MAX_TIMEOUT_MS = 2 ** 31 - 1
 
 /** The computer's own time. */
 export class NodeClock implements Clock {
+  /** When the first work of this turn began. A turn is what lies between two check phases: sockets are read once in it. */
+  private turnStartMs = 0
+  private turnIsOpen = false
+  private readonly closeTurn = (): void => {
+    this.turnIsOpen = false
+  }
+
   wallMs(): number {
     return Date.now()
   }
 
   monotonicMs(): number {
     return performance.now()
+  }
+
+  workUntil(ownMs: number): number {
+    const now = this.monotonicMs()
+    if (!this.turnIsOpen) {
+      this.turnIsOpen = true
+      this.turnStartMs = now
+      setImmediate(this.closeTurn)
+    }
+    return Math.min(now + ownMs, Math.max(this.turnStartMs + LIMITS.turnWorkMs, now + LIMITS.turnLeastWorkMs))
   }
 
   setTimer(delayMs: number, callback: () => void): Timer {

@@ -8,8 +8,8 @@ const CLEARED_BYTES = 64 * 1024
  * stand for very many of them.
  */
 export class ByteList {
-  private bytes = new Uint8Array(0)
-  private ends = new Uint32Array(0)
+  private bytes: Uint8Array = new Uint8Array(0)
+  private ends: Uint32Array = new Uint32Array(0)
   private used = 0
   count = 0
 
@@ -83,6 +83,6 @@ export class ByteList {
   }
 }
 
-function room(bytes: number): Uint8Array<ArrayBuffer> {
+function room(bytes: number): Uint8Array {
   return bytes <= CLEARED_BYTES ? new Uint8Array(bytes) : allocateBytes(bytes)
 }

@@ -1,3 +1,4 @@
+import { allocateBuffer } from '../base/bytes.js'
 import type { ReplyWriter } from './reply-writer.js'
 
 const SMALLEST_BLOCK_BYTES = 4 * 1024
@@ -10,7 +11,7 @@ const LARGEST_BLOCK_BYTES = 1024 * 1024
 export class ReplyParts {
   private blocks: Buffer[] = []
   /** The last block, and how much of it is written. */
-  private tail = Buffer.alloc(0)
+  private tail: Buffer = Buffer.alloc(0)
   private used = 0
   private total = 0
 
@@ -46,7 +47,7 @@ export class ReplyParts {
   private grow(needed: number): void {
     if (this.used > 0) this.blocks.push(this.tail)
     const wanted = Math.max(SMALLEST_BLOCK_BYTES, needed, this.total)
-    this.tail = Buffer.allocUnsafeSlow(Math.min(wanted, LARGEST_BLOCK_BYTES))
+    this.tail = allocateBuffer(Math.min(wanted, LARGEST_BLOCK_BYTES))
     this.used = 0
   }
 }

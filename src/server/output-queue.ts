@@ -1,3 +1,5 @@
+import { allocateBuffer } from '../base/bytes.js'
+
 /**
  * Replies of one client that could not leave at once: its socket is full, the log is not durable yet, or they were made outside of its
  * own commands. Copies into blocks that grow with what waits, so that a thousand small messages are a few writes.
@@ -7,6 +9,11 @@ const LARGEST_BLOCK_BYTES = 1024 * 1024
 
 /** What is written in a turn may be tied to a log position that is only known when the turn has ended. */
 const UNDECIDED = Infinity
+
+/** Small ones come from Node's pool. */
+function room(bytes: number): Buffer {
+  return bytes < LARGEST_BLOCK_BYTES ? Buffer.allocUnsafe(bytes) : allocateBuffer(bytes)
+}
 
 interface Block {
   readonly bytes: Buffer
@@ -28,7 +35,7 @@ export class OutputQueue {
     // A block that is next to leave is not made to wait longer: else a client that writes all the time would never hear.
     if (tail === undefined || tail.length + length > tail.bytes.length || (count === 1 && tail.holdUntil !== UNDECIDED)) {
       const wanted = Math.min(LARGEST_BLOCK_BYTES, Math.max(SMALLEST_BLOCK_BYTES, this.bytes * 2))
-      tail = { bytes: Buffer.allocUnsafe(Math.max(length, wanted)), length: 0, holdUntil: UNDECIDED }
+      tail = { bytes: room(Math.max(length, wanted)), length: 0, holdUntil: UNDECIDED }
       this.blocks.push(tail)
     }
     tail.bytes.set(from.subarray(start, end), tail.length)

@@ -11,6 +11,7 @@ import { lagLines, measureLag } from './lag.js'
 import { COLLECTION_TESTS, DEFAULT_TESTS, LOAD_TESTS } from './load-tests.js'
 import { describeMachine, machineLines } from './machine.js'
 import { measureMemory, memoryLines } from './memory.js'
+import { lowerOwnThreads } from './own-threads.js'
 import { measureRemoteApply, remoteApplyLines } from './remote-apply.js'
 import { measureRestart, restartLines } from './restart.js'
 import { measureSnapshot, snapshotLines } from './snapshot.js'
@@ -258,6 +259,7 @@ withCompareOptions(program.command('all').description('everything, and the table
   report([runCompare, ...Object.values(VERBS).map((verb) => verb.run)], options),
 )
 
+lowerOwnThreads()
 try {
   await program.parseAsync()
 } catch (error) {

@@ -6,7 +6,7 @@ import { PING_EVERY_MS, type ProbeReport } from './prober.js'
 
 /**
  * The thread of pingWhile: it does nothing but send PING and note the answers, so what the load generator is busy with is not measured.
- * It says "open", and on the first message from the other side waits for the answers that are due and sends a ProbeReport.
+ * It says "open" when its own code is warm, and on the first message from the other side waits for the answers that are due and sends a ProbeReport.
  */
 
 /** `+PONG\r\n` */
@@ -14,13 +14,22 @@ const PONG_BYTES = 7
 /** Of this thread, where it may: the load keeps every core busy, and its own waiting would be measured. */
 const PRIORITY = -15
 
+/** Until then what it measures is how its own code is compiled. */
+const WARM_UP_MS = 500
+/** Of an hour: arrays that grow would stop it now and then. */
+const MOST_PROBES = 3_600_000
+
 const port = parentPort
 if (port === null) throw new Error('this is the thread of the prober, not a program')
 
 /** Sends PING every millisecond, whether or not earlier ones were answered, and keeps how long each took. */
 class Prober {
-  private readonly sentMs: number[] = []
-  private readonly times: number[] = []
+  private readonly sentMs = new Float64Array(MOST_PROBES)
+  private readonly times = new Float64Array(MOST_PROBES)
+  private sent = 0
+  private answered = 0
+  /** Where what counts begins. */
+  private first = 0
   private readonly timer: NodeJS.Timeout
   private bytes = 0
   private failure: string | null = null
@@ -31,10 +40,10 @@ class Prober {
       this.bytes += chunk.length
       const answered = Math.floor(this.bytes / PONG_BYTES)
       const nowMs = performance.now()
-      while (this.times.length < answered) this.times.push(nowMs - this.sentMs[this.times.length])
+      for (; this.answered < answered; this.answered++) this.times[this.answered] = nowMs - this.sentMs[this.answered]
     })
     this.timer = setInterval(() => {
-      this.sentMs.push(performance.now())
+      this.sentMs[this.sent++] = performance.now()
       socket.write('PING\r\n')
     }, PING_EVERY_MS)
   }
@@ -48,16 +57,21 @@ class Prober {
     return new Prober(socket)
   }
 
-  /** Waits for the answers that are due and returns all times in milliseconds. */
+  /** What was sent before does not count. */
+  begin(): void {
+    this.first = this.sent
+  }
+
+  /** Waits for the answers that are due and returns their times in milliseconds. */
   async finish(): Promise<readonly number[]> {
     clearInterval(this.timer)
-    while (this.times.length < this.sentMs.length) {
+    while (this.answered < this.sent) {
       if (this.failure !== null || this.socket.destroyed)
         throw new Error(this.failure ?? 'the server closed the probing connection')
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
     this.socket.destroy()
-    return this.times
+    return Array.from(this.times.subarray(this.first, this.sent))
   }
 }
 
@@ -72,6 +86,8 @@ function raisePriority(): void {
 raisePriority()
 const own = monitorEventLoopDelay({ resolution: 1 })
 const prober = await Prober.open(workerData as number)
+await new Promise((resolve) => setTimeout(resolve, WARM_UP_MS))
+prober.begin()
 own.enable()
 port.once('message', () => {
   own.disable()

@@ -115,6 +115,8 @@ describe('a digest in steps', () => {
     h.run('SADD', 'set', ...numbers.map((i) => `m${i}`))
     h.run('HSET', 'hash', ...numbers.flatMap((i) => [`f${i}`, `v${i}`]))
     h.run('ZADD', 'zset', ...numbers.flatMap((i) => [String(i), `m${i}`]))
+    for (const i of numbers) h.run('XADD', 'stream', `${i + 1}-1`, 'n', `v${i}`)
+    h.run('XGROUP', 'CREATE', 'stream', 'group', '5')
     h.run('SET', 'string', 'x')
     const steps = new KeyspaceDigest(h.engine.keyspace, h.engine)
     let count = 1

@@ -80,6 +80,13 @@ describe('arena', () => {
     }
   })
 
+  it('refers to no memory once it is abandoned, whoever still has it', () => {
+    const arena = new Arena()
+    for (let i = 0; i < 10; i++) arena.alloc(1024 * 1024)
+    arena.abandon()
+    expect([arena.u8.length, arena.u32.length, arena.f64.length, arena.reservedBytes, arena.usedBytes]).toEqual([0, 0, 0, 0, 0])
+  })
+
   it('reuses the references of large blocks for chunks, and the other way round', () => {
     const arena = new Arena()
     const large = arena.alloc(3 * 1024 * 1024)

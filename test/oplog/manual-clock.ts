@@ -12,6 +12,9 @@ export class ManualClock implements Clock {
   monotonicMs(): number {
     return this.nowMs
   }
+  workUntil(ownMs: number): number {
+    return this.monotonicMs() + ownMs
+  }
   setTimer(delayMs: number, callback: () => void): Timer {
     const timer = { at: this.nowMs + delayMs, callback }
     this.timers.push(timer)

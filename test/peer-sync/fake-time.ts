@@ -23,6 +23,9 @@ export class FakeClock implements Clock {
   monotonicMs(): number {
     return this.nowMs
   }
+  workUntil(ownMs: number): number {
+    return this.monotonicMs() + ownMs
+  }
   setTimer(delayMs: number, callback: () => void): Timer {
     const event: Event = { atMs: this.nowMs + Math.max(0, delayMs), order: this.order++, run: callback }
     let low = 0

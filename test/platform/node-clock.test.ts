@@ -32,6 +32,33 @@ describe('the clock', () => {
     })
     expect(order).toEqual(['now', 'microtask', 'deferred'])
   })
+
+  it('gives work that comes late in a turn what others have left of it, and the least at any rate', async () => {
+    const nextTurn = (): Promise<void> => new Promise((resolve) => clock.defer(resolve))
+    const work = (ms: number): void => {
+      for (const endMs = clock.monotonicMs() + ms; clock.monotonicMs() < endMs;);
+    }
+    /** What a call gives, at least and at most: it may have been interrupted. */
+    const given = (ownMs: number): { readonly atLeast: number; readonly atMost: number } => {
+      const beforeMs = clock.monotonicMs()
+      const untilMs = clock.workUntil(ownMs)
+      return { atLeast: untilMs - clock.monotonicMs(), atMost: untilMs - beforeMs }
+    }
+    await nextTurn()
+    const first = given(2)
+    expect(first.atLeast).toBeLessThanOrEqual(2)
+    expect(first.atMost).toBeGreaterThanOrEqual(2)
+    work(2.5)
+    expect(given(3).atLeast).toBeLessThanOrEqual(1.5)
+    work(5)
+    const last = given(3)
+    expect(last.atLeast).toBeLessThanOrEqual(0.5)
+    expect(last.atMost).toBeGreaterThanOrEqual(0.5)
+    // The next turn is another one.
+    await nextTurn()
+    await nextTurn()
+    expect(given(2).atMost).toBeGreaterThanOrEqual(2)
+  })
 })
 
 describe('randomness', () => {

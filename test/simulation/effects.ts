@@ -67,12 +67,22 @@ export interface StreamPosition extends StreamId {
   readonly region: number
 }
 
+/** The entry is pending, and has been delivered so often. */
+export interface AssignedPosition extends StreamPosition {
+  readonly deliveries: number
+}
+
 export type StreamBody =
-  | { readonly kind: 'stream-add'; readonly entries: readonly (StreamId & { readonly fields: readonly string[] })[] }
+  /** added: by its origin, in all. */
+  | {
+      readonly kind: 'stream-add'
+      readonly added: number
+      readonly entries: readonly (StreamId & { readonly fields: readonly string[] })[]
+    }
   | { readonly kind: 'stream-remove'; readonly ids: readonly StreamId[] }
   /** Up to and with this. */
   | { readonly kind: 'stream-trim'; readonly upTo: StreamPosition }
-  | { readonly kind: 'stream-set-id'; readonly last: StreamId }
+  | { readonly kind: 'stream-set-id'; readonly last: StreamId; readonly added: number }
   | { readonly kind: 'stream-group'; readonly does: 'create' | 'place'; readonly group: string; readonly start: StreamId }
   | { readonly kind: 'stream-group'; readonly does: 'destroy'; readonly group: string }
   | { readonly kind: 'stream-group'; readonly does: 'destroy-all' }
@@ -89,8 +99,10 @@ export type StreamBody =
       readonly group: string
       readonly delivered: readonly StreamPosition[]
       readonly consumer: string
-      readonly assigned: readonly StreamPosition[]
+      readonly assigned: readonly AssignedPosition[]
       readonly dropped: readonly StreamPosition[]
+      /** Of XCLAIM LASTID: up to it all counts as given out. */
+      readonly passed: StreamId | null
     }
 
 export type HllBody =

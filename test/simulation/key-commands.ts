@@ -45,6 +45,14 @@ function rename(store: ModelStore, db: number, args: readonly string[]): Reply {
   return name === 'RENAMENX' ? ':1' : OK
 }
 
+function moveToDatabase(store: ModelStore, db: number, [, key, to]: readonly string[]): Reply {
+  const toDb = Number(to)
+  if (toDb === db) return ERR
+  if (store.read(db, key) === null || store.read(toDb, key) !== null) return ':0'
+  move(store, db, key, toDb, key, true)
+  return ':1'
+}
+
 function timeOf(store: ModelStore, db: number, key: string, text: (expireAt: number) => string): Reply {
   const view = store.read(db, key)
   if (view === null) return ':-2'
@@ -84,6 +92,7 @@ export const KEY_COMMANDS: Readonly<Record<string, Handler>> = {
   RENAME: rename,
   RENAMENX: rename,
   COPY: copy,
+  MOVE: moveToDatabase,
   FLUSHDB: (store, db) => {
     store.flush(db)
     return OK
@@ -103,6 +112,7 @@ export const KEY_WORKLOAD: Readonly<Record<string, CommandMaker>> = {
       () => ['PERSIST', keys.key()],
     ])(),
   move: (random, keys) => moveCommand(random, keys),
+  moveDb: (random, keys) => ['MOVE', keys.key(), random.pick(['0', '1'])],
   read: (random, keys) =>
     random.pick([
       () => ['EXISTS', keys.key(), keys.key()],

@@ -389,6 +389,34 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       }),
   },
   {
+    name: 'stream-claim-forgets-deliveries',
+    what: 'who claims an entry has it for the first time',
+    profile: 'group-commands',
+    apply: () =>
+      patch(StreamGroups, 'assign', (original) => (group, id, region, consumer, timeMs) => {
+        return original(group, id, region, consumer, timeMs, 1)
+      }),
+  },
+  {
+    name: 'stream-lastid-passes-own-only',
+    what: 'XCLAIM with LASTID comes past what its own region has added, and what others have is not done',
+    profile: 'group-commands',
+    apply: () =>
+      patch(StreamStore, 'passAll', (_original, self) => (space, _root, group, id) => {
+        space.groups.raiseCursor(group, self.self, id)
+      }),
+  },
+  {
+    name: 'stream-setid-does-not-count',
+    what: 'XSETID leaves the number of entries that were ever added as it is',
+    profile: 'group-commands',
+    apply: () =>
+      patch(StreamStore, 'setId', (original, self) => (space, root, lastId, added, maxDeleted) => {
+        const isLocal = (field(self, 'context') as ApplyContext).local
+        return original(space, root, lastId, isLocal ? space.roots.entriesAdded(root) : added, maxDeleted)
+      }),
+  },
+  {
     name: 'copied-group-starts-at-the-end',
     what: 'in a copy of a stream a group has read everything',
     profile: 'copied-groups',

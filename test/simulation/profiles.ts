@@ -102,7 +102,7 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     databases: 3,
     meanDelayMs: 6,
     faultRate: 0.04,
-    weights: { register: 3, counter: 2, move: 4, remove: 2, flush: 0.5, stringRead: 1, read: 1 },
+    weights: { register: 3, counter: 2, move: 4, moveDb: 1, remove: 2, flush: 0.5, stringRead: 1, read: 1 },
   },
   calm: { ...CALM, weights: { ...STRINGS, ...KEYS } },
   storm: {
@@ -133,6 +133,14 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     databases: 2,
     isChosenByName: true,
     weights: { groupWork: 12, group: 1, move: 2, remove: 0.2, streamRead: 1 },
+  },
+  // Clocks do not jump: an XSETID must not go back.
+  'group-commands': {
+    ...BUSY,
+    databases: 2,
+    faultWeights: { 'clock-jump': 0 },
+    isChosenByName: true,
+    weights: { groupMore: 6, groupWork: 5, group: 5, move: 0.5, moveDb: 0.5, remove: 0.2, streamRead: 0.5 },
   },
   hlls: { ...BUSY, weights: { ...HLLS, expiry: 0.5, remove: 1, move: 0.5, flush: 0.1 } },
   // Without strings: what bytes a HyperLogLog is when it is read as one is not the model's affair.

@@ -72,6 +72,11 @@ export class SimClock implements Clock {
     return this.machine.monotonicMs()
   }
 
+  /** Time stands still during a turn, so all of it takes none. */
+  workUntil(ownMs: number): number {
+    return this.monotonicMs() + ownMs
+  }
+
   setTimer(delayMs: number, callback: () => void): Timer {
     const { life } = this
     // Node's timers are never shorter than a millisecond; a zero-delay loop must not stop virtual time.

@@ -1025,7 +1025,7 @@ export class Simulation {
         const shownIds = typeof reply === 'string' ? [] : reply.map(([id]) => shown(id).slice(1))
         const dropped = positions.filter(({ ms, seq }) => !shownIds.includes(`${ms}-${seq}`))
         if (dropped.length === 0) continue
-        const body = { kind: 'stream-pending', group, consumer: '', delivered: [], assigned: [], dropped } as const
+        const body = { kind: 'stream-pending', group, consumer: '', delivered: [], assigned: [], dropped, passed: null } as const
         const stamp = machine.logged[machine.id]
         taking.dropped.push({ db, key, body, origin: machine.id, stamp, context: [...machine.logged] })
       }

@@ -11,6 +11,8 @@ export type Value =
       readonly type: 'stream'
       readonly entries: readonly StreamEntry[]
       readonly last: StreamId
+      /** Entries that were ever added. */
+      readonly added: number
       readonly groups: ReadonlyMap<string, GroupView>
     }
   /** Ranks by index of the register; those of 0 are left out. */
@@ -29,6 +31,12 @@ export interface StreamEntry extends StreamPosition {
   readonly fields: readonly string[]
 }
 
+/** Who has an entry pending, and how often it was delivered. */
+export interface Owner {
+  readonly consumer: string
+  readonly deliveries: number
+}
+
 export interface GroupView {
   readonly start: StreamId
   /** The SETID that says where it starts. */
@@ -37,8 +45,10 @@ export interface GroupView {
   readonly done: ReadonlySet<string>
   /** By member: those that it has given out. */
   readonly delivered: ReadonlyMap<number, ReadonlySet<string>>
-  /** By member: those that are pending there, and for which consumer. */
-  readonly pending: ReadonlyMap<number, ReadonlyMap<string, string>>
+  /** By member: what it adds itself up to there counts as given out. */
+  readonly reached: ReadonlyMap<number, StreamId>
+  /** By member: those that are pending there. */
+  readonly pending: ReadonlyMap<number, ReadonlyMap<string, Owner>>
 }
 
 export function positionText({ ms, seq, region }: StreamPosition): string {
@@ -102,7 +112,7 @@ export function showValue(value: Value): string {
     case 'list':
       return `list [${value.items.map((item) => JSON.stringify(item)).join(', ')}]`
     case 'stream':
-      return `stream ${value.last.ms}-${value.last.seq} [${value.entries.map(showEntry).join(', ')}] ${showGroups(value.groups, value.entries)}`
+      return `stream ${value.last.ms}-${value.last.seq} of ${value.added} [${value.entries.map(showEntry).join(', ')}] ${showGroups(value.groups, value.entries)}`
     case 'hll':
       return `hll {${[...value.registers]
         .sort(([a], [b]) => a - b)
@@ -125,13 +135,19 @@ function showGroups(groups: ReadonlyMap<string, GroupView>, entries: readonly St
       .join(' ')
   const shown = [...groups].map(([name, { start, done, delivered, pending }]) => {
     const behind = entries.filter(({ ms, seq }) => ms > start.ms || (ms === start.ms && seq > start.seq))
-    const given = [...delivered].sort(([a], [b]) => a - b).map(([member, positions]) => `${member}: ${list(positions)}`)
+    // What is done anyway may have been given out as well.
+    const open = new Set(behind.map(positionText).filter((position) => !done.has(position)))
+    const given = [...delivered]
+      .map(([member, positions]) => ({ member, shown: list(new Set([...positions].filter((position) => open.has(position)))) }))
+      .filter(({ shown }) => shown !== '')
+      .sort((a, b) => a.member - b.member)
+      .map(({ member, shown }) => `${member}: ${shown}`)
     const owned = [...pending]
       .sort(([a], [b]) => a - b)
       .map(
         ([member, owners]) =>
           `${member}: ${[...owners]
-            .map(([position, owner]) => `${position} ${owner}`)
+            .map(([position, { consumer, deliveries }]) => `${position} ${consumer} ${deliveries}`)
             .sort()
             .join(' ')}`,
       )

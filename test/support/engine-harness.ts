@@ -34,6 +34,9 @@ export class ManualClock implements Clock {
   monotonicMs(): number {
     return this.now
   }
+  workUntil(ownMs: number): number {
+    return this.monotonicMs() + ownMs
+  }
   setTimer(delayMs: number, callback: () => void): { cancel(): void } {
     const timer = { at: this.now + delayMs, callback }
     this.timers.push(timer)

@@ -106,10 +106,10 @@ export class SlicedDigest implements SessionWait {
   /** A turn's share; true when everything is in. */
   private step(): boolean {
     const { clock } = this.engine
-    const startMs = clock.monotonicMs()
+    const untilMs = clock.workUntil(LIMITS.digestTurnMs)
     for (let steps = 0; steps < LIMITS.digestTurnSteps; steps++) {
       if (this.digest.step(LIMITS.digestStepBytes)) return true
-      if (clock.monotonicMs() - startMs >= LIMITS.digestTurnMs) return false
+      if (clock.monotonicMs() >= untilMs) return false
     }
     return false
   }

@@ -120,7 +120,7 @@ export function* claimSteps(
   const at = call.place(1)
   const groupName = new ArgumentRange().of(call, 2)
   const consumerName = new ArgumentRange().of(call, 3)
-  if (lastId.compare(stream.space.groups.lastDelivered(group, new StreamId())) > 0) buildPass(op, at, groupName, lastId)
+  if (!stream.space.groups.hasComeTo(stream.root, group, lastId)) buildPass(op, at, groupName, lastId)
   const isNew = buildMissing(call, stream, group)
   const claims = new Claims(stream, group, options, now)
   yield* claims.collect(call, FIRST_ID, end)

@@ -27,6 +27,9 @@ export interface IdBlock {
 }
 
 const checked = new StreamId()
+const one = new StreamId()
+const other = new StreamId()
+const distinct = new StreamPositions()
 
 /** Reads the block from argument `first` on; the IDs themselves are not looked at. */
 export function parseIdBlock(call: Call, first: number): IdBlock {
@@ -75,20 +78,36 @@ export function planDeletion(
   return result
 }
 
-/** The same for an ID that has not come before. done: a group that counts as if it had acknowledged the entry; 0 for none. */
+/**
+ * The same for an ID that has not come before. Several members may have added it: its entries go together, and stand side by side in the list. done: a group that
+ * counts as if it had acknowledged them; 0 for none.
+ */
 function planFirst(from: StreamReading, id: StreamId, policy: number, list: StreamPositions, done: Ref): number {
   const { log, cursor } = from.space
-  if (!log.find(from.words, from.at, id, 0, cursor) || cursor.entry.id.compare(id) !== 0) return Deletion.noSuchId
-  if (policy === ReferencePolicy.acked && isReferenced(from, cursor.entry, done)) return Deletion.referenced
-  list.push(id, cursor.entry.region)
+  const isAt = (on: boolean): boolean => on && cursor.entry.id.compare(id) === 0
+  if (!isAt(log.find(from.words, from.at, id, 0, cursor))) return Deletion.noSuchId
+  if (policy === ReferencePolicy.acked) {
+    for (let on = true; isAt(on); on = log.next(cursor)) {
+      if (isReferenced(from, cursor.entry, done)) return Deletion.referenced
+    }
+    log.find(from.words, from.at, id, 0, cursor)
+  }
+  for (let on = true; isAt(on); on = log.next(cursor)) list.push(id, cursor.entry.region)
   return Deletion.deleted
+}
+
+/** True when entry i of the list has the ID of the one before: a removal names an ID once. */
+function isNamed(list: StreamPositions, i: number): boolean {
+  return i > 0 && list.id(i, one).compare(list.id(i - 1, other)) === 0
 }
 
 export function deletePlanned(call: Call, from: StreamReading, policy: number, list: StreamPositions): void {
   if (list.count === 0) return
   KEY.of(call, 1)
   if (policy === ReferencePolicy.remove) acknowledgeEverywhere(call, from, list)
-  call.collections.streams.writes.remove(KEY, list)
+  distinct.clear()
+  for (let i = 0; i < list.count; i++) if (!isNamed(list, i)) distinct.push(list.id(i, one), list.region(i))
+  call.collections.streams.writes.remove(KEY, distinct)
   call.notify(NotificationClass.stream, 'xdel', 1)
 }
 
@@ -166,7 +185,7 @@ function* writeDeletions(
   const maxDeleted = from.space.roots.deletedBy(from.root, call.collections.streams.self, new StreamId())
   const writer = new RemovalWriter(op, at, maxDeleted)
   for (let i = 0; i < deleted.count; i++) {
-    writer.push(deleted.id(i, id))
+    if (!isNamed(deleted, i)) writer.push(deleted.id(i, id))
     if (i % LIMITS.slicedReadStep === 0) yield
   }
   writer.end()

@@ -190,8 +190,6 @@ function parseClaim(call: Call, minIdle: number, first: number, lastId: StreamId
   return { minIdle, deliveredMs, retryCount, force, justId }
 }
 
-const lastDelivered = new StreamId()
-
 function xclaim(call: Call): void {
   const group = groupOf(call, call.findForRead(1))
   const minIdle = Math.max(0, call.integer(4, 'ERR Invalid min-idle-time argument for XCLAIM'))
@@ -203,7 +201,7 @@ function xclaim(call: Call): void {
   let firstOption = FIRST_ID
   while (firstOption < call.argc && isStrictId(call, firstOption, start)) firstOption++
   const options = parseClaim(call, minIdle, firstOption, stop)
-  if (stop.compare(stream.space.groups.lastDelivered(group, lastDelivered)) > 0) {
+  if (!stream.space.groups.hasComeTo(stream.root, group, stop)) {
     call.collections.streams.writes.pass(KEY.of(call, 1), GROUP.of(call, 2), stop)
   }
   ensureConsumer(call, group)

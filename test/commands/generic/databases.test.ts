@@ -21,6 +21,15 @@ describe('DBSIZE, FLUSHDB, FLUSHALL', () => {
     }
   })
 
+  it('let the memory go, whatever was used last', () => {
+    const h = new KeysHarness()
+    for (let i = 0; i < 200; i++) h.run('HSET', 'hash', `field${i}`, 'x'.repeat(100))
+    const { arena } = h.engine.keyspace.database(0)
+    expect(arena.reservedBytes).toBeGreaterThan(0)
+    h.run('FLUSHALL')
+    expect([arena.reservedBytes, arena.u8.length]).toEqual([0, 0])
+  })
+
   it('refuse other words', () => {
     const h = new KeysHarness()
     expect(h.raw(['FLUSHALL', 'NOW'])).toBe('-ERR syntax error\r\n')

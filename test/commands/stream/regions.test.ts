@@ -69,6 +69,54 @@ describe('IDs in several regions', () => {
   })
 })
 
+describe('an ID of two regions', () => {
+  it('is referenced as long as one of its entries is', () => {
+    const [one, two] = mesh()
+    one.run('XADD', 's', '5-5', 'f', 'one')
+    one.run('XGROUP', 'CREATE', 's', 'g', '0')
+    two.run('XADD', 's', '5-5', 'f', 'two')
+    read(one)
+    one.run('XACK', 's', 'g', '5-5')
+    sync(one, two)
+    expect(one.run('XDELEX', 's', 'ACKED', 'IDS', '1', '5-5')).toEqual([2])
+    expect(one.run('XLEN', 's')).toBe(2)
+    expect(read(one)).toEqual(['5-5'])
+    expect(one.run('XACKDEL', 's', 'g', 'ACKED', 'IDS', '1', '5-5')).toEqual([1])
+    expect(one.run('XLEN', 's')).toBe(0)
+  })
+
+  it('goes out of what is pending with all its entries', () => {
+    const [one, two] = mesh()
+    one.run('XADD', 's', '5-5', 'f', 'one')
+    two.run('XADD', 's', '5-5', 'f', 'two')
+    one.run('XGROUP', 'CREATE', 's', 'g', '0')
+    sync(one, two)
+    expect(read(one)).toEqual(['5-5', '5-5'])
+    expect(one.run('XDELEX', 's', 'DELREF', 'IDS', '1', '5-5')).toEqual([1])
+    expect(one.run('XPENDING', 's', 'g')).toEqual([0, null, null, null])
+  })
+})
+
+describe('XCLAIM with LASTID', () => {
+  it('comes past what is here of every region, and not past what arrives later', () => {
+    const [one, two] = mesh()
+    one.run('XADD', 's', '1-1', 'f', 'v')
+    one.run('XGROUP', 'CREATE', 's', 'g', '0')
+    sync(one, two)
+    two.run('XADD', 's', '2-2', 'f', 'v')
+    sync(one, two)
+    two.run('XADD', 's', '3-2', 'f', 'late')
+    expect(one.run('XCLAIM', 's', 'g', 'c', '0', '1-1', 'LASTID', '4-0')).toEqual([])
+    expect(one.run('XINFO', 'GROUPS', 's')).toMatchObject([expect.arrayContaining(['last-delivered-id', '4-0', 'lag', 0])])
+    sync(one, two)
+    expect(read(one)).toEqual(['3-2'])
+    expect(read(two)).toEqual(['1-1', '2-2', '3-2'])
+    one.run('XADD', 's', '3-3', 'f', 'behind')
+    one.run('XADD', 's', '3-4', 'f', 'behind')
+    expect(read(one)).toBeNull()
+  })
+})
+
 describe('removals in several regions', () => {
   it('leave what they had not seen', () => {
     const [one, two] = mesh()

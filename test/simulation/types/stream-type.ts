@@ -1,16 +1,18 @@
 import type { ByteReader } from '../byte-reader.js'
 import { Cleared, byDot, observes } from '../cleared.js'
-import type { Effect, EffectBody, StreamBody, StreamId, StreamPosition } from '../effects.js'
+import type { AssignedPosition, Effect, EffectBody, StreamBody, StreamId, StreamPosition } from '../effects.js'
 import type { ModelStore } from '../model-store.js'
 import { has } from '../options.js'
 import { shown, type Reply } from '../reply.js'
 import { VALUES } from '../samples.js'
-import { parsePosition, positionText, type GroupView, type StreamEntry, type ValueOf } from '../values.js'
+import { parsePosition, positionText, type GroupView, type Owner, type StreamEntry, type ValueOf } from '../values.js'
+import { restoredStream, STREAM_PAYLOADS } from './stream-payloads.js'
 import type { Hearing, Surviving, ValueType } from './value-type.js'
 
 type Stream = ValueOf<'stream'>
 
 const NIL = '_'
+const OK = '+OK'
 const ERR = '-ERR'
 const NO_GROUP = '-NOGROUP'
 const ZERO: StreamId = { ms: 0, seq: 0 }
@@ -35,7 +37,7 @@ function put(store: ModelStore, db: number, key: string, stream: Stream): void {
   store.write(db, key, 'stream', stream)
 }
 
-const EMPTY: Stream = { type: 'stream', entries: [], last: ZERO, groups: new Map() }
+const EMPTY: Stream = { type: 'stream', entries: [], last: ZERO, added: 0, groups: new Map() }
 
 function entryReply({ ms, seq, fields }: StreamEntry): Reply {
   return [`$${ms}-${seq}`, fields.map((field) => `$${field}`)]
@@ -74,7 +76,7 @@ function add(store: ModelStore, db: number, args: readonly string[]): Reply {
   if (id === null) return ERR
   const entry = { ...id, region: store.self, fields }
   const entries = trimmed([...(before?.entries ?? []), entry], args.slice(2, -3))
-  put(store, db, key, { ...EMPTY, ...before, entries, last: id })
+  put(store, db, key, { ...EMPTY, ...before, entries, last: id, added: (before?.added ?? 0) + 1 })
   return `$${idText(id)}`
 }
 
@@ -131,16 +133,17 @@ function group(store: ModelStore, db: number, [, does, key, name, start]: readon
     place: null,
     done: new Set(),
     delivered: new Map(),
-    pending: had?.pending ?? new Map<number, ReadonlyMap<string, string>>(),
+    reached: new Map(),
+    pending: had?.pending ?? new Map<number, ReadonlyMap<string, Owner>>(),
   })
   put(store, db, key, { ...stream, groups })
   return '+OK'
 }
 
 /** What a group has pending at the client's member, in order. */
-function pendingOf(store: ModelStore, view: GroupView): { position: StreamPosition; text: string; consumer: string }[] {
+function pendingOf(store: ModelStore, view: GroupView): ({ position: StreamPosition; text: string } & Owner)[] {
   return [...(view.pending.get(store.self) ?? [])]
-    .map(([text, consumer]) => ({ position: parsePosition(text), text, consumer }))
+    .map(([text, owner]) => ({ position: parsePosition(text), text, ...owner }))
     .sort((a, b) => comparePositions(a.position, b.position))
 }
 
@@ -152,13 +155,13 @@ function change(
   before: Stream,
   name: string,
   view: GroupView,
-  own?: ReadonlyMap<string, string>,
+  own?: ReadonlyMap<string, Owner>,
 ): void {
   const pending = own === undefined ? view.pending : withOwn(view.pending, store.self, own)
   put(store, db, key, { ...before, groups: new Map(before.groups).set(name, { ...view, pending }) })
 }
 
-function withOwn(pending: GroupView['pending'], member: number, own: ReadonlyMap<string, string>): GroupView['pending'] {
+function withOwn(pending: GroupView['pending'], member: number, own: ReadonlyMap<string, Owner>): GroupView['pending'] {
   const all = new Map(pending)
   if (own.size > 0) all.set(member, own)
   else all.delete(member)
@@ -173,14 +176,17 @@ function readGroup(store: ModelStore, db: number, args: readonly string[]): Repl
   const view = before?.groups.get(name)
   if (before === null || view === undefined) return NO_GROUP
   if (behind !== '>') {
-    const own = pendingOf(store, view).filter((each) => each.consumer === consumer)
-    return [[`$${key}`, own.slice(0, Number(count)).map(({ position, text }) => entryNamed(before, text, position))]]
+    const again = pendingOf(store, view)
+      .filter((each) => each.consumer === consumer)
+      .slice(0, Number(count))
+    const own = new Map(view.pending.get(store.self) ?? [])
+    const there = new Set(before.entries.map(positionText))
+    for (const { text, deliveries } of again) if (there.has(text)) own.set(text, { consumer, deliveries: deliveries + 1 })
+    if (again.length > 0) change(store, db, key, before, name, view, own)
+    return [[`$${key}`, again.map(({ position, text }) => entryNamed(before, text, position))]]
   }
   const given = view.delivered.get(store.self) ?? new Set<string>()
-  const due = before.entries
-    .filter((entry) => compareIds(entry, view.start) > 0)
-    .filter((entry) => !view.done.has(positionText(entry)) && !given.has(positionText(entry)))
-    .slice(0, Number(count))
+  const due = before.entries.filter((entry) => !isDone(store, view, entry)).slice(0, Number(count))
   const positions = due.map(positionText)
   if (due.length > 0 && has(args, 'NOACK', 6)) {
     const pending = withoutPositions(view.pending, positions, store.self)
@@ -188,7 +194,7 @@ function readGroup(store: ModelStore, db: number, args: readonly string[]): Repl
   } else if (due.length > 0) {
     const delivered = new Map(view.delivered).set(store.self, new Set([...given, ...positions]))
     const own = new Map(view.pending.get(store.self) ?? [])
-    for (const position of positions) own.set(position, consumer)
+    for (const position of positions) own.set(position, { consumer, deliveries: 1 })
     change(store, db, key, before, name, { ...view, delivered }, own)
   }
   return readReply(key, due)
@@ -209,27 +215,141 @@ function withoutPositions(pending: GroupView['pending'], positions: readonly str
   return all
 }
 
-/** What is pending here is done, and so is what has not been given out here. */
+/** The positions of an ID that an acknowledgement is for: what is pending here is done, and so is what has not been given out here. */
+function acknowledgeable(store: ModelStore, stream: Stream, view: GroupView, id: string): string[] {
+  const pending = pendingOf(store, view).filter(({ position }) => idText(position) === id)
+  const undone = stream.entries.filter((entry) => idText(entry) === id && !isDone(store, view, entry))
+  return [...new Set([...pending.map(({ text }) => text), ...undone.map(positionText)])]
+}
+
+function isDone(store: ModelStore, view: GroupView, entry: StreamPosition): boolean {
+  return isDoneIn(store.self, view, entry)
+}
+
+function isDoneIn(member: number, { start, done, delivered, reached }: GroupView, entry: StreamPosition): boolean {
+  const text = positionText(entry)
+  const own = entry.region === member ? (reached.get(member) ?? ZERO) : ZERO
+  return (
+    compareIds(entry, start) <= 0 || compareIds(entry, own) <= 0 || done.has(text) || delivered.get(member)?.has(text) === true
+  )
+}
+
+function acknowledged(view: GroupView, positions: readonly string[]): GroupView {
+  const pending = withoutPositions(view.pending, positions)
+  return { ...view, done: new Set([...view.done, ...positions]), pending }
+}
+
 function acknowledge(store: ModelStore, db: number, [, key, name, ...ids]: readonly string[]): Reply {
   const before = streamOf(store, db, key)
   const view = before?.groups.get(name)
   if (before === null || view === undefined) return ':0'
-  const given = view.delivered.get(store.self) ?? new Set<string>()
-  const positionsOf = (id: string): string[] => [
-    ...pendingOf(store, view)
-      .filter(({ position }) => idText(position) === id)
-      .map(({ text }) => text),
-    ...before.entries
-      .filter((entry) => idText(entry) === id && compareIds(entry, view.start) > 0)
-      .map(positionText)
-      .filter((position) => !view.done.has(position) && !given.has(position)),
-  ]
-  const found = [...new Set(ids)].map(positionsOf).filter((positions) => positions.length > 0)
-  const acknowledged = found.flat()
-  if (acknowledged.length === 0) return ':0'
-  const pending = withoutPositions(view.pending, acknowledged)
-  change(store, db, key, before, name, { ...view, done: new Set([...view.done, ...acknowledged]), pending })
+  const found = [...new Set(ids)].map((id) => acknowledgeable(store, before, view, id)).filter(({ length }) => length > 0)
+  if (found.length === 0) return ':0'
+  put(store, db, key, { ...before, groups: new Map(before.groups).set(name, acknowledged(view, found.flat())) })
   return `:${found.length}`
+}
+
+/** What XDELEX does with an ID: the stream after it, and the answer. */
+function deleteId(store: ModelStore, before: Stream, id: string, policy: string | undefined): [Stream, Reply] {
+  const going = before.entries.filter((entry) => idText(entry) === id)
+  if (going.length === 0) return [before, ':-1']
+  const pendsIn = (view: GroupView, text: string): boolean => view.pending.get(store.self)?.has(text) === true
+  const isNeeded = (view: GroupView): boolean =>
+    going.some((entry) => !isDone(store, view, entry) || pendsIn(view, positionText(entry)))
+  if (policy === 'ACKED' && [...before.groups.values()].some(isNeeded)) return [before, ':2']
+  const positions = going.map(positionText)
+  const groups = [...before.groups].map(
+    ([name, view]) => [name, policy === 'DELREF' ? acknowledged(view, positions) : view] as const,
+  )
+  return [{ ...before, entries: before.entries.filter((entry) => idText(entry) !== id), groups: new Map(groups) }, ':1']
+}
+
+function policyOf(args: readonly string[]): string | undefined {
+  return args.find((arg) => arg === 'KEEPREF' || arg === 'DELREF' || arg === 'ACKED')
+}
+
+/** XDELEX key [policy] IDS n id…, XACKDEL key group [policy] IDS n id…. */
+function deleteWithReferences(store: ModelStore, db: number, args: readonly string[]): Reply {
+  const [command, key, name] = args
+  const ids = args.slice(args.indexOf('IDS') + 2)
+  const before = streamOf(store, db, key)
+  if (before === null) return ids.map(() => ':-1')
+  let stream = before
+  // First all are acknowledged, then they are deleted.
+  const known = new Set(ids)
+  if (command === 'XACKDEL') {
+    const view = before.groups.get(name)
+    if (view === undefined) return ids.map(() => ':-1')
+    const positions = new Map([...known].map((id) => [id, acknowledgeable(store, before, view, id)]))
+    for (const [id, { length }] of positions) if (length === 0) known.delete(id)
+    stream = { ...before, groups: new Map(before.groups).set(name, acknowledged(view, [...positions.values()].flat())) }
+  }
+  const replies = ids.map((id): Reply => {
+    if (command === 'XACKDEL' && !known.delete(id)) return ':-1'
+    const [after, reply] = deleteId(store, stream, id, policyOf(args))
+    stream = after
+    return command === 'XACKDEL' && reply === ':-1' ? ':1' : reply
+  })
+  if (stream !== before) put(store, db, key, stream)
+  return replies
+}
+
+/** XSETID key id [ENTRIESADDED n]. */
+function setId(store: ModelStore, db: number, [, key, id, , added]: readonly string[]): Reply {
+  const before = streamOf(store, db, key)
+  if (before === null) return ERR
+  const last = parseId(id, 0)
+  const top = before.entries.at(-1)
+  if (top !== undefined && compareIds(last, top) < 0) return ERR
+  if (top !== undefined && added !== undefined && before.entries.length > Number(added)) return ERR
+  put(store, db, key, { ...before, last, added: added === undefined ? before.added : Number(added) })
+  return OK
+}
+
+/** What is not asked of the model is as the member says. */
+function told(store: ModelStore, ...path: number[]): Reply {
+  return path.reduce<Reply>((reply, i) => (typeof reply === 'string' ? reply : (reply[i] ?? NIL)), store.hint ?? NIL)
+}
+
+/** XINFO STREAM key, XINFO GROUPS key. */
+function describe(store: ModelStore, db: number, [, what, key]: readonly string[]): Reply {
+  const stream = streamOf(store, db, key)
+  if (stream === null) return ERR
+  const { entries, last, added, groups } = stream
+  if (what === 'STREAM') {
+    const first = entries.at(0)
+    const top = entries.at(-1)
+    return [
+      ...['$length', `:${entries.length}`, '$radix-tree-keys', told(store, 3), '$radix-tree-nodes', told(store, 5)],
+      ...['$last-generated-id', `$${idText(last)}`, '$max-deleted-entry-id', told(store, 9), '$entries-added', `:${added}`],
+      ...['$recorded-first-entry-id', `$${idText(first ?? ZERO)}`, '$groups', `:${groups.size}`],
+      ...['$first-entry', first === undefined ? NIL : entryReply(first)],
+      ...['$last-entry', top === undefined ? NIL : entryReply(top)],
+    ]
+  }
+  return [...groups.keys()].sort().map((name, i) => {
+    const view = groups.get(name)!
+    const lag = entries.filter((entry) => !isDone(store, view, entry)).length
+    return [
+      ...['$name', `$${name}`, '$consumers', told(store, i, 3), '$pending', `:${pendingOf(store, view).length}`],
+      ...['$last-delivered-id', told(store, i, 7), '$entries-read', `:${Math.max(0, added - lag)}`, '$lag', `:${lag}`],
+    ]
+  })
+}
+
+/** RESTORE key 0 payload [REPLACE]. */
+function restore(store: ModelStore, db: number, [, key, , payload, replaces]: readonly string[]): Reply {
+  const isThere = store.read(db, key) !== null
+  if (isThere && replaces === undefined) return '-BUSYKEY'
+  if (isThere) store.remove(db, key)
+  put(store, db, key, restoredStream(payload, store.self))
+  return OK
+}
+
+interface Claimed {
+  readonly position: StreamPosition
+  readonly text: string
+  readonly deliveries: number
 }
 
 /** XCLAIM key group consumer 0 id… [FORCE] [JUSTID], XAUTOCLAIM key group consumer 0 start COUNT n. */
@@ -240,39 +360,58 @@ function claim(store: ModelStore, db: number, args: readonly string[]): Reply {
   if (before === null || view === undefined) return NO_GROUP
   const isThere = (text: string): boolean => before.entries.some((entry) => positionText(entry) === text)
   const all = pendingOf(store, view)
-  let wanted = all.filter(({ position }) => compareIds(position, parseId(from, 0)) >= 0)
+  const options = args.findIndex((arg, i) => i >= 5 && !/^\d/.test(arg))
+  const asked = args.slice(5, options < 0 ? undefined : options)
+  let wanted: Claimed[] = all.filter(({ position }) => compareIds(position, parseId(from, 0)) >= 0)
   let next: Reply = '$0-0'
   if (command === 'XAUTOCLAIM') {
     const count = Number(args[args.length - 1])
     if (wanted.length > count) next = `$${idText(wanted[count].position)}`
     wanted = wanted.slice(0, count)
   } else {
-    const ids = [...new Set(args.slice(5).filter((arg) => /^\d/.test(arg)))]
-    wanted = ids.flatMap((id) => {
+    wanted = [...new Set(asked)].flatMap((id): Claimed[] => {
       const owned = all.filter(({ position }) => idText(position) === id)
       if (owned.length > 0 || !has(args, 'FORCE', 6)) return owned
       return before.entries
         .filter((entry) => idText(entry) === id)
-        .map((position) => ({ position, text: positionText(position), consumer }))
+        .map((position) => ({ position, text: positionText(position), deliveries: 1 }))
     })
   }
   const own = new Map(view.pending.get(store.self) ?? [])
   const gone = wanted.filter(({ text }) => !isThere(text))
   const claimed = wanted.filter(({ text }) => isThere(text))
   for (const { text } of gone) own.delete(text)
-  for (const { text } of claimed) own.set(text, consumer)
-  if (wanted.length > 0) change(store, db, key, before, name, view, own)
+  // Twice the same ID counts twice.
+  const times = (id: string): number => (command === 'XCLAIM' ? asked.filter((one) => one === id).length : 1)
+  const retries = args.indexOf('RETRYCOUNT')
+  for (const { text, position, deliveries } of claimed) {
+    const counted = has(args, 'JUSTID', 6) ? deliveries : deliveries + times(idText(position))
+    own.set(text, { consumer, deliveries: retries < 0 ? counted : Number(args[retries + 1]) })
+  }
+  const passed = args.indexOf('LASTID')
+  const upTo = passed < 0 ? ZERO : parseId(args[passed + 1], 0)
+  const reached = before.entries.filter((entry) => compareIds(entry, upTo) <= 0).map(positionText)
+  const given = new Set([...(view.delivered.get(store.self) ?? []), ...reached])
+  const delivered = reached.length === 0 ? view.delivered : new Map(view.delivered).set(store.self, given)
+  const isFurther = compareIds(upTo, view.reached.get(store.self) ?? ZERO) > 0
+  const reaches = isFurther ? new Map(view.reached).set(store.self, upTo) : view.reached
+  if (wanted.length > 0 || passed >= 0) change(store, db, key, before, name, { ...view, delivered, reached: reaches }, own)
   const reply = claimed.map(({ position, text }) =>
     has(args, 'JUSTID', 6) ? `$${idText(position)}` : entryNamed(before, text, position),
   )
   return command === 'XCLAIM' ? reply : [next, reply, gone.map(({ position }) => `$${idText(position)}`)]
 }
 
-/** XPENDING key group. */
-function summarize(store: ModelStore, db: number, [, key, name]: readonly string[]): Reply {
+/** XPENDING key group [- + count]. */
+function summarize(store: ModelStore, db: number, [, key, name, from]: readonly string[]): Reply {
   const view = streamOf(store, db, key)?.groups.get(name)
   if (view === undefined) return NO_GROUP
   const own = pendingOf(store, view)
+  if (from !== undefined) {
+    return own.map(({ position, consumer, deliveries }, i) => [
+      ...[`$${idText(position)}`, `$${consumer}`, told(store, i, 2), `:${deliveries}`],
+    ])
+  }
   if (own.length === 0) return [':0', NIL, NIL, NIL]
   const consumers = [...new Set(own.map(({ consumer }) => consumer))].sort()
   const counts = consumers.map((each) => [`$${each}`, `$${own.filter(({ consumer }) => consumer === each).length}`])
@@ -305,8 +444,9 @@ function decodePending(reader: ByteReader): StreamBody {
   const op = reader.u8()
   let consumer = ''
   const delivered: StreamPosition[] = []
-  const assigned: StreamPosition[] = []
+  const assigned: AssignedPosition[] = []
   const dropped: StreamPosition[] = []
+  let passed: StreamId | null = null
   if (op === 2 || op === 3 || op === 6) {
     consumer = reader.block()
     reader.f64()
@@ -314,16 +454,17 @@ function decodePending(reader: ByteReader): StreamBody {
     else reader.f64()
     for (let count = reader.varint(); count > 0; count--) {
       const position = readPosition(reader)
-      assigned.push(position)
       if (op === 2) delivered.push(position)
-      if (op === 2) reader.u8()
-      else reader.varint()
+      const extra = op === 2 ? reader.u8() : reader.varint()
+      assigned.push({ ...position, deliveries: op === 2 ? 1 : extra })
     }
   } else if (op === 4) {
     for (let count = reader.varint(); count > 0; count--) dropped.push(readPosition(reader))
+  } else if (op === 5) {
+    passed = readId(reader)
   }
   reader.at = end
-  return { kind: 'stream-pending', group: name, consumer, delivered, assigned, dropped }
+  return { kind: 'stream-pending', group: name, consumer, delivered, assigned, dropped, passed }
 }
 
 interface Dotted {
@@ -350,17 +491,24 @@ function survivingEntries(all: readonly Dotted[], cleared: Cleared): StreamEntry
   return [...found.values()].sort(comparePositions)
 }
 
-/** What members said last of the last ID: each its newest, unless an XSETID that had seen it replaced it. */
-function statements(all: readonly Dotted[], cleared: Cleared): { effect: Effect; last: StreamId }[] {
+interface Statement {
+  readonly effect: Effect
+  readonly last: StreamId
+  readonly added: number
+}
+
+/** What members said last of the last ID and of how many they have added: each its newest, unless an XSETID that had seen it replaced it. */
+function statements(all: readonly Dotted[], cleared: Cleared): Statement[] {
   const gone = new Cleared(cleared)
   for (const { effect, body } of all) if (body.kind === 'stream-set-id') gone.by(effect)
-  const newest = new Map<number, { effect: Effect; last: StreamId }>()
+  const newest = new Map<number, Statement>()
   for (const { effect, body } of all) {
     if ((body.kind !== 'stream-add' && body.kind !== 'stream-set-id') || gone.has(effect)) continue
     const ids = body.kind === 'stream-add' ? body.entries : [body.last]
     const before = newest.get(effect.origin)
     if (before !== undefined && byDot(before.effect, effect) > 0) continue
-    newest.set(effect.origin, { effect, last: ids.reduce<StreamId>((a, b) => (compareIds(a, b) > 0 ? a : b), ZERO) })
+    const last = ids.reduce<StreamId>((a, b) => (compareIds(a, b) > 0 ? a : b), ZERO)
+    newest.set(effect.origin, { effect, last, added: body.added })
   }
   return [...newest.values()]
 }
@@ -370,11 +518,13 @@ function statements(all: readonly Dotted[], cleared: Cleared): { effect: Effect;
  * earlier delivery. Who reads without acknowledgement leaves alone what is pending with itself.
  */
 function pendingIn(counted: readonly Dotted[], heard?: Hearing): GroupView['pending'] {
-  const owners = new Map<number, Map<string, { consumer: string; effect: Effect }>>()
+  const owners = new Map<number, Map<string, Owner & { effect: Effect }>>()
   for (const { effect, body } of [...counted].sort((a, b) => byDot(a.effect, b.effect))) {
     if (body.kind !== 'stream-pending') continue
-    const own = owners.get(effect.origin) ?? new Map<string, { consumer: string; effect: Effect }>()
-    for (const position of body.assigned) own.set(positionText(position), { consumer: body.consumer, effect })
+    const own = owners.get(effect.origin) ?? new Map<string, Owner & { effect: Effect }>()
+    for (const position of body.assigned) {
+      own.set(positionText(position), { consumer: body.consumer, deliveries: position.deliveries, effect })
+    }
     for (const position of body.dropped) own.delete(positionText(position))
     owners.set(effect.origin, own)
   }
@@ -390,7 +540,8 @@ function pendingIn(counted: readonly Dotted[], heard?: Hearing): GroupView['pend
     }
   }
   const shown = [...owners].map(
-    ([member, own]) => [member, new Map([...own].map(([text, { consumer }]) => [text, consumer]))] as const,
+    ([member, own]) =>
+      [member, new Map([...own].map(([text, { consumer, deliveries }]) => [text, { consumer, deliveries }]))] as const,
   )
   return new Map(shown.filter(([, own]) => own.size > 0))
 }
@@ -403,6 +554,12 @@ function groupsOf(
 ): { groups: Map<string, GroupView>; creates: Effect[] } {
   const groups = new Map<string, GroupView>()
   const creates: Effect[] = []
+  const added = all.flatMap(({ effect, body }) =>
+    body.kind === 'stream-add' ? body.entries.map(({ ms, seq }) => ({ ms, seq, region: effect.origin, effect })) : [],
+  )
+  /** XCLAIM LASTID comes to what is there. */
+  const isReached = (entry: (typeof added)[number], by: Effect, upTo: StreamId): boolean =>
+    compareIds(entry, upTo) <= 0 && observes(by, entry.effect)
   const names = new Set(all.flatMap(({ body }) => ('group' in body ? [body.group] : [])))
   for (const name of names) {
     const destroys = all.filter(
@@ -423,16 +580,22 @@ function groupsOf(
     const starts = (place === null ? made : [place]).map(({ body }) => ('start' in body ? body.start : ZERO))
     const done = new Set<string>()
     const delivered = new Map<number, Set<string>>()
+    const reached = new Map<number, StreamId>()
     for (const { effect, body } of counted) {
       if (place !== null && !observes(effect, place.effect)) continue
       if (body.kind === 'stream-ack') for (const position of body.positions) done.add(positionText(position))
-      if (body.kind !== 'stream-pending' || body.delivered.length === 0) continue
+      if (body.kind !== 'stream-pending') continue
+      const { passed } = body
+      const anew = passed === null ? body.delivered : added.filter((entry) => isReached(entry, effect, passed))
+      const before = reached.get(effect.origin) ?? ZERO
+      if (passed !== null && compareIds(passed, before) > 0) reached.set(effect.origin, passed)
+      if (anew.length === 0) continue
       const given = delivered.get(effect.origin) ?? new Set<string>()
-      for (const position of body.delivered) given.add(positionText(position))
+      for (const position of anew) given.add(positionText(position))
       delivered.set(effect.origin, given)
     }
     const start = starts.reduce((a, b) => (compareIds(a, b) < 0 ? a : b))
-    groups.set(name, { start, place: place?.effect ?? null, done, delivered, pending: pendingIn(counted, heard) })
+    groups.set(name, { start, place: place?.effect ?? null, done, delivered, reached, pending: pendingIn(counted, heard) })
   }
   return { groups, creates }
 }
@@ -455,12 +618,12 @@ export const STREAM_TYPE: ValueType = {
     switch (type) {
       case 48: {
         reader.u8()
-        reader.varint()
+        const added = reader.varint()
         const entries = reader.list(() => ({
           ...readId(reader),
           fields: reader.list(() => [reader.block(), reader.block()]).flat(),
         }))
-        return { kind: 'stream-add', entries }
+        return { kind: 'stream-add', added, entries }
       }
       case 49: {
         const flags = reader.u8()
@@ -471,9 +634,9 @@ export const STREAM_TYPE: ValueType = {
         return { kind: 'stream-trim', upTo: { ...readId(reader), region: reader.varint() } }
       case 51: {
         const last = readId(reader)
-        reader.varint()
+        const added = reader.varint()
         readId(reader)
-        return { kind: 'stream-set-id', last }
+        return { kind: 'stream-set-id', last, added }
       }
       case 52:
         return decodeGroup(reader)
@@ -510,21 +673,19 @@ export const STREAM_TYPE: ValueType = {
     })
     const highest = entries.reduce<StreamId>((a, b) => (compareIds(a, b) >= 0 ? a : b), value.last)
     const groups = [...value.groups].map(([name, group]): readonly [string, GroupView] => {
-      const given = group.delivered.get(member)
-      const isUnread = (entry: StreamEntry): boolean =>
-        compareIds(entry, group.start) > 0 && !group.done.has(positionText(entry)) && given?.has(positionText(entry)) !== true
-      const at = value.entries.findIndex(isUnread)
-      const own = [...(group.pending.get(member) ?? [])].map(([position, consumer]) => {
+      const at = value.entries.findIndex((entry) => !isDoneIn(member, group, entry))
+      const own = [...(group.pending.get(member) ?? [])].map(([position, owner]) => {
         const to = renamed.get(position) ?? { ...parsePosition(position), region: member }
-        return [positionText(to), consumer] as const
+        return [positionText(to), owner] as const
       })
       // Behind the last one that was read: of that ID all come once more if some were not, and so do others that get an ID behind it.
-      const before = at < 0 ? highest : at === 0 ? ZERO : value.entries[at - 1]
+      const passed = group.reached.get(member) ?? ZERO
+      const before = at < 0 ? (compareIds(passed, highest) > 0 ? passed : highest) : at === 0 ? ZERO : value.entries[at - 1]
       const place = compareIds(group.start, before) > 0 ? group.start : before
       const isSame = at >= 0 && compareIds(place, value.entries[at]) === 0
       const start = { ms: place.ms, seq: place.seq - (isSame ? 1 : 0) }
       const pending = withOwn(new Map(), member, new Map(own))
-      return [name, { start, place: null, done: new Set(), delivered: new Map(), pending }]
+      return [name, { start, place: null, done: new Set(), delivered: new Map(), reached: new Map(), pending }]
     })
     return { ...value, entries: entries.sort(comparePositions), last: highest, groups: new Map(groups) }
   },
@@ -535,7 +696,8 @@ export const STREAM_TYPE: ValueType = {
     const { groups, creates } = groupsOf(all, cleared, heard)
     if (said.length === 0 && groups.size === 0) return null
     const last = said.reduce<StreamId>((highest, one) => (compareIds(one.last, highest) > 0 ? one.last : highest), ZERO)
-    const value: Stream = { type: 'stream', entries: survivingEntries(all, cleared), last, groups }
+    const added = said.reduce((sum, one) => sum + one.added, 0)
+    const value: Stream = { type: 'stream', entries: survivingEntries(all, cleared), last, added, groups }
     return { value, writes: [...said.map(({ effect }) => effect), ...creates] }
   },
 
@@ -559,6 +721,11 @@ export const STREAM_TYPE: ValueType = {
     XCLAIM: claim,
     XAUTOCLAIM: claim,
     XPENDING: summarize,
+    XDELEX: deleteWithReferences,
+    XACKDEL: deleteWithReferences,
+    XSETID: setId,
+    XINFO: describe,
+    RESTORE: restore,
   },
 
   unordered: {},
@@ -648,6 +815,34 @@ export const STREAM_TYPE: ValueType = {
           ])(),
       ])()
     },
+    // What is seldom used: entries that go with what groups have pending of them, what is said of claims, streams and groups, and streams that come whole.
+    groupMore: (random, keys) => {
+      const name = random.pick(GROUPS)
+      const id = (): string =>
+        random.pick([`${random.between(1, 30)}-${random.below(3)}`, `31-${256 * random.below(3) + random.between(1, 3)}`, '7-1'])
+      const ids = Array.from({ length: random.between(1, 4) }, id)
+      const block = [...random.pick([[], ['KEEPREF'], ['DELREF'], ['ACKED']]), 'IDS', String(ids.length), ...ids]
+      const claim = ['XCLAIM', keys.key(), name, random.pick(['c', 'd']), '0', ...ids]
+      return random.pick([
+        () => ['XDELEX', keys.key(), ...block],
+        () => ['XACKDEL', keys.key(), name, ...block],
+        () => [
+          ...claim,
+          ...random.pick([[], ['FORCE']]),
+          ...random.pick([[], ['JUSTID']]),
+          'RETRYCOUNT',
+          String(random.below(9)),
+        ],
+        () => [...claim, ...random.pick([[], ['FORCE']]), ...random.pick([[], ['JUSTID']]), 'LASTID', id()],
+        () => ['XGROUP', 'SETID', keys.key(), name, random.pick(['0', '$', '9-1']), 'ENTRIESREAD', String(random.below(9))],
+        // Never back: entries that get IDs of before are read already.
+        () => ['XSETID', keys.key(), '@+100000', ...random.pick([[], ['ENTRIESADDED', String(random.below(50))]])],
+        () => ['RESTORE', keys.key(), '0', random.pick(STREAM_PAYLOADS), ...random.pick([[], ['REPLACE']])],
+        () => ['XINFO', 'STREAM', keys.key()],
+        () => ['XINFO', 'GROUPS', keys.key()],
+        () => ['XPENDING', keys.key(), name, '-', '+', '100'],
+      ])()
+    },
     streamRead: (random, keys) =>
       random.pick([
         () => ['XRANGE', keys.key(), '-', '+'],
@@ -658,5 +853,13 @@ export const STREAM_TYPE: ValueType = {
       ])(),
   },
 
-  readBack: (key) => [['XRANGE', key, '-', '+'], ['XLEN', key], ...GROUPS.map((name) => ['XPENDING', key, name])],
+  readBack: (key) => [
+    ['XRANGE', key, '-', '+'],
+    ['XINFO', 'STREAM', key],
+    ['XINFO', 'GROUPS', key],
+    ...GROUPS.flatMap((name) => [
+      ['XPENDING', key, name],
+      ['XPENDING', key, name, '-', '+', '1000'],
+    ]),
+  ],
 }
