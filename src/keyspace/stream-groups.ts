@@ -105,6 +105,7 @@ export class StreamGroups {
   private readonly scratch = new StreamId()
   private readonly other = new StreamId()
   private readonly longest = new IndexCursor()
+  private readonly sought = { id: new StreamId(), member: 0 }
 
   constructor(
     private readonly arena: Arena,
@@ -443,8 +444,8 @@ export class StreamGroups {
   }
 
   /** True when an entry that was delivered here, at some time before, has been acknowledged already: it is done, and not because the group starts behind it. */
-  isOver(group: Ref, entry: EntryView): boolean {
-    const { id, region } = entry
+  isOver(group: Ref, entry: Pick<EntryView, 'id' | 'member'>, region: number): boolean {
+    const { id } = entry
     const isBehindStart = compareWords(this.words(group), this.at(group) + START, id) < 0
     return isBehindStart && this.isDone(group, entry) && this.findPending(group, id, region) === 0
   }
@@ -642,6 +643,22 @@ export class StreamGroups {
     return this.pending.find(this.words(group), this.at(group) + PENDING, id, region)
   }
 
+  /** A claim makes an entry pending for a consumer, whoever had it. It may be one that was acknowledged. */
+  claim(group: Ref, id: StreamId, region: number, consumer: Ref, timeMs: number, deliveries: number): Ref {
+    const { pending, sought } = this
+    sought.id = id
+    sought.member = region
+    const isOver = this.isOver(group, sought, region)
+    const ref = this.assign(group, id, region, consumer, timeMs, deliveries)
+    if (isOver) pending.setAcknowledged(ref, true)
+    return ref
+  }
+
+  /** An entry that is not done is given to a consumer. It may be pending still, where SETID has set the group back. */
+  deliver(group: Ref, id: StreamId, region: number, consumer: Ref, timeMs: number): void {
+    this.pending.setAcknowledged(this.assign(group, id, region, consumer, timeMs, 1), false)
+  }
+
   /** Makes an entry pending for a consumer, whoever had it. */
   assign(group: Ref, id: StreamId, region: number, consumer: Ref, timeMs: number, deliveries: number): Ref {
     const { pending } = this
@@ -694,6 +711,12 @@ export class StreamGroups {
 
   private isTimed(group: Ref): boolean {
     return (this.words(group)[this.at(group) + FLAGS] & TIMED) !== 0
+  }
+
+  /** An entry was read without becoming pending. It may be pending from before SETID set the group back, and stays so: but it is done for everybody else. */
+  noteAcknowledged(group: Ref, id: StreamId, region: number): void {
+    const ref = this.pendingCount(group) === 0 ? 0 : this.findPending(group, id, region)
+    if (ref !== 0) this.pending.setAcknowledged(ref, true)
   }
 
   /** True when it was pending. */

@@ -12,6 +12,7 @@ import { IndexCursor, OrderIndex, type Ordering } from '../memory/order-index.js
  *        5   the consumer's block
  *        6   f64, Unix ms of the last delivery
  *        8   deliveries
+ *        9   1: it is acknowledged and pending all the same (XCLAIM FORCE; NOACK after SETID), so other regions need not deliver it
  * ```
  */
 const ID_WORD = 0
@@ -19,7 +20,8 @@ const REGION_WORD = 4
 const CONSUMER_WORD = 5
 const TIME_F64 = 3
 const DELIVERIES_WORD = 8
-const PENDING_BYTES = 36
+const ACKNOWLEDGED_WORD = 9
+const PENDING_BYTES = 40
 
 export class PendingLists {
   readonly index: OrderIndex
@@ -81,6 +83,7 @@ export class PendingLists {
     words[w + REGION_WORD] = region
     words[w + CONSUMER_WORD] = 0
     words[w + DELIVERIES_WORD] = 0
+    words[w + ACKNOWLEDGED_WORD] = 0
     this.setTime(ref, 0)
     return ref
   }
@@ -139,6 +142,14 @@ export class PendingLists {
 
   setDeliveries(ref: Ref, deliveries: number): void {
     this.arena.u32[ref >>> CHUNK_SHIFT][((ref & UNIT_MASK) << 1) + DELIVERIES_WORD] = deliveries
+  }
+
+  wasAcknowledged(ref: Ref): boolean {
+    return this.arena.u32[ref >>> CHUNK_SHIFT][((ref & UNIT_MASK) << 1) + ACKNOWLEDGED_WORD] !== 0
+  }
+
+  setAcknowledged(ref: Ref, acknowledged: boolean): void {
+    this.arena.u32[ref >>> CHUNK_SHIFT][((ref & UNIT_MASK) << 1) + ACKNOWLEDGED_WORD] = acknowledged ? 1 : 0
   }
 
   /** Frees about so many entries of an index whose items are its own. Gives how many were freed; fewer than asked for: all. */

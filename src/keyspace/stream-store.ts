@@ -198,7 +198,10 @@ export class StreamStore implements CollectionStore {
       const region = readRegion(effect)
       if (space === null || group === 0) continue
       if (!isRead || this.context.origin !== this.self) this.ack(space, root, group, this.id, region)
-      else if (this.seek(space, root, this.id, region)) space.groups.readOnce(root, group, this.found.entry)
+      else if (this.seek(space, root, this.id, region)) {
+        space.groups.readOnce(root, group, this.found.entry)
+        space.groups.noteAcknowledged(group, this.id, region)
+      }
     }
     if (space !== null && group !== 0 && isRead && this.context.origin === this.self)
       space.groups.setEntriesRead(group, entriesRead)
@@ -270,8 +273,9 @@ export class StreamStore implements CollectionStore {
       if (space === null) continue
       // A state that has come from another member may know of an acknowledgement that came after the delivery.
       const isThere = op === PendingOp.deliver && this.seek(space, root, id, region)
-      if (isThere && space.groups.isOver(group, this.found.entry)) continue
-      space.groups.assign(group, id, region, consumer, deliveredAt, op === PendingOp.deliver ? 1 : extra)
+      if (isThere && space.groups.isOver(group, this.found.entry, region)) continue
+      if (op === PendingOp.deliver) space.groups.deliver(group, id, region, consumer, deliveredAt)
+      else space.groups.claim(group, id, region, consumer, deliveredAt, extra)
       if (isThere) space.groups.readOnce(root, group, this.found.entry)
     }
     if (space === null || op === PendingOp.drop) return
@@ -490,6 +494,7 @@ export class StreamStore implements CollectionStore {
     if (!this.seek(space, root, id, region)) return
     const { entry } = this.found
     if (!space.groups.isDone(group, entry)) space.groups.pass(group, entry.member, id, region)
+    space.groups.noteAcknowledged(group, id, region)
   }
 
   /** Moves `found` to the entry at a position. */

@@ -206,7 +206,7 @@ export class StreamWrites {
       const owner = groups.findConsumer(record, consumer.buf, consumer.off, consumer.len)
       for (let i = 0; i < positions.count; i++) {
         positions.id(i, id)
-        groups.assign(record, id, positions.region(i), owner, now, 1)
+        groups.deliver(record, id, positions.region(i), owner, now)
         groups.pass(record, positions.number(i), id, positions.region(i))
       }
       groups.setEntriesRead(record, entriesRead)
@@ -237,7 +237,7 @@ export class StreamWrites {
       const { groups } = space
       const owner = groups.findConsumer(record, consumer.buf, consumer.off, consumer.len)
       for (let i = 0; i < positions.count; i++) {
-        groups.assign(record, positions.id(i, id), positions.region(i), owner, deliveredMs, positions.number(i))
+        groups.claim(record, positions.id(i, id), positions.region(i), owner, deliveredMs, positions.number(i))
       }
       groups.setSeen(owner, now)
       if (isActivity) groups.setActive(owner, now)

@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.js'
 import { startsWith } from '../base/bytes.js'
 import { crc32 } from '../base/crc32.js'
+import { openedFooter, sealedFooter } from './sealed-footer.js'
 
 /**
  * The frame around what a backup file holds: a snapshot and the log behind it, both as they are in a data folder. docs/formats/backup.md draws it.
@@ -92,20 +93,15 @@ export function decodeBackupHeader(bytes: Uint8Array): DecodedBackupHeader {
 }
 
 export function encodeBackupFooter(footer: BackupFooter): Uint8Array {
-  const bytes = new Uint8Array(BACKUP_FOOTER_BYTES)
-  const view = new DataView(bytes.buffer)
-  bytes.set(FOOTER_MAGIC)
-  view.setUint32(8, footer.snapshotCrc, true)
-  view.setUint32(12, footer.logCrc, true)
-  view.setFloat64(16, footer.fileLength, true)
-  view.setUint32(24, crc32(bytes.subarray(0, 24)), true)
-  return bytes
+  return sealedFooter(BACKUP_FOOTER_BYTES, FOOTER_MAGIC, (view) => {
+    view.setUint32(8, footer.snapshotCrc, true)
+    view.setUint32(12, footer.logCrc, true)
+    view.setFloat64(16, footer.fileLength, true)
+  })
 }
 
 /** Null when these are not the bytes of a footer. */
 export function decodeBackupFooter(bytes: Uint8Array): BackupFooter | null {
-  if (bytes.length !== BACKUP_FOOTER_BYTES || !startsWith(bytes, FOOTER_MAGIC)) return null
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (crc32(bytes.subarray(0, 24)) !== view.getUint32(24, true)) return null
-  return { snapshotCrc: view.getUint32(8, true), logCrc: view.getUint32(12, true), fileLength: view.getFloat64(16, true) }
+  const view = openedFooter(bytes, BACKUP_FOOTER_BYTES, FOOTER_MAGIC)
+  return view && { snapshotCrc: view.getUint32(8, true), logCrc: view.getUint32(12, true), fileLength: view.getFloat64(16, true) }
 }

@@ -3,6 +3,7 @@ import { startsWith } from '../base/bytes.js'
 import { crc32 } from '../base/crc32.js'
 import { isMemberId, type MemberId, type Stamp } from '../base/ids.js'
 import type { VersionVector } from '../crdt/version-vector.js'
+import { openedFooter, sealedFooter } from './sealed-footer.js'
 import { putVector, readVector, VECTOR_ENTRY_BYTES } from './vector-entries.js'
 
 /**
@@ -282,24 +283,20 @@ export function decodeSnapshotIndex(bytes: Uint8Array): SnapshotIndex | null {
 }
 
 export function encodeSnapshotFooter(footer: SnapshotFooter): Uint8Array {
-  const bytes = new Uint8Array(FOOTER_BYTES)
-  const view = new DataView(bytes.buffer)
-  bytes.set(FOOTER_MAGIC)
-  view.setFloat64(8, footer.indexOffset, true)
-  view.setFloat64(16, footer.indexLength, true)
-  view.setUint32(24, footer.indexCrc, true)
-  view.setUint32(28, footer.sections, true)
-  view.setFloat64(32, footer.keys, true)
-  view.setFloat64(40, footer.fileLength, true)
-  view.setUint32(48, crc32(bytes.subarray(0, 48)), true)
-  return bytes
+  return sealedFooter(FOOTER_BYTES, FOOTER_MAGIC, (view) => {
+    view.setFloat64(8, footer.indexOffset, true)
+    view.setFloat64(16, footer.indexLength, true)
+    view.setUint32(24, footer.indexCrc, true)
+    view.setUint32(28, footer.sections, true)
+    view.setFloat64(32, footer.keys, true)
+    view.setFloat64(40, footer.fileLength, true)
+  })
 }
 
 /** Null when these are not the bytes of a footer. */
 export function decodeSnapshotFooter(bytes: Uint8Array): SnapshotFooter | null {
-  if (bytes.length !== FOOTER_BYTES || !startsWith(bytes, FOOTER_MAGIC)) return null
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (crc32(bytes.subarray(0, 48)) !== view.getUint32(48, true)) return null
+  const view = openedFooter(bytes, FOOTER_BYTES, FOOTER_MAGIC)
+  if (view === null) return null
   return {
     indexOffset: view.getFloat64(8, true),
     indexLength: view.getFloat64(16, true),

@@ -1,5 +1,5 @@
 import { observes } from './cleared.js'
-import type { StreamPosition } from './effects.js'
+import type { Effect, StreamPosition } from './effects.js'
 import { groupName, untoldName, type History, type Taker } from './history.js'
 import { parsePosition, positionText } from './values.js'
 
@@ -31,9 +31,15 @@ export function untoldAcks(
       const { place, start } = group
       const pendingThere = given?.type === 'stream' ? given.groups.get(body.group)?.pending.get(giver.id) : undefined
       for (const position of body.positions) {
+        const claim = lastClaim(history, db, key, body.group, position, giver.id, taker.logged)
+        const own = lastClaim(history, db, key, body.group, position, taker.id, before)
+        const isOverHere = own !== null && knowsAck(history, own, body.group, position)
         const isTold =
+          !isOverHere &&
           there.has(positionText(position)) &&
-          pendingThere?.has(positionText(position)) !== true &&
+          (pendingThere?.has(positionText(position)) !== true ||
+            (claim !== null && observes(claim, effect)) ||
+            (body.isRead && effect.origin === giver.id)) &&
           (position.ms > start.ms || (position.ms === start.ms && position.seq > start.seq)) &&
           (place === null || observes(effect, place))
         if (!isTold) untold.add(untoldName(effect, position))
@@ -41,6 +47,41 @@ export function untoldAcks(
     }
   }
   return untold
+}
+
+/** The newest effect by which a member has made an entry pending that it had not just read. */
+function lastClaim(
+  history: History,
+  db: number,
+  key: string,
+  group: string,
+  position: StreamPosition,
+  member: number,
+  upTo: Float64Array,
+): Effect | null {
+  const text = positionText(position)
+  let newest: Effect | null = null
+  for (const effect of history.effectsOn(db, key)) {
+    const { body, origin, stamp } = effect
+    if (origin !== member || stamp > upTo[member] || body.kind !== 'stream-pending' || body.group !== group) continue
+    if (!body.assigned.some((each) => positionText(each) === text)) continue
+    if (newest === null || stamp > newest.stamp) newest = effect
+  }
+  return newest?.body.kind === 'stream-pending' && newest.body.delivered.length === 0 ? newest : null
+}
+
+/** True when the claim is one of something that was acknowledged: that it is once more no state tells. */
+function knowsAck(history: History, claim: Effect, group: string, position: StreamPosition): boolean {
+  const text = positionText(position)
+  return history
+    .effectsOn(claim.db, claim.key)
+    .some(
+      (effect) =>
+        effect.body.kind === 'stream-ack' &&
+        effect.body.group === group &&
+        effect.body.positions.some((each) => positionText(each) === text) &&
+        observes(claim, effect),
+    )
 }
 
 /**

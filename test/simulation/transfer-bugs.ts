@@ -2,6 +2,7 @@ import { VersionVector } from '../../src/crdt/version-vector.js'
 import { ShardClearer } from '../../src/keyspace/state/shard-clearer.js'
 import { StreamState } from '../../src/keyspace/state/stream-state.js'
 import type { StateReader } from '../../src/keyspace/state/state-reader.js'
+import { PendingLists } from '../../src/keyspace/stream-pending.js'
 import { StringStore } from '../../src/keyspace/string-store.js'
 import { MemberIntake } from '../../src/node/member-intake.js'
 import { MemberShelf } from '../../src/node/snapshot-shelf.js'
@@ -155,6 +156,12 @@ export const TRANSFER_BUGS: readonly PlantedBug[] = [
         if (reader.isForeign) reader.raw(reader.left)
         else original(...args)
       }),
+  },
+  {
+    name: 'transfer-delivers-what-was-claimed-by-force',
+    what: 'what was acknowledged, and claimed by force since, is delivered once more by a member that has taken a state',
+    profile: 'transfer-groups',
+    apply: () => patch(PendingLists, 'wasAcknowledged', () => () => false),
   },
   {
     name: 'log-kept-for-who-is-away',

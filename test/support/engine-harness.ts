@@ -21,7 +21,7 @@ const WRITES_IN_ONE_GO = {
   turnSteps: Infinity,
 }
 
-const NOTHING_STABLE_YET: Stability = { covers: () => false, coversAllUpTo: () => false }
+export const NOTHING_STABLE_YET: Stability = { covers: () => false, coversAllUpTo: () => false }
 
 /** Time that moves only when told. */
 export class ManualClock implements Clock {

@@ -1,6 +1,6 @@
 import type { Stability } from '../../src/crdt/apply-context.js'
 import { Engine } from '../../src/engine/engine.js'
-import { EngineHarness } from './engine-harness.js'
+import { EngineHarness, NOTHING_STABLE_YET } from './engine-harness.js'
 import { MemoryLog } from './memory-log.js'
 
 const MEMBERS = 3
@@ -104,8 +104,10 @@ export class Mesh {
     const fresh = new EngineHarness({ self: services.replication.memberId, solo: false })
     fresh.clock.now = clock.now
     const engine = new Engine(fresh.engine.options, fresh.clock, fresh.services)
-    engine.keyspace.stability = this.stability[member]
+    // What is stable now was not when the first frames came.
+    engine.keyspace.stability = NOTHING_STABLE_YET
     for (const frame of log.frames) engine.recover(frame)
+    engine.keyspace.stability = this.stability[member]
     engine.keyspace.setTime(clock.now)
     // Until then it answers LOADING.
     engine.start(new MemoryLog())

@@ -3,7 +3,7 @@ import type { Hash64 } from '../hash64.js'
 import { DoneRanges } from '../stream-done-ranges.js'
 import { OWN_ELEMENT, SAME_DOT } from './key-state-format.js'
 import type { StateReader } from './state-reader.js'
-import { ENTRY, GROUP, GROUP_DONE, PENDING, readId, readOwn, readRegion, readShared } from './stream-state.js'
+import { ENTRY, GROUP, GROUP_DONE, PENDING, readId, readOwn, readPendingEnd, readRegion, readShared } from './stream-state.js'
 
 interface Entry {
   readonly id: StreamId
@@ -77,7 +77,9 @@ export class StreamAcks {
     if (form !== PENDING) return
     reader.block()
     const id = readId(reader, new StreamId())
-    this.pending.push({ id, region: readRegion(reader) })
+    const region = readRegion(reader)
+    // What was acknowledged and is pending again is done for everybody else.
+    if (!readPendingEnd(reader)) this.pending.push({ id, region })
   }
 
   /** Entries and what is pending come in the same order. */

@@ -36,6 +36,9 @@ const ESCAPE = Number.MAX_SAFE_INTEGER
 const MAX_U32 = 0xffffffff
 const DOT_BYTES = 8
 
+/** Ends a pending entry that is acknowledged all the same. */
+const WAS_ACKNOWLEDGED = 1
+
 /** Steps of the walk: entries by position, then group after group by name, of each its pending entries by position. */
 const Phase = { entries: 0, group: 1, pending: 2 } as const
 
@@ -57,6 +60,8 @@ export interface OwnGroup {
       readonly member: number
       readonly timeMs: number
       readonly deliveries: number
+      /** Before it became pending. */
+      readonly wasAcknowledged: boolean
     }[]
   }[]
 }
@@ -215,6 +220,7 @@ export class StreamState implements CollectionState {
       out.u8(region)
       out.f64(pending.time(ref))
       out.varint(pending.deliveries(ref))
+      if (pending.wasAcknowledged(ref)) out.u8(WAS_ACKNOWLEDGED)
       out.close(element)
       cursor.id.copyFrom(id)
       cursor.region = region
@@ -266,7 +272,8 @@ export class StreamState implements CollectionState {
             const id = pending.id(ref, new StreamId())
             const region = pending.region(ref)
             const member = this.memberOf(space, root, id, region)
-            return { id, region, member, timeMs: pending.time(ref), deliveries: pending.deliveries(ref) }
+            const wasAcknowledged = pending.wasAcknowledged(ref)
+            return { id, region, member, timeMs: pending.time(ref), deliveries: pending.deliveries(ref), wasAcknowledged }
           }),
         })),
       }
@@ -297,10 +304,10 @@ export class StreamState implements CollectionState {
       for (const consumer of consumers) {
         const ref = groups.addConsumer(group, consumer.name, 0, consumer.name.length, consumer.seenMs)
         groups.setActive(ref, consumer.activeMs)
-        for (const { id, region, member, timeMs, deliveries } of consumer.pending) {
+        for (const { id, region, member, timeMs, deliveries, wasAcknowledged } of consumer.pending) {
           // What lies before the start counts as done without anybody having acknowledged it.
-          if (id.compare(now.start) > 0 && done.covers(member, id)) continue
-          groups.assign(group, id, region, ref, timeMs, deliveries)
+          if (!wasAcknowledged && id.compare(now.start) > 0 && done.covers(member, id)) continue
+          groups.claim(group, id, region, ref, timeMs, deliveries)
         }
       }
       if (!isSameDot(now.placed, placed)) continue
@@ -449,8 +456,8 @@ export class StreamState implements CollectionState {
     if (reader.isForeign) {
       reader.block()
       readId(reader, id)
-      this.noteUndelivered(space, root, group, readRegion(reader))
-      reader.raw(reader.left)
+      const region = readRegion(reader)
+      if (!readPendingEnd(reader)) this.noteUndelivered(space, root, group, region)
       return
     }
     const consumer = this.consumerOf(space, group, reader)
@@ -459,7 +466,9 @@ export class StreamState implements CollectionState {
     const time = reader.time()
     const deliveries = reader.varint()
     if (deliveries > MAX_U32) reader.damaged('too many deliveries')
-    space.groups.assign(group, id, region, consumer, time, deliveries)
+    const wasAcknowledged = readAcknowledged(reader)
+    const ref = space.groups.assign(group, id, region, consumer, time, deliveries)
+    space.groups.pending.setAcknowledged(ref, wasAcknowledged)
   }
 
   private noteUndelivered(space: StreamSpace, root: Ref, group: Ref, region: number): void {
@@ -548,6 +557,20 @@ export function readOwn(reader: StateReader): GroupOwn {
     intervals.push({ member, first, last })
   }
   return { entriesRead, frontier, frontierRegion, cursors, intervals }
+}
+
+/** Passes over what follows the position of a pending entry; true when it is acknowledged all the same. */
+export function readPendingEnd(reader: StateReader): boolean {
+  reader.time()
+  reader.varint()
+  return readAcknowledged(reader)
+}
+
+/** Left out, also by those that do not know it yet, when it was not. */
+function readAcknowledged(reader: StateReader): boolean {
+  if (reader.atEnd) return false
+  if (reader.u8() !== WAS_ACKNOWLEDGED) reader.damaged('a pending entry of unknown kind')
+  return true
 }
 
 const CURSOR_BYTES = 3

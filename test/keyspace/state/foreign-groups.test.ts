@@ -36,4 +36,33 @@ describe('a state that another member has written', () => {
     const next = JSON.stringify(here.run('XREADGROUP', 'GROUP', 'g', 'mine', 'COUNT', '10', 'STREAMS', 'stream', '>'))
     expect([...next.matchAll(/"(\d+)-1"/g)].map(([, n]) => Number(n))).toEqual([51, 52, 53, 54, 55, 56, 57, 58, 59, 61])
   })
+
+  it('says what is acknowledged although it is pending there: claimed by force, or read without acknowledgement after SETID', () => {
+    const other = new EngineHarness()
+    for (let i = 1; i <= 4; i++) other.run('XADD', 'stream', `${i}-1`, 'field', 'value')
+    other.run('XGROUP', 'CREATE', 'stream', 'g', '0')
+    other.run('XREADGROUP', 'GROUP', 'g', 'theirs', 'COUNT', '3', 'STREAMS', 'stream', '>')
+    other.run('XACK', 'stream', 'g', '2-1')
+    other.run('XGROUP', 'SETID', 'stream', 'g', '0')
+    other.run('XREADGROUP', 'GROUP', 'g', 'theirs', 'COUNT', '1', 'NOACK', 'STREAMS', 'stream', '>')
+    other.run('XREADGROUP', 'GROUP', 'g', 'theirs', 'COUNT', '1', 'STREAMS', 'stream', '>')
+    other.run('XACK', 'stream', 'g', '2-1')
+    other.run('XCLAIM', 'stream', 'g', 'theirs', '0', '2-1', 'FORCE')
+    const pending = pendingOf(other)
+    expect((JSON.parse(pending) as string[][]).map(([id]) => id)).toEqual(['1-1', '2-1', '3-1'])
+
+    // A member's own state comes back with it: what is written after that says the same.
+    const again = emptyTwin(other)
+    loadAll(again.engine, writeAll(other.engine))
+    expect(pendingOf(again)).toBe(pending)
+
+    const here = emptyTwin(other)
+    const loader = here.engine.states.loader('foreign')
+    for (const { database, bytes } of writeAll(again.engine).sections) {
+      loader.load(database, bytes, 0, bytes.length)
+      loader.end()
+    }
+    const next = JSON.stringify(here.run('XREADGROUP', 'GROUP', 'g', 'mine', 'STREAMS', 'stream', '>'))
+    expect([...next.matchAll(/"(\d+)-1"/g)].map(([, n]) => Number(n))).toEqual([3, 4])
+  })
 })

@@ -774,8 +774,8 @@ export const STREAM_TYPE: ValueType = {
         () => (random.chance(0.3) ? ['XGROUP', 'DESTROY', keys.key(), name] : ['XACK', keys.key(), name, ...ids]),
       ])()
     },
-    // IDs that are likely to be there, so that much is read, acknowledged and claimed. Nothing is claimed by FORCE that was acknowledged: in the state of a member it is
-    // what has not been (docs/decisions/0021).
+    // IDs that are likely to be there, so that much is read, acknowledged and claimed. No LASTID: in the state of a member what it passes counts as acknowledged
+    // (docs/decisions/0021).
     groupWork: (random, keys) => {
       const name = random.pick(GROUPS)
       const ids = Array.from({ length: 4 }, () => `31-${256 * random.below(3) + random.between(1, 3)}`)
@@ -804,7 +804,7 @@ export const STREAM_TYPE: ValueType = {
         read,
         () => ['XACK', keys.key(), name, ...ids],
         () => ['XACK', keys.key(), name, ...ids],
-        () => ['XCLAIM', keys.key(), name, consumer, '0', ...ids, ...random.pick([[], ['JUSTID']])],
+        () => ['XCLAIM', keys.key(), name, consumer, '0', ...ids, ...random.pick([[], ['JUSTID'], ['FORCE']])],
         () => ['XPENDING', keys.key(), name],
         () =>
           random.pick([
