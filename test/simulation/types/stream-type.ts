@@ -76,7 +76,12 @@ function add(store: ModelStore, db: number, args: readonly string[]): Reply {
   if (id === null) return ERR
   const entry = { ...id, region: store.self, fields }
   const entries = trimmed([...(before?.entries ?? []), entry], args.slice(2, -3))
-  put(store, db, key, { ...EMPTY, ...before, entries, last: id, added: (before?.added ?? 0) + 1 })
+  const groups = [...(before?.groups ?? [])].map(([name, view]): readonly [string, GroupView] => {
+    if (compareIds(id, view.reached.get(store.self) ?? ZERO) > 0) return [name, view]
+    const given = new Set([...(view.delivered.get(store.self) ?? []), positionText(entry)])
+    return [name, { ...view, delivered: new Map(view.delivered).set(store.self, given) }]
+  })
+  put(store, db, key, { ...EMPTY, ...before, groups: new Map(groups), entries, last: id, added: (before?.added ?? 0) + 1 })
   return `$${idText(id)}`
 }
 
@@ -226,12 +231,9 @@ function isDone(store: ModelStore, view: GroupView, entry: StreamPosition): bool
   return isDoneIn(store.self, view, entry)
 }
 
-function isDoneIn(member: number, { start, done, delivered, reached }: GroupView, entry: StreamPosition): boolean {
+function isDoneIn(member: number, { start, done, delivered }: GroupView, entry: StreamPosition): boolean {
   const text = positionText(entry)
-  const own = entry.region === member ? (reached.get(member) ?? ZERO) : ZERO
-  return (
-    compareIds(entry, start) <= 0 || compareIds(entry, own) <= 0 || done.has(text) || delivered.get(member)?.has(text) === true
-  )
+  return compareIds(entry, start) <= 0 || done.has(text) || delivered.get(member)?.has(text) === true
 }
 
 function acknowledged(view: GroupView, positions: readonly string[]): GroupView {
@@ -557,9 +559,9 @@ function groupsOf(
   const added = all.flatMap(({ effect, body }) =>
     body.kind === 'stream-add' ? body.entries.map(({ ms, seq }) => ({ ms, seq, region: effect.origin, effect })) : [],
   )
-  /** XCLAIM LASTID comes to what is there. */
+  /** XCLAIM LASTID comes to what is there, and to what its member adds before that ID. */
   const isReached = (entry: (typeof added)[number], by: Effect, upTo: StreamId): boolean =>
-    compareIds(entry, upTo) <= 0 && observes(by, entry.effect)
+    compareIds(entry, upTo) <= 0 && (entry.region === by.origin || observes(by, entry.effect))
   const names = new Set(all.flatMap(({ body }) => ('group' in body ? [body.group] : [])))
   for (const name of names) {
     const destroys = all.filter(
@@ -586,7 +588,13 @@ function groupsOf(
       if (body.kind === 'stream-ack') for (const position of body.positions) done.add(positionText(position))
       if (body.kind !== 'stream-pending') continue
       const { passed } = body
-      const anew = passed === null ? body.delivered : added.filter((entry) => isReached(entry, effect, passed))
+      const seen = (place !== null ? [place] : made).filter((by) => observes(effect, by.effect))
+      const behind = seen.map(({ body: by }) => ('start' in by ? by.start : ZERO)).sort(compareIds)[0] ?? ZERO
+      // What lies before the start that the group had then it does not come past.
+      const anew =
+        passed === null
+          ? body.delivered
+          : added.filter((entry) => compareIds(entry, behind) > 0 && isReached(entry, effect, passed))
       const before = reached.get(effect.origin) ?? ZERO
       if (passed !== null && compareIds(passed, before) > 0) reached.set(effect.origin, passed)
       if (anew.length === 0) continue
