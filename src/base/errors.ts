@@ -29,6 +29,7 @@ export const ERROR_CODES = {
   MRD_PEER_PROTOCOL: 'a peer broke the protocol',
   MRD_PEER_DUPLICATE_ID: 'two members have one id',
   MRD_PEER_FORKED: 'another process has taken the place of a member',
+  MRD_PEER_STRAY: 'a peer has writes of a removed member that came too late',
   MRD_PEER_UNKNOWN: 'a peer is not in the list of members',
   MRD_PEER_REMOVED: 'a member was removed from its cluster',
   MRD_JOIN_TARGET: 'the member that a new one asked cannot let it join',

@@ -99,6 +99,20 @@ export class FrameView {
     }
     return true
   }
+
+  /** True when its origin had seen everything in the vector when it made it. */
+  hasSeen(vector: VersionVector): boolean {
+    for (const [member, stamp] of vector.entries()) {
+      const seen = member === this.origin ? this.previous : this.contextOf(member)
+      if (seen < stamp) return false
+    }
+    return true
+  }
+
+  private contextOf(member: number): number {
+    for (let i = 0; i < this.contextCount; i++) if (this.contextMember(i) === member) return this.contextStamp(i)
+    return 0
+  }
 }
 
 /**

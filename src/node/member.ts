@@ -402,6 +402,10 @@ export class Member implements SyncHost {
     this.membership.refusedAsRemoved(message)
   }
 
+  refusedAsStray(message: string): void {
+    this.membership.refusedAsStray(message)
+  }
+
   refusedAsForked(message: string): void {
     this.membership.refusedAsForked(message)
   }

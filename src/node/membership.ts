@@ -38,6 +38,9 @@ const STAMP_JUMP = 2 ** 20
 /** After this an operator is told that only one who cannot be reached has what is waited for. */
 const LACKING_NEWS_MS = 10_000
 
+const STRAY =
+  'READONLY This member has taken writes of a removed one that the others have done without, when only that one could be reached. `meridian export` what is wanted of it, then start it with an empty data folder'
+
 const CATCHES_UP = 'LOADING This member has taken the state of another one and waits for the writes that it shows already'
 
 /**
@@ -88,6 +91,8 @@ export class Membership {
   /** Another process runs as this member; until that was said both may have written. */
   private isFollowed = false
   private refusedBy: string | null = null
+  /** It has taken writes of a removed member that the others had done without. */
+  private isStray = false
   /** The last op of our own that others were told to be durable here. */
   private toldOwn = 0 as Stamp
   private isLost = false
@@ -185,6 +190,7 @@ export class Membership {
 
   /** The error reply to writes, or null when they are taken. */
   get writeRefusal(): string | null {
+    if (this.isStray) return STRAY
     if (this.isOpen) return this.lackingOf(this.shown()).length === 0 ? null : CATCHES_UP
     switch (this.ownState) {
       case 'active':
@@ -332,6 +338,13 @@ export class Membership {
     this.logger.error({ code: 'MRD_PEER_REMOVED' }, `${message} Writes are refused from now on; reads go on.`)
   }
 
+  refusedAsStray(message: string): void {
+    if (this.isStray || this.fork !== null) return
+    this.isStray = true
+    this.isOpen = false
+    this.logger.error({ code: 'MRD_PEER_STRAY' }, `${message} Writes are refused from now on; reads go on.`)
+  }
+
   refusedAsForked(message: string): void {
     if (this.fork !== null) return
     this.isFollowed = true
@@ -391,7 +404,19 @@ export class Membership {
   private get isCaughtUp(): boolean {
     if (!this.mustCatchUp) return true
     const added = this.own?.added
-    return this.lacking().length === 0 && added !== undefined && this.engine.applied.covers(added.origin, added.stamp)
+    const lacking = this.lacking()
+    const isHere = lacking.length === 0 || this.isLostWithRemoval(lacking)
+    return isHere && added !== undefined && this.engine.applied.covers(added.origin, added.stamp)
+  }
+
+  /**
+   * What is missing came of members removed by force, and with it our disk has lost ops of our own: maybe those very removals, and nobody departs before they are said again. So that is done when everybody
+   * else is linked and nobody has more: then nobody calls stable what is missing, which takes a report of each that has it.
+   */
+  private isLostWithRemoval(lacking: readonly MemberId[]): boolean {
+    const { sync } = this
+    if (sync === null || this.lostOwn() === 0 || sync.isMissingOther(null)) return false
+    return lacking.every((member) => this.isForcedOut(member) && !sync.hasSource(member))
   }
 
   /**
@@ -528,7 +553,7 @@ export class Membership {
     this.waitsForRemoved = false
     this.lackingTimer?.cancel()
     this.lackingTimer = null
-    this.isOpen = this.ownState === 'active'
+    this.isOpen = !this.isStray && this.ownState === 'active'
     this.startTimer?.cancel()
     const { engine, clock, options } = this
     if (!this.isEmpty && this.sync?.isAlone === false)
@@ -604,7 +629,7 @@ export class Membership {
     if (dot !== null) this.pending.raise(dot.origin as MemberId, dot.stamp as Stamp)
     this.isDirty = true
     this.present = this.makeView()
-    this.isOpen = this.ownState === 'active'
+    this.isOpen = !this.isStray && this.ownState === 'active'
     this.sync?.topologyChanged()
     this.onMembers()
     this.clock.defer(() => this.review())

@@ -5,7 +5,8 @@ import type { MemberId } from '../base/ids.js'
 import type { Clock } from '../ports/clock.js'
 import type { Logger } from '../ports/logger.js'
 import { OriginFeed, type FrameSource } from './origin-feed.js'
-import type { SyncHost } from './sync-host.js'
+import { strayOp } from './hello-check.js'
+import type { MemberInfo, SyncHost } from './sync-host.js'
 
 /** After a gap that a fresh subscription did not mend. */
 const GAP_RETRY_MS = 1000
@@ -28,6 +29,8 @@ export class FrameReceiver {
     private readonly clock: Clock,
     private readonly logger: Logger,
     private readonly onApplied: () => void,
+    /** What is known of a member that was removed by force; null of any other. */
+    private readonly forcedOut: (origin: MemberId) => MemberInfo | null,
   ) {}
 
   feed(origin: MemberId): OriginFeed {
@@ -144,6 +147,12 @@ export class FrameReceiver {
     if (!frame.contextCoveredBy(applied) || this.host.isRefusing || !this.host.hasAskedAround) return 0
     if (feed.source?.isCutOff === true) return 0
     if (feed.origin === this.host.topology.self && !this.host.takesOwnFrames) return 0
+    // Who brings it has it from the removed one itself, and had not heard of the removal.
+    const removed = this.forcedOut(feed.origin)
+    if (removed !== null && !frame.hasSeen(this.host.everStable)) {
+      feed.source?.fail(strayOp(removed))
+      return 0
+    }
     try {
       this.host.applyFrame(frame)
     } catch (error) {

@@ -116,6 +116,15 @@ export function removedPeer(member: MemberInfo): MeridianError {
   return new MeridianError('MRD_PEER_REMOVED', `${member.name} (member ${member.id}) was removed from this cluster`, REJOIN)
 }
 
+/** To a member that has writes of a removed one which the others have done without. */
+export function strayOp(removed: MemberInfo): MeridianError {
+  return new MeridianError(
+    'MRD_PEER_STRAY',
+    `The other side has writes of ${removed.name}, which was removed from this cluster, that came after the others had done without them`,
+    'It took them when only the removed member could be reached. `meridian export` there what is wanted of it, then start it with an empty data folder: it comes back with what the others have.',
+  )
+}
+
 /** To a new member that asks one for the list which is no member any more itself. */
 export function removedTarget(topology: Topology): MeridianError {
   const others = topology.members.filter(({ id, removal }) => id !== topology.self && removal === undefined)

@@ -33,6 +33,19 @@ export class PeerKnowledge {
     this.applied.copyFrom(this.durable)
   }
 
+  /**
+   * The first report of a process that follows another one. If it lacks what was durable, the disk was lost or is an old copy: then this is the prefix of another log, and what
+   * the earlier one had does not count any more. What was called stable on its evidence stays so.
+   */
+  beganAnew(durable: readonly VectorEntry[]): void {
+    const report = new VersionVector()
+    raiseAll(report, durable)
+    if (report.dominates(this.durable)) return
+    this.durable.copyFrom(report)
+    this.settling.copyFrom(new VersionVector())
+    this.settled.copyFrom(this.settling)
+  }
+
   /** Moves `settled` on, given our own applied vector. */
   settle(appliedHere: VersionVector): void {
     const { member, settling } = this

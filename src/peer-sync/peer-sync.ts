@@ -16,6 +16,7 @@ import {
   isRefused,
   removedPeer,
   removedTarget,
+  strayOp,
   unknownPeer,
 } from './hello-check.js'
 import { LinkSession, RefusedError, type SessionOwner } from './link-session.js'
@@ -80,7 +81,13 @@ export class PeerSync {
     this.options = { ...DEFAULT_SYNC_OPTIONS, ...options }
     // Two draws, so that two processes with one identity never have the same number.
     this.incarnation = (ports.random.uint32() >>> 12) * 2 ** 32 + ports.random.uint32()
-    this.receiver = new FrameReceiver(host, ports.clock, ports.logger, () => this.reportSoon())
+    this.receiver = new FrameReceiver(
+      host,
+      ports.clock,
+      ports.logger,
+      () => this.reportSoon(),
+      (origin) => this.forcedOut(origin),
+    )
     this.sources = new SourceChoice(host, ports.clock, this.receiver, this.peersById, this.options)
     this.snapshots = this.makeSnapshots()
     this.owner = this.makeOwner()
@@ -159,8 +166,8 @@ export class PeerSync {
     return false
   }
 
-  /** Whether somebody cannot be reached, or has not told yet what it has, besides one and those that were removed by force. */
-  isMissingOther(than: MemberId): boolean {
+  /** Whether anybody but this one cannot be reached, or has not told yet what it has. Those that were removed by force do not matter. */
+  isMissingOther(than: MemberId | null): boolean {
     for (const peer of this.peersById.values()) {
       const { member } = peer
       if (member.id !== than && !isRefused(member) && (peer.isUnheard || peer.upSession() === null)) return true
@@ -222,6 +229,18 @@ export class PeerSync {
   /** What other members take of this one. */
   transfersServed(): SendProgress[] {
     return [...this.sessions()].flatMap(({ snapshots: { progress } }) => (progress === null ? [] : [progress]))
+  }
+
+  private refuseStray(origin: number): void {
+    const removed = this.host.topology.members.find(({ id }) => id === origin)
+    if (removed !== undefined) throw strayOp(removed)
+  }
+
+  private forcedOut(origin: MemberId): MemberInfo | null {
+    const peer = this.peersById.get(origin)
+    // Of a member that is linked nothing is looked up, frame by frame.
+    if (peer !== undefined) return isRefused(peer.member) ? peer.member : null
+    return this.host.topology.members.find((member) => member.id === origin && isRefused(member)) ?? null
   }
 
   /** Every other member of the topology that is one, and removed ones that have not departed. */
@@ -555,8 +574,11 @@ export class PeerSync {
     if (vectors.member === session.member) {
       for (const [member, stamp] of [...vectors.applied, ...vectors.durable]) {
         if (member === self && stamp > this.host.applied.get(self)) this.host.ownOpsElsewhere(peer.member, stamp)
+        // There are none, by departures.ts, unless it has taken them from the removed one itself, with a disk that did not know of the removal.
+        if (this.departed.has(member) && stamp > this.host.applied.get(member)) this.refuseStray(member)
       }
     }
+    if (vectors.member === session.member) peer.reportsDurable(vectors.durable)
     if (!peer.knowledge.merge(vectors.applied, vectors.durable)) return
     peer.measure()
     for (const listener of this.vectorListeners) listener()
@@ -573,6 +595,7 @@ export class PeerSync {
     }
     if (error instanceof RefusedError && error.code === 'MRD_PEER_REMOVED') this.host.refusedAsRemoved(error.message)
     if (error instanceof RefusedError && error.code === 'MRD_PEER_FORKED') this.host.refusedAsForked(error.message)
+    if (error instanceof RefusedError && error.code === 'MRD_PEER_STRAY') this.host.refusedAsStray(error.message)
     if (error instanceof RefusedError && session === peer.outbound) peer.isUnknownThere = error.code === 'MRD_PEER_UNKNOWN'
     const wasUp = session.upMs > 0
     const wasOutbound = session === peer.outbound

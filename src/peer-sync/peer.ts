@@ -8,7 +8,7 @@ import type { Random } from '../ports/random.js'
 import { VersionVector } from '../crdt/version-vector.js'
 import { LagMeter } from './lag-meter.js'
 import { LinkSession, RefusedError, type SessionOwner } from './link-session.js'
-import type { Pong } from './messages.js'
+import type { Pong, VectorEntry } from './messages.js'
 import type { PeerSyncOptions } from './options.js'
 import { PeerKnowledge } from './peer-knowledge.js'
 import type { LinkStatus, PeerError, PeerStatus } from './peer-status.js'
@@ -43,6 +43,8 @@ export class Peer {
   private publicationLink: LinkSession | null = null
   private incarnation: number | null = null
   private readonly superseded: number[] = []
+  /** Another process of it has come, and has not said yet what is durable there. */
+  private mayHaveLost = false
   private attempts = 0
   private redial: Timer | null = null
   private stopped = false
@@ -120,11 +122,20 @@ export class Peer {
       this.superseded.push(this.incarnation)
       if (this.superseded.length > LIMITS.supersededIncarnations) this.superseded.shift()
       this.knowledge.restarted()
+      this.mayHaveLost = true
       // Another process may have another log.
       this.logBegins.copyFrom(new VersionVector())
     }
     this.incarnation = incarnation
     return true
+  }
+
+  /** It says itself what is durable there: all of it, the first time on a link. */
+  reportsDurable(durable: readonly VectorEntry[]): void {
+    // One that has lost ops of its own says nothing before they are here again.
+    if (!this.mayHaveLost || durable.length === 0) return
+    this.mayHaveLost = false
+    this.knowledge.beganAnew(durable)
   }
 
   /** Its log has what comes after this of an origin, as far as is known. */

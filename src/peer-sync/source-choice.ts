@@ -77,9 +77,15 @@ export class SourceChoice {
         if (peer.reaches(origin, after)) isThere = true
         else isTrimmed = true
       }
-      if (isTrimmed && !isThere) return true
+      if (isTrimmed && !isThere && !this.hasDeparted(origin)) return true
     }
     return false
+  }
+
+  /** A removed one that is no peer any more: nothing more is to come of it. */
+  private hasDeparted(origin: MemberId): boolean {
+    const isRemoved = this.host.topology.members.some(({ id, removal }) => id === origin && removal !== undefined)
+    return isRemoved && !this.peers.has(origin)
   }
 
   /** The member through which an origin's frames come, if not directly. */

@@ -82,6 +82,8 @@ export interface SyncHost {
   refusedAsRemoved(message: string): void
   /** Another member says that another process has taken the place of this one, or has written in its name. */
   refusedAsForked(message: string): void
+  /** Another member says that this one has writes of a removed one which the others have done without. */
+  refusedAsStray(message: string): void
   /** Live: everything applied here. Moves whenever the host applies a frame or makes one of its own. */
   readonly applied: VersionVector
   /** What this process or an earlier one has called stable, as far as the log says it. May be reused by the next call. */

@@ -77,3 +77,39 @@ it('a member with an empty disk takes nothing of a removed one, though that one 
     mesh.until('everything is stable', () => sync?.stable().dominates(member.applied) === true)
   }
 })
+
+it.each([false, true])(
+  'what a member with an empty disk took of a removed one, the only one it could reach, nobody else takes, though the others were restarted: %s',
+  (isRestarted) => {
+    const mesh = new SimulatedMesh(3).start()
+    const [a, b, c] = mesh.nodes
+    a.run('SET', 'k', '1')
+    mesh.untilEqual(a, b, c)
+    mesh.cut(c, true)
+    expect(c.run('SET', 'theirs', '1')).toBe('OK')
+    expect(a.run('CRDT.TOPOLOGY', 'REMOVE', 'm3', 'FORCE')).not.toContain('ERR')
+    for (const { member } of [a, b]) mesh.until('it has departed', () => member.sync?.hasDeparted(3) === true)
+    for (const { member } of [a, b]) mesh.until('it is stable', () => member.stable.dominates(member.applied))
+    mesh.advance(2000)
+    b.loseDisk()
+    mesh.cut(a, true)
+    mesh.network.setCut('m2', 'm3', false)
+    b.start()
+    mesh.until('it takes what there is', () => b.run('GET', 'theirs') === '1')
+    if (isRestarted) {
+      a.crash()
+      a.start()
+    }
+    mesh.network.setCut('m1', 'm2', false)
+    mesh.until('it is told', () => b.lines.some((line) => /has writes of m3, which was removed .*MRD_PEER_STRAY/.test(line)))
+    expect(b.run('SET', 'k', '2')).toContain('READONLY This member has taken writes of a removed one')
+    mesh.advance(5000)
+    expect(a.run('GET', 'theirs')).toBe('null')
+    expect(b.run('GET', 'theirs')).toBe('1')
+    b.loseDisk()
+    b.start()
+    mesh.until('it is back', () => b.run('SET', 'k', '2') === 'OK')
+    mesh.untilEqual(a, b)
+    expect(b.run('GET', 'theirs')).toBe('null')
+  },
+)

@@ -58,6 +58,34 @@ describe('changes of the list of members of which a lost disk had the only op', 
     expect(new Set([a, b, d].map((each) => each.digest())).size).toBe(1)
   })
 
+  it('are said again though the maker waits for what the removed one had: seed 730052 of transfer-members', () => {
+    const mesh = new SimulatedMesh(3).start()
+    const [a, b, c] = mesh.nodes
+    a.run('SET', 'k', '1')
+    mesh.untilEqual(a, b, c)
+    for (const other of [a, c]) {
+      mesh.network.setCut(b.name, other.name, true)
+      mesh.network.breakLinks(b.name, other.name)
+    }
+    c.run('SET', 'last', '1')
+    mesh.untilEqual(a, c)
+    c.crash()
+    expect(a.run('CRDT.TOPOLOGY', 'REMOVE', 'm3', 'FORCE')).not.toContain('ERR')
+    mesh.advance(100)
+    slowDown(mesh, a, b)
+    mesh.network.setCut(b.name, a.name, false)
+    mesh.until('b has heard', () => b.member.topology.members[2].removal !== undefined)
+    mesh.advance(100)
+    expect(b.run('EXISTS', 'last')).toBe('0')
+    a.loseDisk()
+    speedUp(mesh, a, b)
+    a.start()
+    mesh.until('it takes writes', () => a.run('SET', 'k', '2') === 'OK')
+    mesh.untilEqual(a, b)
+    untilStable(mesh, a, b)
+    expect(a.digest()).toBe(b.digest())
+  })
+
   it('are said again also to who has heard nothing of them: the addition of a member', () => {
     const mesh = new SimulatedMesh(3).start()
     const [a, b, c] = mesh.nodes

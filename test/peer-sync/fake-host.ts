@@ -87,6 +87,10 @@ export class FakeHost implements SyncHost {
     throw new Error(message)
   }
 
+  refusedAsStray(message: string): void {
+    throw new Error(message)
+  }
+
   openCursor(origin: MemberId, after: Stamp): LogCursor {
     let at = 0
     return {

@@ -129,6 +129,8 @@ interface Machine {
   takings: readonly Taking[]
 }
 
+/** What is written where nothing gets through at once. */
+const HELD_UP_BYTES = 100_000
 /** Member ids go up to here in a simulation. */
 const IDS = 256
 /** How often members come and go in a cluster that was made of a backup. */
@@ -863,22 +865,56 @@ export class Simulation {
     const { image } = machine
     if (image === null || machine.removal !== 'none' || machine.member === null) return
     if (!this.isQuietSoon() || machine.removal !== 'none') return
-    this.trace(() => `${machine.name} is started from an old copy of its disk`)
+    const chances = this.random.stream(`oblivion ${machine.id} ${this.scheduler.now}`)
+    const isForgotten = chances.chance(0.5)
+    if (chances.chance(0.25)) this.tellInVain(machine, chances)
+    const second = chances.chance(0.25) ? this.secondLoss(machine, chances) : null
+    const lost = second === null ? [machine] : [machine, second]
+    this.replaceDisk(machine, image)
+    if (second !== null) this.replaceDisk(second, new Map())
+    this.network.heal()
+    if (isForgotten) this.restartOthers(lost)
+    for (const each of lost) this.start(each)
+    if (isForgotten) for (const each of lost) this.writeAtOnce(each)
+    for (const each of lost) {
+      const isBack = (): boolean => each.removal !== 'none' || (each.member !== null && each.member.refusesWrites !== true)
+      for (let waits = 0; waits < 1200 && !isBack(); waits++) this.advance(50)
+      if (!isBack()) throw this.fail(`${each.name} takes no writes a minute after it was started from a copy`)
+      this.trace(() => `${each.name} takes writes again`)
+    }
+  }
+
+  private replaceDisk(machine: Machine, image: DiskImage): void {
+    this.trace(() => `${machine.name} is started from ${image.size === 0 ? 'an empty disk' : 'an old copy of its disk'}`)
     this.crash(machine, true)
     machine.disk.restore(image)
     this.transfers.emptied(machine)
     machine.image = null
     machine.wasRestored = machine.lacksOwn = true
-    const isForgotten = this.random.stream(`oblivion ${machine.id} ${this.scheduler.now}`).chance(0.5)
-    if (isForgotten) this.restartOthers(machine)
-    this.start(machine)
-    if (isForgotten) this.writeAtOnce(machine)
-    const isBack = (): boolean => machine.removal !== 'none' || (machine.member !== null && machine.member.refusesWrites !== true)
-    for (let waits = 0; waits < 1200 && !isBack(); waits++) this.advance(50)
-    if (!isBack()) {
-      throw this.fail(`${machine.name} takes no writes a minute after it was started from a copy`)
-    }
-    this.trace(() => `${machine.name} takes writes again`)
+  }
+
+  /** Another one that loses its disk at the same time, if somebody is left who has everything. */
+  private secondLoss(machine: Machine, random: SeededRandom): Machine | null {
+    const others = this.remaining.filter((each) => each !== machine && each.member?.isTaking !== undefined)
+    const whole = others.filter(({ isSeed }) => isSeed)
+    if (others.length < 2 || whole.length < 2) return null
+    return random.pick(whole)
+  }
+
+  /** What it writes last, and whom it removes, the others hear of by what it reports and by the list; its op is held up behind a large one. */
+  private tellInVain(machine: Machine, random: SeededRandom): void {
+    const { member } = machine
+    if (member === null || member.refusesWrites === true || machine.disk.full || machine.isShort) return
+    this.trace(() => `${machine.name} writes what does not get through`)
+    for (const other of this.machines) if (other !== machine) this.network.route(machine.name, other.name).bandwidth = 1
+    this.session(machine, member, 0).call(['SET', 'held up', 'x'.repeat(HELD_UP_BYTES)])
+    member.endTurn()
+    this.advance(random.between(1, 30))
+    const target = random.pick(this.remaining)
+    const mayRemove = this.membershipRate > 0 && this.remaining.length > 3 && target !== machine && random.chance(0.6)
+    if (mayRemove && machine.member === member && target.member?.refusesWrites !== true)
+      this.remove(machine, target, random.chance(0.5))
+    this.advance(random.between(1, 3000))
   }
 
   /** What a member writes as soon as it takes writes has seen the least. */
@@ -889,10 +925,10 @@ export class Simulation {
     machine.member.endTurn()
   }
 
-  /** While a machine is down the others forget, all of them, what it has told them. */
-  private restartOthers(machine: Machine): void {
+  /** While machines are down the others forget, all of them, what those have told them. */
+  private restartOthers(lost: readonly Machine[]): void {
     for (const other of this.remaining) {
-      if (other === machine || other.member === null) continue
+      if (lost.includes(other) || other.member === null) continue
       this.crash(other, false)
       this.start(other)
     }
