@@ -8,6 +8,8 @@ const DATABASES = ['0', '1', '2']
 const SPARE = '15'
 /** How much later the second server may have been asked or told. */
 const TIME_TOLERANCE_MS = 2000
+/** A key that falls due so soon may be gone from one server and not yet from the other. */
+const DUE_SOON_MS = 30
 
 interface KeyState {
   readonly database: string
@@ -29,12 +31,19 @@ interface Talk {
  * other's DUMP payload. Null when it is all the same.
  */
 export async function compareState(model: Talk, subject: Talk): Promise<string | null> {
-  const [a, b] = [await readState(model), await readState(subject)]
+  const [a, b] = thoseThatStay(await readState(model), await readState(subject), Date.now() + DUE_SOON_MS)
   for (let i = 0; i < Math.max(a.length, b.length); i++) {
     const difference = differenceOf(a[i], b[i])
     if (difference !== null) return difference
   }
   return (await restored(model, a, subject)) ?? (await restored(subject, b, model))
+}
+
+/** Both without the keys that fall due in one of them up to a time. */
+function thoseThatStay(a: readonly KeyState[], b: readonly KeyState[], time: number): [KeyState[], KeyState[]] {
+  const due = new Set([...a, ...b].filter(({ expiresAt }) => expiresAt >= 0 && expiresAt <= time).map(placeOf))
+  const stay = (states: readonly KeyState[]) => states.filter((state) => !due.has(placeOf(state)))
+  return [stay(a), stay(b)]
 }
 
 function differenceOf(a: KeyState | undefined, b: KeyState | undefined): string | null {

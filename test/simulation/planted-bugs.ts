@@ -505,12 +505,6 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       }),
   },
   {
-    name: 'lost-ops-waited-for',
-    what: 'a member that comes back without ops of its own which others have heard of says nothing of them',
-    profile: 'members',
-    apply: () => patchHidden(Membership, 'lostOwn', () => 0),
-  },
-  {
     name: 'snapshot-replayed-from-its-end',
     what: 'after a snapshot was loaded the log is replayed from where writing it ended, not from where it began',
     apply: () =>
