@@ -33,6 +33,12 @@ export class PeerKnowledge {
     this.applied.copyFrom(this.durable)
   }
 
+  /** What it has applied, and nothing else: its own word, before which there may be older ones of others. */
+  hasApplied(applied: readonly VectorEntry[]): void {
+    this.applied.copyFrom(new VersionVector())
+    raiseAll(this.applied, applied)
+  }
+
   /**
    * The first report of a process that follows another one. If it lacks what was durable, the disk was lost or is an old copy: then this is the prefix of another log, and what
    * the earlier one had does not count any more. What was called stable on its evidence stays so.

@@ -578,8 +578,9 @@ export class PeerSync {
         if (this.departed.has(member) && stamp > this.host.applied.get(member)) this.refuseStray(member)
       }
     }
-    if (vectors.member === session.member) peer.reportsDurable(vectors.durable)
-    if (!peer.knowledge.merge(vectors.applied, vectors.durable)) return
+    const { applied, durable } = vectors
+    const isNews = vectors.member === session.member ? peer.reports(applied, durable) : peer.isSaidToHave(applied, durable)
+    if (!isNews) return
     peer.measure()
     for (const listener of this.vectorListeners) listener()
   }

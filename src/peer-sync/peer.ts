@@ -43,8 +43,10 @@ export class Peer {
   private publicationLink: LinkSession | null = null
   private incarnation: number | null = null
   private readonly superseded: number[] = []
-  /** Another process of it has come, and has not said yet what is durable there. */
+  /** A process of it has come, and has not said yet what is durable there. */
   private mayHaveLost = false
+  /** It has said itself what it has, over links of which one has stood since. */
+  private hasSaid = false
   private attempts = 0
   private redial: Timer | null = null
   private stopped = false
@@ -118,11 +120,13 @@ export class Peer {
   acceptIncarnation(incarnation: number): boolean {
     if (incarnation === this.incarnation) return true
     if (this.wasFollowed(incarnation)) return false
+    // Others may have told of an earlier process of it, although it is the first one here.
+    this.mayHaveLost = true
+    this.hasSaid = false
     if (this.incarnation !== null) {
       this.superseded.push(this.incarnation)
       if (this.superseded.length > LIMITS.supersededIncarnations) this.superseded.shift()
       this.knowledge.restarted()
-      this.mayHaveLost = true
       // Another process may have another log.
       this.logBegins.copyFrom(new VersionVector())
     }
@@ -130,12 +134,25 @@ export class Peer {
     return true
   }
 
-  /** It says itself what is durable there: all of it, the first time on a link. */
-  reportsDurable(durable: readonly VectorEntry[]): void {
-    // One that has lost ops of its own says nothing before they are here again.
-    if (!this.mayHaveLost || durable.length === 0) return
-    this.mayHaveLost = false
-    this.knowledge.beganAnew(durable)
+  /** It says itself what it has: all of it, the first time on a link. True when something of it is news. */
+  reports(applied: readonly VectorEntry[], durable: readonly VectorEntry[]): boolean {
+    const { knowledge } = this
+    if (!this.hasSaid) knowledge.hasApplied(applied)
+    this.hasSaid = true
+    // One that has lost ops of its own says nothing of what is durable before they are here again.
+    if (this.mayHaveLost && durable.length > 0) {
+      this.mayHaveLost = false
+      knowledge.beganAnew(durable)
+    }
+    return knowledge.merge(applied, durable)
+  }
+
+  /**
+   * Somebody else tells what it has. While it says so itself that is not asked for: the other one may still tell of what it had before it lost its disk, and two such members would wait for
+   * each other's frames. True when something of it is news.
+   */
+  isSaidToHave(applied: readonly VectorEntry[], durable: readonly VectorEntry[]): boolean {
+    return !this.hasSaid && this.knowledge.merge(applied, durable)
   }
 
   /** Its log has what comes after this of an origin, as far as is known. */
@@ -174,11 +191,13 @@ export class Peer {
         this.directDownMs = this.clock.monotonicMs()
         if (this.directDownMs - session.upMs >= this.options.backoffResetMs) this.attempts = 0
       }
+      this.hasSaid = this.hasSaid && this.upSession() !== null
       return true
     }
     if (session === this.inbound) {
       this.inbound = null
       this.inboundWaitingSinceMs = this.clock.wallMs()
+      this.hasSaid = this.hasSaid && this.upSession() !== null
       return true
     }
     return false
