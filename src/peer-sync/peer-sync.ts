@@ -559,6 +559,8 @@ export class PeerSync {
     if (session.hasReported) return
     // The other side reports when the link comes up, before it can answer a PING.
     session.hasReported = true
+    // One that has nothing has told so by telling nothing.
+    peer.reports([], [])
     const isFirst = !peer.hasReported
     peer.hasReported = true
     this.host.reportedBy(peer.member, peer.knowledge, isFirst)

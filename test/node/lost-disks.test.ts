@@ -131,6 +131,22 @@ it('what a lost disk had told of and nobody has is not waited for, though nothin
   expect(a.run('GET', 'k')).toBe('1')
 })
 
+it('two members with empty disks do not wait for what a third one says they had before', () => {
+  const mesh = new SimulatedMesh(3).start()
+  const [a, b, c] = mesh.nodes
+  a.run('SET', 'k', '1')
+  mesh.untilEqual(a, b, c)
+  // Everybody has heard that everybody has it.
+  mesh.advance(1000)
+  for (const each of [a, b]) {
+    each.loseDisk()
+    each.start()
+  }
+  for (const each of [a, b]) mesh.until('it takes writes', () => each.run('SET', each.name, '1') === 'OK')
+  mesh.untilEqual(a, b, c)
+  expect(a.run('GET', 'k')).toBe('1')
+})
+
 describe('two members with empty disks that were told of an op which went with a removed one', () => {
   /** d's last write is told of to b and c, which have lost their disks, and has come to nobody. */
   function withLostWrite(): { mesh: SimulatedMesh; a: SimulatedNode; b: SimulatedNode; c: SimulatedNode; d: SimulatedNode } {

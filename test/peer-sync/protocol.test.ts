@@ -352,6 +352,55 @@ describe('frames', () => {
   })
 })
 
+describe('what a member has', () => {
+  function linkedTo(mesh: Mesh, name: string, member: number): RawPeer {
+    const peer = RawPeer.dial(mesh, 'm1', { name, clusterId: CLUSTER })
+    peer.send(RawPeer.hello({ member: member as MemberId, name, incarnation: 90 + member }))
+    mesh.advance(30)
+    return peer
+  }
+
+  const appliedBy = ({ sync }: Mesh['members'][0], name: string): number | undefined =>
+    sync
+      .peers()
+      .find((peer) => peer.member.name === name)
+      ?.applied.get(2 as MemberId)
+
+  it('is known through others until it says so itself, which is less when its disk was lost', () => {
+    const { mesh, member } = lone()
+    const third = linkedTo(mesh, 'm3', 3)
+    third.send(vectorsOf(2, [[2, 500]]))
+    mesh.advance(30)
+    expect(appliedBy(member, 'm2')).toBe(500)
+    const second = linkedTo(mesh, 'm2', 2)
+    second.send(vectorsOf(2, [[2, 300]]))
+    mesh.advance(30)
+    expect(appliedBy(member, 'm2')).toBe(300)
+    third.send(vectorsOf(2, [[2, 501]]))
+    mesh.advance(30)
+    expect(appliedBy(member, 'm2')).toBe(300)
+    second.send(vectorsOf(2, [[2, 400]]))
+    mesh.advance(30)
+    expect(appliedBy(member, 'm2')).toBe(400)
+    second.link?.close()
+    mesh.advance(100)
+    third.send(vectorsOf(2, [[2, 502]]))
+    mesh.advance(30)
+    expect(appliedBy(member, 'm2')).toBe(502)
+  })
+
+  it('is nothing when it answers without having told of anything', () => {
+    const { mesh, member } = lone()
+    const third = linkedTo(mesh, 'm3', 3)
+    third.send(vectorsOf(2, [[2, 500]]))
+    mesh.advance(30)
+    const second = linkedTo(mesh, 'm2', 2)
+    second.send(wire.encodePong({ sentAtMs: mesh.clock.monotonicMs(), wallMs: mesh.clock.wallMs() }))
+    mesh.advance(30)
+    expect(appliedBy(member, 'm2')).toBe(0)
+  })
+})
+
 describe('heartbeats', () => {
   it('measure the round trip and the skew of the other clock', () => {
     const { mesh, member, peer } = pulling()
