@@ -355,7 +355,7 @@ describe('frames', () => {
 describe('what a member has', () => {
   function linkedTo(mesh: Mesh, name: string, member: number): RawPeer {
     const peer = RawPeer.dial(mesh, 'm1', { name, clusterId: CLUSTER })
-    peer.send(RawPeer.hello({ member: member as MemberId, name, incarnation: 90 + member }))
+    peer.send(RawPeer.hello({ member: member, name, incarnation: 90 + member }))
     mesh.advance(30)
     return peer
   }
