@@ -868,7 +868,8 @@ export class Simulation {
     const chances = this.random.stream(`oblivion ${machine.id} ${this.scheduler.now}`)
     const isForgotten = chances.chance(0.5)
     if (chances.chance(0.25)) this.tellInVain(machine, chances)
-    const second = chances.chance(0.25) ? this.secondLoss(machine, chances) : null
+    // Where logs are trimmed too, two at once are not simulated: whether states that both take of each other are whole is not shown.
+    const second = chances.chance(0.25) && this.keeping === null ? this.secondLoss(machine, chances) : null
     const lost = second === null ? [machine] : [machine, second]
     this.replaceDisk(machine, image)
     if (second !== null) this.replaceDisk(second, new Map())
