@@ -271,9 +271,10 @@ export class StreamStore implements CollectionStore {
       }
       const extra = op === PendingOp.deliver ? readRegion(effect) : effect.varint()
       if (space === null) continue
-      // A state that has come from another member may know of an acknowledgement that came after the delivery.
       const isThere = op === PendingOp.deliver && this.seek(space, root, id, region)
-      if (isThere && space.groups.isOver(group, this.found.entry, region)) continue
+      // A state that has come from another member may know of an acknowledgement that came after the delivery, and of a removal of the entry.
+      const sought = isThere ? this.found.entry : { id, member: extra }
+      if (op === PendingOp.deliver && space.groups.isOver(group, sought, region)) continue
       if (op === PendingOp.deliver) space.groups.deliver(group, id, region, consumer, deliveredAt)
       else space.groups.claim(group, id, region, consumer, deliveredAt, extra)
       if (isThere) space.groups.readOnce(root, group, this.found.entry)

@@ -17,6 +17,21 @@ const read = (member: EngineHarness, group = 'g', ...options: string[]): unknown
   return Array.isArray(reply) ? ids((reply as [string, unknown][])[0][1]) : reply
 }
 
+it('what was delivered here, and elsewhere acknowledged and removed, is not pending when a lost disk is filled in another order', () => {
+  const [one, two] = mesh()
+  for (const id of ['1', '2']) one.run('XADD', 's', id, 'f', 'v')
+  one.run('XGROUP', 'CREATE', 's', 'g', '0')
+  sync(one, two)
+  expect(read(one)).toEqual(['1-1', '2-1'])
+  two.run('XACK', 's', 'g', '1-1')
+  two.run('XDEL', 's', '1-1')
+  const again = mesh()[0]
+  again.receive(two)
+  again.receive(one)
+  one.receive(two)
+  for (const member of [one, again]) expect(ids(member.run('XPENDING', 's', 'g', '-', '+', '10'))).toEqual(['2-1'])
+})
+
 describe('IDs in several regions', () => {
   it('end in the region that made them', () => {
     const [, two] = mesh()
