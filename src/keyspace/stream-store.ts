@@ -199,7 +199,7 @@ export class StreamStore implements CollectionStore {
       if (space === null || group === 0) continue
       if (!isRead || this.context.origin !== this.self) this.ack(space, root, group, this.id, region)
       else if (this.seek(space, root, this.id, region)) {
-        space.groups.readOnce(root, group, this.found.entry)
+        if (space.groups.knowsPlace(group, this.context)) space.groups.readOnce(root, group, this.found.entry)
         space.groups.noteAcknowledged(group, this.id, region)
       }
     }
@@ -277,7 +277,8 @@ export class StreamStore implements CollectionStore {
       if (op === PendingOp.deliver && space.groups.isOver(group, sought, region)) continue
       if (op === PendingOp.deliver) space.groups.deliver(group, id, region, consumer, deliveredAt)
       else space.groups.claim(group, id, region, consumer, deliveredAt, extra)
-      if (isThere) space.groups.readOnce(root, group, this.found.entry)
+      // SETID that came after it takes it back, in whichever order they come here.
+      if (isThere && space.groups.knowsPlace(group, this.context)) space.groups.readOnce(root, group, this.found.entry)
     }
     if (space === null || op === PendingOp.drop) return
     if (op === PendingOp.deliver) space.groups.setEntriesRead(group, entriesRead)

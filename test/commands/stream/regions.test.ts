@@ -32,6 +32,21 @@ it('what was delivered here, and elsewhere acknowledged and removed, is not pend
   for (const member of [one, again]) expect(ids(member.run('XPENDING', 's', 'g', '-', '+', '10'))).toEqual(['2-1'])
 })
 
+it('what was delivered here before SETID of another region came is delivered again, also when a lost disk is filled in another order', () => {
+  const [one, two] = mesh()
+  for (const id of ['1', '2']) one.run('XADD', 's', id, 'f', 'v')
+  one.run('XGROUP', 'CREATE', 's', 'g', '0')
+  sync(one, two)
+  expect(read(one, 'g', 'COUNT', '1')).toEqual(['1-1'])
+  expect(read(one, 'g', 'COUNT', '1', 'NOACK')).toEqual(['2-1'])
+  two.run('XGROUP', 'SETID', 's', 'g', '0')
+  const again = mesh()[0]
+  again.receive(two)
+  again.receive(one)
+  one.receive(two)
+  for (const member of [one, again]) expect(read(member)).toEqual(['1-1', '2-1'])
+})
+
 describe('IDs in several regions', () => {
   it('end in the region that made them', () => {
     const [, two] = mesh()
