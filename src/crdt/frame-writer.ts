@@ -1,5 +1,5 @@
 import { assert } from '../base/assert.js'
-import { allocateBytes, copyBytes, plainBytes } from '../base/bytes.js'
+import { allocateLasting, copyBytes, plainBytes } from '../base/bytes.js'
 import { crc32 } from '../base/crc32.js'
 import { writeVarint } from '../base/byte-stream.js'
 import type { MemberId } from '../base/ids.js'
@@ -27,7 +27,7 @@ const SLAB_BYTES = 1024 * 1024
 const LAST_EFFECT = 0x80
 
 export class FrameWriter {
-  private slab = allocateBytes(SLAB_BYTES)
+  private slab = allocateLasting(SLAB_BYTES)
   private view = new DataView(this.slab.buffer)
   /** Where the frame begins in the slab. */
   private start = 0
@@ -214,7 +214,7 @@ export class FrameWriter {
 
   /** Goes on in a new slab, taking the last `keep` bytes (the open frame) along. */
   private newSlab(more: number, keep: number): void {
-    const grown = allocateBytes(Math.max(SLAB_BYTES, (keep + more) * 2))
+    const grown = allocateLasting(Math.max(SLAB_BYTES, (keep + more) * 2))
     grown.set(this.slab.subarray(this.start, this.start + keep))
     if (this.effectAt > 0) this.effectAt -= this.start
     this.at -= this.start
