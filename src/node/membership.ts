@@ -388,8 +388,8 @@ export class Membership {
   }
 
   /**
-   * Another one may have more of our own than who was heard first: all who can be reached are. Where nobody has anything so far, one that starts later may
-   * have been restored from a backup: all are waited for.
+   * Another one may have more of our own than who was heard first: all who can be reached are waited for. Where nobody has any data, one that starts
+   * later may have been restored from a backup: then those who cannot be reached are waited for as well.
    */
   private get hasHeardAll(): boolean {
     const { sync } = this

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { SimulatedMesh } from '../support/simulated-mesh.js'
+import { SimulatedMesh, type SimulatedNode } from '../support/simulated-mesh.js'
 
 describe('a configured member that has no data', () => {
   it('takes no writes before it has heard of another one, and says how to begin all the same', () => {
@@ -52,7 +52,8 @@ describe('a configured member that has no data', () => {
   })
 })
 
-it('a member with an empty disk takes nothing of a removed one, though that one is the first to link', () => {
+/** c is removed by force, and has a write that nobody else has. */
+function withWriteOfRemoved(): { mesh: SimulatedMesh; a: SimulatedNode; b: SimulatedNode; c: SimulatedNode } {
   const mesh = new SimulatedMesh(3).start()
   const [a, b, c] = mesh.nodes
   a.run('SET', 'k', '1')
@@ -61,6 +62,11 @@ it('a member with an empty disk takes nothing of a removed one, though that one 
   expect(c.run('SET', 'theirs', '1')).toBe('OK')
   expect(a.run('CRDT.TOPOLOGY', 'REMOVE', 'm3', 'FORCE')).not.toContain('ERR')
   for (const { member } of [a, b]) mesh.until('it has departed', () => member.sync?.hasDeparted(3) === true)
+  return { mesh, a, b, c }
+}
+
+it('a member with an empty disk takes nothing of a removed one, though that one is the first to link', () => {
+  const { mesh, a, b, c } = withWriteOfRemoved()
   b.loseDisk()
   mesh.cut(c, false)
   for (const [from, to] of [
@@ -72,23 +78,13 @@ it('a member with an empty disk takes nothing of a removed one, though that one 
   mesh.until('it takes writes', () => b.run('SET', 'k', '2') === 'OK')
   expect(b.run('GET', 'theirs')).toBe('null')
   mesh.untilEqual(a, b)
-  for (const { member } of [a, b]) {
-    const { sync } = member
-    mesh.until('everything is stable', () => sync?.stable().dominates(member.applied) === true)
-  }
+  mesh.untilStable(a, b)
 })
 
 it.each([false, true])(
   'what a member with an empty disk took of a removed one, the only one it could reach, nobody else takes, though the others were restarted: %s',
   (isRestarted) => {
-    const mesh = new SimulatedMesh(3).start()
-    const [a, b, c] = mesh.nodes
-    a.run('SET', 'k', '1')
-    mesh.untilEqual(a, b, c)
-    mesh.cut(c, true)
-    expect(c.run('SET', 'theirs', '1')).toBe('OK')
-    expect(a.run('CRDT.TOPOLOGY', 'REMOVE', 'm3', 'FORCE')).not.toContain('ERR')
-    for (const { member } of [a, b]) mesh.until('it has departed', () => member.sync?.hasDeparted(3) === true)
+    const { mesh, a, b } = withWriteOfRemoved()
     for (const { member } of [a, b]) mesh.until('it is stable', () => member.stable.dominates(member.applied))
     mesh.advance(2000)
     b.loseDisk()

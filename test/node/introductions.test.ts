@@ -39,8 +39,5 @@ it('one that was added by a removed member which has not heard of it stays a str
   mesh.advance(10_000)
   for (const { member } of [a, b]) expect(member.engine.topology.named('n4')).toBeUndefined()
   expect(a.run('GET', 'theirs')).toBe('null')
-  for (const { member } of [a, b]) {
-    const { sync } = member
-    mesh.until('everything is stable', () => sync?.stable().dominates(member.applied) === true)
-  }
+  mesh.untilStable(a, b)
 })

@@ -12,13 +12,6 @@ function speedUp(mesh: SimulatedMesh, from: SimulatedNode, ...to: readonly Simul
   for (const each of to) mesh.network.route(from.name, each.name).bandwidth = 100_000
 }
 
-function untilStable(mesh: SimulatedMesh, ...nodes: readonly SimulatedNode[]): void {
-  for (const { member } of nodes) {
-    const { sync } = member
-    mesh.until('everything is stable', () => sync?.stable().dominates(member.applied) === true)
-  }
-}
-
 describe('changes of the list of members of which a lost disk had the only op', () => {
   /** c is removed at a, of which the others hear by the list; the op is behind what is too large to have come. */
   function withLostRemoval(forced: boolean): {
@@ -49,7 +42,7 @@ describe('changes of the list of members of which a lost disk had the only op', 
     a.start()
     mesh.until('it takes writes', () => a.member.membership.writeRefusal === null)
     mesh.until('c has departed', () => [a, b, d].every(({ member }) => member.sync?.hasDeparted(3) === true))
-    untilStable(mesh, a, b, d)
+    mesh.untilStable(a, b, d)
     expect(a.run('CRDT.TOPOLOGY', 'LIST')).toContain(forced ? 'removed' : 'left')
     expect(b.run('EXISTS', 'large')).toBe('0')
     expect(a.lines.join('\n')).toContain('they are given up')
@@ -82,7 +75,7 @@ describe('changes of the list of members of which a lost disk had the only op', 
     a.start()
     mesh.until('it takes writes', () => a.run('SET', 'k', '2') === 'OK')
     mesh.untilEqual(a, b)
-    untilStable(mesh, a, b)
+    mesh.untilStable(a, b)
     expect(a.digest()).toBe(b.digest())
   })
 
@@ -107,7 +100,7 @@ describe('changes of the list of members of which a lost disk had the only op', 
     a.start()
     mesh.until('the new one takes writes', () => joiner.run('SET', 'k', '2') === 'OK')
     mesh.untilEqual(a, b, c, joiner)
-    untilStable(mesh, a, b, c, joiner)
+    mesh.untilStable(a, b, c, joiner)
   })
 })
 
@@ -125,7 +118,7 @@ it('what a lost disk had told of and nobody has is not waited for, though nothin
   a.start()
   mesh.until('it takes writes', () => a.member.membership.writeRefusal === null)
   mesh.untilEqual(a, b, c)
-  untilStable(mesh, a, b, c)
+  mesh.untilStable(a, b, c)
   expect(a.member.topologyBytes).toBeNull()
   expect(a.lines.join('\n')).toContain('they are given up')
   expect(a.run('GET', 'k')).toBe('1')
@@ -176,7 +169,7 @@ describe('two members with empty disks that were told of an op which went with a
     expect(a.run('CRDT.TOPOLOGY', 'REMOVE', 'm4', 'FORCE')).not.toContain('ERR')
     for (const each of [b, c]) mesh.until('it takes writes', () => each.run('SET', each.name, '1') === 'OK')
     mesh.untilEqual(a, b, c)
-    untilStable(mesh, a, b, c)
+    mesh.untilStable(a, b, c)
     expect(a.run('EXISTS', 'large')).toBe('0')
   })
 
@@ -198,7 +191,7 @@ describe('two members with empty disks that were told of an op which went with a
     expect(b.run('SET', 'k', '2')).toBe('OK')
     mesh.until('c takes writes', () => c.run('SET', 'c', '1') === 'OK')
     mesh.untilEqual(a, b, c)
-    untilStable(mesh, a, b, c)
+    mesh.untilStable(a, b, c)
     expect(new Set([a, b, c].map((each) => each.digest())).size).toBe(1)
   })
 })

@@ -26,10 +26,7 @@ describe('a removal whose maker is removed by force before the others have its o
     a.run('SET', 'shared', '2')
     c.run('SET', 'other', '2')
     mesh.untilEqual(a, c)
-    for (const { member } of [a, c]) {
-      const { sync } = member
-      mesh.until('everything is stable', () => sync?.stable().dominates(member.applied) === true)
-    }
+    mesh.untilStable(a, c)
     expect([...a.lines, ...c.lines].join('\n')).toContain('is made again')
     expect(a.digest()).toBe(c.digest())
   })
@@ -48,10 +45,7 @@ it('a removal that was in the log and not in the list of members beside it when 
   expect(a.member.topology.members[2].removal?.forced).toHaveLength(1)
   b.run('SET', 'k', '2')
   mesh.untilEqual(a, b)
-  for (const { member } of [a, b]) {
-    const { sync } = member
-    mesh.until('everything is stable', () => sync?.stable().dominates(member.applied) === true)
-  }
+  mesh.untilStable(a, b)
 })
 
 it('two new members that were told of an op which nobody has any more do not wait for each other', () => {

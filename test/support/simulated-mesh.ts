@@ -220,6 +220,14 @@ export class SimulatedMesh {
     )
   }
 
+  /** Waits until the members call everything stable that they have applied. */
+  untilStable(...nodes: readonly SimulatedNode[]): void {
+    for (const { member } of nodes) {
+      const { sync } = member
+      this.until('everything is stable', () => sync?.stable().dominates(member.applied) === true)
+    }
+  }
+
   cut(node: SimulatedNode, isCut: boolean): void {
     for (const other of this.nodes) if (other !== node) this.network.setCut(node.name, other.name, isCut)
     if (isCut) for (const other of this.nodes) if (other !== node) this.network.breakLinks(node.name, other.name)
