@@ -166,11 +166,11 @@ export class PeerSync {
     return false
   }
 
-  /** Whether anybody but this one cannot be reached, or has not told yet what it has. Those that were removed by force do not matter. */
+  /** Whether anybody but this one cannot be reached, or has not told yet, over the link that is up, what it has. Those that were removed by force do not matter. */
   isMissingOther(than: MemberId | null): boolean {
     for (const peer of this.peersById.values()) {
       const { member } = peer
-      if (member.id !== than && !isRefused(member) && (peer.isUnheard || peer.upSession() === null)) return true
+      if (member.id !== than && !isRefused(member) && peer.upSession()?.hasReported !== true) return true
     }
     return false
   }
