@@ -258,6 +258,15 @@ async function placeOf(
   }
   const entry = decodeTopology(bytes, path).named(name)
   if (entry === undefined) {
+    const owner = readIdentity(ports.disk, dir)
+    if (owner !== null && owner.memberName !== name) {
+      // A member that was removed comes back under a new name, but with its old folder.
+      throw new MeridianError(
+        'MRD_DATA_FOLDER_OWNER',
+        `The data folder ${dir} belongs to member ${owner.memberName} (id ${owner.memberId}), this is ${name}`,
+        `A new member needs an empty data folder. Keep the old one as long as \`meridian export\` may be needed for what ${owner.memberName} never sent.`,
+      )
+    }
     throw new MeridianError(
       'MRD_PEER_UNKNOWN',
       `${name} is not in the list of members of its cluster`,

@@ -49,7 +49,10 @@ export const COMMAND_COMMAND: CommandSpec = {
   summary: 'Describes all commands.',
   complexity: 'O(N), N being the number of commands',
   tips: UNORDERED,
-  handler: infoOfAll,
+  handler: (call) => {
+    if (call.argc > 1) throw new CommandError(`ERR unknown subcommand '${call.text(1).slice(0, 128)}'. Try COMMAND HELP.`)
+    infoOfAll(call)
+  },
   subcommands: [
     subcommand('count', 2, '2.8.13', 'The number of commands.', (call) => call.reply.integer(call.services.table.size), {
       complexity: 'O(1)',

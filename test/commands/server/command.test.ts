@@ -9,6 +9,15 @@ function spec(keys: readonly KeySpec[], flags: CommandSpec['flags'] = []): Comma
   return { name: 'x', arity: -1, flags, keys, group: 'generic', since: '1.0.0', summary: 'x', complexity: 'x' }
 }
 
+describe('COMMAND', () => {
+  it('describes all commands, and refuses a subcommand that it does not have', () => {
+    const h = new EngineHarness()
+    expect(h.run('COMMAND')).toHaveLength(h.run('COMMAND', 'COUNT') as number)
+    expect(h.raw(['COMMAND', 'NOPE'])).toBe("-ERR unknown subcommand 'NOPE'. Try COMMAND HELP.\r\n")
+    expect(h.raw(['COMMAND', 'NOPE', 'get'])).toBe("-ERR unknown subcommand 'NOPE'. Try COMMAND HELP.\r\n")
+  })
+})
+
 describe('COMMAND INFO', () => {
   it('gives the same for GET as redis-server', () => {
     const h = new EngineHarness()
