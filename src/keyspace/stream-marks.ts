@@ -16,9 +16,11 @@ import type { StreamRoots } from './stream-root.js'
  * ```
  * block        words  0   index of the marks by producer, name, ID
  *                     6   index by producer, time
- *                    12   f64 stamp of the settings that are in force;  14  their member, 0 for none;  15  duration in seconds;  16  maxsize
+ *                    12   block of settings;  13  how many there are
  *                    17   marks ever made here;  18  messages that had come before
  *                    20   f64 time of the newest mark
+ *
+ * settings     words  0   f64 stamp;  2  member;  3  duration in seconds;  4  maxsize      of each member its newest, until they were observed by newer ones
  *
  * mark         words  0   ID
  *                     4   member;  5  length of the producer;  6  f64 stamp;  8  f64 Unix ms;  10  length of the name
@@ -27,10 +29,9 @@ import type { StreamRoots } from './stream-root.js'
  */
 const BY_NAME = 0
 const BY_TIME = INDEX_WORDS
-const SETTINGS_F64 = 6
-const SETTINGS_MEMBER = 14
-const DURATION = 15
-const MAX_SIZE = 16
+const SETTINGS = 12
+const SETTINGS_COUNT = 13
+const SETTINGS_WORDS = 6
 const ADDED = 17
 const DUPLICATES = 18
 const NEWEST_F64 = 10
@@ -49,6 +50,7 @@ export const MAX_DURATION_S = 86_400
 export const DEFAULT_MAX_SIZE = 100
 export const MAX_MAX_SIZE = 10_000
 
+const NO_SETTINGS: MarkSettings[] = []
 /** Marks of one producer that one addition drops. */
 const PRUNE_STEPS = 16
 const MAX_U32 = 0xffffffff
@@ -104,33 +106,52 @@ export class StreamMarks {
     return this.settings(root)?.maxSize ?? DEFAULT_MAX_SIZE
   }
 
-  /** Null while nobody has set any. */
+  /** The newest that somebody has made; null while nobody has. */
   settings(root: Ref): MarkSettings | null {
-    const block = this.roots.marks(root)
-    if (block === 0) return null
-    const words = this.words(block)
-    const w = this.at(block)
-    const member = words[w + SETTINGS_MEMBER]
-    if (member === 0) return null
-    return {
-      member,
-      stamp: this.doubles(block)[(block & UNIT_MASK) + SETTINGS_F64],
-      durationS: words[w + DURATION],
-      maxSize: words[w + MAX_SIZE],
+    let newest: MarkSettings | null = null
+    for (const one of this.allSettings(root)) {
+      if (newest === null || one.stamp > newest.stamp || (one.stamp === newest.stamp && one.member > newest.member)) newest = one
     }
+    return newest
   }
 
-  /** Of settings that were made at the same time the newest hold. */
-  set(root: Ref, { member, stamp, durationS, maxSize }: MarkSettings): void {
-    const now = this.settings(root)
-    if (now !== null && (now.stamp > stamp || (now.stamp === stamp && now.member >= member))) return
+  /** By member. */
+  allSettings(root: Ref): MarkSettings[] {
+    const block = this.roots.marks(root)
+    if (block === 0) return NO_SETTINGS
+    const count = this.words(block)[this.at(block) + SETTINGS_COUNT]
+    if (count === 0) return NO_SETTINGS
+    const ref = this.words(block)[this.at(block) + SETTINGS]
+    const words = this.words(ref)
+    const all: MarkSettings[] = []
+    for (let i = 0, w = this.at(ref); i < count; i++, w += SETTINGS_WORDS) {
+      const stamp = this.doubles(ref)[w >>> 1]
+      all.push({ stamp, member: words[w + 2], durationS: words[w + 3], maxSize: words[w + 4] })
+    }
+    return all.sort((a, b) => a.member - b.member)
+  }
+
+  /** What its member made before is replaced. */
+  set(root: Ref, settings: MarkSettings): void {
+    const all = this.allSettings(root)
+    const before = all.find(({ member }) => member === settings.member)
+    if (before !== undefined && before.stamp >= settings.stamp) return
+    this.putSettings(root, [...all.filter((one) => one !== before), settings])
+  }
+
+  private putSettings(root: Ref, all: readonly MarkSettings[]): void {
     const block = this.ensure(root)
     const words = this.words(block)
     const w = this.at(block)
-    this.doubles(block)[(block & UNIT_MASK) + SETTINGS_F64] = stamp
-    words[w + SETTINGS_MEMBER] = member
-    words[w + DURATION] = durationS
-    words[w + MAX_SIZE] = maxSize
+    if (words[w + SETTINGS] !== 0) this.arena.free(words[w + SETTINGS])
+    words[w + SETTINGS_COUNT] = all.length
+    words[w + SETTINGS] = all.length === 0 ? 0 : this.arena.alloc(all.length * SETTINGS_WORDS * 4)
+    const ref = words[w + SETTINGS]
+    all.forEach(({ stamp, member, durationS, maxSize }, i) => {
+      const at = this.at(ref) + i * SETTINGS_WORDS
+      this.doubles(ref)[at >>> 1] = stamp
+      this.words(ref).set([member, durationS, maxSize], at + 2)
+    })
   }
 
   /** Time of the newest mark, 0 when there is none. */
@@ -255,13 +276,12 @@ export class StreamMarks {
     this.doubles(block)[(block & UNIT_MASK) + NEWEST_F64] = newest
   }
 
-  /** The same with the settings, when the stream is removed. */
-  remove(root: Ref, by: Observed): void {
-    this.clear(root, by)
-    const settings = this.settings(root)
-    if (settings === null || !by.covers(settings.member, settings.stamp)) return
-    const block = this.roots.marks(root)
-    this.words(block)[this.at(block) + SETTINGS_MEMBER] = 0
+  /** Drops the settings that were observed. True when there are some that were not. */
+  dropSettings(root: Ref, by: Observed): boolean {
+    const all = this.allSettings(root)
+    const left = all.filter(({ member, stamp }) => !by.covers(member, stamp))
+    if (left.length < all.length) this.putSettings(root, left)
+    return left.length > 0
   }
 
   /** Live producers and marks. nowMs as for find. */
@@ -364,6 +384,7 @@ export class StreamMarks {
       left -= index.dropLastLeaf(words, w + BY_NAME)
     }
     if (index.count(words, w + BY_NAME) > 0) return false
+    this.putSettings(root, NO_SETTINGS)
     arena.free(block)
     this.roots.setMarks(root, 0)
     return true

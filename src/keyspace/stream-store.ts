@@ -380,6 +380,7 @@ export class StreamStore implements CollectionStore {
   setMarks(space: StreamSpace, root: Ref, durationS: number, maxSize: number): void {
     const { context } = this
     space.marks.clear(root, context)
+    space.marks.dropSettings(root, context)
     space.marks.set(root, { member: context.origin, stamp: context.stamp, durationS, maxSize })
     if (space.marks.count(root) > 0) space.roots.setUnsettled(root, true)
   }
@@ -623,9 +624,8 @@ export class StreamStore implements CollectionStore {
       if (!groups.hasDestroys(group)) groups.dropRecord(root, group)
     }
     // Whoever has observed every addition has observed every entry and mark, but not what marks are set to at the same time.
-    const settings = space.marks.settings(root)
-    const keepsSettings = settings !== null && !context.covers(settings.member, settings.stamp)
-    if (keepsSettings || roots.has(root, MemberPart.added)) space.marks.remove(root, context)
+    const keepsSettings = space.marks.dropSettings(root, context)
+    if (keepsSettings || roots.has(root, MemberPart.added)) space.marks.clear(root, context)
     if (!roots.has(root, MemberPart.added)) {
       if (this.isEmpty(space, root)) {
         this.keyspace.reclaimer.add(db.arena, this, root)

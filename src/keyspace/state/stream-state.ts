@@ -244,8 +244,7 @@ export class StreamState implements CollectionState {
   }
 
   private writeMarkSettings({ marks }: StreamSpace, root: Ref, cursor: StateCursor, out: StateBytes): void {
-    const settings = marks.settings(root)
-    if (settings !== null) {
+    for (const settings of marks.allSettings(root)) {
       const element = this.openWithDot(MARK_SETTINGS, settings.member, settings.stamp, cursor, out)
       out.varint(settings.durationS)
       out.varint(settings.maxSize)

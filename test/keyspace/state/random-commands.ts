@@ -186,7 +186,20 @@ export class RandomCommands {
     const { random } = this
     const group = random.pick(['g', 'h'])
     const consumer = random.pick(['c', 'd'])
-    switch (random.below(14)) {
+    switch (random.below(18)) {
+      case 14:
+      case 15:
+      case 16:
+        return ['XADD', key, 'IDMP', random.pick(['p', 'q']), `${random.below(6)}`, '*', 'f', this.text()]
+      case 17:
+        return [
+          'XCFGSET',
+          key,
+          ...random.pick([
+            ['IDMP-DURATION', `${random.between(1, 3)}`],
+            ['IDMP-MAXSIZE', `${random.between(1, 4)}`],
+          ]),
+        ]
       case 0:
         return ['XGROUP', 'CREATE', key, group, random.pick(['0', '$']), 'MKSTREAM']
       case 1:
