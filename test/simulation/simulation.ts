@@ -123,6 +123,8 @@ interface Machine {
   twin: { readonly life: Life; readonly member: SimulatedMember } | null
   /** Its disk may lack ops of its own that others have. */
   lacksOwn: boolean
+  /** It was started like that and has made nothing since: what an earlier process of it has sent may still arrive. */
+  mayBeAhead: boolean
   /** The highest of what it has called stable in this life. */
   readonly stable: Float64Array
   /** States of others that are its own now. */
@@ -315,6 +317,7 @@ export class Simulation {
       wasRestored: false,
       twin: null,
       lacksOwn: false,
+      mayBeAhead: false,
       stable: new Float64Array(IDS),
       takings: [],
     }
@@ -511,12 +514,10 @@ export class Simulation {
       if (origin !== machine.id) continue
       if (startsFromCopy) {
         // Its original may still send what it has.
-        if (machine.twin !== null) continue
-        // What others have of it comes back; the rest never was.
-        const others = this.machines.filter((other) => other !== machine)
-        this.history.forgetAfter(origin, Math.max(has, ...others.map((other) => other.logged[origin])))
+        machine.mayBeAhead = machine.twin === null
         continue
       }
+      machine.mayBeAhead = false
       for (const other of this.machines) {
         if (other !== machine && other.logged[origin] > has) {
           throw this.fail(`${machine.name} forgot its own ops after ${has}; ${other.name} has them up to ${other.logged[origin]}`)
@@ -530,6 +531,13 @@ export class Simulation {
     machine.takings = machine.takings.filter(({ vector }) => vector.every((stamp, origin) => stamp <= stamps[origin]))
     this.trace(() => `${machine.name} started with ${machine.member!.applied.toString()}`)
     this.checkDump(machine)
+  }
+
+  /** Of one that was started from a copy what others have comes back; the rest never was. */
+  private forgetLost(machine: Machine): void {
+    if (!machine.mayBeAhead) return
+    machine.mayBeAhead = false
+    this.history.forgetAfter(machine.id, Math.max(...this.machines.map(({ logged }) => logged[machine.id])))
   }
 
   private crash(machine: Machine, power: boolean): void {
@@ -972,8 +980,10 @@ export class Simulation {
       this.transfers.twinGoes(machine)
       this.disks.firstMade(machine, frame)
     }
-    if (origin === machine.id && !isRefetched) this.made(machine, bytes, frame)
-    else {
+    if (origin === machine.id && !isRefetched) {
+      this.forgetLost(machine)
+      this.made(machine, bytes, frame)
+    } else {
       const known = this.history.find(origin, last)
       if (known === undefined)
         throw this.fail(`${machine.name} logs ${origin}:${last}, which its origin never made or has forgotten`)
@@ -1313,6 +1323,7 @@ export class Simulation {
       }
     }
     this.trace(() => 'vectors are equal')
+    for (const machine of this.machines) this.forgetLost(machine)
     const [first, ...others] = this.remaining
     for (const { id: origin, removal } of this.machines) {
       // What one that was removed by force never sent is lost.
@@ -1378,7 +1389,10 @@ export class Simulation {
         if (logged[origin] !== first.logged[origin]) return false
       }
     }
-    return true
+    // One that is drained may say its last word now.
+    return this.machines.every(
+      ({ id, removal, member, logged }) => removal !== 'drained' || member === null || logged[id] <= first.logged[id],
+    )
   }
 
   /** An hour later nothing that has a time may be left, in any member: no immortal remnants. */
