@@ -92,7 +92,7 @@ function differs(seed: number, plant: (twin: EngineHarness) => void): boolean {
 
 describe('a snapshot that loses', () => {
   it.each(Object.entries(LOST))('%s is noticed', (_what, plant) => {
-    const seeds = Array.from({ length: 60 }, (_, i) => i + 1)
+    const seeds = Array.from({ length: 20 }, (_, i) => i + 1)
     expect(seeds.some((seed) => differs(seed, plant))).toBe(true)
   })
 })
