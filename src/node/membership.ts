@@ -325,7 +325,13 @@ export class Membership {
       throw this.forked(`${member.name} has an op ${theirs} of member ${self} that is not in its own history`)
     }
     // What a crash may take from it is not waited for: it would never come.
-    if (!this.mayWrite) this.wanted.merge(its.durable)
+    if (!this.mayWrite) {
+      for (const [of, stamp] of its.durable.entries()) {
+        if (of !== self) this.wanted.raise(of, stamp)
+        // Its disk may have been lost since it was said to have it: if it has it, it says so itself.
+        else if (stamp > this.toldOwn) this.toldOwn = stamp
+      }
+    }
     this.hasHeard = true
     this.review()
   }
@@ -405,18 +411,20 @@ export class Membership {
     if (!this.mustCatchUp) return true
     const added = this.own?.added
     const lacking = this.lacking()
-    const isHere = lacking.length === 0 || this.isLostWithRemoval(lacking)
+    const isHere = lacking.length === 0 || this.isLostForGood(lacking)
     return isHere && added !== undefined && this.engine.applied.covers(added.origin, added.stamp)
   }
 
   /**
-   * What is missing came of members removed by force, and with it our disk has lost ops of our own: maybe those very removals, and nobody departs before they are said again. So that is done when everybody
-   * else is linked and nobody has more: then nobody calls stable what is missing, which takes a report of each that has it.
+   * What is missing is nowhere any more: everybody else is linked and has told what it has, and nobody has more. Then nobody calls it stable, which takes a report of each that has it; nor does anybody who is
+   * linked call stable what was made meanwhile, before this member reports anew (PeerKnowledge.mayHaveLost). Either it came of members removed by force, and with it our disk has lost ops of our own: maybe those very
+   * removals, and nobody departs before they are said again. Or its maker has lost it with its disk as well: two that lose their disks at once would wait for each other's ops for ever.
    */
-  private isLostWithRemoval(lacking: readonly MemberId[]): boolean {
+  private isLostForGood(lacking: readonly MemberId[]): boolean {
     const { sync } = this
-    if (sync === null || this.lostOwn() === 0 || sync.isMissingOther(null)) return false
-    return lacking.every((member) => this.isForcedOut(member) && !sync.hasSource(member))
+    if (sync === null || sync.isMissingOther(null) || lacking.some((member) => sync.hasSource(member))) return false
+    const isShown = this.lackingOf(this.shown()).length > 0
+    return lacking.every((member) => (this.isForcedOut(member) ? this.lostOwn() > 0 : !isShown))
   }
 
   /**

@@ -17,6 +17,11 @@ export class PeerKnowledge {
    * Stability stands on it; see stable() in peer-sync.ts.
    */
   readonly settled = new VersionVector()
+  /**
+   * A process of it has come and has not said yet what is durable there: its disk may be another one, so what the earlier one has reported makes nothing stable any more. With its
+   * first word, which comes before it can hear our answer, it hears all that was called stable here until then.
+   */
+  mayHaveLost = false
   /** The report that becomes `settled` next. Newer ones wait behind it, or under constant writes none would ever settle. */
   private readonly settling = new VersionVector()
 
@@ -55,7 +60,7 @@ export class PeerKnowledge {
   /** Moves `settled` on, given our own applied vector. */
   settle(appliedHere: VersionVector): void {
     const { member, settling } = this
-    if (!appliedHere.covers(member, settling.get(member))) return
+    if (this.mayHaveLost || !appliedHere.covers(member, settling.get(member))) return
     this.settled.copyFrom(settling)
     settling.copyFrom(this.durable)
     if (appliedHere.covers(member, settling.get(member))) this.settled.copyFrom(settling)

@@ -43,8 +43,6 @@ export class Peer {
   private publicationLink: LinkSession | null = null
   private incarnation: number | null = null
   private readonly superseded: number[] = []
-  /** A process of it has come, and has not said yet what is durable there. */
-  private mayHaveLost = false
   /** It has said itself what it has, over links of which one has stood since. */
   private hasSaid = false
   private attempts = 0
@@ -121,7 +119,7 @@ export class Peer {
     if (incarnation === this.incarnation) return true
     if (this.wasFollowed(incarnation)) return false
     // Others may have told of an earlier process of it, although it is the first one here.
-    this.mayHaveLost = true
+    this.knowledge.mayHaveLost = true
     this.hasSaid = false
     if (this.incarnation !== null) {
       this.superseded.push(this.incarnation)
@@ -140,8 +138,8 @@ export class Peer {
     if (!this.hasSaid) knowledge.hasApplied(applied)
     this.hasSaid = true
     // One that has lost ops of its own says nothing of what is durable before they are here again.
-    if (this.mayHaveLost && durable.length > 0) {
-      this.mayHaveLost = false
+    if (knowledge.mayHaveLost && durable.length > 0) {
+      knowledge.mayHaveLost = false
       knowledge.beganAnew(durable)
     }
     return knowledge.merge(applied, durable)

@@ -123,6 +123,8 @@ interface Machine {
   twin: { readonly life: Life; readonly member: SimulatedMember } | null
   /** Its disk may lack ops of its own that others have. */
   lacksOwn: boolean
+  /** It was started like that and has made nothing since: what an earlier process of it has sent may still arrive. */
+  mayBeAhead: boolean
   /** The highest of what it has called stable in this life. */
   readonly stable: Float64Array
   /** States of others that are its own now. */
@@ -131,6 +133,9 @@ interface Machine {
 
 /** What is written where nothing gets through at once. */
 const HELD_UP_BYTES = 100_000
+/** One that was started from a copy takes writes within this, but for the time in which it takes a state: that may be held to some bytes a second. */
+const RETURN_WITHIN_MS = 60_000
+const RETURN_TAKING_WITHIN_MS = 600_000
 /** Member ids go up to here in a simulation. */
 const IDS = 256
 /** How often members come and go in a cluster that was made of a backup. */
@@ -315,6 +320,7 @@ export class Simulation {
       wasRestored: false,
       twin: null,
       lacksOwn: false,
+      mayBeAhead: false,
       stable: new Float64Array(IDS),
       takings: [],
     }
@@ -511,12 +517,10 @@ export class Simulation {
       if (origin !== machine.id) continue
       if (startsFromCopy) {
         // Its original may still send what it has.
-        if (machine.twin !== null) continue
-        // What others have of it comes back; the rest never was.
-        const others = this.machines.filter((other) => other !== machine)
-        this.history.forgetAfter(origin, Math.max(has, ...others.map((other) => other.logged[origin])))
+        machine.mayBeAhead = machine.twin === null
         continue
       }
+      machine.mayBeAhead = false
       for (const other of this.machines) {
         if (other !== machine && other.logged[origin] > has) {
           throw this.fail(`${machine.name} forgot its own ops after ${has}; ${other.name} has them up to ${other.logged[origin]}`)
@@ -530,6 +534,13 @@ export class Simulation {
     machine.takings = machine.takings.filter(({ vector }) => vector.every((stamp, origin) => stamp <= stamps[origin]))
     this.trace(() => `${machine.name} started with ${machine.member!.applied.toString()}`)
     this.checkDump(machine)
+  }
+
+  /** Of one that was started from a copy what others have comes back; the rest never was. */
+  private forgetLost(machine: Machine): void {
+    if (!machine.mayBeAhead) return
+    machine.mayBeAhead = false
+    this.history.forgetAfter(machine.id, Math.max(...this.machines.map(({ logged }) => logged[machine.id])))
   }
 
   private crash(machine: Machine, power: boolean): void {
@@ -868,8 +879,9 @@ export class Simulation {
     const chances = this.random.stream(`oblivion ${machine.id} ${this.scheduler.now}`)
     const isForgotten = chances.chance(0.5)
     if (chances.chance(0.25)) this.tellInVain(machine, chances)
-    // Where logs are trimmed too, two at once are not simulated: whether states that both take of each other are whole is not shown.
-    const second = chances.chance(0.25) && this.keeping === null ? this.secondLoss(machine, chances) : null
+    // Not where states are taken of groups that work: what one that was started again has pending of entries that are gone is not shown then (`transfer-groups`, seed 128).
+    const isSimple = this.keeping === null || this.profile.weights.groupWork === undefined
+    const second = chances.chance(0.25) && isSimple ? this.secondLoss(machine, chances) : null
     const lost = second === null ? [machine] : [machine, second]
     this.replaceDisk(machine, image)
     if (second !== null) this.replaceDisk(second, new Map())
@@ -879,7 +891,9 @@ export class Simulation {
     if (isForgotten) for (const each of lost) this.writeAtOnce(each)
     for (const each of lost) {
       const isBack = (): boolean => each.removal !== 'none' || (each.member !== null && each.member.refusesWrites !== true)
-      for (let waits = 0; waits < 1200 && !isBack(); waits++) this.advance(50)
+      const untilMs = this.scheduler.now + RETURN_TAKING_WITHIN_MS
+      for (let waited = 0; waited < RETURN_WITHIN_MS && this.scheduler.now < untilMs && !isBack(); this.advance(50))
+        waited = each.member?.isTaking === true ? 0 : waited + 50
       if (!isBack()) throw this.fail(`${each.name} takes no writes a minute after it was started from a copy`)
       this.trace(() => `${each.name} takes writes again`)
     }
@@ -972,8 +986,10 @@ export class Simulation {
       this.transfers.twinGoes(machine)
       this.disks.firstMade(machine, frame)
     }
-    if (origin === machine.id && !isRefetched) this.made(machine, bytes, frame)
-    else {
+    if (origin === machine.id && !isRefetched) {
+      this.forgetLost(machine)
+      this.made(machine, bytes, frame)
+    } else {
       const known = this.history.find(origin, last)
       if (known === undefined)
         throw this.fail(`${machine.name} logs ${origin}:${last}, which its origin never made or has forgotten`)
@@ -1313,6 +1329,7 @@ export class Simulation {
       }
     }
     this.trace(() => 'vectors are equal')
+    for (const machine of this.machines) this.forgetLost(machine)
     const [first, ...others] = this.remaining
     for (const { id: origin, removal } of this.machines) {
       // What one that was removed by force never sent is lost.
@@ -1378,7 +1395,10 @@ export class Simulation {
         if (logged[origin] !== first.logged[origin]) return false
       }
     }
-    return true
+    // One that is drained may say its last word now.
+    return this.machines.every(
+      ({ id, removal, member, logged }) => removal !== 'drained' || member === null || logged[id] <= first.logged[id],
+    )
   }
 
   /** An hour later nothing that has a time may be left, in any member: no immortal remnants. */

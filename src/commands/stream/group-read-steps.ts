@@ -9,6 +9,7 @@ import type { Call } from '../call.js'
 import type { KeyToHold, WriteSteps } from '../services.js'
 import { findConsumer } from './group-commands.js'
 import { ReadCounter } from './group-progress.js'
+import { isBounded, planSteps } from './read-budget.js'
 import { beginReply, limitOf, mustHaveGroup, replyKey, type ReadRequest } from './read-request.js'
 import { ArgumentRange, StreamReading } from './stream-arguments.js'
 import { replyEntry, replyId } from './stream-reply.js'
@@ -29,6 +30,7 @@ export function readGroupInSlices(call: Call, request: ReadRequest, ready: reado
 function* readGroupSteps(call: Call, request: ReadRequest, ready: readonly number[]): WriteSteps {
   const { op } = call
   const at = new GroupPlace(call, request)
+  const given = isBounded(request) ? yield* planSteps(call, request, ready) : ready
   const newcomers: number[] = []
   for (let i = 0; i < request.keyCount; i++) {
     if (at.open(i).consumer !== 0) {
@@ -38,8 +40,8 @@ function* readGroupSteps(call: Call, request: ReadRequest, ready: readonly numbe
     newcomers.push(at.key)
     buildConsumer(op, call.place(at.key), at.groupName, at.consumerName, at.now)
   }
-  beginReply(call, ready.length)
-  for (const i of ready) {
+  beginReply(call, given.length)
+  for (const i of given) {
     at.open(i)
     replyKey(call, at.key)
     const behind = request.behind[i]
@@ -92,7 +94,7 @@ function* deliverSteps({
 }: GroupPlace): Generator<undefined, void> {
   const { space, root } = stream
   const { groups, log } = space
-  const limit = limitOf(request)
+  const limit = limitOf(request, key)
   const cursor = new StreamCursor()
   let steps = 0
   let count = 0
@@ -135,7 +137,7 @@ function* redeliverSteps(
     call.reply.array(0)
     return
   }
-  const limit = limitOf(request)
+  const limit = limitOf(request, key)
   const place = new IndexCursor()
   const own = groups.consumerWords(consumer)
   const ownAt = groups.consumerAt(consumer)

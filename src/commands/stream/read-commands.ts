@@ -14,6 +14,7 @@ import { findConsumer, findGroup } from './group-commands.js'
 import { ReadCounter } from './group-progress.js'
 import { readGroupInSlices } from './group-read-steps.js'
 import { entrySteps, replyRange, seekEntry } from './range-commands.js'
+import { isBounded, planSteps } from './read-budget.js'
 import { beginReply, limitOf, mustHaveGroup, NEW, replyKey, type ReadRequest } from './read-request.js'
 import { CONSUMER, GROUP, isByte, isLongWrite, KEY, strictId, StreamReading } from './stream-arguments.js'
 import { replyEntry, replyEntryBody, replyId } from './stream-reply.js'
@@ -34,6 +35,8 @@ const stop = new StreamId()
 function read(call: Call, isGroup: boolean): void {
   let timeoutMs = -1
   let count = 0
+  let maxCount = 0
+  let maxSize = 0
   let noAck = false
   let claimIdleMs = -1
   let groupArgument = 0
@@ -45,6 +48,10 @@ function read(call: Call, isGroup: boolean): void {
       timeoutMs = blockingMilliseconds(call, ++i)
     } else if (call.is(i, 'COUNT') && more > 0) {
       count = Math.max(0, call.integer(++i))
+    } else if (call.is(i, 'MAXCOUNT') && more > 0) {
+      maxCount = positive(call, ++i, 'MAXCOUNT')
+    } else if (call.is(i, 'MAXSIZE') && more > 0) {
+      maxSize = positive(call, ++i, 'MAXSIZE')
     } else if (call.is(i, 'STREAMS') && more > 0) {
       firstKey = i + 1
       if (more % 2 !== 0) {
@@ -70,9 +77,23 @@ function read(call: Call, isGroup: boolean): void {
   }
   if (firstKey === 0) throw syntaxError()
   if (isGroup && groupArgument === 0) throw new CommandError('ERR Missing GROUP option for XREADGROUP')
+  if (maxCount > 0 && maxCount < count) throw new CommandError('ERR MAXCOUNT must be greater than or equal to COUNT')
   const behind: (StreamId | null)[] = []
   for (let i = 0; i < keyCount; i++) behind.push(parseBehind(call, firstKey + i, firstKey + keyCount + i, isGroup, groupArgument))
-  const request: ReadRequest = { isGroup, noAck, count, claimIdleMs, groupArgument, firstKey, keyCount, behind }
+  const limits: number[] = []
+  const request: ReadRequest = {
+    isGroup,
+    noAck,
+    count,
+    maxCount,
+    maxSize,
+    limits,
+    claimIdleMs,
+    groupArgument,
+    firstKey,
+    keyCount,
+    behind,
+  }
   const serves = isGroup ? serveGroup : serve
   if (serves(call, request, false)) return
   // One that was being answered in slices, and whose entries have gone meanwhile, waits no more.
@@ -97,6 +118,12 @@ function read(call: Call, isGroup: boolean): void {
   })
   if (isGroup) ensureConsumers(call, request)
   dropGone(call, request)
+}
+
+function positive(call: Call, i: number, option: string): number {
+  const value = call.integer(i)
+  if (value <= 0) throw new CommandError(`ERR ${option} must be a positive integer`)
+  return value
 }
 
 function onlyForGroups(option: string): CommandError {
@@ -136,6 +163,7 @@ function parseBehind(call: Call, key: number, argument: number, isGroup: boolean
 
 /** XREAD: true when at least one stream had something, and the reply is written or, of a command that has just come, under way. */
 function serve(call: Call, request: ReadRequest, isRetry: boolean): boolean {
+  request.limits.length = 0
   const ready: number[] = []
   let entries = 0
   for (let i = 0; i < request.keyCount; i++) {
@@ -143,23 +171,34 @@ function serve(call: Call, request: ReadRequest, isRetry: boolean): boolean {
     if (id === null || !openKey(call, request.firstKey + i)) continue
     if (stream.space.log.last(stream.words, stream.at, stream.space.cursor) && stream.space.cursor.entry.id.compare(id) > 0) {
       ready.push(i)
-      entries += Math.min(countBehind(id), limitOf(request))
+      entries += Math.min(countBehind(id), limitOf(request, request.firstKey + i))
     }
   }
   if (ready.length === 0) return false
-  if (!isRetry && call.isLong(entries)) {
+  if (!isRetry && call.isLong(Math.min(entries, request.maxCount || Infinity))) {
     call.readInSlices(request.firstKey, request.keyCount, readSteps(call, request, ready))
     return true
   }
-  beginReply(call, ready.length)
-  for (const i of ready) {
+  const given = plan(call, request, ready)
+  beginReply(call, given.length)
+  for (const i of given) {
     const id = request.behind[i] ?? scratch
     openKey(call, request.firstKey + i)
     replyKey(call, request.firstKey + i)
     scratch.copyFrom(id).increment()
-    replyRange(call, stream, scratch, stop.setMax(), limitOf(request))
+    replyRange(call, stream, scratch, stop.setMax(), limitOf(request, request.firstKey + i))
   }
   return true
+}
+
+/** The ready keys that are part of the reply, in one go. */
+function plan(call: Call, request: ReadRequest, ready: readonly number[]): readonly number[] {
+  if (!isBounded(request)) return ready
+  const steps = planSteps(call, request, ready)
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) return step.value
+  }
 }
 
 /** Entries of the open stream behind an ID. */
@@ -172,12 +211,13 @@ function countBehind(id: StreamId): number {
 
 /** What serve replies, in slices. */
 function* readSteps(call: Call, request: ReadRequest, ready: readonly number[]): ReadSteps {
-  beginReply(call, ready.length)
-  for (const i of ready) {
+  const given = isBounded(request) ? yield* planSteps(call, request, ready) : ready
+  beginReply(call, given.length)
+  for (const i of given) {
     const id = request.behind[i]
     if (id === null || !openKey(call, request.firstKey + i)) continue
     replyKey(call, request.firstKey + i)
-    const count = Math.min(countBehind(id), limitOf(request))
+    const count = Math.min(countBehind(id), limitOf(request, request.firstKey + i))
     const apart = new StreamCursor()
     stream.space.log.find(stream.words, stream.at, scratch, 0, apart)
     yield* entrySteps(call, stream.space, apart, count, false)
@@ -191,6 +231,7 @@ function openKey(call: Call, i: number): boolean {
 
 /** XREADGROUP: as serve. What is served is written as pending before the reply. */
 function serveGroup(call: Call, request: ReadRequest, isRetry: boolean): boolean {
+  request.limits.length = 0
   const ready: number[] = []
   for (let i = 0; i < request.keyCount; i++) {
     if (request.behind[i] !== null) {
@@ -212,9 +253,10 @@ function serveGroup(call: Call, request: ReadRequest, isRetry: boolean): boolean
     readGroupInSlices(call, request, ready)
     return true
   }
+  const given = plan(call, request, ready)
   ensureConsumers(call, request)
-  beginReply(call, ready.length)
-  for (const i of ready) {
+  beginReply(call, given.length)
+  for (const i of given) {
     const key = request.firstKey + i
     const group = mustHaveGroup(call, stream, key, request.groupArgument)
     replyKey(call, key)
@@ -238,8 +280,9 @@ function isLongRead(call: Call, request: ReadRequest, ready: readonly number[]):
     } else if (groups.seekFrontier(stream.root, group, cursor)) {
       most = stream.length - log.rank(stream.words, stream.at, cursor)
     }
-    entries += Math.min(most, limitOf(request))
+    entries += Math.min(most, limitOf(request, request.firstKey + i))
   }
+  entries = Math.min(entries, request.maxCount || Infinity)
   if (!isLongWrite(call, entries, request.firstKey, request.keyCount) || request.claimIdleMs >= 0) return false
   return new Set(request.behind.map((_, i) => call.text(request.firstKey + i))).size === request.keyCount
 }
@@ -365,7 +408,7 @@ function ensureConsumers(call: Call, request: ReadRequest): void {
 function deliver(call: Call, request: ReadRequest, key: number, group: Ref): void {
   const { space } = stream
   const { groups, log, cursor } = space
-  const most = limitOf(request)
+  const most = limitOf(request, key)
   findClaimable(call, request, group, most)
   const limit = most - claimed.count
   positions.clear()
@@ -416,7 +459,7 @@ function replyHistory(call: Call, request: ReadRequest, key: number, group: Ref,
   const { groups } = stream.space
   const { pending } = groups
   const consumer = findConsumer(call, stream, group, request.groupArgument + 1)
-  const limit = limitOf(request)
+  const limit = limitOf(request, key)
   positions.clear()
   const from = scratch.copyFrom(behind)
   if (from.increment()) {
@@ -467,6 +510,14 @@ const STREAMS: ArgumentSpec = {
   ],
 }
 const COUNT: ArgumentSpec = { name: 'count', type: 'integer', token: 'COUNT', flags: ['optional'] }
+const MAX_COUNT: ArgumentSpec = {
+  name: 'maxcount',
+  type: 'integer',
+  token: 'MAXCOUNT',
+  flags: ['optional'],
+  since: '8.10.0',
+}
+const MAX_SIZE: ArgumentSpec = { name: 'maxsize', type: 'integer', token: 'MAXSIZE', flags: ['optional'], since: '8.10.0' }
 const BLOCK: ArgumentSpec = { name: 'milliseconds', type: 'integer', token: 'BLOCK', flags: ['optional'] }
 
 function keysBehind(startFrom: number): readonly KeySpec[] {
@@ -490,7 +541,8 @@ export const STREAM_READ_COMMANDS: readonly CommandSpec[] = [
     since: '5.0.0',
     summary: 'Gives the entries of streams with higher IDs than the given ones; may wait for them.',
     complexity: 'O(log(N)+M) for each stream, N being the number of its entries and M the number that is given',
-    arguments: [COUNT, BLOCK, STREAMS],
+    history: [['8.10.0', 'Options MAXCOUNT and MAXSIZE.']],
+    arguments: [COUNT, MAX_COUNT, MAX_SIZE, BLOCK, STREAMS],
     handler: (call) => read(call, false),
   },
   {
@@ -503,7 +555,10 @@ export const STREAM_READ_COMMANDS: readonly CommandSpec[] = [
     since: '5.0.0',
     summary: 'Gives a consumer entries that its group has not read yet, or what it has pending; may wait for them.',
     complexity: 'O(log(N)+M) for each stream, N being the number of its entries and M the number that is given',
-    history: [['8.4.0', 'Option CLAIM.']],
+    history: [
+      ['8.4.0', 'Option CLAIM.'],
+      ['8.10.0', 'Options MAXCOUNT and MAXSIZE.'],
+    ],
     arguments: [
       {
         name: 'group-block',
@@ -515,6 +570,8 @@ export const STREAM_READ_COMMANDS: readonly CommandSpec[] = [
         ],
       },
       COUNT,
+      MAX_COUNT,
+      MAX_SIZE,
       BLOCK,
       { name: 'min-idle-time', type: 'integer', token: 'CLAIM', flags: ['optional'], since: '8.4.0' },
       { name: 'noack', type: 'pure-token', token: 'NOACK', flags: ['optional'] },

@@ -13,8 +13,12 @@ export const NEW: StreamId | null = null
 export interface ReadRequest {
   readonly isGroup: boolean
   readonly noAck: boolean
-  /** 0: no bound. */
+  /** Most entries of each key, of all, and bytes of the reply, which may be exceeded by its first entry; 0: no bound. */
   readonly count: number
+  readonly maxCount: number
+  readonly maxSize: number
+  /** What the bounds of the reply leave to each key; empty without such bounds. */
+  readonly limits: number[]
   /** What is pending in the group for at least so long is given first, to whom it may belong; -1: nothing of it. */
   readonly claimIdleMs: number
   /** Argument of the group's name; the consumer's follows. */
@@ -25,9 +29,10 @@ export interface ReadRequest {
   readonly behind: readonly (StreamId | null)[]
 }
 
-/** Most entries that are given of each key. */
-export function limitOf({ count }: ReadRequest): number {
-  return count === 0 ? Infinity : count
+/** Most entries that are given of a key. */
+export function limitOf({ count, limits, firstKey }: ReadRequest, key: number): number {
+  const most = count === 0 ? Infinity : count
+  return limits.length === 0 ? most : Math.min(most, limits[key - firstKey])
 }
 
 /** Opens the stream of a key and gives the group that XREADGROUP names. */
