@@ -88,6 +88,8 @@ export class LinkSession implements FrameOutlet, FrameSource, PublicationOutlet,
   isCutOff = false
   /** The other side asked to join, was answered, and closes the link. */
   isJoin = false
+  /** The other side has heard that it was removed. */
+  saysRemoved = false
   /** The other side has told all that it has; true once a PING of ours was answered. */
   hasReported = false
   /** Monotonic times. */
@@ -445,6 +447,7 @@ export class LinkSession implements FrameOutlet, FrameSource, PublicationOutlet,
     this.member = hello.member as MemberId
     this.version = commonVersion(hello) ?? wire.PROTOCOL_MIN
     this.incarnation = hello.incarnation
+    this.saysRemoved = hello.isRemoved === true
     this.reader.maxMessageBytes = LIMITS.linkMessageBytes
     if (this.role === 'dialler') {
       this.becomeUp()

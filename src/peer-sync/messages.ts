@@ -55,6 +55,7 @@ const MAGIC = 0x4c44524d
 const MAX_TEXT_BYTES = 900
 /** In the flags behind HELLO's name, which may be missing. */
 const HELLO_INTRODUCES = 1
+const HELLO_REMOVED = 2
 const CONTROL_CHARACTERS = /\p{Cc}/gu
 
 export interface Hello {
@@ -68,6 +69,8 @@ export interface Hello {
   readonly name: string
   /** TOPOLOGY follows at once: the dialler was not known to the other side the last time. */
   readonly introduces?: boolean
+  /** Who says it has heard that it was removed. */
+  readonly isRemoved?: boolean
 }
 
 export interface Refused {
@@ -126,8 +129,8 @@ export function protocolError(what: string): MeridianError {
 export function encodeHello(hello: Hello): Uint8Array {
   const cluster = Buffer.from(hello.clusterId)
   const name = Buffer.from(hello.name)
-  const introduces = hello.introduces === true
-  const out = message(MESSAGE.hello, 25 + 1 + cluster.length + 1 + name.length + (introduces ? 1 : 0))
+  const flags = (hello.introduces === true ? HELLO_INTRODUCES : 0) | (hello.isRemoved === true ? HELLO_REMOVED : 0)
+  const out = message(MESSAGE.hello, 25 + 1 + cluster.length + 1 + name.length + (flags === 0 ? 0 : 1))
   let at = out.writeUInt32LE(MAGIC, MESSAGE_HEADER_BYTES)
   at = out.writeUInt16LE(hello.minVersion, at)
   at = out.writeUInt16LE(hello.maxVersion, at)
@@ -138,7 +141,7 @@ export function encodeHello(hello: Hello): Uint8Array {
   at += cluster.copy(out, at)
   at = out.writeUInt8(name.length, at)
   at += name.copy(out, at)
-  if (introduces) out.writeUInt8(HELLO_INTRODUCES, at)
+  if (flags !== 0) out.writeUInt8(flags, at)
   return out
 }
 
@@ -155,7 +158,12 @@ export function decodeHello(payload: Uint8Array): Hello {
     clusterId: reader.text(reader.u8()),
     name: reader.text(reader.u8()),
   }
-  return !reader.atEnd && (reader.u8() & HELLO_INTRODUCES) !== 0 ? { ...hello, introduces: true } : hello
+  const flags = reader.atEnd ? 0 : reader.u8()
+  return {
+    ...hello,
+    ...((flags & HELLO_INTRODUCES) !== 0 && { introduces: true }),
+    ...((flags & HELLO_REMOVED) !== 0 && { isRemoved: true }),
+  }
 }
 
 export function encodeRefused(refused: Refused): Uint8Array {

@@ -144,13 +144,28 @@ export class PeerSync {
   /** Whether somebody who may be there has not told yet what it has. */
   get hasUnasked(): boolean {
     for (const peer of this.peersById.values()) if (peer.isUnasked) return true
-    return false
+    return this.hasOnlyRemoved
   }
 
   /** Whether somebody has not told yet what it has, whether or not it can be reached. */
   get hasUnheard(): boolean {
     for (const peer of this.peersById.values()) if (peer.isUnheard) return true
-    return false
+    return this.hasOnlyRemoved
+  }
+
+  /**
+   * Nobody can be reached but such as say that they were removed, of which nothing is known here: then there is somebody who removed them, may be in no list here, and brings its own
+   * with its second dial.
+   */
+  private get hasOnlyRemoved(): boolean {
+    let isAny = false
+    for (const peer of this.peersById.values()) {
+      const session = peer.upSession()
+      if (session === null) continue
+      if (!session.saysRemoved || peer.member.removal !== undefined) return false
+      isAny = true
+    }
+    return isAny
   }
 
   /** Whether a member can be reached now. */
@@ -389,7 +404,8 @@ export class PeerSync {
   }
 
   private hello(): Hello {
-    const { clusterId, version, self, members } = this.host.topology
+    const { topology, isRemoved } = this.host
+    const { clusterId, version, self, members } = topology
     return {
       minVersion: PROTOCOL_MIN,
       maxVersion: PROTOCOL_MAX,
@@ -398,6 +414,7 @@ export class PeerSync {
       topologyVersion: version,
       clusterId,
       name: members.find((member) => member.id === self)?.name ?? '',
+      ...(isRemoved && { isRemoved }),
     }
   }
 

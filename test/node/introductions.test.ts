@@ -25,6 +25,38 @@ it('a member whose copy of the disk knows nobody who is left takes the list from
   mesh.untilEqual(b, c)
 })
 
+it('a member whose copy of the disk knows only one that was removed waits for who has removed it: seed 304797 of members', () => {
+  const mesh = new SimulatedMesh(2, 1, { startWaitMs: 600_000 }).start()
+  const [a, b] = mesh.nodes
+  b.run('SET', 'k', 'old')
+  mesh.untilEqual(a, b)
+  const image = b.disk.image()
+  const c = mesh.join('n3', b)
+  mesh.until('the new one takes writes', () => c.run('SET', 'k', 'new') === 'OK')
+  b.run('INCR', 'count')
+  mesh.untilEqual(a, b, c)
+  for (const name of ['m2', 'n3']) {
+    mesh.network.setCut('m1', name, true)
+    mesh.network.breakLinks('m1', name)
+  }
+  expect(b.run('CRDT.TOPOLOGY', 'REMOVE', 'm1', 'FORCE')).not.toContain('ERR')
+  mesh.untilEqual(b, c)
+  mesh.network.setCut('m1', 'm2', false)
+  mesh.until('it is told, by a refusal', () => a.run('SET', 'k', 'x').includes('READONLY'))
+  b.crash()
+  b.disk.restore(image)
+  mesh.network.setCut('n3', 'm2', true)
+  b.start()
+  mesh.advance(3000)
+  expect(b.member.sync?.isLinked(a.member.topology.self)).toBe(true)
+  expect(b.run('SET', 'k', 'too early')).toContain('LOADING')
+  mesh.network.setCut('n3', 'm2', false)
+  mesh.until('it takes writes', () => b.run('SET', 'x', '1') === 'OK')
+  expect(b.run('GET', 'k')).toBe('new')
+  expect(b.run('INCR', 'count')).toBe('2')
+  mesh.untilEqual(b, c)
+})
+
 it('one that was added by a removed member which has not heard of it stays a stranger, and is told why', () => {
   const mesh = new SimulatedMesh(3).start()
   const [a, b, c] = mesh.nodes

@@ -133,6 +133,9 @@ interface Machine {
 
 /** What is written where nothing gets through at once. */
 const HELD_UP_BYTES = 100_000
+/** One that was started from a copy takes writes within this, but for the time in which it takes a state: that may be held to some bytes a second. */
+const RETURN_WITHIN_MS = 60_000
+const RETURN_TAKING_WITHIN_MS = 600_000
 /** Member ids go up to here in a simulation. */
 const IDS = 256
 /** How often members come and go in a cluster that was made of a backup. */
@@ -876,8 +879,9 @@ export class Simulation {
     const chances = this.random.stream(`oblivion ${machine.id} ${this.scheduler.now}`)
     const isForgotten = chances.chance(0.5)
     if (chances.chance(0.25)) this.tellInVain(machine, chances)
-    // Where logs are trimmed too, two at once are not simulated: whether states that both take of each other are whole is not shown.
-    const second = chances.chance(0.25) && this.keeping === null ? this.secondLoss(machine, chances) : null
+    // Not where states are taken of groups that work: what one that was started again has pending of entries that are gone is not shown then (`transfer-groups`, seed 128).
+    const isSimple = this.keeping === null || this.profile.weights.groupWork === undefined
+    const second = chances.chance(0.25) && isSimple ? this.secondLoss(machine, chances) : null
     const lost = second === null ? [machine] : [machine, second]
     this.replaceDisk(machine, image)
     if (second !== null) this.replaceDisk(second, new Map())
@@ -887,7 +891,9 @@ export class Simulation {
     if (isForgotten) for (const each of lost) this.writeAtOnce(each)
     for (const each of lost) {
       const isBack = (): boolean => each.removal !== 'none' || (each.member !== null && each.member.refusesWrites !== true)
-      for (let waits = 0; waits < 1200 && !isBack(); waits++) this.advance(50)
+      const untilMs = this.scheduler.now + RETURN_TAKING_WITHIN_MS
+      for (let waited = 0; waited < RETURN_WITHIN_MS && this.scheduler.now < untilMs && !isBack(); this.advance(50))
+        waited = each.member?.isTaking === true ? 0 : waited + 50
       if (!isBack()) throw this.fail(`${each.name} takes no writes a minute after it was started from a copy`)
       this.trace(() => `${each.name} takes writes again`)
     }
