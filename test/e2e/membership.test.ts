@@ -84,18 +84,24 @@ describe('a cluster of processes', () => {
     expect(await eu.command('SET', 'goes', 'on')).toBe('OK')
     await cluster.converged(20_000, [us, eu])
 
-    // Under a new name, but with its old folder.
-    await ap.stop()
-    const again = await add('again', us)
-    cpSync(ap.plan.dataFolder, again.plan.dataFolder, { recursive: true })
-    const refused = again.launch()
-    expect((await refused.ends()).code).toBe(1)
-    expect(refused.output).toMatch(
-      /belongs to member ap \(id 3\), this is again \(MRD_DATA_FOLDER_OWNER\)\. A new member needs an empty data folder/,
-    )
-    rmSync(again.plan.dataFolder, { recursive: true })
-    await again.start()
-    expect(await again.command('GET', 'goes')).toBe('on')
+    // Under a new name, but with its old folder, of a member of the first list and of one that joined.
+    const second = await add('second', us)
+    await second.start()
+    expect(await second.command('GET', 'goes')).toBe('on')
+    await second.stop()
+    const third = await add('third', us)
+    for (const old of [ap, second]) {
+      await old.stop()
+      cpSync(old.plan.dataFolder, third.plan.dataFolder, { recursive: true })
+      const refused = third.launch()
+      expect((await refused.ends()).code).toBe(1)
+      expect(refused.output).toMatch(
+        new RegExp(`belongs to member ${old.plan.name} .*\\(MRD_DATA_FOLDER_OWNER\\)\\. A new member needs an empty data folder`),
+      )
+      rmSync(third.plan.dataFolder, { recursive: true })
+    }
+    await third.start()
+    expect(await third.command('GET', 'goes')).toBe('on')
   }, 60_000)
 
   it('gives a member that was started from an old copy of its data its own writes back before it takes new ones', async () => {
