@@ -35,6 +35,7 @@ export const EffectType = {
   streamGroup: 52,
   streamAck: 53,
   streamPending: 54,
+  streamMark: 55,
   hllAdd: 56,
   hllRemove: 57,
 

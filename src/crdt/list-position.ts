@@ -164,9 +164,13 @@ function writeLevel(writer: NumberSink, anchor: number, member: number, age: num
   putSigned(writer, index)
 }
 
-/** Zigzag, as in `signed` of docs/formats/effects.md; at most 52 bits. */
 function putSigned(writer: NumberSink, value: number): void {
-  writer.putVarint(value >= 0 ? value * 2 : -value * 2 - 1)
+  writer.putVarint(zigzag(value))
+}
+
+/** As in `signed` of docs/formats/effects.md; at most 52 bits. */
+export function zigzag(value: number): number {
+  return value >= 0 ? value * 2 : -value * 2 - 1
 }
 
 function signed(effect: EffectReader): number {

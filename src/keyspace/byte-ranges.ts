@@ -61,17 +61,22 @@ export class DistinctRanges {
 
   /** Picks an argument unless its value has been picked; true if it was. begin has said how many there may be. */
   pick(args: ByteRanges, i: number): boolean {
+    return this.pickedFor(args, i) === i
+  }
+
+  /** The argument that was picked for the value of this one: this one if there was none. */
+  pickedFor(args: ByteRanges, i: number): number {
     const { table } = this
     if (table.length === 0) {
-      for (let p = 0; p < this.count; p++) if (isEqual(args, this.picked[p], i)) return false
+      for (let p = 0; p < this.count; p++) if (isEqual(args, this.picked[p], i)) return this.picked[p]
     } else {
       const mask = table.length - 1
       let slot = hashElement(0, args.buf, args.off[i], args.len[i]) & mask
-      for (; table[slot] !== 0; slot = (slot + 1) & mask) if (isEqual(args, table[slot], i)) return false
+      for (; table[slot] !== 0; slot = (slot + 1) & mask) if (isEqual(args, table[slot], i)) return table[slot]
       table[slot] = i
     }
     this.picked[this.count++] = i
-    return true
+    return i
   }
 }
 

@@ -2,7 +2,7 @@ import { equalBytes } from '../base/bytes.js'
 import { LIMITS } from '../base/limits.js'
 import { EffectType, type EffectReader } from '../crdt/effect-reader.js'
 import type { OpBuilder } from '../crdt/op-builder.js'
-import { ListPosition, MAX_LIST_INDEX } from '../crdt/list-position.js'
+import { ListPosition, MAX_LIST_INDEX, zigzag } from '../crdt/list-position.js'
 import { ListRangeReader } from '../crdt/list-ranges.js'
 import { compareDots } from '../crdt/string-state.js'
 import { CHUNK_SHIFT, type Arena, type Ref } from '../memory/arena.js'
@@ -12,6 +12,7 @@ import { NotificationClass } from '../base/notification-classes.js'
 import type { CollectionStore, KeyEvent, KeyPlace } from './collection-store.js'
 import type { StoreEnvironment } from './collections.js'
 import { DEFAULT_COMPACT_LIMITS, type CompactLimits } from './compact-limits.js'
+import type { ByteRanges } from './byte-ranges.js'
 import { KeyType, type Database } from './database.js'
 import type { Hash64 } from './hash64.js'
 import { ListEdits } from './list-edits.js'
@@ -343,6 +344,12 @@ export class ListStore implements CollectionStore {
     return new ListWalk(new ListSequence().open(db.arena, root))
   }
 
+  /** Where a new run begins that is behind, or before, all elements of a list. */
+  anchorBeyond(db: Database, root: Ref, atBegin: boolean): number {
+    const sequence = this.open(db, root)
+    return atBegin ? sequence.chunks.topAnchor(sequence.first()) - 1 : sequence.chunks.topAnchor(sequence.last()) + 1
+  }
+
   /** Gives the first or the last element of a list that has one to a sink: what a pop returns. */
   readEdge(db: Database, root: Ref, first: boolean, sink: ElementSink): void {
     const sequence = this.open(db, root)
@@ -420,7 +427,7 @@ function listpackBytes(length: number): number {
   return body + (body < 128 ? 1 : body < 16_384 ? 2 : 3)
 }
 
-/** Writes the elements of a new list into an op that is being built: a run of this member's own, in one effect after the other. */
+/** Writes a run of this member's own into an op that is being built, in one effect after the other: all of a new list, or what is pushed at an end of one. */
 export class RunWriter implements ElementSink {
   count = 0
   /** Effects of the op before the first of this run. */
@@ -430,21 +437,36 @@ export class RunWriter implements ElementSink {
     private readonly op: OpBuilder,
     private readonly self: number,
     private readonly to: KeyPlace,
+    private readonly anchor = 0,
   ) {}
 
   bulk(buf: Uint8Array, off: number, len: number): void {
-    const { op, to } = this
-    if (this.count === 0 || op.isFull) {
-      const head = op.begin(EffectType.listInsert, to.database, to.key, to.off, to.len)
-      if (this.count === 0) this.firstEffect = op.effects
-      // One level: anchor 0, the run that the first effect begins, the index, which is no negative one.
-      head.varint(1)
-      head.varint(0)
-      head.u8(this.self)
-      head.varint(op.effects - this.firstEffect)
-      head.varint(this.count * 2)
-    }
-    op.add().range(buf, off, len)
+    if (this.count === 0 || this.op.isFull) this.begin(this.count)
+    this.op.add().range(buf, off, len)
     this.count++
+  }
+
+  /** Puts some values, arguments `first` and those that follow, one after the other before those that were put before. Gives the argument behind them. */
+  pushBefore({ buf, off, len }: ByteRanges, first: number, end: number): number {
+    let bytes = 0
+    let last = first
+    for (; last < end && last - first < LIMITS.copyEffectElements && bytes < LIMITS.copyEffectBytes; last++) bytes += len[last]
+    this.begin(first - last + 1 - this.count)
+    for (let i = last - 1; i >= first; i--) this.op.add().range(buf, off[i], len[i])
+    this.count += last - first
+    return last
+  }
+
+  /** Begins an effect with the elements from an index on. */
+  private begin(index: number): void {
+    const { op, to } = this
+    const head = op.begin(EffectType.listInsert, to.database, to.key, to.off, to.len)
+    if (this.count === 0) this.firstEffect = op.effects
+    // One level: anchor, the run that the first effect begins, index.
+    head.varint(1)
+    head.varint(zigzag(this.anchor))
+    head.u8(this.self)
+    head.varint(op.effects - this.firstEffect)
+    head.varint(zigzag(index))
   }
 }

@@ -17,6 +17,9 @@ export const PendingOp = {
   see: 7,
 } as const
 
+/** streamMark. */
+export const MarkOp = { add: 0, set: 1 } as const
+
 /** streamRemove: the deletions do not count for the highest deleted ID: a trim that leaves some entries out. */
 export const REMOVE_BY_TRIM = 1
 /** streamAck: the entries were read by a group that does not want them pending, and it has come to the last of them. */

@@ -11,6 +11,7 @@ import { CopiedIds } from './copied-ids.js'
 import { GroupOp, writeFields, writeId } from './stream-codec.js'
 import { StreamFields } from './stream-fields.js'
 import { StreamCursor } from './stream-log.js'
+import { buildMarkCopy } from './stream-mark-writes.js'
 import { AssignmentWriter, buildConsumer, buildSeen } from './stream-op-writers.js'
 import { CHUNKS_WORD } from './stream-root.js'
 import type { StreamSpace } from './stream-space.js'
@@ -42,6 +43,7 @@ export class StreamCopy {
     writeId(effect, copied.lastId())
     effect.varint(roots.entriesAdded(root))
     writeId(effect, roots.maxDeletedId(root, new StreamId()))
+    yield* buildMarkCopy(space, root, copied, this.op, this.to)
     for (const group of groups.sorted(root)) {
       yield
       yield* this.group(group)

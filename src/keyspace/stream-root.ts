@@ -12,7 +12,8 @@ import { byteOf } from '../memory/record.js'
  * words  0   index of the chunks (INDEX_WORDS)
  *        6   table of the groups (ELEMENT_TABLE_WORDS)
  *        9   number of member records; bit 16 UNSETTLED: some removal or destroy is remembered until it is stable
- *       10   member record {n}, MEMBER_WORDS each
+ *       10   block of its marks (StreamMarks), 0 for none
+ *       12   member record {n}, MEMBER_WORDS each
  *
  * member record   0   member: bits 0..7; 8 ADDED, 9 DELETED, 10 REMOVED: which parts there are
  *                 2   f64 stamp of its newest addition (or XSETID);  4  its last ID;  8  f64 how many entries it added
@@ -27,7 +28,9 @@ import { byteOf } from '../memory/record.js'
 export const CHUNKS_WORD = 0
 export const GROUPS_WORD = INDEX_WORDS
 const COUNT_WORD = GROUPS_WORD + ELEMENT_TABLE_WORDS
-const HEAD_WORDS = COUNT_WORD + 1
+const MARKS_WORD = COUNT_WORD + 1
+/** Even: member records have doubles. */
+const HEAD_WORDS = MARKS_WORD + 2
 const COUNT_MASK = 0xffff
 const UNSETTLED = 0x10000
 const MEMBER_WORDS = 18
@@ -82,6 +85,15 @@ export class StreamRoots {
     const words = this.words(root)
     const w = this.at(root) + COUNT_WORD
     words[w] = unsettled ? words[w] | UNSETTLED : words[w] & ~UNSETTLED
+  }
+
+  /** Block of the marks, 0 for none. */
+  marks(root: Ref): Ref {
+    return this.words(root)[this.at(root) + MARKS_WORD]
+  }
+
+  setMarks(root: Ref, block: Ref): void {
+    this.words(root)[this.at(root) + MARKS_WORD] = block
   }
 
   memberAt(root: Ref, i: number): number {

@@ -6,13 +6,24 @@ import { EffectType, type EffectReader } from '../crdt/effect-reader.js'
 import type { OpBuilder } from '../crdt/op-builder.js'
 import { StreamId } from '../crdt/stream-id.js'
 import type { Arena, Ref } from '../memory/arena.js'
+import { IndexCursor } from '../memory/order-index.js'
 import type { RdbStream, RdbValue } from '../rdb/value.js'
 import type { CollectionStore, KeyEvent, KeyPlace } from './collection-store.js'
 import type { StoreEnvironment } from './collections.js'
 import { KeyType, type Database } from './database.js'
 import type { Hash64 } from './hash64.js'
 import type { Keyspace } from './keyspace.js'
-import { ACK_READ, GroupOp, PendingOp, readCount, readFields, readId, readRegion, REMOVE_BY_TRIM } from './stream-codec.js'
+import {
+  ACK_READ,
+  GroupOp,
+  MarkOp,
+  PendingOp,
+  readCount,
+  readFields,
+  readId,
+  readRegion,
+  REMOVE_BY_TRIM,
+} from './stream-codec.js'
 import type { CollectionState } from './state/collection-state.js'
 import { StreamState } from './state/stream-state.js'
 import type { EntryView } from './stream-chunk.js'
@@ -20,6 +31,7 @@ import type { EntrySource } from './stream-chunk.js'
 import { StreamFields } from './stream-fields.js'
 import { MAX_REGION } from './stream-groups.js'
 import { comparePosition, StreamCursor } from './stream-log.js'
+import { Mark, MAX_DURATION_S, MAX_MAX_SIZE } from './stream-marks.js'
 import { streamToRdb } from './stream-rdb.js'
 import { CHUNKS_WORD, GROUPS_WORD, MemberPart } from './stream-root.js'
 import { StreamSpace } from './stream-space.js'
@@ -63,6 +75,7 @@ export class StreamStore implements CollectionStore {
   private readonly fields = new StreamFields()
   private readonly source = { id: new StreamId(), region: 0, member: 0, stamp: 0 }
   private readonly found = new StreamCursor()
+  private readonly mark = new Mark()
 
   constructor(environment: StoreEnvironment) {
     this.self = environment.self
@@ -131,6 +144,8 @@ export class StreamStore implements CollectionStore {
         return this.walkAck(space, root, effect)
       case EffectType.streamPending:
         return this.walkPending(space, root, effect)
+      case EffectType.streamMark:
+        return this.walkMark(space, root, effect)
       default:
         effect.fail(`effect type ${effect.type} is not known to this version`)
         return root
@@ -286,6 +301,38 @@ export class StreamStore implements CollectionStore {
     if (op !== PendingOp.redeliver) space.groups.setActive(consumer, at)
   }
 
+  private walkMark(space: StreamSpace | null, root: Ref, effect: EffectReader): Ref {
+    const op = effect.byte()
+    if (op > MarkOp.set) effect.fail('stream-mark with an unknown operation')
+    if (op === MarkOp.set) {
+      const duration = effect.varint()
+      const maxSize = effect.varint()
+      if (duration < 1 || duration > MAX_DURATION_S || maxSize < 1 || maxSize > MAX_MAX_SIZE) {
+        effect.fail('stream-mark with settings that are none')
+      }
+      if (space === null) return 0
+      const to = root === 0 ? space.roots.create() : root
+      this.setMarks(space, to, duration, maxSize)
+      return to
+    }
+    const { mark } = this
+    effect.block()
+    mark.buf = effect.bytes
+    mark.producerOff = effect.valueOff
+    mark.producerLen = effect.valueLen
+    effect.block()
+    mark.nameOff = effect.valueOff
+    mark.nameLen = effect.valueLen
+    if (mark.producerLen === 0 || mark.nameLen === 0) effect.fail('stream-mark of nothing')
+    readId(effect, mark.id)
+    mark.time = effect.time()
+    if (mark.time < 0 || mark.time === Infinity) effect.fail('stream-mark at no time')
+    if (space === null) return 0
+    const to = root === 0 ? space.roots.create() : root
+    this.addMark(space, to, mark)
+    return to
+  }
+
   // Changes. The context says whose they are and what was observed.
 
   addEntry(space: StreamSpace, root: Ref, id: StreamId, fields: StreamFields): void {
@@ -317,6 +364,25 @@ export class StreamStore implements CollectionStore {
   noteAdded(space: StreamSpace, root: Ref, lastId: StreamId, added: number): Ref {
     const { origin, stamp } = this.context
     return space.roots.noteAdded(root === 0 ? space.roots.create() : root, origin, stamp, lastId, added)
+  }
+
+  /** A producer's message has become an entry of the origin. False when that was known. */
+  addMark(space: StreamSpace, root: Ref, mark: Mark): boolean {
+    const { context, keyspace } = this
+    mark.member = context.origin
+    mark.stamp = context.stamp
+    const isNew = space.marks.add(root, mark)
+    if (space.marks.prune(root, mark, keyspace.stability)) space.roots.setUnsettled(root, true)
+    return isNew
+  }
+
+  /** XCFGSET: what was observed of marks goes. */
+  setMarks(space: StreamSpace, root: Ref, durationS: number, maxSize: number): void {
+    const { context } = this
+    space.marks.clear(root, context)
+    space.marks.dropSettings(root, context)
+    space.marks.set(root, { member: context.origin, stamp: context.stamp, durationS, maxSize })
+    if (space.marks.count(root) > 0) space.roots.setUnsettled(root, true)
   }
 
   noteDeleted(space: StreamSpace, root: Ref, maxDeleted: StreamId): Ref {
@@ -557,7 +623,9 @@ export class StreamStore implements CollectionStore {
       this.reclaimBlock(space, groups.kill(group))
       if (!groups.hasDestroys(group)) groups.dropRecord(root, group)
     }
-    // Whoever has observed every addition has observed every entry.
+    // Whoever has observed every addition has observed every entry and mark, but not what marks are set to at the same time.
+    const keepsSettings = space.marks.dropSettings(root, context)
+    if (keepsSettings || roots.has(root, MemberPart.added)) space.marks.clear(root, context)
     if (!roots.has(root, MemberPart.added)) {
       if (this.isEmpty(space, root)) {
         this.keyspace.reclaimer.add(db.arena, this, root)
@@ -590,12 +658,16 @@ export class StreamStore implements CollectionStore {
       to[t + i] = from[f + i]
       from[f + i] = 0
     }
+    if (space.marks.settings(root) === null) {
+      roots.setMarks(rest, roots.marks(root))
+      roots.setMarks(root, 0)
+    }
     this.keyspace.reclaimer.add(space.arena, this, rest)
   }
 
-  /** True when the root remembers nothing: no part of a member, no group. */
-  private isEmpty(space: StreamSpace, root: Ref): boolean {
-    return space.roots.count(root) === 0 && space.groups.recordCount(root) === 0
+  /** True when the root remembers nothing: no part of a member, no group, no settings of marks that whoever removed the stream had not observed. */
+  private isEmpty({ roots, groups, marks }: StreamSpace, root: Ref): boolean {
+    return roots.count(root) === 0 && groups.recordCount(root) === 0 && marks.settings(root) === null
   }
 
   private dropEmpty(space: StreamSpace, root: Ref): Ref {
@@ -671,14 +743,16 @@ export class StreamStore implements CollectionStore {
       if (groups.hasDestroys(group)) unsettled = true
       else if (!groups.isAlive(group)) groups.dropRecord(root, group)
     }
+    if (space.marks.pruneAll(root, stability)) unsettled = true
     if (!this.isVisible(db, root)) roots.dropParts(root, MemberPart.deleted, stability)
     roots.setUnsettled(root, unsettled)
     return this.dropEmpty(space, root)
   }
 
   free(arena: Arena, root: Ref, budget: number): Ref {
-    const { roots, log, groups } = this.space(arena)
+    const { roots, log, groups, marks } = this.space(arena)
     const words = roots.words(root)
+    if (!marks.free(root, budget)) return root
     if (!log.free(words, roots.at(root) + CHUNKS_WORD, budget)) return root
     for (let i = groups.recordCount(root) - 1; i >= 0; i--) {
       if (!groups.freeGroup(root, groups.recordAt(root, i), budget)) return root
@@ -702,8 +776,9 @@ export class StreamStore implements CollectionStore {
   }
 
   bytes(arena: Arena, root: Ref, samples: number): number {
-    const { roots, log, groups } = this.space(arena)
-    return roots.bytes(root) + log.bytes(roots.words(root), roots.at(root) + CHUNKS_WORD, samples) + groups.bytes(root)
+    const { roots, log, groups, marks } = this.space(arena)
+    const entries = log.bytes(roots.words(root), roots.at(root) + CHUNKS_WORD, samples)
+    return roots.bytes(root) + entries + groups.bytes(root) + marks.bytes(root)
   }
 
   encoding(): string {
@@ -754,6 +829,36 @@ export class StreamStore implements CollectionStore {
       bytes += name.length + GROUP_COST_BYTES
     }
     yield bytes
+    if (roots.marks(root) !== 0) yield* this.hashMarks(hash, db, root)
+  }
+
+  /** Live ones, which no clock decides; and settings that somebody has made. */
+  private *hashMarks(hash: Hash64, db: Database, root: Ref): Generator<number, void> {
+    const { marks } = this.space(db.arena)
+    const place = new IndexCursor()
+    const mark = new Mark()
+    let bytes = 0
+    let steps = 0
+    for (let ref = marks.seek(root, null, place); ref !== 0; ref = marks.next(place)) {
+      if (++steps % LIMITS.slicedReadStep === 0) {
+        yield bytes
+        bytes = 0
+      }
+      if (!marks.isLive(root, ref)) continue
+      const { buf, producerOff, producerLen, nameOff, nameLen, id, member, time } = marks.read(ref, mark)
+      hash.number(producerLen)
+      hash.bytes(buf, producerOff, producerLen)
+      hash.number(nameLen)
+      hash.bytes(buf, nameOff, nameLen)
+      hashId(hash, id)
+      hash.number(member)
+      hash.number(time)
+      bytes += producerLen + nameLen + GROUP_COST_BYTES
+    }
+    const settings = marks.settings(root)
+    if (settings === null) return
+    hash.number(settings.durationS)
+    hash.number(settings.maxSize)
   }
 
   toRdb(db: Database, root: Ref): RdbValue {

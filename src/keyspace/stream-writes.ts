@@ -15,6 +15,7 @@ import { buildDestroyAll, StreamCopy } from './stream-copy.js'
 import { boundedTime, boundedTimes } from './stream-op-writers.js'
 import { StreamPositions } from './stream-positions.js'
 import { StreamCursor } from './stream-log.js'
+import { StreamMarkWrites } from './stream-mark-writes.js'
 import { CHUNKS_WORD, MemberPart } from './stream-root.js'
 import type { StreamSpace } from './stream-space.js'
 import type { StreamStore } from './stream-store.js'
@@ -36,6 +37,7 @@ export interface StreamKey extends Name {
  * an effect that changes nothing is not written.
  */
 export class StreamWrites {
+  readonly marks: StreamMarkWrites
   private readonly id = new StreamId()
   private readonly lastId = new StreamId()
   private readonly body = new ByteWriter()
@@ -47,7 +49,9 @@ export class StreamWrites {
     private readonly store: StreamStore,
     private readonly effects: Effects,
     private readonly keyspace: Keyspace,
-  ) {}
+  ) {
+    this.marks = new StreamMarkWrites(store, effects, keyspace)
+  }
 
   /** XADD. The ID is above the last one. */
   add(key: StreamKey, id: StreamId, fields: StreamFields): void {
@@ -311,6 +315,7 @@ export class StreamWrites {
       on = on && left > 0 && log.next(reading)
     } while (on)
     this.setId(key, copied.lastId(), roots.entriesAdded(root), roots.maxDeletedId(root, new StreamId()))
+    this.marks.copy(space, root, key, copied)
     for (const group of groups.sorted(root)) this.copyGroup(space, group, key, copied)
   }
 

@@ -237,7 +237,12 @@ function samePairs(a: Reply, b: Reply): boolean {
 }
 
 /** Names in XINFO of what passes, of how a server keeps a stream, or of what later versions reckon better (lag); the value after each is left out. */
-const NOT_COMPARED = new Set(['idle', 'inactive', 'radix-tree-keys', 'radix-tree-nodes', 'seen-time', 'active-time', 'lag'])
+/** What XINFO STREAM says of messages that come again: since 8.6. */
+export const OF_MESSAGES = ['idmp-duration', 'idmp-maxsize', 'pids-tracked', 'iids-tracked', 'iids-added', 'iids-duplicates']
+const NOT_COMPARED = new Set([
+  ...['idle', 'inactive', 'radix-tree-keys', 'radix-tree-nodes', 'seen-time', 'active-time', 'lag'],
+  ...OF_MESSAGES,
+])
 
 /** In the long form of XPENDING the third of four items is the time since delivery; in lists of XINFO it is a Unix time. */
 function withoutTimes(reply: Reply, command: CommandLine): string {

@@ -55,25 +55,34 @@ function fill(): void {
     'zset2',
     numbers.map((n) => [`${n}`, `m${n * 2}`]),
   )
-  h.run('RPUSH', 'list', ...numbers.map((n) => `e${(n * 7919) % COUNT}`))
+  write(
+    'RPUSH',
+    'list',
+    numbers.map((n) => [`e${(n * 7919) % COUNT}`]),
+  )
   h.run('GEOADD', 'geo', ...numbers.flatMap((n) => [`${(n % 100) / 2}`, `${(n % 77) / 3}`, `g${n}`]))
   h.run('SET', 'string', 'x')
 }
 
+/** A command in one go, however much it brings. */
+function atOnce(...args: string[]): void {
+  inOneGo(h, args)
+}
+
 /** Lists with several runs, elements put below others, and holes. */
 function fillLists(): void {
-  h.run('RPUSH', 'coins', ...numbers.map((n) => (n % 3 === 0 ? 'tails' : 'heads')))
+  atOnce('RPUSH', 'coins', ...numbers.map((n) => (n % 3 === 0 ? 'tails' : 'heads')))
   for (let n = 0; n < COUNT / 8; n++) h.run('LSET', 'coins', `${n * 5}`, n % 2 === 0 ? 'edge' : 'heads')
   for (let n = 0; n < 20; n++) h.run('LINSERT', 'coins', 'BEFORE', 'edge', n % 2 === 0 ? 'heads' : 'tails')
   h.run('LREM', 'coins', '7', 'tails')
-  h.run('RPUSH', 'same', ...numbers.map(() => 'x'))
-  for (let n = 0; n < 25; n++) h.run('RPUSH', 'long', ...numbers.map((i) => `${n} ${i}`))
+  atOnce('RPUSH', 'same', ...numbers.map(() => 'x'))
+  for (let n = 0; n < 25; n++) atOnce('RPUSH', 'long', ...numbers.map((i) => `${n} ${i}`))
 }
 
 /** Some of them dense, and some of it twice. */
 function fillSketches(): void {
-  for (let n = 0; n < 5; n++) h.run('PFADD', `sketch:${n}`, ...Array.from({ length: 3000 }, (_, i) => `${n * 1000 + i}`))
-  h.run('PFADD', 'small', ...numbers.slice(0, 90).map((n) => `s${n}`))
+  for (let n = 0; n < 5; n++) atOnce('PFADD', `sketch:${n}`, ...Array.from({ length: 3000 }, (_, i) => `${n * 1000 + i}`))
+  atOnce('PFADD', 'small', ...numbers.slice(0, 90).map((n) => `s${n}`))
 }
 
 /** Starts a command and says that it has not replied. */
@@ -187,6 +196,30 @@ const BROUGHT: readonly (readonly [string, string[]])[] = [
   ['ZADD of what is there', ['ZADD', 'zset', ...numbers.flatMap((n) => [`${n / 2}`, `m${n}`])]],
   ['ZADD to nothing', ['ZADD', 'to', ...some(0, COUNT).flatMap((n, i) => [`${i}`, `m${n}`])]],
   ['ZADD with a score that is none', ['ZADD', 'zset', ...numbers.flatMap((n) => [n === 399 ? 'x' : '1', `m${n}`])]],
+  ['ZADD NX', ['ZADD', 'zset', 'NX', 'CH', ...some(300, COUNT).flatMap((n, i) => [`${i}`, `m${n}`])]],
+  ['ZADD XX', ['ZADD', 'zset', 'XX', ...some(300, COUNT).flatMap((n, i) => [`${i}`, `m${n}`])]],
+  ['ZADD XX to nothing', ['ZADD', 'to', 'XX', 'CH', ...some(0, COUNT).flatMap((n, i) => [`${i}`, `m${n}`])]],
+  ['ZADD GT', ['ZADD', 'zset', 'GT', 'CH', ...some(300, COUNT).flatMap((n, i) => [`${i}`, `m${n}`])]],
+  ['ZADD LT XX', ['ZADD', 'zset', 'LT', 'XX', 'CH', ...some(0, COUNT).flatMap((n, i) => [`${i % 90}`, `m${n}`])]],
+  ['ZADD CH', ['ZADD', 'zset', 'CH', ...some(300, COUNT).flatMap((n, i) => [`${i % 90}`, `m${n}`])]],
+  ['ZADD GT to nothing', ['ZADD', 'to', 'GT', ...some(0, COUNT).flatMap((n, i) => [`${(i * 7) % 90}`, `m${n}`])]],
+  ['ZADD NX with a score that is none', ['ZADD', 'zset', 'NX', ...numbers.flatMap((n) => [n === 399 ? 'x' : '1', `n${n}`])]],
+  ['RPUSH', ['RPUSH', 'list', ...some(0, COUNT).map((n) => `new${n}`)]],
+  ['LPUSH', ['LPUSH', 'list', ...some(0, COUNT).map((n) => `new${n}`)]],
+  ['RPUSH of long values', ['RPUSH', 'list', ...numbers.map((n) => `${n}`.repeat(300 + n))]],
+  ['LPUSH of long values', ['LPUSH', 'list', ...numbers.map((n) => `${n}`.repeat(300 + n))]],
+  ['RPUSH to nothing', ['RPUSH', 'to', ...numbers.map((n) => `${n}`)]],
+  ['LPUSH to nothing', ['LPUSH', 'to', ...numbers.map((n) => `${n}`)]],
+  ['RPUSHX', ['RPUSHX', 'list', ...numbers.map((n) => `${n}`)]],
+  ['LPUSHX', ['LPUSHX', 'list', ...numbers.map((n) => `${n}`)]],
+  ['RPUSHX to nothing', ['RPUSHX', 'to', ...numbers.map((n) => `${n}`)]],
+  ['LPUSH to what is due', ['LPUSH', 'due', ...numbers.map((n) => `${n}`)]],
+  ['RPUSH to another type', ['RPUSH', 'string', ...numbers.map((n) => `${n}`)]],
+  ['PFADD to nothing', ['PFADD', 'to', ...numbers.map((n) => `${n}`)]],
+  ['PFADD to a sketch', ['PFADD', 'sketch', ...numbers.map((n) => `${n}`)]],
+  ['PFADD of what is there', ['PFADD', 'sketch', ...numbers.map((n) => `${n % 40}`)]],
+  ['PFADD to what is due', ['PFADD', 'due', ...numbers.map((n) => `${n}`)]],
+  ['PFADD to another type', ['PFADD', 'string', ...numbers.map((n) => `${n}`)]],
   ['ZREM', ['ZREM', 'zset', ...some(200, COUNT).map((n) => `m${n}`)]],
   ['ZREM of all', ['ZREM', 'zset', ...some(0, COUNT).map((n) => `m${n}`)]],
 ]
@@ -196,7 +229,8 @@ describe.each([true, false])('a command that brings very many elements (alone: %
 
   it.each(BROUGHT)('%s does what it does in one go', (_, args) => {
     fill()
-    for (const key of ['set', 'hash', 'zset']) h.run('PEXPIRE', key, '5000000')
+    h.run('PFADD', 'sketch', ...numbers.slice(0, 40).map((n) => `${n}`))
+    for (const key of ['set', 'hash', 'zset', 'list', 'sketch']) h.run('PEXPIRE', key, '5000000')
     h.run('SADD', 'due', 'x')
     h.run('PEXPIRE', 'due', '1000')
     const other = new EngineHarness({ solo, self: 2 }, clock)
@@ -214,7 +248,7 @@ describe.each([true, false])('a command that brings very many elements (alone: %
     expect(client.received + reply).toBe(inOneGo(other, args))
     expect(h.run('DEBUG', 'DIGEST')).toEqual(other.run('DEBUG', 'DIGEST'))
     expect(heard[0].received).toBe(heard[1].received)
-    for (const key of ['set', 'hash', 'zset', 'due', 'to']) {
+    for (const key of ['set', 'hash', 'zset', 'list', 'sketch', 'due', 'to']) {
       expect(h.run('PTTL', key)).toBe(other.run('PTTL', key))
       expect(h.run('OBJECT', 'ENCODING', key)).toEqual(other.run('OBJECT', 'ENCODING', key))
     }

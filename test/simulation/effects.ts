@@ -87,6 +87,8 @@ export type StreamBody =
   | { readonly kind: 'stream-group'; readonly does: 'destroy'; readonly group: string }
   | { readonly kind: 'stream-group'; readonly does: 'destroy-all' }
   /** isRead: the group has read them without making them pending. */
+  /** Messages of producers, or settings for them. Members are compared in what they hold of it; the model says nothing of it. */
+  | { readonly kind: 'stream-mark' }
   | {
       readonly kind: 'stream-ack'
       readonly group: string

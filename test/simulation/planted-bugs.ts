@@ -18,6 +18,7 @@ import { ListEdits } from '../../src/keyspace/list-edits.js'
 import { MapStore } from '../../src/keyspace/map-store.js'
 import { ACK_READ } from '../../src/keyspace/stream-codec.js'
 import { StreamGroups } from '../../src/keyspace/stream-groups.js'
+import { StreamMarks } from '../../src/keyspace/stream-marks.js'
 import { StreamStore } from '../../src/keyspace/stream-store.js'
 import { ZsetStore } from '../../src/keyspace/zset-store.js'
 import type { Keyspace } from '../../src/keyspace/keyspace.js'
@@ -350,6 +351,12 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
           (...args) =>
             observingEverything(self, () => original(...args)),
       ),
+  },
+  {
+    name: 'stream-mark-cleared-unobserved',
+    what: 'new settings forget also what producers mark elsewhere at the same time',
+    profile: 'streams',
+    apply: () => patchHidden(StreamMarks, 'clear', (_self, original, [root]) => original(root, { covers: () => true })),
   },
   {
     name: 'stream-destroy-forgotten',

@@ -1,3 +1,4 @@
+import { LIMITS } from '../../base/limits.js'
 import { NotificationClass } from '../../base/notification-classes.js'
 import { countDense, countRegisters, isDense, patternOf, rememberedCount, REGISTERS } from '../../crdt/hyperloglog.js'
 import { countSparse } from '../../crdt/hyperloglog-sparse.js'
@@ -25,6 +26,10 @@ function pfadd(call: Call): void {
   const ref = mustBeSketch(call, call.find(1))
   mustBeSound(call, ref)
   const count = call.argc - 2
+  if (count > call.shortWriteElements && isPlainTarget(call, ref) && call.isLongWrite(count)) {
+    call.writeKeyInSlices(1, addSteps(call, ref))
+    return
+  }
   if (count > patterns.length) patterns = new Int32Array(count)
   const { buf, off, len } = call.request
   for (let i = 0; i < count; i++) patterns[i] = patternOf(buf, off[i + 2], len[i + 2])
@@ -32,6 +37,30 @@ function pfadd(call: Call): void {
   if (count > FEW) patterns = new Int32Array(FEW)
   if (changed) call.notify(NotificationClass.string, 'pfadd', 1)
   call.reply.integer(changed ? 1 : 0)
+}
+
+/** PFADD of many. */
+function* addSteps(call: Call, ref: Ref): WriteSteps {
+  const { argc } = call
+  const { buf, off, len } = call.request
+  const merged = new Uint8Array(REGISTERS)
+  if (ref !== 0) mergeRecord(call, ref, merged)
+  let raises = false
+  for (let i = 2; i < argc; i++) {
+    const pattern = patternOf(buf, off[i], len[i])
+    const index = pattern & (REGISTERS - 1)
+    if (pattern >>> 14 > merged[index]) {
+      merged[index] = pattern >>> 14
+      raises = true
+    }
+    if (i % LIMITS.slicedReadStep === 0) yield
+  }
+  if (raises) {
+    yield* buildSteps(call, ref, merged, false)
+    yield 'commit'
+    call.notifyAdded(NotificationClass.string, 'pfadd', 1, ref !== 0)
+  }
+  call.reply.integer(raises ? 1 : 0)
 }
 
 function addPatterns(call: Call, ref: Ref, count: number): boolean {
@@ -136,16 +165,19 @@ function isPlainTarget({ db, request: { buf, off, len } }: Call, ref: Ref): bool
 }
 
 function* mergeIntoSteps(call: Call, refs: readonly Ref[]): WriteSteps {
-  const { db, op } = call
   const merged = new Uint8Array(REGISTERS)
   const dense = yield* mergeSteps(call, refs, merged)
-  // Other members may have old expiries of it.
-  if (refs[0] === 0) yield* call.long.remove(op, call.place(1))
-  call.collections.hlls.buildMerge(db, call.root(refs[0]), op, call.place(1), merged, dense)
+  yield* buildSteps(call, refs[0], merged, dense)
   yield 'commit'
-  if (refs[0] === 0) call.notify(NotificationClass.newKey, 'new', 1)
-  call.notify(NotificationClass.string, 'pfadd', 1)
+  call.notifyAdded(NotificationClass.string, 'pfadd', 1, refs[0] !== 0)
   call.reply.ok()
+}
+
+/** Writes what registers have beyond those of the first key's record. */
+function* buildSteps(call: Call, ref: Ref, merged: Uint8Array, dense: boolean): Generator<undefined, void> {
+  // Other members may have old expiries of it.
+  if (ref === 0) yield* call.clearInSteps(1)
+  call.collections.hlls.buildMerge(call.db, call.root(ref), call.op, call.place(1), merged, dense)
 }
 
 export const HYPERLOGLOG_COMMANDS: readonly CommandSpec[] = [

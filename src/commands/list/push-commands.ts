@@ -1,8 +1,12 @@
+import { LIMITS } from '../../base/limits.js'
 import { NotificationClass } from '../../base/notification-classes.js'
+import { RunWriter } from '../../keyspace/list-store.js'
+import type { Ref } from '../../memory/arena.js'
 import type { Call } from '../call.js'
 import { keyRange, type CommandSpec } from '../command-spec.js'
+import type { WriteSteps } from '../services.js'
 import { KEY } from '../string/arguments.js'
-import { ELEMENTS, findList, lists } from './arguments.js'
+import { ELEMENTS, findList, lengthOf, lists } from './arguments.js'
 
 /** Pushes at either end. Elements of one command stay together, whatever other members push meanwhile. */
 
@@ -17,8 +21,28 @@ export function push(call: Call, key: number, first: number, last: number, atBeg
 function pushing(atBegin: boolean, onlyIfThere: boolean): (call: Call) => void {
   return (call) => {
     const ref = findList(call, 1)
-    call.reply.integer(onlyIfThere && ref === 0 ? 0 : push(call, 1, 2, call.argc - 1, atBegin))
+    if (onlyIfThere && ref === 0) call.reply.integer(0)
+    else if (call.bringsMany(call.argc - 2)) call.writeKeyInSlices(1, pushSteps(call, ref, atBegin))
+    else call.reply.integer(push(call, 1, 2, call.argc - 1, atBegin))
   }
+}
+
+/** A push of many: a run of its own, whatever stands at that end, for the stamps that are to come are not known. */
+function* pushSteps(call: Call, ref: Ref, atBegin: boolean): WriteSteps {
+  const { op, request, argc, collections } = call
+  const length = lengthOf(call, ref)
+  if (ref === 0) yield* call.clearInSteps(1)
+  const anchor = ref === 0 ? 0 : lists(call).anchorBeyond(call.db, call.root(ref), atBegin)
+  const writer = new RunWriter(op, collections.environment.self, call.place(1), anchor)
+  for (let i = 2; i < argc; yield) {
+    if (atBegin) i = writer.pushBefore(request, i, argc)
+    else
+      for (const end = Math.min(i + LIMITS.slicedReadStep, argc); i < end; i++)
+        writer.bulk(request.buf, request.off[i], request.len[i])
+  }
+  yield 'commit'
+  call.notifyAdded(NotificationClass.list, atBegin ? 'lpush' : 'rpush', 1, ref !== 0)
+  call.reply.integer(length + argc - 2)
 }
 
 function spec(name: string, since: string, several: string, summary: string, handler: (call: Call) => void): CommandSpec {

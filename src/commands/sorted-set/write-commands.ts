@@ -17,7 +17,15 @@ const NAN = 'ERR resulting score is not a number (NaN)'
 /** Parsed scores of a ZADD; one array for all. */
 let scores = new Float64Array(16)
 
-const options = { nx: false, xx: false, gt: false, lt: false, incr: false }
+interface AddOptions {
+  nx: boolean
+  xx: boolean
+  gt: boolean
+  lt: boolean
+  incr: boolean
+}
+
+const options: AddOptions = { nx: false, xx: false, gt: false, lt: false, incr: false }
 
 function zadd(call: Call): void {
   const o = options
@@ -40,8 +48,8 @@ function zadd(call: Call): void {
     throw new CommandError('ERR GT, LT, and/or NX options at the same time are not compatible')
   }
   if (o.incr && pairs > 1) throw new CommandError('ERR INCR option supports a single increment-element pair')
-  if (!changes && !o.nx && !o.xx && !o.gt && !o.lt && !o.incr && isLong(call, pairs)) {
-    call.writeKeyInSlices(1, addSteps(call, rootForWrite(call, 1), first))
+  if (!o.incr && isLong(call, pairs)) {
+    call.writeKeyInSlices(1, addSteps(call, rootForWrite(call, 1), first, { ...o }, changes))
     return
   }
   if (scores.length < pairs) scores = new Float64Array(pairs * 2)
@@ -62,13 +70,9 @@ function add(call: Call, first: number, pairs: number, changes: boolean): void {
     const at = first + i * 2
     const score = scores[i]
     const before = writer.look(buf, off[at], len[at])
-    if (before !== before) {
-      if (o.xx) continue
-      added++
-    } else {
-      if (o.nx || (o.lt && score >= before) || (o.gt && score <= before)) continue
-      if (score !== before) updated++
-    }
+    if (!allows(o, score, before)) continue
+    if (before !== before) added++
+    else if (score !== before) updated++
     writer.write(buf, off[at], len[at], score, before)
   }
   writer.end()
@@ -76,38 +80,60 @@ function add(call: Call, first: number, pairs: number, changes: boolean): void {
   call.reply.integer(changes ? added + updated : added)
 }
 
+/** before: NaN for a member that is not there. */
+function allows(o: AddOptions, score: number, before: number): boolean {
+  if (before !== before) return !o.xx
+  return !o.nx && (!o.lt || score < before) && (!o.gt || score > before)
+}
+
 /** In slices; not of members with contributions, of which removals and new scores must say what they saw. */
 function isLong(call: Call, members: number): boolean {
   return call.bringsMany(members) && call.zsets.contributed(call.db, rootForWrite(call, 1)) === 0
 }
 
-/** ZADD of many, without options. */
-function* addSteps(call: Call, root: Ref, first: number): WriteSteps {
-  const { op, request, zsets } = call
+/** ZADD of many. */
+function* addSteps(call: Call, root: Ref, first: number, o: AddOptions, changes: boolean): WriteSteps {
+  const { op, request, argc, zsets } = call
   const { solo } = call.effects
-  for (let i = first; i < call.argc; i += 2) {
+  const { buf, off, len } = request
+  /** Score of each member, at the argument that is picked for it; NaN while it is not there. */
+  const current = new Float64Array(argc)
+  const isWritten = new Uint8Array(argc)
+  for (let i = first; i < argc; i += 2) {
     scoreArgument(call, i)
     if ((i - first) % LIMITS.slicedReadSeek === 0) yield
   }
   const distinct = new DistinctRanges()
-  yield* distinct.pickLastInSteps(request, first + 1, call.argc, 2)
-  if (root === 0) yield* call.clearInSteps(1)
-  const writer = new ScoresWriter(op, call.place(1))
-  const { buf, off, len } = request
+  distinct.begin((argc - first) / 2)
   let added = 0
   let updated = 0
+  let isChanged = false
+  for (let i = first + 1; i < argc; i += 2) {
+    const member = distinct.pickedFor(request, i)
+    if (member === i) current[i] = zsets.score(call.db, root, buf, off[i], len[i])
+    const before = current[member]
+    const score = scoreArgument(call, i - 1)
+    if (allows(o, score, before)) {
+      if (before !== before) added++
+      else if (score !== before) updated++
+      if (score !== before || !solo) {
+        isWritten[member] = 1
+        isChanged = true
+      }
+      current[member] = score
+    }
+    if ((i - first) % LIMITS.slicedReadStep === 1) yield
+  }
+  if (isChanged && root === 0) yield* call.clearInSteps(1)
+  const writer = new ScoresWriter(op, call.place(1))
   for (let p = 0; p < distinct.count; p++) {
     const i = distinct.picked[p]
-    const score = scoreArgument(call, i - 1)
-    const before = zsets.score(call.db, root, buf, off[i], len[i])
-    if (before !== before) added++
-    else if (score !== before) updated++
-    if (score !== before || !solo) writer.push(buf, off[i], len[i], score)
+    if (isWritten[i] !== 0) writer.push(buf, off[i], len[i], current[i])
     if (p % LIMITS.slicedReadStep === 0) yield
   }
-  if (op.effects > 0) yield 'commit'
+  if (isChanged) yield 'commit'
   if (added + updated > 0) call.notifyAdded(NotificationClass.sortedSet, 'zadd', 1, root !== 0)
-  call.reply.integer(added)
+  call.reply.integer(changes ? added + updated : added)
 }
 
 /** ZADD INCR and ZINCRBY: by scores[0], the member in an argument. */

@@ -10,6 +10,7 @@ import { keyRange, type ArgumentSpec, type CommandSpec } from '../command-spec.j
 import type { WriteSteps } from '../services.js'
 import { checkIds, deletePlanned, Deletion, deletionSteps, parseIdBlock, planDeletion } from './deletion.js'
 import { distinctIds } from './id-arguments.js'
+import { Marking } from './marking.js'
 import {
   ID_ARGUMENTS,
   INVALID_ID,
@@ -33,6 +34,7 @@ const ADD_TOO_SMALL = 'ERR The ID specified in XADD is equal or smaller than the
 
 const stream = new StreamReading()
 const trim = new Trim()
+const marking = new Marking()
 const given = new StreamId()
 const last = new StreamId()
 const fields = new StreamFields()
@@ -43,6 +45,7 @@ const AUTOMATIC = -1
 
 function xadd(call: Call): void {
   trim.reset()
+  marking.reset()
   const { request } = call
   let i = 2
   let noMakeStream = false
@@ -57,8 +60,12 @@ function xadd(call: Call): void {
       i = next - 1
     } else if (call.is(i, 'NOMKSTREAM')) {
       noMakeStream = true
-    } else if (call.is(i, 'IDMP') || call.is(i, 'IDMPAUTO')) {
-      throw new CommandError('ERR XADD IDMP and IDMPAUTO are not supported by this version of Meridian')
+    } else if (call.is(i, 'IDMP') && i + 2 < call.argc) {
+      marking.parse(call, i, false)
+      i += 2
+    } else if (call.is(i, 'IDMPAUTO') && i + 1 < call.argc) {
+      marking.parse(call, i, true)
+      i++
     } else {
       form = parseStreamId(request.buf, request.off[i], request.len[i], given)
       if (form === IdForm.none) throw new CommandError(INVALID_ID)
@@ -66,6 +73,9 @@ function xadd(call: Call): void {
     }
   }
   trim.check(call)
+  if (marking.isGiven && form !== AUTOMATIC) {
+    throw new CommandError('ERR IDMP/IDMPAUTO can be used only with auto-generated IDs')
+  }
   const count = call.argc - i - 1
   if (count < 2 || count % 2 === 1) throw new CommandError("ERR wrong number of arguments for 'xadd' command")
   const asRedis = call.effects.solo || call.collections.streams.settings.idMode === 'liberal'
@@ -80,12 +90,24 @@ function xadd(call: Call): void {
     call.reply.null()
     return
   }
+  if (marking.isGiven) {
+    marking.complete(fields)
+    if (exists && marking.isDuplicate(call, stream)) {
+      replyId(call.reply, marking.mark.id)
+      return
+    }
+  }
   if (exists) stream.space.roots.lastId(stream.root, last)
   else last.set(0, 0, 0, 0)
   if (last.isMax) throw new CommandError('ERR The stream has exhausted the last possible ID, unable to add more items')
   if (!isWhole) nextId(call, form, asRedis)
   if (given.compare(last) <= 0) throw new CommandError(ADD_TOO_SMALL)
-  call.collections.streams.writes.add(KEY.of(call, 1), given, fields)
+  const { writes } = call.collections.streams
+  writes.add(KEY.of(call, 1), given, fields)
+  if (marking.isGiven) {
+    marking.mark.id.copyFrom(given)
+    writes.marks.add(KEY, marking.mark)
+  }
   replyId(call.reply, given)
   call.notify(NotificationClass.stream, 'xadd', 1)
   if (trim.strategy === TrimStrategy.none) return
@@ -315,6 +337,18 @@ export const ID_BLOCK: readonly ArgumentSpec[] = [
   },
 ]
 
+const PRODUCER: ArgumentSpec = { name: 'producer-id', type: 'string' }
+const IDEMPOTENCE: ArgumentSpec = {
+  name: 'idempotency',
+  type: 'oneof',
+  flags: ['optional'],
+  since: '8.6.0',
+  arguments: [
+    { ...PRODUCER, token: 'IDMPAUTO' },
+    { name: 'idmp', type: 'block', token: 'IDMP', arguments: [PRODUCER, { name: 'idempotent-id', type: 'string' }] },
+  ],
+}
+
 export const STREAM_ENTRY_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'xadd',
@@ -330,12 +364,14 @@ export const STREAM_ENTRY_COMMANDS: readonly CommandSpec[] = [
       ['6.2.0', 'Options NOMKSTREAM, MINID and LIMIT.'],
       ['7.0.0', 'IDs of the form `<ms>-*`.'],
       ['8.2.0', 'Options KEEPREF, DELREF and ACKED.'],
+      ['8.6.0', 'Options IDMP and IDMPAUTO.'],
     ],
     tips: ['nondeterministic_output'],
     arguments: [
       KEY_ARGUMENT,
       { name: 'nomkstream', type: 'pure-token', token: 'NOMKSTREAM', flags: ['optional'], since: '6.2.0' },
       POLICY,
+      IDEMPOTENCE,
       { ...TRIM, flags: ['optional'] },
       {
         name: 'id-selector',

@@ -44,7 +44,7 @@ function info(call: Call): void {
   const { reply } = call
   const { space, words, at } = stream
   const { groups, log, cursor } = space
-  reply.map(10)
+  reply.map(16)
   replyHead(call, stream)
   reply.bulkString('groups')
   reply.integer(groups.count(stream.root))
@@ -57,8 +57,9 @@ function info(call: Call): void {
 }
 
 /** What every description of a stream begins with. */
-function replyHead({ reply }: Call, from: StreamReading): void {
+function replyHead({ reply, nowMs }: Call, from: StreamReading): void {
   const { space, words, at } = from
+  const { marks } = space
   const { roots, log, cursor } = space
   reply.bulkString('length')
   reply.integer(from.length)
@@ -75,6 +76,19 @@ function replyHead({ reply }: Call, from: StreamReading): void {
   reply.integer(roots.entriesAdded(from.root))
   reply.bulkString('recorded-first-entry-id')
   replyId(reply, log.first(words, at, cursor) ? cursor.entry.id : id.set(0, 0, 0, 0))
+  const tracked = marks.tracked(from.root, nowMs)
+  reply.bulkString('idmp-duration')
+  reply.integer(marks.durationS(from.root))
+  reply.bulkString('idmp-maxsize')
+  reply.integer(marks.maxSize(from.root))
+  reply.bulkString('pids-tracked')
+  reply.integer(tracked.producers)
+  reply.bulkString('iids-tracked')
+  reply.integer(tracked.marks)
+  reply.bulkString('iids-added')
+  reply.integer(marks.added(from.root))
+  reply.bulkString('iids-duplicates')
+  reply.integer(marks.duplicates(from.root))
 }
 
 /** Entries of the stream, and of what its groups have pending, that FULL shows, when it shows so many of each at most. */
@@ -92,7 +106,7 @@ function shownInFull(most: number): number {
 
 function* fullSteps(call: Call, from: StreamReading, most: number): Generator<undefined, void> {
   const { space, words, at, root } = from
-  call.reply.map(9)
+  call.reply.map(15)
   replyHead(call, from)
   call.reply.bulkString('entries')
   const cursor = new StreamCursor()

@@ -3,7 +3,20 @@ import type { Hash64 } from '../hash64.js'
 import { DoneRanges } from '../stream-done-ranges.js'
 import { OWN_ELEMENT, SAME_DOT } from './key-state-format.js'
 import type { StateReader } from './state-reader.js'
-import { ENTRY, GROUP, GROUP_DONE, PENDING, readId, readOwn, readPendingEnd, readRegion, readShared } from './stream-state.js'
+import {
+  ENTRY,
+  GROUP,
+  GROUP_DONE,
+  MARK,
+  MARK_COUNTERS,
+  MARK_SETTINGS,
+  PENDING,
+  readId,
+  readOwn,
+  readPendingEnd,
+  readRegion,
+  readShared,
+} from './stream-state.js'
 
 interface Entry {
   readonly id: StreamId
@@ -37,7 +50,7 @@ export class StreamAcks {
       if ((form & OWN_ELEMENT) !== 0) this.readOwn(form, reader)
       else {
         if ((form & GROUP) === GROUP) this.beginGroup(reader, hash)
-        else this.readEntry(form, reader)
+        else if (!isOfMarks(form)) this.readEntry(form, reader)
         hash.bytes(reader.bytes, from, left)
       }
       reader.skipElement()
@@ -72,6 +85,7 @@ export class StreamAcks {
 
   /** Its group is the last one: a record that is whole was written at one go. */
   private readOwn(form: number, reader: StateReader): void {
+    if (form === MARK_COUNTERS) return
     reader.block()
     if (form === GROUP_DONE) this.done = new DoneRanges(readOwn(reader))
     if (form !== PENDING) return
@@ -104,4 +118,10 @@ export class StreamAcks {
 
 function comparePositions(a: { readonly id: StreamId; readonly region: number }, id: StreamId, region: number): number {
   return a.id.compare(id) || a.region - region
+}
+
+/** What has nothing to do with groups. */
+function isOfMarks(form: number): boolean {
+  const kind = form & ~SAME_DOT
+  return kind === MARK || kind === MARK_SETTINGS
 }

@@ -1,5 +1,6 @@
 import { StreamId } from '../../crdt/stream-id.js'
 import type { Arena, Ref } from '../../memory/arena.js'
+import { IndexCursor } from '../../memory/order-index.js'
 import { packDotHigh, packDotLow } from '../../memory/record.js'
 import type { CollectionStore } from '../collection-store.js'
 import type { Database } from '../database.js'
@@ -8,6 +9,7 @@ import { StreamFields } from '../stream-fields.js'
 import { DoneRanges } from '../stream-done-ranges.js'
 import { MAX_REGION, type Dot, type GroupOwn, type GroupShared } from '../stream-groups.js'
 import { StreamCursor } from '../stream-log.js'
+import { Mark, MAX_DURATION_S, MAX_MAX_SIZE } from '../stream-marks.js'
 import { CHUNKS_WORD, GROUPS_WORD, MemberPart } from '../stream-root.js'
 import type { StreamSpace } from '../stream-space.js'
 import type { CollectionState, Observed, StateCursor } from './collection-state.js'
@@ -22,6 +24,10 @@ export const GROUP = NO_DOT
 export const GROUP_DONE = 3 | OWN_ELEMENT
 const CONSUMER = 5 | OWN_ELEMENT
 export const PENDING = 7 | OWN_ELEMENT
+/** A producer's mark, and the settings of marks; what of them was counted here. */
+export const MARK = 2
+export const MARK_SETTINGS = 4
+export const MARK_COUNTERS = 9 | OWN_ELEMENT
 
 /** Parts of a member in the header. */
 const ADDED = 1
@@ -39,8 +45,8 @@ const DOT_BYTES = 8
 /** Ends a pending entry that is acknowledged all the same. */
 const WAS_ACKNOWLEDGED = 1
 
-/** Steps of the walk: entries by position, then group after group by name, of each its pending entries by position. */
-const Phase = { entries: 0, group: 1, pending: 2 } as const
+/** Steps of the walk: entries by position, then group after group by name, of each its pending entries by position; then marks. */
+const Phase = { entries: 0, group: 1, pending: 2, marks: 3 } as const
 
 /** What a member has of a group for itself. */
 export interface OwnGroup {
@@ -74,6 +80,8 @@ export class StreamState implements CollectionState {
   private readonly id = new StreamId()
   private readonly fields = new StreamFields()
   private readonly cursor = new StreamCursor()
+  private readonly mark = new Mark()
+  private readonly walking = new IndexCursor()
   /** Of another member's state: what it has delivered and nobody has acknowledged, by group and then by the member of the entry. */
   private readonly undelivered = new Map<Ref, Map<number, StreamId[]>>()
   private readonly source = { id: new StreamId(), region: 0, member: 0, stamp: 0 }
@@ -117,6 +125,7 @@ export class StreamState implements CollectionState {
       if (!this.writeEntries(space, root, cursor, out, end)) return false
       cursor.phase = Phase.group
     }
+    if (cursor.phase === Phase.marks) return this.writeMarks(space, root, cursor, out, end)
     for (;;) {
       if (cursor.phase === Phase.pending) {
         if (!this.writePending(space, root, cursor, out, end)) return false
@@ -124,7 +133,13 @@ export class StreamState implements CollectionState {
       }
       if (out.length >= end) return false
       const group = this.nextGroup(space, root, cursor)
-      if (group === 0) return true
+      if (group === 0) {
+        if (space.roots.marks(root) === 0) return true
+        this.writeMarkSettings(space, root, cursor, out)
+        cursor.phase = Phase.marks
+        cursor.place = 0
+        return this.writeMarks(space, root, cursor, out, end)
+      }
       this.writeGroup(space, group, out)
       cursor.place = 1
       cursor.name = space.groups.names.name(group).slice()
@@ -226,6 +241,62 @@ export class StreamState implements CollectionState {
       cursor.region = region
     }
     return true
+  }
+
+  private writeMarkSettings({ marks }: StreamSpace, root: Ref, cursor: StateCursor, out: StateBytes): void {
+    for (const settings of marks.allSettings(root)) {
+      const element = this.openWithDot(MARK_SETTINGS, settings.member, settings.stamp, cursor, out)
+      out.varint(settings.durationS)
+      out.varint(settings.maxSize)
+      out.close(element)
+    }
+    const element = out.open()
+    out.u8(MARK_COUNTERS)
+    out.varint(marks.added(root))
+    out.varint(marks.duplicates(root))
+    out.close(element)
+  }
+
+  /** The cursor's place is the length of the last producer, 0 before the first; its name that and the message's. */
+  private writeMarks({ marks }: StreamSpace, root: Ref, cursor: StateCursor, out: StateBytes, end: number): boolean {
+    const { mark, walking } = this
+    const behind = cursor.place === 0 ? null : this.behind(cursor)
+    for (let ref = marks.seek(root, behind, walking); ref !== 0; ref = marks.next(walking)) {
+      if (out.length >= end) return false
+      const { buf, producerOff, producerLen, nameOff, nameLen, id, member, stamp, time } = marks.read(ref, mark)
+      const element = this.openWithDot(MARK, member, stamp, cursor, out)
+      out.block(buf, producerOff, producerLen)
+      out.block(buf, nameOff, nameLen)
+      writeId(out, id)
+      out.f64(time)
+      out.close(element)
+      cursor.place = producerLen
+      cursor.name = buf.slice(producerOff, nameOff + nameLen)
+      cursor.id.copyFrom(id)
+      cursor.region = member
+    }
+    return true
+  }
+
+  private behind({ name, place, id, region }: StateCursor): Mark {
+    const { mark } = this
+    mark.buf = name
+    mark.producerOff = 0
+    mark.producerLen = mark.nameOff = place
+    mark.nameLen = name.length - place
+    mark.id.copyFrom(id)
+    mark.member = region
+    return mark
+  }
+
+  private openWithDot(form: number, member: number, stamp: number, cursor: StateCursor, out: StateBytes): number {
+    const high = packDotHigh(member, stamp)
+    const low = packDotLow(stamp)
+    const isSame = cursor.isSameDot(high, low)
+    const element = out.open()
+    out.u8(form | (isSame ? SAME_DOT : 0))
+    if (!isSame) out.dot(high, low)
+    return element
   }
 
   read(db: Database, root: Ref, reader: StateReader): Ref {
@@ -384,6 +455,18 @@ export class StreamState implements CollectionState {
       case PENDING:
         this.readPending(space, root, reader)
         break
+      case MARK:
+        this.readMark(space, root, reader, kind)
+        break
+      case MARK_SETTINGS:
+        this.readMarkSettings(space, root, reader, kind)
+        break
+      case MARK_COUNTERS: {
+        const added = reader.varint()
+        const duplicates = reader.varint()
+        if (!reader.isForeign) space.marks.setCounters(root, added, duplicates)
+        break
+      }
       default:
         reader.damaged('an element of unknown kind')
     }
@@ -405,6 +488,39 @@ export class StreamState implements CollectionState {
       fields.add(off, len, reader.off, reader.len)
     }
     log.insert(roots.words(root), roots.at(root) + CHUNKS_WORD, source, fields)
+  }
+
+  private readMark(space: StreamSpace, root: Ref, reader: StateReader, form: number): void {
+    const { mark } = this
+    reader.elementDot(form)
+    mark.member = reader.member
+    mark.stamp = reader.stamp
+    reader.block()
+    mark.buf = reader.bytes
+    mark.producerOff = reader.off
+    mark.producerLen = reader.len
+    reader.block()
+    mark.nameOff = reader.off
+    mark.nameLen = reader.len
+    readId(reader, mark.id)
+    mark.time = reader.time()
+    if (mark.producerLen === 0 || mark.nameLen === 0 || mark.time < 0 || mark.time === Infinity) {
+      reader.damaged('a mark of nothing')
+    }
+    space.marks.add(root, mark)
+    // Which of them are to go is only known when all are there.
+    space.roots.setUnsettled(root, true)
+  }
+
+  private readMarkSettings(space: StreamSpace, root: Ref, reader: StateReader, form: number): void {
+    reader.elementDot(form)
+    const { member, stamp } = reader
+    const durationS = reader.varint()
+    const maxSize = reader.varint()
+    if (durationS < 1 || durationS > MAX_DURATION_S || maxSize < 1 || maxSize > MAX_MAX_SIZE) {
+      reader.damaged('settings of marks that are none')
+    }
+    space.marks.set(root, { member, stamp, durationS, maxSize })
   }
 
   /** A group comes once, or again as it was later. */

@@ -449,3 +449,84 @@ describe('a group in several regions', () => {
     }
   })
 })
+
+describe('a message of a producer', () => {
+  const send = (member: EngineHarness, name: string): unknown => member.run('XADD', 's', 'IDMP', 'p', name, '*', 'f', 'v')
+  const digest = (member: EngineHarness): unknown => member.run('DEBUG', 'DIGEST')
+
+  it('is known in another region as soon as its entry is there', () => {
+    const [one, two] = mesh()
+    const first = send(one, '1')
+    sync(one, two)
+    two.clock.advance(5)
+    expect(send(two, '1')).toBe(first)
+    expect(two.run('XLEN', 's')).toBe(1)
+    expect(digest(two)).toEqual(digest(one))
+  })
+
+  it('that two regions take at the same time is two entries, and the lower ID everywhere from then on', () => {
+    const [one, two] = mesh()
+    two.clock.advance(5)
+    const first = send(one, '1')
+    expect(send(two, '1')).not.toBe(first)
+    sync(one, two)
+    for (const member of [one, two]) {
+      expect(send(member, '1')).toBe(first)
+      expect(member.run('XLEN', 's')).toBe(2)
+    }
+    expect(digest(two)).toEqual(digest(one))
+  })
+
+  it('is forgotten with the stream where the removal had seen it, and only there', () => {
+    const [one, two] = mesh()
+    const first = send(one, '1')
+    sync(one, two)
+    one.run('DEL', 's')
+    two.clock.advance(5)
+    const second = send(two, '2')
+    sync(one, two)
+    for (const member of [one, two]) expect(send(member, '2')).toBe(second)
+    one.clock.advance(50)
+    expect(send(one, '1')).not.toBe(first)
+    sync(one, two)
+    expect(digest(two)).toEqual(digest(one))
+  })
+
+  it('is known as the newest settings say, whatever order they come in and whatever is removed', () => {
+    const [one, two] = mesh()
+    send(one, '1')
+    sync(one, two)
+    two.run('XCFGSET', 's', 'IDMP-MAXSIZE', '7')
+    one.clock.advance(5)
+    one.run('XCFGSET', 's', 'IDMP-MAXSIZE', '9')
+    one.run('DEL', 's')
+    send(two, '2')
+    sync(one, two)
+    for (const member of [one, two]) {
+      const info = member.run('XINFO', 'STREAM', 's') as unknown[]
+      expect(info[info.indexOf('idmp-maxsize') + 1]).toBe(7)
+    }
+    expect(digest(two)).toEqual(digest(one))
+  })
+
+  it('is bounded by what is live, and dropped once it is stable', () => {
+    const [one, two] = mesh()
+    one.run('XADD', 's', '*', 'f', 'v')
+    one.run('XCFGSET', 's', 'IDMP-MAXSIZE', '2')
+    for (let n = 0; n < 50; n++) send(one, `${n}`)
+    sync(one, two)
+    for (const member of [one, two]) {
+      const info = member.run('XINFO', 'STREAM', 's') as unknown[]
+      expect(info[info.indexOf('iids-tracked') + 1]).toBe(2)
+    }
+    const before = Number(one.run('MEMORY', 'USAGE', 's'))
+    one.engine.keyspace.stability = EVERYTHING_STABLE
+    send(one, 'more')
+    send(one, 'and more')
+    send(one, 'most')
+    send(one, 'the last')
+    sync(one, two)
+    expect(Number(one.run('MEMORY', 'USAGE', 's'))).toBeLessThan(before)
+    expect(digest(two)).toEqual(digest(one))
+  })
+})

@@ -99,19 +99,6 @@ describe('entries that groups refer to', () => {
   })
 })
 
-describe('XADD IDMP', () => {
-  it('says that it is not there rather than to add twice', () => {
-    const member = filled(1)
-    for (const option of [
-      ['IDMP', 'p', '1'],
-      ['IDMPAUTO', 'p'],
-    ]) {
-      expect(member.run('XADD', 's', ...option, '*', 'f', 'v')).toEqual(message('ERR XADD IDMP and IDMPAUTO are not supported'))
-    }
-    expect(member.run('XLEN', 's')).toBe(1)
-  })
-})
-
 describe('readers that wait', () => {
   it('get what comes after the last ID of when they began', () => {
     const member = filled(2)

@@ -2,7 +2,7 @@ import type { SeededRandom } from '../../differential/seeded-random.js'
 
 type Args = readonly string[]
 
-export const FAMILIES = ['string', 'counter', 'hash', 'set', 'zset', 'list', 'stream', 'hll'] as const
+export const FAMILIES = ['string', 'counter', 'hash', 'set', 'zset', 'list', 'stream', 'hll', 'message'] as const
 export type Family = (typeof FAMILIES)[number]
 
 /**
@@ -51,6 +51,8 @@ export class RandomCommands {
         return this.stream(key)
       case 'hll':
         return this.hll(key)
+      case 'message':
+        return this.message(key)
     }
   }
 
@@ -213,6 +215,16 @@ export class RandomCommands {
       default:
         return ['XADD', key, '*', 'a', this.text(), ...(random.chance(0.3) ? ['b', this.text()] : [])]
     }
+  }
+
+  /** Streams with messages that come again. */
+  private message(key: string): Args {
+    const { random } = this
+    const roll = random.below(10)
+    if (roll < 4) return ['XADD', key, 'IDMP', random.pick(['p', 'q']), `${random.below(6)}`, '*', 'f', this.text()]
+    if (roll === 4) return ['XCFGSET', key, 'IDMP-DURATION', `${random.between(1, 3)}`]
+    if (roll === 5) return ['XCFGSET', key, 'IDMP-MAXSIZE', `${random.between(1, 4)}`]
+    return this.stream(key)
   }
 
   private hll(key: string): Args {

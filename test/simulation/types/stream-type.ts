@@ -66,12 +66,17 @@ function trimmed(entries: readonly StreamEntry[], args: readonly string[]): read
   return id < 0 ? entries : entries.filter((entry) => compareIds(entry, parseId(args[id + 1], 0)) >= 0)
 }
 
-/** XADD key [NOMKSTREAM] [MAXLEN n] id field value. */
+/** XADD key [NOMKSTREAM] [IDMP producer name] [MAXLEN n] id field value. */
 function add(store: ModelStore, db: number, args: readonly string[]): Reply {
   const key = args[1]
   const before = streamOf(store, db, key)
   const fields = args.slice(-2)
   if (before === null && has(args, 'NOMKSTREAM', 2)) return NIL
+  // A message that has come before: its ID is some earlier one.
+  if (before !== null && args[2] === 'IDMP' && store.hint !== null) {
+    const text = shown(store.hint)
+    if (compareIds(parseId(text.slice(1), -1), before.last) <= 0) return text
+  }
   const id = newId(store, args[args.length - 3], before?.last ?? ZERO)
   if (id === null) return ERR
   const entry = { ...id, region: store.self, fields }
@@ -324,7 +329,18 @@ function describe(store: ModelStore, db: number, [, what, key]: readonly string[
     return [
       ...['$length', `:${entries.length}`, '$radix-tree-keys', told(store, 3), '$radix-tree-nodes', told(store, 5)],
       ...['$last-generated-id', `$${idText(last)}`, '$max-deleted-entry-id', told(store, 9), '$entries-added', `:${added}`],
-      ...['$recorded-first-entry-id', `$${idText(first ?? ZERO)}`, '$groups', `:${groups.size}`],
+      ...['$recorded-first-entry-id', `$${idText(first ?? ZERO)}`],
+      ...['$idmp-duration', told(store, 15), '$idmp-maxsize', told(store, 17), '$pids-tracked', told(store, 19)],
+      ...[
+        '$iids-tracked',
+        told(store, 21),
+        '$iids-added',
+        told(store, 23),
+        '$iids-duplicates',
+        told(store, 25),
+        '$groups',
+        `:${groups.size}`,
+      ],
       ...['$first-entry', first === undefined ? NIL : entryReply(first)],
       ...['$last-entry', top === undefined ? NIL : entryReply(top)],
     ]
@@ -620,6 +636,7 @@ export const STREAM_TYPE: ValueType = {
     'stream-group': 52,
     'stream-ack': 53,
     'stream-pending': 54,
+    'stream-mark': 55,
   },
 
   decode(type, reader): EffectBody | null {
@@ -657,6 +674,19 @@ export const STREAM_TYPE: ValueType = {
       }
       case 54:
         return decodePending(reader)
+      case 55: {
+        const op = reader.u8()
+        if (op === 0) {
+          reader.block()
+          reader.block()
+          readId(reader)
+          reader.f64()
+        } else {
+          reader.varint()
+          reader.varint()
+        }
+        return { kind: 'stream-mark' }
+      }
       default:
         return null
     }
@@ -732,6 +762,7 @@ export const STREAM_TYPE: ValueType = {
     XDELEX: deleteWithReferences,
     XACKDEL: deleteWithReferences,
     XSETID: setId,
+    XCFGSET: (store, db, [, key]) => (streamOf(store, db, key) === null ? ERR : OK),
     XINFO: describe,
     RESTORE: restore,
   },
@@ -751,6 +782,12 @@ export const STREAM_TYPE: ValueType = {
         () => ['XDEL', keys.key(), id(), id(), id()],
         () => ['XTRIM', keys.key(), 'MAXLEN', String(random.below(6))],
         () => ['XTRIM', keys.key(), 'MINID', id()],
+        () => ['XADD', keys.key(), 'IDMP', random.pick(['p', 'q']), String(random.below(6)), '*', ...fields],
+        () => ['XADD', keys.key(), 'IDMP', random.pick(['p', 'q']), String(random.below(6)), '*', ...fields],
+        () =>
+          random.chance(0.3)
+            ? ['XCFGSET', keys.key(), 'IDMP-MAXSIZE', String(random.between(1, 4))]
+            : ['XADD', keys.key(), 'IDMP', 'p', String(random.below(6)), '*', ...fields],
       ])()
     },
     group: (random, keys) => {

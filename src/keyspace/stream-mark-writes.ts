@@ -1,0 +1,112 @@
+import { LIMITS } from '../base/limits.js'
+import { EffectType } from '../crdt/effect-reader.js'
+import type { OpBuilder } from '../crdt/op-builder.js'
+import { StreamId } from '../crdt/stream-id.js'
+import type { Ref } from '../memory/arena.js'
+import { IndexCursor } from '../memory/order-index.js'
+import type { KeyPlace } from './collection-store.js'
+import type { CopiedIds } from './copied-ids.js'
+import type { Effects } from './effects.js'
+import type { Keyspace } from './keyspace.js'
+import { MarkOp, putId, writeId } from './stream-codec.js'
+import { Mark } from './stream-marks.js'
+import type { StreamSpace } from './stream-space.js'
+import type { StreamStore } from './stream-store.js'
+import type { StreamKey } from './stream-writes.js'
+
+/** What local commands write about the marks of a stream, which must exist. */
+export class StreamMarkWrites {
+  constructor(
+    private readonly store: StreamStore,
+    private readonly effects: Effects,
+    private readonly keyspace: Keyspace,
+  ) {}
+
+  /** XADD IDMP: the message has become the entry of mark.id. */
+  add(key: StreamKey, mark: Mark): void {
+    const root = this.open(key)
+    const space = this.space(key)
+    // Not before the newest one, or it would be too old at once where that comes from a clock that is ahead.
+    mark.time = Math.max(this.keyspace.nowMs, space.marks.newest(root))
+    this.put(MarkOp.add, mark)
+    if (this.store.addMark(space, root, mark)) space.marks.noteAdded(root)
+    this.effects.closeCollection(root)
+  }
+
+  /** XCFGSET: what is marked so far is forgotten. */
+  set(key: StreamKey, durationS: number, maxSize: number): void {
+    const { writer } = this.effects
+    const root = this.open(key)
+    writer.putByte(MarkOp.set)
+    writer.putVarint(durationS)
+    writer.putVarint(maxSize)
+    this.store.setMarks(this.space(key), root, durationS, maxSize)
+    this.effects.closeCollection(root)
+  }
+
+  /** COPY, RENAME. */
+  copy({ marks }: StreamSpace, from: Ref, key: StreamKey, copied: CopiedIds): void {
+    const settings = marks.settings(from)
+    if (settings !== null) this.set(key, settings.durationS, settings.maxSize)
+    const cursor = new IndexCursor()
+    const mark = new Mark()
+    for (let ref = marks.seek(from, null, cursor); ref !== 0; ref = marks.next(cursor)) {
+      if (!marks.isLive(from, ref)) continue
+      marks.read(ref, mark)
+      mark.id.copyFrom(copied.of(mark.id, mark.member))
+      const root = this.open(key)
+      this.put(MarkOp.add, mark)
+      this.store.addMark(this.space(key), root, mark)
+      this.effects.closeCollection(root)
+    }
+  }
+
+  private put(op: number, mark: Mark): void {
+    const { writer } = this.effects
+    writer.putByte(op)
+    writer.putBlock(mark.buf, mark.producerOff, mark.producerLen)
+    writer.putBlock(mark.buf, mark.nameOff, mark.nameLen)
+    putId(writer, mark.id)
+    writer.putFloat64(mark.time)
+  }
+
+  private open(key: StreamKey): Ref {
+    return this.effects.openCollection(EffectType.streamMark, key.database, key.buf, key.off, key.len)
+  }
+
+  private space(key: StreamKey): StreamSpace {
+    return this.store.space(this.keyspace.database(key.database).arena)
+  }
+}
+
+/** As copy, some marks a step, into an op that is being built. */
+export function* buildMarkCopy(
+  { marks }: StreamSpace,
+  from: Ref,
+  copied: CopiedIds,
+  op: OpBuilder,
+  to: KeyPlace,
+): Generator<undefined, void> {
+  const settings = marks.settings(from)
+  if (settings !== null) {
+    const effect = op.begin(EffectType.streamMark, to.database, to.key, to.off, to.len)
+    effect.u8(MarkOp.set)
+    effect.varint(settings.durationS)
+    effect.varint(settings.maxSize)
+  }
+  const cursor = new IndexCursor()
+  const mark = new Mark()
+  const id = new StreamId()
+  let steps = 0
+  for (let ref = marks.seek(from, null, cursor); ref !== 0; ref = marks.next(cursor)) {
+    if (++steps % LIMITS.slicedReadStep === 0) yield
+    if (!marks.isLive(from, ref)) continue
+    marks.read(ref, mark)
+    const effect = op.begin(EffectType.streamMark, to.database, to.key, to.off, to.len)
+    effect.u8(MarkOp.add)
+    effect.range(mark.buf, mark.producerOff, mark.producerLen)
+    effect.range(mark.buf, mark.nameOff, mark.nameLen)
+    writeId(effect, id.copyFrom(copied.of(mark.id, mark.member)))
+    effect.f64(mark.time)
+  }
+}
