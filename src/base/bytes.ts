@@ -1,4 +1,4 @@
-import { releasedMemory, allocateMemory } from './large-memory.js'
+import { allocateLazily, releasedMemory } from './large-memory.js'
 
 /**
  * Byte ranges: copy, compare, numbers to and from ASCII. Loops are used for short ranges because a call into the runtime costs more: on Node 20
@@ -19,7 +19,7 @@ export function allocateBytes(length: number): Uint8Array {
   if (length < LARGE_BYTES) return allocateLasting(length)
   // Its user will not say when it is dropped, but does so soon.
   releasedMemory(length)
-  return new Uint8Array(allocateMemory(length))
+  return allocateLazily(length)
 }
 
 /** The same for a buffer that stays for good and is copied to all the time, which is faster for memory that V8 counts. */
@@ -29,7 +29,8 @@ export function allocateLasting(length: number): Uint8Array {
 
 /** As allocateBytes, as a Buffer of its own, for sockets and files. */
 export function allocateBuffer(length: number): Buffer {
-  return Buffer.from(allocateBytes(length).buffer)
+  const bytes = allocateBytes(length)
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
 /** The same bytes as a plain Uint8Array. */

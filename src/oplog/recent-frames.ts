@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.js'
+import { isAlone } from '../base/large-memory.js'
 import { LIMITS } from '../base/limits.js'
 import { FrameView } from '../crdt/frame.js'
 import { VersionVector } from '../crdt/version-vector.js'
@@ -47,8 +48,7 @@ export class RecentFrames {
     const { length } = frame.bytes
     if (length * 8 > this.maxBytes) {
       // A large one mostly has its array to itself: then nobody writes there again.
-      const isAlone = frame.bytes.buffer.byteLength === length
-      this.slots[slot] = isAlone || length > this.maxBytes ? frame : frame.copy()
+      this.slots[slot] = isAlone(frame.bytes) || length > this.maxBytes ? frame : frame.copy()
       this.starts[slot] = -1
     } else {
       this.starts[slot] = this.makeRoom(length)

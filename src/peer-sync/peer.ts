@@ -138,11 +138,13 @@ export class Peer {
     if (!this.hasSaid) knowledge.hasApplied(applied)
     this.hasSaid = true
     // One that has lost ops of its own says nothing of what is durable before they are here again.
-    if (knowledge.mayHaveLost && durable.length > 0) {
+    const isFirst = knowledge.mayHaveLost && durable.length > 0
+    if (isFirst) {
       knowledge.mayHaveLost = false
       knowledge.beganAnew(durable)
     }
-    return knowledge.merge(applied, durable)
+    // The first report is news though others have told the same before: from now on it counts.
+    return knowledge.merge(applied, durable) || isFirst
   }
 
   /**

@@ -76,7 +76,8 @@ export class ByteList {
       this.bytes = grown
     }
     if (this.count + elements > this.ends.length) {
-      const grown = new Uint32Array(room(4 * Math.max(4, this.count + elements, this.count * 2)).buffer)
+      const bytes = room(4 * Math.max(4, this.count + elements, this.count * 2))
+      const grown = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4)
       grown.set(this.ends)
       this.ends = grown
     }

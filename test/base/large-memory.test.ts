@@ -2,7 +2,7 @@ import { constants, PerformanceObserver } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { allocateBuffer, allocateBytes } from '../../src/base/bytes.js'
-import { allocateMemory, beginCollection, releasedMemory } from '../../src/base/large-memory.js'
+import { allocateLazily, allocateMemory, beginCollection, isAlone, releasedMemory } from '../../src/base/large-memory.js'
 
 const MIB = 1024 * 1024
 
@@ -19,6 +19,22 @@ describe('large memory', () => {
   it('of a small buffer is ordinary memory', () => {
     expect(allocateBytes(1000).buffer).toBeInstanceOf(ArrayBuffer)
     expect(allocateBuffer(1000)).toHaveLength(1000)
+  })
+
+  it('of tens of megabytes is not cleared before it is touched', () => {
+    const bytes = allocateLazily(20 * MIB)
+    expect(bytes).toHaveLength(20 * MIB)
+    expect(bytes.buffer.byteLength).toBeGreaterThan(32 * MIB)
+    expect(allocateLazily(40 * MIB).buffer.byteLength).toBe(40 * MIB)
+  })
+
+  it('knows what was allocated for nothing else', () => {
+    for (const size of [1000, MIB, 20 * MIB, 40 * MIB]) {
+      expect(isAlone(allocateLazily(size))).toBe(true)
+      expect(isAlone(allocateLazily(size).subarray(1))).toBe(false)
+      expect(isAlone(allocateLazily(size).subarray(0, size / 2))).toBe(false)
+    }
+    expect(isAlone(allocateBytes(1000))).toBe(true)
   })
 
   it('that is dropped makes V8 begin a collection when it is much, and not before', async () => {

@@ -3,6 +3,7 @@ import type { BenchRun } from './bench-run.js'
 import { BinaryClient } from './binary-client.js'
 import { writeCommands, type Fill } from './command-writer.js'
 import { digits } from './load-tests.js'
+import { inBackground } from './own-threads.js'
 import { pingWhile, type ProbeReport } from './prober.js'
 import { Settlement, type Bench, type Pauses, type Server, type System } from './servers.js'
 import { median, quantile } from './statistics.js'
@@ -280,12 +281,13 @@ async function measureRound({ fills, before, command }: StallScenario, from: Ser
   await delay(AFTERMATH_MS)
   if (to.system === 'meridian') await to.pauses()
   try {
-    return await pingWhile(to.port, async () => {
+    const work = async () => {
       if (command === null) while ((await client.command('EXISTS', 'hash')) !== 0) await delay(50)
       else await client.command(...command, ...payload)
       if (from !== to) await new Settlement(from, to).settle()
       await delay(AFTERMATH_MS)
-    })
+    }
+    return await pingWhile(to.port, () => inBackground(work))
   } finally {
     client.close()
   }

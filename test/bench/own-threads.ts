@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs'
-import { setPriority } from 'node:os'
+import { getPriority, setPriority } from 'node:os'
 
 const LOW_PRIORITY = 10
 
@@ -13,5 +13,20 @@ export function lowerOwnThreads(): void {
     } catch {
       // It has ended meanwhile.
     }
+  }
+}
+
+/**
+ * Does something with the priority of this thread lowered, if it may be raised again: a client on a machine of its own would not make the server wait for a
+ * core while it reads a large reply. Nothing must be spawned meanwhile, for that would have the same priority.
+ */
+export async function inBackground<T>(work: () => Promise<T>): Promise<T> {
+  if (process.platform !== 'linux' || process.getuid?.() !== 0) return work()
+  const usual = getPriority(process.pid)
+  setPriority(process.pid, LOW_PRIORITY)
+  try {
+    return await work()
+  } finally {
+    setPriority(process.pid, usual)
   }
 }

@@ -47,6 +47,22 @@ describe('a healthy mesh', () => {
     expect(a.sync.appliedBy(m(9))).toBeNull()
   })
 
+  it('says that vectors have moved when a process that has come again reports what was known of it: only then it counts', () => {
+    const mesh = new Mesh(2).start()
+    mesh.advance(200)
+    const [a, b] = mesh.members
+    a.host.write()
+    b.host.write()
+    mesh.advance(2000)
+    let moves = 0
+    a.sync.onVectors(() => moves++)
+    b.crash()
+    mesh.advance(2000)
+    expect(a.sync.isLinked(m(2))).toBe(true)
+    expect(a.sync.stable().dominates(a.host.applied)).toBe(true)
+    expect(moves).toBeGreaterThan(0)
+  })
+
   it('sends nothing that is not durable yet', () => {
     const mesh = new Mesh(2).start()
     mesh.advance(200)
