@@ -16,8 +16,8 @@ import { StringStore } from '../keyspace/string-store.js'
 import { copyFile } from '../oplog/copy-file.js'
 import { LostFrames } from '../oplog/damage-survey.js'
 import { identityPath, readIdentity, type DataFolderIdentity } from '../oplog/data-folder.js'
-import { LogDamage, LogScan } from '../oplog/log-scan.js'
-import { segmentFileName, segmentSequence } from '../oplog/segment-header.js'
+import { LogDamage, LogScan, type LogScanOptions } from '../oplog/log-scan.js'
+import { encodeSegmentHeader, segmentFileName, segmentSequence } from '../oplog/segment-header.js'
 import { logFolder } from '../oplog/segment.js'
 import { snapshotFolder } from '../oplog/snapshot-format.js'
 import { SnapshotReader, damagedSnapshot, listSnapshots } from '../oplog/snapshot-reader.js'
@@ -29,6 +29,8 @@ interface WholeSnapshot {
   readonly path: string
   readonly position: number
   readonly end: number
+  /** What the log has before the position. */
+  readonly vector: VersionVector
   readonly keys: number
 }
 
@@ -36,6 +38,8 @@ interface WholeSnapshot {
 interface Repair {
   readonly moves: string[]
   cut: { readonly path: string; readonly offset: number } | null
+  /** A segment that loses its first frames: what is behind the offset gets this header. */
+  begin: { readonly path: string; readonly offset: number; readonly header: Uint8Array } | null
 }
 
 export interface CheckReport {
@@ -73,6 +77,14 @@ export function repairDataFolder(disk: Disk, folder: string, repair: Repair, nam
     disk.truncate(path, offset)
     lines.push(`cut ${path} at byte ${offset}; the whole file is ${aside(path)}`)
   }
+  if (repair.begin !== null) {
+    const { path, offset, header } = repair.begin
+    const rest = `${quarantine}/rest`
+    copyFile(disk, path, rest, offset, header)
+    copyFile(disk, path, aside(path))
+    disk.rename(rest, path)
+    lines.push(`left out of ${path} what is before byte ${offset}; the whole file is ${aside(path)}`)
+  }
   // The newest first: a crash in between leaves no gap.
   for (const path of [...repair.moves].sort().reverse()) {
     disk.rename(path, aside(path))
@@ -87,6 +99,7 @@ class DataCheck {
   private readonly givenUp: string[] = []
   private readonly moves: string[] = []
   private cut: Repair['cut'] = null
+  private begin: Repair['begin'] = null
   private isDamaged = false
   private readonly identity: DataFolderIdentity
   private readonly scratch: ScratchData
@@ -116,7 +129,7 @@ class DataCheck {
     this.checkSnapshots()
     const log = this.checkLog()
     const canStart = this.judgeSnapshots(log)
-    const repair = canStart ? { moves: this.moves, cut: this.cut } : null
+    const repair = canStart ? { moves: this.moves, cut: this.cut, begin: this.begin } : null
     return { lines: this.lines, isDamaged: this.isDamaged, repair, givenUp: this.givenUp }
   }
 
@@ -130,7 +143,7 @@ class DataCheck {
           reader.close()
         }
         const { header, end, keys } = reader
-        this.snapshots.push({ path, position: header.position, end: end.position, keys })
+        this.snapshots.push({ path, position: header.position, end: end.position, vector: header.vector, keys })
         this.lines.push(`${path}: whole, ${keys} keys, begins at position ${header.position} of the log`)
       } catch (error) {
         if (!(error instanceof MeridianError) || error.code !== 'MRD_SNAPSHOT_DAMAGED') throw error
@@ -142,7 +155,7 @@ class DataCheck {
 
   /** Reads the log; gives the positions between which it is whole, or will be after the repair. */
   private checkLog(): { begin: number; end: number } {
-    const { scan, damage } = this.scan(0)
+    const { scan, damage } = this.scan({})
     const begin = scan.segments[0]?.startByte ?? 0
     this.lines.push(
       `log: ${scan.segments.length} segments, ${scan.frames} frames, positions ${begin} to ${scan.endByte}, vector ${scan.vector.toString()}`,
@@ -155,17 +168,41 @@ class DataCheck {
       return { begin, end: scan.endByte }
     }
     const sequence = segmentSequence(damage.path.slice(damage.path.lastIndexOf('/') + 1))
-    return this.passOver(sequence, damage) ?? this.cutAt(sequence, damage, begin, scan.endByte)
+    return (
+      this.passOver(sequence, damage) ??
+      this.passOverWithin(sequence, damage) ??
+      this.cutAt(sequence, damage, begin, scan.endByte)
+    )
   }
 
   /** Damage in what only other members could still ask for: without the log up to there a start is what it was. */
   private passOver(sequence: number, damage: LogDamage): { begin: number; end: number } | null {
     const [newest] = this.snapshots
     if (newest === undefined) return null
-    const { scan, damage: later } = this.scan(sequence + 1)
+    const { scan, damage: later } = this.scan({ firstSequence: sequence + 1 })
     const begin = scan.segments[0]?.startByte ?? Infinity
     if (later !== null || begin > newest.position) return null
-    for (const each of this.sequences()) if (each <= sequence) this.moves.push(this.segmentPath(each))
+    return this.beginAt(sequence + 1, damage, begin, scan.endByte)
+  }
+
+  /** The same in the segment in which the newest snapshot begins, before that place. */
+  private passOverWithin(sequence: number, damage: LogDamage): { begin: number; end: number } | null {
+    const [newest] = this.snapshots
+    const { path } = damage
+    if (newest === undefined || !this.disk.exists(path)) return null
+    const { position, vector } = newest
+    const { scan, damage: later } = this.scan({ firstSequence: sequence, middle: { position, vector } })
+    const [segment] = scan.segments
+    if (later !== null || segment === undefined || scan.endByte < newest.end) return null
+    const { clusterId, memberId } = this.identity
+    const header = encodeSegmentHeader({ clusterId, memberId, sequence, startByte: position, vector })
+    this.begin = { path, offset: segment.headerBytes, header }
+    return this.beginAt(sequence, damage, position, scan.endByte)
+  }
+
+  /** Lets go of the log before this position, and of the segments before this one. */
+  private beginAt(sequence: number, damage: LogDamage, begin: number, end: number): { begin: number; end: number } {
+    for (const each of this.sequences()) if (each < sequence) this.moves.push(this.segmentPath(each))
     this.damage(
       `${withoutRemedy(damage)}. It is older than the newest snapshot: a start does not need it, but members that lack writes from before ` +
         `position ${begin} cannot get them from here.`,
@@ -173,7 +210,7 @@ class DataCheck {
     this.givenUp.push(
       `The log of this member begins at position ${begin}. Members that lack what came before get it from others, or as a snapshot.`,
     )
-    return { begin, end: scan.endByte }
+    return { begin, end }
   }
 
   private cutAt(sequence: number, damage: LogDamage, begin: number, end: number): { begin: number; end: number } {
@@ -205,13 +242,13 @@ class DataCheck {
   private judgeSnapshots(log: { begin: number; end: number }): boolean {
     let base: WholeSnapshot | null = null
     for (const snapshot of this.snapshots) {
-      const { path, position, end } = snapshot
+      const { path, position, end, keys } = snapshot
       if (position < log.begin) {
         this.lines.push(`${path}: the log does not reach back to it any more`)
       } else if (end > log.end || position > log.end) {
         if (this.cut === null)
           this.damage(`The log ends at position ${log.end}, but ${path} has seen it up to ${end}: the log has lost its end.`)
-        this.givenUp.push(`${path} has seen more of the log than is left, and cannot be used.`)
+        this.givenUp.push(`${path} has seen more of the log than is left, and cannot be used, with the ${keys} keys that it has.`)
         this.moves.push(path)
       } else {
         base ??= snapshot
@@ -230,7 +267,7 @@ class DataCheck {
     return true
   }
 
-  private scan(firstSequence: number): { scan: LogScan; damage: LogDamage | null } {
+  private scan(part: Pick<LogScanOptions, 'firstSequence' | 'middle'>): { scan: LogScan; damage: LogDamage | null } {
     const { disk, folder, identity } = this
     let scan: LogScan | null = null
     try {
@@ -239,7 +276,7 @@ class DataCheck {
         folder,
         owner: identity,
         anywhere: true,
-        firstSequence,
+        ...part,
         visit: (frame) => this.scratch.check(frame),
       })
       while (!scan.step());

@@ -51,6 +51,8 @@ export interface LogScanOptions {
   readonly from?: LogStart
   /** The log may begin anywhere, and is read from there: for the offline check. */
   readonly anywhere?: boolean
+  /** The first segment is read from this position in it only, which has this vector before it: for the offline check. */
+  readonly middle?: { readonly position: number; readonly vector: VersionVector }
   /** Segments from this one on, and up to before that one. */
   readonly firstSequence?: number
   readonly endSequence?: number
@@ -191,18 +193,24 @@ export class LogScan {
       this.close()
       return false
     }
-    this.checkHeader(decoded.header, path, sequence)
-    this.segment = {
-      sequence,
-      path,
-      headerBytes: decoded.bytes,
-      startByte: decoded.header.startByte,
-      vector: decoded.header.vector,
-      frameBytes: 0,
-    }
+    const { header, skipped } = this.passOverStart(decoded.header)
+    const headerBytes = decoded.bytes + skipped
+    if (skipped < 0 || headerBytes > this.fileBytes) throw damaged(path, 0, 'the position asked for is not in this segment')
+    this.checkHeader(header, path, sequence)
+    this.segment = { sequence, path, headerBytes, startByte: header.startByte, vector: header.vector, frameBytes: 0 }
     this.segments.push(this.segment)
-    this.offset = decoded.bytes
+    this.offset = headerBytes
     return true
+  }
+
+  /** The header that the first segment would have if it began where it is to be read from, and the bytes of frames before that. */
+  private passOverStart(header: SegmentHeader): { header: SegmentHeader; skipped: number } {
+    const { middle } = this.options
+    if (middle === undefined || this.segments.length > 0) return { header, skipped: 0 }
+    return {
+      header: { ...header, startByte: middle.position, vector: middle.vector },
+      skipped: middle.position - header.startByte,
+    }
   }
 
   private checkHeader(header: SegmentHeader, path: string, sequence: number): void {

@@ -18,7 +18,7 @@ let member: EmbeddedMember
 let clock: ManualClock
 let run: (...args: string[]) => string
 
-function open(): void {
+function open(segmentBytes = 1000): void {
   const self = { id: 1 as MemberId, name: 'a', region: 'a', zone: 'a', address: { host: '', port: 0, name: '' } }
   clock = new ManualClock()
   member = new EmbeddedMember(
@@ -27,7 +27,7 @@ function open(): void {
       dataFolder: '/data',
       databases: 16,
       appendfsync: 'always',
-      segmentBytes: 1000,
+      segmentBytes,
     },
     { clock, random: { uint32: () => 5 }, disk, network: null, logger: silent },
   )
@@ -139,6 +139,29 @@ describe('meridian check', () => {
     expect(lines).toContain('a start does not need it')
     expect(givenUp).toContain('The log of this member begins at position')
     expect(run('DBSIZE')).toBe('65')
+  })
+
+  it('keeps what is behind the newest snapshot when the damage is before it in the same segment', () => {
+    disk = new MemoryDisk()
+    open(1_000_000)
+    fill(5)
+    run('SAVE')
+    fill(3, 'late')
+    member.member.stop()
+    expect(disk.list('/data/log')).toEqual(['0000000000000001.mlog'])
+    const whole = disk.file(log(1)).bytes.slice()
+    flip(log(1), 150)
+    const { lines, givenUp } = repaired()
+    expect(lines).toContain('a start does not need it')
+    expect(givenUp).toContain(`A start begins from ${snapshot(1)}`)
+    expect(givenUp).not.toContain("this member's own writes")
+    expect(run('DBSIZE')).toBe('8')
+    expect(disk.file('/data/quarantine-now/0000000000000001.mlog').bytes).toHaveLength(whole.length)
+    run('SET', 'after', 'x')
+    member.member.stop()
+    expect(checkDataFolder(disk, '/data').isDamaged).toBe(false)
+    open()
+    expect(run('DBSIZE')).toBe('9')
   })
 
   it('moves a snapshot aside that has seen more than the log has', () => {
