@@ -1,5 +1,5 @@
 import { NotificationClass } from '../base/notification-classes.js'
-import { equalsWord, parseInteger, parseInteger64, utf8 } from '../base/bytes.js'
+import { equalsWord, INT64_MIN, parseInteger, parseInteger64, utf8 } from '../base/bytes.js'
 import type { ReplyWriter } from '../resp/reply-writer.js'
 import type { Request } from '../resp/request.js'
 import type { Ref } from '../memory/arena.js'
@@ -278,6 +278,13 @@ export class Call {
     const { buf, off, len } = this.request
     const value = parseInteger64(buf, off[i], len[i])
     if (value === null) throw new CommandError(error)
+    return value
+  }
+
+  /** As integer64, but without the one value that has no negative. */
+  negatableInteger64(i: number): bigint {
+    const value = this.integer64(i)
+    if (value === INT64_MIN) throw new CommandError(Errors.notNegatable)
     return value
   }
 }

@@ -13,6 +13,7 @@ export const Errors = {
   syntax: 'ERR syntax error',
   wrongType: 'WRONGTYPE Operation against a key holding the wrong kind of value',
   notInteger: 'ERR value is not an integer or out of range',
+  notNegatable: 'ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807',
   notFloat: 'ERR value is not a valid float',
   noSuchKey: 'ERR no such key',
   indexRange: 'ERR index out of range',

@@ -25,8 +25,7 @@ function hrandfield(call: Call): void {
     else replyKey(call, hashes.cursor)
     return
   }
-  const count = call.integer64(2)
-  if (count < -INT64_MAX) throw new CommandError(OUT_OF_RANGE)
+  const count = call.negatableInteger64(2)
   if (call.argc > 4 || (call.argc === 4 && !call.is(3, 'WITHVALUES'))) throw syntaxError()
   const withValues = call.argc === 4
   if (withValues && (count < -(INT64_MAX / 2n) || count > INT64_MAX / 2n)) throw new CommandError(OUT_OF_RANGE)

@@ -63,10 +63,7 @@ function parseSearch(call: Call): Search {
   for (let i = 3; i < call.argc; i += 2) {
     if (i + 1 === call.argc) throw syntaxError()
     if (call.is(i, 'RANK')) {
-      const rank = call.integer64(i + 1)
-      if (rank === -(2n ** 63n)) {
-        throw new CommandError('ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807')
-      }
+      const rank = call.negatableInteger64(i + 1)
       if (rank === 0n) {
         throw new CommandError(
           "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list",

@@ -18,7 +18,6 @@ import { MEMBER, MEMBERS, readSet, setSpec, writtenSet } from './arguments.js'
 
 /** Commands on the members of one set. An add wins over a concurrent removal. */
 const OUT_OF_RANGE = 'ERR value is out of range'
-const INT64_MAX = 2n ** 63n - 1n
 
 function sadd(call: Call): void {
   const root = writtenSet(call)
@@ -221,8 +220,7 @@ function srandmember(call: Call): void {
     else reply.null()
     return
   }
-  const count = call.integer64(2)
-  if (count < -INT64_MAX) throw new CommandError(OUT_OF_RANGE)
+  const count = call.negatableInteger64(2)
   const root = readSet(call)
   const size = sets.countShown(call.db, root)
   if (count < 0n) {

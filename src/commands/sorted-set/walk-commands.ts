@@ -1,4 +1,4 @@
-import { INT64_MAX, INT64_MIN } from '../../base/bytes.js'
+import { INT64_MAX } from '../../base/bytes.js'
 import { matchesGlob } from '../../base/glob.js'
 import { formatScore } from '../../base/score.js'
 import { LIMITS } from '../../base/limits.js'
@@ -26,8 +26,7 @@ function zrandmember(call: Call): void {
     else replyMember(call, call.zsets.seek(call.db, root, randomRank(call, root)), false, false)
     return
   }
-  const exact = call.integer64(2)
-  if (exact === INT64_MIN) throw new CommandError(OUT_OF_RANGE)
+  const exact = call.negatableInteger64(2)
   if (call.argc > 4 || (call.argc === 4 && !call.is(3, 'WITHSCORES'))) throw syntaxError()
   const withScores = call.argc === 4
   if (withScores && (exact > INT64_MAX / 2n || exact < -INT64_MAX / 2n)) throw new CommandError(OUT_OF_RANGE)

@@ -138,6 +138,13 @@ describe('hash fields', () => {
     expect((run('HRANDFIELD', 'h', '1', 'WITHX') as Error).message).toBe('ERR syntax error')
   })
 
+  it.each(['HRANDFIELD', 'SRANDMEMBER', 'ZRANDMEMBER'])('%s names its bounds for the one count that has no negative', (name) => {
+    const { run } = new Shell()
+    const message = 'ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807'
+    expect((run(name, 'none', '-9223372036854775808') as Error).message).toBe(message)
+    expect(run(name, 'none', '-9223372036854775807')).toEqual([])
+  })
+
   it('are copied, renamed, dumped and restored with their hash', () => {
     for (const count of [3, 700]) {
       const { run, harness } = new Shell()
