@@ -6,6 +6,8 @@ export interface RetentionInput {
   readonly neededFrom: number
   /** What each other member of the cluster has reported as durable. */
   readonly durableElsewhere: readonly VersionVector[]
+  /** The same, of those of them that stay: without who was removed and has not departed yet. */
+  readonly durableAtStaying: readonly VersionVector[]
   /** Bytes of frames before `neededFrom` that are kept for members that do not have them yet. */
   readonly budgetBytes: number
 }
@@ -16,7 +18,8 @@ export interface RetentionInput {
  * - what every other member has on its disk goes: nobody will ever ask for it;
  * - what somebody still lacks is kept, up to the budget; beyond it the oldest goes, and who lacks it needs a snapshot from somebody;
  * - what is not on the disks of more than half of the members is kept in any case. Two halves that were cut off from each other would else both let go of
- *   what the other one lacks, and nobody would have all of it: a snapshot can only be taken from a member that has all that the taker has.
+ *   what the other one lacks, and nobody would have all of it: a snapshot can only be taken from a member that has all that the taker has. Of those that
+ *   stay it must be more than half as well: what only a member that was removed by force has besides is with nobody once that one is not asked any more.
  *
  * The budget is nothing while the disk is short of room.
  */
@@ -40,14 +43,15 @@ export class Retention {
     const { log } = this
     const input = this.input()
     if (input === null || endByte > input.neededFrom) return false
-    const { durableElsewhere } = input
+    const { durableElsewhere, durableAtStaying } = input
     if (durableElsewhere.every((durable) => durable.dominates(vector))) return true
     const budget = log.isShortOfRoom ? 0 : input.budgetBytes
-    return Retention.backlogBytes(log, input.neededFrom) > budget && isHeldByMost(vector, durableElsewhere)
+    if (Retention.backlogBytes(log, input.neededFrom) <= budget) return false
+    return isHeldByMost(vector, durableElsewhere) && isHeldByMost(vector, durableAtStaying)
   }
 }
 
-/** More than half of all members, this one included, have every frame on their disks. */
+/** More than half of these members and this one have every frame on their disks. */
 function isHeldByMost(vector: VersionVector, durableElsewhere: readonly VersionVector[]): boolean {
   const holders = 1 + durableElsewhere.filter((durable) => durable.dominates(vector)).length
   return 2 * holders > durableElsewhere.length + 1

@@ -268,6 +268,12 @@ export class PeerSync {
     return [...this.peersById.values()].map((peer) => peer.knowledge.durable)
   }
 
+  /** The same, without those that were removed and have not departed yet. */
+  durableAtStaying(): VersionVector[] {
+    const staying = [...this.peersById.values()].filter(({ member }) => member.removal === undefined)
+    return staying.map(({ knowledge }) => knowledge.durable)
+  }
+
   /** What a member has applied, as last reported; live, not to be changed. Null for who is no other member. */
   appliedBy(member: MemberId): VersionVector | null {
     return this.peersById.get(member)?.knowledge.applied ?? null

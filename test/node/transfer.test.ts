@@ -53,6 +53,36 @@ describe('a member that lacks frames which are in no log any more', () => {
     expect(c.member.log.segments[0].vector.get(1 as never)).toBeGreaterThan(0)
   })
 
+  it('is not left without anybody who has everything, where one that had it was removed by force: seed 500020 of transfer-members', () => {
+    const mesh = new SimulatedMesh(3).start()
+    const [a, b, c] = mesh.nodes
+    a.run('SET', 'k', '1')
+    mesh.untilEqual(a, b, c)
+    mesh.cut(c, true)
+    for (let round = 1; round < 4; round++) write(b, round, 15)
+    mesh.untilEqual(a, b)
+    mesh.advance(500)
+    expect(a.run('CRDT.TOPOLOGY', 'REMOVE', 'm2', 'FORCE')).not.toContain('ERR')
+    b.crash()
+    a.trim()
+    // Those who come are with c, so that it has most members on its side.
+    mesh.cut(a, true)
+    mesh.network.setCut('m2', 'm3', true)
+    for (let round = 1; round < 4; round++) write(c, round, 15)
+    const [d, e] = [mesh.join('n4', c), mesh.join('n5', c)]
+    for (const each of [d, e]) mesh.network.setCut(a.name, each.name, true)
+    mesh.until('they have all of it', () =>
+      [d, e].every(({ member }) => member.applied.covers(3, c.member.applied.get(3 as never))),
+    )
+    mesh.advance(1000)
+    for (const each of [c, d, e]) each.trim()
+    for (const { member } of [c, d, e]) expect(member.log.firstByte).toBeGreaterThan(0)
+    for (const each of [c, d, e]) mesh.network.setCut(a.name, each.name, false)
+    mesh.untilEqual(a, c, d, e)
+    expectEqual([a, c, d, e])
+    for (const each of [a, c, d, e]) expect(each.run('SET', `after${each.id}`, '1')).toBe('OK')
+  })
+
   it('takes it when its disk was lost, and goes on behind its own last write', () => {
     const mesh = new SimulatedMesh(3, 2).start()
     const [a, b, c] = mesh.nodes

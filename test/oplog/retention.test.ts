@@ -27,11 +27,16 @@ const vector = (one: number, two: number): VersionVector =>
   ])
 
 /** Nothing that has to be kept for anybody. */
-const EVERYTHING: RetentionInput = { neededFrom: Infinity, durableElsewhere: [], budgetBytes: Infinity }
+const EVERYTHING: RetentionInput = {
+  neededFrom: Infinity,
+  durableElsewhere: [],
+  durableAtStaying: [],
+  budgetBytes: Infinity,
+}
 
 /** What is left, by sequence, after retention has run until it does no more. */
 function left(input: Partial<RetentionInput>): number[] {
-  new Retention(rig.log, () => ({ ...EVERYTHING, ...input })).run()
+  new Retention(rig.log, () => ({ ...EVERYTHING, durableAtStaying: input.durableElsewhere ?? [], ...input })).run()
   for (let i = 0; i < 10; i++) rig.disk.completeSyncs()
   const sequences = rig.log.segments.map(({ sequence }) => sequence)
   expect(rig.disk.list('/data/log')).toEqual(sequences.map((sequence) => segmentPath(sequence).slice('/data/log/'.length)))
@@ -67,9 +72,16 @@ describe('retention', () => {
     expect(left({ durableElsewhere: [vector(1000, 1000), vector(40, 40), vector(0, 0)], budgetBytes: 0 })).toEqual([3, 4, 5])
   })
 
+  test('nor of more than half of those that stay, where some were removed', () => {
+    const [has, lacks] = [vector(1000, 1000), vector(40, 39)]
+    const durableElsewhere = [has, lacks]
+    expect(left({ durableElsewhere, durableAtStaying: [lacks], budgetBytes: 0 })).toEqual([2, 3, 4, 5])
+    expect(left({ durableElsewhere, durableAtStaying: [has], budgetBytes: 0 })).toEqual([5])
+  })
+
   test('counts the members anew for each segment', () => {
     let durableElsewhere = [vector(1000, 1000), vector(1000, 1000), vector(0, 0), vector(0, 0)]
-    new Retention(rig.log, () => ({ ...EVERYTHING, durableElsewhere, budgetBytes: 0 })).run()
+    new Retention(rig.log, () => ({ ...EVERYTHING, durableElsewhere, durableAtStaying: durableElsewhere, budgetBytes: 0 })).run()
     // One that has everything is gone before the removal of the first has ended.
     durableElsewhere = durableElsewhere.slice(1)
     for (let i = 0; i < 10; i++) rig.disk.completeSyncs()

@@ -86,9 +86,17 @@ export type StreamBody =
   | { readonly kind: 'stream-group'; readonly does: 'create' | 'place'; readonly group: string; readonly start: StreamId }
   | { readonly kind: 'stream-group'; readonly does: 'destroy'; readonly group: string }
   | { readonly kind: 'stream-group'; readonly does: 'destroy-all' }
+  /** A message of a producer. */
+  | {
+      readonly kind: 'stream-mark'
+      readonly producer: string
+      readonly message: string
+      readonly id: StreamId
+      readonly time: number
+    }
+  /** How messages are known from now on; those of before are forgotten. */
+  | { readonly kind: 'stream-mark-limits'; readonly durationS: number; readonly maxSize: number }
   /** isRead: the group has read them without making them pending. */
-  /** Messages of producers, or settings for them. Members are compared in what they hold of it; the model says nothing of it. */
-  | { readonly kind: 'stream-mark' }
   | {
       readonly kind: 'stream-ack'
       readonly group: string

@@ -172,9 +172,9 @@ export class MeridianMember implements SimulatedMember {
     const oldest = snapshots.kept.at(-1)
     const shelf = field(this.member, 'shelf') as { readonly neededFrom: number } | null
     if (oldest === undefined || endByte > Math.min(oldest.position, shelf?.neededFrom ?? Infinity)) return false
-    const others = sync?.durableElsewhere() ?? []
-    const holders = 1 + others.filter((durable) => durable.dominates(vector)).length
-    const isHeldByMost = 2 * holders > others.length + 1
+    const isHeldByMost = [sync?.durableElsewhere() ?? [], sync?.durableAtStaying() ?? []].every(
+      (others) => 2 * (1 + others.filter((durable) => durable.dominates(vector)).length) > others.length + 1,
+    )
     return isHeldByMost && Math.min(oldest.position, shelf?.neededFrom ?? Infinity) - log.firstByte > keeping.backlogBytes
   }
 

@@ -14,6 +14,9 @@ export type Value =
       /** Entries that were ever added. */
       readonly added: number
       readonly groups: ReadonlyMap<string, GroupView>
+      /** Messages of producers, live or not. */
+      readonly marks: readonly MarkView[]
+      readonly markLimits: MarkLimits
     }
   /** Ranks by index of the register; those of 0 are left out. */
   | { readonly type: 'hll'; readonly registers: ReadonlyMap<number, number> }
@@ -29,6 +32,27 @@ export interface FieldView {
 
 export interface StreamEntry extends StreamPosition {
   readonly fields: readonly string[]
+}
+
+/** XADD IDMP: a producer's message has become the entry of an ID, at a time in Unix ms. */
+export interface MarkView {
+  readonly producer: string
+  readonly message: string
+  readonly id: StreamId
+  readonly region: number
+  readonly time: number
+}
+
+/** For how long and how many messages of a producer are known. */
+export interface MarkLimits {
+  readonly durationS: number
+  readonly maxSize: number
+}
+
+/** Of a stream in which nobody has marked anything: Redis' defaults. */
+export const NO_MARKS: Pick<ValueOf<'stream'>, 'marks' | 'markLimits'> = {
+  marks: [],
+  markLimits: { durationS: 100, maxSize: 100 },
 }
 
 /** Who has an entry pending, and how often it was delivered. */

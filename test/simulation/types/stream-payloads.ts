@@ -3,7 +3,7 @@ import { writePayload } from '../../../src/rdb/payload.js'
 import type { RdbStream, RdbStreamId } from '../../../src/rdb/value.js'
 import type { StreamId } from '../effects.js'
 import { latin1 } from '../reply.js'
-import { positionText, type GroupView, type Owner, type ValueOf } from '../values.js'
+import { NO_MARKS, positionText, type GroupView, type Owner, type ValueOf } from '../values.js'
 
 /** A stream as a payload of DUMP holds it. */
 interface Sample {
@@ -70,6 +70,7 @@ export function restoredStream(payload: string, member: number): ValueOf<'stream
     last,
     added,
     groups: new Map(views),
+    ...NO_MARKS,
   }
 }
 

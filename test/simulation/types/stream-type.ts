@@ -5,7 +5,16 @@ import type { ModelStore } from '../model-store.js'
 import { has } from '../options.js'
 import { shown, type Reply } from '../reply.js'
 import { VALUES } from '../samples.js'
-import { parsePosition, positionText, type GroupView, type Owner, type StreamEntry, type ValueOf } from '../values.js'
+import {
+  NO_MARKS,
+  parsePosition,
+  positionText,
+  type GroupView,
+  type MarkView,
+  type Owner,
+  type StreamEntry,
+  type ValueOf,
+} from '../values.js'
 import { restoredStream, STREAM_PAYLOADS } from './stream-payloads.js'
 import type { Hearing, Surviving, ValueType } from './value-type.js'
 
@@ -37,7 +46,7 @@ function put(store: ModelStore, db: number, key: string, stream: Stream): void {
   store.write(db, key, 'stream', stream)
 }
 
-const EMPTY: Stream = { type: 'stream', entries: [], last: ZERO, added: 0, groups: new Map() }
+const EMPTY: Stream = { type: 'stream', entries: [], last: ZERO, added: 0, groups: new Map(), ...NO_MARKS }
 
 function entryReply({ ms, seq, fields }: StreamEntry): Reply {
   return [`$${ms}-${seq}`, fields.map((field) => `$${field}`)]
@@ -66,16 +75,45 @@ function trimmed(entries: readonly StreamEntry[], args: readonly string[]): read
   return id < 0 ? entries : entries.filter((entry) => compareIds(entry, parseId(args[id + 1], 0)) >= 0)
 }
 
+const newestTime = (marks: readonly MarkView[]): number => Math.max(0, ...marks.map(({ time }) => time))
+
+/**
+ * Messages that are known, by ID: of each producer the newest so many, of no more than so long before the newest of the stream, and, for an answer, before now.
+ */
+function liveMarks({ marks, markLimits }: Stream, nowMs = 0): MarkView[] {
+  const oldest = Math.max(newestTime(marks), nowMs) - markLimits.durationS * 1000
+  const byTime = (a: MarkView, b: MarkView): number =>
+    a.time - b.time || compareIds(a.id, b.id) || a.region - b.region || (a.message < b.message ? -1 : 1)
+  return [...new Set(marks.map(({ producer }) => producer))]
+    .flatMap((producer) =>
+      marks
+        .filter((mark) => mark.producer === producer)
+        .sort(byTime)
+        .slice(-markLimits.maxSize),
+    )
+    .filter(({ time }) => time > oldest)
+    .sort((a, b) => compareIds(a.id, b.id) || a.region - b.region)
+}
+
+/** XCFGSET key IDMP-MAXSIZE n: a change forgets what is marked. */
+function limitMarks(store: ModelStore, db: number, [, key, , size]: readonly string[]): Reply {
+  const before = streamOf(store, db, key)
+  if (before === null) return ERR
+  const { durationS, maxSize } = before.markLimits
+  if (maxSize !== Number(size)) put(store, db, key, { ...before, marks: [], markLimits: { durationS, maxSize: Number(size) } })
+  return OK
+}
+
 /** XADD key [NOMKSTREAM] [IDMP producer name] [MAXLEN n] id field value. */
 function add(store: ModelStore, db: number, args: readonly string[]): Reply {
   const key = args[1]
   const before = streamOf(store, db, key)
   const fields = args.slice(-2)
   if (before === null && has(args, 'NOMKSTREAM', 2)) return NIL
-  // A message that has come before: its ID is some earlier one.
-  if (before !== null && args[2] === 'IDMP' && store.hint !== null) {
-    const text = shown(store.hint)
-    if (compareIds(parseId(text.slice(1), -1), before.last) <= 0) return text
+  const isMarked = args[2] === 'IDMP'
+  if (isMarked && before !== null) {
+    const [known] = liveMarks(before, store.nowMs).filter((mark) => mark.producer === args[3] && mark.message === args[4])
+    if (known !== undefined) return `$${idText(known.id)}`
   }
   const id = newId(store, args[args.length - 3], before?.last ?? ZERO)
   if (id === null) return ERR
@@ -86,7 +124,13 @@ function add(store: ModelStore, db: number, args: readonly string[]): Reply {
     const given = new Set([...(view.delivered.get(store.self) ?? []), positionText(entry)])
     return [name, { ...view, delivered: new Map(view.delivered).set(store.self, given) }]
   })
-  put(store, db, key, { ...EMPTY, ...before, groups: new Map(groups), entries, last: id, added: (before?.added ?? 0) + 1 })
+  const marks = [...(before?.marks ?? [])]
+  if (isMarked) {
+    const time = Math.max(store.nowMs, newestTime(marks))
+    marks.push({ producer: args[3], message: args[4], id, region: store.self, time })
+  }
+  const added = (before?.added ?? 0) + 1
+  put(store, db, key, { ...EMPTY, ...before, groups: new Map(groups), entries, last: id, added, marks })
   return `$${idText(id)}`
 }
 
@@ -324,16 +368,18 @@ function describe(store: ModelStore, db: number, [, what, key]: readonly string[
   if (stream === null) return ERR
   const { entries, last, added, groups } = stream
   if (what === 'STREAM') {
+    const marks = liveMarks(stream, store.nowMs)
     const first = entries.at(0)
     const top = entries.at(-1)
     return [
       ...['$length', `:${entries.length}`, '$radix-tree-keys', told(store, 3), '$radix-tree-nodes', told(store, 5)],
       ...['$last-generated-id', `$${idText(last)}`, '$max-deleted-entry-id', told(store, 9), '$entries-added', `:${added}`],
       ...['$recorded-first-entry-id', `$${idText(first ?? ZERO)}`],
-      ...['$idmp-duration', told(store, 15), '$idmp-maxsize', told(store, 17), '$pids-tracked', told(store, 19)],
+      ...['$idmp-duration', `:${stream.markLimits.durationS}`, '$idmp-maxsize', `:${stream.markLimits.maxSize}`],
+      ...['$pids-tracked', `:${new Set(marks.map(({ producer }) => producer)).size}`],
       ...[
         '$iids-tracked',
-        told(store, 21),
+        `:${marks.length}`,
         '$iids-added',
         told(store, 23),
         '$iids-duplicates',
@@ -509,6 +555,20 @@ function survivingEntries(all: readonly Dotted[], cleared: Cleared): StreamEntry
   return [...found.values()].sort(comparePositions)
 }
 
+/** XCFGSET forgets the messages and settings that its member had seen; of settings that are left the newest are in force. */
+function marksOf(all: readonly Dotted[], cleared: Cleared): Pick<Stream, 'marks' | 'markLimits'> {
+  const gone = new Cleared(cleared)
+  for (const { effect, body } of all) if (body.kind === 'stream-mark-limits') gone.by(effect)
+  const left = all.filter(({ effect }) => !gone.has(effect)).sort((a, b) => byDot(a.effect, b.effect))
+  const marks = left.flatMap(({ effect, body }) =>
+    body.kind === 'stream-mark'
+      ? [{ producer: body.producer, message: body.message, id: body.id, region: effect.origin, time: body.time }]
+      : [],
+  )
+  const limits = left.flatMap(({ body }) => (body.kind === 'stream-mark-limits' ? [body] : [])).at(-1)
+  return { marks, markLimits: limits ?? NO_MARKS.markLimits }
+}
+
 interface Statement {
   readonly effect: Effect
   readonly last: StreamId
@@ -637,6 +697,7 @@ export const STREAM_TYPE: ValueType = {
     'stream-ack': 53,
     'stream-pending': 54,
     'stream-mark': 55,
+    'stream-mark-limits': 55,
   },
 
   decode(type, reader): EffectBody | null {
@@ -677,15 +738,10 @@ export const STREAM_TYPE: ValueType = {
       case 55: {
         const op = reader.u8()
         if (op === 0) {
-          reader.block()
-          reader.block()
-          readId(reader)
-          reader.f64()
-        } else {
-          reader.varint()
-          reader.varint()
+          const producer = reader.block()
+          return { kind: 'stream-mark', producer, message: reader.block(), id: readId(reader), time: reader.f64() }
         }
-        return { kind: 'stream-mark' }
+        return { kind: 'stream-mark-limits', durationS: reader.varint(), maxSize: reader.varint() }
       }
       default:
         return null
@@ -725,7 +781,11 @@ export const STREAM_TYPE: ValueType = {
       const pending = withOwn(new Map(), member, new Map(own))
       return [name, { start, place: null, done: new Set(), delivered: new Map(), reached: new Map(), pending }]
     })
-    return { ...value, entries: entries.sort(comparePositions), last: highest, groups: new Map(groups) }
+    const marks = liveMarks(value).map((mark): MarkView => {
+      const entry = renamed.get(positionText({ ...mark.id, region: mark.region }))
+      return { ...mark, id: entry === undefined ? mark.id : { ms: entry.ms, seq: entry.seq }, region: member }
+    })
+    return { ...value, entries: entries.sort(comparePositions), last: highest, groups: new Map(groups), marks }
   },
 
   visible(effects, cleared, _fired, heard): Surviving | null {
@@ -735,7 +795,14 @@ export const STREAM_TYPE: ValueType = {
     if (said.length === 0 && groups.size === 0) return null
     const last = said.reduce<StreamId>((highest, one) => (compareIds(one.last, highest) > 0 ? one.last : highest), ZERO)
     const added = said.reduce((sum, one) => sum + one.added, 0)
-    const value: Stream = { type: 'stream', entries: survivingEntries(all, cleared), last, added, groups }
+    const value: Stream = {
+      type: 'stream',
+      entries: survivingEntries(all, cleared),
+      last,
+      added,
+      groups,
+      ...marksOf(all, cleared),
+    }
     return { value, writes: [...said.map(({ effect }) => effect), ...creates] }
   },
 
@@ -762,7 +829,7 @@ export const STREAM_TYPE: ValueType = {
     XDELEX: deleteWithReferences,
     XACKDEL: deleteWithReferences,
     XSETID: setId,
-    XCFGSET: (store, db, [, key]) => (streamOf(store, db, key) === null ? ERR : OK),
+    XCFGSET: limitMarks,
     XINFO: describe,
     RESTORE: restore,
   },
