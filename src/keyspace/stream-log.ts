@@ -14,7 +14,7 @@ export class StreamCursor {
   /** The entry; what it says is only right while `valid`. */
   readonly entry = new EntryView()
   valid = false
-  /** Offsets of the entries of `offsetsOf`, for going backwards. */
+  /** Offsets of the entries of `offsetsOf`, for going backwards: forgotten whenever it is placed anew, for the stream, or what its memory is used for, may be another. */
   readonly offsets = new Int32Array(OFFSETS)
   offsetsOf: Ref = 0
   slot = 0
@@ -106,6 +106,7 @@ export class StreamLog {
   /** Goes to the first entry at or after a position; false when there is none. */
   find(words: Uint32Array, d: number, id: StreamId, region: number, cursor: StreamCursor): boolean {
     const { chunks, index } = this
+    cursor.offsetsOf = 0
     if (!this.findChunk(words, d, id, region, cursor.index)) return this.first(words, d, cursor)
     const chunk = index.item(cursor.index)
     const offset = chunks.seek(chunk, id, region)
@@ -120,10 +121,12 @@ export class StreamLog {
   }
 
   first(words: Uint32Array, d: number, cursor: StreamCursor): boolean {
+    cursor.offsetsOf = 0
     return this.enter(cursor, this.index.first(words, d, cursor.index))
   }
 
   last(words: Uint32Array, d: number, cursor: StreamCursor): boolean {
+    cursor.offsetsOf = 0
     const chunk = this.index.last(words, d, cursor.index)
     if (chunk === 0) return this.nowhere(cursor)
     return this.at(cursor, chunk, this.chunks.last(chunk))
@@ -173,6 +176,7 @@ export class StreamLog {
 
   /** Goes to the entry that so many come before. */
   seekRank(words: Uint32Array, d: number, rank: number, cursor: StreamCursor): void {
+    cursor.offsetsOf = 0
     let rest = this.index.seekRank(words, d, rank, cursor.index)
     const chunk = this.index.item(cursor.index)
     let at = this.chunks.first(chunk)

@@ -157,6 +157,28 @@ describe('the entries of a stream', () => {
     )
   })
 
+  it('are read backwards by a cursor that has read others before, which it was put upon anew', () => {
+    fc.assert(
+      fc.property(fc.array(fc.array(fc.nat(3), { minLength: 2, maxLength: 6 }), { minLength: 2, maxLength: 12 }), (streams) => {
+        const rig = new Rig()
+        for (const sizes of streams) {
+          rig.model = []
+          sizes.forEach((size, i) => {
+            const fields = [['f', 'x'.repeat(size)]] as const
+            rig.add({ ms: BigInt(NOW + i), seq: 0n, region: 1, member: 1, stamp: stampAt(NOW), fields })
+          })
+          // Not to the end: the cursor stays in the middle of the chunk, whose memory is that of the next stream.
+          const read: Entry[] = []
+          for (let on = rig.log.last(rig.words, 0, rig.cursor); on && read.length < 2; on = rig.log.previous(rig.cursor))
+            read.push(rig.read())
+          expect(read).toEqual(rig.model.slice(-2).reverse())
+          while (!rig.log.free(rig.words, 0, 10));
+        }
+      }),
+      { numRuns: 200 },
+    )
+  })
+
   it('take few bytes beside their values', () => {
     const rig = new Rig()
     const fields = fieldsOf([['temperature', '21.5']])
