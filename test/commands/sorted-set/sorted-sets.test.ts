@@ -141,7 +141,9 @@ describe('popping and picking members', () => {
     expect((run('ZRANDMEMBER z -10') as string[]).length).toBe(10)
     expect((run('ZRANDMEMBER z -10 WITHSCORES') as string[]).length).toBe(20)
     expect(run('ZRANDMEMBER none')).toBe(null)
-    expect(run('ZRANDMEMBER z -9223372036854775808')).toBe('ERR value is out of range')
+    expect(run('ZRANDMEMBER z -9223372036854775808')).toBe(
+      'ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807',
+    )
   })
 
   it('scans every member', () => {
