@@ -81,6 +81,11 @@ export class Mark {
   time = 0
 }
 
+/** Whether settings are such as XCFGSET takes. */
+export function areMarkSettings(durationS: number, maxSize: number): boolean {
+  return durationS >= 1 && durationS <= MAX_DURATION_S && maxSize >= 1 && maxSize <= MAX_MAX_SIZE
+}
+
 export class StreamMarks {
   private readonly index: OrderIndex
   private readonly byName: NameOrdering

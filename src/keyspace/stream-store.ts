@@ -31,7 +31,7 @@ import type { EntrySource } from './stream-chunk.js'
 import { StreamFields } from './stream-fields.js'
 import { MAX_REGION } from './stream-groups.js'
 import { comparePosition, StreamCursor } from './stream-log.js'
-import { Mark, MAX_DURATION_S, MAX_MAX_SIZE } from './stream-marks.js'
+import { areMarkSettings, Mark } from './stream-marks.js'
 import { streamToRdb } from './stream-rdb.js'
 import { CHUNKS_WORD, GROUPS_WORD, MemberPart } from './stream-root.js'
 import { StreamSpace } from './stream-space.js'
@@ -307,9 +307,7 @@ export class StreamStore implements CollectionStore {
     if (op === MarkOp.set) {
       const duration = effect.varint()
       const maxSize = effect.varint()
-      if (duration < 1 || duration > MAX_DURATION_S || maxSize < 1 || maxSize > MAX_MAX_SIZE) {
-        effect.fail('stream-mark with settings that are none')
-      }
+      if (!areMarkSettings(duration, maxSize)) effect.fail('stream-mark with settings that are none')
       if (space === null) return 0
       const to = root === 0 ? space.roots.create() : root
       this.setMarks(space, to, duration, maxSize)

@@ -9,7 +9,7 @@ import { StreamFields } from '../stream-fields.js'
 import { DoneRanges } from '../stream-done-ranges.js'
 import { MAX_REGION, type Dot, type GroupOwn, type GroupShared } from '../stream-groups.js'
 import { StreamCursor } from '../stream-log.js'
-import { Mark, MAX_DURATION_S, MAX_MAX_SIZE } from '../stream-marks.js'
+import { areMarkSettings, Mark } from '../stream-marks.js'
 import { CHUNKS_WORD, GROUPS_WORD, MemberPart } from '../stream-root.js'
 import type { StreamSpace } from '../stream-space.js'
 import type { CollectionState, Observed, StateCursor } from './collection-state.js'
@@ -517,7 +517,7 @@ export class StreamState implements CollectionState {
     const { member, stamp } = reader
     const durationS = reader.varint()
     const maxSize = reader.varint()
-    if (durationS < 1 || durationS > MAX_DURATION_S || maxSize < 1 || maxSize > MAX_MAX_SIZE) {
+    if (!areMarkSettings(durationS, maxSize)) {
       reader.damaged('settings of marks that are none')
     }
     space.marks.set(root, { member, stamp, durationS, maxSize })
