@@ -34,7 +34,7 @@ import type {
   SimulatedSession,
   TransferListener,
 } from './simulated-member.js'
-import { groupsMadeSince, mayBeDropped, untoldAcks } from './taken-groups.js'
+import { doneBesides, groupsMadeSince, mayBeDropped, untoldAcks } from './taken-groups.js'
 import { Transfers, drawKeeping, planTransfers, type TransferCounts } from './transfers.js'
 import { typeNamed } from './types/all-types.js'
 import { DUE_FIELDS, isDue, presentAt, showView, type DueFields, type KeyView } from './values.js'
@@ -1031,10 +1031,11 @@ export class Simulation {
       machine.logged[origin] = stamps[origin]
     }
     const untold = untoldAcks(this.history, machine, this.machineOf(giver), before)
+    const besides = doneBesides(this.history, machine, this.machineOf(giver))
     const now = Float64Array.from(machine.logged)
     const isOlder = stable.stamps.some((stamp, origin) => origin > 0 && stamp > before[origin])
     const anew = isOlder ? groupsMadeSince(this.history, before, now) : new Set<string>()
-    machine.takings = [...machine.takings, { ownBefore: before[machine.id], vector: now, anew, untold, dropped: [] }]
+    machine.takings = [...machine.takings, { ownBefore: before[machine.id], vector: now, anew, untold, besides, dropped: [] }]
     this.noted(machine, [...stable.stamps])
   }
 
