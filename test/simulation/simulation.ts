@@ -129,6 +129,7 @@ interface Machine {
   readonly stable: Float64Array
   /** States of others that are its own now. */
   takings: readonly Taking[]
+  readonly returned: Map<number, Float64Array>
   /** It was removed by force and has ops that are lost to all others: what it answers concerns nobody. */
   hasLost: boolean
 }
@@ -325,6 +326,7 @@ export class Simulation {
       mayBeAhead: false,
       stable: new Float64Array(IDS),
       takings: [],
+      returned: new Map(),
       hasLost: false,
     }
   }
@@ -886,9 +888,7 @@ export class Simulation {
     const chances = this.random.stream(`oblivion ${machine.id} ${this.scheduler.now}`)
     const isForgotten = chances.chance(0.5)
     if (chances.chance(0.25)) this.tellInVain(machine, chances)
-    // Not where states are taken of groups that work: what one that was started again has pending of entries that are gone is not shown then (`transfer-groups`, seed 128).
-    const isSimple = this.keeping === null || this.profile.weights.groupWork === undefined
-    const second = chances.chance(0.25) && isSimple ? this.secondLoss(machine, chances) : null
+    const second = chances.chance(0.25) ? this.secondLoss(machine, chances) : null
     const lost = second === null ? [machine] : [machine, second]
     this.replaceDisk(machine, image)
     if (second !== null) this.replaceDisk(second, new Map())
@@ -997,6 +997,7 @@ export class Simulation {
       this.forgetLost(machine)
       this.made(machine, bytes, frame)
     } else {
+      if (origin === machine.id) machine.returned.set(last, Float64Array.from(machine.logged))
       const known = this.history.find(origin, last)
       if (known === undefined)
         throw this.fail(`${machine.name} logs ${origin}:${last}, which its origin never made or has forgotten`)
