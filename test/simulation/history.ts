@@ -22,6 +22,8 @@ export interface Taking {
   readonly anew: ReadonlySet<string>
   /** Acknowledgements of which the state does not tell (untoldName). */
   readonly untold: ReadonlySet<string>
+  /** Positions that are done by that state besides, as text, by besidesName. */
+  readonly besides: ReadonlyMap<string, ReadonlySet<string>>
   /** What it does not have pending any more because the entries are gone, or were acknowledged. It may keep that, or not. */
   readonly dropped: Effect[]
 }
@@ -37,6 +39,11 @@ export function untoldName({ origin, stamp }: Effect, position: StreamPosition):
 
 export function groupName(db: number, key: string, group: string): string {
   return `${placeOf(db, key)} ${group}`
+}
+
+/** Of a group as long as a SETID says where it starts. */
+export function besidesName(db: number, key: string, group: string, { origin, stamp }: Effect): string {
+  return `${groupName(db, key, group)} ${origin}:${stamp}`
 }
 
 function isForgotten({ db, key, origin, stamp, body }: Effect, { id, takings }: Taker): boolean {
@@ -144,6 +151,10 @@ export class History {
             // A claim that comes back behind the state, from before its disk was lost, may be one of something that is done.
             (isClaim(owner) && owner.stamp > vector[id] && ack.stamp <= vector[ack.origin]),
         ),
+      doneBesides: (group, place) => {
+        const name = besidesName(db, key, group, place)
+        return takings.flatMap(({ besides }) => [...(besides.get(name) ?? [])])
+      },
     })
   }
 

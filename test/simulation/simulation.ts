@@ -34,7 +34,7 @@ import type {
   SimulatedSession,
   TransferListener,
 } from './simulated-member.js'
-import { groupsMadeSince, mayBeDropped, untoldAcks } from './taken-groups.js'
+import { doneBesides, groupsMadeSince, mayBeDropped, untoldAcks } from './taken-groups.js'
 import { Transfers, drawKeeping, planTransfers, type TransferCounts } from './transfers.js'
 import { typeNamed } from './types/all-types.js'
 import { DUE_FIELDS, isDue, presentAt, showView, type DueFields, type KeyView } from './values.js'
@@ -129,6 +129,8 @@ interface Machine {
   readonly stable: Float64Array
   /** States of others that are its own now. */
   takings: readonly Taking[]
+  /** It was removed by force and has ops that are lost to all others: what it answers concerns nobody. */
+  hasLost: boolean
 }
 
 /** What is written where nothing gets through at once. */
@@ -323,6 +325,7 @@ export class Simulation {
       mayBeAhead: false,
       stable: new Float64Array(IDS),
       takings: [],
+      hasLost: false,
     }
   }
 
@@ -511,7 +514,7 @@ export class Simulation {
         throw this.fail(`${machine.name} lost what was safe of origin ${origin}: has ${has}, owes ${machine.owed[origin]}`)
       }
       if (has > machine.logged[origin]) throw this.fail(`${machine.name} has ${has} of origin ${origin} that it never logged`)
-      if (has !== 0 && this.history.find(origin, has) === undefined) {
+      if (has !== 0 && !machine.hasLost && this.history.find(origin, has) === undefined) {
         throw this.fail(`${machine.name} came back in the middle of a frame of origin ${origin}: ${has}`)
       }
       if (origin !== machine.id) continue
@@ -536,11 +539,15 @@ export class Simulation {
     this.checkDump(machine)
   }
 
-  /** Of one that was started from a copy what others have comes back; the rest never was. */
+  /** Of one that was started from a copy what others have comes back; the rest never was, also what only such have as were removed by force. */
   private forgetLost(machine: Machine): void {
     if (!machine.mayBeAhead) return
     machine.mayBeAhead = false
-    this.history.forgetAfter(machine.id, Math.max(...this.machines.map(({ logged }) => logged[machine.id])))
+    const { id } = machine
+    const counted = this.machines.filter((other) => other === machine || other.removal !== 'forced')
+    const kept = Math.max(...counted.map(({ logged }) => logged[id]))
+    this.history.forgetAfter(id, kept)
+    for (const other of this.machines) if (other.logged[id] > kept) other.hasLost = true
   }
 
   private crash(machine: Machine, power: boolean): void {
@@ -1024,10 +1031,11 @@ export class Simulation {
       machine.logged[origin] = stamps[origin]
     }
     const untold = untoldAcks(this.history, machine, this.machineOf(giver), before)
+    const besides = doneBesides(this.history, machine, this.machineOf(giver))
     const now = Float64Array.from(machine.logged)
     const isOlder = stable.stamps.some((stamp, origin) => origin > 0 && stamp > before[origin])
     const anew = isOlder ? groupsMadeSince(this.history, before, now) : new Set<string>()
-    machine.takings = [...machine.takings, { ownBefore: before[machine.id], vector: now, anew, untold, dropped: [] }]
+    machine.takings = [...machine.takings, { ownBefore: before[machine.id], vector: now, anew, untold, besides, dropped: [] }]
     this.noted(machine, [...stable.stamps])
   }
 
@@ -1136,7 +1144,7 @@ export class Simulation {
       return
     }
     // What went before which command only the member knows; that it is what the log says is checked at the end.
-    if ((member.evictions ?? 0) > evictions || isBlurred) return
+    if ((member.evictions ?? 0) > evictions || isBlurred || machine.hasLost) return
 
     const check = ({ fired, dueFields }: Reading): void => {
       let store = new ModelStore(
@@ -1243,7 +1251,7 @@ export class Simulation {
 
   /** Every key as a member answers it now, held against the history. */
   private checkDump(machine: Machine): void {
-    if (this.transfers.isBlurred(machine)) return
+    if (this.transfers.isBlurred(machine) || machine.hasLost) return
     const member = machine.member!
     member.makeWay?.(0, null)
     const nowMs = machine.clock.wallMs()
