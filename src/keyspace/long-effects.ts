@@ -74,7 +74,7 @@ export class LongEffects {
     const elements = elementsOf(value)
     const push = this.writerOf(op, value, to)
     for (let i = 0; i < elements.count; i++) {
-      push(elements.buf, elements.start(i), elements.end(i) - elements.start(i), i)
+      push(elements.bytesOf(i), elements.start(i), elements.end(i) - elements.start(i), i)
       if (i % LIMITS.slicedReadStep === 0) yield
     }
   }
@@ -114,7 +114,7 @@ export class LongEffects {
         const { values, expiries } = value
         return (buf, off, len, i) => {
           const at = expiries === null || expiries[i] === 0 ? Infinity : expiries[i]
-          writer.push(buf, off, len, values.buf, values.start(i), values.end(i) - values.start(i), at)
+          writer.push(buf, off, len, values.bytesOf(i), values.start(i), values.end(i) - values.start(i), at)
         }
       }
       case 'string':
