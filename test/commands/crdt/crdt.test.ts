@@ -154,8 +154,8 @@ describe('CRDT.DIGEST', () => {
   function large(): [EngineHarness, TestClients] {
     const clients = new TestClients()
     const h = new EngineHarness({ services: { clients } })
-    const value = 'x'.repeat((LIMITS.digestStepBytes * LIMITS.digestTurnSteps) / 8)
-    for (let i = 0; i < 20; i++) h.run('SET', `k${i}`, value)
+    const value = 'x'.repeat(LIMITS.digestStepBytes)
+    for (let i = 0; i < 2 * LIMITS.digestTurnSteps; i++) h.run('SET', `k${i}`, value)
     return [h, clients]
   }
 
