@@ -232,6 +232,11 @@ export const LIMITS = {
   releasedCommands: 256,
   /** Keys, values and 64 bytes a key that SWAPDB may have to write anew: 250,000 small keys, about 0.3 s. Beyond: refused. */
   swapDatabaseBytes: 16 * MiB,
+  /**
+   * Keys of a command, or of a transaction and its commands together, that are looked at to see whether it must wait for such a write: some 1 ms. One of more
+   * waits whatever they are.
+   */
+  heldKeyLooks: 2000,
   /** Elements of a removed collection that are freed with it; what is larger goes in slices, some 0.1 ms each. */
   reclaimAtOnce: 256,
   reclaimSlice: 2048,
