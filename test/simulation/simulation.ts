@@ -12,6 +12,7 @@ import { canonical } from './canonical.js'
 import { modelCommand, modelTransaction } from './command-model.js'
 import { SimulationFailure } from './failure.js'
 import { describeFault, planFaults, planMembership, planSnapshots, type Fault } from './faults.js'
+import type { DecodedFrame } from './effects.js'
 import { decodeStabilityNote, isStabilityNote } from './frame-decoder.js'
 import { History, type Taking } from './history.js'
 import { ModelStore } from './model-store.js'
@@ -37,7 +38,7 @@ import type {
 import { doneBesides, groupsMadeSince, mayBeDropped, untoldAcks } from './taken-groups.js'
 import { Transfers, drawKeeping, planTransfers, type TransferCounts } from './transfers.js'
 import { typeNamed } from './types/all-types.js'
-import { DUE_FIELDS, isDue, presentAt, showView, type DueFields, type KeyView } from './values.js'
+import { DUE_FIELDS, isDue, positionText, presentAt, showView, type DueFields, type KeyView } from './values.js'
 import { Workload, resolveTimes, type Step } from './workload.js'
 
 export interface SimulationOptions {
@@ -129,6 +130,7 @@ interface Machine {
   readonly stable: Float64Array
   /** States of others that are its own now. */
   takings: readonly Taking[]
+  readonly returned: Map<number, Float64Array>
   /** It was removed by force and has ops that are lost to all others: what it answers concerns nobody. */
   hasLost: boolean
 }
@@ -325,6 +327,7 @@ export class Simulation {
       mayBeAhead: false,
       stable: new Float64Array(IDS),
       takings: [],
+      returned: new Map(),
       hasLost: false,
     }
   }
@@ -886,9 +889,7 @@ export class Simulation {
     const chances = this.random.stream(`oblivion ${machine.id} ${this.scheduler.now}`)
     const isForgotten = chances.chance(0.5)
     if (chances.chance(0.25)) this.tellInVain(machine, chances)
-    // Not where states are taken of groups that work: what one that was started again has pending of entries that are gone is not shown then (`transfer-groups`, seed 128).
-    const isSimple = this.keeping === null || this.profile.weights.groupWork === undefined
-    const second = chances.chance(0.25) && isSimple ? this.secondLoss(machine, chances) : null
+    const second = chances.chance(0.25) ? this.secondLoss(machine, chances) : null
     const lost = second === null ? [machine] : [machine, second]
     this.replaceDisk(machine, image)
     if (second !== null) this.replaceDisk(second, new Map())
@@ -997,6 +998,7 @@ export class Simulation {
       this.forgetLost(machine)
       this.made(machine, bytes, frame)
     } else {
+      if (origin === machine.id) this.returned(machine, frame)
       const known = this.history.find(origin, last)
       if (known === undefined)
         throw this.fail(`${machine.name} logs ${origin}:${last}, which its origin never made or has forgotten`)
@@ -1039,8 +1041,25 @@ export class Simulation {
     this.noted(machine, [...stable.stamps])
   }
 
-  /** Of entries that are gone, or were acknowledged, a member may keep what its consumers have pending when it takes a state, or not. */
-  private noteDropped(machine: Machine): void {
+  /** A frame of its own comes back to a machine that has lost its disk. */
+  private returned(machine: Machine, { last, ops }: DecodedFrame): void {
+    machine.returned.set(last, Float64Array.from(machine.logged))
+    const positions = new Set<string>()
+    for (const { body } of ops.flat()) {
+      if (body.kind === 'stream-pending') for (const position of body.assigned) positions.add(positionText(position))
+    }
+    if (positions.size === 0) return
+    const { life } = machine
+    this.scheduler.after(0, () => {
+      if (machine.life === life && !this.transfers.isBlurred(machine)) this.noteDropped(machine, positions)
+    })
+  }
+
+  /**
+   * Of entries that are gone, or were acknowledged, a member may keep what its consumers have pending when it takes a state, or not; or when what it did with such entries
+   * itself (`only`) comes back behind the state.
+   */
+  private noteDropped(machine: Machine, only?: ReadonlySet<string>): void {
     const taking = machine.takings.at(-1)
     if (taking === undefined || machine.member === null) return
     machine.member.makeWay?.(0, null)
@@ -1048,7 +1067,9 @@ export class Simulation {
       for (const [group, positions] of mayBeDropped(this.history, db, key, machine)) {
         const reply = this.session(machine, machine.member, db).call(['XPENDING', argument(key), group, '-', '+', '1000'])
         const shownIds = typeof reply === 'string' ? [] : reply.map(([id]) => shown(id).slice(1))
-        const dropped = positions.filter(({ ms, seq }) => !shownIds.includes(`${ms}-${seq}`))
+        const dropped = positions.filter(
+          (position) => only?.has(positionText(position)) !== false && !shownIds.includes(`${position.ms}-${position.seq}`),
+        )
         if (dropped.length === 0) continue
         const body = { kind: 'stream-pending', group, consumer: '', delivered: [], assigned: [], dropped, passed: null } as const
         const stamp = machine.logged[machine.id]
