@@ -6,10 +6,20 @@ const MASK = PIECE - 1
 /** Numbers in pieces, so that a list that grows never moves megabytes in one step. */
 export class DoubleList {
   private readonly pieces: Float64Array[] = []
-  length = 0
+  private count = 0
+
+  get length(): number {
+    return this.count
+  }
+
+  clear(): void {
+    this.count = 0
+    // What many have needed is not kept for few.
+    if (this.pieces.length > 1) this.pieces.length = 1
+  }
 
   push(value: number): void {
-    const i = this.length++
+    const i = this.count++
     const piece = i >>> BITS
     if (piece === this.pieces.length) {
       this.pieces.push(new Float64Array(piece === 0 ? 16 : PIECE))
@@ -24,5 +34,9 @@ export class DoubleList {
 
   at(i: number): number {
     return this.pieces[i >>> BITS][i & MASK]
+  }
+
+  set(i: number, value: number): void {
+    this.pieces[i >>> BITS][i & MASK] = value
   }
 }

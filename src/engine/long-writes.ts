@@ -63,7 +63,7 @@ export interface LongWriteHost {
  *                                   | commit: stamps, log                     it has happened, whatever becomes of the client or the process
  *                               applying the op's frame                       keys that it changes are held from all
  *                                   |
- *                               last step: events, reply -> released: what had to wait runs
+ *                               last steps: events, reply -> released: what had to wait runs
  *
  * frame     taken -> checking -> applying -> logged -> released
  * ```
@@ -237,9 +237,15 @@ export class LongWrites implements LongWriting {
   /** All of a command, a step at a time. */
   private *run(write: LongWrite): Generator<undefined, void> {
     const { host, reply } = this
+    const { session } = write
     this.starting = write
+    session.blocked = null
     host.start(write, reply)
     this.starting = null
+    // What was there when the command came is gone: now it waits for more.
+    write.isHandedOver = session.blocked !== null
+    if (write.isHandedOver) return
+    session.blocked = write
     if (write.work === null) return
     yield
     if (write.range !== null) yield* write.keys.holdRange(write.session.database, write.request, write.range, this.hashSeed)
@@ -306,8 +312,8 @@ export class LongWrites implements LongWriting {
     this.lastWasFrame = current instanceof RemoteWrite
     if (current instanceof LongWrite) {
       const { session } = current
-      this.host.ended(current)
-      if (!current.hasLeft) {
+      if (!current.isHandedOver) this.host.ended(current)
+      if (!current.hasLeft && !current.isHandedOver) {
         // The session counts as blocked while the reply is delivered, so that CLIENT REPLY OFF applies to it.
         session.deliverAll(current.parts.takeAll())
         session.blocked = null
@@ -364,6 +370,8 @@ export class LongWrite implements BlockedState {
   waitsForPause = false
   /** The client has gone. */
   hasLeft = false
+  /** It was a blocking command, and found nothing when its turn came: it is with those that wait for keys. */
+  isHandedOver = false
   /** Time that the command took, that of others not included, and its longest slice. */
   microseconds = 0
   longestMs = 0

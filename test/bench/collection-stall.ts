@@ -105,6 +105,12 @@ function scenarios(elements: number): StallScenario[] {
       fills: [scored(elements)],
       command: ['ZREMRANGEBYRANK', 'zset', '0', String(elements / 2)],
     },
+    { name: `ZPOPMIN of half of ${figure(elements)}`, fills: [scored(elements)], command: ['ZPOPMIN', 'zset', half] },
+    {
+      name: `BLMPOP of half of ${figure(elements)}`,
+      fills: [list],
+      command: ['BLMPOP', '0', '1', 'list', 'LEFT', 'COUNT', half],
+    },
     { name: `LREM of half of ${figure(elements)}`, fills: [coins], command: ['LREM', 'list', '0', 'heads'] },
     { name: `SORT of ${figure(elements)}`, fills: [list], command: ['SORT', 'list', 'ALPHA', 'LIMIT', '0', '10'] },
     {
