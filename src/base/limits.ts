@@ -52,6 +52,8 @@ export const LIMITS = {
   linkPublicationBytes: 256 * KiB,
   /** Messages of PUBLISH that wait for room on one link, 64 bytes each added. Beyond: the oldest are dropped and counted in INFO. */
   publicationBytes: 4 * MiB,
+  /** Bytes read from all links in one turn of the event loop, before the rest waits for the next: about 0.7 ms with decrypting and checksums. */
+  linkTurnBytes: 256 * KiB,
   /** Frame bytes sent on one link in one turn of the event loop; then others get their turn. About 1 ms. */
   sendTurnBytes: 1 * MiB,
   /** Frame bytes applied in one turn, and what that may take (at least one frame). 128 KiB apply in about 4 ms, the first ones in several times that. */
@@ -230,6 +232,11 @@ export const LIMITS = {
   releasedCommands: 256,
   /** Keys, values and 64 bytes a key that SWAPDB may have to write anew: 250,000 small keys, about 0.3 s. Beyond: refused. */
   swapDatabaseBytes: 16 * MiB,
+  /**
+   * Keys of a command, or of a transaction and its commands together, that are looked at to see whether it must wait for such a write: some 1 ms. One of more
+   * waits whatever they are.
+   */
+  heldKeyLooks: 2000,
   /** Elements of a removed collection that are freed with it; what is larger goes in slices, some 0.1 ms each. */
   reclaimAtOnce: 256,
   reclaimSlice: 2048,
@@ -268,10 +275,10 @@ export const LIMITS = {
   monitorLineBytes: 64 * KiB,
   /** Largest piece of a large collection in one record of a snapshot, or one element: written in some 0.3 ms. */
   stateRecordBytes: 64 * KiB,
-  /** Bytes of keys, values and elements digested between two looks at the clock, some 0.2 ms; what a digest takes of a turn, and such steps at most. */
-  digestStepBytes: 32 * KiB,
+  /** Bytes of keys, values and elements digested between two looks at the clock: some 0.03 ms, but thirty times that while the code is new; what a digest takes of a turn, and such steps at most. */
+  digestStepBytes: 4 * KiB,
   digestTurnMs: 2,
-  digestTurnSteps: 8,
+  digestTurnSteps: 64,
   /** Times that CRDT.DIGEST begins anew because data changed under it; then it answers TRYAGAIN. */
   digestAttempts: 8,
   /**

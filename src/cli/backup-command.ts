@@ -37,7 +37,7 @@ export function addBackupCommand(program: Command, context: CliContext): void {
       const path = resolve(file)
       if (options.force !== true && existsSync(path))
         throw new MeridianError('MRD_FILE_EXISTS', `${file} exists`, 'Choose another name, or --force to replace it.')
-      const [target] = targetsOf(options.from === undefined ? [] : [options.from], options, 'member')
+      const [target] = targetsOf(options.from === undefined ? [] : [options.from], options)
       const client = await PipelinedClient.connect(target, options.timeout, SILENCE_MS)
       let isStopped = false
       const stopListening = context.onStopRequest(() => (isStopped = true))

@@ -1,4 +1,4 @@
-import type { MemberConfig, PeerMemberConfig } from '../config/member-config.js'
+import type { MemberConfig } from '../config/member-config.js'
 import { MeridianError } from '../base/errors.js'
 import { readPem } from './certificate-folder.js'
 import type { RedisAddress, RedisTls } from './redis-client.js'
@@ -18,19 +18,6 @@ export function ownAddress(config: MemberConfig): RedisAddress {
   const host = ALL_ADDRESSES.get(first) ?? first
   const port = clients.port ?? clients.tls?.port ?? 0
   return { host, port, password: clients.requirepass, tls: tlsOf(config) }
-}
-
-/**
- * The clients' ports of every member, as far as the file knows them. The other members are taken to have this one's password,
- * and TLS if this one offers nothing else.
- */
-export function memberAddresses(config: MemberConfig): RedisAddress[] {
-  const own = ownAddress(config)
-  if (!config.peers) return [own]
-  return config.peers.members.flatMap((member: PeerMemberConfig) => {
-    if (member.id === config.member.id) return [own]
-    return member.clientPort === null ? [] : [{ ...own, host: member.host, port: member.clientPort }]
-  })
 }
 
 /** `host:port`, `[::1]:port`, `:port` or `port`. @throws MeridianError MRD_ARGUMENT */

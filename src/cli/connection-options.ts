@@ -5,8 +5,9 @@ import { MeridianError } from '../base/errors.js'
 import { loadConfig } from '../config/load.js'
 import { durationArgument } from './argument.js'
 import { readPem } from './certificate-folder.js'
-import { memberAddresses, ownAddress, parseAddress } from './client-address.js'
+import { ownAddress, parseAddress } from './client-address.js'
 import { DEFAULT_CLUSTER_FOLDER } from './local-cluster.js'
+import { clusterTargets, type ClusterTargets } from './member-list.js'
 import type { RedisAddress } from './redis-client.js'
 
 /** Options of the verbs that talk to running members. */
@@ -32,19 +33,26 @@ export function addConnectionOptions(command: Command, timeoutMs = TIMEOUT_MS): 
     .option('--timeout <duration>', 'wait this long for a member', durationArgument, timeoutMs)
 }
 
-/** Whom to ask: the addresses given, else every member of the file, else the cluster that `meridian up` keeps here. */
-export function targetsOf(addresses: readonly string[], options: ConnectionOptions, scope: 'member' | 'cluster'): RedisAddress[] {
+/** The members at these addresses, else the one of the file, else the first one of the cluster that `meridian up` keeps here. */
+export function targetsOf(addresses: readonly string[], options: ConnectionOptions): RedisAddress[] {
   if (addresses.length > 0) return addresses.map((text) => ({ ...parseAddress(text), ...credentialsOf(options) }))
+  return [ownAddress(loadConfig(configFileOf(options)))]
+}
+
+/** The members at these addresses, else everybody in the cluster of the file, else of the one that `meridian up` keeps here. */
+export async function clusterTargetsOf(addresses: readonly string[], options: ConnectionOptions): Promise<ClusterTargets> {
+  if (addresses.length > 0) return { targets: targetsOf(addresses, options), withoutAddress: [] }
+  return clusterTargets(configFileOf(options), options.timeout)
+}
+
+function configFileOf(options: ConnectionOptions): string {
   const file = options.config ?? localConfigFile()
-  if (file === undefined) {
-    throw new MeridianError(
-      'MRD_ARGUMENT',
-      'There is nobody to ask',
-      `Give addresses, or --config FILE, or run \`meridian up\` here first.`,
-    )
-  }
-  const config = loadConfig(file)
-  return scope === 'member' ? [ownAddress(config)] : memberAddresses(config)
+  if (file !== undefined) return file
+  throw new MeridianError(
+    'MRD_ARGUMENT',
+    'There is nobody to ask',
+    `Give addresses, or --config FILE, or run \`meridian up\` here first.`,
+  )
 }
 
 /** The password comes from the environment, as redis-cli takes it, so that it stands in no process list. */

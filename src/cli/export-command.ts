@@ -42,7 +42,7 @@ export function addExportCommand(program: Command, context: CliContext): void {
     .addHelpText('after', EXAMPLES)
     .action(async (address: string | undefined, options: Options) => {
       const databases = (options.db ?? []).map(integerArgument(0, 65_535))
-      const [target] = targetsOf(address === undefined ? [] : [address], options, 'member')
+      const [target] = targetsOf(address === undefined ? [] : [address], options)
       const client = await PipelinedClient.connect(target, options.timeout, SILENCE_MS)
       let isStopped = false
       const stopListening = context.onStopRequest(() => (isStopped = true))

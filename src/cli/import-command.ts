@@ -100,7 +100,7 @@ export function addImportCommand(program: Command, context: CliContext, setExitC
     .addHelpText('after', EXAMPLES)
     .action(async (address: string | undefined, options: ImportOptions) => {
       checkOptions(options)
-      const [to] = targetsOf(address === undefined ? [] : [address], options, 'member')
+      const [to] = targetsOf(address === undefined ? [] : [address], options)
       const target = await PipelinedClient.connect(to, options.timeout, SILENCE_MS)
       let stopRequests = 0
       const stopListening = context.onStopRequest(() => {

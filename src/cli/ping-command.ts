@@ -19,7 +19,7 @@ export function addPingCommand(program: Command, context: CliContext, setExitCod
   addConnectionOptions(command)
     .addHelpText('after', EXAMPLES)
     .action(async (address: string | undefined, options: ConnectionOptions) => {
-      const [target] = targetsOf(address === undefined ? [] : [address], options, 'member')
+      const [target] = targetsOf(address === undefined ? [] : [address], options)
       let client: RedisClient | null = null
       try {
         client = await RedisClient.connect(target, options.timeout)

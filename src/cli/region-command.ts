@@ -4,6 +4,7 @@ import { MeridianError } from '../base/errors.js'
 import { parseHostPort } from '../base/names.js'
 import { addConnectionOptions, targetsOf, type ConnectionOptions } from './connection-options.js'
 import { printLine, type CliContext } from './context.js'
+import { fieldsOf } from './member-list.js'
 import { RedisClient, ReplyError, type Reply } from './redis-client.js'
 
 const EXAMPLES = `
@@ -159,7 +160,7 @@ async function setMember(name: string, options: SetOptions, context: CliContext)
 
 /** @throws MeridianError when the member does not answer or says no. */
 async function ask(options: RegionOptions, command: readonly string[]): Promise<Reply> {
-  const [target] = targetsOf(options.via === undefined ? [] : [options.via], options, 'member')
+  const [target] = targetsOf(options.via === undefined ? [] : [options.via], options)
   const client = await RedisClient.connect(target, options.timeout).catch(refusal)
   try {
     return await client.command(...command)
@@ -173,13 +174,6 @@ async function ask(options: RegionOptions, command: readonly string[]): Promise<
 function refusal(error: unknown): never {
   if (!(error instanceof ReplyError)) throw error
   throw new MeridianError('MRD_REFUSED', error.message.replace(/^ERR /, '').replace(/\.$/, ''), 'Nothing was changed.')
-}
-
-function fieldsOf(reply: Reply): Map<string, Reply> {
-  const fields = new Map<string, Reply>()
-  const list = Array.isArray(reply) ? (reply as Reply[]) : []
-  for (let i = 0; i + 1 < list.length; i += 2) fields.set(String(list[i]), list[i + 1])
-  return fields
 }
 
 function timeOf(ms: Reply | undefined): string {

@@ -42,12 +42,12 @@ export function addRestoreCommand(program: Command, context: CliContext): void {
     .option('--all-regions-lost', 'restore as the cluster that the backup is of: nothing else is left of it')
     .addHelpText('after', EXAMPLES)
     .action(async (file: string, options: Options) => {
-      const { folder, member } = placeOf(options)
+      const { folder, member, configured } = placeOf(options)
       // Loaded only here: the other verbs start faster.
       const { restoreFolder } = await import('../node/backup-files.js')
       const progress = new ProgressLine(context.stderr)
       const allRegionsLost = options.allRegionsLost === true
-      const { keys, clusterId, memberName, takenMs } = restoreFolder(
+      const { keys, clusterId, memberName, takenMs, members } = restoreFolder(
         { file: resolve(file), folder, member, allRegionsLost },
         (what, share) => progress.update(() => `${what}: ${Math.floor(100 * share)} %`),
       )
@@ -56,14 +56,44 @@ export function addRestoreCommand(program: Command, context: CliContext): void {
         `restored ${plural(keys, 'key')} in ${duration(progress.elapsedMs)}: what member ${memberName} of cluster ${clusterId} had at ${new Date(takenMs).toISOString()}`,
         `  ${folder} is now the data folder of member ${member.memberName} (id ${member.memberId}) of cluster ${member.clusterId}; start it with \`meridian server\``,
         '  other regions begin with empty folders: `meridian region add`',
+        ...(allRegionsLost ? otherMembers(configured, members) : []),
       ]
       printLine(context.stdout, lines.join('\n'))
     })
 }
 
+interface Named {
+  readonly id: number
+  readonly name: string
+}
+
+/** What the list in the configuration has that the one of the backup's time had not, and the other way round. Only whoever knows what became of them can tell whether that is right. */
+function otherMembers(configured: readonly Named[], former: readonly (Named & { readonly isActive: boolean })[]): string[] {
+  if (former.length === 0) return []
+  const lines: string[] = []
+  for (const { id, name } of configured) {
+    const before = former.find((each) => each.id === id)
+    if (before !== undefined && before.name !== name)
+      lines.push(`id ${id} is given to ${name}, and was ${before.name}'s: give ${name} an id that nobody had`)
+    else if (before === undefined) lines.push(`${name} (id ${id}) is in peers.members, and was no member then`)
+    else if (!before.isActive)
+      lines.push(`${name} (id ${id}) is in peers.members, and had been removed: give it a new name and id`)
+  }
+  for (const { id, name, isActive } of former)
+    if (isActive && configured.length > 1 && !configured.some((each) => each.id === id))
+      lines.push(`${name} (id ${id}) was a member then, and is not in peers.members`)
+  if (lines.length === 0) return []
+  return [
+    'warning: peers.members is not the list of members that the cluster had. The new one begins with peers.members:',
+    ...lines.map((line) => `  ${line}`),
+  ]
+}
+
 interface Place {
   readonly folder: string
   readonly member: { readonly clusterId: string; readonly memberId: MemberId; readonly memberName: string }
+  /** With whom the cluster will begin, as the file says; empty where nothing says it. */
+  readonly configured: readonly Named[]
 }
 
 /** What the flags say, and the file where they say nothing. */
@@ -99,5 +129,6 @@ function placeOf({ config: path, dir, clusterId, memberId, memberName }: Options
   return {
     folder: resolve(folder),
     member: { clusterId: place.clusterId, memberId: place.memberId, memberName: place.memberName },
+    configured: config?.peers?.members ?? [],
   }
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { durationArgument } from './argument.js'
 import { activityLines, clusterTable, problemLines } from './cluster-table.js'
-import { addConnectionOptions, targetsOf, type ConnectionOptions } from './connection-options.js'
+import { addConnectionOptions, clusterTargetsOf, type ConnectionOptions } from './connection-options.js'
 import { EXIT, printLine, type CliContext, type SetExitCode } from './context.js'
 import { DEFAULT_MAX_LAG_MS, MemberProbe, type MemberReport } from './member-report.js'
 
@@ -11,7 +11,7 @@ A password for addresses on the command line is read from the environment: REDIS
 
 Examples:
   $ meridian status                                    the cluster of \`meridian up\` in this folder
-  $ meridian status --config us.yaml                   every member that the file gives a client-port for
+  $ meridian status --config us.yaml                   every member of the file's cluster, also those added later
   $ meridian status us.example.net:6379 eu.example.net:6379
   $ meridian status --json | jq '.members[].state'`
 
@@ -27,17 +27,22 @@ export function addStatusCommand(program: Command, context: CliContext, setExitC
   addConnectionOptions(command)
     .addHelpText('after', EXAMPLES)
     .action(async (addresses: string[], options: StatusOptions) => {
-      const targets = targetsOf(addresses, options, 'cluster')
+      const { targets, withoutAddress } = await clusterTargetsOf(addresses, options)
       const probes = targets.map((target) => new MemberProbe(target, options.timeout, options.maxLag))
       const reports = withClusterProblems(await Promise.all(probes.map((probe) => probe.report())))
       for (const probe of probes) probe.close()
-      if (options.json) printLine(context.stdout, JSON.stringify({ members: reports }, null, 2))
+      if (options.json) printLine(context.stdout, JSON.stringify({ members: reports, withoutAddress }, null, 2))
       else {
         printLine(context.stdout, clusterTable(reports))
-        for (const line of [...problemLines(reports), ...activityLines(reports)]) printLine(context.stdout, line)
+        for (const line of [...problemLines(reports), ...activityLines(reports), ...withoutAddress.map(noAddress)])
+          printLine(context.stdout, line)
       }
       setExitCode(exitCodeOf(reports))
     })
+}
+
+function noAddress(name: string): string {
+  return `${name} was not asked: its address for clients is not known (meridian region set ${name} --client-address HOST:PORT, or client-port in peers.members)`
 }
 
 /** What only shows when the members are seen together. */

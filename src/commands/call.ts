@@ -15,7 +15,7 @@ import type { StringStore } from '../keyspace/string-store.js'
 import type { ZsetStore } from '../keyspace/zset-store.js'
 import { CommandError, Errors } from './command-error.js'
 import type { CommandSpec } from './command-spec.js'
-import type { EngineService, KeyToHold, KeyWait, ReadSteps, Services, WriteSteps } from './services.js'
+import type { EngineService, KeyRange, KeyToHold, KeyWait, ReadSteps, Services, WriteSteps } from './services.js'
 import type { Session } from './session.js'
 
 /**
@@ -199,6 +199,21 @@ export class Call {
    * The reply may be begun before. As for readInSlices, steps must not use cursors that they share, and do nothing before they are asked for the first step.
    */
   writeInSlices(keys: readonly KeyToHold[], steps: WriteSteps): void {
+    this.engine.longWrites.begin(this, keys, steps)
+  }
+
+  /** True when a command that changes so many keys, or (isRead) looks at so many, is to do so in slices: see workOnKeysInSlices. */
+  hasManyKeys(keys: number, isRead = false): boolean {
+    const { slicing, isInExec } = this.engine
+    return keys > (isRead ? slicing.readElements : slicing.writeElements) && !isInExec
+  }
+
+  /**
+   * As writeInSlices, for a command of very many keys, also for one that only reads them: it never starts again, others that would write them wait. The handler has
+   * looked at none of them: they are held, some hundred a step, before the steps begin. Behind the commit there may be more than one step, and where the effects
+   * cannot be said beforehand the steps yield 'at-once' instead, and then write them in one go.
+   */
+  workOnKeysInSlices(keys: KeyRange, steps: WriteSteps): void {
     this.engine.longWrites.begin(this, keys, steps)
   }
 

@@ -421,7 +421,7 @@ export interface SlicedReading {
 }
 
 /** Does a part of a write with each call of next, some 0.1 ms: see Call.writeInSlices. */
-export type WriteSteps = Iterator<undefined | 'commit', void>
+export type WriteSteps = Iterator<undefined | 'commit' | 'at-once', void>
 
 /** A key that a long write is about. */
 export interface KeyToHold {
@@ -431,9 +431,16 @@ export interface KeyToHold {
   readonly isWritten: boolean
 }
 
+/** Very many keys of the selected database: arguments first, first + step, … below end. */
+export interface KeyRange {
+  readonly first: number
+  readonly end: number
+  readonly step: number
+}
+
 /** Writes that take many turns. Commands use Call.writeInSlices. */
 export interface LongWriting {
-  begin(call: Call, keys: readonly KeyToHold[], steps: WriteSteps): void
+  begin(call: Call, keys: readonly KeyToHold[] | KeyRange, steps: WriteSteps): void
   /** Where the steps that run now write their effects. */
   readonly op: OpBuilder
   /** Some keys are half changed: whoever looks at all of them must wait. */

@@ -244,7 +244,7 @@ export class Engine implements CommandExecutor, EngineService {
         this.setGuards()
       },
     )
-    this.longWrites = new LongWrites(clock, this.longWriteHost(), options.databases, this.slicing.turnSteps)
+    this.longWrites = new LongWrites(clock, this.longWriteHost(), options.databases, options.hashSeed, this.slicing.turnSteps)
     this.migrations = new Migrations(clock, this.migrationHost(), this.watches, options.databases)
     this.notifications = new KeyspaceNotifications(this.pubsub, this.keyspace, this.effects, this.applier, this.keys)
     this.effects.onExpired = (database, key, off, len) => {
@@ -745,7 +745,10 @@ export class Engine implements CommandExecutor, EngineService {
       step: (write, reply) => {
         assert(write.work !== null, 'a write without steps')
         this.enterSliced(write, reply)
-        return write.work.next()
+        const result = write.work.next()
+        // Of steps that write at once.
+        if (this.endOp()) this.wrote(write.session)
+        return result
       },
       get refusal() {
         return refusal()
@@ -782,7 +785,7 @@ export class Engine implements CommandExecutor, EngineService {
   /** As startSliced; the command may turn out to be short, and be done. */
   private startLongWrite(write: LongWrite, reply: ReplyWriter): void {
     const { writeRefusal } = this.services.server
-    if (writeRefusal !== null) {
+    if (writeRefusal !== null && write.spec.isWrite) {
       write.spec.rejectedCalls++
       this.countError(writeRefusal)
       reply.error(writeRefusal)
@@ -811,6 +814,8 @@ export class Engine implements CommandExecutor, EngineService {
     session.lastWriteStamp = frame.last
     effects.count += op.effects
     const { buf, off, len } = request
+    // Who reads or watches one of very many hears of it when it is applied: until then nothing can have come of what was there before.
+    keys.hideRange()
     for (const { database, argument } of written) {
       keys.hold(database, buf, off[argument], len[argument], 'from-all')
       keyspace.observer?.keyChanged(database, buf, off[argument], len[argument])

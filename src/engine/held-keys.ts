@@ -1,8 +1,10 @@
 import { latin1 } from '../base/bytes.js'
 import { LIMITS } from '../base/limits.js'
-import { findKeys } from '../commands/server/command-keys.js'
+import { countKeys, findKeys } from '../commands/server/command-keys.js'
 import type { Command } from '../commands/command-table.js'
+import type { KeyRange } from '../commands/services.js'
 import type { Session } from '../commands/session.js'
+import { DistinctRanges } from '../keyspace/byte-ranges.js'
 import type { Request } from '../resp/request.js'
 
 /** Nobody may write the key, or nobody may look at it either. */
@@ -25,6 +27,13 @@ const WIDE = new Set([
 /** Commands with a key in a database that is one of their arguments. */
 const ACROSS = new Set(['copy', 'move'])
 
+interface HeldRange {
+  readonly database: number
+  readonly request: Request
+  readonly names: DistinctRanges
+  hold: Hold
+}
+
 /** Keys that belong to one long write, from its first step to its last. */
 export class HeldKeys {
   /** By 'db:key' in latin1. */
@@ -32,8 +41,32 @@ export class HeldKeys {
   /** Databases that are held as a whole. */
   private readonly databases = new Map<number, Hold>()
   private hidesSome = false
+  /** Very many keys of one command, which stand in its request. */
+  private range: HeldRange | null = null
 
   constructor(private readonly databaseCount: number) {}
+
+  /**
+   * The keys among the arguments of a request, all of one database, from writes: some hundred a step. seed: secret, see DistinctRanges. Nothing is made for each
+   * of them. None may be looked at before the last step.
+   */
+  *holdRange(database: number, request: Request, { first, end, step }: KeyRange, seed: number): Generator<undefined, void> {
+    const names = new DistinctRanges(seed)
+    names.begin(Math.ceil((end - first) / step))
+    this.range = { database, request, names, hold: 'from-writes' }
+    let steps = 0
+    for (let i = first; i < end; i += step) {
+      names.pick(request, i)
+      if (++steps % LIMITS.slicedReadSeek === 0) yield
+    }
+  }
+
+  /** From now on nobody may look at the keys of the range. */
+  hideRange(): void {
+    if (this.range === null) return
+    this.range.hold = 'from-all'
+    this.hidesSome = true
+  }
 
   hold(database: number, key: Uint8Array, off: number, len: number, hold: Hold): void {
     const name = nameOf(database, key, off, len)
@@ -52,18 +85,22 @@ export class HeldKeys {
       const hold = this.databases.get(database)
       if (hold !== undefined) return hold
     }
-    return this.keys.get(nameOf(database, key, off, len))
+    const { range } = this
+    if (range !== null && range.database === database && range.names.includes(range.request, key, off, len)) return range.hold
+    return this.keys.size === 0 ? undefined : this.keys.get(nameOf(database, key, off, len))
   }
 
   /** True when a command of a session must wait, or EXEC for one that is queued. */
   holds(command: Command, session: Session, request: Request, commandOf: (request: Request) => Command): boolean {
     if (command.spec.name !== 'exec') return this.concerns(command, session.database, request)
-    return (
-      session.queued?.some((each) => {
-        const queued = commandOf(each)
-        return queued.spec.name === 'select' || this.concerns(queued, session.database, each)
-      }) === true
-    )
+    const { queued } = session
+    if (queued === null) return false
+    let keys = queued.length
+    return queued.some((each) => {
+      const command = commandOf(each)
+      keys += countKeys(command.spec, each)
+      return keys > LIMITS.heldKeyLooks || command.spec.name === 'select' || this.concerns(command, session.database, each)
+    })
   }
 
   /** True when a command must wait. */
@@ -73,7 +110,10 @@ export class HeldKeys {
       return WIDE.has(spec.name) && (isWrite || this.hidesSome || spec.name === 'debug')
     // Patterns of SORT lead to any key.
     const leadsAnywhere = request.argc > 2 && spec.keys.some(({ beginSearch }) => beginSearch === 'unknown')
-    if (leadsAnywhere && (isWrite || this.hidesSome)) return true
+    const mayCollide = isWrite || this.hidesSome
+    if (leadsAnywhere && mayCollide) return true
+    // Looking at very many keys, for every command that comes meanwhile, takes longer than waiting.
+    if (request.argc > LIMITS.heldKeyLooks && countKeys(spec, request) > LIMITS.heldKeyLooks) return mayCollide
     const found = findKeys(spec, request, 0)
     // Whatever is wrong with its arguments it says later.
     if (found === null) return true

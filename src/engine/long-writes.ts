@@ -3,7 +3,7 @@ import { LIMITS } from '../base/limits.js'
 import type { Call } from '../commands/call.js'
 import { CommandError } from '../commands/command-error.js'
 import type { Command } from '../commands/command-table.js'
-import type { KeyToHold, LongWriting, WriteSteps } from '../commands/services.js'
+import type { KeyRange, KeyToHold, LongWriting, WriteSteps } from '../commands/services.js'
 import type { BlockedState, Session } from '../commands/session.js'
 import type { FrameView } from '../crdt/frame.js'
 import { OpBuilder } from '../crdt/op-builder.js'
@@ -22,7 +22,7 @@ export interface LongWriteHost {
   /** Runs the command's handler with the write's request and this reply; it comes back by begin, or has replied. */
   start(write: LongWrite, reply: ReplyWriter): void
   /** Goes on with the write's steps. */
-  step(write: LongWrite, reply: ReplyWriter): IteratorResult<WriteStep, void>
+  step(write: LongWrite, reply: ReplyWriter): IteratorResult<undefined | 'commit' | 'at-once', void>
   /** Why nothing can be written now, as an error reply; null when it can. */
   readonly refusal: string | null
   /** Clients are paused: nothing may be written before `resume` is called. */
@@ -53,8 +53,6 @@ export interface LongWriteHost {
   endTurn(): void
 }
 
-type WriteStep = undefined | 'commit'
-
 /**
  * Writes of large collections, and large frames of other members, a slice a turn of the event loop, one after the other. Everybody else is served in between,
  * but commands on keys that the write is about wait until it is over, and so do frames of other members. So it is as atomic as any command.
@@ -65,7 +63,7 @@ type WriteStep = undefined | 'commit'
  *                                   | commit: stamps, log                     it has happened, whatever becomes of the client or the process
  *                               applying the op's frame                       keys that it changes are held from all
  *                                   |
- *                               last step: events, reply -> released: what had to wait runs
+ *                               last steps: events, reply -> released: what had to wait runs
  *
  * frame     taken -> checking -> applying -> logged -> released
  * ```
@@ -88,6 +86,8 @@ export class LongWrites implements LongWriting {
     private readonly clock: Clock,
     private readonly host: LongWriteHost,
     private readonly databaseCount: number,
+    /** Secret. */
+    private readonly hashSeed: number,
     /** Steps of a turn, at most: for a clock that stands still while they run. */
     private readonly turnSteps: number,
   ) {}
@@ -107,7 +107,7 @@ export class LongWrites implements LongWriting {
     return this.current === null ? null : this.current.keys
   }
 
-  begin(call: Call, keys: readonly KeyToHold[], steps: WriteSteps): void {
+  begin(call: Call, keys: readonly KeyToHold[] | KeyRange, steps: WriteSteps): void {
     if (this.starting !== null) {
       this.starting.accept(keys, steps)
       return
@@ -237,25 +237,29 @@ export class LongWrites implements LongWriting {
   /** All of a command, a step at a time. */
   private *run(write: LongWrite): Generator<undefined, void> {
     const { host, reply } = this
+    const { session } = write
     this.starting = write
+    session.blocked = null
     host.start(write, reply)
     this.starting = null
+    // What was there when the command came is gone: now it waits for more.
+    write.isHandedOver = session.blocked !== null
+    if (write.isHandedOver) return
+    session.blocked = write
     if (write.work === null) return
     yield
+    if (write.range !== null) yield* write.keys.holdRange(write.session.database, write.request, write.range, this.hashSeed)
     try {
       for (;;) {
         const { done, value } = host.step(write, reply)
         if (done === true) return
         if (value === 'commit') break
+        if (value === 'at-once') yield* this.mayWrite(write)
         yield
       }
       if (write.op.bytes > LIMITS.maxOpBytes) throw new CommandError(TOO_LONG)
       yield* write.op.assemble(host.contextCount())
-      while (host.isPaused) {
-        write.waitsForPause = true
-        yield
-      }
-      if (host.refusal !== null) throw new CommandError(host.refusal)
+      yield* this.mayWrite(write)
     } catch (error) {
       if (!(error instanceof CommandError)) throw error
       write.parts.clear()
@@ -267,9 +271,19 @@ export class LongWrites implements LongWriting {
     write.isApplying = true
     const frame = yield* host.commit(write)
     yield* host.applying(frame, true, NOTHING_TO_NOTE)
+    // Also while it says what it did, which may take as many steps: that can no more be called off.
+    while (host.step(write, reply).done !== true) yield
     write.isApplying = false
-    const last = host.step(write, reply)
-    assert(last.done === true, 'a long write goes on behind its end')
+  }
+
+  /** Waits until clients are not paused. Throws a CommandError when nothing can be written then. */
+  private *mayWrite(write: LongWrite): Generator<undefined, void> {
+    const { host } = this
+    while (host.isPaused) {
+      write.waitsForPause = true
+      yield
+    }
+    if (host.refusal !== null) throw new CommandError(host.refusal)
   }
 
   /** All of a frame, a step at a time. */
@@ -298,8 +312,8 @@ export class LongWrites implements LongWriting {
     this.lastWasFrame = current instanceof RemoteWrite
     if (current instanceof LongWrite) {
       const { session } = current
-      this.host.ended(current)
-      if (!current.hasLeft) {
+      if (!current.isHandedOver) this.host.ended(current)
+      if (!current.hasLeft && !current.isHandedOver) {
         // The session counts as blocked while the reply is delivered, so that CLIENT REPLY OFF applies to it.
         session.deliverAll(current.parts.takeAll())
         session.blocked = null
@@ -316,10 +330,13 @@ export class LongWrites implements LongWriting {
 
   /** Runs commands that had to wait, before another long write begins. */
   private runFreed(): void {
+    const { clock } = this
+    const untilMs = clock.workUntil(LIMITS.slicedWriteTurnMs)
     for (let run = 0; run < LIMITS.releasedCommands; run++) {
       const next = this.freed.shift()
       if (next === undefined) return
       if (stillWaits(next)) this.host.resume(next.session, next.request)
+      if (clock.monotonicMs() >= untilMs) return
     }
   }
 }
@@ -353,11 +370,15 @@ export class LongWrite implements BlockedState {
   waitsForPause = false
   /** The client has gone. */
   hasLeft = false
+  /** It was a blocking command, and found nothing when its turn came: it is with those that wait for keys. */
+  isHandedOver = false
   /** Time that the command took, that of others not included, and its longest slice. */
   microseconds = 0
   longestMs = 0
   /** Keys that the op changes. */
   written: readonly KeyToHold[] = []
+  /** The keys of a command that has very many. */
+  range: KeyRange | null = null
 
   constructor(
     readonly session: Session,
@@ -373,11 +394,15 @@ export class LongWrite implements BlockedState {
   }
 
   /** The handler has found its keys. */
-  accept(keys: readonly KeyToHold[], steps: WriteSteps): void {
+  accept(keys: readonly KeyToHold[] | KeyRange, steps: WriteSteps): void {
+    this.work = steps
+    if ('first' in keys) {
+      this.range = keys
+      return
+    }
     const { buf, off, len } = this.request
     for (const { database, argument } of keys) this.keys.hold(database, buf, off[argument], len[argument], 'from-writes')
     this.written = keys.filter(({ isWritten }) => isWritten)
-    this.work = steps
   }
 
   /** Its reply comes by itself. */

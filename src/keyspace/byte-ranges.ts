@@ -21,6 +21,9 @@ export class DistinctRanges {
   count = 0
   private table = new Int32Array(0)
 
+  /** The seed is to be secret where it matters to others than the client that brings the arguments how many of them collide. */
+  constructor(private readonly seed = 0) {}
+
   /** Of arguments with the same bytes at first, first + step … the last one. */
   pickLast(args: ByteRanges, first: number, end: number, step: number): void {
     this.begin(Math.ceil((end - first) / step))
@@ -71,17 +74,34 @@ export class DistinctRanges {
       for (let p = 0; p < this.count; p++) if (isEqual(args, this.picked[p], i)) return this.picked[p]
     } else {
       const mask = table.length - 1
-      let slot = hashElement(0, args.buf, args.off[i], args.len[i]) & mask
+      let slot = hashElement(this.seed, args.buf, args.off[i], args.len[i]) & mask
       for (; table[slot] !== 0; slot = (slot + 1) & mask) if (isEqual(args, table[slot], i)) return table[slot]
       table[slot] = i
     }
     this.picked[this.count++] = i
     return i
   }
+
+  /** True when a picked argument has this value. */
+  includes(args: ByteRanges, buf: Uint8Array, off: number, len: number): boolean {
+    const { table } = this
+    if (table.length === 0) {
+      for (let p = 0; p < this.count; p++) if (isRange(args, this.picked[p], buf, off, len)) return true
+      return false
+    }
+    const mask = table.length - 1
+    let slot = hashElement(this.seed, buf, off, len) & mask
+    for (; table[slot] !== 0; slot = (slot + 1) & mask) if (isRange(args, table[slot], buf, off, len)) return true
+    return false
+  }
 }
 
 const NO_TABLE = new Int32Array(0)
 
 function isEqual(args: ByteRanges, a: number, b: number): boolean {
-  return args.len[a] === args.len[b] && equalBytes(args.buf, args.off[a], args.buf, args.off[b], args.len[a])
+  return isRange(args, a, args.buf, args.off[b], args.len[b])
+}
+
+function isRange(args: ByteRanges, i: number, buf: Uint8Array, off: number, len: number): boolean {
+  return args.len[i] === len && equalBytes(args.buf, args.off[i], buf, off, len)
 }

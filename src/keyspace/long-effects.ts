@@ -1,7 +1,7 @@
 import { assert } from '../base/assert.js'
 import type { MemberId } from '../base/ids.js'
 import { LIMITS } from '../base/limits.js'
-import { EffectType, HAS_RESETS } from '../crdt/effect-reader.js'
+import { EffectType, HAS_RESETS, SET_EXPIRY_GIVEN, SET_EXPIRY_KEPT } from '../crdt/effect-reader.js'
 import { writeResets, type OpBuilder } from '../crdt/op-builder.js'
 import { resetsOf } from '../crdt/string-state.js'
 import type { Ref } from '../memory/arena.js'
@@ -15,7 +15,8 @@ import { FieldsWriter } from './hash-store.js'
 import type { Keyspace } from './keyspace.js'
 import { RunWriter } from './list-store.js'
 import { MembersWriter } from './set-store.js'
-import type { StringStore } from './string-store.js'
+import { StreamRestore } from './stream-restore.js'
+import { ExpiryMode, type StringStore } from './string-store.js'
 import { ScoresWriter } from './zset-store.js'
 
 /**
@@ -69,14 +70,59 @@ export class LongEffects {
     if (resets.length > 0) writeResets(effect, resets)
   }
 
+  /** True when setString needs nothing else: the key holds a string, or nothing. */
+  mayHoldString({ database, key, off, len }: KeyPlace): boolean {
+    const db = this.keyspace.database(database)
+    const ref = db.lookup(key, off, len)
+    return ref === 0 || db.type(ref) === KeyType.string || db.type(ref) === KeyType.none
+  }
+
+  /**
+   * As Effects.setString, of a key that canRemove allows; behind `remove` unless mayHoldString. isVisible: it has a value. at: Unix ms, read when mode is
+   * ExpiryMode.set.
+   */
+  setString(
+    op: OpBuilder,
+    to: KeyPlace,
+    isVisible: boolean,
+    value: Uint8Array,
+    off: number,
+    len: number,
+    mode: number,
+    at: number,
+  ): void {
+    const db = this.keyspace.database(to.database)
+    const ref = db.lookup(to.key, to.off, to.len)
+    const type = ref === 0 ? KeyType.none : db.type(ref)
+    let effectiveMode = mode === ExpiryMode.keep && !isVisible ? ExpiryMode.clear : mode
+    let time = at
+    if (effectiveMode === ExpiryMode.keep && type !== KeyType.string) {
+      // What the key holds goes as a whole, so its expiry is written anew.
+      time = db.expiresAt(ref)
+      effectiveMode = time === Infinity ? ExpiryMode.clear : ExpiryMode.set
+    }
+    const resets = type === KeyType.string && this.strings.hasContributions(db, ref) ? resetsOf(this.strings.load(db, ref)) : []
+    const effect = op.begin(EffectType.setString, to.database, to.key, to.off, to.len)
+    const expiry = effectiveMode === ExpiryMode.set ? SET_EXPIRY_GIVEN : effectiveMode === ExpiryMode.keep ? SET_EXPIRY_KEPT : 0
+    effect.u8(expiry | (resets.length > 0 ? HAS_RESETS : 0))
+    effect.range(value, off, len)
+    if (effectiveMode === ExpiryMode.set) effect.f64(time)
+    if (resets.length > 0) writeResets(effect, resets)
+  }
+
   /** Writes a value of a type that can be copied to a key that has been removed. */
   *write(op: OpBuilder, value: RdbValue, to: KeyPlace): Generator<undefined, void> {
     const elements = elementsOf(value)
     const push = this.writerOf(op, value, to)
     for (let i = 0; i < elements.count; i++) {
-      push(elements.buf, elements.start(i), elements.end(i) - elements.start(i), i)
+      push(elements.bytesOf(i), elements.start(i), elements.end(i) - elements.start(i), i)
       if (i % LIMITS.slicedReadStep === 0) yield
     }
+  }
+
+  /** Writes a stream to a key that has been removed: its entries first, one after the other. */
+  restoreStream(op: OpBuilder, to: KeyPlace): StreamRestore {
+    return new StreamRestore(op, to, this.self, this.keyspace.nowMs)
   }
 
   /** As Effects.expire. at: Unix ms. */
@@ -114,7 +160,7 @@ export class LongEffects {
         const { values, expiries } = value
         return (buf, off, len, i) => {
           const at = expiries === null || expiries[i] === 0 ? Infinity : expiries[i]
-          writer.push(buf, off, len, values.buf, values.start(i), values.end(i) - values.start(i), at)
+          writer.push(buf, off, len, values.bytesOf(i), values.start(i), values.end(i) - values.start(i), at)
         }
       }
       case 'string':

@@ -1,48 +1,64 @@
+import { DoubleList } from '../base/double-list.js'
 import type { StreamId } from '../crdt/stream-id.js'
 
-/** Positions of entries, with a number for each: a list that is reused. */
+/** Positions in one piece, as a power of two. */
+const BITS = 13
+const PIECE = 1 << BITS
+const MASK = PIECE - 1
+/** Of the ID, and the region. */
+const WORDS = 5
+
+/** Positions of entries, with a number for each: a list that is reused. In pieces: to move those of a million entries when it grows takes too long for one step. */
 export class StreamPositions {
   count = 0
-  private ids = new Uint32Array(64)
-  private regions: number[] = []
-  private numbers: number[] = []
+  private readonly pieces: Uint32Array[] = []
+  private readonly numbers = new DoubleList()
 
   clear(): this {
     this.count = 0
+    this.numbers.clear()
+    // What many have needed is not kept for few.
+    if (this.pieces.length > 1) this.pieces.length = 1
     return this
   }
 
   push(id: StreamId, region: number, number = 0): void {
-    const at = this.count * 4
-    if (at === this.ids.length) {
-      const grown = new Uint32Array(at * 2)
-      grown.set(this.ids)
-      this.ids = grown
+    const i = this.count
+    const piece = i >>> BITS
+    const at = (i & MASK) * WORDS
+    if (piece === this.pieces.length) {
+      this.pieces.push(new Uint32Array(WORDS * (piece === 0 ? 16 : PIECE)))
+    } else if (at === this.pieces[piece].length) {
+      // Only the first one is ever smaller than a piece.
+      const grown = new Uint32Array(2 * at)
+      grown.set(this.pieces[piece])
+      this.pieces[piece] = grown
     }
-    const { ids } = this
-    ids[at] = id.msHigh
-    ids[at + 1] = id.msLow
-    ids[at + 2] = id.seqHigh
-    ids[at + 3] = id.seqLow
-    this.regions[this.count] = region
-    this.numbers[this.count] = number
-    this.count++
+    const words = this.pieces[piece]
+    words[at] = id.msHigh
+    words[at + 1] = id.msLow
+    words[at + 2] = id.seqHigh
+    words[at + 3] = id.seqLow
+    words[at + 4] = region
+    this.numbers.push(number)
+    this.count = i + 1
   }
 
   id(i: number, id: StreamId): StreamId {
-    const at = i * 4
-    return id.set(this.ids[at], this.ids[at + 1], this.ids[at + 2], this.ids[at + 3])
+    const words = this.pieces[i >>> BITS]
+    const at = (i & MASK) * WORDS
+    return id.set(words[at], words[at + 1], words[at + 2], words[at + 3])
   }
 
   region(i: number): number {
-    return this.regions[i]
+    return this.pieces[i >>> BITS][(i & MASK) * WORDS + 4]
   }
 
   number(i: number): number {
-    return this.numbers[i]
+    return this.numbers.at(i)
   }
 
   setNumber(i: number, number: number): void {
-    this.numbers[i] = number
+    this.numbers.set(i, number)
   }
 }

@@ -10,7 +10,7 @@ import { lockDataFolder } from '../platform/node-disk-lock.js'
 import { NodeDisk } from '../platform/node-disk.js'
 import { createLogger } from '../platform/pino-logger.js'
 import { checkDataFolder, type CheckReport } from './data-check.js'
-import { refuseSameCluster, restoreBackup } from './restore.js'
+import { refuseSameCluster, restoreBackup, type FormerMember } from './restore.js'
 
 const VERSION = (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version
 
@@ -57,6 +57,8 @@ export interface Restored {
   readonly clusterId: string
   readonly memberName: string
   readonly takenMs: number
+  /** Who was a member then, as far as the backup says. */
+  readonly members: readonly FormerMember[]
 }
 
 /** Makes the data folder of a member from a backup. @throws MeridianError; then the folder is as it was, or says that its restore was not finished. */
@@ -73,9 +75,9 @@ export function restoreFolder(request: RestoreRequest, progress: (what: string, 
     try {
       const ports = { disk, clock: new NodeClock(), logger: createLogger({ level: 'error', format: 'json' }) }
       const identity = { ...member, createdMs: Date.now() }
-      const { keys } = restoreBackup(backup, folder, identity, VERSION, ports, (share) => progress('reading', share))
+      const { keys, members } = restoreBackup(backup, folder, identity, VERSION, ports, (share) => progress('reading', share))
       const { memberName, createdMs } = backup.header
-      return { keys, clusterId: backup.snapshot.clusterId, memberName, takenMs: createdMs }
+      return { keys, clusterId: backup.snapshot.clusterId, memberName, takenMs: createdMs, members }
     } finally {
       lock.release()
     }

@@ -21,8 +21,11 @@ import { encodeSegmentHeader, segmentFileName, segmentSequence } from '../oplog/
 import { logFolder } from '../oplog/segment.js'
 import { snapshotFolder } from '../oplog/snapshot-format.js'
 import { SnapshotReader, damagedSnapshot, listSnapshots } from '../oplog/snapshot-reader.js'
+import { SnapshotWriter } from '../oplog/snapshot-writer.js'
 import type { Disk } from '../ports/disk.js'
+import { decodeTopology } from '../topology/topology-codec.js'
 import { TopologyState } from '../topology/topology-state.js'
+import { topologyPath } from './joining.js'
 
 /** A snapshot that is whole. */
 interface WholeSnapshot {
@@ -31,8 +34,22 @@ interface WholeSnapshot {
   readonly end: number
   /** What the log has before the position. */
   readonly vector: VersionVector
+  /** What its records may show. */
+  readonly seen: VersionVector
+  readonly topology: Uint8Array
   readonly keys: number
 }
+
+/** The positions between which the log is whole, or will be after the repair, and what it has. */
+interface WholeLog {
+  readonly begin: number
+  readonly end: number
+  readonly vector: VersionVector
+}
+
+const STARTS_EMPTY =
+  'Nothing is left to start from: a start begins with no data. In a cluster of several members it gets from the others what they have, before it takes writes: start it ' +
+  'while they can be reached.'
 
 /** What moves aside and is cut to make a start possible again. */
 interface Repair {
@@ -40,6 +57,10 @@ interface Repair {
   cut: { readonly path: string; readonly offset: number } | null
   /** A segment that loses its first frames: what is behind the offset gets this header. */
   begin: { readonly path: string; readonly offset: number; readonly header: Uint8Array } | null
+  /** A snapshot that is to ask for the log up to this position only. */
+  shorten: { readonly path: string; readonly position: number } | null
+  /** A new segment, of which this is all: the log begins anew at a snapshot. */
+  anew: { readonly path: string; readonly header: Uint8Array } | null
 }
 
 export interface CheckReport {
@@ -85,6 +106,23 @@ export function repairDataFolder(disk: Disk, folder: string, repair: Repair, nam
     disk.rename(rest, path)
     lines.push(`left out of ${path} what is before byte ${offset}; the whole file is ${aside(path)}`)
   }
+  if (repair.shorten !== null) {
+    const { path, position } = repair.shorten
+    copyFile(disk, path, aside(path))
+    shortenSnapshot(disk, folder, path, position)
+    lines.push(`${path} asks for the log up to position ${position} only; as it was it is ${aside(path)}`)
+  }
+  if (repair.anew !== null) {
+    const { path, header } = repair.anew
+    const segment = disk.openAppend(path)
+    try {
+      segment.append(header)
+      segment.syncNow()
+    } finally {
+      segment.close()
+    }
+    lines.push(`began the log anew, in ${path}`)
+  }
   // The newest first: a crash in between leaves no gap.
   for (const path of [...repair.moves].sort().reverse()) {
     disk.rename(path, aside(path))
@@ -94,12 +132,36 @@ export function repairDataFolder(disk: Disk, folder: string, repair: Repair, nam
   return lines
 }
 
+/** Writes a snapshot once more, so that a start does not ask for more of the log than there is. */
+function shortenSnapshot(disk: Disk, folder: string, path: string, position: number): void {
+  const reader = new SnapshotReader(disk, path, null)
+  try {
+    const writer = new SnapshotWriter(disk, folder, reader.header)
+    try {
+      for (const section of reader.sections) {
+        const { database, shard, keys } = section
+        writer.addSection(database, shard, keys, reader.readSection(section, true))
+      }
+      writer.writeEnd({ ...reader.end, position })
+      writer.syncNow()
+      writer.publish()
+    } catch (error) {
+      writer.abandon()
+      throw error
+    }
+  } finally {
+    reader.close()
+  }
+}
+
 class DataCheck {
   private readonly lines: string[] = []
   private readonly givenUp: string[] = []
   private readonly moves: string[] = []
   private cut: Repair['cut'] = null
   private begin: Repair['begin'] = null
+  private shorten: Repair['shorten'] = null
+  private anew: Repair['anew'] = null
   private isDamaged = false
   private readonly identity: DataFolderIdentity
   private readonly scratch: ScratchData
@@ -129,7 +191,8 @@ class DataCheck {
     this.checkSnapshots()
     const log = this.checkLog()
     const canStart = this.judgeSnapshots(log)
-    const repair = canStart ? { moves: this.moves, cut: this.cut, begin: this.begin } : null
+    const { moves, cut, begin, shorten, anew } = this
+    const repair = canStart ? { moves, cut, begin, shorten, anew } : null
     return { lines: this.lines, isDamaged: this.isDamaged, repair, givenUp: this.givenUp }
   }
 
@@ -143,7 +206,8 @@ class DataCheck {
           reader.close()
         }
         const { header, end, keys } = reader
-        this.snapshots.push({ path, position: header.position, end: end.position, vector: header.vector, keys })
+        const { position, vector, topology } = header
+        this.snapshots.push({ path, position, end: end.position, vector, seen: end.seen, topology, keys })
         this.lines.push(`${path}: whole, ${keys} keys, begins at position ${header.position} of the log`)
       } catch (error) {
         if (!(error instanceof MeridianError) || error.code !== 'MRD_SNAPSHOT_DAMAGED') throw error
@@ -154,7 +218,7 @@ class DataCheck {
   }
 
   /** Reads the log; gives the positions between which it is whole, or will be after the repair. */
-  private checkLog(): { begin: number; end: number } {
+  private checkLog(): WholeLog {
     const { scan, damage } = this.scan({})
     const begin = scan.segments[0]?.startByte ?? 0
     this.lines.push(
@@ -165,28 +229,24 @@ class DataCheck {
         this.lines.push(
           `${scan.torn.path}: the last ${scan.torn.bytes} bytes are an unfinished write, as a crash leaves it; the next start cuts them off`,
         )
-      return { begin, end: scan.endByte }
+      return { begin, end: scan.endByte, vector: scan.vector }
     }
     const sequence = segmentSequence(damage.path.slice(damage.path.lastIndexOf('/') + 1))
-    return (
-      this.passOver(sequence, damage) ??
-      this.passOverWithin(sequence, damage) ??
-      this.cutAt(sequence, damage, begin, scan.endByte)
-    )
+    return this.passOver(sequence, damage) ?? this.passOverWithin(sequence, damage) ?? this.cutAt(sequence, damage, begin, scan)
   }
 
   /** Damage in what only other members could still ask for: without the log up to there a start is what it was. */
-  private passOver(sequence: number, damage: LogDamage): { begin: number; end: number } | null {
+  private passOver(sequence: number, damage: LogDamage): WholeLog | null {
     const [newest] = this.snapshots
     if (newest === undefined) return null
     const { scan, damage: later } = this.scan({ firstSequence: sequence + 1 })
     const begin = scan.segments[0]?.startByte ?? Infinity
     if (later !== null || begin > newest.position) return null
-    return this.beginAt(sequence + 1, damage, begin, scan.endByte)
+    return this.beginAt(sequence + 1, damage, begin, scan)
   }
 
   /** The same in the segment in which the newest snapshot begins, before that place. */
-  private passOverWithin(sequence: number, damage: LogDamage): { begin: number; end: number } | null {
+  private passOverWithin(sequence: number, damage: LogDamage): WholeLog | null {
     const [newest] = this.snapshots
     const { path } = damage
     if (newest === undefined || !this.disk.exists(path)) return null
@@ -197,11 +257,11 @@ class DataCheck {
     const { clusterId, memberId } = this.identity
     const header = encodeSegmentHeader({ clusterId, memberId, sequence, startByte: position, vector })
     this.begin = { path, offset: segment.headerBytes, header }
-    return this.beginAt(sequence, damage, position, scan.endByte)
+    return this.beginAt(sequence, damage, position, scan)
   }
 
   /** Lets go of the log before this position, and of the segments before this one. */
-  private beginAt(sequence: number, damage: LogDamage, begin: number, end: number): { begin: number; end: number } {
+  private beginAt(sequence: number, damage: LogDamage, begin: number, scan: LogScan): WholeLog {
     for (const each of this.sequences()) if (each < sequence) this.moves.push(this.segmentPath(each))
     this.damage(
       `${withoutRemedy(damage)}. It is older than the newest snapshot: a start does not need it, but members that lack writes from before ` +
@@ -210,10 +270,10 @@ class DataCheck {
     this.givenUp.push(
       `The log of this member begins at position ${begin}. Members that lack what came before get it from others, or as a snapshot.`,
     )
-    return { begin, end }
+    return { begin, end: scan.endByte, vector: scan.vector }
   }
 
-  private cutAt(sequence: number, damage: LogDamage, begin: number, end: number): { begin: number; end: number } {
+  private cutAt(sequence: number, damage: LogDamage, begin: number, { endByte: end, vector }: LogScan): WholeLog {
     const lost = new LostFrames()
     if (this.disk.exists(damage.path)) {
       lost.addFile(this.disk, damage.path, damage.offset)
@@ -230,16 +290,21 @@ class DataCheck {
     const own = lost.stamps.get(this.identity.memberId)
     if (own !== undefined) {
       this.givenUp.push(
-        `Among that are this member's own writes, stamps ${own.first} to ${own.last}. In a cluster of one member they are lost. In a larger one the other members ` +
-          'may have them: then they refuse this member (MRD_PEER_DUPLICATE_ID), because it would give out the same stamps again. Do not go on with this folder ' +
-          'there: move it aside and let the member join again with an empty one.',
+        `Among that are this member's own writes, stamps ${own.first} to ${own.last}. In a cluster of one member they are lost. In a larger one it fetches at its start ` +
+          'what another member has of them, before it takes writes. So start it while the others can be reached: where it hears of nobody for as long as ' +
+          'peers.start-wait it goes on without, and is refused when it meets one that has them (MRD_PEER_DUPLICATE_ID).',
       )
     }
-    return { begin: Math.min(begin, end), end }
+    return { begin: Math.min(begin, end), end, vector }
   }
 
   /** Says which snapshot a start would begin from; false when there is none and the log does not have everything. */
-  private judgeSnapshots(log: { begin: number; end: number }): boolean {
+  private judgeSnapshots(log: WholeLog): boolean {
+    const anew = this.beginsAnew(log)
+    if (anew !== undefined) {
+      this.startAnew(anew, log)
+      return true
+    }
     let base: WholeSnapshot | null = null
     for (const snapshot of this.snapshots) {
       const { path, position, end, keys } = snapshot
@@ -248,6 +313,10 @@ class DataCheck {
       } else if (end > log.end || position > log.end) {
         if (this.cut === null)
           this.damage(`The log ends at position ${log.end}, but ${path} has seen it up to ${end}: the log has lost its end.`)
+        if (base === null && this.shortenTo(snapshot, log)) {
+          base = snapshot
+          continue
+        }
         this.givenUp.push(`${path} has seen more of the log than is left, and cannot be used, with the ${keys} keys that it has.`)
         this.moves.push(path)
       } else {
@@ -263,8 +332,76 @@ class DataCheck {
     }
     if (this.isDamaged && base !== null)
       this.givenUp.push(`A start begins from ${base.path} and replays the log from position ${base.position} to ${log.end}.`)
-    else if (this.isDamaged) this.givenUp.push(`A start reads the whole log, up to position ${log.end}.`)
+    else if (this.isDamaged && log.end > 0) this.givenUp.push(`A start reads the whole log, up to position ${log.end}.`)
+    else if (this.isDamaged) this.givenUp.push(STARTS_EMPTY)
     return true
+  }
+
+  /** The newest snapshot that has everything that is left of the log, and more. */
+  private beginsAnew(log: { end: number }): WholeSnapshot | undefined {
+    const snapshot = this.snapshots.find((each) => this.standsAlone(each, each.vector))
+    return snapshot !== undefined && snapshot.position > log.end ? snapshot : undefined
+  }
+
+  /**
+   * A start may begin from the snapshot without the log that its records have seen behind its place, where the log has `vector`. Ops of others come again. The member's
+   * own do not: parts of some would be in this member's keys for ever, and in nobody else's. Nobody else is no matter where there is nobody else.
+   */
+  private standsAlone(snapshot: WholeSnapshot, vector: VersionVector): boolean {
+    const { memberId } = this.identity
+    return snapshot.seen.get(memberId) <= vector.get(memberId) || this.isAlone(snapshot)
+  }
+
+  /** As far as the folder knows: nobody else has ever written, and nobody else is in the list of members. */
+  private isAlone({ seen, topology }: WholeSnapshot): boolean {
+    const { disk, folder, identity } = this
+    const path = topologyPath(folder)
+    const bytes = disk.exists(path) ? disk.readWhole(path) : topology
+    const others = bytes.length === 0 ? [] : decodeTopology(bytes, path).members()
+    return [...seen.entries()].every(([id]) => id === identity.memberId) && others.every(({ id }) => id === identity.memberId)
+  }
+
+  /** Lets the log begin anew at the snapshot's place; what is left of it moves aside. */
+  private startAnew(snapshot: WholeSnapshot, log: { end: number }): void {
+    const { clusterId, memberId } = this.identity
+    const { path, position, end, vector, keys } = snapshot
+    const sequences = this.sequences()
+    if (this.cut === null && !this.isDamaged)
+      this.damage(`The log ends at position ${log.end}, but ${path} has seen it up to ${end}: the log has lost its end.`)
+    // What was to be mended of the old log is not any more: all of it moves as it is.
+    this.cut = null
+    this.begin = null
+    const segments = sequences.map((each) => this.segmentPath(each))
+    this.moves.push(...segments.filter((each) => !this.moves.includes(each)))
+    for (const other of this.snapshots) if (other !== snapshot) this.moves.push(other.path)
+    if (end > position) this.shorten = { path, position }
+    // One number is left out, as where a transfer has replaced the log: should a crash leave both, the snapshot says which one counts.
+    const sequence = (sequences.at(-1) ?? -1) + 2
+    const header = encodeSegmentHeader({ clusterId, memberId, sequence, startByte: position, vector })
+    this.anew = { path: this.segmentPath(sequence), header }
+    this.givenUp.push(
+      `A start begins from ${path}, with the ${keys} keys that it has, and an empty log. In a cluster of several members it gets from the others what they have of what came later, ` +
+        'before it takes writes: start it while they can be reached.',
+    )
+    this.noteMixture(snapshot, position)
+  }
+
+  /** Lets a start begin from a snapshot that has seen a little more of the log than is left; false when that would mean more than a loss. */
+  private shortenTo(snapshot: WholeSnapshot, log: WholeLog): boolean {
+    const { path, position, end } = snapshot
+    // What is left of the log has everything by itself.
+    if (log.begin === 0 && position < log.end) return false
+    if (position > log.end || end <= log.end || !this.standsAlone(snapshot, log.vector)) return false
+    this.shorten = { path, position: log.end }
+    this.noteMixture(snapshot, log.end)
+    return true
+  }
+
+  private noteMixture({ path, end }: WholeSnapshot, position: number): void {
+    if (end > position)
+      this.givenUp.push(
+        `${path} was written while writes went on, to position ${end}. Of those behind position ${position} it has some and not others: transactions among them may be there in part.`,
+      )
   }
 
   private scan(part: Pick<LogScanOptions, 'firstSequence' | 'middle'>): { scan: LogScan; damage: LogDamage | null } {

@@ -535,9 +535,16 @@ export class Member implements SyncHost {
     const oldest = this.snapshots.kept.at(-1)
     if (oldest === undefined) return null
     const durableElsewhere = this.sync?.durableElsewhere() ?? []
-    const durableAtStaying = this.sync?.durableAtStaying() ?? []
+    const followed = this.sync?.followed()
     const neededFrom = Math.min(oldest.position, this.shelf?.neededFrom ?? Infinity)
-    return { neededFrom, durableElsewhere, durableAtStaying, budgetBytes: this.keeping.backlogBytes }
+    return {
+      neededFrom,
+      durableElsewhere,
+      followedElsewhere: followed?.all ?? [],
+      followedAtStaying: followed?.staying ?? [],
+      stays: !this.membership.isRemoved,
+      budgetBytes: this.keeping.backlogBytes,
+    }
   }
 
   private freezeStability(): VersionVector {

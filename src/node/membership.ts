@@ -225,9 +225,9 @@ export class Membership {
     return !this.isDirty
   }
 
-  /** For the header of a snapshot; nothing while nothing was ever changed. */
+  /** For the header of a snapshot. While nothing was ever changed a start goes by the configuration; whoever restores a backup has none of then. */
   encoded(): Uint8Array {
-    return this.state.isPristine ? new Uint8Array(0) : encodeTopology(this.state)
+    return encodeTopology(this.state)
   }
 
   get hasAskedAround(): boolean {

@@ -1,4 +1,5 @@
 import { MeridianError } from '../base/errors.js'
+import type { MemberId, Stamp } from '../base/ids.js'
 import { LIMITS } from '../base/limits.js'
 import type { Services } from '../commands/services.js'
 import type { Stability } from '../crdt/apply-context.js'
@@ -14,6 +15,7 @@ import { SnapshotWriter } from '../oplog/snapshot-writer.js'
 import type { Clock } from '../ports/clock.js'
 import type { Disk } from '../ports/disk.js'
 import type { Logger } from '../ports/logger.js'
+import { decodeTopology } from '../topology/topology-codec.js'
 import { Recovery } from './recovery.js'
 import { ReplicatedStability } from './replicated-stability.js'
 import { highestOf } from './snapshotter.js'
@@ -28,7 +30,18 @@ export interface RestorePorts {
 interface LoadedBackup {
   readonly engine: Engine
   readonly stable: VersionVector
+  readonly members: readonly FormerMember[]
 }
+
+/** Who was a member of the cluster that a backup is of. */
+export interface FormerMember {
+  readonly id: number
+  readonly name: string
+  readonly isActive: boolean
+}
+
+/** What the vector says of an id that was given away and has written nothing: less than any stamp. It is enough for nobody to give it away again. */
+const GIVEN = 1 as Stamp
 
 /**
  * Makes a data folder for a member that begins with the state of a backup: a snapshot of it, and a log that begins behind it. The folder must be empty. Which
@@ -45,15 +58,16 @@ export function restoreBackup(
   version: string,
   ports: RestorePorts,
   progress: (share: number) => void,
-): { keys: number } {
+): { keys: number; members: readonly FormerMember[] } {
   const { disk, clock } = ports
-  const { engine, stable } = loadBackup(backup, ports, progress)
+  const { engine, stable, members } = loadBackup(backup, ports, progress)
   const { clusterId, memberId } = member
   disk.ensureFolder(folder)
   disk.writeWhole(identityPath(folder), UNFINISHED)
   // Not 0: a log that begins at its beginning could be read without the snapshot.
   const position = Math.max(1, backup.header.logPosition + backup.header.logLength)
   const vector = engine.applied
+  for (const { id } of members) vector.raise(id as MemberId, GIVEN)
   disk.ensureFolder(logFolder(folder))
   const segment = disk.openAppend(`${logFolder(folder)}/${segmentFileName(1)}`)
   try {
@@ -86,7 +100,7 @@ export function restoreBackup(
     throw error
   }
   disk.writeWhole(identityPath(folder), identityBytes(member))
-  return { keys: writer.keys }
+  return { keys: writer.keys, members }
 }
 
 /** Loads the snapshot of a backup and replays the log behind it, as the member that it was taken from would at a start. */
@@ -119,7 +133,14 @@ function loadBackup(backup: BackupFile, { clock, logger }: RestorePorts, progres
   if (!engine.applied.dominates(seenBy(backup)))
     throw damagedBackup(backup.path, backup.bytes, 'its snapshot has seen writes that its log does not have')
   stable.copyFrom(engine.recoveredStability)
-  return { engine, stable }
+  return { engine, stable, members: formerMembers(engine, backup) }
+}
+
+/** The list of members: what the log has made of it, or, where nothing was ever changed, what the configuration said when the snapshot was written. */
+function formerMembers({ topology }: Engine, { snapshot, path }: BackupFile): FormerMember[] {
+  const isTold = topology.isPristine && snapshot.topology.length > 0
+  const state = isTold ? decodeTopology(snapshot.topology, path) : topology
+  return state.members().map((entry) => ({ id: entry.id, name: entry.name, isActive: state.stateOf(entry) === 'active' }))
 }
 
 /** What the records of its snapshot may show. */

@@ -65,6 +65,7 @@ export async function startServer(given: MemberConfig, signal?: AbortSignal): Pr
         port: config.peers.port,
         ...peerCredentials(config.peers),
         logger,
+        clock,
       })
       checkIdentity(config, network)
     }

@@ -67,7 +67,9 @@ export class MemberTopology implements TopologyService {
         `ERR ${outdated.join(', ')} runs an older version, which knows no other list of members than its own: upgrade it first`,
       )
     }
-    const [id, ...rest] = state.poolOf(self)
+    // A restored cluster begins with all ids, and with the dots of those that the one before gave away.
+    const used = member.engine.position()
+    const [id, ...rest] = state.poolOf(self).filter((free) => used.get(free as MemberId) === 0)
     if (id === undefined) throw new CommandError(this.noIdLeft(active))
     const pool = rest.filter((_, i) => i % POOL_SHARE === POOL_SHARE - 1)
     this.change((number) => ({ kind: 'add', number, member: { ...description, id }, pool }))

@@ -6,8 +6,12 @@ export interface RetentionInput {
   readonly neededFrom: number
   /** What each other member of the cluster has reported as durable. */
   readonly durableElsewhere: readonly VersionVector[]
+  /** Of what each of them has reported the newest of which everything is durable here too. */
+  readonly followedElsewhere: readonly VersionVector[]
   /** The same, of those of them that stay: without who was removed and has not departed yet. */
-  readonly durableAtStaying: readonly VersionVector[]
+  readonly followedAtStaying: readonly VersionVector[]
+  /** This member was not removed. */
+  readonly stays: boolean
   /** Bytes of frames before `neededFrom` that are kept for members that do not have them yet. */
   readonly budgetBytes: number
 }
@@ -20,6 +24,9 @@ export interface RetentionInput {
  * - what is not on the disks of more than half of the members is kept in any case. Two halves that were cut off from each other would else both let go of
  *   what the other one lacks, and nobody would have all of it: a snapshot can only be taken from a member that has all that the taker has. Of those that
  *   stay it must be more than half as well: what only a member that was removed by force has besides is with nobody once that one is not asked any more.
+ *   Of what others have reported only that counts of which everything is here as well. So of any two members that let go of something there is one that has
+ *   what both let go of: they have both gone by what a third one had, at an earlier and at a later time, and who went by the later has the earlier too. It is not enough that
+ *   the third one has it all, for its disk may be lost.
  *
  * The budget is nothing while the disk is short of room.
  */
@@ -43,16 +50,17 @@ export class Retention {
     const { log } = this
     const input = this.input()
     if (input === null || endByte > input.neededFrom) return false
-    const { durableElsewhere, durableAtStaying } = input
+    const { durableElsewhere, followedElsewhere, followedAtStaying, stays } = input
     if (durableElsewhere.every((durable) => durable.dominates(vector))) return true
     const budget = log.isShortOfRoom ? 0 : input.budgetBytes
     if (Retention.backlogBytes(log, input.neededFrom) <= budget) return false
-    return isHeldByMost(vector, durableElsewhere) && isHeldByMost(vector, durableAtStaying)
+    return isHeldByMost(vector, followedElsewhere, true) && isHeldByMost(vector, followedAtStaying, stays)
   }
 }
 
-/** More than half of these members and this one have every frame on their disks. */
-function isHeldByMost(vector: VersionVector, durableElsewhere: readonly VersionVector[]): boolean {
-  const holders = 1 + durableElsewhere.filter((durable) => durable.dominates(vector)).length
-  return 2 * holders > durableElsewhere.length + 1
+/** More than half of these members, and this one if it counts, have every frame on their disks. */
+function isHeldByMost(vector: VersionVector, others: readonly VersionVector[], counts: boolean): boolean {
+  const self = counts ? 1 : 0
+  const holders = self + others.filter((durable) => durable.dominates(vector)).length
+  return 2 * holders > others.length + self
 }

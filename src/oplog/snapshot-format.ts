@@ -27,7 +27,7 @@ export interface SnapshotHeader {
   readonly stable: VersionVector
   /** Highest stamp that had been given out or seen. */
   readonly clock: Stamp
-  /** The cluster's members, as the topology writes them; empty when the configuration alone says. */
+  /** The cluster's members, as the topology writes them; empty in some files of clusters whose list was never changed. */
   readonly topology: Uint8Array
 }
 

@@ -17,6 +17,8 @@ export class PeerKnowledge {
    * Stability stands on it; see stable() in peer-sync.ts.
    */
   readonly settled = new VersionVector()
+  /** The latest report of `durable` of which everything is durable here as well: what retention goes by (retention.ts). */
+  readonly followed = new VersionVector()
   /**
    * A process of it has come and has not said yet what is durable there: its disk may be another one, so what the earlier one has reported makes nothing stable any more. With its
    * first word, which comes before it can hear our answer, it hears all that was called stable here until then.
@@ -24,6 +26,8 @@ export class PeerKnowledge {
   mayHaveLost = false
   /** The report that becomes `settled` next. Newer ones wait behind it, or under constant writes none would ever settle. */
   private readonly settling = new VersionVector()
+  /** The same for `followed`. */
+  private readonly following = new VersionVector()
 
   constructor(private readonly member: MemberId) {}
 
@@ -55,6 +59,8 @@ export class PeerKnowledge {
     this.durable.copyFrom(report)
     this.settling.copyFrom(new VersionVector())
     this.settled.copyFrom(this.settling)
+    this.following.copyFrom(this.settling)
+    this.followed.copyFrom(this.settling)
   }
 
   /** Moves `settled` on, given our own applied vector. */
@@ -64,6 +70,15 @@ export class PeerKnowledge {
     this.settled.copyFrom(settling)
     settling.copyFrom(this.durable)
     if (appliedHere.covers(member, settling.get(member))) this.settled.copyFrom(settling)
+  }
+
+  /** Moves `followed` on, given what is durable here. */
+  follow(durableHere: VersionVector): void {
+    const { following } = this
+    if (this.mayHaveLost || !durableHere.dominates(following)) return
+    this.followed.copyFrom(following)
+    following.copyFrom(this.durable)
+    if (durableHere.dominates(following)) this.followed.copyFrom(following)
   }
 }
 

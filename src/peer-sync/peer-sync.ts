@@ -268,10 +268,19 @@ export class PeerSync {
     return [...this.peersById.values()].map((peer) => peer.knowledge.durable)
   }
 
-  /** The same, without those that were removed and have not departed yet. */
-  durableAtStaying(): VersionVector[] {
-    const staying = [...this.peersById.values()].filter(({ member }) => member.removal === undefined)
-    return staying.map(({ knowledge }) => knowledge.durable)
+  /**
+   * Of what each of them has reported as durable the newest of which all is durable here too, and by how many of them it counts that stay: without those that were removed
+   * and have not departed yet. Live, not to be changed.
+   */
+  followed(): { readonly all: VersionVector[]; readonly staying: VersionVector[] } {
+    const all: VersionVector[] = []
+    const staying: VersionVector[] = []
+    for (const { member, knowledge } of this.peersById.values()) {
+      knowledge.follow(this.host.durable)
+      all.push(knowledge.followed)
+      if (member.removal === undefined) staying.push(knowledge.followed)
+    }
+    return { all, staying }
   }
 
   /** What a member has applied, as last reported; live, not to be changed. Null for who is no other member. */

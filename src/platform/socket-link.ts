@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { plainBytes } from '../base/bytes.js'
 import type { Link, LinkHandlers } from '../ports/network.js'
+import type { ReadingTurn } from './reading-turn.js'
 
 /** After close(), how long queued bytes may take to go out. */
 const LINGER_MS = 1000
@@ -12,12 +13,17 @@ export class SocketLink implements Link {
   private corked = false
   private closed = false
   private error: Error | null = null
+  /** Who reads wants no more now; this turn has read enough. */
+  private paused = false
+  private heldBack = false
   /** Called when the link is gone. */
   onGone: () => void = () => undefined
 
   constructor(
     private readonly socket: Socket,
     private standing: boolean,
+    /** Null: whatever comes is read. */
+    private readonly reading: ReadingTurn | null = null,
   ) {
     socket.setNoDelay(true)
     socket.setKeepAlive(true, KEEP_ALIVE_MS)
@@ -35,7 +41,9 @@ export class SocketLink implements Link {
     this.handlers = handlers
     const { socket } = this
     socket.on('data', (bytes: Buffer) => {
-      if (!this.closed) handlers.onData(plainBytes(bytes))
+      if (this.closed) return
+      handlers.onData(plainBytes(bytes))
+      if (this.reading?.took(bytes.length) === true) this.holdBack(this.reading)
     })
     socket.on('drain', () => {
       if (!this.closed) handlers.onDrain()
@@ -67,11 +75,13 @@ export class SocketLink implements Link {
   }
 
   pause(): void {
+    this.paused = true
     this.socket.pause()
   }
 
   resume(): void {
-    this.socket.resume()
+    this.paused = false
+    if (!this.heldBack) this.socket.resume()
   }
 
   close(): void {
@@ -88,6 +98,16 @@ export class SocketLink implements Link {
     const timer = setTimeout(() => socket.destroy(), LINGER_MS)
     timer.unref()
     socket.once('close', () => clearTimeout(timer))
+  }
+
+  private holdBack(reading: ReadingTurn): void {
+    if (this.heldBack || this.closed) return
+    this.heldBack = true
+    this.socket.pause()
+    reading.later(() => {
+      this.heldBack = false
+      if (!this.paused || this.closed) this.socket.resume()
+    })
   }
 
   private gone(): void {

@@ -2,9 +2,11 @@ import type { Socket } from 'node:net'
 import { connect, createServer, type PeerCertificate, type SecureContext, type Server, type TLSSocket } from 'node:tls'
 import { MeridianError } from '../base/errors.js'
 import { LIMITS } from '../base/limits.js'
+import type { Clock } from '../ports/clock.js'
 import type { Logger } from '../ports/logger.js'
 import type { Link, LinkHandlers, Network, PeerAddress, PeerIdentity } from '../ports/network.js'
 import { identityOf, openCredentials, serverNameOf, type PeerCredentials } from './peer-credentials.js'
+import { ReadingTurn } from './reading-turn.js'
 import { SocketLink } from './socket-link.js'
 
 export interface TlsNetworkOptions extends PeerCredentials {
@@ -13,6 +15,7 @@ export interface TlsNetworkOptions extends PeerCredentials {
   /** 0 takes any free port; see `port` of the network. */
   readonly port: number
   readonly logger: Logger
+  readonly clock: Clock
   /** From the TCP connection until the handshake is complete, either way. */
   readonly handshakeTimeoutMs?: number
 }
@@ -39,6 +42,7 @@ export class TlsNetwork implements Network {
   private readonly complaints = new Map<string, number>()
   private onLink: OnLink | null = null
   private closed = false
+  private readonly reading: ReadingTurn
 
   private constructor(
     private readonly server: Server,
@@ -46,7 +50,9 @@ export class TlsNetwork implements Network {
     private ownIdentity: PeerIdentity,
     private readonly logger: Logger,
     private readonly handshakeTimeoutMs: number,
+    clock: Clock,
   ) {
+    this.reading = new ReadingTurn(clock)
     server.on('connection', (socket: Socket) => this.connected(socket))
     server.on('secureConnection', (socket) => this.secured(socket))
     server.on('tlsClientError', (error, socket) => {
@@ -59,7 +65,7 @@ export class TlsNetwork implements Network {
 
   /** @throws MeridianError MRD_CERTIFICATE, MRD_PORT_IN_USE, MRD_LISTEN */
   static async open(options: TlsNetworkOptions): Promise<TlsNetwork> {
-    const { host, port, cert, key, ca, logger, handshakeTimeoutMs = 5000 } = options
+    const { host, port, cert, key, ca, logger, clock, handshakeTimeoutMs = 5000 } = options
     const { context, identity, tls } = openCredentials({ cert, key, ca })
     const server = createServer({
       ...tls,
@@ -74,7 +80,7 @@ export class TlsNetwork implements Network {
     })
     server.removeAllListeners('error')
     server.on('error', (error: Error) => logger.error({}, `The peer listener failed: ${error.message}`))
-    return new TlsNetwork(server, context, identity, logger, handshakeTimeoutMs)
+    return new TlsNetwork(server, context, identity, logger, handshakeTimeoutMs, clock)
   }
 
   /** The port that is listened on. */
@@ -121,7 +127,7 @@ export class TlsNetwork implements Network {
       rejectUnauthorized: true,
       checkServerIdentity: (_, certificate) => checkDialled(certificate, address, expected),
     })
-    const link = this.keep(new SocketLink(socket, false))
+    const link = this.keep(new SocketLink(socket, false, this.reading))
     let heard = false
     const timer = setTimeout(
       () => socket.destroy(unreachable(address, `no TLS handshake within ${this.handshakeTimeoutMs} ms`)),
@@ -184,7 +190,7 @@ export class TlsNetwork implements Network {
     if (identity === null)
       return turnAway(`its certificate names no member; its subject alternative names are: ${subjectaltname ?? 'none'}`)
     if (this.onLink === null || this.closed) return void socket.destroy()
-    const link = this.keep(new SocketLink(socket, true))
+    const link = this.keep(new SocketLink(socket, true, this.reading))
     link.serve(this.onLink(link, identity))
   }
 

@@ -1,16 +1,22 @@
 import { allocateBytes, compareBytes, copyBytes } from '../base/bytes.js'
 
-/** Room of more bytes is not cleared: of tens of megabytes at once that takes as many milliseconds. */
-const CLEARED_BYTES = 64 * 1024
+/** Bytes of a piece, but for the first one, which grows, and for those that hold one element alone that is longer. */
+const PIECE_BYTES = 512 * 1024
+/** Elements whose places are in one piece, as a power of two. */
+const PLACE_BITS = 14
+const PLACES = 1 << PLACE_BITS
+const PLACE_MASK = PLACES - 1
 
 /**
- * Many byte strings in one buffer: what a payload holds must not become an object for each element, because a few compressed bytes can
- * stand for very many of them.
+ * Many byte strings: what a payload holds must not become an object for each element, because a few compressed bytes can stand for very many of them.
+ * They lie in pieces, so that a list that grows never moves megabytes in one step.
  */
 export class ByteList {
-  private bytes: Uint8Array = new Uint8Array(0)
-  private ends: Uint32Array = new Uint32Array(0)
+  private readonly pieces: Uint8Array[] = []
+  /** Bytes that are taken of the last piece. */
   private used = 0
+  /** Two numbers for each element, PLACES elements an array: the piece that it lies in, and where it ends there. It begins where the one before it ends, or at 0. */
+  private readonly places: Uint32Array[] = []
   count = 0
 
   static of(items: Iterable<Uint8Array>): ByteList {
@@ -19,71 +25,80 @@ export class ByteList {
     return list
   }
 
-  /** Makes room for so many more bytes and elements. */
-  expect(bytes: number, elements: number): void {
-    this.reserve(bytes, elements)
-  }
-
   push(buf: Uint8Array, off: number, len: number): void {
-    this.reserve(len, 1)
-    copyBytes(buf, off, this.bytes, this.used, len)
-    this.used += len
-    this.ends[this.count++] = this.used
+    const { count } = this
+    const places = this.room(count, len)
+    const at = this.used
+    copyBytes(buf, off, this.pieces[this.pieces.length - 1], at, len)
+    this.used = at + len
+    const place = 2 * (count & PLACE_MASK)
+    places[place] = this.pieces.length - 1
+    places[place + 1] = this.used
+    this.count = count + 1
   }
 
   /** Pushes every element of another list. */
   pushAll(other: ByteList): void {
-    this.reserve(other.used, other.count)
-    this.bytes.set(other.bytes.subarray(0, other.used), this.used)
-    for (let i = 0; i < other.count; i++) this.ends[this.count + i] = this.used + other.ends[i]
-    this.used += other.used
-    this.count += other.count
+    for (let i = 0; i < other.count; i++) this.push(other.bytesOf(i), other.start(i), other.end(i) - other.start(i))
   }
 
   /** Element i as a view; good until the next push. */
   at(i: number): Uint8Array {
-    return this.bytes.subarray(i === 0 ? 0 : this.ends[i - 1], this.ends[i])
+    return this.bytesOf(i).subarray(this.start(i), this.end(i))
   }
 
-  /** Where all elements stand; good until the next push. */
-  get buf(): Uint8Array {
-    return this.bytes
+  /** The memory that element i lies in; good until the next push. */
+  bytesOf(i: number): Uint8Array {
+    return this.pieces[this.pieceOf(i)]
   }
 
-  /** Where element i begins in `buf`. */
+  /** Where element i begins in that. */
   start(i: number): number {
-    return i === 0 ? 0 : this.ends[i - 1]
+    return i > 0 && this.pieceOf(i - 1) === this.pieceOf(i) ? this.end(i - 1) : 0
   }
 
-  /** Where element i ends in `buf`. */
+  /** Where element i ends in that. */
   end(i: number): number {
-    return this.ends[i]
+    return this.places[i >>> PLACE_BITS][2 * (i & PLACE_MASK) + 1]
   }
 
   /** Order of two elements by their bytes, a beginning before what it begins. */
   compare(i: number, j: number): number {
-    return compareBytes(this.bytes, this.start(i), this.ends[i], this.bytes, this.start(j), this.ends[j])
+    return compareBytes(this.bytesOf(i), this.start(i), this.end(i), this.bytesOf(j), this.start(j), this.end(j))
   }
 
   *[Symbol.iterator](): IterableIterator<Uint8Array> {
     for (let i = 0; i < this.count; i++) yield this.at(i)
   }
 
-  private reserve(bytes: number, elements: number): void {
-    if (this.used + bytes > this.bytes.length) {
-      const grown = room(Math.max(this.used + bytes, this.bytes.length * 2))
-      grown.set(this.bytes.subarray(0, this.used))
-      this.bytes = grown
-    }
-    if (this.count + elements > this.ends.length) {
-      const bytes = room(4 * Math.max(4, this.count + elements, this.count * 2))
-      const grown = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4)
-      grown.set(this.ends)
-      this.ends = grown
-    }
+  private pieceOf(i: number): number {
+    return this.places[i >>> PLACE_BITS][2 * (i & PLACE_MASK)]
   }
-}
 
-function room(bytes: number): Uint8Array {
-  return bytes <= CLEARED_BYTES ? new Uint8Array(bytes) : allocateBytes(bytes)
+  /** Makes the last piece one that has room for an element of so many bytes, and gives the array that the place of element i belongs into. */
+  private room(i: number, len: number): Uint32Array {
+    const { pieces, places } = this
+    const last = pieces.length - 1
+    if (last < 0) {
+      pieces.push(new Uint8Array(Math.max(16, len)))
+    } else if (this.used + len > pieces[last].length) {
+      const bytes = Math.max(this.used + len, 2 * this.used)
+      if (last === 0 && bytes <= PIECE_BYTES) {
+        const grown = allocateBytes(bytes)
+        grown.set(pieces[0].subarray(0, this.used))
+        pieces[0] = grown
+      } else {
+        pieces.push(allocateBytes(Math.max(PIECE_BYTES, len)))
+        this.used = 0
+      }
+    }
+    const piece = i >>> PLACE_BITS
+    if (piece === places.length) places.push(new Uint32Array(piece === 0 ? 8 : 2 * PLACES))
+    else if (2 * (i & PLACE_MASK) === places[piece].length) {
+      const grown = new Uint32Array(2 * places[piece].length)
+      grown.set(places[piece])
+      places[piece] = grown
+    }
+    return places[piece]
+  }
 }

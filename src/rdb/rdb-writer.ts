@@ -1,4 +1,4 @@
-import { parseInteger } from '../base/bytes.js'
+import { allocateBytes, copyBytes, parseInteger } from '../base/bytes.js'
 import { compressLzf } from './lzf.js'
 import { ENCODED_INT16, ENCODED_INT32, ENCODED_INT8, ENCODED_LZF, LENGTH_14, LENGTH_32, LENGTH_64 } from './rdb-types.js'
 
@@ -10,13 +10,16 @@ const LONGEST_INTEGER = 11
 const COMPRESSED_ABOVE = 20
 const MASK_8 = 0xffn
 
+const scratch = new DataView(new ArrayBuffer(8))
+const scratchBytes = new Uint8Array(scratch.buffer)
+
 /** Writes the basic forms of an RDB value into one growing buffer. */
 export class RdbWriter {
   bytes: Uint8Array
   size = 0
 
   constructor(room = 256) {
-    this.bytes = new Uint8Array(room)
+    this.bytes = allocateBytes(room)
   }
 
   u8(value: number): void {
@@ -24,16 +27,16 @@ export class RdbWriter {
     this.bytes[this.size++] = value
   }
 
-  raw(value: Uint8Array): void {
-    this.reserve(value.length)
-    this.bytes.set(value, this.size)
-    this.size += value.length
+  raw(value: Uint8Array, off = 0, len = value.length): void {
+    this.reserve(len)
+    copyBytes(value, off, this.bytes, this.size, len)
+    this.size += len
   }
 
   f64(value: number): void {
     this.reserve(8)
-    new DataView(this.bytes.buffer, this.bytes.byteOffset + this.size, 8).setFloat64(0, value, true)
-    this.size += 8
+    scratch.setFloat64(0, value, true)
+    for (let i = 0; i < 8; i++) this.bytes[this.size++] = scratchBytes[i]
   }
 
   /** A whole number of ms, signed 64 bits, little-endian. */
@@ -74,23 +77,23 @@ export class RdbWriter {
     }
   }
 
-  /** A string in the shortest form: an integer, compressed, or as it is. */
-  string(value: Uint8Array): void {
-    if (value.length <= LONGEST_INTEGER) {
-      const integer = parseInteger(value, 0, value.length)
+  /** A string, all of `value` or a part of it, in the shortest form: an integer, compressed, or as it is. */
+  string(value: Uint8Array, off = 0, len = value.length): void {
+    if (len <= LONGEST_INTEGER) {
+      const integer = parseInteger(value, off, len)
       if (integer >= INT32_MIN && integer <= INT32_MAX) {
         this.integer(integer)
         return
       }
     }
-    const packed = value.length > COMPRESSED_ABOVE ? compressLzf(value) : null
+    const packed = len > COMPRESSED_ABOVE ? compressLzf(value.subarray(off, off + len)) : null
     if (packed === null) {
-      this.length(value.length)
-      this.raw(value)
+      this.length(len)
+      this.raw(value, off, len)
     } else {
       this.u8(ENCODED_LZF)
       this.length(packed.length)
-      this.length(value.length)
+      this.length(len)
       this.raw(packed)
     }
   }
@@ -103,7 +106,7 @@ export class RdbWriter {
 
   private reserve(more: number): void {
     if (this.size + more <= this.bytes.length) return
-    const grown = new Uint8Array(Math.max(this.size + more, this.bytes.length * 2))
+    const grown = allocateBytes(Math.max(this.size + more, this.bytes.length * 2))
     grown.set(this.bytes.subarray(0, this.size))
     this.bytes = grown
   }

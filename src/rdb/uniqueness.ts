@@ -1,4 +1,4 @@
-import { equalBytes } from '../base/bytes.js'
+import { allocateWords, equalBytes } from '../base/bytes.js'
 import type { ByteList } from './byte-list.js'
 
 /** Looks at the table for each element, on average. At half a load about 1.5 are needed; more means that somebody chose the elements. */
@@ -15,7 +15,7 @@ const PRIME = 0x01000193
  * collide count as `colliding` instead of taking quadratic time. A step at a time.
  */
 export function* checkUnique(list: ByteList): Generator<undefined, 'unique' | 'duplicate' | 'colliding'> {
-  const table = new Uint32Array(2 ** Math.ceil(Math.log2(2 * list.count + 2)))
+  const table = allocateWords(2 ** Math.ceil(Math.log2(2 * list.count + 2)))
   const mask = table.length - 1
   let looks = LOOKS_PER_ELEMENT * list.count + SPARE_LOOKS
   for (let i = 0; i < list.count; i++) {

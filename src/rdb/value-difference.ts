@@ -76,7 +76,7 @@ function byName(list: ByteList): Uint32Array {
 }
 
 function sameAt(a: ByteList, i: number, b: ByteList, j: number): boolean {
-  return compareBytes(a.buf, a.start(i), a.end(i), b.buf, b.start(j), b.end(j)) === 0
+  return compareBytes(a.bytesOf(i), a.start(i), a.end(i), b.bytesOf(j), b.start(j), b.end(j)) === 0
 }
 
 function streamDifference(a: RdbStream, b: RdbStream): string | null {

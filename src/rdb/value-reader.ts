@@ -1,10 +1,10 @@
-import { parseInteger64 } from '../base/bytes.js'
+import { allocateDoubles, parseInteger64 } from '../base/bytes.js'
 import { ByteList } from './byte-list.js'
 import { readIntset, readListpack, readZiplist, readZipmap } from './packed.js'
 import { moduleName } from './module-name.js'
 import type { RdbReader } from './rdb-reader.js'
 import { NODE_PACKED, NODE_PLAIN, RdbType } from './rdb-types.js'
-import { readStream } from './stream-reader.js'
+import { readStreamSteps, type EntrySink } from './stream-reader.js'
 import { checkUnique } from './uniqueness.js'
 import type { RdbHash, RdbList, RdbSet, RdbSortedSet, RdbValue } from './value.js'
 
@@ -20,23 +20,19 @@ const MAX_FIELD_EXPIRY = 2 ** 48 - 2
 const STEP_ELEMENTS = 256
 /** Nodes of a list, each with some hundred elements. */
 const STEP_NODES = 4
-/** Bytes that room is made for beforehand; what is shorter grows quickly. */
-const MANY_BYTES = 64 * 1024
-/** Elements whose lengths are summed in one step. */
-const STEP_LENGTHS = 8192
 
 type Steps<T> = Generator<undefined, T>
 
 /**
- * Reads the value behind a type byte, a step at a time, some 0.1 ms each; streams and what is packed in one string are read in one step. Null:
- * `reader.failure` says why.
+ * Reads the value behind a type byte, a step at a time, some 0.1 ms each; what is packed in one string is read in one step. Null: `reader.failure` says why.
+ * sink: takes the entries of a stream instead of the value.
  */
-export function* readValueSteps(reader: RdbReader, type: number): Steps<RdbValue | null> {
-  const value = yield* readByType(reader, type)
+export function* readValueSteps(reader: RdbReader, type: number, sink: EntrySink | null = null): Steps<RdbValue | null> {
+  const value = yield* readByType(reader, type, sink)
   return reader.failed ? null : value
 }
 
-function* readByType(reader: RdbReader, type: number): Steps<RdbValue | null> {
+function* readByType(reader: RdbReader, type: number, sink: EntrySink | null): Steps<RdbValue | null> {
   switch (type) {
     case RdbType.string:
       return { type: 'string', value: reader.string() }
@@ -80,7 +76,7 @@ function* readByType(reader: RdbReader, type: number): Steps<RdbValue | null> {
     case RdbType.stream:
     case RdbType.stream2:
     case RdbType.stream3:
-      return readStream(reader, type)
+      return yield* readStreamSteps(reader, type, sink)
     case RdbType.module:
       reader.fail('unsupported', `module type ${moduleName(reader.length64())}`)
       return null
@@ -102,18 +98,12 @@ function readCount(reader: RdbReader, leastBytes: number): number {
 
 function* readStrings(reader: RdbReader, count: number): Steps<ByteList> {
   const list = new ByteList()
-  expectMany(list, reader, count, reader.remaining)
   for (let i = 0; i < count && !reader.failed; i++) {
     const value = reader.string()
     list.push(value, 0, value.length)
     if (i % STEP_ELEMENTS === STEP_ELEMENTS - 1) yield
   }
   return list
-}
-
-/** Makes room for many elements at once: growing by and by would move megabytes in one step. What it is not used for is never touched. */
-function expectMany(list: ByteList, reader: RdbReader, count: number, bytes: number): void {
-  if (!reader.failed && (count > STEP_ELEMENTS || bytes > MANY_BYTES)) list.expect(bytes, count)
 }
 
 function packed(reader: RdbReader, read: (bytes: Uint8Array) => ByteList | null): ByteList {
@@ -126,8 +116,6 @@ function packed(reader: RdbReader, read: (bytes: Uint8Array) => ByteList | null)
 
 function* readQuicklist(reader: RdbReader, type: number): Steps<RdbList> {
   const elements = new ByteList()
-  // What is packed takes about as much as its elements do.
-  expectMany(elements, reader, 0, reader.remaining)
   for (let left = readCount(reader, 1); left > 0 && !reader.failed; left--) {
     if (left % STEP_NODES === 0) yield
     const container = type === RdbType.listQuicklist2 ? reader.length() : NODE_PACKED
@@ -154,8 +142,7 @@ function* readSortedSet(reader: RdbReader, type: number): Steps<RdbSortedSet> {
   // A score in binary takes 8 bytes, as text 1 at least.
   const count = readCount(reader, type === RdbType.zset ? 9 : 2)
   const members = new ByteList()
-  const scores = new Float64Array(count)
-  expectMany(members, reader, count, reader.remaining)
+  const scores = allocateDoubles(count)
   for (let i = 0; i < count && !reader.failed; i++) {
     const member = reader.string()
     members.push(member, 0, member.length)
@@ -189,7 +176,7 @@ function parseScore(text: Uint8Array): number {
 function* asSortedSet(reader: RdbReader, pairs: ByteList): Steps<RdbSortedSet> {
   if (pairs.count % 2 !== 0) reader.fail('malformed', 'a member without a score')
   const members = new ByteList()
-  const scores = new Float64Array(pairs.count >> 1)
+  const scores = allocateDoubles(pairs.count >> 1)
   for (let i = 0; i + 1 < pairs.count && !reader.failed; i += 2) {
     const member = pairs.at(i)
     members.push(member, 0, member.length)
@@ -205,11 +192,7 @@ function* asHash(reader: RdbReader, elements: ByteList, tuple: 2 | 3): Steps<Rdb
   if (elements.count % tuple !== 0) reader.fail('malformed', 'a field without a value')
   const fields = new ByteList()
   const values = new ByteList()
-  const expiries = tuple === 3 ? new Float64Array(elements.count / tuple) : null
-  const fieldBytes = yield* bytesOf(elements, 0, tuple)
-  const valueBytes = yield* bytesOf(elements, 1, tuple)
-  expectMany(fields, reader, elements.count / tuple, fieldBytes)
-  expectMany(values, reader, elements.count / tuple, valueBytes)
+  const expiries = tuple === 3 ? allocateDoubles(elements.count / tuple) : null
   for (let i = 0; i + tuple <= elements.count && !reader.failed; i += tuple) {
     const field = elements.at(i)
     const value = elements.at(i + 1)
@@ -224,25 +207,13 @@ function* asHash(reader: RdbReader, elements: ByteList, tuple: 2 | 3): Steps<Rdb
   return { type: 'hash', fields, values, expiries: someExpiry(expiries) }
 }
 
-/** Bytes of every element of a tuple that stands at this place in it. */
-function* bytesOf(elements: ByteList, place: number, tuple: number): Steps<number> {
-  let bytes = 0
-  for (let i = place, looks = 1; i < elements.count; i += tuple, looks++) {
-    bytes += elements.end(i) - elements.start(i)
-    if (looks % STEP_LENGTHS === 0) yield
-  }
-  return bytes
-}
-
 function* readExpiringHash(reader: RdbReader, type: number): Steps<RdbHash> {
   const relative = type === RdbType.hashExpiring
   const earliest = relative ? reader.milliseconds() : 0
   const count = readCount(reader, 3)
   const fields = new ByteList()
   const values = new ByteList()
-  const expiries = new Float64Array(count)
-  expectMany(fields, reader, count, reader.remaining)
-  expectMany(values, reader, count, reader.remaining)
+  const expiries = allocateDoubles(count)
   for (let i = 0; i < count && !reader.failed; i++) {
     const time = reader.length()
     expiries[i] = checkedExpiry(reader, relative && time !== 0 ? time + earliest - 1 : time)

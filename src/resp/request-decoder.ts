@@ -38,9 +38,14 @@ const FAST_DIGITS = 15
 const UNAUTHENTICATED_ARGUMENTS = 10
 const UNAUTHENTICATED_BULK_BYTES = 16384
 const SMALLEST_BUFFER_BYTES = 1024
-/** An announced bulk reserves its room at once up to here; beyond it, at most four times what has really arrived. */
+/** An announced bulk reserves its room at once up to here; beyond it, at most four times what has really arrived, until that is much. */
 const RESERVE_AT_ONCE_BYTES = 64 * 1024
 const RESERVE_FACTOR = 4
+/**
+ * When so much of a bulk has arrived it gets all of its room: that takes memory only as it is written to, and growing by steps would copy half of tens of
+ * megabytes in one go, 10 ms and more.
+ */
+const RESERVE_ALL_FROM_BYTES = 1024 * 1024
 /** A drained buffer larger than this is let go. */
 const KEEP_BYTES = 128 * 1024
 const NOTHING = new Uint8Array(0)
@@ -61,6 +66,8 @@ export class RequestDecoder implements BufferLender {
   private pos = 0
   private end = 0
   private own: Uint8Array = NOTHING
+  /** Up to where `own` has been written to. */
+  private reached = 0
 
   /** Arguments of the present command that are still to come; 0 between commands. */
   private missing = 0
@@ -83,9 +90,9 @@ export class RequestDecoder implements BufferLender {
     return this.end - this.lastStart
   }
 
-  /** Bytes of the decoder's own buffer, used or free. */
+  /** Bytes of the decoder's own buffer, used or free; of one that was reserved for a large bulk those that have been written to, for the others take no memory. */
   get bufferBytes(): number {
-    return this.own.length
+    return this.own.length > RESERVE_ALL_FROM_BYTES * RESERVE_FACTOR ? this.reached : this.own.length
   }
 
   /** Nothing is left of what was fed. */
@@ -159,7 +166,10 @@ export class RequestDecoder implements BufferLender {
     }
     if (this.buf === this.own) return
     const rest = this.end - this.start
-    if (this.own.length < rest) this.own = allocateBytes(this.roomFor(rest))
+    if (this.own.length < rest) {
+      this.own = allocateBytes(this.roomFor(rest))
+      this.reached = 0
+    }
     copyBytes(this.buf, this.start, this.own, 0, rest)
     this.buf = this.own
     this.moveToFront(rest)
@@ -187,6 +197,7 @@ export class RequestDecoder implements BufferLender {
     this.pos -= by
     this.start = 0
     this.end = rest
+    this.reached = Math.max(this.reached, rest)
   }
 
   private append(bytes: Uint8Array, from: number, to: number): void {
@@ -200,21 +211,24 @@ export class RequestDecoder implements BufferLender {
         const grown = allocateBytes(this.roomFor(rest + length))
         grown.set(this.own.subarray(this.start, this.end))
         this.own = grown
+        this.reached = 0
       }
       this.buf = this.own
       this.moveToFront(rest)
     }
     copyBytes(bytes, from, this.own, this.end, length)
     this.end += length
+    this.reached = Math.max(this.reached, this.end)
   }
 
   /**
    * Bytes to allocate for a buffer that must hold `needed`: as much as the announced bulk wants, but a mere announcement must not
-   * allocate more than a multiple of what has arrived.
+   * take more memory than a multiple of what has arrived.
    */
   private roomFor(needed: number): number {
     const wanted = this.bulkLength < 0 ? 0 : this.pos - this.start + this.bulkLength + 2
     if (wanted < needed) return Math.max(SMALLEST_BUFFER_BYTES, needed + (needed >>> 1))
+    if (needed >= RESERVE_ALL_FROM_BYTES) return wanted
     return Math.min(wanted, Math.max(RESERVE_AT_ONCE_BYTES, needed * RESERVE_FACTOR))
   }
 

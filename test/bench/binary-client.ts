@@ -28,7 +28,12 @@ export class BinaryClient {
   }
 
   /** @throws when the server answers with an error. */
-  async command(...args: readonly (string | Uint8Array)[]): Promise<BinaryReply> {
+  command(...args: readonly (string | Uint8Array)[]): Promise<BinaryReply> {
+    return this.send(args)
+  }
+
+  /** The same for very many arguments. */
+  async send(args: readonly (string | Uint8Array)[]): Promise<BinaryReply> {
     const parts = [Buffer.from(`*${args.length}\r\n`)]
     for (const arg of args) {
       const bytes = Buffer.from(arg)

@@ -83,6 +83,9 @@ function scenarios(elements: number): StallScenario[] {
   }
   const sketchKeys = Array.from({ length: SKETCHES }, (_, i) => `sketch:${i}`)
   const half = String(elements / 2)
+  const names = Array.from({ length: tenth }, (_, i) => `key:${digits(i)}`)
+  const values = names.flatMap((name) => [name, 'value'])
+  const strings = batches(tenth, (first) => ['MSET', ...range(first).flatMap((i) => [names[i], 'value'])])
   return [
     { name: `SUNIONSTORE of two sets of ${figure(elements)}`, fills: twoSets, command: ['SUNIONSTORE', 'to', 'set', 'set2'] },
     { name: `ZUNIONSTORE of two of ${figure(elements)}`, fills: twoSorted, command: ['ZUNIONSTORE', 'to', '2', 'zset', 'zset2'] },
@@ -101,6 +104,12 @@ function scenarios(elements: number): StallScenario[] {
       name: `ZREMRANGEBYRANK of ${figure(elements / 2)} of ${figure(elements)}`,
       fills: [scored(elements)],
       command: ['ZREMRANGEBYRANK', 'zset', '0', String(elements / 2)],
+    },
+    { name: `ZPOPMIN of half of ${figure(elements)}`, fills: [scored(elements)], command: ['ZPOPMIN', 'zset', half] },
+    {
+      name: `BLMPOP of half of ${figure(elements)}`,
+      fills: [list],
+      command: ['BLMPOP', '0', '1', 'list', 'LEFT', 'COUNT', half],
     },
     { name: `LREM of half of ${figure(elements)}`, fills: [coins], command: ['LREM', 'list', '0', 'heads'] },
     { name: `SORT of ${figure(elements)}`, fills: [list], command: ['SORT', 'list', 'ALPHA', 'LIMIT', '0', '10'] },
@@ -178,7 +187,18 @@ function scenarios(elements: number): StallScenario[] {
       before: ['DUMP', 'zset'],
       command: ['RESTORE', 'to', '0'],
     },
+    {
+      name: `RESTORE of a stream of ${figure(elements)}`,
+      fills: [entries],
+      before: ['DUMP', 'stream'],
+      command: ['RESTORE', 'to', '0'],
+    },
     { name: `MOVE of a hash of ${figure(elements)}`, fills: [fields], command: ['MOVE', 'hash', '1'] },
+    { name: `MSET of ${figure(tenth)}`, fills: [], command: ['MSET', ...values] },
+    { name: `MGET of ${figure(tenth)}`, fills: [strings], command: ['MGET', ...names] },
+    { name: `EXISTS of ${figure(tenth)}`, fills: [strings], command: ['EXISTS', ...names] },
+    { name: `DEL of ${figure(tenth)}`, fills: [strings], command: ['DEL', ...names] },
+    { name: `MSET of ${figure(tenth)} elsewhere`, fills: [], command: ['MSET', ...values], only: 'remote' },
     { name: `PFMERGE of ${SKETCHES}`, fills: [sketches], command: ['PFMERGE', 'to', ...sketchKeys] },
     { name: `PFCOUNT of ${SKETCHES}`, fills: [sketches], command: ['PFCOUNT', ...sketchKeys] },
     { name: `FLUSHALL of a set of ${figure(elements)}`, fills: [members('set', elements)], command: ['FLUSHALL'] },
@@ -283,7 +303,7 @@ async function measureRound({ fills, before, command }: StallScenario, from: Ser
   try {
     const work = async () => {
       if (command === null) while ((await client.command('EXISTS', 'hash')) !== 0) await delay(50)
-      else await client.command(...command, ...payload)
+      else await client.send([...command, ...payload])
       if (from !== to) await new Settlement(from, to).settle()
       await delay(AFTERMATH_MS)
     }

@@ -86,6 +86,8 @@ export class Bench {
   async meridianPair(isWatched = false): Promise<readonly [Server, Server]> {
     const [one, two] = await this.meridianCluster(CLUSTER_NAMES, isWatched)
     await this.linked(two, one)
+    // As above.
+    for (const server of [one, two]) await server.command('CONFIG', 'SET', 'auto-aof-rewrite-percentage', '0')
     return [one, two]
   }
 

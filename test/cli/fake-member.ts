@@ -2,7 +2,7 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { createServer as createTlsServer } from 'node:tls'
 import RedisParser from 'redis-parser'
 
-/** A server that answers PING, AUTH and INFO as told, in this process. */
+/** A server that answers PING, AUTH, INFO and CRDT.TOPOLOGY LIST as told, in this process. */
 export interface FakeMember {
   readonly port: number
   close(): Promise<void>
@@ -11,6 +11,8 @@ export interface FakeMember {
 export interface FakeMemberOptions {
   readonly info?: string
   readonly password?: string
+  /** The list of members; left out, it has none. */
+  readonly list?: readonly { id: number; name: string; client: string; state: string }[]
   /** An error for every command but AUTH. */
   readonly error?: string
   /** Never answers. */
@@ -33,6 +35,7 @@ export async function startFakeMember(options: FakeMemberOptions): Promise<FakeM
         } else if (!authenticated) socket.write('-NOAUTH Authentication required.\r\n')
         else if (options.error !== undefined) socket.write(`-${options.error}\r\n`)
         else if (name === 'INFO') socket.write(`$${Buffer.byteLength(options.info ?? '')}\r\n${options.info ?? ''}\r\n`)
+        else if (name === 'CRDT.TOPOLOGY' && options.list !== undefined) socket.write(listReply(options.list))
         else socket.write('+PONG\r\n')
       },
       returnError: () => socket.destroy(),
@@ -51,6 +54,15 @@ export async function startFakeMember(options: FakeMemberOptions): Promise<FakeM
       return new Promise((resolve) => server.close(() => resolve()))
     },
   }
+}
+
+function listReply(list: NonNullable<FakeMemberOptions['list']>): string {
+  const bulk = (text: string): string => `$${Buffer.byteLength(text)}\r\n${text}\r\n`
+  const entries = list.map(
+    ({ id, name, client, state }) =>
+      `*8\r\n${bulk('id')}:${id}\r\n${['name', name, 'client-address', client, 'state', state].map(bulk).join('')}`,
+  )
+  return `*${list.length}\r\n${entries.join('')}`
 }
 
 /** INFO as a member answers it. */

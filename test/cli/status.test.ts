@@ -147,6 +147,44 @@ peers:
     expect((await cli('ping', '--config', file)).stdout).toBe('PONG\n')
   })
 
+  it('asks the running members who there is, as some come and go without the file', async () => {
+    const sa = await member({ info: fakeInfo({ id: 4, name: 'sa' }, []) })
+    const list = [
+      { id: 1, name: 'us', client: '', state: 'active' },
+      { id: 2, name: 'eu', client: await deadAddress(), state: 'removed' },
+      { id: 4, name: 'sa', client: sa, state: 'active' },
+      { id: 5, name: 'af', client: '', state: 'draining' },
+    ]
+    const own = await startFakeMember({ ...us, list })
+    const other = await startFakeMember({ ...eu, list: list.slice(0, 2) })
+    running.push(own, other)
+    const file = join(folder, 'later.yaml')
+    writeFileSync(
+      file,
+      `member: { id: 1, name: us }
+clients: { port: ${own.port} }
+peers:
+  port: 7101
+  tls-cert-file: us.crt
+  tls-key-file: us.key
+  tls-ca-cert-file: ca.crt
+  members:
+    - { id: 1, name: us, region: us, host: 127.0.0.1, port: 7101 }
+    - { id: 2, name: eu, region: eu, host: 127.0.0.1, port: 7102, client-port: ${other.port} }
+`,
+    )
+    const { code, stdout } = await cli('status', '--config', file)
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/us-region[^]*sa-region/)
+    expect(stdout).not.toContain('eu-region')
+    expect(stdout).toContain('af was not asked: its address for clients is not known (meridian region set af --client-address')
+    const json = JSON.parse((await cli('status', '--json', '--config', file)).stdout) as {
+      members: object[]
+      withoutAddress: string[]
+    }
+    expect([json.members.length, json.withoutAddress]).toEqual([2, ['af']])
+  })
+
   it('speaks TLS with a client certificate when the file has only a tls-port', async () => {
     const authority = await createAuthority('test', 10)
     const { certificate, key } = await issueMemberCertificate(authority, { member: 'us', hosts: ['127.0.0.1'], days: 5 })

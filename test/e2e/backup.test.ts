@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
+import { loadConfig } from '../../src/config/load.js'
 import { eventually } from './support/eventually.js'
 import { MemberProcess } from './support/member-process.js'
 import { RecordedLoad, requireAcknowledged, totals } from './support/recorded-load.js'
@@ -95,7 +96,7 @@ describe('a backup', () => {
     expect(await west.command('SMEMBERS', 'set')).toEqual(['stays'])
     expect(await west.command('INCRBY', 'before', '5')).toBe(sum.acknowledged + 5)
 
-    // A name that the old cluster had, and an id too.
+    // A name that the old cluster had, but none of its ids.
     for (const name of ['us', 'late']) {
       const late = await plan(name, 0, 'new', `127.0.0.1:${west.plan.peerPort}`)
       const added = await meridian('region', 'add', name, '--peer-address', `127.0.0.1:${late.plan.peerPort}`, '--via', at(west))
@@ -103,6 +104,10 @@ describe('a backup', () => {
       await late.start()
       await eventually(async () => expect(await late.replyOrError('SET', `hello-${name}`, '1')).toBe('OK'), 20_000)
     }
+    const list = JSON.parse((await meridian('region', 'list', '--json', '--via', at(west))).output) as {
+      members: { id: number }[]
+    }
+    expect(list.members.map(({ id }) => id)).toEqual([2, 4, 5])
     const members = started
     await cluster.converged(20_000, members)
     for (const member of members) expect(await member.command('GET', 'hello-late')).toBe('1')
@@ -140,8 +145,20 @@ describe('a backup', () => {
     // Disaster recovery of the same cluster, into an empty folder.
     const again = ['--config', us.plan.configFile, '--dir', join(cluster.folder, 'us2')]
     expect((await meridian('restore', file, ...again)).code).toBe(1)
-    expect((await meridian('restore', file, ...again, '--all-regions-lost')).code).toBe(0)
+    const alone = await meridian('restore', file, ...again, '--all-regions-lost')
+    expect(alone.code).toBe(0)
+    expect(alone.output).not.toContain('warning')
     us.editConfig((yaml) => yaml.replace('dir: us,', 'dir: us2,'))
+    const { peers } = loadConfig(us.plan.configFile)
+    expect(peers?.members.map(({ name }) => name)).toEqual(['us'])
+    const others = join(cluster.folder, 'others.yaml')
+    const more = '  - { id: 7, name: sa, region: sa, zone: sa, host: 127.0.0.1, port: 1 }'
+    writeFileSync(others, readFileSync(us.plan.configFile, 'utf8').replace(/^( *)members:\n/m, `$&$1${more}\n`))
+    const elsewhere = ['--dir', join(cluster.folder, 'us3'), '--all-regions-lost']
+    const warned = await meridian('restore', file, '--config', others, ...elsewhere)
+    expect(warned.output).toMatch(
+      /warning: peers.members is not the list[^]*\n {2}sa \(id 7\) is in peers.members, and was no member then/,
+    )
     await us.start()
     expect(await us.command('GET', 'k')).toBe('v')
     await eventually(async () => expect(await us.replyOrError('INCR', 'n')).toBe(1))

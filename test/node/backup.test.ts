@@ -30,11 +30,19 @@ class Server {
     clusterId = 'old',
     id = 1,
     dataFolder = '/data',
+    names: readonly string[] = ['a'],
   ) {
-    const self = { id: id as MemberId, name: 'a', region: 'a', zone: 'a', address: { host: '', port: 0, name: '' } }
+    const members = names.map((name, i) => ({
+      id: (id + i) as MemberId,
+      name,
+      region: name,
+      zone: name,
+      address: { host: '', port: 0, name: '' },
+    }))
+    const [self] = members
     this.embedded = new EmbeddedMember(
       {
-        topology: { clusterId, version: 1, self: self.id, members: [self] },
+        topology: { clusterId, version: 1, self: self.id, members },
         dataFolder,
         databases: 16,
         appendfsync: 'no',
@@ -176,6 +184,16 @@ describe('a backup', () => {
       expect(again.run('GET', 'count')).toBe('25')
       expect(again.run('CRDT.DIGEST')).toBe(digest)
     }
+  })
+
+  it('remembers which ids were given away, also of members that never wrote', () => {
+    disk = new MemoryDisk()
+    server = new Server(disk, new ManualClock(), 'old', 1, '/data', ['a', 'b', 'c'])
+    server.run('SET', 'k', 'v')
+    fetch(begin())
+    const restored = restore('new', 1).embedded.member
+    const ids = [...restored.engine.position().entries()].map(([id]) => id)
+    expect(ids).toEqual([1, 2, 3])
   })
 
   it('gives no stamp out again, though the clock of the new machine is behind', () => {

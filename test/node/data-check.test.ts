@@ -2,6 +2,8 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import type { MemberId } from '../../src/base/ids.js'
 import { checkDataFolder, repairDataFolder } from '../../src/node/data-check.js'
 import type { Logger } from '../../src/ports/logger.js'
+import { encodeTopology } from '../../src/topology/topology-codec.js'
+import { TopologyState } from '../../src/topology/topology-state.js'
 import { MemoryDisk } from '../oplog/memory-disk.js'
 import { EmbeddedMember } from '../support/embedded-member.js'
 import { ManualClock } from '../support/engine-harness.js'
@@ -28,6 +30,7 @@ function open(segmentBytes = 1000): void {
       databases: 16,
       appendfsync: 'always',
       segmentBytes,
+      snapshotPace: { stepBytes: 100, sectionBytes: 200, turnBytes: 100, turnMs: 1, pauseMs: 1 },
     },
     { clock, random: { uint32: () => 5 }, disk, network: null, logger: silent },
   )
@@ -99,7 +102,7 @@ describe('meridian check', () => {
     expect(lines).toMatch(/DAMAGED \/data\/log\/0000000000000003.mlog is damaged at byte \d+/)
     expect(lines).toMatch(/out of reach: \d+ bytes, \d+ whole frames: member 1 stamps \d+ to \d+/)
     expect(givenUp).toContain("this member's own writes")
-    expect(givenUp).toContain('MRD_PEER_DUPLICATE_ID')
+    expect(givenUp).toContain('it fetches at its start what another member has of them')
     const keys = Number(run('DBSIZE'))
     expect(keys).toBeGreaterThan(20)
     expect(keys).toBeLessThan(60)
@@ -164,7 +167,7 @@ describe('meridian check', () => {
     expect(run('DBSIZE')).toBe('9')
   })
 
-  it('moves a snapshot aside that has seen more than the log has', () => {
+  it('begins from a snapshot that has more than what is left of the log', () => {
     fill(20)
     run('SAVE')
     fill(20, 'more')
@@ -177,8 +180,120 @@ describe('meridian check', () => {
     disk.file(`/data/log/${before}`).bytes = bytes.slice(0, -10)
     const { lines, givenUp } = repaired()
     expect(lines).toContain('the log has lost its end')
-    expect(givenUp).toContain(`${snapshot(2)} has seen more of the log than is left`)
-    expect(Number(run('DBSIZE'))).toBeGreaterThan(20)
+    expect(givenUp).toContain(`A start begins from ${snapshot(2)}, with the 40 keys that it has, and an empty log`)
+    expect(run('DBSIZE')).toBe('40')
+  })
+
+  const emptied = (path: string): void => {
+    disk.file(path).bytes = new Uint8Array(0)
+  }
+
+  it.each<[string, (path: string) => void]>([
+    ['is empty', emptied],
+    ['has a damaged header', (path) => flip(path, 20)],
+    ['is gone', (path) => disk.remove(path)],
+  ])('begins from a whole snapshot when the only segment of the log %s', (_what, harm) => {
+    disk = new MemoryDisk()
+    open(1_000_000)
+    fill(50)
+    run('SAVE')
+    member.member.stop()
+    expect(disk.list('/data/log')).toHaveLength(1)
+    harm(log(1))
+    const { givenUp } = repaired()
+    expect(givenUp).toContain(`A start begins from ${snapshot(1)}, with the 50 keys that it has, and an empty log`)
+    expect(givenUp).not.toContain('and not others')
+    expect(run('DBSIZE')).toBe('50')
+    // It goes on from there, snapshots and starts included.
+    run('SET', 'after', 'x')
+    run('SAVE')
+    run('SET', 'later', 'x')
+    member.member.stop()
+    expect(checkDataFolder(disk, '/data')).toMatchObject({ isDamaged: false })
+    open()
+    expect(run('DBSIZE')).toBe('52')
+  })
+
+  /** Copies what is there of a snapshot that is being written, with the log as it is when it is ready; writes go on meanwhile. */
+  function snapshotUnderWrites(): void {
+    fill(50)
+    run('BGSAVE')
+    for (let i = 0; i < 200 && run('INFO', 'persistence').includes('rdb_bgsave_in_progress:1'); i++) {
+      run('INCR', 'counter')
+      clock.advance(5)
+      disk.completeSyncs()
+    }
+    member.member.stop()
+  }
+
+  it('begins from a snapshot that was written under writes, where there is no other member, and says what that is', () => {
+    disk = new MemoryDisk()
+    open(1_000_000)
+    snapshotUnderWrites()
+    emptied(log(1))
+    const { givenUp } = repaired()
+    expect(givenUp).toContain(`A start begins from ${snapshot(1)}`)
+    expect(givenUp).toContain('it has some and not others')
+    expect(run('EXISTS', 'key:0', 'key:49')).toBe('2')
+    run('SET', 'after', 'x')
+    member.member.stop()
+    open()
+    expect(run('GET', 'after')).toBe('x')
+  })
+
+  it('does not begin from one that shows own writes which are lost and others may lack', () => {
+    disk = new MemoryDisk()
+    open(1_000_000)
+    snapshotUnderWrites()
+    emptied(log(1))
+    const state = new TopologyState()
+    const address = { host: 'h', port: 1 }
+    state.seed(['a', 'b'].map((name, i) => ({ id: i + 1, name, region: name, zone: name, address, client: null })))
+    disk.writeWhole('/data/topology', encodeTopology(state))
+    const { givenUp, repair } = checkDataFolder(disk, '/data')
+    expect(repair).toMatchObject({ moves: [snapshot(1)], shorten: null, anew: null })
+    expect(givenUp.join()).toContain('cannot be used')
+    expect(givenUp.join()).toContain(
+      'a start begins with no data. In a cluster of several members it gets from the others what they have',
+    )
+  })
+
+  it('goes on when a crash cuts a repair short', () => {
+    disk = new MemoryDisk()
+    open(1_000_000)
+    snapshotUnderWrites()
+    emptied(log(1))
+    const before = new Map([...disk.files].map(([path, state]) => [path, { ...state, bytes: state.bytes.slice() }]))
+    for (let calls = 1; ; calls += 2) {
+      disk.files.clear()
+      for (const [name, state] of before) disk.files.set(name, { ...state, bytes: state.bytes.slice() })
+      const { repair } = checkDataFolder(disk, '/data')
+      if (repair === null) throw new Error('it can be repaired')
+      let left = calls
+      const cut = new Proxy(disk, {
+        get(target, name) {
+          const value: unknown = Reflect.get(target, name)
+          if (typeof value !== 'function') return value
+          return (...args: unknown[]): unknown => {
+            if (left-- <= 0) throw new Error('crash')
+            return (value as (...all: unknown[]) => unknown).apply(target, args)
+          }
+        },
+      })
+      let done = true
+      try {
+        repairDataFolder(cut, '/data', repair, 'cut')
+      } catch {
+        done = false
+      }
+      const again = checkDataFolder(disk, '/data')
+      if (again.repair !== null && again.isDamaged) repairDataFolder(disk, '/data', again.repair, 'again')
+      expect(checkDataFolder(disk, '/data'), `after ${calls} calls`).toMatchObject({ isDamaged: false })
+      open()
+      expect(run('EXISTS', 'key:0', 'key:49'), `after ${calls} calls`).toBe('2')
+      member.member.stop()
+      if (done) break
+    }
   })
 
   it('says when nothing can be mended', () => {

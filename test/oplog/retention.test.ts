@@ -30,13 +30,16 @@ const vector = (one: number, two: number): VersionVector =>
 const EVERYTHING: RetentionInput = {
   neededFrom: Infinity,
   durableElsewhere: [],
-  durableAtStaying: [],
+  followedElsewhere: [],
+  followedAtStaying: [],
+  stays: true,
   budgetBytes: Infinity,
 }
 
 /** What is left, by sequence, after retention has run until it does no more. */
 function left(input: Partial<RetentionInput>): number[] {
-  new Retention(rig.log, () => ({ ...EVERYTHING, durableAtStaying: input.durableElsewhere ?? [], ...input })).run()
+  const all = input.durableElsewhere ?? []
+  new Retention(rig.log, () => ({ ...EVERYTHING, followedElsewhere: all, followedAtStaying: all, ...input })).run()
   for (let i = 0; i < 10; i++) rig.disk.completeSyncs()
   const sequences = rig.log.segments.map(({ sequence }) => sequence)
   expect(rig.disk.list('/data/log')).toEqual(sequences.map((sequence) => segmentPath(sequence).slice('/data/log/'.length)))
@@ -75,13 +78,32 @@ describe('retention', () => {
   test('nor of more than half of those that stay, where some were removed', () => {
     const [has, lacks] = [vector(1000, 1000), vector(40, 39)]
     const durableElsewhere = [has, lacks]
-    expect(left({ durableElsewhere, durableAtStaying: [lacks], budgetBytes: 0 })).toEqual([2, 3, 4, 5])
-    expect(left({ durableElsewhere, durableAtStaying: [has], budgetBytes: 0 })).toEqual([5])
+    expect(left({ durableElsewhere, followedAtStaying: [lacks], budgetBytes: 0 })).toEqual([2, 3, 4, 5])
+    expect(left({ durableElsewhere, followedAtStaying: [has], budgetBytes: 0 })).toEqual([5])
+  })
+
+  test('nor counts itself among those that stay when it was removed', () => {
+    const [has, lacks] = [vector(1000, 1000), vector(40, 39)]
+    const durableElsewhere = [has, lacks]
+    expect(left({ durableElsewhere, stays: false, budgetBytes: 0 })).toEqual([2, 3, 4, 5])
+    expect(left({ durableElsewhere: [has, has, lacks], stays: false, budgetBytes: 0 })).toEqual([5])
+  })
+
+  test('goes by what others have reported that is here as well, when somebody lacks it', () => {
+    const durableElsewhere = [vector(1000, 1000), vector(0, 0)]
+    const followedElsewhere = [vector(20, 20), vector(0, 0)]
+    const followed = { followedElsewhere, followedAtStaying: followedElsewhere }
+    expect(left({ durableElsewhere, ...followed, budgetBytes: 0 })).toEqual([2, 3, 4, 5])
+    expect(left({ durableElsewhere: [vector(1000, 1000), vector(1000, 1000)], ...followed, budgetBytes: 0 })).toEqual([5])
   })
 
   test('counts the members anew for each segment', () => {
     let durableElsewhere = [vector(1000, 1000), vector(1000, 1000), vector(0, 0), vector(0, 0)]
-    new Retention(rig.log, () => ({ ...EVERYTHING, durableElsewhere, durableAtStaying: durableElsewhere, budgetBytes: 0 })).run()
+    const input = (): RetentionInput => {
+      const followed = { followedElsewhere: durableElsewhere, followedAtStaying: durableElsewhere }
+      return { ...EVERYTHING, durableElsewhere, ...followed, budgetBytes: 0 }
+    }
+    new Retention(rig.log, input).run()
     // One that has everything is gone before the removal of the first has ended.
     durableElsewhere = durableElsewhere.slice(1)
     for (let i = 0; i < 10; i++) rig.disk.completeSyncs()

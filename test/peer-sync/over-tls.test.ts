@@ -1,6 +1,7 @@
 import { afterEach, expect, it } from 'vitest'
 import type { MemberId } from '../../src/base/ids.js'
 import { PeerSync } from '../../src/peer-sync/peer-sync.js'
+import { NodeClock } from '../../src/platform/node-clock.js'
 import { TlsNetwork } from '../../src/platform/tls-network.js'
 import type { Clock } from '../../src/ports/clock.js'
 import { issue, makeAuthority } from '../platform/test-certificates.js'
@@ -34,7 +35,7 @@ it('three members converge over real sockets, also large frames and after a refu
   const lines: LogLine[] = []
   const logger = memoryLogger(lines)
   const open = async (name: string) =>
-    TlsNetwork.open({ host: '127.0.0.1', port: 0, logger, ...(await issue(authority, { name })) })
+    TlsNetwork.open({ host: '127.0.0.1', port: 0, logger, clock: new NodeClock(), ...(await issue(authority, { name })) })
   const networks = await Promise.all(['m1', 'm2', 'm3', 'm9'].map(open))
   closers.push(() => networks.forEach((network) => network.close()))
   const members = [1, 2, 3].map((id) => ({

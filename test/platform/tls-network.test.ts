@@ -3,6 +3,7 @@ import { connect as connectTls } from 'node:tls'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { MeridianError } from '../../src/base/errors.js'
 import { LIMITS } from '../../src/base/limits.js'
+import { NodeClock } from '../../src/platform/node-clock.js'
 import { identityOf, type PeerCredentials } from '../../src/platform/peer-credentials.js'
 import { TlsNetwork } from '../../src/platform/tls-network.js'
 import type { Link, LinkHandlers, PeerIdentity } from '../../src/ports/network.js'
@@ -29,7 +30,14 @@ afterEach(() => {
 })
 
 async function network(credentials: PeerCredentials, port = 0): Promise<TlsNetwork> {
-  const made = await TlsNetwork.open({ host: '127.0.0.1', port, logger, handshakeTimeoutMs: 300, ...credentials })
+  const made = await TlsNetwork.open({
+    host: '127.0.0.1',
+    port,
+    logger,
+    clock: new NodeClock(),
+    handshakeTimeoutMs: 300,
+    ...credentials,
+  })
   open.push(made)
   return made
 }
@@ -132,6 +140,32 @@ describe('a link', () => {
     await until(() => taken.reduce((sum, n) => sum + n, 0) === total, 'all bytes')
     expect(end.drains).toBeGreaterThan(0)
     expect(end.link?.bufferedBytes).toBe(0)
+  })
+
+  it('reads some of what has come in a turn of the event loop, and the rest in those that follow', async () => {
+    const [a, b] = [await network(east), await network(west)]
+    const accepted = listen(b)
+    const end = dial(a, 'west', b.port)
+    await until(() => accepted.length === 1 && end.identity !== null, 'open')
+    const total = 8 * LIMITS.linkTurnBytes
+    let taken = 0
+    let takenBefore = 0
+    let mostInATurn = 0
+    const turnOver = (): void => {
+      mostInATurn = Math.max(mostInATurn, taken - takenBefore)
+      takenBefore = taken
+      if (taken < total) setImmediate(turnOver)
+    }
+    accepted[0].onData = (bytes) => void (taken += bytes.length)
+    accepted[0].link?.pause()
+    for (let i = 0; i < 8; i++) end.link?.send(Buffer.alloc(total / 8))
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(taken).toBe(0)
+    accepted[0].link?.resume()
+    turnOver()
+    await until(() => taken === total, 'all bytes')
+    // A read of Node's, 64 KiB, is decrypted whole, and so much may have been read already.
+    expect(mostInATurn).toBeLessThanOrEqual(LIMITS.linkTurnBytes + 2 * 64 * 1024)
   })
 
   it('lives on when the credentials are replaced; new links show the new ones', async () => {

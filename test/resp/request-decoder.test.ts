@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import RedisParser from 'redis-parser'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { LIMITS } from '../../src/base/limits.js'
 import { Request } from '../../src/resp/request.js'
 import { RequestDecoder } from '../../src/resp/request-decoder.js'
@@ -248,6 +248,29 @@ describe('memory', () => {
     expect(decoder.bufferBytes).toBeLessThan(128 * 1024)
   })
 
+  it('copies a bulk of which a megabyte has come no more, and counts the room that has been written to', () => {
+    const decoder = new RequestDecoder()
+    const total = 32 * 1024 * 1024
+    const begin = bytes(`*1\r\n$${total}\r\n`)
+    const piece = new Uint8Array(65536).fill(66)
+    const request = new Request()
+    const copies = vi.spyOn(Object.getPrototypeOf(Uint8Array.prototype) as Uint8Array, 'set')
+    let got = 0
+    for (const part of [begin, ...new Array<Uint8Array>(total / piece.length).fill(piece)]) {
+      decoder.feed(part, 0, part.length)
+      expect(decoder.next(request)).toBe(false)
+      decoder.retain()
+      got += part.length
+      if (got > 4 * 1024 * 1024) expect(decoder.bufferBytes).toBe(got)
+    }
+    const longest = Math.max(...copies.mock.calls.map(([from]) => from.length))
+    copies.mockRestore()
+    expect(longest).toBeLessThan(1.5 * 1024 * 1024)
+    decoder.feed(bytes('\r\n'), 0, 2)
+    expect(decoder.next(request)).toBe(true)
+    expect([request.len[0], request.buf[request.off[0]], request.buf[request.off[0] + total - 1]]).toEqual([total, 66, 66])
+  })
+
   it('takes exactly the room of a large bulk once most of it has come, and lets it go', () => {
     const decoder = new RequestDecoder()
     const value = new Uint8Array(8 * 1024 * 1024).fill(65)
@@ -255,7 +278,7 @@ describe('memory', () => {
     const pieces: Uint8Array[] = []
     for (let at = 0; at < input.length - 1; at += 65536) pieces.push(input.subarray(at, Math.min(at + 65536, input.length - 1)))
     expect(decodePieces(decoder, pieces)).toEqual([])
-    expect(decoder.bufferBytes).toBe(input.length)
+    expect(decoder.bufferBytes).toBe(input.length - 1)
     expect(decodePieces(decoder, [input.subarray(input.length - 1)])[0][2].length).toBe(value.length)
     expect(decoder.bufferBytes).toBe(0)
   })

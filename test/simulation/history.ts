@@ -22,6 +22,8 @@ export interface Taking {
   readonly anew: ReadonlySet<string>
   /** Acknowledgements of which the state does not tell (untoldName). */
   readonly untold: ReadonlySet<string>
+  /** Positions that are done by that state besides, as text, by besidesName. */
+  readonly besides: ReadonlyMap<string, ReadonlySet<string>>
   /** What it does not have pending any more because the entries are gone, or were acknowledged. It may keep that, or not. */
   readonly dropped: Effect[]
 }
@@ -29,6 +31,8 @@ export interface Taking {
 export interface Taker {
   readonly id: number
   readonly takings: readonly Taking[]
+  /** Its own frames that have come back to it after its disk was lost, by their last stamps: what it had when they came. */
+  readonly returned: ReadonlyMap<number, Float64Array>
 }
 
 export function untoldName({ origin, stamp }: Effect, position: StreamPosition): string {
@@ -37,6 +41,11 @@ export function untoldName({ origin, stamp }: Effect, position: StreamPosition):
 
 export function groupName(db: number, key: string, group: string): string {
   return `${placeOf(db, key)} ${group}`
+}
+
+/** Of a group as long as a SETID says where it starts. */
+export function besidesName(db: number, key: string, group: string, { origin, stamp }: Effect): string {
+  return `${groupName(db, key, group)} ${origin}:${stamp}`
 }
 
 function isForgotten({ db, key, origin, stamp, body }: Effect, { id, takings }: Taker): boolean {
@@ -94,6 +103,11 @@ export class History {
     return undefined
   }
 
+  /** The last stamp of the frame that an effect is in. */
+  private frameOf({ origin, stamp }: Effect): number {
+    return this.frames.get(origin)?.find(({ decoded }) => decoded.last >= stamp)?.decoded.last ?? 0
+  }
+
   /** Where the frames of an origin end, in order. */
   lastStamps(origin: number): number[] {
     return (this.frames.get(origin) ?? []).map(({ decoded }) => decoded.last)
@@ -131,19 +145,22 @@ export class History {
   visible(db: number, key: string, vector: ArrayLike<number>, fired: FiredExpiry = 'spent', by?: Taker): KeyView | null {
     const effects = this.effects.get(placeOf(db, key))
     if (effects === undefined) return null
-    if (by === undefined || by.takings.length === 0) return visibleState(effects, vector, fired)
-    const { takings, id } = by
+    if (by === undefined || (by.takings.length === 0 && by.returned.size === 0)) return visibleState(effects, vector, fired)
+    const { takings, id, returned } = by
     const dropped = takings.flatMap((taking) => taking.dropped.filter((effect) => effect.db === db && effect.key === key))
     const known = [...effects.filter((effect) => !isForgotten(effect, by)), ...dropped]
     return visibleState(known, vector, fired, {
       member: id,
-      hasHeard: (ack, position, owner) =>
-        !takings.some(
-          ({ untold, vector }) =>
-            untold.has(untoldName(ack, position)) ||
-            // A claim that comes back behind the state, from before its disk was lost, may be one of something that is done.
-            (isClaim(owner) && owner.stamp > vector[id] && ack.stamp <= vector[ack.origin]),
-        ),
+      hasHeard: (ack, position, owner) => {
+        // A claim that comes back behind an acknowledgement may be one of something that was done: that it is not only the acknowledgement's context could say.
+        const before = isClaim(owner) ? returned.get(this.frameOf(owner)) : undefined
+        if (before !== undefined && ack.stamp <= before[ack.origin]) return false
+        return !takings.some(({ untold }) => untold.has(untoldName(ack, position)))
+      },
+      doneBesides: (group, place) => {
+        const name = besidesName(db, key, group, place)
+        return takings.flatMap(({ besides }) => [...(besides.get(name) ?? [])])
+      },
     })
   }
 

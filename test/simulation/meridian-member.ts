@@ -172,9 +172,10 @@ export class MeridianMember implements SimulatedMember {
     const oldest = snapshots.kept.at(-1)
     const shelf = field(this.member, 'shelf') as { readonly neededFrom: number } | null
     if (oldest === undefined || endByte > Math.min(oldest.position, shelf?.neededFrom ?? Infinity)) return false
-    const isHeldByMost = [sync?.durableElsewhere() ?? [], sync?.durableAtStaying() ?? []].every(
-      (others) => 2 * (1 + others.filter((durable) => durable.dominates(vector)).length) > others.length + 1,
-    )
+    const followed = sync?.followed() ?? { all: [], staying: [] }
+    const isHeldBy = (others: readonly VersionVector[], self: number): boolean =>
+      2 * (self + others.filter((durable) => durable.dominates(vector)).length) > others.length + self
+    const isHeldByMost = isHeldBy(followed.all, 1) && isHeldBy(followed.staying, this.member.isRemoved ? 0 : 1)
     return isHeldByMost && Math.min(oldest.position, shelf?.neededFrom ?? Infinity) - log.firstByte > keeping.backlogBytes
   }
 

@@ -12,6 +12,7 @@ import { canonical } from './canonical.js'
 import { modelCommand, modelTransaction } from './command-model.js'
 import { SimulationFailure } from './failure.js'
 import { describeFault, planFaults, planMembership, planSnapshots, type Fault } from './faults.js'
+import type { DecodedFrame } from './effects.js'
 import { decodeStabilityNote, isStabilityNote } from './frame-decoder.js'
 import { History, type Taking } from './history.js'
 import { ModelStore } from './model-store.js'
@@ -34,10 +35,10 @@ import type {
   SimulatedSession,
   TransferListener,
 } from './simulated-member.js'
-import { groupsMadeSince, mayBeDropped, untoldAcks } from './taken-groups.js'
+import { doneBesides, groupsMadeSince, mayBeDropped, untoldAcks } from './taken-groups.js'
 import { Transfers, drawKeeping, planTransfers, type TransferCounts } from './transfers.js'
 import { typeNamed } from './types/all-types.js'
-import { DUE_FIELDS, isDue, presentAt, showView, type DueFields, type KeyView } from './values.js'
+import { DUE_FIELDS, isDue, positionText, presentAt, showView, type DueFields, type KeyView } from './values.js'
 import { Workload, resolveTimes, type Step } from './workload.js'
 
 export interface SimulationOptions {
@@ -129,6 +130,9 @@ interface Machine {
   readonly stable: Float64Array
   /** States of others that are its own now. */
   takings: readonly Taking[]
+  readonly returned: Map<number, Float64Array>
+  /** It was removed by force and has ops that are lost to all others: what it answers concerns nobody. */
+  hasLost: boolean
 }
 
 /** What is written where nothing gets through at once. */
@@ -323,6 +327,8 @@ export class Simulation {
       mayBeAhead: false,
       stable: new Float64Array(IDS),
       takings: [],
+      returned: new Map(),
+      hasLost: false,
     }
   }
 
@@ -511,7 +517,7 @@ export class Simulation {
         throw this.fail(`${machine.name} lost what was safe of origin ${origin}: has ${has}, owes ${machine.owed[origin]}`)
       }
       if (has > machine.logged[origin]) throw this.fail(`${machine.name} has ${has} of origin ${origin} that it never logged`)
-      if (has !== 0 && this.history.find(origin, has) === undefined) {
+      if (has !== 0 && !machine.hasLost && this.history.find(origin, has) === undefined) {
         throw this.fail(`${machine.name} came back in the middle of a frame of origin ${origin}: ${has}`)
       }
       if (origin !== machine.id) continue
@@ -536,11 +542,15 @@ export class Simulation {
     this.checkDump(machine)
   }
 
-  /** Of one that was started from a copy what others have comes back; the rest never was. */
+  /** Of one that was started from a copy what others have comes back; the rest never was, also what only such have as were removed by force. */
   private forgetLost(machine: Machine): void {
     if (!machine.mayBeAhead) return
     machine.mayBeAhead = false
-    this.history.forgetAfter(machine.id, Math.max(...this.machines.map(({ logged }) => logged[machine.id])))
+    const { id } = machine
+    const counted = this.machines.filter((other) => other === machine || other.removal !== 'forced')
+    const kept = Math.max(...counted.map(({ logged }) => logged[id]))
+    this.history.forgetAfter(id, kept)
+    for (const other of this.machines) if (other.logged[id] > kept) other.hasLost = true
   }
 
   private crash(machine: Machine, power: boolean): void {
@@ -879,9 +889,7 @@ export class Simulation {
     const chances = this.random.stream(`oblivion ${machine.id} ${this.scheduler.now}`)
     const isForgotten = chances.chance(0.5)
     if (chances.chance(0.25)) this.tellInVain(machine, chances)
-    // Not where states are taken of groups that work: what one that was started again has pending of entries that are gone is not shown then (`transfer-groups`, seed 128).
-    const isSimple = this.keeping === null || this.profile.weights.groupWork === undefined
-    const second = chances.chance(0.25) && isSimple ? this.secondLoss(machine, chances) : null
+    const second = chances.chance(0.25) ? this.secondLoss(machine, chances) : null
     const lost = second === null ? [machine] : [machine, second]
     this.replaceDisk(machine, image)
     if (second !== null) this.replaceDisk(second, new Map())
@@ -990,6 +998,7 @@ export class Simulation {
       this.forgetLost(machine)
       this.made(machine, bytes, frame)
     } else {
+      if (origin === machine.id) this.returned(machine, frame)
       const known = this.history.find(origin, last)
       if (known === undefined)
         throw this.fail(`${machine.name} logs ${origin}:${last}, which its origin never made or has forgotten`)
@@ -1024,15 +1033,33 @@ export class Simulation {
       machine.logged[origin] = stamps[origin]
     }
     const untold = untoldAcks(this.history, machine, this.machineOf(giver), before)
+    const besides = doneBesides(this.history, machine, this.machineOf(giver))
     const now = Float64Array.from(machine.logged)
     const isOlder = stable.stamps.some((stamp, origin) => origin > 0 && stamp > before[origin])
     const anew = isOlder ? groupsMadeSince(this.history, before, now) : new Set<string>()
-    machine.takings = [...machine.takings, { ownBefore: before[machine.id], vector: now, anew, untold, dropped: [] }]
+    machine.takings = [...machine.takings, { ownBefore: before[machine.id], vector: now, anew, untold, besides, dropped: [] }]
     this.noted(machine, [...stable.stamps])
   }
 
-  /** Of entries that are gone, or were acknowledged, a member may keep what its consumers have pending when it takes a state, or not. */
-  private noteDropped(machine: Machine): void {
+  /** A frame of its own comes back to a machine that has lost its disk. */
+  private returned(machine: Machine, { last, ops }: DecodedFrame): void {
+    machine.returned.set(last, Float64Array.from(machine.logged))
+    const positions = new Set<string>()
+    for (const { body } of ops.flat()) {
+      if (body.kind === 'stream-pending') for (const position of body.assigned) positions.add(positionText(position))
+    }
+    if (positions.size === 0) return
+    const { life } = machine
+    this.scheduler.after(0, () => {
+      if (machine.life === life && !this.transfers.isBlurred(machine)) this.noteDropped(machine, positions)
+    })
+  }
+
+  /**
+   * Of entries that are gone, or were acknowledged, a member may keep what its consumers have pending when it takes a state, or not; or when what it did with such entries
+   * itself (`only`) comes back behind the state.
+   */
+  private noteDropped(machine: Machine, only?: ReadonlySet<string>): void {
     const taking = machine.takings.at(-1)
     if (taking === undefined || machine.member === null) return
     machine.member.makeWay?.(0, null)
@@ -1040,7 +1067,9 @@ export class Simulation {
       for (const [group, positions] of mayBeDropped(this.history, db, key, machine)) {
         const reply = this.session(machine, machine.member, db).call(['XPENDING', argument(key), group, '-', '+', '1000'])
         const shownIds = typeof reply === 'string' ? [] : reply.map(([id]) => shown(id).slice(1))
-        const dropped = positions.filter(({ ms, seq }) => !shownIds.includes(`${ms}-${seq}`))
+        const dropped = positions.filter(
+          (position) => only?.has(positionText(position)) !== false && !shownIds.includes(`${position.ms}-${position.seq}`),
+        )
         if (dropped.length === 0) continue
         const body = { kind: 'stream-pending', group, consumer: '', delivered: [], assigned: [], dropped, passed: null } as const
         const stamp = machine.logged[machine.id]
@@ -1136,7 +1165,7 @@ export class Simulation {
       return
     }
     // What went before which command only the member knows; that it is what the log says is checked at the end.
-    if ((member.evictions ?? 0) > evictions || isBlurred) return
+    if ((member.evictions ?? 0) > evictions || isBlurred || machine.hasLost) return
 
     const check = ({ fired, dueFields }: Reading): void => {
       let store = new ModelStore(
@@ -1243,7 +1272,7 @@ export class Simulation {
 
   /** Every key as a member answers it now, held against the history. */
   private checkDump(machine: Machine): void {
-    if (this.transfers.isBlurred(machine)) return
+    if (this.transfers.isBlurred(machine) || machine.hasLost) return
     const member = machine.member!
     member.makeWay?.(0, null)
     const nowMs = machine.clock.wallMs()

@@ -1,6 +1,6 @@
 import { observes } from './cleared.js'
 import type { Effect, StreamPosition } from './effects.js'
-import { groupName, untoldName, type History, type Taker } from './history.js'
+import { besidesName, groupName, untoldName, type History, type Taker } from './history.js'
 import { parsePosition, positionText } from './values.js'
 
 /**
@@ -47,6 +47,40 @@ export function untoldAcks(
     }
   }
   return untold
+}
+
+/**
+ * What a state calls done besides what is acknowledged (docs/decisions/0021): what its giver has delivered and does not have pending. The two differ where somebody acknowledged an entry who had
+ * not seen that SETID placed the group anew: the entry is to be delivered once more, and the giver did that, but what it had pending of it the acknowledgement took.
+ */
+export function doneBesides(
+  history: History,
+  taker: Taker & { readonly logged: Float64Array },
+  giver: Taker,
+): Map<string, Set<string>> {
+  const found = new Map<string, Set<string>>()
+  for (const { db, key } of history.places()) {
+    const given = history.visible(db, key, taker.logged, 'spent', giver)?.value
+    if (given?.type !== 'stream') continue
+    const acknowledged = acknowledgedIn(history, db, key, taker.logged)
+    for (const [name, { place, done, delivered, pending }] of given.groups) {
+      if (place === null) continue
+      const passed = [...(delivered.get(giver.id) ?? [])].filter(
+        (position) => pending.get(giver.id)?.has(position) !== true && acknowledged.has(`${name} ${position}`),
+      )
+      found.set(besidesName(db, key, name, place), new Set([...done, ...passed]))
+    }
+  }
+  return found
+}
+
+function acknowledgedIn(history: History, db: number, key: string, upTo: Float64Array): Set<string> {
+  const acknowledged = new Set<string>()
+  for (const { body, origin, stamp } of history.effectsOn(db, key)) {
+    if (body.kind !== 'stream-ack' || stamp > upTo[origin]) continue
+    for (const position of body.positions) acknowledged.add(`${body.group} ${positionText(position)}`)
+  }
+  return acknowledged
 }
 
 /** The newest effect by which a member has made an entry pending that it had not just read. */
@@ -114,11 +148,7 @@ export function mayBeDropped(
   const view = history.visible(db, key, taker.logged, 'spent', taker)
   if (view?.value.type !== 'stream') return found
   const there = new Set(view.value.entries.map(positionText))
-  const acknowledged = new Set<string>()
-  for (const { body, origin, stamp } of history.effectsOn(db, key)) {
-    if (body.kind !== 'stream-ack' || stamp > taker.logged[origin]) continue
-    for (const position of body.positions) acknowledged.add(`${body.group} ${positionText(position)}`)
-  }
+  const acknowledged = acknowledgedIn(history, db, key, taker.logged)
   for (const [name, { pending }] of view.value.groups) {
     const positions = [...(pending.get(taker.id)?.keys() ?? [])]
       .filter((position) => !there.has(position) || acknowledged.has(`${name} ${position}`))

@@ -51,7 +51,7 @@ function* setSteps(call: Call, root: Ref, payload: PayloadBlocks): Generator<und
   payload.begin(RdbType.set).length(sets.countShown(call.db, root))
   const cursor = sets.walkApart(call.db, root)
   for (let done = 1; cursor.next(); done++) {
-    payload.writer.string(cursor.buf.subarray(cursor.keyOff, cursor.keyOff + cursor.keyLen))
+    payload.writer.string(cursor.buf, cursor.keyOff, cursor.keyLen)
     if (done % LIMITS.slicedReadStep === 0) yield payload.stepDone()
   }
 }
@@ -62,7 +62,7 @@ function* sortedSetSteps(call: Call, root: Ref, payload: PayloadBlocks): Generat
   payload.begin(RdbType.zset).length(count)
   const cursor = zsets.seek(db, root, 0, new ZsetCursor())
   for (let done = 1; done <= count; done++) {
-    payload.writer.string(cursor.buf.subarray(cursor.off, cursor.off + cursor.len))
+    payload.writer.string(cursor.buf, cursor.off, cursor.len)
     payload.writer.f64(cursor.score)
     cursor.step(true)
     if (done % LIMITS.slicedReadStep === 0) yield payload.stepDone()
@@ -76,7 +76,7 @@ function* listSteps(call: Call, root: Ref, payload: PayloadBlocks): Generator<un
   const walk = lists.walkOf(call.db, root)
   walk.seek(0)
   for (let done = 1; done <= count; done++) {
-    payload.writer.string(walk.buf.subarray(walk.off, walk.off + walk.len))
+    payload.writer.string(walk.buf, walk.off, walk.len)
     walk.next()
     if (done % LIMITS.slicedReadStep === 0) yield payload.stepDone()
   }
@@ -105,8 +105,8 @@ function* hashSteps(call: Call, root: Ref, payload: PayloadBlocks): Generator<un
     cursor.readValue()
     // Times count from one before the earliest, so that 0 can mean none.
     if (expires) writer.length(cursor.expiresAt === Infinity ? 0 : cursor.expiresAt - earliest + 1)
-    writer.string(cursor.buf.subarray(cursor.keyOff, cursor.keyOff + cursor.keyLen))
-    writer.string(cursor.valueBuf.subarray(cursor.valueOff, cursor.valueOff + cursor.valueLen))
+    writer.string(cursor.buf, cursor.keyOff, cursor.keyLen)
+    writer.string(cursor.valueBuf, cursor.valueOff, cursor.valueLen)
     if (done % LIMITS.slicedReadStep === 0) yield payload.stepDone()
   }
 }

@@ -1,8 +1,11 @@
-import { latin1 } from '../../base/bytes.js'
+import { LIMITS } from '../../base/limits.js'
 import { NotificationClass } from '../../base/notification-classes.js'
+import { DistinctRanges } from '../../keyspace/byte-ranges.js'
+import type { Ref } from '../../memory/arena.js'
 import type { Call } from '../call.js'
 import { keyRange, type ArgumentSpec, type CommandSpec } from '../command-spec.js'
-import type { KeyToHold } from '../services.js'
+import { canRemoveInSteps, eachKey, findAt } from '../many-keys.js'
+import type { KeyRange, ReadSteps, WriteSteps } from '../services.js'
 import { TYPE_NAMES } from './type-names.js'
 
 const KEYS_ARGUMENT: readonly ArgumentSpec[] = [{ name: 'key', type: 'key', keySpecIndex: 0, flags: ['multiple'] }]
@@ -51,11 +54,7 @@ export const KEY_COMMANDS: readonly CommandSpec[] = [
     complexity: 'O(N), N being the number of keys',
     tips: SUM_TIPS,
     arguments: KEYS_ARGUMENT,
-    handler: (call) => {
-      let found = 0
-      for (let i = 1; i < call.argc; i++) if (call.findUntouched(i) !== 0) found++
-      call.reply.integer(found)
-    },
+    handler: exists,
   },
   {
     name: 'touch',
@@ -69,13 +68,7 @@ export const KEY_COMMANDS: readonly CommandSpec[] = [
     complexity: 'O(N), N being the number of keys',
     tips: SUM_TIPS,
     arguments: KEYS_ARGUMENT,
-    handler: (call) => {
-      const { buf, off, len } = call.request
-      let found = 0
-      // Asked for by name, so CLIENT NO-TOUCH does not hold it back.
-      for (let i = 1; i < call.argc; i++) if (call.keyspace.findForRead(call.db, buf, off[i], len[i], true) !== 0) found++
-      call.reply.integer(found)
-    },
+    handler: touch,
   },
   {
     name: 'type',
@@ -95,6 +88,47 @@ export const KEY_COMMANDS: readonly CommandSpec[] = [
   },
 ]
 
+function exists(call: Call): void {
+  if (call.hasManyKeys(call.argc - 1, true)) {
+    call.workOnKeysInSlices(
+      allKeys(call),
+      countSteps(call, (i) => call.findUntouched(i)),
+    )
+    return
+  }
+  let found = 0
+  for (let i = 1; i < call.argc; i++) if (call.findUntouched(i) !== 0) found++
+  call.reply.integer(found)
+}
+
+function touch(call: Call): void {
+  const { buf, off, len } = call.request
+  // Asked for by name, so CLIENT NO-TOUCH does not hold it back.
+  if (call.hasManyKeys(call.argc - 1, true)) {
+    call.workOnKeysInSlices(
+      allKeys(call),
+      countSteps(call, (i) => call.keyspace.findForRead(call.db, buf, off[i], len[i], true)),
+    )
+    return
+  }
+  let found = 0
+  for (let i = 1; i < call.argc; i++) if (call.keyspace.findForRead(call.db, buf, off[i], len[i], true) !== 0) found++
+  call.reply.integer(found)
+}
+
+/** Replies how many of the keys are found. */
+function* countSteps(call: Call, find: (i: number) => Ref): ReadSteps {
+  let found = 0
+  yield* eachKey(call, allKeys(call), (i) => {
+    if (find(i) !== 0) found++
+  })
+  call.reply.integer(found)
+}
+
+function allKeys(call: Call): KeyRange {
+  return { first: 1, end: call.argc, step: 1 }
+}
+
 /** Elements that a removal of the keys must look at, because it has to say what it saw of their counters. */
 function removalLooks(call: Call): number {
   let looks = 0
@@ -105,33 +139,41 @@ function removalLooks(call: Call): number {
   return looks
 }
 
-function* removalSteps(call: Call): Generator<undefined | 'commit', void> {
+function* removalSteps(call: Call, keys: KeyRange): WriteSteps {
   const { op, long, request } = call
-  const there: number[] = []
-  const names = new Set<string>()
-  for (let i = 1; i < call.argc; i++) {
-    const name = latin1(request.buf, request.off[i], request.len[i])
-    if (names.has(name) || call.find(i) === 0) continue
-    names.add(name)
-    there.push(i)
-    yield* long.remove(op, call.place(i))
+  const { nowMs: atMs } = call
+  if (!(yield* canRemoveInSteps(call, keys))) {
+    yield 'at-once'
+    removeAtOnce(call)
+    return
   }
-  if (there.length > 0) yield 'commit'
-  for (const i of there) call.notify(NotificationClass.generic, 'del', i)
-  call.reply.integer(there.length)
+  const there = new DistinctRanges()
+  there.begin(keys.end - keys.first)
+  for (let i = keys.first; i < keys.end; i++) {
+    if (findAt(call, i, atMs) !== 0 && there.pick(request, i)) yield* long.remove(op, call.place(i))
+    if (i % LIMITS.slicedReadStep === 0) yield
+  }
+  if (there.count > 0) yield 'commit'
+  for (let nth = 0; nth < there.count; nth++) {
+    call.notify(NotificationClass.generic, 'del', there.picked[nth])
+    if (nth % LIMITS.slicedReadStep === 0) yield
+  }
+  call.reply.integer(there.count)
 }
 
 function removeKeys(call: Call): void {
-  const { buf, off, len, argc } = call.request
-  // Alone there is nothing to be said of counters.
-  if (!call.effects.solo && call.isLongWrite(removalLooks(call))) {
-    const keys: KeyToHold[] = []
-    for (let i = 1; i < argc; i++) keys.push({ database: call.database, argument: i, isWritten: true })
-    if (keys.every(({ argument }) => call.long.canRemove(call.place(argument)))) {
-      call.writeInSlices(keys, removalSteps(call))
-      return
-    }
+  const { solo } = call.effects
+  const isLong = call.hasManyKeys(call.argc - 1) || (!solo && call.isLongWrite(removalLooks(call)))
+  if (!isLong) {
+    removeAtOnce(call)
+    return
   }
+  const keys = allKeys(call)
+  call.workOnKeysInSlices(keys, removalSteps(call, keys))
+}
+
+function removeAtOnce(call: Call): void {
+  const { buf, off, len, argc } = call.request
   let removed = 0
   for (let i = 1; i < argc; i++) {
     if (call.find(i) === 0) continue

@@ -1,3 +1,5 @@
+import { allocateWords } from '../../base/bytes.js'
+import { DoubleList } from '../../base/double-list.js'
 import { LIMITS } from '../../base/limits.js'
 import { NotificationClass } from '../../base/notification-classes.js'
 import { KeyType } from '../../keyspace/database.js'
@@ -17,8 +19,6 @@ import { asteriskIn, SortPattern } from './sort-pattern.js'
  * SORT and SORT_RO: the elements of a list, set or sorted set in the order of themselves or of what they lead to. Elements, weights and results stand in flat
  * buffers, and are ordered by radix: a million elements are no million objects. With STORE the result replaces a key, in one op.
  */
-/** Elements looked at to guess how much room all of them take. */
-const SAMPLES = 64
 /** Places written in one step. */
 const PLACES_A_STEP = 4096
 const NOTHING = new Uint8Array(0)
@@ -255,8 +255,6 @@ function* elementsOf(call: Call, ref: Ref, type: number): Generator<undefined, B
   const store = keys.store(type)
   const size = store.size(db, root)
   const found = new ByteList()
-  // Room for all at once, about: growing takes long when it is large.
-  found.expect(store.bytes(db.arena, root, SAMPLES), size)
   if (type !== KeyType.set) {
     yield* ordered(call, root, type, 0, size, false, found)
     return found
@@ -287,7 +285,7 @@ function* unsorted(
     return found
   }
   const members = yield* elementsOf(call, ref, type)
-  for (let i = start; i < end; i++) found.push(members.buf, members.start(i), members.end(i) - members.start(i))
+  for (let i = start; i < end; i++) found.push(members.bytesOf(i), members.start(i), members.end(i) - members.start(i))
   return found
 }
 
@@ -322,15 +320,18 @@ function* ordered(
 }
 
 /** The number of each element, or of what it leads to; 0 if that is nothing. */
-function* weightsOf(elements: ByteList, pattern: SortPattern | null): Generator<undefined, Float64Array> {
-  const { buf, count } = elements
-  const weights = new Float64Array(count)
+function* weightsOf(elements: ByteList, pattern: SortPattern | null): Generator<undefined, DoubleList> {
+  const { count } = elements
+  const weights = new DoubleList()
   for (let i = 0; i < count; i++) {
+    const buf = elements.bytesOf(i)
     const start = elements.start(i)
     const length = elements.end(i) - start
-    if (pattern === null) weights[i] = sortNumber(buf, start, length)
-    else if (pattern.find(buf, start, length)) weights[i] = sortNumber(pattern.buf, pattern.off, pattern.len)
-    if (weights[i] !== weights[i]) throw new CommandError(NOT_NUMBERS)
+    let weight = 0
+    if (pattern === null) weight = sortNumber(buf, start, length)
+    else if (pattern.find(buf, start, length)) weight = sortNumber(pattern.buf, pattern.off, pattern.len)
+    if (Number.isNaN(weight)) throw new CommandError(NOT_NUMBERS)
+    weights.push(weight)
     if (i % LIMITS.slicedReadStep === LIMITS.slicedReadStep - 1) yield
   }
   return weights
@@ -338,15 +339,14 @@ function* weightsOf(elements: ByteList, pattern: SortPattern | null): Generator<
 
 function* orderByText(elements: ByteList, pattern: SortPattern | null, descending: boolean): Generator<undefined, Uint32Array> {
   if (pattern === null) return yield* orderByBytes(elements, descending)
-  const { buf, count } = elements
+  const { count } = elements
   const found = new ByteList()
-  // As much room as the elements take, for growing takes long when it is large.
-  if (count > LIMITS.slicedReadStep) found.expect(elements.end(count - 1), count)
-  const places = new Uint32Array(count)
+  const places = allocateWords(count)
   // What leads to nothing comes before everything else.
-  const all = new Uint32Array(count)
+  const all = allocateWords(count)
   let missing = 0
   for (let i = 0; i < count; i++) {
+    const buf = elements.bytesOf(i)
     const start = elements.start(i)
     if (pattern.find(buf, start, elements.end(i) - start)) {
       places[found.count] = i
@@ -384,11 +384,12 @@ function* answer(
   const patterns = gets.map((i) => new SortPattern(call, call.bytes(i), atMs))
   for (let i = 0; i < count; i++) {
     const place = order === null ? i : order[i]
+    const buf = elements.bytesOf(place)
     const start = elements.start(place)
     const length = elements.end(place) - start
-    if (patterns.length === 0) sink.bulk(elements.buf, start, length)
+    if (patterns.length === 0) sink.bulk(buf, start, length)
     for (const pattern of patterns) {
-      if (pattern.find(elements.buf, start, length)) sink.bulk(pattern.buf, pattern.off, pattern.len)
+      if (pattern.find(buf, start, length)) sink.bulk(pattern.buf, pattern.off, pattern.len)
       else sink.none()
     }
     if (i % LIMITS.slicedReadStep === LIMITS.slicedReadStep - 1) yield

@@ -1,3 +1,5 @@
+import { allocateWords } from '../../base/bytes.js'
+import type { DoubleList } from '../../base/double-list.js'
 import type { ByteList } from '../../rdb/byte-list.js'
 
 /**
@@ -17,7 +19,7 @@ const LARGE_RUN = 60_000
 const KEY_BYTES = 8
 
 /** Positions of elements in the order of their scores; elements with equal scores in the order of their bytes. descending: all of it the other way round. */
-export function* orderByNumber(scores: Float64Array, elements: ByteList, descending: boolean): Steps<Uint32Array> {
+export function* orderByNumber(scores: DoubleList, elements: ByteList, descending: boolean): Steps<Uint32Array> {
   const sorter = new Sorter(elements, descending)
   yield* sorter.byNumber(scores)
   return sorter.order
@@ -48,16 +50,16 @@ class Sorter {
     private readonly descending: boolean,
   ) {
     const { count } = strings
-    this.order = new Uint32Array(count)
-    this.high = new Uint32Array(count)
-    this.low = new Uint32Array(count)
-    this.otherOrder = new Uint32Array(count)
-    this.otherHigh = new Uint32Array(count)
-    this.otherLow = new Uint32Array(count)
+    this.order = allocateWords(count)
+    this.high = allocateWords(count)
+    this.low = allocateWords(count)
+    this.otherOrder = allocateWords(count)
+    this.otherHigh = allocateWords(count)
+    this.otherLow = allocateWords(count)
     this.flip = descending ? 0xffffffff : 0
   }
 
-  *byNumber(scores: Float64Array): Steps<void> {
+  *byNumber(scores: DoubleList): Steps<void> {
     yield* this.fill()
     const { high, low, flip } = this
     const count = scores.length
@@ -65,7 +67,7 @@ class Sorter {
     for (let i = 0; i < count; i++) {
       if ((i & STEP_MASK) === STEP_MASK) yield
       // Adding 0 makes -0 the 0 that it is equal to.
-      scratch.setFloat64(0, scores[i] + 0)
+      scratch.setFloat64(0, scores.at(i) + 0)
       const top = scratch.getUint32(0)
       const isNegative = top >= 0x80000000
       // The bits of doubles order like integers once negative ones are turned round.
@@ -83,9 +85,11 @@ class Sorter {
   }
 
   private *fill(): Steps<void> {
-    const { order } = this
+    const { order, otherOrder, otherHigh, otherLow } = this
     for (let i = 0; i < order.length; i++) {
       order[i] = i
+      // Touches memory in the order of its pages: a pass goes all over it, and would touch thousands of them in one step.
+      otherOrder[i] = otherHigh[i] = otherLow[i] = 0
       if ((i & STEP_MASK) === STEP_MASK) yield
     }
   }
@@ -117,12 +121,13 @@ class Sorter {
       let same = true
       for (let i = from; i < to; i++) {
         if ((i & STEP_MASK) === STEP_MASK) yield
+        const bytes = strings.bytesOf(order[i])
         const start = strings.start(order[i])
         const length = strings.end(order[i]) - start
         if (length > longest) longest = length
         if (length < shortest) shortest = length
-        high[i] = word(strings.buf, start + depth, start + length) ^ flip
-        low[i] = word(strings.buf, start + depth + 4, start + length) ^ flip
+        high[i] = word(bytes, start + depth, start + length) ^ flip
+        low[i] = word(bytes, start + depth + 4, start + length) ^ flip
         same &&= high[i] === high[from] && low[i] === low[from]
       }
       if (longest <= depth) {

@@ -1,3 +1,5 @@
+import { allocateWords } from '../../base/bytes.js'
+import { DoubleList } from '../../base/double-list.js'
 import { distanceWithin, intervalsOf, type GeoShape } from '../../base/geo-search.js'
 import { decodePosition, type Position } from '../../base/geohash.js'
 import { LIMITS } from '../../base/limits.js'
@@ -13,6 +15,9 @@ import { ScoredList, storeScored, storeSteps } from '../sorted-set/scored-list.j
 import { KEY, oneOf, optional, token } from '../string/arguments.js'
 import { positionOf } from './place-commands.js'
 import { positionArgument, replyDistance, replyPosition, unitArgument, UNIT } from './places.js'
+
+/** Places put in order in one step. */
+const PLACES_A_STEP = 4096
 
 /** GEOSEARCH and the older GEORADIUS, with and without storing: places within a circle or a box. */
 type Variant = 'search' | 'searchstore' | 'radius' | 'radiusbymember'
@@ -41,7 +46,7 @@ interface Search {
 /** Places that were found: members with their scores, and how far each is from the center. */
 interface Matches {
   readonly list: ScoredList
-  readonly distances: number[]
+  readonly distances: DoubleList
 }
 
 function search(call: Call, variant: Variant, mayStore: boolean): void {
@@ -95,10 +100,10 @@ function* storedSteps(
     const i = order[n]
     const { members } = list
     push(
-      members.buf,
+      members.bytesOf(i),
       members.start(i),
       members.end(i) - members.start(i),
-      s.storesDistance ? distances[i] / s.unit : list.score(i),
+      s.storesDistance ? distances.at(i) / s.unit : list.score(i),
     )
     if ((n + 1) % LIMITS.slicedReadStep === 0) yield
   }
@@ -109,10 +114,13 @@ function* orderOf({ list, distances }: Matches, { sort, count }: Search): Genera
   const total = distances.length
   let order: Uint32Array
   if (sort === 'none') {
-    order = new Uint32Array(total)
-    for (let i = 0; i < total; i++) order[i] = i
+    order = allocateWords(total)
+    for (let i = 0; i < total; i++) {
+      order[i] = i
+      if (i % PLACES_A_STEP === PLACES_A_STEP - 1) yield
+    }
   } else {
-    order = yield* orderByNumber(new Float64Array(distances), list.members, sort === 'desc')
+    order = yield* orderByNumber(distances, list.members, sort === 'desc')
   }
   return count > 0 ? order.subarray(0, count) : order
 }
@@ -130,7 +138,7 @@ function* matchSteps(call: Call, root: Ref, s: Search): Generator<undefined, Mat
   const shape = shapeOf(s)
   const limit = s.any ? s.count : 0
   const list = new ScoredList()
-  const distances: number[] = []
+  const distances = new DoubleList()
   for (const { min, max } of intervalsOf(shape)) {
     const from = zsets.countBelow(db, root, min, false)
     const to = zsets.countBelow(db, root, max, false)
@@ -164,7 +172,7 @@ function* replySteps(call: Call, root: Ref, s: Search): ReadSteps {
     const to = call.reply
     if (parts > 1) to.array(parts)
     to.bulkBytes(list.members.at(i))
-    if (s.withDistance) replyDistance(to, distances[i] / s.unit)
+    if (s.withDistance) replyDistance(to, distances.at(i) / s.unit)
     if (s.withHash) to.integer(Math.trunc(list.score(i)))
     if (s.withPosition) replyPosition(to, decodePosition(list.score(i)))
     if ((n + 1) % LIMITS.slicedReadStep === 0) yield

@@ -31,7 +31,7 @@ function popping(atBegin: boolean): (call: Call) => void {
 function blmpop(call: Call): void {
   const wanted = parseMultiPop(call, 2)
   const timeoutMs = blockingTimeout(call, 1)
-  if (popFirst(call, wanted, false)) return
+  if (popFirst(call, wanted, true)) return
   const { firstKey, keyCount } = wanted
   call.blockOn({ firstKey, keyCount, type: KeyType.list, timeoutMs, retry: (again) => popFirst(again, wanted, false) })
 }

@@ -118,7 +118,7 @@ export function parseMultiPop(call: Call, at: number): MultiPop {
 
 /**
  * Pops from the first of the keys that holds a list and replies; false, and nothing is done, when none does. maySlice: much goes in slices. Not for a command
- * that waits for a list: until its turn comes the list may be gone.
+ * that has waited for a list: it is served before those that came after it, or not at all.
  */
 export function popFirst(call: Call, { firstKey, keyCount, atBegin, count }: MultiPop, maySlice: boolean): boolean {
   for (let key = firstKey; key < firstKey + keyCount; key++) {

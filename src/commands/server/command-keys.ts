@@ -101,6 +101,18 @@ export function findKeys(spec: CommandSpec, request: Request, at: number): reado
   return found
 }
 
+/** How many keys a request has, about: none when the arguments do not fit the specifications. Makes nothing for each of them. */
+export function countKeys(spec: CommandSpec, request: Request): number {
+  if (spec.keyRange !== undefined) return spec.keyRange(request, 0).count
+  let count = 0
+  for (const key of spec.keys ?? []) {
+    const begin = beginOf(key, request, 0, request.argc)
+    const range = begin === null ? null : rangeOf(key, request, 0, request.argc, begin)
+    if (range !== null) count += Math.floor((range.last - range.first) / range.step) + 1
+  }
+  return count
+}
+
 /** Where the search for a specification's keys begins; null when its keyword is not there. */
 function beginOf({ beginSearch }: KeySpec, { buf, off, len }: Request, at: number, argc: number): number | null {
   if (beginSearch === 'unknown') return null

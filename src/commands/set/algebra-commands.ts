@@ -20,24 +20,6 @@ interface MemberSink {
   push(buf: Uint8Array, off: number, len: number): void
 }
 
-/** Members in pieces, none of which is ever large enough that its growth would take long. */
-class MemberPieces implements MemberSink {
-  readonly pieces: ByteList[] = [new ByteList()]
-  private last = this.pieces[0]
-  count = 0
-
-  push(buf: Uint8Array, off: number, len: number): void {
-    const { count } = this.last
-    if (count === PIECE_MEMBERS || (count > 0 && this.last.end(count - 1) > PIECE_BYTES))
-      this.pieces.push((this.last = new ByteList()))
-    this.last.push(buf, off, len)
-    this.count++
-  }
-}
-
-const PIECE_MEMBERS = 16_384
-const PIECE_BYTES = 512 * 1024
-
 /** Gathers members, a step at a time. */
 type Operation = (call: Call, roots: readonly Ref[], members: MemberSink) => ReadSteps
 
@@ -103,15 +85,14 @@ function* gather(call: Call, without: readonly Ref[], roots: readonly Ref[], mem
 }
 
 function* replySteps(call: Call, roots: readonly Ref[], operation: Operation): ReadSteps {
-  const members = new MemberPieces()
+  const members = new ByteList()
   const steps = operation(call, roots, members)
   while (steps.next().done !== true) yield
   call.reply.set(members.count)
-  for (const piece of members.pieces) {
-    for (let i = 0; i < piece.count; i++) {
-      call.reply.bulk(piece.buf, piece.start(i), piece.end(i) - piece.start(i))
-      if ((i + 1) % LIMITS.slicedReadStep === 0) yield
-    }
+  for (let i = 0; i < members.count; i++) {
+    const start = members.start(i)
+    call.reply.bulk(members.bytesOf(i), start, members.end(i) - start)
+    if ((i + 1) % LIMITS.slicedReadStep === 0) yield
   }
 }
 

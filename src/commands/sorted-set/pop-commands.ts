@@ -1,7 +1,11 @@
+import { LIMITS } from '../../base/limits.js'
+import { NotificationClass } from '../../base/notification-classes.js'
+import { ZsetCursor } from '../../keyspace/zset-cursor.js'
 import type { Ref } from '../../memory/arena.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
 import { keyRange, type CommandSpec } from '../command-spec.js'
+import type { KeyToHold } from '../services.js'
 import { KEY, oneOf, optional, token } from '../string/arguments.js'
 import { countedKeys, NUMKEYS, replyScore, rootForWrite, SOME_KEYS } from './arguments.js'
 import { notifyRemoval } from './write-commands.js'
@@ -18,8 +22,47 @@ function zpop(call: Call, max: boolean): void {
   const { reply, zsets, db } = call
   const pops = root === 0 ? 0 : Math.min(count, zsets.size(db, root))
   const nested = counted && reply.protocol === 3
+  if (call.isLongWrite(pops, 1)) {
+    call.writeKeyInSlices(1, popSteps(call, 1, root, max, pops, nested))
+    return
+  }
   reply.array(nested ? pops : pops * 2)
   if (pops > 0) popMembers(call, 1, root, max, pops, nested)
+}
+
+/** Takes many members out and replies with them, the array's header included. */
+function* popSteps(
+  call: Call,
+  key: number,
+  root: Ref,
+  max: boolean,
+  count: number,
+  nested: boolean,
+): Generator<undefined | 'commit', void> {
+  const { op, reply, zsets, db, long } = call
+  const size = zsets.size(db, root)
+  const cursor = zsets.seek(db, root, max ? size - 1 : 0, new ZsetCursor())
+  reply.array(nested ? count : count * 2)
+  for (let left = count; left > 0; left--) {
+    if (nested) reply.array(2)
+    reply.bulk(cursor.buf, cursor.off, cursor.len)
+    replyScore(reply, cursor.score)
+    if (left > 1) cursor.step(!max)
+    if (left % LIMITS.slicedReadStep === 0) yield
+  }
+  const at = call.place(key)
+  if (count === size) yield* long.remove(op, at)
+  else yield* zsets.buildRemoval(db, root, max ? size - count : 0, max ? size : count, op, at)
+  yield 'commit'
+  call.notify(NotificationClass.sortedSet, max ? 'zpopmax' : 'zpopmin', key)
+  if (count === size) call.notify(NotificationClass.generic, 'del', key)
+}
+
+function* multiPopSteps(call: Call, key: number, root: Ref, max: boolean, count: number): Generator<undefined | 'commit', void> {
+  const { buf, off, len } = call.request
+  call.reply.array(2)
+  call.reply.bulk(buf, off[key], len[key])
+  yield* popSteps(call, key, root, max, count, true)
 }
 
 /** Takes so many members out and replies with them; the array's header stands already. */
@@ -63,13 +106,23 @@ export function parseMultiPop(call: Call, at: number): MultiPop {
   return { firstKey: at + 1, keys, max, count: Math.max(1, count) }
 }
 
-/** Pops from the first key that has something; false when none has. */
-export function multiPop(call: Call, { firstKey, keys, max, count }: MultiPop): boolean {
+/**
+ * Pops from the first key that has something; false when none has. maySlice: much goes in slices. Not for a command that has waited, as of lists: it is served
+ * before those that came after it, or not at all.
+ */
+export function multiPop(call: Call, { firstKey, keys, max, count }: MultiPop, maySlice: boolean): boolean {
   const { reply, zsets, db } = call
   for (let key = firstKey; key < firstKey + keys; key++) {
     const root = rootForWrite(call, key)
     if (root === 0) continue
     const pops = Math.min(count, zsets.size(db, root))
+    if (maySlice && call.isLongWrite(pops, key)) {
+      // Those before it are held too: no sorted set may come there.
+      const held: KeyToHold[] = []
+      for (let i = firstKey; i <= key; i++) held.push({ database: call.database, argument: i, isWritten: i === key })
+      call.writeInSlices(held, multiPopSteps(call, key, root, max, pops))
+      return true
+    }
     reply.array(2)
     reply.bulk(call.request.buf, call.request.off[key], call.request.len[key])
     reply.array(pops)
@@ -81,7 +134,7 @@ export function multiPop(call: Call, { firstKey, keys, max, count }: MultiPop): 
 
 function zmpop(call: Call): void {
   const pop = parseMultiPop(call, 1)
-  if (!multiPop(call, pop)) call.reply.nullArray()
+  if (!multiPop(call, pop, true)) call.reply.nullArray()
 }
 
 function popSpec(name: string, summary: string, max: boolean): CommandSpec {

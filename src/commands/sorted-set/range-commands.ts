@@ -1,4 +1,5 @@
 import { LIMITS } from '../../base/limits.js'
+import { NotificationClass } from '../../base/notification-classes.js'
 import { ZsetCursor } from '../../keyspace/zset-cursor.js'
 import type { ScoresWriter } from '../../keyspace/zset-store.js'
 import type { Ref } from '../../memory/arena.js'
@@ -239,7 +240,8 @@ function readSpec(
 function* removeSteps(call: Call, root: Ref, from: number, to: number, event: string): Generator<undefined | 'commit', void> {
   yield* call.zsets.buildRemoval(call.db, root, from, to, call.op, call.place(1))
   yield 'commit'
-  notifyRemoval(call, event, 1)
+  // Never all of them, see removeRange.
+  call.notify(NotificationClass.sortedSet, event, 1)
   call.reply.integer(to - from)
 }
 

@@ -1,3 +1,4 @@
+import { DoubleList } from '../../base/double-list.js'
 import { ByteList } from '../../rdb/byte-list.js'
 import type { Ref } from '../../memory/arena.js'
 import { NotificationClass } from '../../base/notification-classes.js'
@@ -8,25 +9,19 @@ import type { ReadSteps } from '../services.js'
 /** Members with scores, apart from any sorted set: what a *STORE command writes, taken out of its sources first, because they may be its destination. */
 export class ScoredList {
   readonly members = new ByteList()
-  private scores = new Float64Array(16)
+  private readonly scores = new DoubleList()
 
   get count(): number {
     return this.members.count
   }
 
   push(buf: Uint8Array, off: number, len: number, score: number): void {
-    const at = this.members.count
-    if (at === this.scores.length) {
-      const grown = new Float64Array(at * 2)
-      grown.set(this.scores)
-      this.scores = grown
-    }
     this.members.push(buf, off, len)
-    this.scores[at] = score
+    this.scores.push(score)
   }
 
   score(i: number): number {
-    return this.scores[i]
+    return this.scores.at(i)
   }
 }
 

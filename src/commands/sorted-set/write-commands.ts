@@ -2,6 +2,7 @@ import { LIMITS } from '../../base/limits.js'
 import { NotificationClass } from '../../base/notification-classes.js'
 import { NO_SCORE_RESETS } from '../../crdt/score-state.js'
 import { DistinctRanges } from '../../keyspace/byte-ranges.js'
+import { KeyType } from '../../keyspace/database.js'
 import { ScoreRemover, ScoresWriter } from '../../keyspace/zset-store.js'
 import type { Ref } from '../../memory/arena.js'
 import type { Call } from '../call.js'
@@ -49,7 +50,7 @@ function zadd(call: Call): void {
   }
   if (o.incr && pairs > 1) throw new CommandError('ERR INCR option supports a single increment-element pair')
   if (!o.incr && isLong(call, pairs)) {
-    call.writeKeyInSlices(1, addSteps(call, rootForWrite(call, 1), first, { ...o }, changes))
+    call.writeKeyInSlices(1, addSteps(call, first, { ...o }, changes))
     return
   }
   if (scores.length < pairs) scores = new Float64Array(pairs * 2)
@@ -88,11 +89,13 @@ function allows(o: AddOptions, score: number, before: number): boolean {
 
 /** In slices; not of members with contributions, of which removals and new scores must say what they saw. */
 function isLong(call: Call, members: number): boolean {
-  return call.bringsMany(members) && call.zsets.contributed(call.db, rootForWrite(call, 1)) === 0
+  if (!call.bringsMany(members)) return false
+  const ref = call.find(1)
+  return ref === 0 || call.db.type(ref) !== KeyType.zset || call.zsets.contributed(call.db, call.root(ref)) === 0
 }
 
 /** ZADD of many. */
-function* addSteps(call: Call, root: Ref, first: number, o: AddOptions, changes: boolean): WriteSteps {
+function* addSteps(call: Call, first: number, o: AddOptions, changes: boolean): WriteSteps {
   const { op, request, argc, zsets } = call
   const { solo } = call.effects
   const { buf, off, len } = request
@@ -103,6 +106,8 @@ function* addSteps(call: Call, root: Ref, first: number, o: AddOptions, changes:
     scoreArgument(call, i)
     if ((i - first) % LIMITS.slicedReadSeek === 0) yield
   }
+  // Scores that are none are told of before a key that holds something else.
+  const root = rootForWrite(call, 1)
   const distinct = new DistinctRanges()
   distinct.begin((argc - first) / 2)
   let added = 0

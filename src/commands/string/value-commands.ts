@@ -36,6 +36,11 @@ export function replyValue(call: Call, ref: Ref): void {
 export function writeValue(call: Call, key: number, value: number, mode: number, at: number): void {
   const { buf, off, len } = call.request
   call.effects.setString(call.database, buf, off[key], len[key], buf, off[value], len[value], mode, at)
+  notifyWritten(call, key, mode)
+}
+
+/** Events of a value that was written. */
+export function notifyWritten(call: Call, key: number, mode: number): void {
   call.notify(NotificationClass.string, 'set', key)
   if (mode === ExpiryMode.set) call.notify(NotificationClass.generic, 'expire', key)
 }

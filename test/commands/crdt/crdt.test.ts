@@ -155,7 +155,7 @@ describe('CRDT.DIGEST', () => {
     const clients = new TestClients()
     const h = new EngineHarness({ services: { clients } })
     const value = 'x'.repeat(LIMITS.digestStepBytes)
-    for (let i = 0; i < 20; i++) h.run('SET', `k${i}`, value)
+    for (let i = 0; i < 2 * LIMITS.digestTurnSteps; i++) h.run('SET', `k${i}`, value)
     return [h, clients]
   }
 

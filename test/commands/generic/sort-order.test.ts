@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { DoubleList } from '../../../src/base/double-list.js'
 import { sortNumber } from '../../../src/commands/generic/sort-number.js'
 import { orderByBytes, orderByNumber } from '../../../src/commands/generic/sort-order.js'
 import { ByteList } from '../../../src/rdb/byte-list.js'
@@ -69,7 +70,8 @@ describe('the order of numbers', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(numbers, text), { maxLength: 400 }), fc.boolean(), (pairs, descending) => {
         const sign = descending ? -1 : 1
-        const scores = Float64Array.from(pairs, ([score]) => score)
+        const scores = new DoubleList()
+        for (const [score] of pairs) scores.push(score)
         const order = atOnce(orderByNumber(scores, ByteList.of(pairs.map(([, item]) => item)), descending))
         const wanted = pairs
           .map((_, i) => i)

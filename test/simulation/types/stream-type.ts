@@ -656,7 +656,7 @@ function groupsOf(
     const places = counted.filter(({ body }) => body.kind === 'stream-group' && body.does === 'place')
     const place = places.reduce<Dotted | null>((a, b) => (a === null || byDot(b.effect, a.effect) > 0 ? b : a), null)
     const starts = (place === null ? made : [place]).map(({ body }) => ('start' in body ? body.start : ZERO))
-    const done = new Set<string>()
+    const done = new Set(place === null ? [] : heard?.doneBesides(name, place.effect))
     const delivered = new Map<number, Set<string>>()
     const reached = new Map<number, StreamId>()
     for (const { effect, body } of counted) {

@@ -19,6 +19,8 @@ export interface Hearing {
   readonly member: number
   /** owner: what has made it pending. */
   hasHeard(acknowledgement: Effect, position: StreamPosition, owner: Effect): boolean
+  /** Positions, as text, that are done to it besides, as long as this is the SETID that says where the group starts. */
+  doneBesides(group: string, place: Effect): Iterable<string>
 }
 
 /** What a command answers and writes. Throws WrongType. */
