@@ -741,8 +741,9 @@ export class StreamStore implements CollectionStore {
       if (groups.hasDestroys(group)) unsettled = true
       else if (!groups.isAlive(group)) groups.dropRecord(root, group)
     }
+    // Whoever has not observed a removal that is remembered may still add to the stream, and has what was deleted of it.
+    if (!unsettled && !this.isVisible(db, root)) roots.dropParts(root, MemberPart.deleted, stability)
     if (space.marks.pruneAll(root, stability)) unsettled = true
-    if (!this.isVisible(db, root)) roots.dropParts(root, MemberPart.deleted, stability)
     roots.setUnsettled(root, unsettled)
     return this.dropEmpty(space, root)
   }
