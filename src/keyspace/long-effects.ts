@@ -15,6 +15,7 @@ import { FieldsWriter } from './hash-store.js'
 import type { Keyspace } from './keyspace.js'
 import { RunWriter } from './list-store.js'
 import { MembersWriter } from './set-store.js'
+import { StreamRestore } from './stream-restore.js'
 import { ExpiryMode, type StringStore } from './string-store.js'
 import { ScoresWriter } from './zset-store.js'
 
@@ -117,6 +118,11 @@ export class LongEffects {
       push(elements.bytesOf(i), elements.start(i), elements.end(i) - elements.start(i), i)
       if (i % LIMITS.slicedReadStep === 0) yield
     }
+  }
+
+  /** Writes a stream to a key that has been removed: its entries first, one after the other. */
+  restoreStream(op: OpBuilder, to: KeyPlace): StreamRestore {
+    return new StreamRestore(op, to, this.self, this.keyspace.nowMs)
   }
 
   /** As Effects.expire. at: Unix ms. */

@@ -4,7 +4,7 @@ import { EffectType } from '../crdt/effect-reader.js'
 import type { OpBuilder } from '../crdt/op-builder.js'
 import { MAX_U32, StreamId } from '../crdt/stream-id.js'
 import type { Ref } from '../memory/arena.js'
-import type { RdbStream, RdbStreamEntry, RdbStreamId } from '../rdb/value.js'
+import type { RdbStream, RdbStreamEntry } from '../rdb/value.js'
 import type { KeyPlace } from './collection-store.js'
 import { CopiedIds } from './copied-ids.js'
 import type { Effects } from './effects.js'
@@ -13,6 +13,7 @@ import { ACK_READ, GroupOp, PendingOp, putCount, putFields, putId, REMOVE_BY_TRI
 import { StreamFields } from './stream-fields.js'
 import { buildDestroyAll, StreamCopy } from './stream-copy.js'
 import { boundedTime, boundedTimes } from './stream-op-writers.js'
+import { countOf, idOf } from './stream-restore.js'
 import { StreamPositions } from './stream-positions.js'
 import { StreamCursor } from './stream-log.js'
 import { StreamMarkWrites } from './stream-mark-writes.js'
@@ -459,15 +460,6 @@ export class StreamWrites {
   }
 }
 
-/** Counts are safe integers here. */
-function countOf(count: bigint): number {
-  return Math.min(Number(count), Number.MAX_SAFE_INTEGER - 1)
-}
-
 function nameOf(bytes: Uint8Array): Name {
   return { buf: bytes, off: 0, len: bytes.length }
-}
-
-function idOf(from: RdbStreamId, id: StreamId): StreamId {
-  return id.copyFrom(StreamId.of(from.ms, from.seq))
 }

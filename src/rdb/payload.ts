@@ -2,6 +2,7 @@ import { Crc64, writeCrc64 } from './crc64.js'
 import { RdbReader, type RdbFailure } from './rdb-reader.js'
 import { NEWEST_RDB_VERSION, OLDEST_PAYLOAD_VERSION, versionOf } from './rdb-types.js'
 import { RdbWriter } from './rdb-writer.js'
+import type { EntrySink } from './stream-reader.js'
 import { readValueSteps } from './value-reader.js'
 import { typeOf, writeValue } from './value-writer.js'
 import type { RdbValue } from './value.js'
@@ -44,8 +45,8 @@ export function readPayload(payload: Uint8Array): PayloadResult {
   }
 }
 
-/** The same a step at a time, some 0.1 ms each. */
-export function* readPayloadSteps(payload: Uint8Array): Generator<undefined, PayloadResult> {
+/** The same a step at a time, some 0.1 ms each. sink: takes the entries of a stream instead of the value. */
+export function* readPayloadSteps(payload: Uint8Array, sink: EntrySink | null = null): Generator<undefined, PayloadResult> {
   const end = payload.length - FOOTER_BYTES
   if (end < 0) return refusal('checksum', `${payload.length} bytes are too few`)
   const version = payload[end] | (payload[end + 1] << 8)
@@ -59,7 +60,7 @@ export function* readPayloadSteps(payload: Uint8Array): Generator<undefined, Pay
   if (!crc.equals(payload, summed)) return refusal('checksum', 'the checksum is another')
 
   const reader = new RdbReader(payload, 0, end)
-  const value = yield* readValueSteps(reader, reader.u8())
+  const value = yield* readValueSteps(reader, reader.u8(), sink)
   if (reader.remaining > 0) reader.fail('malformed', `${reader.remaining} bytes follow the value`)
   if (value !== null && reader.failure === null) return { value, failure: null }
   return { value: null, failure: reader.failure ?? { code: 'malformed', detail: 'no value' } }

@@ -23,11 +23,21 @@ const ENTRY_FRAME = 3
 const UNKNOWN_READS = 2n ** 64n - 1n
 const ZERO: RdbStreamId = { ms: 0n, seq: 0n }
 
-export function readStream(reader: RdbReader, type: number): RdbStream | null {
-  const entries = readNodes(reader)
+/** Takes the entries of a stream one after the other, while the rest of the payload is still to be read: it may turn out to be malformed. */
+export type EntrySink = (entry: RdbStreamEntry) => void
+
+/** Reads a stream, some entries a step. Where they are taken one by one the result has none. */
+export function* readStreamSteps(
+  reader: RdbReader,
+  type: number,
+  sink: EntrySink | null,
+): Generator<undefined, RdbStream | null> {
+  const kept: RdbStreamEntry[] = []
+  const entries = new Entries(sink ?? ((entry) => kept.push(entry)))
+  yield* readNodes(reader, entries)
   const declared = reader.length64()
   const lastId = readId(reader)
-  let firstId = entries.length === 0 ? ZERO : entries[0].id
+  let firstId = entries.first ?? ZERO
   let maxDeletedId = ZERO
   let entriesAdded = declared
   if (type !== RdbType.stream) {
@@ -35,17 +45,17 @@ export function readStream(reader: RdbReader, type: number): RdbStream | null {
     maxDeletedId = readId(reader)
     entriesAdded = reader.length64()
   }
-  if (declared !== BigInt(entries.length)) reader.fail('malformed', `a stream of ${declared} entries has ${entries.length}`)
-  if (entries.length > 0 && compareIds(entries[entries.length - 1].id, lastId) > 0) {
+  if (declared !== BigInt(entries.count)) reader.fail('malformed', `a stream of ${declared} entries has ${entries.count}`)
+  if (entries.last !== null && compareIds(entries.last, lastId) > 0) {
     reader.fail('malformed', 'a stream entry lies behind the last ID')
   }
   const groups: RdbStreamGroup[] = []
   const names = new Set<string>()
   for (let left = reader.countObjects(1); left > 0 && !reader.failed; left--) {
-    const group = readGroup(reader, type, names)
+    const group = yield* readGroup(reader, type, names)
     groups.push(type === RdbType.stream ? { ...group, entriesRead: readsUpTo(group.lastId, entries, lastId) } : group)
   }
-  return reader.failed ? null : { type: 'stream', entries, lastId, firstId, maxDeletedId, entriesAdded, groups }
+  return reader.failed ? null : { type: 'stream', entries: kept, lastId, firstId, maxDeletedId, entriesAdded, groups }
 }
 
 export function compareIds(a: RdbStreamId, b: RdbStreamId): number {
@@ -53,13 +63,34 @@ export function compareIds(a: RdbStreamId, b: RdbStreamId): number {
   return a.seq === b.seq ? 0 : a.seq < b.seq ? -1 : 1
 }
 
+/** The entries that have been read. */
+class Entries {
+  count = 0
+  first: RdbStreamId | null = null
+  last: RdbStreamId | null = null
+
+  constructor(private readonly sink: EntrySink) {}
+
+  /** IDs rise through the whole stream; so a few compressed bytes cannot stand for entries without end. False when this one does not. */
+  add(entry: RdbStreamEntry): boolean {
+    const { id } = entry
+    if (this.last !== null && compareIds(this.last, id) >= 0) return false
+    if (this.count === LIMITS.payloadStreamEntries) return false
+    this.first ??= id
+    this.last = id
+    this.count++
+    this.sink(entry)
+    return true
+  }
+}
+
 /** What a group of an old payload, which does not say it, has read: as far as that can be told. */
-function readsUpTo(id: RdbStreamId, entries: readonly RdbStreamEntry[], lastId: RdbStreamId): bigint | null {
-  const count = BigInt(entries.length)
+function readsUpTo(id: RdbStreamId, entries: Entries, lastId: RdbStreamId): bigint | null {
+  const count = BigInt(entries.count)
   const toLast = compareIds(id, lastId)
-  if (toLast === 0 || count === 0n) return toLast <= 0 ? count : null
+  if (toLast === 0 || entries.first === null) return toLast <= 0 ? count : null
   if (toLast > 0) return null
-  const toFirst = compareIds(id, entries[0].id)
+  const toFirst = compareIds(id, entries.first)
   return toFirst < 0 ? 0n : toFirst === 0 ? 1n : null
 }
 
@@ -73,16 +104,15 @@ function readRawId(reader: RdbReader): RdbStreamId {
   return { ms, seq: reader.u64BigEndian() }
 }
 
-function readNodes(reader: RdbReader): RdbStreamEntry[] {
-  const entries: RdbStreamEntry[] = []
+function* readNodes(reader: RdbReader, entries: Entries): Generator<undefined, void> {
   for (let left = reader.count(2); left > 0 && !reader.failed; left--) {
     const key = reader.string()
     const packed = reader.string()
     if (reader.failed) break
     const elements = key.length === ID_BYTES ? readListpack(packed) : null
     if (elements === null || !new NodeReader(key, elements, entries).read()) reader.fail('malformed', 'a node of a stream')
+    yield
   }
-  return entries
 }
 
 class NodeReader {
@@ -92,7 +122,7 @@ class NodeReader {
   constructor(
     private readonly key: Uint8Array,
     private readonly elements: ByteList,
-    private readonly entries: RdbStreamEntry[],
+    private readonly entries: Entries,
   ) {}
 
   /** Adds the live entries; false when the node is not one, or does not continue what was there. */
@@ -122,18 +152,9 @@ class NodeReader {
       const elements = this.next - start
       if (this.count() !== elements || elements < ENTRY_FRAME || this.broken) return false
       if ((flags & DELETED) !== 0) seenDeleted++
-      else if (!this.add({ id: { ms, seq }, names: ownNames, values })) return false
+      else if (!this.entries.add({ id: { ms, seq }, names: ownNames, values })) return false
     }
     return !this.broken && seenDeleted === deleted && this.next === this.elements.count
-  }
-
-  /** IDs rise through the whole stream; so a few compressed bytes cannot stand for entries without end. */
-  private add(entry: RdbStreamEntry): boolean {
-    const { entries } = this
-    if (entries.length > 0 && compareIds(entries[entries.length - 1].id, entry.id) >= 0) return false
-    if (entries.length === LIMITS.payloadStreamEntries) return false
-    entries.push(entry)
-    return true
   }
 
   private copy(to: ByteList): void {
@@ -164,7 +185,7 @@ class NodeReader {
   }
 }
 
-function readGroup(reader: RdbReader, type: number, groupNames: Set<string>): RdbStreamGroup {
+function* readGroup(reader: RdbReader, type: number, groupNames: Set<string>): Generator<undefined, RdbStreamGroup> {
   const name = readName(reader, groupNames)
   const lastId = readId(reader)
   let entriesRead: bigint | null = null
@@ -179,23 +200,24 @@ function readGroup(reader: RdbReader, type: number, groupNames: Set<string>): Rd
     const key = idKey(entry.id)
     if (pending.has(key)) reader.fail('malformed', 'an entry is pending twice in a group')
     pending.set(key, entry)
+    if (left % LIMITS.slicedReadStep === 0) yield
   }
   const consumers: RdbStreamConsumer[] = []
   const names = new Set<string>()
   for (let left = reader.countObjects(1); left > 0 && !reader.failed; left--) {
-    consumers.push(readConsumer(reader, type, names, pending))
+    consumers.push(yield* readConsumer(reader, type, names, pending))
   }
   if (pending.size > 0) reader.fail('malformed', 'a pending entry belongs to no consumer')
   return { name, lastId, entriesRead, consumers }
 }
 
 /** Takes its entries out of `pending`: each belongs to one consumer. */
-function readConsumer(
+function* readConsumer(
   reader: RdbReader,
   type: number,
   names: Set<string>,
   pending: Map<string, RdbPendingEntry>,
-): RdbStreamConsumer {
+): Generator<undefined, RdbStreamConsumer> {
   const name = readName(reader, names)
   const seenMs = reader.milliseconds()
   const activeMs = type === RdbType.stream3 ? reader.milliseconds() : seenMs
@@ -209,6 +231,7 @@ function readConsumer(
     }
     pending.delete(key)
     own.push(entry)
+    if (left % LIMITS.slicedReadStep === 0) yield
   }
   return { name, seenMs, activeMs, pending: own }
 }

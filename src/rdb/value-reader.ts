@@ -4,7 +4,7 @@ import { readIntset, readListpack, readZiplist, readZipmap } from './packed.js'
 import { moduleName } from './module-name.js'
 import type { RdbReader } from './rdb-reader.js'
 import { NODE_PACKED, NODE_PLAIN, RdbType } from './rdb-types.js'
-import { readStream } from './stream-reader.js'
+import { readStreamSteps, type EntrySink } from './stream-reader.js'
 import { checkUnique } from './uniqueness.js'
 import type { RdbHash, RdbList, RdbSet, RdbSortedSet, RdbValue } from './value.js'
 
@@ -24,15 +24,15 @@ const STEP_NODES = 4
 type Steps<T> = Generator<undefined, T>
 
 /**
- * Reads the value behind a type byte, a step at a time, some 0.1 ms each; streams and what is packed in one string are read in one step. Null:
- * `reader.failure` says why.
+ * Reads the value behind a type byte, a step at a time, some 0.1 ms each; what is packed in one string is read in one step. Null: `reader.failure` says why.
+ * sink: takes the entries of a stream instead of the value.
  */
-export function* readValueSteps(reader: RdbReader, type: number): Steps<RdbValue | null> {
-  const value = yield* readByType(reader, type)
+export function* readValueSteps(reader: RdbReader, type: number, sink: EntrySink | null = null): Steps<RdbValue | null> {
+  const value = yield* readByType(reader, type, sink)
   return reader.failed ? null : value
 }
 
-function* readByType(reader: RdbReader, type: number): Steps<RdbValue | null> {
+function* readByType(reader: RdbReader, type: number, sink: EntrySink | null): Steps<RdbValue | null> {
   switch (type) {
     case RdbType.string:
       return { type: 'string', value: reader.string() }
@@ -76,7 +76,7 @@ function* readByType(reader: RdbReader, type: number): Steps<RdbValue | null> {
     case RdbType.stream:
     case RdbType.stream2:
     case RdbType.stream3:
-      return readStream(reader, type)
+      return yield* readStreamSteps(reader, type, sink)
     case RdbType.module:
       reader.fail('unsupported', `module type ${moduleName(reader.length64())}`)
       return null

@@ -187,6 +187,12 @@ function scenarios(elements: number): StallScenario[] {
       before: ['DUMP', 'zset'],
       command: ['RESTORE', 'to', '0'],
     },
+    {
+      name: `RESTORE of a stream of ${figure(elements)}`,
+      fills: [entries],
+      before: ['DUMP', 'stream'],
+      command: ['RESTORE', 'to', '0'],
+    },
     { name: `MOVE of a hash of ${figure(elements)}`, fills: [fields], command: ['MOVE', 'hash', '1'] },
     { name: `MSET of ${figure(tenth)}`, fills: [], command: ['MSET', ...values] },
     { name: `MGET of ${figure(tenth)}`, fills: [strings], command: ['MGET', ...names] },

@@ -15,8 +15,7 @@ const INVALID_FREQUENCY = 'ERR Invalid FREQ value, must be >= 0 and <= 255'
 const BAD_PAYLOAD = 'ERR Bad data format'
 const BAD_FOOTER = 'ERR DUMP payload version or checksum are wrong'
 
-/** Types of payloads whose values are written in one go: strings and streams. */
-const IN_ONE_GO: readonly number[] = [RdbType.string, RdbType.stream, RdbType.stream2, RdbType.stream3]
+const STREAMS: readonly number[] = [RdbType.stream, RdbType.stream2, RdbType.stream3]
 /** Bytes of a payload that are taken for an element. */
 const ELEMENT_BYTES = 8
 
@@ -97,7 +96,7 @@ function restore(call: Call): void {
   if (ttl < 0n) throw new CommandError(INVALID_TTL)
   const { buf, off, len } = call.request
   // How many elements a payload has is not known before it is read.
-  const elements = IN_ONE_GO.includes(buf[off[3]]) ? 0 : len[3] / ELEMENT_BYTES
+  const elements = buf[off[3]] === RdbType.string ? 0 : len[3] / ELEMENT_BYTES
   if (call.isLongWrite(elements, 1)) {
     call.writeKeyInSlices(1, restoreSteps(call, options, ttl, taken))
     return
@@ -123,12 +122,21 @@ function expiryOf({ nowMs }: Call, { absolute }: RestoreOptions, ttl: bigint): n
 
 function* restoreSteps(call: Call, options: RestoreOptions, ttl: bigint, taken: boolean): Generator<undefined | 'commit', void> {
   const { op, long } = call
-  const value = checkedValue(yield* readPayloadSteps(call.bytes(3)))
   const to = call.place(1)
   const at = expiryOf(call, options, ttl)
   const isDue = at <= call.nowMs
-  yield* long.remove(op, to)
-  if (!isDue) yield* long.write(op, value, to)
+  const payload = call.bytes(3)
+  if (payload.length > 0 && STREAMS.includes(payload[0])) {
+    // Its entries go into the op as they are read: a million of them are hundreds of megabytes of objects.
+    yield* long.remove(op, to)
+    const stream = isDue ? null : long.restoreStream(op, to)
+    const value = checkedValue(yield* readPayloadSteps(payload, (entry) => stream?.entry(entry)))
+    if (value.type === 'stream') yield* stream?.finish(value) ?? []
+  } else {
+    const value = checkedValue(yield* readPayloadSteps(payload))
+    yield* long.remove(op, to)
+    if (!isDue) yield* long.write(op, value, to)
+  }
   if (!isDue && at !== Infinity) long.expire(op, to, at)
   if (!isDue || taken) yield 'commit'
   if (!isDue) {

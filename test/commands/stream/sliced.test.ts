@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { sealPayload } from '../../../src/rdb/payload.js'
 import { Engine } from '../../../src/engine/engine.js'
 import { EngineHarness } from '../../support/engine-harness.js'
 import { MemoryLog } from '../../support/memory-log.js'
@@ -11,6 +12,8 @@ const SLICING = { readElements: SHORT, writeElements: SHORT, frameBytes: Infinit
 const ENTRIES = 300
 const GROUPS = ['g', 'h']
 const SEEDS = Array.from({ length: 2 }, (_, seed) => seed + 1)
+
+type Arguments = readonly (string | Uint8Array)[]
 
 /** One stream in two members of the same name: in one its commands go in slices, in the other in one go. Another member writes to it too. */
 class Twins {
@@ -107,7 +110,7 @@ class Twins {
   }
 
   /** What a command that goes in slices replies in the end. between: after each of its turns but the last. Says how many those were. */
-  inSlices(args: string[], between: () => void = () => undefined): { reply: string; turns: number } {
+  inSlices(args: Arguments, between: () => void = () => undefined): { reply: string; turns: number } {
     const { client, clock } = this
     client.received = ''
     expect(this.sliced.raw(args, client)).toBe('')
@@ -120,7 +123,7 @@ class Twins {
     return { reply: client.received, turns }
   }
 
-  inOneGo(args: string[], harness = this.whole): string {
+  inOneGo(args: Arguments, harness = this.whole): string {
     const session = harness.newSession()
     session.protocol = this.client.protocol
     harness.raw(['MULTI'], session)
@@ -129,7 +132,7 @@ class Twins {
   }
 
   /** A command does in slices what it does in one go. */
-  doesTheSame(args: string[], ...keys: string[]): string {
+  doesTheSame(args: Arguments, ...keys: string[]): string {
     const { reply, turns } = this.inSlices(args)
     expect(turns).toBeGreaterThan(1)
     expect(reply).toBe(this.inOneGo(args))
@@ -177,6 +180,31 @@ describe.each([true, false])('a stream of which much is done in slices (alone: %
     expect(turns).toBeGreaterThan(1)
     expect(reply).toBe(twins.inOneGo(['DUMP', 's']))
     expect(reply).not.toBe('$-1\r\n')
+  })
+
+  it.each(SEEDS)('is restored as in one go, or not at all (seed %i)', (seed) => {
+    const twins = new Twins(seed + 700, solo).fill()
+    const payload = Buffer.from(
+      twins
+        .inOneGo(['DUMP', 's'])
+        .replace(/^\$\d+\r\n/, '')
+        .slice(0, -2),
+      'latin1',
+    )
+    twins.doesTheSame(['RESTORE', 'to', '0', payload], 'to')
+    expect(twins.sliced.run('DEBUG', 'DIGEST-VALUE', 'to')).toEqual(twins.sliced.run('DEBUG', 'DIGEST-VALUE', 's'))
+    twins.doesTheSame(['RESTORE', 's', '500000', payload, 'REPLACE'], 's')
+    expect(twins.sliced.run('PTTL', 's')).toBe(twins.whole.run('PTTL', 's'))
+    twins.doesTheSame(['RESTORE', 'to', '1', payload, 'REPLACE', 'ABSTTL'])
+    expect(twins.sliced.run('EXISTS', 'to')).toBe(0)
+    twins.both('XADD', 'to', '1-1', 'a', 'b')
+    // Its last bytes before the footer, which is made to fit: what is malformed is found when all entries have been read.
+    const bad = Buffer.concat([payload.subarray(0, -11), Buffer.from([7])])
+    expect(twins.inSlices(['RESTORE', 'bad', '0', sealPayload(bad[0], bad.subarray(1), 11)]).reply).toBe(
+      '-ERR Bad data format\r\n',
+    )
+    expect(twins.sliced.run('EXISTS', 'bad')).toBe(0)
+    twins.ends('s')
   })
 
   it.each(SEEDS)('is read by a group as in one go (seed %i)', (seed) => {
@@ -392,10 +420,29 @@ describe.each([true, false])('a stream of which much is done in slices (alone: %
   it('is dumped as it is at one moment, while others go on', () => {
     const twins = new Twins(9, solo).fill()
     for (let n = 1; n <= 1000; n++) twins.both('XADD', 's', `${ENTRIES + n}-1`, 'n', `${n}`)
+    const values = [
+      '-1',
+      '127',
+      '-4097',
+      '40000',
+      '-2147483649',
+      '9223372036854775807',
+      '99999999999999999999',
+      '007',
+      'x'.repeat(70),
+    ]
+    const ids = [
+      '1099511627776-1',
+      '1099511627776-18446744073709551615',
+      '4503599627370496-0',
+      '9223372036854775808-3',
+      '18446744073709551615-0',
+    ]
+    for (const id of ids) twins.both('XADD', 's', id, ...values.flatMap((value) => [`name-of-${value.slice(0, 9)}`, value]))
     let others = 0
     const { reply } = twins.inSlices(['DUMP', 's'], () => {
       twins.sliced.run('SET', 'other', `${others++}`)
-      if (others === 1) twins.both('XADD', 's', '*', 'one', 'more')
+      if (others === 1) twins.both('XADD', 's', '18446744073709551615-9', 'one', 'more')
     })
     expect(others).toBeGreaterThan(1)
     expect(reply).toBe(twins.inOneGo(['DUMP', 's']))
