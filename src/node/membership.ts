@@ -394,13 +394,13 @@ export class Membership {
   }
 
   /**
-   * Another one may have more of our own than who was heard first: all who can be reached are waited for. Where nobody has any data, one that starts
-   * later may have been restored from a backup: then those who cannot be reached are waited for as well.
+   * Another one may have more of our own than who was heard first: all who can be reached are waited for. Those who cannot be reached are as well, up to the wait at a start, where it is known that
+   * our disk has lost ops, and who has the last of them is not; and where nobody has any data, for one that starts later may have been restored from a backup.
    */
   private get hasHeardAll(): boolean {
     const { sync } = this
     const hasNothing = this.isEmpty && this.wanted.stamps.every((stamp) => stamp === 0)
-    return this.hasHeard && (this.waitIsOver || !(hasNothing ? sync?.hasUnheard : sync?.hasUnasked))
+    return this.hasHeard && (this.waitIsOver || !(hasNothing || this.isOlder ? sync?.hasUnheard : sync?.hasUnasked))
   }
 
   private get mustCatchUp(): boolean {
