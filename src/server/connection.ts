@@ -10,6 +10,7 @@ import type { ClientMemory } from './client-memory.js'
 import type { LingeringSockets } from './lingering-sockets.js'
 import { OutputQueue } from './output-queue.js'
 import type { OutputLimit, ServerSettings } from './server-settings.js'
+import { socketWriter, type SocketWriter } from './socket-writing.js'
 import type { Turn, TurnMember } from './turn.js'
 
 /** What connections share. */
@@ -33,7 +34,6 @@ export interface ConnectionHost {
  */
 type State = 'open' | 'closing' | 'gone'
 
-const NOTHING = Buffer.alloc(0)
 const PUSH = 62
 /** An idle connection gives its input buffer back. */
 const SHRINK_AFTER_MS = 2000
@@ -56,6 +56,7 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
   private state: State = 'open'
   private readonly decoder: RequestDecoder
   private readonly queue = new OutputQueue()
+  private readonly socketWriter: SocketWriter
   /** Replies of this turn: turn.writer.buf[rangeStart .. rangeEnd). */
   private rangeStart = 0
   private rangeEnd = 0
@@ -87,6 +88,7 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
   ) {
     super(id)
     this.decoder = new RequestDecoder(host.settings)
+    this.socketWriter = socketWriter(socket, encrypted, () => this.sent())
     this.createdMs = this.lastActiveMs = host.clock.wallMs()
     this.address = formatAddress(socket.remoteAddress, socket.remotePort)
     this.localAddress = formatAddress(socket.localAddress, socket.localPort)
@@ -109,12 +111,12 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
   }
 
   get outputBytes(): number {
-    return this.queue.bytes + this.socket.writableLength + this.rangeEnd - this.rangeStart
+    return this.queue.bytes + this.socketWriter.waitingBytes + this.rangeEnd - this.rangeStart
   }
 
   get totalMemoryBytes(): number {
-    const { decoder, queue, socket, queuedBytes, nameBytes } = this
-    return OBJECT_BYTES + decoder.bufferBytes + queue.bytes + socket.writableLength + queuedBytes + nameBytes
+    const { decoder, queue, socketWriter, queuedBytes, nameBytes } = this
+    return OBJECT_BYTES + decoder.bufferBytes + queue.bytes + socketWriter.waitingBytes + queuedBytes + nameBytes
   }
 
   /** It is to be disconnected, or is no client any more. */
@@ -162,7 +164,7 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
     const writer = turn.writer
     if (this.rangeEnd !== writer.length) this.moveRangeToQueue()
     if (this.rangeStart === this.rangeEnd) this.rangeStart = writer.length
-    const waitingBefore = this.queue.bytes + this.socket.writableLength
+    const waitingBefore = this.queue.bytes + this.socketWriter.waitingBytes
     const most = this.mostOutput() - waitingBefore + this.rangeStart
     let commands = 0
     let deadlineMs = 0
@@ -363,13 +365,9 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
 
   /** Gives bytes to the socket. False when the operating system did not take all of them yet, so that they must not change. */
   private send(bytes: Buffer): boolean {
-    const { socket } = this
     this.host.statistics.netOutputBytes += bytes.length
-    socket.write(bytes)
-    if (socket.writableLength === 0) return true
+    if (this.socketWriter.write(bytes)) return true
     this.inFlight = true
-    // An empty write that follows says when the rest has gone; a callback with every write would cost every write.
-    socket.write(NOTHING, () => this.sent())
     return false
   }
 

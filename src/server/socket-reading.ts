@@ -1,10 +1,11 @@
 import { Socket, type SocketConstructorOpts } from 'node:net'
 import { allocateBytes, plainBytes } from '../base/bytes.js'
 import { LIMITS } from '../base/limits.js'
+import { handleOf, streamBinding } from './stream-binding.js'
 
 /**
  * Reads client sockets into one buffer shared by all of them, so that a read allocates nothing. What was measured, and why this way:
- * docs/decisions/0002-socket-reading.md.
+ * docs/decisions/0002-socket-reading.md, and 0037.
  */
 export type BytesListener = (bytes: Uint8Array, length: number) => void
 
@@ -43,8 +44,23 @@ export function readAccepted(accepted: Socket, listener: BytesListener): Socket 
     },
   }
   const socket = new Socket({ handle, allowHalfOpen: true, onread } as SocketConstructorOpts)
+  readHandle(socket, listener)
   socket.resume()
   return socket
+}
+
+/** Bytes go from the handle to the listener; errors and the end of the input stay with the stream. */
+function readHandle(socket: Socket, listener: BytesListener): void {
+  const handle = handleOf(socket)
+  if (handle === null || streamBinding === null) return
+  const { streamBaseState, kReadBytesOrError } = streamBinding
+  const { onread } = handle
+  handle.onread = function (...given): unknown {
+    const length = streamBaseState[kReadBytesOrError]
+    if (length <= 0) return onread.apply(this, given)
+    listener(sharedBuffer, length)
+    return undefined
+  }
 }
 
 /** Reads by ordinary events: for TLS, where Node allocates the clear text anyway. */

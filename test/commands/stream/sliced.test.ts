@@ -451,10 +451,29 @@ describe.each([true, false])('a stream of which much is done in slices (alone: %
   it('is dumped as it is at one moment, while others go on', () => {
     const twins = new Twins(9, solo).fill()
     for (let n = 1; n <= 1000; n++) twins.both('XADD', 's', `${ENTRIES + n}-1`, 'n', `${n}`)
+    const values = [
+      '-1',
+      '127',
+      '-4097',
+      '40000',
+      '-2147483649',
+      '9223372036854775807',
+      '99999999999999999999',
+      '007',
+      'x'.repeat(70),
+    ]
+    const ids = [
+      '1099511627776-1',
+      '1099511627776-18446744073709551615',
+      '4503599627370496-0',
+      '9223372036854775808-3',
+      '18446744073709551615-0',
+    ]
+    for (const id of ids) twins.both('XADD', 's', id, ...values.flatMap((value) => [`name-of-${value.slice(0, 9)}`, value]))
     let others = 0
     const { reply } = twins.inSlices(['DUMP', 's'], () => {
       twins.sliced.run('SET', 'other', `${others++}`)
-      if (others === 1) twins.both('XADD', 's', '*', 'one', 'more')
+      if (others === 1) twins.both('XADD', 's', '18446744073709551615-9', 'one', 'more')
     })
     expect(others).toBeGreaterThan(1)
     expect(reply).toBe(twins.inOneGo(['DUMP', 's']))
