@@ -145,6 +145,11 @@ function scenarios(elements: number): StallScenario[] {
       fills: [list],
       command: ['LTRIM', 'list', String(elements / 4), `-${elements / 4}`],
     },
+    {
+      name: `XADD MAXLEN of ${figure(elements)}`,
+      fills: [entries],
+      command: ['XADD', 'stream', 'MAXLEN', '10', '*', 'field', 'value'],
+    },
     { name: `XRANGE of ${figure(elements)}`, fills: [entries], command: ['XRANGE', 'stream', '-', '+'] },
     {
       name: `XREADGROUP of ${figure(elements)}`,
