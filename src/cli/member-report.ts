@@ -103,7 +103,7 @@ export class MemberProbe {
       const problems = [
         ...placeProblems(details),
         ...transferProblems(details),
-        ...details.links.flatMap((link) => linkProblems(link, this.maxLagMs)),
+        ...details.links.filter((link) => mattersTo(details, link)).flatMap((link) => linkProblems(link, this.maxLagMs)),
       ]
       return { address, state: problems.length > 0 ? 'degraded' : 'ok', problems, details }
     } catch (error) {
@@ -133,9 +133,20 @@ const PLACES: Readonly<Record<string, string>> = {
   forked: 'takes no writes: others have writes of it that it does not have, or another process has taken its place',
 }
 
-function placeProblems({ membership, draining }: MemberDetails): string[] {
+function placeProblems(details: MemberDetails): string[] {
+  const { membership, draining } = details
   const own = PLACES[membership]
-  return [...(own === undefined ? [] : [own]), ...draining.map((name) => `${name} was removed and has not departed yet`)]
+  const leaving = isCatchingUp(details) ? [] : draining
+  return [...(own === undefined ? [] : [own]), ...leaving.map((name) => `${name} was removed and has not departed yet`)]
+}
+
+/** It will have heard that removed ones have departed when it has what the others have; until then it says nothing of them that anybody can do something about. */
+function isCatchingUp({ membership, transfer }: MemberDetails): boolean {
+  return membership === 'joining' || membership === 'restoring' || transfer !== null
+}
+
+function mattersTo(details: MemberDetails, { name }: LinkReport): boolean {
+  return !isCatchingUp(details) || !details.draining.includes(name)
 }
 
 function transferProblems({ transfer }: MemberDetails): string[] {
@@ -174,7 +185,8 @@ function linkProblems(link: LinkReport, maxLagMs: number): string[] {
   const problems: string[] = []
   if (link.link !== 'up') problems.push(`link to ${link.name} is ${link.link}${link.error ? `: ${link.error}` : ''}`)
   if (link.inbound !== 'up') problems.push(`link from ${link.name} is ${link.inbound}`)
-  if (link.relay !== 'none') problems.push(`writes of ${link.name} come through ${link.relay}`)
+  if (link.relay === link.name) problems.push(`writes of ${link.name} come over the link that it has opened itself`)
+  else if (link.relay !== 'none') problems.push(`writes of ${link.name} come through ${link.relay}`)
   const behindMs = Math.max(link.lagMs, link.behindMs)
   if (behindMs > maxLagMs) problems.push(`writes of ${link.name} are ${behindMs} ms behind`)
   return problems

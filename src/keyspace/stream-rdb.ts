@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.js'
+import { equalBytes } from '../base/bytes.js'
 import { LIMITS } from '../base/limits.js'
 import { StreamId, u64ToBigInt } from '../crdt/stream-id.js'
 import type { Ref } from '../memory/arena.js'
@@ -7,9 +8,9 @@ import { ByteList } from '../rdb/byte-list.js'
 import type { RdbWriter } from '../rdb/rdb-writer.js'
 import {
   NodeBounds,
+  StreamNodeWriter,
   writeConsumerHead,
   writeGroupHead,
-  writeNode,
   writePending,
   writeRawId,
   writeStreamHead,
@@ -62,31 +63,32 @@ export function* writeStreamSteps(
     all.every((group) => groups.consumers(group).every((consumer) => groups.seen(consumer) === groups.active(consumer))),
   )
   to.begin(type)
-  // How many nodes there are is said before the first.
-  let nodes = 0
+  // How many nodes there are is said before the first, and how many entries a node has before its first one.
+  const nodes: number[] = []
   let count = 0
   const bounds = new NodeBounds()
-  for (const entries = new RdbEntries(space, root); entries.next();) {
-    if (bounds.begins(entries.bytes)) nodes++
+  const entries = new RdbEntries(space, root)
+  for (; entries.next();) {
+    if (bounds.begins(entries.bytes)) nodes.push(0)
+    nodes[nodes.length - 1]++
     if (++count % LIMITS.slicedReadStep === 0) yield
   }
-  to.writer.length(nodes)
-  const again = new NodeBounds()
+  const lastId = count === 0 ? undefined : entries.rdbId
+  to.writer.length(nodes.length)
   let firstId: RdbStreamId | undefined
-  let lastId: RdbStreamId | undefined
-  let node: RdbStreamEntry[] = []
-  for (const entries = new RdbEntries(space, root); entries.next();) {
-    if (again.begins(entries.bytes) && node.length > 0) {
-      writeNode(to.writer, node)
-      node = []
-      yield
+  const again = new RdbEntries(space, root)
+  const node = new NodeOfEntries()
+  for (const size of nodes) {
+    for (let i = 0; i < size; i++) {
+      const isThere = again.next()
+      assert(isThere, 'a stream that changes while it is written')
+      if (i === 0) node.begin(again, size)
+      else node.add(again)
     }
-    const entry = entries.entry()
-    node.push(entry)
-    firstId ??= entry.id
-    lastId = entry.id
+    firstId ??= node.firstId
+    node.writer.end(to.writer)
+    yield
   }
-  if (node.length > 0) writeNode(to.writer, node)
   writeStreamHead(to.writer, headOf(space, root, firstId, lastId), count, all.length)
   for (const group of all) yield* writeGroupSteps(space, group, type, to)
 }
@@ -119,13 +121,16 @@ function* writeGroupSteps(
   }
 }
 
-/** Goes through the entries of a stream and gives them the IDs that they have in a payload. */
+/** Goes through the entries of a stream and gives them the IDs that they have in a payload, without the heap. */
 class RdbEntries {
+  readonly fields = new StreamFields()
+  /** Of the present entry. */
+  id = new StreamId()
+  private before = new StreamId()
   private readonly cursor = new StreamCursor()
-  private readonly fields = new StreamFields()
   private names = new ByteList()
-  private id: RdbStreamId | null = null
   private hasBegun = false
+  private hasBefore = false
 
   constructor(
     private readonly space: StreamSpace,
@@ -137,17 +142,23 @@ class RdbEntries {
     const { space, cursor, fields } = this
     const { log } = space
     for (let on = this.step(); on; on = this.step()) {
-      const before = this.id
-      let id = rdbId(cursor.entry.id)
-      if (before !== null && compare(id, before) <= 0) {
-        if (before.seq === MAX_U64) continue
-        id = { ms: before.ms, seq: before.seq + 1n }
+      const { id: before, before: id } = this
+      id.copyFrom(cursor.entry.id)
+      if (this.hasBefore && id.compare(before) <= 0) {
+        if (before.seqHigh === MAX_U32 && before.seqLow === MAX_U32) continue
+        id.copyFrom(before).increment()
       }
+      this.hasBefore = true
       this.id = id
+      this.before = before
       log.chunks.fields(cursor.entry, fields)
       return true
     }
     return false
+  }
+
+  get rdbId(): RdbStreamId {
+    return rdbId(this.id)
   }
 
   /** Of names and values. */
@@ -158,16 +169,13 @@ class RdbEntries {
     return bytes
   }
 
+  /** A copy of it; those that follow one another share their names. */
   entry(): RdbStreamEntry {
-    const { id, fields } = this
-    assert(id !== null, 'no entry')
+    const { fields } = this
     const values = new ByteList()
-    if (!hasNames(this.names, fields)) {
-      this.names = new ByteList()
-      for (let i = 0; i < fields.count; i++) this.names.push(fields.buf, fields.nameOff[i], fields.nameLen[i])
-    }
+    if (!hasNames(this.names, fields)) this.names = namesOf(fields)
     for (let i = 0; i < fields.count; i++) values.push(fields.buf, fields.valueOff[i], fields.valueLen[i])
-    return { id, names: this.names, values }
+    return { id: this.rdbId, names: this.names, values }
   }
 
   private step(): boolean {
@@ -179,7 +187,56 @@ class RdbEntries {
   }
 }
 
-const MAX_U64 = 2n ** 64n - 1n
+/** A node of a payload, from entries of a stream. */
+class NodeOfEntries {
+  readonly writer = new StreamNodeWriter()
+  private readonly first = new StreamId()
+  private names = new ByteList()
+
+  get firstId(): RdbStreamId {
+    return rdbId(this.first)
+  }
+
+  /** A node of so many entries, of which this is the first. */
+  begin(entry: RdbEntries, entries: number): void {
+    const { fields } = entry
+    this.first.copyFrom(entry.id)
+    if (!hasNames(this.names, fields)) this.names = namesOf(fields)
+    this.writer.begin(this.firstId, entries, fields.count)
+    for (let i = 0; i < fields.count; i++) this.writer.string(fields.buf, fields.nameOff[i], fields.nameLen[i])
+    this.writer.namesEnd()
+    this.add(entry)
+  }
+
+  add({ id, fields }: RdbEntries): void {
+    const { writer, first } = this
+    const { buf, nameOff, nameLen, valueOff, valueLen } = fields
+    const hasSameNames = hasNames(this.names, fields)
+    writer.beginEntry(
+      difference(id.msHigh, id.msLow, first.msHigh, first.msLow),
+      difference(id.seqHigh, id.seqLow, first.seqHigh, first.seqLow),
+      hasSameNames,
+      fields.count,
+    )
+    for (let i = 0; i < fields.count; i++) {
+      if (!hasSameNames) writer.string(buf, nameOff[i], nameLen[i])
+      writer.string(buf, valueOff[i], valueLen[i])
+    }
+    writer.endEntry()
+  }
+}
+
+/** a - b of two integers of 64 bits, as a signed one, which wraps; a number where that is exact. */
+function difference(aHigh: number, aLow: number, bHigh: number, bLow: number): bigint | number {
+  const high = aHigh - bHigh
+  if (high >= -EXACT_HIGH && high < EXACT_HIGH) return high * TWO_32 + (aLow - bLow)
+  return BigInt.asIntN(64, u64ToBigInt(aHigh, aLow) - u64ToBigInt(bHigh, bLow))
+}
+
+const TWO_32 = 2 ** 32
+/** Higher halves whose numbers a double has exactly. */
+const EXACT_HIGH = 2 ** 20
+const MAX_U32 = 2 ** 32 - 1
 const scratch = new StreamId()
 
 function compare(a: RdbStreamId, b: RdbStreamId): number {
@@ -187,13 +244,20 @@ function compare(a: RdbStreamId, b: RdbStreamId): number {
   return a.seq === b.seq ? 0 : a.seq < b.seq ? -1 : 1
 }
 
-function hasNames(names: ByteList, fields: StreamFields): boolean {
-  if (names.count !== fields.count) return false
-  for (let i = 0; i < fields.count; i++) {
-    const name = fields.buf.subarray(fields.nameOff[i], fields.nameOff[i] + fields.nameLen[i])
-    if (Buffer.compare(names.at(i), name) !== 0) return false
+function hasNames(names: ByteList, { count, buf, nameOff, nameLen }: StreamFields): boolean {
+  if (names.count !== count) return false
+  for (let i = 0; i < count; i++) {
+    const start = names.start(i)
+    const length = names.end(i) - start
+    if (length !== nameLen[i] || !equalBytes(names.bytesOf(i), start, buf, nameOff[i], length)) return false
   }
   return true
+}
+
+function namesOf({ count, buf, nameOff, nameLen }: StreamFields): ByteList {
+  const names = new ByteList()
+  for (let i = 0; i < count; i++) names.push(buf, nameOff[i], nameLen[i])
+  return names
 }
 
 function headOf(

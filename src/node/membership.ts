@@ -211,7 +211,7 @@ export class Membership {
         return `READONLY This member was removed from its cluster. ${REJOIN}`
       case 'forked':
         if (this.isFollowed)
-          return `READONLY Another process has taken the place of this member. Stop the wrong one of the two; if that is the other one, restart this one. ${REJOIN}`
+          return `READONLY Another process has taken the place of this member. Stop the wrong one of the two; if that is the other one, restart this one. If that does not help, both have written. ${REJOIN}`
         return `READONLY Another member has writes of this one that it does not have itself: it was started from an old copy of its data. ${REJOIN}`
     }
   }
@@ -394,13 +394,13 @@ export class Membership {
   }
 
   /**
-   * Another one may have more of our own than who was heard first: all who can be reached are waited for. Where nobody has any data, one that starts
-   * later may have been restored from a backup: then those who cannot be reached are waited for as well.
+   * Another one may have more of our own than who was heard first: all who can be reached are waited for. Those who cannot be reached are as well, up to the wait at a start, where it is known that
+   * our disk has lost ops, and who has the last of them is not; and where nobody has any data, for one that starts later may have been restored from a backup.
    */
   private get hasHeardAll(): boolean {
     const { sync } = this
     const hasNothing = this.isEmpty && this.wanted.stamps.every((stamp) => stamp === 0)
-    return this.hasHeard && (this.waitIsOver || !(hasNothing ? sync?.hasUnheard : sync?.hasUnasked))
+    return this.hasHeard && (this.waitIsOver || !(hasNothing || this.isOlder ? sync?.hasUnheard : sync?.hasUnasked))
   }
 
   private get mustCatchUp(): boolean {
@@ -578,7 +578,7 @@ export class Membership {
 
   private waited(): void {
     this.waitIsOver = true
-    const hasAskedNobody = !this.hasHeard && !this.isJoining && this.sync?.isAlone === false
+    const hasAskedNobody = !this.hasHeard && !this.isJoining && !this.isRemoved && this.sync?.isAlone === false
     if (hasAskedNobody && this.isEmpty) {
       this.logger.warn(
         { waitedMs: this.options.startWaitMs },

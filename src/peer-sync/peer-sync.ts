@@ -147,9 +147,9 @@ export class PeerSync {
     return this.hasOnlyRemoved
   }
 
-  /** Whether somebody has not told yet what it has, whether or not it can be reached. */
+  /** Whether somebody has not told yet what it has, whether or not it can be reached, that was not removed by force. */
   get hasUnheard(): boolean {
-    for (const peer of this.peersById.values()) if (peer.isUnheard) return true
+    for (const peer of this.peersById.values()) if (peer.isUnheard && !isRefused(peer.member)) return true
     return this.hasOnlyRemoved
   }
 

@@ -15,7 +15,8 @@ export function writeStream(writer: RdbWriter, stream: RdbStream, type: number):
   const { entries } = stream
   const starts = nodeStarts(entries)
   writer.length(starts.length)
-  for (const [i, start] of starts.entries()) writeNode(writer, entries.slice(start, starts[i + 1]))
+  const node = new StreamNodeWriter()
+  for (const [i, start] of starts.entries()) writeNode(writer, node, entries.slice(start, starts[i + 1]))
   writeStreamHead(writer, stream, entries.length, stream.groups.length)
   for (const group of stream.groups) writeGroup(writer, group, type)
 }
@@ -63,34 +64,68 @@ function listBytes(list: ByteList): number {
   return bytes
 }
 
-/** Entries of one node, at least one. */
-export function writeNode(writer: RdbWriter, entries: readonly RdbStreamEntry[]): void {
-  const { id: base, names } = entries[0]
-  const key = Buffer.alloc(16)
-  key.writeBigUInt64BE(base.ms, 0)
-  key.writeBigUInt64BE(base.seq, 8)
-  writer.string(key)
-  const pack = new ListpackWriter()
-  pack.integer(BigInt(entries.length))
-  pack.integer(0n)
-  pack.integer(BigInt(names.count))
-  for (const name of names) pack.string(name)
-  pack.integer(0n)
-  for (const entry of entries) {
-    const before = pack.count
-    const same = sameLists(entry.names, names)
-    pack.integer(same ? BigInt(SAME_NAMES) : 0n)
-    // IDs are signed differences to the node's first, and wrap where that does not reach.
-    pack.integer(BigInt.asIntN(64, entry.id.ms - base.ms))
-    pack.integer(BigInt.asIntN(64, entry.id.seq - base.seq))
-    if (!same) pack.integer(BigInt(entry.names.count))
-    for (let i = 0; i < entry.values.count; i++) {
-      if (!same) pack.string(entry.names.at(i))
-      pack.string(entry.values.at(i))
-    }
-    pack.integer(BigInt(pack.count - before))
+/** Writes nodes, one after the other, each entry by entry. It is used for many, and takes nothing from the heap for an entry. */
+export class StreamNodeWriter {
+  private readonly pack = new ListpackWriter()
+  private readonly key = Buffer.alloc(16)
+  private before = 0
+
+  /** A node of so many entries whose first has this ID; so many names of fields follow, by `string`, then the entries. */
+  begin({ ms, seq }: RdbStreamId, entries: number, names: number): void {
+    this.key.writeBigUInt64BE(ms, 0)
+    this.key.writeBigUInt64BE(seq, 8)
+    this.pack.integer(entries)
+    this.pack.integer(0)
+    this.pack.integer(names)
   }
-  writer.string(pack.finish())
+
+  namesEnd(): void {
+    this.pack.integer(0)
+  }
+
+  /**
+   * The differences of its ID to the node's first, signed, which wrap where that does not reach. If its fields have the node's names its values follow, else
+   * so many pairs of both.
+   */
+  beginEntry(ms: bigint | number, seq: bigint | number, hasSameNames: boolean, fields: number): void {
+    const { pack } = this
+    this.before = pack.count
+    pack.integer(hasSameNames ? SAME_NAMES : 0)
+    pack.integer(ms)
+    pack.integer(seq)
+    if (!hasSameNames) pack.integer(fields)
+  }
+
+  string(buf: Uint8Array, off = 0, len = buf.length): void {
+    this.pack.string(buf, off, len)
+  }
+
+  endEntry(): void {
+    this.pack.integer(this.pack.count - this.before)
+  }
+
+  end(writer: RdbWriter): void {
+    writer.string(this.key)
+    writer.string(this.pack.finish())
+  }
+}
+
+/** Entries of one node, at least one. */
+function writeNode(writer: RdbWriter, node: StreamNodeWriter, entries: readonly RdbStreamEntry[]): void {
+  const { id: base, names } = entries[0]
+  node.begin(base, entries.length, names.count)
+  for (const name of names) node.string(name)
+  node.namesEnd()
+  for (const entry of entries) {
+    const same = sameLists(entry.names, names)
+    node.beginEntry(BigInt.asIntN(64, entry.id.ms - base.ms), BigInt.asIntN(64, entry.id.seq - base.seq), same, entry.names.count)
+    for (let i = 0; i < entry.values.count; i++) {
+      if (!same) node.string(entry.names.at(i))
+      node.string(entry.values.at(i))
+    }
+    node.endEntry()
+  }
+  node.end(writer)
 }
 
 function sameLists(a: ByteList, b: ByteList): boolean {

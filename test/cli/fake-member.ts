@@ -70,6 +70,7 @@ export function fakeInfo(
   member: { id: number; name: string; clusterId?: string },
   peers: readonly string[],
   replication: readonly string[] = ['sync_state:none', 'sync_receivers:0'],
+  crdt: readonly string[] = [],
 ): string {
   return [
     '# Server',
@@ -92,6 +93,7 @@ export function fakeInfo(
     `cluster_id:${member.clusterId ?? 'test'}`,
     'version_vector:1:100,2:90',
     'stable_vector:1:80',
+    ...crdt,
     '# Peers',
     ...peers.map((peer, index) => `peer${index}:${peer}`),
     '# Keyspace',

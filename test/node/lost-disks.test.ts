@@ -229,3 +229,49 @@ describe('two members with empty disks that were told of an op which went with a
     expect(new Set([a, b, c].map((each) => each.digest())).size).toBe(1)
   })
 })
+
+describe('one that has lost its disk, while another that has the last of its writes is starting too', () => {
+  /** b is cut off when a writes its last, which c has; a loses its disk, and c is down. */
+  function withLastWriteDown(): { mesh: SimulatedMesh; a: SimulatedNode; b: SimulatedNode; c: SimulatedNode } {
+    const mesh = new SimulatedMesh(3).start()
+    const [a, b, c] = mesh.nodes
+    a.run('SET', 'k', '1')
+    b.run('SET', 'b', '1')
+    mesh.untilEqual(a, b, c)
+    mesh.cut(b, true)
+    a.run('SET', 'last', '1')
+    mesh.untilEqual(a, c)
+    c.crash()
+    a.loseDisk()
+    mesh.cut(b, false)
+    a.start()
+    mesh.until('a has what b has', () => a.run('GET', 'k') === '1')
+    return { mesh, a, b, c }
+  }
+
+  it('waits for that one too: seed 820146 of transfer-members', () => {
+    const { mesh, a, b, c } = withLastWriteDown()
+    mesh.advance(1000)
+    expect(a.run('SET', 'k', '2')).toContain('LOADING')
+    c.start()
+    mesh.until('it takes writes', () => a.run('SET', 'k', '2') === 'OK')
+    expect(a.run('GET', 'last')).toBe('1')
+    mesh.untilEqual(a, b, c)
+    expect(new Set([a, b, c].map((each) => each.digest())).size).toBe(1)
+  })
+
+  it('waits no longer than others wait at a start', () => {
+    const { mesh, a } = withLastWriteDown()
+    mesh.until('it takes writes', () => a.run('SET', 'k', '2') === 'OK', 6000)
+  })
+
+  it('does not wait for that one when it was removed by force', () => {
+    const { mesh, a, b } = withLastWriteDown()
+    a.crash()
+    expect(b.run('CRDT.TOPOLOGY', 'REMOVE', 'm3', 'FORCE')).not.toContain('ERR')
+    mesh.advance(100)
+    a.loseDisk()
+    a.start()
+    mesh.until('it takes writes', () => a.run('SET', 'k', '2') === 'OK', 2000)
+  })
+})

@@ -331,6 +331,37 @@ describe.each([true, false])('a stream of which much is done in slices (alone: %
     twins.ends('s')
   })
 
+  it.each(SEEDS)('gets an entry and is trimmed as in one go (seed %i)', (seed) => {
+    const twins = new Twins(seed + 800, solo).fill()
+    for (let n = 0; n < 8; n++) twins.both('XREADGROUP', 'GROUP', 'h', 'c1', 'COUNT', '15', 'STREAMS', 's', '>')
+    for (let n = 0; n < 4; n++) twins.both('XACK', 's', 'h', ...Array.from({ length: 10 }, (_, i) => `${n * 10 + i}-1`))
+    twins.doesTheSame(['XADD', 's', 'MINID', '120', 'ACKED', '400-*', 'a', 'b'], 's')
+    twins.doesTheSame(['XADD', 's', 'MAXLEN', '=', '150', 'DELREF', '*', 'a', 'b', 'c', 'd'], 's')
+    twins.doesTheSame(['XADD', 's', 'MAXLEN', '100', 'ACKED', '*', 'a', 'b'], 's')
+    twins.doesTheSame(['XADD', 's', 'MINID', '280', 'DELREF', '*', 'a', 'b'], 's')
+    // The new one with them: in one go.
+    twins.both('XADD', 's', 'MAXLEN', '0', 'DELREF', '*', 'a', 'b')
+    twins.both('XADD', 's', 'MINID', '9999999999999', 'DELREF', '*', 'a', 'b')
+    twins.ends('s')
+  })
+
+  it('gets an entry and is trimmed by very many as in one go, and nobody sees it in between', () => {
+    const twins = new Twins(1, solo)
+    for (let n = 1; n <= 1000; n++) for (const each of [twins.sliced, twins.whole]) each.raw(['XADD', 's', `${n}-1`, 'n', 'x'])
+    const args = ['XADD', 's', 'MAXLEN', '~', '100', 'LIMIT', '0', '2000-1', 'a', 'b']
+    const seen = new Set<unknown>()
+    const reader = new ReceivingSession(200)
+    const { reply } = twins.inSlices(args, () => {
+      if (reader.blocked === null) seen.add(twins.sliced.raw(['XLEN', 's'], reader))
+    })
+    expect(reply).toBe(twins.inOneGo(args))
+    seen.delete('')
+    expect([...seen]).toEqual([':1000\r\n'])
+    expect(twins.sliced.run('XLEN', 's')).toBe(twins.whole.run('XLEN', 's'))
+    twins.doesTheSame(['XADD', 's', 'MAXLEN', '1', 'DELREF', '*', 'a', 'b'], 's')
+    twins.ends('s')
+  })
+
   it('is trimmed by very many entries as in one go', () => {
     const twins = new Twins(1, solo)
     for (let n = 1; n <= 20_000; n++) for (const each of [twins.sliced, twins.whole]) each.raw(['XADD', 's', `${n}-1`, 'n', 'x'])
@@ -420,10 +451,29 @@ describe.each([true, false])('a stream of which much is done in slices (alone: %
   it('is dumped as it is at one moment, while others go on', () => {
     const twins = new Twins(9, solo).fill()
     for (let n = 1; n <= 1000; n++) twins.both('XADD', 's', `${ENTRIES + n}-1`, 'n', `${n}`)
+    const values = [
+      '-1',
+      '127',
+      '-4097',
+      '40000',
+      '-2147483649',
+      '9223372036854775807',
+      '99999999999999999999',
+      '007',
+      'x'.repeat(70),
+    ]
+    const ids = [
+      '1099511627776-1',
+      '1099511627776-18446744073709551615',
+      '4503599627370496-0',
+      '9223372036854775808-3',
+      '18446744073709551615-0',
+    ]
+    for (const id of ids) twins.both('XADD', 's', id, ...values.flatMap((value) => [`name-of-${value.slice(0, 9)}`, value]))
     let others = 0
     const { reply } = twins.inSlices(['DUMP', 's'], () => {
       twins.sliced.run('SET', 'other', `${others++}`)
-      if (others === 1) twins.both('XADD', 's', '*', 'one', 'more')
+      if (others === 1) twins.both('XADD', 's', '18446744073709551615-9', 'one', 'more')
     })
     expect(others).toBeGreaterThan(1)
     expect(reply).toBe(twins.inOneGo(['DUMP', 's']))
