@@ -287,6 +287,7 @@ export async function measureCollectionStall(
     }
     const serverPauses = {
       longestMs: Math.max(...pauses.map(({ longestMs }) => longestMs)),
+      longestOwnMs: Math.max(...pauses.map(({ longestOwnMs }) => longestOwnMs)),
       longestCollectionMs: Math.max(...pauses.map(({ longestCollectionMs }) => longestCollectionMs)),
     }
     servers.push({ system: 'meridian', worstMs, ownPauseMs, serverPauses })
@@ -334,10 +335,11 @@ export function collectionStallLines({ scenarios }: CollectionStallResult): stri
       figure(median(meridian?.worstMs ?? [])),
       figure(Math.max(...(meridian?.worstMs ?? [NaN]))),
       figure(meridian?.serverPauses?.longestMs ?? NaN),
+      figure(meridian?.serverPauses?.longestOwnMs ?? NaN),
       figure(meridian?.serverPauses?.longestCollectionMs ?? NaN),
       figure(Math.max(...servers.map(({ ownPauseMs }) => ownPauseMs))),
     ]
   })
-  const head = ['', 'redis', 'meridian median', 'worst', 'its longest turn', 'its longest GC', 'own pause']
+  const head = ['', 'redis', 'meridian median', 'worst', 'its longest turn', 'but for waiting', 'its longest GC', 'own pause']
   return ['Worst reply time of PING in each round, ms', ...textTable(head, rows), '']
 }
