@@ -66,6 +66,14 @@ export interface MemberDetails {
   readonly opsPerSecond: number
   readonly keys: number
   readonly memoryBytes: number
+  /** 0: no bound. */
+  readonly maxmemoryBytes: number
+  readonly maxmemoryPolicy: string
+  /** Of what counts, above maxmemory. */
+  readonly overMaxmemoryBytes: number
+  /** Why the log takes nothing, and why the last snapshot failed; empty when all is well. */
+  readonly logError: string
+  readonly snapshotError: string
   /** How it takes part: active, or why it takes no writes. */
   readonly membership: string
   readonly topologyVersion: number
@@ -82,7 +90,7 @@ export interface MemberDetails {
 /** Lag beyond which a link counts as degraded. */
 export const DEFAULT_MAX_LAG_MS = 10_000
 
-const SECTIONS = ['server', 'clients', 'memory', 'stats', 'keyspace', 'crdt', 'peers', 'replication']
+const SECTIONS = ['server', 'clients', 'memory', 'persistence', 'stats', 'keyspace', 'crdt', 'peers', 'replication']
 
 /** Asks one member again and again, over one connection for as long as it lasts. */
 export class MemberProbe {
@@ -102,8 +110,9 @@ export class MemberProbe {
       const details = readDetails(parseInfo(await this.client.text('INFO', ...SECTIONS)))
       const problems = [
         ...placeProblems(details),
+        ...pressureProblems(details),
         ...transferProblems(details),
-        ...details.links.flatMap((link) => linkProblems(link, this.maxLagMs)),
+        ...details.links.filter((link) => mattersTo(details, link)).flatMap((link) => linkProblems(link, this.maxLagMs)),
       ]
       return { address, state: problems.length > 0 ? 'degraded' : 'ok', problems, details }
     } catch (error) {
@@ -133,9 +142,38 @@ const PLACES: Readonly<Record<string, string>> = {
   forked: 'takes no writes: others have writes of it that it does not have, or another process has taken its place',
 }
 
-function placeProblems({ membership, draining }: MemberDetails): string[] {
+function placeProblems(details: MemberDetails): string[] {
+  const { membership, draining } = details
   const own = PLACES[membership]
-  return [...(own === undefined ? [] : [own]), ...draining.map((name) => `${name} was removed and has not departed yet`)]
+  const leaving = isCatchingUp(details) ? [] : draining
+  return [...(own === undefined ? [] : [own]), ...leaving.map((name) => `${name} was removed and has not departed yet`)]
+}
+
+/** It will have heard that removed ones have departed when it has what the others have; until then it says nothing of them that anybody can do something about. */
+function isCatchingUp({ membership, transfer }: MemberDetails): boolean {
+  return membership === 'joining' || membership === 'restoring' || transfer !== null
+}
+
+function mattersTo(details: MemberDetails, { name }: LinkReport): boolean {
+  return !isCatchingUp(details) || !details.draining.includes(name)
+}
+
+/** What its disk and its memory do not let it do. */
+function pressureProblems({
+  logError,
+  snapshotError,
+  overMaxmemoryBytes,
+  maxmemoryBytes,
+  maxmemoryPolicy,
+}: MemberDetails): string[] {
+  const problems: string[] = []
+  if (logError !== '') problems.push(`takes no writes: ${logError}`)
+  if (snapshotError !== '') problems.push(`the last snapshot failed: ${snapshotError}`)
+  if (maxmemoryPolicy === 'noeviction' && overMaxmemoryBytes > 0)
+    problems.push(
+      `takes no writes that need memory: it has ${sizeText(overMaxmemoryBytes)} more than maxmemory, ${sizeText(maxmemoryBytes)}`,
+    )
+  return problems
 }
 
 function transferProblems({ transfer }: MemberDetails): string[] {
@@ -174,7 +212,8 @@ function linkProblems(link: LinkReport, maxLagMs: number): string[] {
   const problems: string[] = []
   if (link.link !== 'up') problems.push(`link to ${link.name} is ${link.link}${link.error ? `: ${link.error}` : ''}`)
   if (link.inbound !== 'up') problems.push(`link from ${link.name} is ${link.inbound}`)
-  if (link.relay !== 'none') problems.push(`writes of ${link.name} come through ${link.relay}`)
+  if (link.relay === link.name) problems.push(`writes of ${link.name} come over the link that it has opened itself`)
+  else if (link.relay !== 'none') problems.push(`writes of ${link.name} come through ${link.relay}`)
   const behindMs = Math.max(link.lagMs, link.behindMs)
   if (behindMs > maxLagMs) problems.push(`writes of ${link.name} are ${behindMs} ms behind`)
   return problems
@@ -213,6 +252,11 @@ function readDetails(info: Map<string, string>): MemberDetails {
     opsPerSecond: number('instantaneous_ops_per_sec'),
     keys,
     memoryBytes: number('used_memory'),
+    maxmemoryBytes: number('maxmemory'),
+    maxmemoryPolicy: text('maxmemory_policy'),
+    overMaxmemoryBytes: number('mem_over_maxmemory'),
+    logError: text('log_last_error'),
+    snapshotError: text('snapshot_last_error'),
     membership: text('membership') || 'active',
     topologyVersion: number('topology_version'),
     draining: text('draining').split(';').filter(Boolean),

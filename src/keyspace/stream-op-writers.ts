@@ -4,7 +4,8 @@ import { EffectType } from '../crdt/effect-reader.js'
 import type { OpBuilder } from '../crdt/op-builder.js'
 import type { StreamId } from '../crdt/stream-id.js'
 import type { KeyPlace } from './collection-store.js'
-import { ACK_READ, PendingOp, REMOVE_BY_TRIM, writeId } from './stream-codec.js'
+import { ACK_READ, PendingOp, REMOVE_BY_TRIM, writeFields, writeId } from './stream-codec.js'
+import type { StreamFields } from './stream-fields.js'
 import type { Name } from './stream-writes.js'
 
 /**
@@ -21,6 +22,16 @@ export function buildConsumer(op: OpBuilder, at: KeyPlace, group: Name, consumer
 export function buildWithoutConsumer(op: OpBuilder, at: KeyPlace, group: Name, consumer: Name): void {
   beginBody(PendingOp.deleteConsumer, consumer)
   putPending(op, at, group)
+}
+
+/** See StreamWrites.add. added: how many entries this member has added to the stream, with this one. */
+export function buildEntry(op: OpBuilder, at: KeyPlace, added: number, id: StreamId, fields: StreamFields): void {
+  const effect = op.begin(EffectType.streamAdd, at.database, at.key, at.off, at.len)
+  effect.u8(0)
+  effect.varint(added)
+  effect.varint(1)
+  writeId(effect, id)
+  writeFields(effect, fields)
 }
 
 /** See StreamWrites.trim. */

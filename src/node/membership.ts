@@ -211,7 +211,7 @@ export class Membership {
         return `READONLY This member was removed from its cluster. ${REJOIN}`
       case 'forked':
         if (this.isFollowed)
-          return `READONLY Another process has taken the place of this member. Stop the wrong one of the two; if that is the other one, restart this one. ${REJOIN}`
+          return `READONLY Another process has taken the place of this member. Stop the wrong one of the two; if that is the other one, restart this one. If that does not help, both have written. ${REJOIN}`
         return `READONLY Another member has writes of this one that it does not have itself: it was started from an old copy of its data. ${REJOIN}`
     }
   }
@@ -578,7 +578,7 @@ export class Membership {
 
   private waited(): void {
     this.waitIsOver = true
-    const hasAskedNobody = !this.hasHeard && !this.isJoining && this.sync?.isAlone === false
+    const hasAskedNobody = !this.hasHeard && !this.isJoining && !this.isRemoved && this.sync?.isAlone === false
     if (hasAskedNobody && this.isEmpty) {
       this.logger.warn(
         { waitedMs: this.options.startWaitMs },

@@ -17,6 +17,7 @@ import type {
   TransactionService,
 } from '../commands/services.js'
 import type { Session } from '../commands/session.js'
+import type { PeerError } from '../peer-sync/peer-status.js'
 import type { Dialer } from '../ports/dialer.js'
 import { TAKING_SNAPSHOT, type Member } from './member.js'
 import { MemberTopology } from './topology-service.js'
@@ -65,7 +66,7 @@ export class MemberReplication implements ReplicationService {
       bytesIn: peer.bytesReceived,
       bytesOut: peer.bytesSent,
       relay: topology.members.find((member) => member.id === peer.relay)?.name ?? null,
-      error: peer.lastError === null ? null : `${peer.lastError.code}: ${peer.lastError.message}`,
+      error: peer.lastError === null ? null : withCode(peer.lastError),
       applied: peer.applied,
       durable: peer.durable,
     }))
@@ -244,4 +245,9 @@ export function makeServices(
     backups: backupsOf(member),
     transactions: transactionsOf(member),
   }
+}
+
+/** What a member of another version says may lack the code. */
+function withCode({ code, message }: PeerError): string {
+  return message.includes(`(${code})`) ? message : `${code}: ${message}`
 }

@@ -207,8 +207,9 @@ export class Peer {
    * Keeps an error for the status page and logs it, loudly only when it is news. That a member cannot be reached follows from
    * many errors, so it does not push a more telling one off the page for a while.
    */
-  note(error: Error): void {
-    const code = error instanceof MeridianError || error instanceof RefusedError ? error.code : 'MRD_PEER_UNREACHABLE'
+  note(cause: Error): void {
+    const error = cause instanceof MeridianError || cause instanceof RefusedError ? cause : broken(this.member.name, cause)
+    const { code } = error
     const atMs = this.clock.wallMs()
     const { lastError } = this
     const telling = lastError !== null && lastError.code !== 'MRD_PEER_UNREACHABLE' && atMs - lastError.atMs < NEWS_MS
@@ -299,6 +300,16 @@ export class Peer {
       clockSkewMs: this.clockSkewMs,
     }
   }
+}
+
+/** What the network says of a link that was open, in its own words. */
+function broken(name: string, cause: Error): MeridianError {
+  return new MeridianError(
+    'MRD_PEER_UNREACHABLE',
+    `The link to ${name} broke: ${cause.message}`,
+    'It is opened again by itself.',
+    { cause },
+  )
 }
 
 const LINK_STATES = { opening: 'connecting', hello: 'handshake', confirming: 'handshake', up: 'up', closed: 'waiting' } as const

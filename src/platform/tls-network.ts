@@ -263,7 +263,7 @@ function dialError(error: Error | null, address: PeerAddress, heard: boolean): E
     return new MeridianError(
       'MRD_CERTIFICATE',
       `${address.name} at ${address.host}:${address.port} is not trusted: ${meaning} (${code})`,
-      'Renew its certificate with the authority of this cluster.',
+      'Renew its certificate with the authority of this cluster; or, if all of them are not trusted, the certificates of this member (peers.tls-ca-cert-file) are those of another one.',
       { cause: error },
     )
   }

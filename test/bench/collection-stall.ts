@@ -96,6 +96,11 @@ function scenarios(elements: number): StallScenario[] {
     { name: `RENAME of a sorted set of ${figure(elements)}`, fills: [scored(elements)], command: ['RENAME', 'zset', 'to'] },
     { name: `SORT STORE of ${figure(elements)}`, fills: [list], command: ['SORT', 'list', 'ALPHA', 'STORE', 'to'] },
     {
+      name: `SORT BY STORE of ${figure(tenth)}`,
+      fills: [batches(tenth, (first) => ['RPUSH', 'list', ...range(first).map((i) => digits(i))]), strings],
+      command: ['SORT', 'list', 'BY', 'key:*', 'GET', 'key:*', 'ALPHA', 'STORE', 'to'],
+    },
+    {
       name: `SPOP of ${figure(elements / 2)} of ${figure(elements)}`,
       fills: [members('set', elements)],
       command: ['SPOP', 'set', String(elements / 2)],
@@ -144,6 +149,11 @@ function scenarios(elements: number): StallScenario[] {
       name: `LTRIM of ${figure(elements)} to a half`,
       fills: [list],
       command: ['LTRIM', 'list', String(elements / 4), `-${elements / 4}`],
+    },
+    {
+      name: `XADD MAXLEN of ${figure(elements)}`,
+      fills: [entries],
+      command: ['XADD', 'stream', 'MAXLEN', '10', '*', 'field', 'value'],
     },
     { name: `XRANGE of ${figure(elements)}`, fills: [entries], command: ['XRANGE', 'stream', '-', '+'] },
     {
@@ -277,6 +287,7 @@ export async function measureCollectionStall(
     }
     const serverPauses = {
       longestMs: Math.max(...pauses.map(({ longestMs }) => longestMs)),
+      longestOwnMs: Math.max(...pauses.map(({ longestOwnMs }) => longestOwnMs)),
       longestCollectionMs: Math.max(...pauses.map(({ longestCollectionMs }) => longestCollectionMs)),
     }
     servers.push({ system: 'meridian', worstMs, ownPauseMs, serverPauses })
@@ -324,10 +335,11 @@ export function collectionStallLines({ scenarios }: CollectionStallResult): stri
       figure(median(meridian?.worstMs ?? [])),
       figure(Math.max(...(meridian?.worstMs ?? [NaN]))),
       figure(meridian?.serverPauses?.longestMs ?? NaN),
+      figure(meridian?.serverPauses?.longestOwnMs ?? NaN),
       figure(meridian?.serverPauses?.longestCollectionMs ?? NaN),
       figure(Math.max(...servers.map(({ ownPauseMs }) => ownPauseMs))),
     ]
   })
-  const head = ['', 'redis', 'meridian median', 'worst', 'its longest turn', 'its longest GC', 'own pause']
+  const head = ['', 'redis', 'meridian median', 'worst', 'its longest turn', 'but for waiting', 'its longest GC', 'own pause']
   return ['Worst reply time of PING in each round, ms', ...textTable(head, rows), '']
 }

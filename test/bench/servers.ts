@@ -43,6 +43,7 @@ export interface Server {
 /** See turn-watch. */
 export interface Pauses {
   readonly longestMs: number
+  readonly longestOwnMs: number
   readonly longestCollectionMs: number
 }
 

@@ -70,6 +70,7 @@ export function fakeInfo(
   member: { id: number; name: string; clusterId?: string },
   peers: readonly string[],
   replication: readonly string[] = ['sync_state:none', 'sync_receivers:0'],
+  crdt: readonly string[] = [],
 ): string {
   return [
     '# Server',
@@ -80,6 +81,9 @@ export function fakeInfo(
     'connected_clients:3',
     '# Memory',
     'used_memory:2097152',
+    'maxmemory:2097152',
+    'mem_over_maxmemory:1000',
+    'maxmemory_policy:allkeys-lru',
     '# Stats',
     'instantaneous_ops_per_sec:250',
     '# Replication',
@@ -92,6 +96,7 @@ export function fakeInfo(
     `cluster_id:${member.clusterId ?? 'test'}`,
     'version_vector:1:100,2:90',
     'stable_vector:1:80',
+    ...crdt,
     '# Peers',
     ...peers.map((peer, index) => `peer${index}:${peer}`),
     '# Keyspace',

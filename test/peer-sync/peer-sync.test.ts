@@ -205,6 +205,18 @@ describe('broken links', () => {
     expect(a.sync.peers()[0].outbound.state).toBe('up')
   })
 
+  it('say which one broke, in words and with a code, when the network says no more than an error of its own', () => {
+    const mesh = new Mesh(2)
+    for (const { sync } of mesh.members) sync.start()
+    mesh.advance(50)
+    for (const end of [...mesh.hub.ends]) end.break()
+    mesh.advance(1)
+    expect(mesh.members[0].sync.peers()[0].lastError).toMatchObject({
+      code: 'MRD_PEER_UNREACHABLE',
+      message: 'The link to m2 broke: connection reset (MRD_PEER_UNREACHABLE). It is opened again by itself.',
+    })
+  })
+
   it('are dialled again with growing pauses up to the longest', () => {
     const mesh = new Mesh(2)
     mesh.hub.block('m1', 'm2')

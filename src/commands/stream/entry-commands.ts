@@ -24,6 +24,7 @@ import {
   StreamReading,
 } from './stream-arguments.js'
 import { replyId } from './stream-reply.js'
+import { xaddSteps, xtrimSteps } from './trim-steps.js'
 import { Trim, TrimStrategy } from './trim.js'
 
 /** Commands that write entries: XADD, XDEL, XDELEX, XTRIM, XSETID, and XLEN. See keyspace/stream-store for what concurrent ones mean. */
@@ -103,7 +104,17 @@ function xadd(call: Call): void {
   if (!isWhole) nextId(call, form, asRedis)
   if (given.compare(last) <= 0) throw new CommandError(ADD_TOO_SMALL)
   const { writes } = call.collections.streams
-  writes.add(KEY.of(call, 1), given, fields)
+  KEY.of(call, 1)
+  const steps = exists && !marking.isGiven ? trim.inSlicesWith(call, stream, given) : null
+  if (steps !== null) {
+    const collect = (): StreamFields => {
+      collectFields(call, i + 1)
+      return fields
+    }
+    call.writeKeyInSlices(1, xaddSteps(call, stream.clone(), given.clone(), collect, steps))
+    return
+  }
+  writes.add(KEY, given, fields)
   if (marking.isGiven) {
     marking.mark.id.copyFrom(given)
     writes.marks.add(KEY, marking.mark)
@@ -239,7 +250,7 @@ function xtrim(call: Call): void {
   const exists = openForWrite(call, 1, stream)
   const steps = exists ? trim.inSlices(call, stream) : null
   if (steps !== null) {
-    call.writeKeyInSlices(1, steps)
+    call.writeKeyInSlices(1, xtrimSteps(call, steps))
     return
   }
   const removed = exists ? trim.apply(call, stream) : 0

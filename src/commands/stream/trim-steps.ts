@@ -3,16 +3,47 @@ import { NotificationClass } from '../../base/notification-classes.js'
 import type { StreamId } from '../../crdt/stream-id.js'
 import type { EntryView } from '../../keyspace/stream-chunk.js'
 import { comparePosition, StreamCursor } from '../../keyspace/stream-log.js'
-import { AckWriter, buildTrim, TrimmedWriter } from '../../keyspace/stream-op-writers.js'
+import type { StreamFields } from '../../keyspace/stream-fields.js'
+import { AckWriter, buildEntry, buildTrim, TrimmedWriter } from '../../keyspace/stream-op-writers.js'
 import type { Call } from '../call.js'
 import type { WriteSteps } from '../services.js'
 import { isReferenced } from './reference-policy.js'
 import type { StreamReading } from './stream-arguments.js'
+import { replyId } from './stream-reply.js'
 
 /** Entries that one effect of a long trim takes: whole chunks, next to all of them, some 0.5 ms. */
 const STRIDE = 8192
 
-/** XTRIM of very many entries: the first `count`, which are those up to a position, a part of them an effect. */
+/** What a trim writes, and gives: how many entries go. */
+export type TrimSteps = Generator<undefined, number>
+
+/** XTRIM of very many. */
+export function* xtrimSteps(call: Call, steps: TrimSteps): WriteSteps {
+  const count = yield* steps
+  if (count > 0) {
+    yield 'commit'
+    call.notify(NotificationClass.stream, 'xtrim', 1)
+  }
+  call.reply.integer(count)
+}
+
+/** XADD that trims very many. fields: of the entry, which stand there when the first step comes. */
+export function* xaddSteps(
+  call: Call,
+  { root, space }: StreamReading,
+  id: StreamId,
+  fields: () => StreamFields,
+  steps: TrimSteps,
+): WriteSteps {
+  buildEntry(call.op, call.place(1), space.roots.addedBy(root, call.collections.streams.self) + 1, id, fields())
+  const count = yield* steps
+  yield 'commit'
+  call.notify(NotificationClass.stream, 'xadd', 1)
+  if (count > 0) call.notify(NotificationClass.stream, 'xtrim', 1)
+  replyId(call.reply, id)
+}
+
+/** Trims the first `count` entries, very many, which are those up to a position, a part of them an effect. */
 export function* trimSteps(
   call: Call,
   stream: StreamReading,
@@ -20,7 +51,7 @@ export function* trimSteps(
   upTo: StreamId,
   upToRegion: number,
   acknowledges: boolean,
-): WriteSteps {
+): TrimSteps {
   const { op } = call
   const at = call.place(1)
   const { log } = stream.space
@@ -32,9 +63,7 @@ export function* trimSteps(
     yield
   }
   buildTrim(op, at, upTo, upToRegion)
-  yield 'commit'
-  call.notify(NotificationClass.stream, 'xtrim', 1)
-  call.reply.integer(count)
+  return count
 }
 
 /** See acknowledgeEverywhere. */
@@ -56,12 +85,12 @@ function* acknowledgeSteps(call: Call, stream: StreamReading, upTo: StreamId, up
   }
 }
 
-/** XTRIM ACKED of many: leaves entries out that some group has not read and acknowledged. goes: of an entry, when so many before it go. */
+/** The same with ACKED: leaves entries out that some group has not read and acknowledged. goes: of an entry, when so many before it go. */
 export function* trimAckedSteps(
   call: Call,
   stream: StreamReading,
   goes: (entry: EntryView, before: number) => boolean,
-): WriteSteps {
+): TrimSteps {
   const { log } = stream.space
   const writer = new TrimmedWriter(call.op, call.place(1))
   const cursor = new StreamCursor()
@@ -74,9 +103,5 @@ export function* trimAckedSteps(
     }
     if (++steps % LIMITS.slicedReadStep === 0) yield
   }
-  if (count > 0) {
-    yield 'commit'
-    call.notify(NotificationClass.stream, 'xtrim', 1)
-  }
-  call.reply.integer(count)
+  return count
 }

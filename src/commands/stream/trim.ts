@@ -5,10 +5,9 @@ import { comparePosition } from '../../keyspace/stream-log.js'
 import { StreamPositions } from '../../keyspace/stream-positions.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
-import type { WriteSteps } from '../services.js'
 import { isByte, isLongWrite, KEY, strictId, type StreamReading } from './stream-arguments.js'
 import { acknowledgeEverywhere, isReferenced, parseReferencePolicy, ReferencePolicy } from './reference-policy.js'
-import { trimAckedSteps, trimSteps } from './trim-steps.js'
+import { trimAckedSteps, trimSteps, type TrimSteps } from './trim-steps.js'
 
 /** How XADD and XTRIM shorten a stream. */
 export const TrimStrategy = { none: 0, maxLength: 1, minId: 2 } as const
@@ -118,8 +117,8 @@ export class Trim {
     return count
   }
 
-  /** For XTRIM: steps that do the same, tell and reply; null where there is not so much to do. */
-  inSlices(call: Call, stream: StreamReading): WriteSteps | null {
+  /** Steps that write the same; null where there is not so much to do. */
+  inSlices(call: Call, stream: StreamReading): TrimSteps | null {
     if (this.strategy === TrimStrategy.none) return null
     if (this.policy === ReferencePolicy.acked) {
       return isLongWrite(call, stream.length, 1) ? trimAckedSteps(call, stream.clone(), this.condition(stream.length)) : null
@@ -128,6 +127,24 @@ export class Trim {
     const acknowledges = this.policy === ReferencePolicy.remove
     if (!isLongWrite(call, acknowledges ? count : count / CHUNK_SHARE, 1)) return null
     return trimSteps(call, stream.clone(), count, this.upTo.clone(), this.upToRegion, acknowledges)
+  }
+
+  /**
+   * The same for XADD, of the stream as it is before the entry comes, which has this ID. Null also where that would go with the others. Next to free for a
+   * stream that is not very long.
+   */
+  inSlicesWith(call: Call, stream: StreamReading, id: StreamId): TrimSteps | null {
+    const { length } = stream
+    if (this.strategy === TrimStrategy.none || length <= call.shortWriteElements) return null
+    const takesIt = this.strategy === TrimStrategy.maxLength ? this.maxLength === 0 : this.minId.compare(id) > 0
+    if (takesIt) return null
+    const hasMany = this.policy !== ReferencePolicy.keep
+    const most = this.strategy === TrimStrategy.maxLength ? length + 1 - this.maxLength : length
+    if (!isLongWrite(call, hasMany ? most : most / CHUNK_SHARE, 1)) return null
+    const count = this.isApproximate ? this.wholeChunks(stream, 1) : this.exactly(stream, 1)
+    if ((this.isApproximate && count === length) || !isLongWrite(call, hasMany ? count : count / CHUNK_SHARE, 1)) return null
+    if (this.policy === ReferencePolicy.acked) return trimAckedSteps(call, stream.clone(), this.condition(length + 1))
+    return trimSteps(call, stream.clone(), count, this.upTo.clone(), this.upToRegion, this.policy === ReferencePolicy.remove)
   }
 
   /** Whether an entry may go when so many before it do. */
@@ -140,12 +157,12 @@ export class Trim {
     }
   }
 
-  /** How many entries are to go, and up to where. */
-  private exactly(stream: StreamReading): number {
+  /** How many entries are to go, and up to where. more: entries that are still to come. */
+  private exactly(stream: StreamReading, more = 0): number {
     const { space, words, at, length } = stream
     const { cursor } = space
     if (this.strategy === TrimStrategy.maxLength) {
-      const count = length - this.maxLength
+      const count = length + more - this.maxLength
       if (count <= 0) return 0
       space.log.seekRank(words, at, count - 1, cursor)
       this.upTo.copyFrom(cursor.entry.id)
@@ -160,8 +177,9 @@ export class Trim {
   }
 
   /** The same, as far as whole chunks go. */
-  private wholeChunks(stream: StreamReading): number {
-    const { space, words, at, length } = stream
+  private wholeChunks(stream: StreamReading, more = 0): number {
+    const { space, words, at } = stream
+    const length = stream.length + more
     const { cursor, log } = space
     const { chunks, index } = log
     let count = 0

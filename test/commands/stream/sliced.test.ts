@@ -331,6 +331,37 @@ describe.each([true, false])('a stream of which much is done in slices (alone: %
     twins.ends('s')
   })
 
+  it.each(SEEDS)('gets an entry and is trimmed as in one go (seed %i)', (seed) => {
+    const twins = new Twins(seed + 800, solo).fill()
+    for (let n = 0; n < 8; n++) twins.both('XREADGROUP', 'GROUP', 'h', 'c1', 'COUNT', '15', 'STREAMS', 's', '>')
+    for (let n = 0; n < 4; n++) twins.both('XACK', 's', 'h', ...Array.from({ length: 10 }, (_, i) => `${n * 10 + i}-1`))
+    twins.doesTheSame(['XADD', 's', 'MINID', '120', 'ACKED', '400-*', 'a', 'b'], 's')
+    twins.doesTheSame(['XADD', 's', 'MAXLEN', '=', '150', 'DELREF', '*', 'a', 'b', 'c', 'd'], 's')
+    twins.doesTheSame(['XADD', 's', 'MAXLEN', '100', 'ACKED', '*', 'a', 'b'], 's')
+    twins.doesTheSame(['XADD', 's', 'MINID', '280', 'DELREF', '*', 'a', 'b'], 's')
+    // The new one with them: in one go.
+    twins.both('XADD', 's', 'MAXLEN', '0', 'DELREF', '*', 'a', 'b')
+    twins.both('XADD', 's', 'MINID', '9999999999999', 'DELREF', '*', 'a', 'b')
+    twins.ends('s')
+  })
+
+  it('gets an entry and is trimmed by very many as in one go, and nobody sees it in between', () => {
+    const twins = new Twins(1, solo)
+    for (let n = 1; n <= 1000; n++) for (const each of [twins.sliced, twins.whole]) each.raw(['XADD', 's', `${n}-1`, 'n', 'x'])
+    const args = ['XADD', 's', 'MAXLEN', '~', '100', 'LIMIT', '0', '2000-1', 'a', 'b']
+    const seen = new Set<unknown>()
+    const reader = new ReceivingSession(200)
+    const { reply } = twins.inSlices(args, () => {
+      if (reader.blocked === null) seen.add(twins.sliced.raw(['XLEN', 's'], reader))
+    })
+    expect(reply).toBe(twins.inOneGo(args))
+    seen.delete('')
+    expect([...seen]).toEqual([':1000\r\n'])
+    expect(twins.sliced.run('XLEN', 's')).toBe(twins.whole.run('XLEN', 's'))
+    twins.doesTheSame(['XADD', 's', 'MAXLEN', '1', 'DELREF', '*', 'a', 'b'], 's')
+    twins.ends('s')
+  })
+
   it('is trimmed by very many entries as in one go', () => {
     const twins = new Twins(1, solo)
     for (let n = 1; n <= 20_000; n++) for (const each of [twins.sliced, twins.whole]) each.raw(['XADD', 's', `${n}-1`, 'n', 'x'])
