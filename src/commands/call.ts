@@ -197,9 +197,10 @@ export class Call {
    *   3. publish events and reply, in one go.
    *
    * The reply may be begun before. As for readInSlices, steps must not use cursors that they share, and do nothing before they are asked for the first step.
+   * prefixes: what keys begin with that they read besides. They are kept.
    */
-  writeInSlices(keys: readonly KeyToHold[], steps: WriteSteps): void {
-    this.engine.longWrites.begin(this, keys, steps)
+  writeInSlices(keys: readonly KeyToHold[], steps: WriteSteps, prefixes: readonly Uint8Array[] = []): void {
+    this.engine.longWrites.begin(this, keys, steps, prefixes)
   }
 
   /** True when a command that changes so many keys, or (isRead) looks at so many, is to do so in slices: see workOnKeysInSlices. */

@@ -440,7 +440,8 @@ export interface KeyRange {
 
 /** Writes that take many turns. Commands use Call.writeInSlices. */
 export interface LongWriting {
-  begin(call: Call, keys: readonly KeyToHold[] | KeyRange, steps: WriteSteps): void
+  /** `prefixes`: what keys of the selected database begin with that it reads besides. */
+  begin(call: Call, keys: readonly KeyToHold[] | KeyRange, steps: WriteSteps, prefixes?: readonly Uint8Array[]): void
   /** Where the steps that run now write their effects. */
   readonly op: OpBuilder
   /** Some keys are half changed: whoever looks at all of them must wait. */

@@ -99,9 +99,19 @@ export class StreamId {
 
   /** Writes `ms-seq`; returns how many bytes. The target must have 41 bytes of room. */
   write(to: Uint8Array, at: number): number {
-    let end = at + writeU64(this.msHigh, this.msLow, to, at)
-    to[end++] = 45
-    return end + writeU64(this.seqHigh, this.seqLow, to, end) - at
+    const length = this.writeMs(to, at)
+    return length + this.writeSequence(to, at + length)
+  }
+
+  /** Writes `ms-`. */
+  writeMs(to: Uint8Array, at: number): number {
+    const length = writeU64(this.msHigh, this.msLow, to, at)
+    to[at + length] = 45
+    return length + 1
+  }
+
+  writeSequence(to: Uint8Array, at: number): number {
+    return writeU64(this.seqHigh, this.seqLow, to, at)
   }
 
   toString(): string {

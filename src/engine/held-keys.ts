@@ -1,4 +1,4 @@
-import { latin1 } from '../base/bytes.js'
+import { equalBytes, latin1 } from '../base/bytes.js'
 import { LIMITS } from '../base/limits.js'
 import { countKeys, findKeys } from '../commands/server/command-keys.js'
 import type { Command } from '../commands/command-table.js'
@@ -41,6 +41,8 @@ export class HeldKeys {
   /** Databases that are held as a whole. */
   private readonly databases = new Map<number, Hold>()
   private hidesSome = false
+  /** What keys begin with that nobody may write. */
+  private readonly prefixes: { readonly database: number; readonly bytes: Uint8Array }[] = []
   /** Very many keys of one command, which stand in its request. */
   private range: HeldRange | null = null
 
@@ -75,6 +77,11 @@ export class HeldKeys {
     if (this.keys.size > LIMITS.heldKeys) this.holdDatabases()
   }
 
+  /** All keys that begin so, from writes. Kept. */
+  holdPrefix(database: number, bytes: Uint8Array): void {
+    this.prefixes.push({ database, bytes })
+  }
+
   holdDatabase(database: number, hold: Hold): void {
     if (this.databases.get(database) !== 'from-all') this.databases.set(database, hold)
     if (hold === 'from-all') this.hidesSome = true
@@ -87,7 +94,15 @@ export class HeldKeys {
     }
     const { range } = this
     if (range !== null && range.database === database && range.names.includes(range.request, key, off, len)) return range.hold
-    return this.keys.size === 0 ? undefined : this.keys.get(nameOf(database, key, off, len))
+    const hold = this.keys.size === 0 ? undefined : this.keys.get(nameOf(database, key, off, len))
+    return hold ?? (this.hasPrefixOf(database, key, off, len) ? 'from-writes' : undefined)
+  }
+
+  private hasPrefixOf(database: number, key: Uint8Array, off: number, len: number): boolean {
+    return this.prefixes.some(
+      (prefix) =>
+        prefix.database === database && prefix.bytes.length <= len && equalBytes(prefix.bytes, 0, key, off, prefix.bytes.length),
+    )
   }
 
   /** True when a command of a session must wait, or EXEC for one that is queued. */

@@ -107,9 +107,9 @@ export class LongWrites implements LongWriting {
     return this.current === null ? null : this.current.keys
   }
 
-  begin(call: Call, keys: readonly KeyToHold[] | KeyRange, steps: WriteSteps): void {
+  begin(call: Call, keys: readonly KeyToHold[] | KeyRange, steps: WriteSteps, prefixes: readonly Uint8Array[] = []): void {
     if (this.starting !== null) {
-      this.starting.accept(keys, steps)
+      this.starting.accept(keys, steps, prefixes)
       return
     }
     const { session, request } = call
@@ -394,7 +394,8 @@ export class LongWrite implements BlockedState {
   }
 
   /** The handler has found its keys. */
-  accept(keys: readonly KeyToHold[] | KeyRange, steps: WriteSteps): void {
+  accept(keys: readonly KeyToHold[] | KeyRange, steps: WriteSteps, prefixes: readonly Uint8Array[]): void {
+    for (const prefix of prefixes) this.keys.holdPrefix(this.session.database, prefix)
     this.work = steps
     if ('first' in keys) {
       this.range = keys

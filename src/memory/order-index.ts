@@ -591,7 +591,11 @@ export class OrderIndex {
 
   private slotOf(parent: Ref, child: Ref): number {
     const node = this.arena.u32[parent >>> CHUNK_SHIFT]
-    const first = ((parent & UNIT_MASK) << 1) + HEAD_WORDS
+    const n = (parent & UNIT_MASK) << 1
+    const first = n + HEAD_WORDS
+    // What is appended to comes by here for each element, at every level: it is the last of its parent.
+    const last = node[n + NODE_COUNT] - 1
+    if (node[first + last] === child) return last
     let slot = 0
     while (node[first + slot] !== child) {
       slot++

@@ -96,6 +96,11 @@ function scenarios(elements: number): StallScenario[] {
     { name: `RENAME of a sorted set of ${figure(elements)}`, fills: [scored(elements)], command: ['RENAME', 'zset', 'to'] },
     { name: `SORT STORE of ${figure(elements)}`, fills: [list], command: ['SORT', 'list', 'ALPHA', 'STORE', 'to'] },
     {
+      name: `SORT BY STORE of ${figure(tenth)}`,
+      fills: [batches(tenth, (first) => ['RPUSH', 'list', ...range(first).map((i) => digits(i))]), strings],
+      command: ['SORT', 'list', 'BY', 'key:*', 'GET', 'key:*', 'ALPHA', 'STORE', 'to'],
+    },
+    {
       name: `SPOP of ${figure(elements / 2)} of ${figure(elements)}`,
       fills: [members('set', elements)],
       command: ['SPOP', 'set', String(elements / 2)],

@@ -79,6 +79,13 @@ function fillLists(): void {
   for (let n = 0; n < 25; n++) atOnce('RPUSH', 'long', ...numbers.map((i) => `${n} ${i}`))
 }
 
+function fillWeights(): void {
+  for (const n of numbers) {
+    if (n % 5 > 0) h.run('SET', `weight:e${n}`, `${(n * 31) % COUNT}`)
+    if (n % 3 > 0) h.run('HSET', `hash:e${n}`, 'f', `of ${n}`)
+  }
+}
+
 /** Some of them dense, and some of it twice. */
 function fillSketches(): void {
   for (let n = 0; n < 5; n++) atOnce('PFADD', `sketch:${n}`, ...Array.from({ length: 3000 }, (_, i) => `${n * 1000 + i}`))
@@ -135,6 +142,8 @@ const WRITES: string[][] = [
   ['SORT', 'zset', 'ALPHA', 'DESC', 'LIMIT', '5', '300', 'STORE', 'zset'],
   ['SORT', 'set', 'ALPHA', 'STORE', 'string'],
   ['SORT', 'list', 'BY', 'nosort', 'STORE', 'to'],
+  ['SORT', 'list', 'BY', 'weight:*', 'GET', '#', 'GET', 'hash:*->f', 'STORE', 'to'],
+  ['SORT', 'list', 'ALPHA', 'GET', 'weight:*', 'LIMIT', '5', '300', 'STORE', 'list'],
   ['LREM', 'coins', '0', 'heads'],
   ['LREM', 'coins', '150', 'heads'],
   ['LREM', 'coins', '-150', 'tails'],
@@ -159,6 +168,7 @@ describe.each([true, false])('a long write (alone: %s)', (solo) => {
     fill()
     if (args.some((each) => ['coins', 'same', 'long'].includes(each))) fillLists()
     if (args[0] === 'PFMERGE') fillSketches()
+    if (args[0] === 'SORT') fillWeights()
     const other = new EngineHarness({ solo, self: 2 }, clock)
     other.receive(h)
     ask(...args)
@@ -316,6 +326,31 @@ it('PFMERGE to a key that is gone does not hand on a time that was set elsewhere
   expect(h.run('PTTL', 'to')).toBe(-1)
   other.receive(h)
   expect(other.run('PTTL', 'to')).toBe(-1)
+})
+
+it('SORT STORE by patterns holds the keys that they may lead to from writes, and no others', () => {
+  fill()
+  fillWeights()
+  ask('SORT', 'list', 'BY', 'weight:*', 'GET', 'hash:*->f', 'STORE', 'to')
+  const other = new EngineHarness({ self: 2 }, clock)
+  other.receive(h)
+  turns(() => undefined, 3)
+  const waiting = [
+    ['SET', 'weight:e1', '1000'],
+    ['HSET', 'hash:new', 'f', 'x'],
+    ['DEL', 'set', 'weight:e7'],
+  ].map((args, i) => {
+    const session = new ReceivingSession(200 + i)
+    expect(h.raw(args, session)).toBe('')
+    return session
+  })
+  expect(h.run('GET', 'weight:e1')).toBe('31')
+  expect(h.run('SET', 'weigh', 'x')).toBe('OK')
+  turns()
+  expect(client.received).toBe(inOneGo(other, ['SORT', 'list', 'BY', 'weight:*', 'GET', 'hash:*->f', 'STORE', 'to']))
+  expect(h.run('DEBUG', 'DIGEST-VALUE', 'to')).toEqual(other.run('DEBUG', 'DIGEST-VALUE', 'to'))
+  for (let turn = 0; turn < 10; turn++) clock.turn()
+  expect(waiting.map(({ received }) => received)).toEqual(['+OK\r\n', ':1\r\n', ':2\r\n'])
 })
 
 it('RESTORE of what DUMP gave makes the same, in slices', () => {

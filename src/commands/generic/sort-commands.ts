@@ -133,9 +133,9 @@ function sort(call: Call, mayStore: boolean): void {
   const { store } = options
   if (store === 0) {
     call.read(1, 1, looks, replySteps(call, work), prefixesOf(call, work))
-  } else if ((by === 0 || !sorts) && options.gets.length === 0 && call.isLongWrite(looks, store)) {
+  } else if (call.isLongWrite(looks, store)) {
     const keys = [1, store].map((argument) => ({ database: call.database, argument, isWritten: argument === store }))
-    call.writeInSlices(keys, storeSteps(call, work))
+    call.writeInSlices(keys, storeSteps(call, work), prefixesOf(call, work))
   } else {
     storeAtOnce(call, work)
   }

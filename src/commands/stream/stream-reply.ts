@@ -4,11 +4,20 @@ import { StreamFields } from '../../keyspace/stream-fields.js'
 import type { StreamSpace } from '../../keyspace/stream-space.js'
 import type { ReplyWriter } from '../../resp/reply-writer.js'
 
+/** The ID that was written last. Its first part stays for the next one: of entries that come one after the other many are of the same millisecond. */
 const digits = new Uint8Array(MAX_ID_BYTES)
+let msHigh = -1
+let msLow = -1
+let msBytes = 0
 const fields = new StreamFields()
 
 export function replyId(reply: ReplyWriter, id: StreamId): void {
-  reply.bulk(digits, 0, id.write(digits, 0))
+  if (id.msLow !== msLow || id.msHigh !== msHigh) {
+    msBytes = id.writeMs(digits, 0)
+    msHigh = id.msHigh
+    msLow = id.msLow
+  }
+  reply.bulk(digits, 0, msBytes + id.writeSequence(digits, msBytes))
 }
 
 /** An entry as Redis gives it: its ID, and names and values in one flat array. */
