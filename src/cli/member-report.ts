@@ -66,6 +66,14 @@ export interface MemberDetails {
   readonly opsPerSecond: number
   readonly keys: number
   readonly memoryBytes: number
+  /** 0: no bound. */
+  readonly maxmemoryBytes: number
+  readonly maxmemoryPolicy: string
+  /** Of what counts, above maxmemory. */
+  readonly overMaxmemoryBytes: number
+  /** Why the log takes nothing, and why the last snapshot failed; empty when all is well. */
+  readonly logError: string
+  readonly snapshotError: string
   /** How it takes part: active, or why it takes no writes. */
   readonly membership: string
   readonly topologyVersion: number
@@ -82,7 +90,7 @@ export interface MemberDetails {
 /** Lag beyond which a link counts as degraded. */
 export const DEFAULT_MAX_LAG_MS = 10_000
 
-const SECTIONS = ['server', 'clients', 'memory', 'stats', 'keyspace', 'crdt', 'peers', 'replication']
+const SECTIONS = ['server', 'clients', 'memory', 'persistence', 'stats', 'keyspace', 'crdt', 'peers', 'replication']
 
 /** Asks one member again and again, over one connection for as long as it lasts. */
 export class MemberProbe {
@@ -102,6 +110,7 @@ export class MemberProbe {
       const details = readDetails(parseInfo(await this.client.text('INFO', ...SECTIONS)))
       const problems = [
         ...placeProblems(details),
+        ...pressureProblems(details),
         ...transferProblems(details),
         ...details.links.filter((link) => mattersTo(details, link)).flatMap((link) => linkProblems(link, this.maxLagMs)),
       ]
@@ -147,6 +156,24 @@ function isCatchingUp({ membership, transfer }: MemberDetails): boolean {
 
 function mattersTo(details: MemberDetails, { name }: LinkReport): boolean {
   return !isCatchingUp(details) || !details.draining.includes(name)
+}
+
+/** What its disk and its memory do not let it do. */
+function pressureProblems({
+  logError,
+  snapshotError,
+  overMaxmemoryBytes,
+  maxmemoryBytes,
+  maxmemoryPolicy,
+}: MemberDetails): string[] {
+  const problems: string[] = []
+  if (logError !== '') problems.push(`takes no writes: ${logError}`)
+  if (snapshotError !== '') problems.push(`the last snapshot failed: ${snapshotError}`)
+  if (maxmemoryPolicy === 'noeviction' && overMaxmemoryBytes > 0)
+    problems.push(
+      `takes no writes that need memory: it has ${sizeText(overMaxmemoryBytes)} more than maxmemory, ${sizeText(maxmemoryBytes)}`,
+    )
+  return problems
 }
 
 function transferProblems({ transfer }: MemberDetails): string[] {
@@ -225,6 +252,11 @@ function readDetails(info: Map<string, string>): MemberDetails {
     opsPerSecond: number('instantaneous_ops_per_sec'),
     keys,
     memoryBytes: number('used_memory'),
+    maxmemoryBytes: number('maxmemory'),
+    maxmemoryPolicy: text('maxmemory_policy'),
+    overMaxmemoryBytes: number('mem_over_maxmemory'),
+    logError: text('log_last_error'),
+    snapshotError: text('snapshot_last_error'),
     membership: text('membership') || 'active',
     topologyVersion: number('topology_version'),
     draining: text('draining').split(';').filter(Boolean),

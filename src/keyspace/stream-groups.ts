@@ -450,6 +450,17 @@ export class StreamGroups {
     return isBehindStart && this.isDone(group, entry) && this.findPending(group, id, region) === 0
   }
 
+  /**
+   * The same for a delivery that comes back. What is pending of the entry may be so by a claim that came back before it and found it done: but it was not when it was delivered, so the acknowledgement had
+   * seen neither, and takes both.
+   */
+  isOverSinceDelivery(group: Ref, entry: Pick<EntryView, 'id' | 'member'>, region: number): boolean {
+    const { id } = entry
+    const ref = this.findPending(group, id, region)
+    if (ref !== 0 && this.pending.wasAcknowledged(ref)) this.unassign(group, id, region)
+    return this.isOver(group, entry, region)
+  }
+
   /** The entry is done, and so are all before it. */
   pass(group: Ref, member: number, id: StreamId, region: number): void {
     this.raiseCursor(group, member, id)

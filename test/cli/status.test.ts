@@ -125,6 +125,17 @@ describe('status', () => {
     expect(joining).not.toMatch(/departed|link to ap/)
   })
 
+  it('is 1 and says why when a member takes no writes because of its disk or its memory', async () => {
+    const error = 'The disk of /data has 5 bytes left, the reserve is 10 (MRD_DISK_FULL). Free some room.'
+    const info = fakeInfo({ id: 1, name: 'us' }, [], [], [`log_last_error:${error}`, 'snapshot_last_error:EIO'])
+    const { code, stdout } = await cli('status', await member({ info }))
+    expect(code).toBe(1)
+    expect(stdout).toContain(`us: takes no writes: ${error}\nus: the last snapshot failed: EIO`)
+    expect((await cli('status', await member({ info: us.info.replace('allkeys-lru', 'noeviction') }))).stdout).toContain(
+      'us: takes no writes that need memory: it has 1 KiB more than maxmemory, 2.0 MiB',
+    )
+  })
+
   it('says when writes come over the link that their member has opened', async () => {
     const peers = [fakePeer({ link: 'connecting', relay: 'eu' })]
     const { stdout } = await cli('status', await member({ info: fakeInfo({ id: 1, name: 'us' }, peers) }))
