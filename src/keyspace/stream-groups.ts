@@ -450,6 +450,17 @@ export class StreamGroups {
     return isBehindStart && this.isDone(group, entry) && this.findPending(group, id, region) === 0
   }
 
+  /**
+   * The same for a delivery that comes back. What is pending of the entry may be so by a claim that came back before it and found it done: but it was not when it was delivered, so the acknowledgement had
+   * seen neither, and takes both.
+   */
+  isOverSinceDelivery(group: Ref, entry: Pick<EntryView, 'id' | 'member'>, region: number): boolean {
+    const { id } = entry
+    const ref = this.findPending(group, id, region)
+    if (ref !== 0 && this.pending.wasAcknowledged(ref)) this.unassign(group, id, region)
+    return this.isOver(group, entry, region)
+  }
+
   /** The entry is done, and so are all before it. */
   pass(group: Ref, member: number, id: StreamId, region: number): void {
     this.raiseCursor(group, member, id)
@@ -688,10 +699,10 @@ export class StreamGroups {
 
   /**
    * The entry that has been pending the longest since it was delivered last, 0 when there is none; nextLongest goes on from there. The index that this needs
-   * is made at the first call, and kept up from then on.
+   * is made at the first call, and kept up from then on. place: where it is, for who does not go to the end at once.
    */
-  longestPending(group: Ref): Ref {
-    const { pending, longest } = this
+  longestPending(group: Ref, place = this.longest): Ref {
+    const { pending } = this
     const words = this.words(group)
     const g = this.at(group)
     if ((words[g + FLAGS] & TIMED) === 0) {
@@ -701,12 +712,12 @@ export class StreamGroups {
       }
       words[g + FLAGS] |= TIMED
     }
-    return pending.index.first(words, g + BY_TIME, longest)
+    return pending.index.first(words, g + BY_TIME, place)
   }
 
   /** What was pending must not have changed since. */
-  nextLongest(): Ref {
-    return this.pending.index.next(this.longest)
+  nextLongest(place = this.longest): Ref {
+    return this.pending.index.next(place)
   }
 
   private isTimed(group: Ref): boolean {

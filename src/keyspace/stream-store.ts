@@ -289,7 +289,7 @@ export class StreamStore implements CollectionStore {
       const isThere = op === PendingOp.deliver && this.seek(space, root, id, region)
       // A state that has come from another member may know of an acknowledgement that came after the delivery, and of a removal of the entry.
       const sought = isThere ? this.found.entry : { id, member: extra }
-      if (op === PendingOp.deliver && space.groups.isOver(group, sought, region)) continue
+      if (op === PendingOp.deliver && space.groups.isOverSinceDelivery(group, sought, region)) continue
       if (op === PendingOp.deliver) space.groups.deliver(group, id, region, consumer, deliveredAt)
       else space.groups.claim(group, id, region, consumer, deliveredAt, extra)
       // SETID that came after it takes it back, in whichever order they come here.

@@ -151,12 +151,19 @@ interface Ambush {
   left: number
 }
 
+interface Shown {
+  readonly seen: Float64Array
+  readonly stable: Float64Array
+}
+
 /** What one machine has to do with transfers. */
 interface Part {
   /** It is being taken. */
   offer: OfferedState | null
   /** Its data show ops up to here, more than it has applied; nothing more than `stable` may be folded. Null when it shows what it has applied. */
-  shows: { readonly seen: Float64Array; readonly stable: Float64Array } | null
+  shows: Shown | null
+  /** What the state showed that it has taken last: it does again when a crash takes from its log what came behind the state. */
+  took: Shown | null
   hasTaken: boolean
   /** What was ever on its disk when it went down: others were told, though the disk was lost since. */
   readonly ever: Float64Array
@@ -173,7 +180,7 @@ export class Transfers {
   private part(machine: TransferMachine): Part {
     let part = this.parts.get(machine)
     if (part === undefined)
-      this.parts.set(machine, (part = { offer: null, shows: null, hasTaken: false, ever: new Float64Array(256) }))
+      this.parts.set(machine, (part = { offer: null, shows: null, took: null, hasTaken: false, ever: new Float64Array(256) }))
     return part
   }
 
@@ -292,7 +299,7 @@ export class Transfers {
     host.adopted(machine, { ...offer, vector })
     part.offer = null
     part.hasTaken = true
-    part.shows = { seen: offer.seen.stamps.slice(), stable: offer.stable.stamps.slice() }
+    part.shows = part.took = { seen: offer.seen.stamps.slice(), stable: offer.stable.stamps.slice() }
     this.caughtUp(machine)
   }
 
@@ -363,7 +370,8 @@ export class Transfers {
   /** Before what a machine has after a start is checked: the state that it was taking may be its own already. */
   restarted(machine: TransferMachine, stamps: Float64Array): void {
     const part = this.part(machine)
-    const { offer } = part
+    const { offer, took } = part
+    if (took?.seen.some((stamp, origin) => origin > 0 && stamps[origin] < stamp) === true) part.shows = took
     if (offer === null) return
     const entries = [...offer.vector.entries()]
     if (entries.every(([origin, stamp]) => stamp === stamps[origin])) {
@@ -376,7 +384,7 @@ export class Transfers {
   /** The disk is another one. */
   emptied(machine: TransferMachine): void {
     const part = this.part(machine)
-    part.offer = part.shows = null
+    part.offer = part.shows = part.took = null
   }
 
   /** Something was logged. */

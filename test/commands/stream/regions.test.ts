@@ -32,6 +32,21 @@ it('what was delivered here, and elsewhere acknowledged and removed, is not pend
   for (const member of [one, again]) expect(ids(member.run('XPENDING', 's', 'g', '-', '+', '10'))).toEqual(['2-1'])
 })
 
+it('what was claimed by force and then delivered here, and acknowledged elsewhere, is not pending when a lost disk is filled in another order', () => {
+  const [one, two] = mesh()
+  one.run('XADD', 's', '1', 'f', 'v')
+  one.run('XGROUP', 'CREATE', 's', 'g', '0')
+  sync(one, two)
+  one.run('XCLAIM', 's', 'g', 'c', '0', '1-1', 'FORCE')
+  expect(read(one)).toEqual(['1-1'])
+  two.run('XACK', 's', 'g', '1-1')
+  const again = mesh()[0]
+  again.receive(two)
+  again.receive(one)
+  one.receive(two)
+  for (const member of [one, again]) expect(ids(member.run('XPENDING', 's', 'g', '-', '+', '10'))).toEqual([])
+})
+
 it('what was delivered here before SETID of another region came is delivered again, also when a lost disk is filled in another order', () => {
   const [one, two] = mesh()
   for (const id of ['1', '2']) one.run('XADD', 's', id, 'f', 'v')
