@@ -699,10 +699,10 @@ export class StreamGroups {
 
   /**
    * The entry that has been pending the longest since it was delivered last, 0 when there is none; nextLongest goes on from there. The index that this needs
-   * is made at the first call, and kept up from then on.
+   * is made at the first call, and kept up from then on. place: where it is, for who does not go to the end at once.
    */
-  longestPending(group: Ref): Ref {
-    const { pending, longest } = this
+  longestPending(group: Ref, place = this.longest): Ref {
+    const { pending } = this
     const words = this.words(group)
     const g = this.at(group)
     if ((words[g + FLAGS] & TIMED) === 0) {
@@ -712,12 +712,12 @@ export class StreamGroups {
       }
       words[g + FLAGS] |= TIMED
     }
-    return pending.index.first(words, g + BY_TIME, longest)
+    return pending.index.first(words, g + BY_TIME, place)
   }
 
   /** What was pending must not have changed since. */
-  nextLongest(): Ref {
-    return this.pending.index.next(this.longest)
+  nextLongest(place = this.longest): Ref {
+    return this.pending.index.next(place)
   }
 
   private isTimed(group: Ref): boolean {

@@ -64,6 +64,8 @@ export interface Restored {
 /** Makes the data folder of a member from a backup. @throws MeridianError; then the folder is as it was, or says that its restore was not finished. */
 export function restoreFolder(request: RestoreRequest, progress: (what: string, share: number) => void): Restored {
   const { file, folder, member, allRegionsLost } = request
+  if (!existsSync(file))
+    throw new MeridianError('MRD_RESTORE', `There is no file ${file}`, 'Name the file that `meridian backup` has written.')
   const disk = new NodeDisk()
   const backup = new BackupFile(disk, file)
   try {

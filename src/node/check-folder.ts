@@ -20,8 +20,8 @@ export function checkFolder(folder: string, repair: boolean): CheckOutcome {
   if (!disk.exists(folder))
     throw new MeridianError(
       'MRD_DATA_FOLDER',
-      `There is no folder ${folder}`,
-      'Name the folder that the setting storage.dir names.',
+      `There is no folder and no file ${folder}`,
+      'Name the folder that the setting storage.dir names, or the file of a backup.',
     )
   if (statSync(folder).isFile()) return { ...checkBackup(folder), repaired: null }
   const lock = lockDataFolder(folder)

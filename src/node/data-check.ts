@@ -47,6 +47,7 @@ interface WholeLog {
   readonly vector: VersionVector
 }
 
+const CUT = 'The log is cut at position'
 const STARTS_EMPTY =
   'Nothing is left to start from: a start begins with no data. In a cluster of several members it gets from the others what they have, before it takes writes: start it ' +
   'while they can be reached.'
@@ -286,7 +287,7 @@ class DataCheck {
       this.moves.push(this.segmentPath(each))
     }
     this.damage(`${withoutRemedy(damage)}. Everything after that is out of reach: ${lost.toString()}.`)
-    this.givenUp.push(`The log is cut at position ${end}: ${lost.toString()}.`)
+    this.givenUp.push(`${CUT} ${end}: ${lost.toString()}.`)
     const own = lost.stamps.get(this.identity.memberId)
     if (own !== undefined) {
       this.givenUp.push(
@@ -371,6 +372,8 @@ class DataCheck {
     // What was to be mended of the old log is not any more: all of it moves as it is.
     this.cut = null
     this.begin = null
+    const rest = this.givenUp.filter((line) => !line.startsWith(CUT))
+    this.givenUp.splice(0, this.givenUp.length, ...rest)
     const segments = sequences.map((each) => this.segmentPath(each))
     this.moves.push(...segments.filter((each) => !this.moves.includes(each)))
     for (const other of this.snapshots) if (other !== snapshot) this.moves.push(other.path)

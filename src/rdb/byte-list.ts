@@ -39,7 +39,13 @@ export class ByteList {
 
   /** Pushes every element of another list. */
   pushAll(other: ByteList): void {
-    for (let i = 0; i < other.count; i++) this.push(other.bytesOf(i), other.start(i), other.end(i) - other.start(i))
+    for (let i = 0; i < other.count; i++) this.pushFrom(other, i)
+  }
+
+  /** Pushes element i of another list. */
+  pushFrom(other: ByteList, i: number): void {
+    const start = other.start(i)
+    this.push(other.bytesOf(i), start, other.end(i) - start)
   }
 
   /** Element i as a view; good until the next push. */

@@ -1,4 +1,5 @@
 import { LIMITS } from '../base/limits.js'
+import type { ByteList } from './byte-list.js'
 import { decompressLzf } from './lzf.js'
 import {
   ENCODED_INT16,
@@ -38,6 +39,7 @@ export class RdbReader {
   failure: RdbFailure | null = null
   private unpacked = 0
   private objects = 0
+  private view: DataView | null = null
 
   constructor(
     readonly buf: Uint8Array,
@@ -96,7 +98,10 @@ export class RdbReader {
 
   f64(): number {
     const at = this.take(8)
-    return at < 0 ? 0 : new DataView(this.buf.buffer, this.buf.byteOffset + at, 8).getFloat64(0, true)
+    if (at < 0) return 0
+    const { buf } = this
+    this.view ??= new DataView(buf.buffer, buf.byteOffset, buf.byteLength)
+    return this.view.getFloat64(at, true)
   }
 
   /** A length, exactly. */
@@ -155,6 +160,20 @@ export class RdbReader {
         return at < 0 ? NOTHING : this.buf.subarray(at, at + length)
       }
     }
+  }
+
+  /** Reads a string into a list; without a view of it, which would take three times what most elements have. */
+  stringInto(list: ByteList): void {
+    const first = this.remaining > 0 ? this.buf[this.at] : ENCODED_LZF
+    const kind = first >>> 6
+    if (kind !== LENGTH_6 && kind !== LENGTH_14) {
+      const value = this.string()
+      list.push(value, 0, value.length)
+      return
+    }
+    const length = this.length()
+    const at = this.take(length)
+    list.push(this.buf, Math.max(at, 0), at < 0 ? 0 : length)
   }
 
   private lengthAfter(first: number): number {

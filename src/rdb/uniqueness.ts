@@ -20,11 +20,15 @@ export function* checkUnique(list: ByteList): Generator<undefined, 'unique' | 'd
   let looks = LOOKS_PER_ELEMENT * list.count + SPARE_LOOKS
   for (let i = 0; i < list.count; i++) {
     if (i % STEP_ELEMENTS === STEP_ELEMENTS - 1) yield
-    const item = list.at(i)
-    let slot = hash(item) & mask
+    const bytes = list.bytesOf(i)
+    const start = list.start(i)
+    const end = list.end(i)
+    let slot = hash(bytes, start, end) & mask
     while (table[slot] !== 0) {
-      const other = list.at(table[slot] - 1)
-      if (other.length === item.length && equalBytes(other, 0, item, 0, item.length)) return 'duplicate'
+      const other = table[slot] - 1
+      const otherStart = list.start(other)
+      if (list.end(other) - otherStart === end - start && equalBytes(list.bytesOf(other), otherStart, bytes, start, end - start))
+        return 'duplicate'
       if (--looks === 0) return 'colliding'
       slot = (slot + 1) & mask
     }
@@ -33,9 +37,9 @@ export function* checkUnique(list: ByteList): Generator<undefined, 'unique' | 'd
   return 'unique'
 }
 
-function hash(item: Uint8Array): number {
+function hash(bytes: Uint8Array, start: number, end: number): number {
   let h = OFFSET
-  for (let i = 0; i < item.length; i++) h = Math.imul(h ^ item[i], PRIME)
+  for (let i = start; i < end; i++) h = Math.imul(h ^ bytes[i], PRIME)
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
   return (h ^ (h >>> 16)) >>> 0

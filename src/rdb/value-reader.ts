@@ -99,8 +99,7 @@ function readCount(reader: RdbReader, leastBytes: number): number {
 function* readStrings(reader: RdbReader, count: number): Steps<ByteList> {
   const list = new ByteList()
   for (let i = 0; i < count && !reader.failed; i++) {
-    const value = reader.string()
-    list.push(value, 0, value.length)
+    reader.stringInto(list)
     if (i % STEP_ELEMENTS === STEP_ELEMENTS - 1) yield
   }
   return list
@@ -144,8 +143,7 @@ function* readSortedSet(reader: RdbReader, type: number): Steps<RdbSortedSet> {
   const members = new ByteList()
   const scores = allocateDoubles(count)
   for (let i = 0; i < count && !reader.failed; i++) {
-    const member = reader.string()
-    members.push(member, 0, member.length)
+    reader.stringInto(members)
     scores[i] = type === RdbType.zset ? reader.f64() : textScore(reader)
     if (Number.isNaN(scores[i])) reader.fail('malformed', 'a score is not a number')
     if (i % STEP_ELEMENTS === STEP_ELEMENTS - 1) yield
@@ -194,10 +192,8 @@ function* asHash(reader: RdbReader, elements: ByteList, tuple: 2 | 3): Steps<Rdb
   const values = new ByteList()
   const expiries = tuple === 3 ? allocateDoubles(elements.count / tuple) : null
   for (let i = 0; i + tuple <= elements.count && !reader.failed; i += tuple) {
-    const field = elements.at(i)
-    const value = elements.at(i + 1)
-    fields.push(field, 0, field.length)
-    values.push(value, 0, value.length)
+    fields.pushFrom(elements, i)
+    values.pushFrom(elements, i + 1)
     if (i % STEP_ELEMENTS === 0) yield
     if (expiries === null) continue
     const text = elements.at(i + 2)
@@ -217,10 +213,8 @@ function* readExpiringHash(reader: RdbReader, type: number): Steps<RdbHash> {
   for (let i = 0; i < count && !reader.failed; i++) {
     const time = reader.length()
     expiries[i] = checkedExpiry(reader, relative && time !== 0 ? time + earliest - 1 : time)
-    const field = reader.string()
-    fields.push(field, 0, field.length)
-    const value = reader.string()
-    values.push(value, 0, value.length)
+    reader.stringInto(fields)
+    reader.stringInto(values)
     if (i % STEP_ELEMENTS === STEP_ELEMENTS - 1) yield
   }
   yield* failUnlessUnique(reader, fields)

@@ -163,6 +163,13 @@ function scenarios(elements: number): StallScenario[] {
       command: ['XREADGROUP', 'GROUP', 'group', 'me', 'STREAMS', 'stream', '>'],
     },
     {
+      name: `XREADGROUP CLAIM of ${figure(tenth)}`,
+      fills: [{ ...entries, count: tenth }, readers],
+      before: readAll,
+      command: ['XREADGROUP', 'GROUP', 'group', 'you', 'CLAIM', '0', 'STREAMS', 'stream', '>'],
+      only: 'meridian',
+    },
+    {
       name: `XAUTOCLAIM of ${figure(elements)}`,
       fills: [entries, readers],
       before: readAll,

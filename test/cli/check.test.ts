@@ -70,6 +70,6 @@ describe('meridian check', () => {
     rmSync(join(folder, 'identity.json'))
     expect((await check()).text).toContain('is no data folder')
     rmSync(folder, { recursive: true })
-    expect((await check()).text).toContain('There is no folder')
+    expect((await check()).text).toContain('There is no folder and no file')
   })
 })

@@ -137,6 +137,7 @@ describe('a backup', () => {
     const bad = join(cluster.folder, 'bad.mbackup')
     writeFileSync(bad, bytes)
     const flags = ['--dir', join(cluster.folder, 'r'), '--cluster-id', 'n', '--member-id', '1', '--member-name', 'a']
+    expect((await meridian('restore', `${bad}x`, ...flags)).output).toMatch(/There is no file .*bad.mbackupx \(MRD_RESTORE\)/)
     expect((await meridian('restore', bad, ...flags)).output).toMatch(/MRD_BACKUP_DAMAGED/)
     writeFileSync(bad, readFileSync(file).subarray(0, 100))
     expect((await meridian('check', bad)).output).toMatch(/MRD_BACKUP_DAMAGED/)

@@ -1,8 +1,10 @@
+import { DoubleList } from '../../base/double-list.js'
 import { LIMITS } from '../../base/limits.js'
 import { NotificationClass } from '../../base/notification-classes.js'
-import { StreamId } from '../../crdt/stream-id.js'
+import { MAX_U32, StreamId } from '../../crdt/stream-id.js'
 import { comparePosition, StreamCursor } from '../../keyspace/stream-log.js'
-import { AssignmentWriter, buildConsumer, DeliveryWriter, ReadWriter } from '../../keyspace/stream-op-writers.js'
+import { AssignmentWriter, buildConsumer, DeliveryWriter, DropWriter, ReadWriter } from '../../keyspace/stream-op-writers.js'
+import { StreamPositions } from '../../keyspace/stream-positions.js'
 import type { Ref } from '../../memory/arena.js'
 import { IndexCursor } from '../../memory/order-index.js'
 import type { Call } from '../call.js'
@@ -12,7 +14,7 @@ import { ReadCounter } from './group-progress.js'
 import { isBounded, planSteps } from './read-budget.js'
 import { beginReply, limitOf, mustHaveGroup, replyKey, type ReadRequest } from './read-request.js'
 import { ArgumentRange, StreamReading } from './stream-arguments.js'
-import { replyEntry, replyId } from './stream-reply.js'
+import { replyDelivery, replyEntry, replyId } from './stream-reply.js'
 
 /**
  * XREADGROUP of many entries, in slices: they are counted first, then replied and written as pending one after the other. Nothing is kept of them in
@@ -81,20 +83,76 @@ class GroupPlace {
   }
 }
 
-/** New entries. */
-function* deliverSteps({
-  call,
-  request,
-  stream,
-  key,
-  group,
-  groupName,
-  consumerName,
-  now,
-}: GroupPlace): Generator<undefined, void> {
+/** Most entries that have gone from their stream which one command drops: some milliseconds. */
+export const MAX_GONE = 4096
+
+/** What CLAIM found. */
+class Claimable {
+  /** The number of each is its deliveries, with this one. */
+  readonly claimed = new StreamPositions()
+  readonly idleMs = new DoubleList()
+  readonly gone = new StreamPositions()
+}
+
+/** What is pending for long enough, at most so much. */
+function* claimableSteps({ stream, request, group, now }: GroupPlace, limit: number): Generator<undefined, Claimable> {
+  const found = new Claimable()
+  const { claimed, idleMs, gone } = found
+  if (request.claimIdleMs < 0) return found
+  const { groups, log } = stream.space
+  const { pending } = groups
+  const place = new IndexCursor()
+  const cursor = new StreamCursor()
+  const id = new StreamId()
+  let steps = 0
+  for (let ref = groups.longestPending(group, place); ref !== 0; ref = groups.nextLongest(place)) {
+    const idle = now - pending.time(ref)
+    if (idle < request.claimIdleMs || claimed.count === limit || gone.count === MAX_GONE) break
+    const region = pending.region(ref)
+    pending.id(ref, id)
+    if (log.find(stream.words, stream.at, id, region, cursor) && comparePosition(id, region, cursor.entry) === 0) {
+      claimed.push(id, region, Math.min(pending.deliveries(ref) + 1, MAX_U32))
+      idleMs.push(Math.max(0, idle))
+    } else {
+      gone.push(id, region)
+    }
+    if (++steps % LIMITS.slicedReadStep === 0) yield
+  }
+  return found
+}
+
+/** Says that they are the consumer's, and replies with them. */
+function* claimSteps(at: GroupPlace, { claimed, idleMs, gone }: Claimable): Generator<undefined, void> {
+  const { call, stream, key, groupName, consumerName, now } = at
+  const place = call.place(key)
+  const { space, words, at: chunks } = stream
+  const id = new StreamId()
+  const drops = new DropWriter(call.op, place, groupName)
+  for (let i = 0; i < gone.count; i++) {
+    drops.push(gone.id(i, id), gone.region(i))
+    if (i % LIMITS.slicedReadStep === 0) yield
+  }
+  drops.end()
+  const writer = new AssignmentWriter(call.op, place, groupName, consumerName, now)
+  const cursor = new StreamCursor()
+  for (let i = 0; i < claimed.count; i++) {
+    claimed.id(i, id)
+    writer.push(id, claimed.region(i), claimed.number(i), now)
+    space.log.find(words, chunks, id, claimed.region(i), cursor)
+    replyDelivery(call.reply, space, cursor.entry, idleMs.at(i), claimed.number(i) - 1)
+    if (i % LIMITS.slicedReadStep === 0) yield
+  }
+  writer.end()
+}
+
+/** What may be claimed, then new entries. */
+function* deliverSteps(at: GroupPlace): Generator<undefined, void> {
+  const { call, request, stream, key, group, groupName, consumerName, now } = at
   const { space, root } = stream
   const { groups, log } = space
-  const limit = limitOf(request, key)
+  const most = limitOf(request, key)
+  const claimable = yield* claimableSteps(at, most)
+  const limit = most - claimable.claimed.count
   const cursor = new StreamCursor()
   let steps = 0
   let count = 0
@@ -102,7 +160,8 @@ function* deliverSteps({
     if (!groups.isDone(group, cursor.entry)) count++
     if (++steps % LIMITS.slicedReadSeek === 0) yield
   }
-  call.reply.array(count)
+  call.reply.array(claimable.claimed.count + count)
+  yield* claimSteps(at, claimable)
   const counter = new ReadCounter()
   counter.begin(stream, group)
   const place = call.place(key)
@@ -117,7 +176,8 @@ function* deliverSteps({
     counter.delivered(entry.id)
     if (read === null) delivery.push(entry.id, entry.region, entry.member, counter.value)
     else read.push(entry.id, entry.region, counter.value)
-    replyEntry(call.reply, space, entry)
+    if (request.claimIdleMs >= 0) replyDelivery(call.reply, space, entry, 0, 0)
+    else replyEntry(call.reply, space, entry)
   }
   read?.end()
   delivery.end()

@@ -122,7 +122,7 @@ class Plan {
     const { space, root } = stream
     const { groups, log } = space
     const limit = limitOf(request, request.firstKey + i)
-    const claimed = this.claimable(group, limit)
+    const claimed = yield* this.claimable(group, limit)
     let skip = this.freshBefore(i)
     let count = 0
     for (let on = groups.seekFrontier(root, group, cursor); on && claimed + count < limit; on = log.next(cursor)) {
@@ -162,13 +162,15 @@ class Plan {
     return count
   }
 
-  private claimable(group: Ref, limit: number): number {
+  private *claimable(group: Ref, limit: number): Generator<undefined, number> {
     const { call, request, stream, id } = this
     if (request.claimIdleMs < 0) return 0
     const { groups } = stream.space
     const { pending } = groups
+    const place = new IndexCursor()
     let count = 0
-    for (let ref = groups.longestPending(group); ref !== 0 && count < limit; ref = groups.nextLongest()) {
+    for (let ref = groups.longestPending(group, place); ref !== 0 && count < limit; ref = groups.nextLongest(place)) {
+      if (this.isPause()) yield
       if (call.nowMs - pending.time(ref) < request.claimIdleMs) break
       if (!this.seek(pending.id(ref, id), pending.region(ref))) continue
       if (!this.takesEntry(stream.space, 2 * INTEGER_BYTES)) break

@@ -12,12 +12,12 @@ import type { ArgumentSpec, CommandSpec, KeySpec } from '../command-spec.js'
 import type { ReadSteps } from '../services.js'
 import { findConsumer, findGroup } from './group-commands.js'
 import { ReadCounter } from './group-progress.js'
-import { readGroupInSlices } from './group-read-steps.js'
+import { MAX_GONE, readGroupInSlices } from './group-read-steps.js'
 import { entrySteps, replyRange, seekEntry } from './range-commands.js'
 import { isBounded, planSteps } from './read-budget.js'
 import { beginReply, limitOf, mustHaveGroup, NEW, replyKey, type ReadRequest } from './read-request.js'
 import { CONSUMER, GROUP, isByte, isLongWrite, KEY, strictId, StreamReading } from './stream-arguments.js'
-import { replyEntry, replyEntryBody, replyId } from './stream-reply.js'
+import { replyDelivery, replyEntry, replyId } from './stream-reply.js'
 
 /**
  * XREAD and XREADGROUP, blocking or not. XREAD gives what has a higher ID than the client names, so it may miss an entry that another region added
@@ -273,17 +273,17 @@ function isLongRead(call: Call, request: ReadRequest, ready: readonly number[]):
   let entries = 0
   for (const i of ready) {
     const group = mustHaveGroup(call, stream, request.firstKey + i, request.groupArgument)
-    let most = 0
+    let most = request.claimIdleMs >= 0 && request.behind[i] === NEW ? groups.pendingCount(group) : 0
     if (request.behind[i] !== NEW) {
       const consumer = findConsumer(call, stream, group, request.groupArgument + 1)
       if (consumer !== 0) most = groups.consumerPendingCount(consumer)
     } else if (groups.seekFrontier(stream.root, group, cursor)) {
-      most = stream.length - log.rank(stream.words, stream.at, cursor)
+      most += stream.length - log.rank(stream.words, stream.at, cursor)
     }
     entries += Math.min(most, limitOf(request, request.firstKey + i))
   }
   entries = Math.min(entries, request.maxCount || Infinity)
-  if (!isLongWrite(call, entries, request.firstKey, request.keyCount) || request.claimIdleMs >= 0) return false
+  if (!isLongWrite(call, entries, request.firstKey, request.keyCount)) return false
   return new Set(request.behind.map((_, i) => call.text(request.firstKey + i))).size === request.keyCount
 }
 
@@ -429,7 +429,7 @@ function deliver(call: Call, request: ReadRequest, key: number, group: Ref): voi
   call.reply.array(claimed.count + positions.count)
   for (let i = 0; i < claimed.count; i++) {
     seekEntry(stream, claimed.id(i, stop), claimed.region(i))
-    replyDelivery(call, idle[i], claimed.number(i) - 1)
+    replyDelivery(call.reply, space, cursor.entry, idle[i], claimed.number(i) - 1)
   }
   if (positions.count === 0) return
   if (request.noAck) writes.readWithoutPending(KEY, GROUP, positions, counter.value)
@@ -437,21 +437,12 @@ function deliver(call: Call, request: ReadRequest, key: number, group: Ref): voi
   on = log.find(stream.words, stream.at, positions.id(0, scratch), positions.region(0), cursor)
   for (let i = 0; i < positions.count;) {
     if (cursor.entry.id.compare(positions.id(i, scratch)) === 0 && cursor.entry.region === positions.region(i)) {
-      if (request.claimIdleMs >= 0) replyDelivery(call, 0, 0)
+      if (request.claimIdleMs >= 0) replyDelivery(call.reply, space, cursor.entry, 0, 0)
       else replyEntry(call.reply, space, cursor.entry)
       i++
     }
     log.next(cursor)
   }
-}
-
-/** The entry that the cursor is at, with how long ago and how often it was delivered before. */
-function replyDelivery(call: Call, idleMs: number, deliveries: number): void {
-  const { reply } = call
-  reply.array(4)
-  replyEntryBody(reply, stream.space, stream.space.cursor.entry)
-  reply.integer(idleMs)
-  reply.integer(deliveries)
 }
 
 /** What a consumer has pending behind an ID: delivered once more. */
@@ -495,8 +486,6 @@ const again = new StreamPositions()
 const claimed = new StreamPositions()
 const idle: number[] = []
 const gone = new StreamPositions()
-/** Most entries that have gone from their stream which one command drops: some milliseconds. */
-const MAX_GONE = 4096
 /** A time that nobody waits for. */
 const NEVER_MS = 2 ** 47
 

@@ -27,7 +27,7 @@ export function replyEntry(reply: ReplyWriter, space: StreamSpace, entry: EntryV
 }
 
 /** The two parts of an entry, for a reply that has more. */
-export function replyEntryBody(reply: ReplyWriter, space: StreamSpace, entry: EntryView): void {
+function replyEntryBody(reply: ReplyWriter, space: StreamSpace, entry: EntryView): void {
   space.log.chunks.fields(entry, fields)
   replyId(reply, entry.id)
   reply.array(fields.count * 2)
@@ -35,4 +35,18 @@ export function replyEntryBody(reply: ReplyWriter, space: StreamSpace, entry: En
     reply.bulk(fields.buf, fields.nameOff[i], fields.nameLen[i])
     reply.bulk(fields.buf, fields.valueOff[i], fields.valueLen[i])
   }
+}
+
+/** An entry with how long ago and how often it was delivered before. */
+export function replyDelivery(
+  reply: ReplyWriter,
+  space: StreamSpace,
+  entry: EntryView,
+  idleMs: number,
+  deliveries: number,
+): void {
+  reply.array(4)
+  replyEntryBody(reply, space, entry)
+  reply.integer(idleMs)
+  reply.integer(deliveries)
 }

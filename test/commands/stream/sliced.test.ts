@@ -225,6 +225,38 @@ describe.each([true, false])('a stream of which much is done in slices (alone: %
     twins.ends('s', 'other')
   })
 
+  it.each(SEEDS)('has its entries claimed by who reads as in one go (seed %i)', (seed) => {
+    const twins = new Twins(seed + 900, solo).fill()
+    const reads = (consumer: string, idle: number, ...options: string[]): string[] => [
+      'XREADGROUP',
+      'GROUP',
+      'h',
+      consumer,
+      'CLAIM',
+      `${idle}`,
+      ...options,
+      'STREAMS',
+      's',
+      '>',
+    ]
+    for (let n = 0; n < 8; n++) {
+      twins.both('XREADGROUP', 'GROUP', 'h', `c${n % 3}`, 'COUNT', '15', 'STREAMS', 's', '>')
+      twins.clock.advance(twins.below(3))
+    }
+    for (let n = 0; n < 3; n++) twins.both('XDEL', 's', ...Array.from({ length: 15 }, () => `${1 + twins.below(ENTRIES)}-1`))
+    twins.doesTheSame(reads('new', 3), 's')
+    twins.clock.advance(5)
+    twins.both('XDEL', 's', ...Array.from({ length: 15 }, () => `${1 + twins.below(ENTRIES)}-1`))
+    twins.doesTheSame(reads('c1', 2, 'COUNT', '60'), 's')
+    twins.clock.advance(5)
+    twins.client.protocol = 3
+    twins.doesTheSame(reads('c2', 2, 'MAXCOUNT', '90', 'MAXSIZE', '3000'), 's')
+    twins.doesTheSame(reads('c0', 0, 'NOACK'), 's')
+    for (let n = 0; n < 2 * SHORT; n++) twins.both('XADD', 's', '*', 'n', `${n}`)
+    twins.doesTheSame(reads('newer', 0, 'COUNT', '10000', 'BLOCK', '0'), 's')
+    twins.ends('s')
+  })
+
   it.each(SEEDS)('has its entries claimed as in one go (seed %i)', (seed) => {
     const twins = new Twins(seed + 200, solo).fill()
     const ids = (count: number): string[] =>
