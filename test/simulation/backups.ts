@@ -15,8 +15,6 @@ export interface Beginning {
   /** What the backup has, and nothing else. */
   readonly history: History
   readonly vector: Float64Array
-  /** Who may have been a member when it was taken: of those that have written nothing the restored vector says GIVEN, so that nobody gets their ids. */
-  readonly former: readonly number[]
   /** How far clocks are ahead of those of a simulation that begins with nothing. */
   readonly aheadMs: number
   /** The ids of the first members, all of which are made of it. */
@@ -26,9 +24,6 @@ export interface Beginning {
   readonly steps: number
   restore(disk: Disk, folder: string, identity: DataFolderIdentity, clock: Clock): void
 }
-
-/** What a backup must come to. */
-type Reached = Pick<Beginning, 'history' | 'vector' | 'former' | 'aheadMs'>
 
 /** Whose backup is taken. */
 interface Source {
@@ -53,8 +48,6 @@ export interface BackupHost {
   runRestored(beginning: Beginning): void
 }
 
-/** Less than any stamp (docs/decisions/0022). */
-export const GIVEN = 1
 const BACKUP_RATE = 0.03
 /** More than any member id. */
 const IDS = 256
@@ -99,7 +92,7 @@ export class BackupTrials {
     const backup = member.beginBackup(disk.port(ownLife), new SimClock(clock, ownLife))
     if (backup === null) return
     const wanted = Float64Array.from(source.logged)
-    let reached: Reached | null = null
+    let reached: { history: History; vector: Float64Array; aheadMs: number } | null = null
     const pauses = random.stream(`backup ${name}`)
     const goOn = (): void => {
       if (!life.alive) return
@@ -114,7 +107,7 @@ export class BackupTrials {
               `backup ${name} is ready before ${id}:${wanted[id]} is durable, which was there when it was asked for`,
             )
         }
-        reached = { history: host.history.upTo(before), vector: before, former: [...host.ids], aheadMs: host.scheduler.now }
+        reached = { history: host.history.upTo(before), vector: before, aheadMs: host.scheduler.now }
         host.trace(() => `backup ${name} is ready: ${member.durable.toString()}`)
       }
       host.scheduler.after(pauses.exponential(meanPauseMs), goOn)
@@ -123,7 +116,12 @@ export class BackupTrials {
   }
 
   /** A member that is made of it, alone in a new cluster, must have and show what the history says. */
-  private compare(source: Source, name: string, backup: SimulatedBackup, reached: Reached): void {
+  private compare(
+    source: Source,
+    name: string,
+    backup: SimulatedBackup,
+    reached: { history: History; vector: Float64Array; aheadMs: number },
+  ): void {
     const { host } = this
     host.trace(() => `backup ${name} is compared`)
     this.counts.compared++

@@ -6,7 +6,7 @@ import { beginJoining } from '../../src/node/joining.js'
 import { JoinRequest } from '../../src/peer-sync/join-request.js'
 import { decodeTopology } from '../../src/topology/topology-codec.js'
 import type { Logger } from '../../src/ports/logger.js'
-import { BackupTrials, GIVEN, planBackups, type Beginning } from './backups.js'
+import { BackupTrials, planBackups, type Beginning } from './backups.js'
 import { Burials } from './burials.js'
 import { canonical } from './canonical.js'
 import { modelCommand, modelTransaction } from './command-model.js'
@@ -349,7 +349,7 @@ export class Simulation {
     return beginning === null
       ? ids
       : [...new Set([...ids, ...beginning.vector.keys()])].filter(
-          (id) => id > 0 && (ids.includes(id) || beginning.vector[id] > 0 || this.given.has(id)),
+          (id) => id > 0 && (ids.includes(id) || beginning.vector[id] > 0),
         )
   }
 
@@ -507,39 +507,17 @@ export class Simulation {
     return logger
   }
 
-  /** Ids that a restored vector has although nobody has written under them. */
-  private readonly given = new Set<number>()
-
-  /** A machine that begins with a backup starts for the first time: who was there from the beginning must be in its vector. */
-  private noteGiven(machine: Machine, { vector, former }: Beginning, stamps: Float64Array): void {
-    for (const id of former) {
-      if (vector[id] > 0) continue
-      if (stamps[id] === GIVEN) {
-        this.given.add(id)
-        machine.logged[id] = GIVEN
-      } else if (stamps[id] === 0 && id <= this.options.members) {
-        throw this.fail(`${machine.name} was restored, and its vector does not have the id ${id}, which was a member's`)
-      }
-    }
-  }
-
-  /** Some frame of the origin ends with this stamp, or it says that the id was given to somebody. */
-  private isEnd(origin: number, stamp: number): boolean {
-    return this.history.find(origin, stamp) !== undefined || (stamp === GIVEN && this.given.has(origin))
-  }
-
   /** What a member has after a start must be all that it owes, nothing else, and read as the history says. */
   private recovered(machine: Machine, startsFromCopy: boolean): void {
     const { stamps } = machine.member!.applied
     this.transfers.restarted(machine, stamps)
-    if (this.beginning !== null && machine.isSeed && machine.starts === 1) this.noteGiven(machine, this.beginning, stamps)
     for (const origin of this.origins) {
       const has = stamps[origin]
       if (has < machine.owed[origin] && !startsFromCopy) {
         throw this.fail(`${machine.name} lost what was safe of origin ${origin}: has ${has}, owes ${machine.owed[origin]}`)
       }
       if (has > machine.logged[origin]) throw this.fail(`${machine.name} has ${has} of origin ${origin} that it never logged`)
-      if (has !== 0 && !machine.hasLost && !this.isEnd(origin, has)) {
+      if (has !== 0 && !machine.hasLost && this.history.find(origin, has) === undefined) {
         throw this.fail(`${machine.name} came back in the middle of a frame of origin ${origin}: ${has}`)
       }
       if (origin !== machine.id) continue
@@ -1045,7 +1023,7 @@ export class Simulation {
         throw this.fail(
           `${machine.name} takes a state that has ${origin}:${stamps[origin]} only; it had ${machine.logged[origin]}`,
         )
-      if (stamps[origin] !== 0 && !this.isEnd(origin, stamps[origin]))
+      if (stamps[origin] !== 0 && this.history.find(origin, stamps[origin]) === undefined)
         throw this.fail(`${machine.name} takes a state in the middle of a frame of origin ${origin}: ${stamps[origin]}`)
       const maker = this.machines.find(({ id }) => id === origin)
       const isKnown = maker !== undefined && maker !== machine && !maker.wasRestored
@@ -1385,7 +1363,7 @@ export class Simulation {
     for (const { id: origin, removal } of this.machines) {
       // What one that was removed by force never sent is lost.
       if (removal === 'forced') continue
-      const newest = Math.max(this.history.newest(origin), this.given.has(origin) ? GIVEN : 0)
+      const newest = this.history.newest(origin)
       if (first.logged[origin] !== newest)
         throw this.fail(`converged without ${origin}:${newest}; all have ${first.logged[origin]}`)
     }
