@@ -1,5 +1,4 @@
 import { MeridianError } from '../base/errors.js'
-import type { MemberId, Stamp } from '../base/ids.js'
 import { LIMITS } from '../base/limits.js'
 import type { Services } from '../commands/services.js'
 import type { Stability } from '../crdt/apply-context.js'
@@ -40,9 +39,6 @@ export interface FormerMember {
   readonly isActive: boolean
 }
 
-/** What the vector says of an id that was given away and has written nothing: less than any stamp. It is enough for nobody to give it away again. */
-const GIVEN = 1 as Stamp
-
 /**
  * Makes a data folder for a member that begins with the state of a backup: a snapshot of it, and a log that begins behind it. The folder must be empty. Which
  * members there were is not carried over; what they wrote is, with all stamps, so that the new cluster goes on where the old one was, whatever its members'
@@ -67,7 +63,6 @@ export function restoreBackup(
   // Not 0: a log that begins at its beginning could be read without the snapshot.
   const position = Math.max(1, backup.header.logPosition + backup.header.logLength)
   const vector = engine.applied
-  for (const { id } of members) vector.raise(id as MemberId, GIVEN)
   disk.ensureFolder(logFolder(folder))
   const segment = disk.openAppend(`${logFolder(folder)}/${segmentFileName(1)}`)
   try {

@@ -186,14 +186,19 @@ describe('a backup', () => {
     }
   })
 
-  it('remembers which ids were given away, also of members that never wrote', () => {
+  it('has the list of members, also where it was never changed', () => {
     disk = new MemoryDisk()
-    server = new Server(disk, new ManualClock(), 'old', 1, '/data', ['a', 'b', 'c'])
+    server = new Server(disk, new ManualClock(), 'old', 1, '/data', ['a', 'b'])
     server.run('SET', 'k', 'v')
     fetch(begin())
-    const restored = restore('new', 1).embedded.member
-    const ids = [...restored.engine.position().entries()].map(([id]) => id)
-    expect(ids).toEqual([1, 2, 3])
+    const file = new BackupFile(disk, BACKUP)
+    const identity = { clusterId: 'new', memberId: 1 as MemberId, memberName: 'a', createdMs: 1 }
+    const ports = { disk, clock: server.clock, logger: QUIET }
+    expect(restoreBackup(file, '/restored', identity, '1', ports, () => undefined).members).toEqual([
+      { id: 1, name: 'a', isActive: true },
+      { id: 2, name: 'b', isActive: true },
+    ])
+    file.close()
   })
 
   it('gives no stamp out again, though the clock of the new machine is behind', () => {
