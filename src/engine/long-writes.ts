@@ -223,6 +223,7 @@ export class LongWrites implements LongWriting {
     let isDone = false
     for (let step = 0; step < this.turnSteps && nowMs < untilMs; step++) {
       isDone = current.steps?.next().done === true
+      if (current instanceof LongWrite) current.parts.takeMuch(reply)
       nowMs = clock.monotonicMs()
       if (isDone || (current instanceof LongWrite && current.waitsForPause)) break
     }

@@ -168,6 +168,7 @@ export class SlicedReads implements SlicedReading, KeyObserver {
     const deadlineMs = untilMs + LIMITS.slicedReadTurnMs * (read.starts - 1)
     while (!isDone) {
       isDone = host.step(read, reply)
+      read.parts.takeMuch(reply)
       if (clock.monotonicMs() >= deadlineMs) break
     }
     const endMs = clock.monotonicMs()

@@ -14,7 +14,7 @@ const IN_STEPS: readonly number[] = [KeyType.set, KeyType.zset, KeyType.list, Ke
 const BLOCK_BYTES = 1024 * 1024
 const BLOCK_IS_FULL = BLOCK_BYTES - 64 * 1024
 /** Bytes of it that a step replies. */
-const REPLY_BYTES = 256 * 1024
+const REPLY_BYTES = 64 * 1024
 
 /** True for a value that dumpSteps can write. */
 export function dumpsInSteps(type: number): boolean {
