@@ -1,21 +1,18 @@
 import { spawnSync } from 'node:child_process'
-import { readlinkSync } from 'node:fs'
 import { connect } from 'node:net'
 import { setPriority } from 'node:os'
-import { basename } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { parentPort, workerData } from 'node:worker_threads'
 import { PING_EVERY_MS, type ProbeReport } from './prober.js'
 
 /**
- * The thread of pingWhile: it does nothing but send PING and note the answers, so what the load generator is busy with is not measured.
+ * The process of pingWhile: it does nothing but send PING to the port that is its argument, and note the answers, so what the load generator is busy with is not measured.
  * It says "open" when its own code is warm, and on the first message from the other side waits for the answers that are due and sends a ProbeReport.
  */
 
 /** `+PONG\r\n` */
 const PONG_BYTES = 7
 /**
- * Of this thread, where it may: the load keeps every core busy, and its own waiting would be measured. A high priority alone is not enough: a kernel that
+ * Of this process, where it may: the load keeps every core busy, and its own waiting would be measured. A high priority alone is not enough: a kernel that
  * does not preempt lets whoever runs go on until its next tick, 4 ms later; for a real-time thread it does not.
  */
 const REAL_TIME_PRIORITY = '50'
@@ -26,8 +23,7 @@ const WARM_UP_MS = 500
 /** Of an hour: arrays that grow would stop it now and then. */
 const MOST_PROBES = 3_600_000
 
-const port = parentPort
-if (port === null) throw new Error('this is the thread of the prober, not a program')
+if (process.send === undefined) throw new Error('this is the process of the prober, not a program')
 
 /** Sends PING every millisecond, whether or not earlier ones were answered, and keeps how long each took. */
 class Prober {
@@ -84,32 +80,33 @@ class Prober {
 
 function raisePriority(): void {
   if (process.platform === 'linux') {
-    const thread = basename(readlinkSync('/proc/thread-self'))
-    if (spawnSync('chrt', ['--fifo', '--pid', REAL_TIME_PRIORITY, thread]).status === 0) return
+    // Of its main thread only.
+    if (spawnSync('chrt', ['--fifo', '--pid', REAL_TIME_PRIORITY, String(process.pid)]).status === 0) return
   }
   try {
     setPriority(PRIORITY)
   } catch {
-    process.stderr.write('not allowed to raise the priority of the measuring thread: stalls may be its own, see "own pause"\n')
+    process.stderr.write('not allowed to raise the priority of the measuring process: stalls may be its own, see "own pause"\n')
   }
 }
 
 raisePriority()
 const own = monitorEventLoopDelay({ resolution: 1 })
-const prober = await Prober.open(workerData as number)
+const prober = await Prober.open(Number(process.argv[2]))
 await new Promise((resolve) => setTimeout(resolve, WARM_UP_MS))
 prober.begin()
 own.enable()
-port.once('message', () => {
+process.once('message', () => {
   own.disable()
   prober.finish().then(
     (timesMs) => {
       const report: ProbeReport = { timesMs, ownPauseMs: own.max / 1e6 }
-      port.postMessage(report)
+      process.send?.(report)
     },
     (error: unknown) => {
       throw error
     },
   )
 })
-port.postMessage('open')
+process.once('disconnect', () => process.exit(1))
+process.send?.('open')
