@@ -1,4 +1,5 @@
 import { copyBytes } from '../base/bytes.js'
+import { LIMITS } from '../base/limits.js'
 import { compareIds, StreamId } from '../crdt/stream-id.js'
 import { CHUNK_SHIFT, UNIT_MASK, type Arena, type Ref } from '../memory/arena.js'
 import { ELEMENT_TABLE_WORDS } from '../memory/element-table.js'
@@ -702,17 +703,25 @@ export class StreamGroups {
    * is made at the first call, and kept up from then on. place: where it is, for who does not go to the end at once.
    */
   longestPending(group: Ref, place = this.longest): Ref {
+    if (!this.isTimed(group)) for (const steps = this.orderByTime(group); steps.next().done !== true;);
+    return this.pending.index.first(this.words(group), this.at(group) + BY_TIME, place)
+  }
+
+  /** Makes that index if there is none yet, some entries a step. What is pending must not change between two steps. It may be broken off. */
+  *orderByTime(group: Ref): Generator<undefined, void> {
+    if (this.isTimed(group)) return
     const { pending } = this
     const words = this.words(group)
     const g = this.at(group)
-    if ((words[g + FLAGS] & TIMED) === 0) {
-      const { index } = this.cursor
-      for (let ref = pending.index.first(words, g + PENDING, index); ref !== 0; ref = pending.index.next(index)) {
-        pending.insertByTime(words, g + BY_TIME, ref)
-      }
-      words[g + FLAGS] |= TIMED
+    let steps = 0
+    // Of one that was broken off.
+    while (pending.index.dropLastLeaf(words, g + BY_TIME) > 0) if (++steps % LIMITS.slicedReadStep === 0) yield
+    const place = new IndexCursor()
+    for (let ref = pending.index.first(words, g + PENDING, place); ref !== 0; ref = pending.index.next(place)) {
+      pending.insertByTime(words, g + BY_TIME, ref)
+      if (++steps % LIMITS.slicedReadStep === 0) yield
     }
-    return pending.index.first(words, g + BY_TIME, place)
+    words[g + FLAGS] |= TIMED
   }
 
   /** What was pending must not have changed since. */
@@ -720,7 +729,8 @@ export class StreamGroups {
     return this.pending.index.next(place)
   }
 
-  private isTimed(group: Ref): boolean {
+  /** Whether there is that index already. */
+  isTimed(group: Ref): boolean {
     return (this.words(group)[this.at(group) + FLAGS] & TIMED) !== 0
   }
 

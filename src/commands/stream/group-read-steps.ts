@@ -105,6 +105,7 @@ function* claimableSteps({ stream, request, group, now }: GroupPlace, limit: num
   const cursor = new StreamCursor()
   const id = new StreamId()
   let steps = 0
+  yield* groups.orderByTime(group)
   for (let ref = groups.longestPending(group, place); ref !== 0; ref = groups.nextLongest(place)) {
     const idle = now - pending.time(ref)
     if (idle < request.claimIdleMs || claimed.count === limit || gone.count === MAX_GONE) break

@@ -169,6 +169,7 @@ class Plan {
     const { pending } = groups
     const place = new IndexCursor()
     let count = 0
+    yield* groups.orderByTime(group)
     for (let ref = groups.longestPending(group, place); ref !== 0 && count < limit; ref = groups.nextLongest(place)) {
       if (this.isPause()) yield
       if (call.nowMs - pending.time(ref) < request.claimIdleMs) break

@@ -1,10 +1,12 @@
 import { MAX_U32, StreamId } from '../../crdt/stream-id.js'
 import { equalBytes } from '../../base/bytes.js'
+import { LIMITS } from '../../base/limits.js'
 import { NotificationClass } from '../../base/notification-classes.js'
 import { KeyType } from '../../keyspace/database.js'
 import { StreamCursor } from '../../keyspace/stream-log.js'
 import { StreamPositions } from '../../keyspace/stream-positions.js'
 import type { Ref } from '../../memory/arena.js'
+import { IndexCursor } from '../../memory/order-index.js'
 import { blockingMilliseconds } from '../blocking-timeout.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
@@ -273,7 +275,10 @@ function isLongRead(call: Call, request: ReadRequest, ready: readonly number[]):
   let entries = 0
   for (const i of ready) {
     const group = mustHaveGroup(call, stream, request.firstKey + i, request.groupArgument)
-    let most = request.claimIdleMs >= 0 && request.behind[i] === NEW ? groups.pendingCount(group) : 0
+    const claims = request.claimIdleMs >= 0 && request.behind[i] === NEW
+    let most = claims ? groups.pendingCount(group) : 0
+    // Their order by time is still to be made, however few are to be given.
+    if (claims && !groups.isTimed(group)) entries += most
     if (request.behind[i] !== NEW) {
       const consumer = findConsumer(call, stream, group, request.groupArgument + 1)
       if (consumer !== 0) most = groups.consumerPendingCount(consumer)
@@ -289,7 +294,25 @@ function isLongRead(call: Call, request: ReadRequest, ready: readonly number[]):
 
 /** True when there is an entry in the stream that has been pending for long enough. */
 function hasClaimable(call: Call, request: ReadRequest, group: Ref): boolean {
-  return request.claimIdleMs >= 0 && longestInStream(group, call.nowMs - request.claimIdleMs) !== 0
+  if (request.claimIdleMs < 0) return false
+  const beforeMs = call.nowMs - request.claimIdleMs
+  return hasIdleInFront(call, group, beforeMs) || longestInStream(group, beforeMs) !== 0
+}
+
+/**
+ * True when very many are pending, their order by time has not been made yet, and one of the first by ID, which mostly are the longest, may be claimed: then
+ * that order is made in slices.
+ */
+function hasIdleInFront(call: Call, group: Ref, beforeMs: number): boolean {
+  const { groups } = stream.space
+  if (groups.isTimed(group) || !call.isLongWrite(groups.pendingCount(group))) return false
+  const { pending } = groups
+  const place = new IndexCursor()
+  let ref = pending.index.first(groups.pendingWords(group), groups.pendingAt(group), place)
+  for (let looks: number = LIMITS.slicedReadElements; ref !== 0 && looks > 0; ref = pending.index.next(place), looks--) {
+    if (pending.time(ref) <= beforeMs && seekEntry(stream, pending.id(ref, stop), pending.region(ref))) return true
+  }
+  return false
 }
 
 /** The entry in the stream that has been pending the longest, if it was delivered before then; 0 for none. */

@@ -257,6 +257,29 @@ describe.each([true, false])('a stream of which much is done in slices (alone: %
     twins.ends('s')
   })
 
+  it.each(SEEDS)('has the order of what is pending made anew when it was broken off (seed %i)', (seed) => {
+    const twins = new Twins(seed + 1300, solo).fill()
+    for (let n = 0; n < 13; n++) {
+      twins.both('XREADGROUP', 'GROUP', 'h', `c${n % 3}`, 'COUNT', '15', 'STREAMS', 's', '>')
+      twins.clock.advance(twins.below(3))
+    }
+    twins.clock.advance(5)
+    const claim = ['XREADGROUP', 'GROUP', 'h', 'new', 'CLAIM', '2', 'COUNT', '9', 'STREAMS', 's', '>']
+    for (const turns of [1, 2, 3]) {
+      const goes = new ReceivingSession(300 + turns)
+      expect(twins.sliced.raw(claim, goes)).toBe('')
+      for (let n = 0; n < turns; n++) twins.clock.turn()
+      twins.sliced.engine.sessionClosed(goes)
+      twins.clock.turn()
+      for (let n = 0; n < 10; n++) twins.both('XACK', 's', 'h', `${1 + twins.below(ENTRIES)}-1`)
+      twins.both('XCLAIM', 's', 'h', 'c1', '0', `${1 + twins.below(ENTRIES)}-1`)
+    }
+    twins.doesTheSame(claim, 's')
+    twins.clock.advance(5)
+    twins.doesTheSame([...claim.slice(0, 6), 'COUNT', '200', ...claim.slice(8)], 's')
+    twins.ends('s')
+  })
+
   it.each(SEEDS)('has its entries claimed as in one go (seed %i)', (seed) => {
     const twins = new Twins(seed + 200, solo).fill()
     const ids = (count: number): string[] =>
