@@ -37,8 +37,7 @@ export async function readLarge(client: PipelinedClient, key: Uint8Array): Promi
 async function readHash(client: PipelinedClient, key: Uint8Array): Promise<RdbValue | null> {
   const pairs = await list(client, 'HGETALL', key)
   const [fields, values] = [new ByteList(), new ByteList()]
-  for (let i = 0; i < pairs.count; i++)
-    (i % 2 === 0 ? fields : values).push(pairs.bytesOf(i), pairs.start(i), pairs.end(i) - pairs.start(i))
+  for (let i = 0; i < pairs.count; i++) (i % 2 === 0 ? fields : values).pushFrom(pairs, i)
   for (let from = 0; from < fields.count; from += CHUNK) {
     const some = Array.from({ length: Math.min(CHUNK, fields.count - from) }, (_, i) => fields.at(from + i))
     const times = await client.ask('HPEXPIRETIME', key, 'FIELDS', String(some.length), ...some)
@@ -52,7 +51,7 @@ function sortedSet(pairs: ByteList): RdbValue {
   const members = new ByteList()
   const scores = new Float64Array(pairs.count / 2)
   for (let i = 0; i < pairs.count; i += 2) {
-    members.push(pairs.bytesOf(i), pairs.start(i), pairs.end(i) - pairs.start(i))
+    members.pushFrom(pairs, i)
     scores[i / 2] = score(Buffer.from(pairs.at(i + 1)).toString('latin1'))
   }
   return { type: 'zset', members, scores }

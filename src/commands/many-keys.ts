@@ -31,11 +31,11 @@ export function findAt(call: Call, i: number, atMs: number): Ref {
   return ref
 }
 
-/** How many of the keys have a visible value. */
-export function* countInSteps(call: Call, keys: KeyRange): Generator<undefined, number> {
+/** How many of the keys are found. */
+export function* countInSteps(call: Call, keys: KeyRange, find: (call: Call, i: number) => Ref): Generator<undefined, number> {
   let count = 0
   yield* eachKey(call, keys, (i) => {
-    if (call.find(i) !== 0) count++
+    if (find(call, i) !== 0) count++
   })
   return count
 }

@@ -421,7 +421,8 @@ export interface SlicedReading {
 }
 
 /** Does a part of a write with each call of next, some 0.1 ms: see Call.writeInSlices. */
-export type WriteSteps = Iterator<undefined | 'commit' | 'at-once', void>
+export type WriteSteps = Iterator<WriteStep, void>
+export type WriteStep = undefined | 'commit' | 'at-once'
 
 /** A key that a long write is about. */
 export interface KeyToHold {

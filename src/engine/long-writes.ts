@@ -3,7 +3,7 @@ import { LIMITS } from '../base/limits.js'
 import type { Call } from '../commands/call.js'
 import { CommandError } from '../commands/command-error.js'
 import type { Command } from '../commands/command-table.js'
-import type { KeyRange, KeyToHold, LongWriting, WriteSteps } from '../commands/services.js'
+import type { KeyRange, KeyToHold, LongWriting, WriteStep, WriteSteps } from '../commands/services.js'
 import type { BlockedState, Session } from '../commands/session.js'
 import type { FrameView } from '../crdt/frame.js'
 import { OpBuilder } from '../crdt/op-builder.js'
@@ -22,7 +22,7 @@ export interface LongWriteHost {
   /** Runs the command's handler with the write's request and this reply; it comes back by begin, or has replied. */
   start(write: LongWrite, reply: ReplyWriter): void
   /** Goes on with the write's steps. */
-  step(write: LongWrite, reply: ReplyWriter): IteratorResult<undefined | 'commit' | 'at-once', void>
+  step(write: LongWrite, reply: ReplyWriter): IteratorResult<WriteStep, void>
   /** Why nothing can be written now, as an error reply; null when it can. */
   readonly refusal: string | null
   /** Clients are paused: nothing may be written before `resume` is called. */
@@ -311,10 +311,10 @@ export class LongWrites implements LongWriting {
   private end(current: LongWrite | RemoteWrite): void {
     this.current = null
     this.lastWasFrame = current instanceof RemoteWrite
-    if (current instanceof LongWrite) {
+    if (current instanceof LongWrite && !current.isHandedOver) {
       const { session } = current
-      if (!current.isHandedOver) this.host.ended(current)
-      if (!current.hasLeft && !current.isHandedOver) {
+      this.host.ended(current)
+      if (!current.hasLeft) {
         // The session counts as blocked while the reply is delivered, so that CLIENT REPLY OFF applies to it.
         session.deliverAll(current.parts.takeAll())
         session.blocked = null

@@ -1,4 +1,3 @@
-import { ByteWriter } from '../base/byte-stream.js'
 import type { MemberId } from '../base/ids.js'
 import { LIMITS } from '../base/limits.js'
 import { EffectType } from '../crdt/effect-reader.js'
@@ -8,14 +7,13 @@ import type { Ref } from '../memory/arena.js'
 import { IndexCursor } from '../memory/order-index.js'
 import type { KeyPlace } from './collection-store.js'
 import { CopiedIds } from './copied-ids.js'
-import { GroupOp, writeFields, writeId } from './stream-codec.js'
+import { GroupOp, writeFields } from './stream-codec.js'
 import { StreamFields } from './stream-fields.js'
 import { StreamCursor } from './stream-log.js'
 import { buildMarkCopy } from './stream-mark-writes.js'
-import { AssignmentWriter, buildConsumer, buildSeen } from './stream-op-writers.js'
+import { AssignmentWriter, buildConsumer, buildGroup, buildSeen, buildSetId, EntriesWriter, nameOf } from './stream-op-writers.js'
 import { CHUNKS_WORD } from './stream-root.js'
 import type { StreamSpace } from './stream-space.js'
-import type { Name } from './stream-writes.js'
 
 /**
  * A copy of a stream in the making: what StreamWrites.copy writes and makes at once is written here some entries a step, into an op. The stream must not
@@ -36,14 +34,11 @@ export class StreamCopy {
   }
 
   *steps(): Generator<undefined, void> {
-    const { space, root, copied } = this
+    const { space, root, copied, op, to } = this
     const { roots, groups } = space
     yield* this.entries()
-    const effect = this.begin(EffectType.streamSetId)
-    writeId(effect, copied.lastId())
-    effect.varint(roots.entriesAdded(root))
-    writeId(effect, roots.maxDeletedId(root, new StreamId()))
-    yield* buildMarkCopy(space, root, copied, this.op, this.to)
+    buildSetId(op, to, copied.lastId(), roots.entriesAdded(root), roots.maxDeletedId(root, new StreamId()))
+    yield* buildMarkCopy(space, root, copied, op, to)
     for (const group of groups.sorted(root)) {
       yield
       yield* this.group(group)
@@ -53,33 +48,18 @@ export class StreamCopy {
   private *entries(): Generator<undefined, void> {
     const { space, root, copied } = this
     const { roots, log } = space
-    const list = new ByteWriter()
+    const writer = new EntriesWriter(this.op, this.to, 0)
     const fields = new StreamFields()
     const cursor = new StreamCursor()
-    let count = 0
-    let added = 0
-    const end = (): void => {
-      const effect = this.begin(EffectType.streamAdd)
-      effect.u8(0)
-      effect.varint(added)
-      effect.varint(count)
-      effect.raw(list.bytes.subarray(0, list.length))
-      list.reset()
-      count = 0
-    }
     for (let on = log.first(roots.words(root), roots.at(root) + CHUNKS_WORD, cursor); on; on = log.next(cursor)) {
-      if (count >= LIMITS.copyEffectElements || list.length >= LIMITS.copyEffectBytes) {
-        end()
+      if (writer.isFull) {
+        writer.end()
         yield
       }
       log.chunks.fields(cursor.entry, fields)
-      writeId(list, copied.next(cursor.entry.id, cursor.entry.region))
-      writeFields(list, fields)
-      count++
-      added++
+      writeFields(writer.add(copied.next(cursor.entry.id, cursor.entry.region)), fields)
     }
-    // Also of a stream without entries, which is there from then on.
-    end()
+    writer.end()
   }
 
   private *group(group: Ref): Generator<undefined, void> {
@@ -87,11 +67,7 @@ export class StreamCopy {
     const { groups } = space
     const { pending } = groups
     const name = nameOf(groups.names.name(group).slice())
-    const effect = this.begin(EffectType.streamGroup)
-    effect.u8(GroupOp.create)
-    effect.range(name.buf, name.off, name.len)
-    writeId(effect, copied.startOf(group))
-    effect.varint(groups.entriesRead(group) + 1)
+    buildGroup(op, to, name, copied.startOf(group), groups.entriesRead(group))
     const place = new IndexCursor()
     const id = new StreamId()
     let steps = 0
@@ -108,18 +84,9 @@ export class StreamCopy {
       buildSeen(op, to, name, owner, groups.seen(consumer), groups.active(consumer))
     }
   }
-
-  private begin(type: number): ByteWriter {
-    const { op, to } = this
-    return op.begin(type, to.database, to.key, to.off, to.len)
-  }
 }
 
 /** See StreamWrites.destroyAllGroups. */
 export function buildDestroyAll(op: OpBuilder, at: KeyPlace): void {
   op.begin(EffectType.streamGroup, at.database, at.key, at.off, at.len).u8(GroupOp.destroyAll)
-}
-
-function nameOf(bytes: Uint8Array): Name {
-  return { buf: bytes, off: 0, len: bytes.length }
 }

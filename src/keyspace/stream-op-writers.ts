@@ -4,8 +4,7 @@ import { EffectType } from '../crdt/effect-reader.js'
 import type { OpBuilder } from '../crdt/op-builder.js'
 import type { StreamId } from '../crdt/stream-id.js'
 import type { KeyPlace } from './collection-store.js'
-import { ACK_READ, PendingOp, REMOVE_BY_TRIM, writeFields, writeId } from './stream-codec.js'
-import type { StreamFields } from './stream-fields.js'
+import { ACK_READ, GroupOp, PendingOp, REMOVE_BY_TRIM, writeId } from './stream-codec.js'
 import type { Name } from './stream-writes.js'
 
 /**
@@ -24,14 +23,21 @@ export function buildWithoutConsumer(op: OpBuilder, at: KeyPlace, group: Name, c
   putPending(op, at, group)
 }
 
-/** See StreamWrites.add. added: how many entries this member has added to the stream, with this one. */
-export function buildEntry(op: OpBuilder, at: KeyPlace, added: number, id: StreamId, fields: StreamFields): void {
-  const effect = op.begin(EffectType.streamAdd, at.database, at.key, at.off, at.len)
-  effect.u8(0)
+/** See StreamWrites.setId. */
+export function buildSetId(op: OpBuilder, at: KeyPlace, lastId: StreamId, added: number, maxDeleted: StreamId): void {
+  const effect = op.begin(EffectType.streamSetId, at.database, at.key, at.off, at.len)
+  writeId(effect, lastId)
   effect.varint(added)
-  effect.varint(1)
-  writeId(effect, id)
-  writeFields(effect, fields)
+  writeId(effect, maxDeleted)
+}
+
+/** See StreamWrites.createGroup. entriesRead: -1 where that is not known. */
+export function buildGroup(op: OpBuilder, at: KeyPlace, group: Name, start: StreamId, entriesRead: number): void {
+  const effect = op.begin(EffectType.streamGroup, at.database, at.key, at.off, at.len)
+  effect.u8(GroupOp.create)
+  effect.range(group.buf, group.off, group.len)
+  writeId(effect, start)
+  effect.varint(entriesRead + 1)
 }
 
 /** See StreamWrites.trim. */
@@ -57,6 +63,11 @@ export function buildPass(op: OpBuilder, at: KeyPlace, group: Name, id: StreamId
   putPending(op, at, group)
 }
 
+/** A name that is all of these bytes. */
+export function nameOf(bytes: Uint8Array): Name {
+  return { buf: bytes, off: 0, len: bytes.length }
+}
+
 /** Times as an effect can say them, whatever a payload says: one that other members refuse would stop them at this op. */
 export function boundedTimes(seenMs: number, activeMs: number): { readonly seen: number; readonly active: number } {
   return { seen: boundedTime(seenMs), active: activeMs < 0 ? -1 : boundedTime(activeMs) }
@@ -78,6 +89,44 @@ function putPending(op: OpBuilder, at: KeyPlace, group: Name): void {
   const effect = op.begin(EffectType.streamPending, at.database, at.key, at.off, at.len)
   effect.range(group.buf, group.off, group.len)
   effect.range(body.bytes, 0, body.length)
+}
+
+/** New entries on their way into effects; see StreamWrites.add. What is still open is written by `end`. */
+export class EntriesWriter {
+  private readonly list = new ByteWriter()
+  private count = 0
+
+  constructor(
+    private readonly op: OpBuilder,
+    private readonly at: KeyPlace,
+    /** How many entries this member has added to the stream. */
+    private added: number,
+  ) {}
+
+  /** The open effect has as much as one should. */
+  get isFull(): boolean {
+    return this.count >= LIMITS.copyEffectElements || this.list.length >= LIMITS.copyEffectBytes
+  }
+
+  /** Takes another entry, in the open effect; its fields go to the result. */
+  add(id: StreamId): ByteWriter {
+    this.count++
+    this.added++
+    writeId(this.list, id)
+    return this.list
+  }
+
+  /** Writes the open effect, also one without entries: a stream is there from then on. */
+  end(): void {
+    const { list, op, at } = this
+    const effect = op.begin(EffectType.streamAdd, at.database, at.key, at.off, at.len)
+    effect.u8(0)
+    effect.varint(this.added)
+    effect.varint(this.count)
+    effect.raw(list.bytes.subarray(0, list.length))
+    list.reset()
+    this.count = 0
+  }
 }
 
 /** Entries on their way into effects. What is still open is written by `end`, which comes last. */

@@ -1,7 +1,7 @@
 import { assert } from '../base/assert.js'
 import { equalBytes } from '../base/bytes.js'
 import { LIMITS } from '../base/limits.js'
-import { StreamId, u64ToBigInt } from '../crdt/stream-id.js'
+import { MAX_U32, StreamId, u64ToBigInt } from '../crdt/stream-id.js'
 import type { Ref } from '../memory/arena.js'
 import { IndexCursor } from '../memory/order-index.js'
 import { ByteList } from '../rdb/byte-list.js'
@@ -236,7 +236,6 @@ function difference(aHigh: number, aLow: number, bHigh: number, bLow: number): b
 const TWO_32 = 2 ** 32
 /** Higher halves whose numbers a double has exactly. */
 const EXACT_HIGH = 2 ** 20
-const MAX_U32 = 2 ** 32 - 1
 const scratch = new StreamId()
 
 function compare(a: RdbStreamId, b: RdbStreamId): number {

@@ -12,7 +12,7 @@ import type { Keyspace } from './keyspace.js'
 import { ACK_READ, GroupOp, PendingOp, putCount, putFields, putId, REMOVE_BY_TRIM, writeId } from './stream-codec.js'
 import { StreamFields } from './stream-fields.js'
 import { buildDestroyAll, StreamCopy } from './stream-copy.js'
-import { boundedTime, boundedTimes } from './stream-op-writers.js'
+import { boundedTime, boundedTimes, nameOf } from './stream-op-writers.js'
 import { countOf, idOf } from './stream-restore.js'
 import { StreamPositions } from './stream-positions.js'
 import { StreamCursor } from './stream-log.js'
@@ -271,22 +271,21 @@ export class StreamWrites {
   writeRdb(stream: RdbStream, database: number, buf: Uint8Array, off: number, len: number): void {
     const key = { database, buf, off, len }
     const { entries, groups } = stream
-    const id = new StreamId()
     for (let start = 0; start < entries.length || start === 0; start += LIMITS.copyEffectElements) {
       const count = Math.min(entries.length - start, LIMITS.copyEffectElements)
-      this.addMany(key, count, (i) => this.fromRdb(entries[start + i], id))
+      this.addMany(key, count, (i) => this.fromRdb(entries[start + i]))
     }
-    this.setId(key, idOf(stream.lastId, new StreamId()), countOf(stream.entriesAdded), idOf(stream.maxDeletedId, new StreamId()))
+    this.setId(key, idOf(stream.lastId), countOf(stream.entriesAdded), idOf(stream.maxDeletedId))
     for (const group of groups) {
       const name = nameOf(group.name)
-      this.createGroup(key, name, idOf(group.lastId, id), group.entriesRead === null ? -1 : countOf(group.entriesRead))
+      this.createGroup(key, name, idOf(group.lastId), group.entriesRead === null ? -1 : countOf(group.entriesRead))
       for (const consumer of group.consumers) {
         const owner = nameOf(consumer.name)
         this.createConsumer(key, name, owner)
         const { positions } = this
         // A delivery has one time, so entries that were delivered at different times are written one by one.
         for (const { id: pendingId, deliveredMs, deliveries } of consumer.pending) {
-          positions.clear().push(idOf(pendingId, id), this.store.self, Math.min(Number(deliveries), MAX_U32))
+          positions.clear().push(idOf(pendingId), this.store.self, Math.min(Number(deliveries), MAX_U32))
           this.assign(key, name, owner, positions, boundedTime(deliveredMs))
         }
         this.see(key, name, owner, consumer.seenMs, consumer.activeMs)
@@ -393,7 +392,7 @@ export class StreamWrites {
     effects.closeCollection(store.noteAdded(space, root, lastId, added))
   }
 
-  private fromRdb(entry: RdbStreamEntry, id: StreamId): { id: StreamId; fields: StreamFields } {
+  private fromRdb(entry: RdbStreamEntry): { id: StreamId; fields: StreamFields } {
     const { fields } = this
     const { names, values } = entry
     const parts: Uint8Array[] = []
@@ -404,7 +403,7 @@ export class StreamWrites {
       fields.add(at, parts[i].length, at + parts[i].length, parts[i + 1].length)
       at += parts[i].length + parts[i + 1].length
     }
-    return { id: idOf(entry.id, id), fields }
+    return { id: idOf(entry.id), fields }
   }
 
   private putGroup(op: number, group: Name, start: StreamId, entriesRead: number): void {
@@ -458,8 +457,4 @@ export class StreamWrites {
     change(space, space.groups.find(root, group.buf, group.off, group.len), root)
     effects.closeCollection(root)
   }
-}
-
-function nameOf(bytes: Uint8Array): Name {
-  return { buf: bytes, off: 0, len: bytes.length }
 }

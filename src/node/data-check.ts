@@ -47,7 +47,6 @@ interface WholeLog {
   readonly vector: VersionVector
 }
 
-const CUT = 'The log is cut at position'
 const STARTS_EMPTY =
   'Nothing is left to start from: a start begins with no data. In a cluster of several members it gets from the others what they have, before it takes writes: start it ' +
   'while they can be reached.'
@@ -160,6 +159,8 @@ class DataCheck {
   private readonly givenUp: string[] = []
   private readonly moves: string[] = []
   private cut: Repair['cut'] = null
+  /** What goes with the log behind the place where it is cut; null when it is not. */
+  private cutOff: string | null = null
   private begin: Repair['begin'] = null
   private shorten: Repair['shorten'] = null
   private anew: Repair['anew'] = null
@@ -194,7 +195,8 @@ class DataCheck {
     const canStart = this.judgeSnapshots(log)
     const { moves, cut, begin, shorten, anew } = this
     const repair = canStart ? { moves, cut, begin, shorten, anew } : null
-    return { lines: this.lines, isDamaged: this.isDamaged, repair, givenUp: this.givenUp }
+    const givenUp = this.cutOff === null ? this.givenUp : [this.cutOff, ...this.givenUp]
+    return { lines: this.lines, isDamaged: this.isDamaged, repair, givenUp }
   }
 
   private checkSnapshots(): void {
@@ -287,7 +289,7 @@ class DataCheck {
       this.moves.push(this.segmentPath(each))
     }
     this.damage(`${withoutRemedy(damage)}. Everything after that is out of reach: ${lost.toString()}.`)
-    this.givenUp.push(`${CUT} ${end}: ${lost.toString()}.`)
+    this.cutOff = `The log is cut at position ${end}: ${lost.toString()}.`
     const own = lost.stamps.get(this.identity.memberId)
     if (own !== undefined) {
       this.givenUp.push(
@@ -372,8 +374,7 @@ class DataCheck {
     // What was to be mended of the old log is not any more: all of it moves as it is.
     this.cut = null
     this.begin = null
-    const rest = this.givenUp.filter((line) => !line.startsWith(CUT))
-    this.givenUp.splice(0, this.givenUp.length, ...rest)
+    this.cutOff = null
     const segments = sequences.map((each) => this.segmentPath(each))
     this.moves.push(...segments.filter((each) => !this.moves.includes(each)))
     for (const other of this.snapshots) if (other !== snapshot) this.moves.push(other.path)

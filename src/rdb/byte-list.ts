@@ -1,11 +1,10 @@
 import { allocateBytes, compareBytes, copyBytes } from '../base/bytes.js'
+import { GrowingRows } from '../base/growing-rows.js'
 
 /** Bytes of a piece, but for the first one, which grows, and for those that hold one element alone that is longer. */
 const PIECE_BYTES = 512 * 1024
-/** Elements whose places are in one piece, as a power of two. */
-const PLACE_BITS = 14
-const PLACES = 1 << PLACE_BITS
-const PLACE_MASK = PLACES - 1
+/** Numbers that say where an element is: the piece that it lies in, and where it ends there. */
+const PLACE = 2
 
 /**
  * Many byte strings: what a payload holds must not become an object for each element, because a few compressed bytes can stand for very many of them.
@@ -15,8 +14,8 @@ export class ByteList {
   private readonly pieces: Uint8Array[] = []
   /** Bytes that are taken of the last piece. */
   private used = 0
-  /** Two numbers for each element, PLACES elements an array: the piece that it lies in, and where it ends there. It begins where the one before it ends, or at 0. */
-  private readonly places: Uint32Array[] = []
+  /** An element begins where the one before it ends in the same piece, or at 0. */
+  private readonly places = new GrowingRows((numbers) => new Uint32Array(numbers), PLACE)
   count = 0
 
   static of(items: Iterable<Uint8Array>): ByteList {
@@ -26,15 +25,16 @@ export class ByteList {
   }
 
   push(buf: Uint8Array, off: number, len: number): void {
-    const { count } = this
-    const places = this.room(count, len)
-    const at = this.used
-    copyBytes(buf, off, this.pieces[this.pieces.length - 1], at, len)
-    this.used = at + len
-    const place = 2 * (count & PLACE_MASK)
-    places[place] = this.pieces.length - 1
-    places[place + 1] = this.used
-    this.count = count + 1
+    this.makeRoom(len)
+    const { pieces, places } = this
+    const piece = pieces.length - 1
+    copyBytes(buf, off, pieces[piece], this.used, len)
+    this.used += len
+    const i = this.count++
+    const numbers = places.makeRoom(i)
+    const place = places.placeOf(i)
+    numbers[place] = piece
+    numbers[place + 1] = this.used
   }
 
   /** Pushes every element of another list. */
@@ -65,7 +65,7 @@ export class ByteList {
 
   /** Where element i ends in that. */
   end(i: number): number {
-    return this.places[i >>> PLACE_BITS][2 * (i & PLACE_MASK) + 1]
+    return this.places.pieceOf(i)[this.places.placeOf(i) + 1]
   }
 
   /** Order of two elements by their bytes, a beginning before what it begins. */
@@ -78,12 +78,12 @@ export class ByteList {
   }
 
   private pieceOf(i: number): number {
-    return this.places[i >>> PLACE_BITS][2 * (i & PLACE_MASK)]
+    return this.places.pieceOf(i)[this.places.placeOf(i)]
   }
 
-  /** Makes the last piece one that has room for an element of so many bytes, and gives the array that the place of element i belongs into. */
-  private room(i: number, len: number): Uint32Array {
-    const { pieces, places } = this
+  /** Makes the last piece one that has room for an element of so many bytes. */
+  private makeRoom(len: number): void {
+    const { pieces } = this
     const last = pieces.length - 1
     if (last < 0) {
       pieces.push(new Uint8Array(Math.max(16, len)))
@@ -98,13 +98,5 @@ export class ByteList {
         this.used = 0
       }
     }
-    const piece = i >>> PLACE_BITS
-    if (piece === places.length) places.push(new Uint32Array(piece === 0 ? 8 : 2 * PLACES))
-    else if (2 * (i & PLACE_MASK) === places[piece].length) {
-      const grown = new Uint32Array(2 * places[piece].length)
-      grown.set(places[piece])
-      places[piece] = grown
-    }
-    return places[piece]
   }
 }

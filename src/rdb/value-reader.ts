@@ -176,8 +176,7 @@ function* asSortedSet(reader: RdbReader, pairs: ByteList): Steps<RdbSortedSet> {
   const members = new ByteList()
   const scores = allocateDoubles(pairs.count >> 1)
   for (let i = 0; i + 1 < pairs.count && !reader.failed; i += 2) {
-    const member = pairs.at(i)
-    members.push(member, 0, member.length)
+    members.pushFrom(pairs, i)
     scores[i >> 1] = parseScore(pairs.at(i + 1))
     if (Number.isNaN(scores[i >> 1])) reader.fail('malformed', 'a score is not a number')
   }

@@ -29,6 +29,25 @@ async function deadAddress(): Promise<string> {
   return `127.0.0.1:${fake.port}`
 }
 
+/** A configuration file of the member us, with these others in its list. */
+function configOfUs(clients: string, others: readonly string[]): string {
+  const file = join(folder, 'us.yaml')
+  writeFileSync(
+    file,
+    `member: { id: 1, name: us }
+clients: { ${clients} }
+peers:
+  port: 7101
+  tls-cert-file: us.crt
+  tls-key-file: us.key
+  tls-ca-cert-file: ca.crt
+  members:
+    - { id: 1, name: us, region: us, host: 127.0.0.1, port: 7101 }
+${others.map((other) => `    - ${other}\n`).join('')}`,
+  )
+  return file
+}
+
 describe('status', () => {
   it('is 0 and a table when all is well', async () => {
     const { code, stdout } = await cli('status', await member(us), await member(eu))
@@ -157,22 +176,10 @@ describe('status', () => {
     const own = await startFakeMember({ ...us, password })
     const other = await startFakeMember({ ...eu, password })
     running.push(own, other)
-    const file = join(folder, 'us.yaml')
-    writeFileSync(
-      file,
-      `member: { id: 1, name: us }
-clients: { port: ${own.port}, requirepass: ${password} }
-peers:
-  port: 7101
-  tls-cert-file: us.crt
-  tls-key-file: us.key
-  tls-ca-cert-file: ca.crt
-  members:
-    - { id: 1, name: us, region: us, host: 127.0.0.1, port: 7101 }
-    - { id: 2, name: eu, region: eu, host: 127.0.0.1, port: 7102, client-port: ${other.port} }
-    - { id: 3, name: ap, region: ap, host: 127.0.0.1, port: 7103 }
-`,
-    )
+    const file = configOfUs(`port: ${own.port}, requirepass: ${password}`, [
+      `{ id: 2, name: eu, region: eu, host: 127.0.0.1, port: 7102, client-port: ${other.port} }`,
+      '{ id: 3, name: ap, region: ap, host: 127.0.0.1, port: 7103 }',
+    ])
     const { code, stdout } = await cli('status', '--config', file)
     expect(stdout).toContain('eu-region')
     expect(code).toBe(0)
@@ -190,21 +197,9 @@ peers:
     const own = await startFakeMember({ ...us, list })
     const other = await startFakeMember({ ...eu, list: list.slice(0, 2) })
     running.push(own, other)
-    const file = join(folder, 'later.yaml')
-    writeFileSync(
-      file,
-      `member: { id: 1, name: us }
-clients: { port: ${own.port} }
-peers:
-  port: 7101
-  tls-cert-file: us.crt
-  tls-key-file: us.key
-  tls-ca-cert-file: ca.crt
-  members:
-    - { id: 1, name: us, region: us, host: 127.0.0.1, port: 7101 }
-    - { id: 2, name: eu, region: eu, host: 127.0.0.1, port: 7102, client-port: ${other.port} }
-`,
-    )
+    const file = configOfUs(`port: ${own.port}`, [
+      `{ id: 2, name: eu, region: eu, host: 127.0.0.1, port: 7102, client-port: ${other.port} }`,
+    ])
     const { code, stdout } = await cli('status', '--config', file)
     expect(code).toBe(0)
     expect(stdout).toMatch(/us-region[^]*sa-region/)

@@ -1,68 +1,35 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { EngineHarness } from '../support/engine-harness.js'
-import { ReceivingSession, TickingClock } from '../support/ticking-clock.js'
+import { COUNT, inOneGo, numbers, SlicedEngine } from '../support/sliced-engine.js'
+import type { TickingClock } from '../support/ticking-clock.js'
+import { ReceivingSession } from '../support/ticking-clock.js'
 
-const COUNT = 400
-const SLICING = { readElements: 50, writeElements: 50, frameBytes: 1000, turnSteps: 1 }
-/** Below the bound at which commands go in slices. */
-const BATCH = 20
-
+let engine: SlicedEngine
 let h: EngineHarness
 let clock: TickingClock
 let client: ReceivingSession
 
 function make(solo = true): void {
-  clock = new TickingClock()
-  h = new EngineHarness({ solo, slicing: SLICING }, clock)
-  client = new ReceivingSession(100)
+  engine = new SlicedEngine(solo)
+  ;({ h, clock, client } = engine)
 }
 
 beforeEach(() => make())
 
-const numbers = Array.from({ length: COUNT }, (_, n) => n)
-
-function write(command: string, key: string, elements: readonly string[][]): void {
-  for (let from = 0; from < elements.length; from += BATCH) h.run(command, key, ...elements.slice(from, from + BATCH).flat())
-}
-
 /** zset: with counters when there are others; list; sketch. */
 function fill(): void {
-  write(
+  engine.write(
     'ZADD',
     'zset',
     numbers.map((n) => [`${(n * 7) % 90}`, `m${n}`]),
   )
   for (const n of [3, 200, 399]) h.run('ZINCRBY', 'zset', '1.5', `m${n}`)
-  write(
+  engine.write(
     'RPUSH',
     'list',
     numbers.map((n) => [`e${n}`]),
   )
   for (const key of ['zset', 'list']) h.run('PEXPIRE', key, '5000000')
-}
-
-function ask(...args: string[]): void {
-  expect(h.raw(args, client)).toBe('')
-  expect(client.blocked?.isRunning).toBe(true)
-}
-
-/** Lets turns pass until the reply is there; gives their number. */
-function turns(between: () => void = () => undefined, most = 100_000): number {
-  for (let turn = 1; turn <= most; turn++) {
-    clock.turn()
-    if (client.blocked === null) return turn
-    between()
-  }
-  return most
-}
-
-/** What a command replies in one go. */
-function inOneGo(harness: EngineHarness, args: string[], protocol: 2 | 3 = 2): string {
-  const session = harness.newSession()
-  session.protocol = protocol
-  harness.raw(['MULTI'], session)
-  harness.raw(args, session)
-  return harness.raw(['EXEC'], session).slice('*1\r\n'.length)
 }
 
 const POPS: string[][] = [
@@ -95,8 +62,8 @@ describe.each([true, false])('a pop of many (alone: %s)', (solo) => {
         listener.received = ''
         return listener
       })
-      ask(...args)
-      expect(turns()).toBeGreaterThan(2)
+      engine.ask(...args)
+      expect(engine.turns()).toBeGreaterThan(2)
       const last = h.log.frames.length
       expect(client.received).toBe(inOneGo(other, args, protocol))
       expect(h.run('DEBUG', 'DIGEST')).toEqual(other.run('DEBUG', 'DIGEST'))
@@ -126,13 +93,13 @@ it.each([
 ])('%s of much that is gone when its turn comes waits for more', (_, args, push, reply) => {
   fill()
   const first = new ReceivingSession(200)
-  write(
+  engine.write(
     'SADD',
     'busy',
     numbers.map((n) => [`m${n}`]),
   )
   expect(h.raw(['COPY', 'busy', 'to'], first)).toBe('')
-  ask(...args)
+  engine.ask(...args)
   h.run('DEL', 'zset')
   const remover = new ReceivingSession(201)
   h.raw(['DEL', 'list'], remover)
@@ -163,14 +130,14 @@ it.each([
   fill()
   h.run('PFADD', 'sketch', 'a', 'b')
   const before = h.run(...look)
-  ask(...args)
-  turns(() => undefined, 1)
+  engine.ask(...args)
+  engine.turns(() => undefined, 1)
   const writer = new ReceivingSession(200)
   expect(h.raw([...late], writer)).toBe('')
   const seen = new Set<unknown>()
   let reader = new ReceivingSession(210)
   const waited: ReceivingSession[] = []
-  turns(() => {
+  engine.turns(() => {
     const reply = h.raw([...look], reader)
     if (reply !== '') {
       seen.add(Number(reply.slice(1)))
@@ -192,10 +159,10 @@ it('ZADD of many says that a score is none before that its key holds something e
   h.run('SET', 'string', 'x')
   const members = numbers.flatMap((n) => [n === 399 ? 'x' : '1', `m${n}`])
   h.raw(['ZADD', 'string', ...members], client)
-  turns()
+  engine.turns()
   expect(client.received).toBe('-ERR value is not a valid float\r\n')
   client.received = ''
   h.raw(['ZADD', 'string', ...numbers.flatMap((n) => ['1', `m${n}`])], client)
-  turns()
+  engine.turns()
   expect(client.received).toBe('-WRONGTYPE Operation against a key holding the wrong kind of value\r\n')
 })

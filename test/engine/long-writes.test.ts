@@ -1,61 +1,50 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { EngineHarness } from '../support/engine-harness.js'
-import { ReceivingSession, TickingClock } from '../support/ticking-clock.js'
+import { COUNT, inOneGo, numbers, SLICING, SlicedEngine } from '../support/sliced-engine.js'
+import type { TickingClock } from '../support/ticking-clock.js'
+import { ReceivingSession } from '../support/ticking-clock.js'
 
-const COUNT = 400
-const SLICING = { readElements: 50, writeElements: 50, frameBytes: 1000, turnSteps: 1 }
-
+let engine: SlicedEngine
 let h: EngineHarness
 let clock: TickingClock
 let client: ReceivingSession
 
 function make(solo = true): void {
-  clock = new TickingClock()
-  h = new EngineHarness({ solo, slicing: SLICING }, clock)
-  client = new ReceivingSession(100)
+  engine = new SlicedEngine(solo)
+  ;({ h, clock, client } = engine)
 }
 
 beforeEach(() => make())
 
-const numbers = Array.from({ length: COUNT }, (_, n) => n)
-
-/** Below the bound at which commands go in slices: so many elements a command. */
-const BATCH = 20
-
-/** Writes elements of some arguments each. */
-function write(command: string, key: string, elements: readonly string[][]): void {
-  for (let from = 0; from < elements.length; from += BATCH) h.run(command, key, ...elements.slice(from, from + BATCH).flat())
-}
-
 function fill(): void {
-  write(
+  engine.write(
     'SADD',
     'set',
     numbers.map((n) => [`m${n}`]),
   )
-  write(
+  engine.write(
     'SADD',
     'set2',
     numbers.map((n) => [`m${n + COUNT / 2}`]),
   )
-  write(
+  engine.write(
     'HSET',
     'hash',
     numbers.map((n) => [`f${n}`, `v${n}`]),
   )
   h.run('HPEXPIRE', 'hash', '1000000', 'FIELDS', '3', 'f1', 'f2', 'f3')
   h.run('HPEXPIRE', 'hash', '2000000', 'FIELDS', '1', 'f4')
-  write(
+  engine.write(
     'ZADD',
     'zset',
     numbers.map((n) => [`${n / 2}`, `m${n}`]),
   )
-  write(
+  engine.write(
     'ZADD',
     'zset2',
     numbers.map((n) => [`${n}`, `m${n * 2}`]),
   )
-  write(
+  engine.write(
     'RPUSH',
     'list',
     numbers.map((n) => [`e${(n * 7919) % COUNT}`]),
@@ -90,30 +79,6 @@ function fillWeights(): void {
 function fillSketches(): void {
   for (let n = 0; n < 5; n++) atOnce('PFADD', `sketch:${n}`, ...Array.from({ length: 3000 }, (_, i) => `${n * 1000 + i}`))
   atOnce('PFADD', 'small', ...numbers.slice(0, 90).map((n) => `s${n}`))
-}
-
-/** Starts a command and says that it has not replied. */
-function ask(...args: string[]): void {
-  expect(h.raw(args, client)).toBe('')
-  expect(client.blocked?.isRunning).toBe(true)
-}
-
-/** Lets turns pass until the reply is there; gives their number. */
-function turns(between: () => void = () => undefined, most = 100_000): number {
-  for (let turn = 1; turn <= most; turn++) {
-    clock.turn()
-    if (client.blocked === null) return turn
-    between()
-  }
-  return most
-}
-
-/** What a command replies in one go. */
-function inOneGo(harness: EngineHarness, args: string[]): string {
-  const session = harness.newSession()
-  harness.raw(['MULTI'], session)
-  harness.raw(args, session)
-  return harness.raw(['EXEC'], session).slice('*1\r\n'.length)
 }
 
 const WRITES: string[][] = [
@@ -171,8 +136,8 @@ describe.each([true, false])('a long write (alone: %s)', (solo) => {
     if (args[0] === 'SORT') fillWeights()
     const other = new EngineHarness({ solo, self: 2 }, clock)
     other.receive(h)
-    ask(...args)
-    expect(turns()).toBeGreaterThan(2)
+    engine.ask(...args)
+    expect(engine.turns()).toBeGreaterThan(2)
     const before = h.log.frames.length
     expect(client.received).toBe(inOneGo(other, args))
     expect(h.run('DEBUG', 'DIGEST')).toEqual(other.run('DEBUG', 'DIGEST'))
@@ -254,7 +219,7 @@ describe.each([true, false])('a command that brings very many elements (alone: %
       return listener
     })
     const reply = h.raw(args, client)
-    if (client.blocked !== null) expect(turns()).toBeGreaterThan(2)
+    if (client.blocked !== null) expect(engine.turns()).toBeGreaterThan(2)
     expect(client.received + reply).toBe(inOneGo(other, args))
     expect(h.run('DEBUG', 'DIGEST')).toEqual(other.run('DEBUG', 'DIGEST'))
     expect(heard[0].received).toBe(heard[1].received)
@@ -268,21 +233,21 @@ describe.each([true, false])('a command that brings very many elements (alone: %
   })
 
   it('is not seen in part, and whoever removes its key comes behind it', () => {
-    write(
+    engine.write(
       'SADD',
       'set',
       numbers.map((n) => [`m${n}`]),
     )
-    ask('SADD', 'set', ...numbers.map((n) => `new${n}`))
+    engine.ask('SADD', 'set', ...numbers.map((n) => `new${n}`))
     const others = [['SREM', 'set', 'new1', 'new2'], ['DEL', 'set'], ['FLUSHALL']].map((args, i) => {
       const session = new ReceivingSession(200 + i)
-      turns(() => undefined, 1)
+      engine.turns(() => undefined, 1)
       expect(h.raw(args, session)).toBe('')
       return session
     })
     const reader = new ReceivingSession(210)
     let seen = h.raw(['SCARD', 'set'], reader)
-    turns(() => {
+    engine.turns(() => {
       if (reader.blocked === null) seen += h.raw(['SCARD', 'set'], reader)
     })
     expect(client.received).toBe(`:${COUNT}\r\n`)
@@ -302,12 +267,12 @@ describe.each([true, false])('a command that brings very many elements (alone: %
     ]
     for (const args of asked) {
       client.received = ''
-      ask(...args)
+      engine.ask(...args)
       clock.turn()
       h.run('SREM', 'set', 'm399')
       h.run('HSET', 'hash', 'f399', 'other')
       h.run('ZADD', 'zset', '0', 'm399')
-      turns()
+      engine.turns()
       expect(client.received).toBe(inOneGo(h, args))
     }
   })
@@ -331,10 +296,10 @@ it('PFMERGE to a key that is gone does not hand on a time that was set elsewhere
 it('SORT STORE by patterns holds the keys that they may lead to from writes, and no others', () => {
   fill()
   fillWeights()
-  ask('SORT', 'list', 'BY', 'weight:*', 'GET', 'hash:*->f', 'STORE', 'to')
+  engine.ask('SORT', 'list', 'BY', 'weight:*', 'GET', 'hash:*->f', 'STORE', 'to')
   const other = new EngineHarness({ self: 2 }, clock)
   other.receive(h)
-  turns(() => undefined, 3)
+  engine.turns(() => undefined, 3)
   const waiting = [
     ['SET', 'weight:e1', '1000'],
     ['HSET', 'hash:new', 'f', 'x'],
@@ -346,7 +311,7 @@ it('SORT STORE by patterns holds the keys that they may lead to from writes, and
   })
   expect(h.run('GET', 'weight:e1')).toBe('31')
   expect(h.run('SET', 'weigh', 'x')).toBe('OK')
-  turns()
+  engine.turns()
   expect(client.received).toBe(inOneGo(other, ['SORT', 'list', 'BY', 'weight:*', 'GET', 'hash:*->f', 'STORE', 'to']))
   expect(h.run('DEBUG', 'DIGEST-VALUE', 'to')).toEqual(other.run('DEBUG', 'DIGEST-VALUE', 'to'))
   for (let turn = 0; turn < 10; turn++) clock.turn()
@@ -364,7 +329,7 @@ it('RESTORE of what DUMP gave makes the same, in slices', () => {
     )
     client.received = ''
     expect(h.raw(['RESTORE', 'to', '100000', payload, 'REPLACE'], client)).toBe('')
-    turns()
+    engine.turns()
     expect(client.received).toBe('+OK\r\n')
     expect(h.run('PTTL', 'to')).toBeGreaterThan(0)
     h.run('PERSIST', 'to')
@@ -373,7 +338,7 @@ it('RESTORE of what DUMP gave makes the same, in slices', () => {
   }
   expect(h.raw(['RESTORE', 'bad', '0', Buffer.alloc(2000, 2)], client)).toBe('')
   client.received = ''
-  turns()
+  engine.turns()
   expect(client.received).toBe('-ERR DUMP payload version or checksum are wrong\r\n')
 })
 
@@ -386,8 +351,8 @@ it('DEL of many counters says what it saw of each, in slices', () => {
   }
   far.receive(h)
   far.run('HINCRBY', 'hash', 'f7', '3')
-  ask('DEL', 'hash', 'missing', 'zset', 'hash')
-  turns()
+  engine.ask('DEL', 'hash', 'missing', 'zset', 'hash')
+  engine.turns()
   expect(client.received).toBe(':2\r\n')
   expect(h.run('EXISTS', 'hash', 'zset')).toBe(0)
   h.receive(far)
@@ -400,28 +365,28 @@ it('DEL of many counters says what it saw of each, in slices', () => {
 
 it('SPOP of many takes what it says, and nothing else', () => {
   fill()
-  ask('SPOP', 'set', '300')
-  expect(turns()).toBeGreaterThan(2)
+  engine.ask('SPOP', 'set', '300')
+  expect(engine.turns()).toBeGreaterThan(2)
   const popped = client.received.split('\r\n').filter((line) => line.startsWith('m'))
   expect(new Set(popped).size).toBe(300)
   expect(h.run('SCARD', 'set')).toBe(COUNT - 300)
   expect(popped.filter((member) => h.run('SISMEMBER', 'set', member) !== 0)).toEqual([])
   client.received = ''
-  ask('SPOP', 'set', '1000')
-  turns()
+  engine.ask('SPOP', 'set', '1000')
+  engine.turns()
   expect(client.received.split('\r\n').filter((line) => line.startsWith('m'))).toHaveLength(COUNT - 300)
   expect(h.run('EXISTS', 'set')).toBe(0)
 })
 
 it('an error that is found on the way is the reply, and nothing has happened', () => {
   fill()
-  ask('SORT', 'list', 'STORE', 'to')
-  turns()
+  engine.ask('SORT', 'list', 'STORE', 'to')
+  engine.turns()
   expect(client.received).toBe("-ERR One or more scores can't be converted into double\r\n")
   expect(h.run('EXISTS', 'to')).toBe(0)
   client.received = ''
-  ask('SORT', 'list')
-  turns()
+  engine.ask('SORT', 'list')
+  engine.turns()
   expect(client.received).toBe("-ERR One or more scores can't be converted into double\r\n")
 })
 
@@ -444,7 +409,7 @@ describe('while a long write is under way', () => {
   })
 
   it('others go on, and its keys can be read until it happens', () => {
-    ask('SUNIONSTORE', 'string', 'set', 'set2')
+    engine.ask('SUNIONSTORE', 'string', 'set', 'set2')
     clock.turn()
     expect(byOther('GET', 'string')).toBe('$1\r\nx\r\n')
     expect(byOther('SCARD', 'set')).toBe(`:${COUNT}\r\n`)
@@ -453,7 +418,7 @@ describe('while a long write is under way', () => {
     untilCommitted()
     expect(byOther('SET', 'else', '2')).toBe('+OK\r\n')
     expect(byOther('SCARD', 'set')).toBe(`:${COUNT}\r\n`)
-    turns()
+    engine.turns()
     expect(client.received).toBe(`:${COUNT * 1.5}\r\n`)
   })
 
@@ -462,10 +427,10 @@ describe('while a long write is under way', () => {
     ['a write to the destination', ['SADD', 'to', 'late'], ':1\r\n'],
     ['a removal of everything', ['FLUSHALL'], '+OK\r\n'],
   ])('%s waits until it is over', (_, args, reply) => {
-    ask('SUNIONSTORE', 'to', 'set', 'set2')
+    engine.ask('SUNIONSTORE', 'to', 'set', 'set2')
     clock.turn()
     expect(byOther(...args)).toBe('')
-    turns()
+    engine.turns()
     clock.turn()
     expect(client.received).toBe(`:${COUNT * 1.5}\r\n`)
     expect(other.received).toBe(reply)
@@ -479,23 +444,23 @@ describe('while a long write is under way', () => {
     [['COPY', 'string', 'to'], ':0\r\n'],
     [['MGET', 'string', 'to'], '*2\r\n$1\r\nx\r\n$-1\r\n'],
   ])('nobody sees half of it: %s waits', (args, reply) => {
-    ask('SUNIONSTORE', 'to', 'set', 'set2')
+    engine.ask('SUNIONSTORE', 'to', 'set', 'set2')
     untilCommitted()
     expect(byOther(...args)).toBe('')
-    turns()
+    engine.turns()
     clock.turn()
     expect(other.received).toBe(reply)
   })
 
   it('a transaction on one of its keys waits as a whole', () => {
-    ask('SUNIONSTORE', 'to', 'set', 'set2')
+    engine.ask('SUNIONSTORE', 'to', 'set', 'set2')
     untilCommitted()
     byOther('MULTI')
     byOther('SET', 'else', '1')
     byOther('SCARD', 'to')
     expect(byOther('EXEC')).toBe('')
     expect(h.run('GET', 'else')).toBeNull()
-    turns()
+    engine.turns()
     clock.turn()
     expect(other.received).toBe(`*2\r\n+OK\r\n:${COUNT * 1.5}\r\n`)
   })
@@ -508,26 +473,26 @@ describe('while a long write is under way', () => {
 
   it('breaks what watches its destination or a renamed key, at once', () => {
     for (const key of ['zset', 'to']) byOther('WATCH', key)
-    ask('RENAME', 'zset', 'to')
+    engine.ask('RENAME', 'zset', 'to')
     untilCommitted()
     byOther('MULTI')
     byOther('PING')
     expect(byOther('EXEC')).toBe('*-1\r\n')
-    turns()
+    engine.turns()
   })
 
   it('serves who is blocked for its destination when it is whole', () => {
     expect(byOther('BLPOP', 'to', '0')).toBe('')
-    ask('RENAME', 'list', 'to')
+    engine.ask('RENAME', 'list', 'to')
     untilCommitted()
     expect(other.received).toBe('')
-    turns()
+    engine.turns()
     expect(other.received).toContain('$2\r\nto\r\n$2\r\ne0\r\n')
     expect(h.run('LLEN', 'to')).toBe(COUNT - 1)
   })
 
   it('nothing has happened when its client goes before', () => {
-    ask('SUNIONSTORE', 'to', 'set', 'set2')
+    engine.ask('SUNIONSTORE', 'to', 'set', 'set2')
     clock.turn()
     expect(byOther('SADD', 'set', 'late')).toBe('')
     const frames = h.log.frames.length
@@ -541,7 +506,7 @@ describe('while a long write is under way', () => {
   })
 
   it('it goes to its end when its client goes later', () => {
-    ask('SUNIONSTORE', 'to', 'set', 'set2')
+    engine.ask('SUNIONSTORE', 'to', 'set', 'set2')
     untilCommitted()
     h.engine.sessionClosed(client)
     expect(byOther('SCARD', 'to')).toBe('')
@@ -551,24 +516,24 @@ describe('while a long write is under way', () => {
   })
 
   it('it does not happen while clients are paused', () => {
-    ask('SUNIONSTORE', 'to', 'set', 'set2')
+    engine.ask('SUNIONSTORE', 'to', 'set', 'set2')
     clock.turn()
     byOther('CLIENT', 'PAUSE', '100', 'WRITE')
     for (let turn = 0; turn < 1000; turn++) clock.turn()
     expect(h.run('EXISTS', 'to')).toBe(0)
     byOther('CLIENT', 'UNPAUSE')
-    turns()
+    engine.turns()
     expect(client.received).toBe(`:${COUNT * 1.5}\r\n`)
   })
 
   it('keys that fall due stay until it is over', () => {
     h.run('PEXPIRE', 'set', '50')
-    ask('SUNIONSTORE', 'to', 'set', 'set2')
+    engine.ask('SUNIONSTORE', 'to', 'set', 'set2')
     clock.turn()
     clock.now += 60
     h.engine.beginBatch()
     expect(h.engine.expiry.run()).toBe(false)
-    turns()
+    engine.turns()
     expect(client.received).toBe(`:${COUNT * 1.5}\r\n`)
     expect(h.run('EXISTS', 'set')).toBe(0)
     expect(h.run('SCARD', 'to')).toBe(COUNT * 1.5)
@@ -576,13 +541,13 @@ describe('while a long write is under way', () => {
 
   it('fields that fall due stay until it is over', () => {
     h.run('HPEXPIRE', 'hash', '50', 'FIELDS', '1', 'f9')
-    ask('COPY', 'hash', 'to')
+    engine.ask('COPY', 'hash', 'to')
     clock.turn()
     clock.now += 60
     h.engine.beginBatch()
     h.engine.fieldExpiry.run()
     expect(h.engine.statistics.expiredFields).toBe(0)
-    turns()
+    engine.turns()
     clock.now += 2000
     h.engine.beginBatch()
     h.engine.fieldExpiry.run()
@@ -593,12 +558,12 @@ describe('while a long write is under way', () => {
 
   it('a second one waits for its turn, and finds what is there then', () => {
     const next = new ReceivingSession(300)
-    ask('SUNIONSTORE', 'to', 'set', 'set2')
+    engine.ask('SUNIONSTORE', 'to', 'set', 'set2')
     expect(h.raw(['SUNIONSTORE', 'set', 'set', 'set2'], next)).toBe('')
     clock.turn()
     expect(h.run('DEL', 'string')).toBe(1)
     expect(byOther('DEL', 'set2')).toBe('')
-    turns()
+    engine.turns()
     while (next.blocked !== null) clock.turn()
     expect(other.received).toBe(':1\r\n')
     expect(next.received).toBe(`:${COUNT}\r\n`)
@@ -606,8 +571,8 @@ describe('while a long write is under way', () => {
 
   it('long reads of its destination see all of it or nothing', () => {
     const readers: ReceivingSession[] = []
-    ask('SINTERSTORE', 'set2', 'set', 'set2')
-    turns(() => {
+    engine.ask('SINTERSTORE', 'set2', 'set', 'set2')
+    engine.turns(() => {
       const reader = new ReceivingSession(1000 + readers.length)
       readers.push(reader)
       h.raw(['SMEMBERS', 'set2'], reader)
@@ -621,29 +586,29 @@ describe('while a long write is under way', () => {
   it('says what it has done when it has done it', () => {
     h.engine.notifications.classes = 0xffff
     byOther('PSUBSCRIBE', '__key*__:*')
-    ask('SUNIONSTORE', 'to', 'set', 'set2')
+    engine.ask('SUNIONSTORE', 'to', 'set', 'set2')
     untilCommitted()
     expect(other.received).not.toContain('sunionstore')
-    turns()
+    engine.turns()
     expect(other.received.match(/sunionstore/g)?.length).toBe(2)
   })
 
   it('counts once', () => {
     h.run('CONFIG', 'RESETSTAT')
     const spec = h.services.table.find('sunionstore')
-    ask('SUNIONSTORE', 'to', 'set', 'set2')
-    turns()
+    engine.ask('SUNIONSTORE', 'to', 'set', 'set2')
+    engine.turns()
     expect(spec?.calls).toBe(1)
     expect(spec?.microseconds).toBeGreaterThan(1000)
   })
 
   it('a wrong type is said at its turn', () => {
-    ask('SUNIONSTORE', 'to', 'set', 'set2')
+    engine.ask('SUNIONSTORE', 'to', 'set', 'set2')
     const next = new ReceivingSession(300)
     expect(h.raw(['SUNIONSTORE', 'to', 'set', 'set2'], next)).toBe('')
     expect(h.run('DEL', 'set')).toBe(1)
     expect(h.run('SET', 'set', 'x')).toBe('OK')
-    turns()
+    engine.turns()
     while (next.blocked !== null) clock.turn()
     expect(next.received).toMatch(/^-WRONGTYPE/)
   })

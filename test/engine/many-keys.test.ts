@@ -1,23 +1,19 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { EngineHarness } from '../support/engine-harness.js'
-import { ReceivingSession, TickingClock } from '../support/ticking-clock.js'
+import { BATCH, COUNT, inOneGo, numbers, SlicedEngine } from '../support/sliced-engine.js'
+import type { TickingClock } from '../support/ticking-clock.js'
+import { ReceivingSession } from '../support/ticking-clock.js'
 
-const COUNT = 400
-const SLICING = { readElements: 50, writeElements: 50, frameBytes: 1000, turnSteps: 1 }
-/** Below the bound at which commands go in slices. */
-const BATCH = 20
-
+let engine: SlicedEngine
 let h: EngineHarness
 let clock: TickingClock
 let client: ReceivingSession
 
 function make(solo = true): void {
-  clock = new TickingClock()
-  h = new EngineHarness({ solo, slicing: SLICING }, clock)
-  client = new ReceivingSession(100)
+  engine = new SlicedEngine(solo)
+  ;({ h, clock, client } = engine)
 }
 
-const numbers = Array.from({ length: COUNT }, (_, n) => n)
 const keys = (from = 0): string[] => numbers.map((n) => `k${from + n}`)
 const pairs = (value: string, from = 0): string[] => keys(from).flatMap((key, n) => [key, `${value}${n}`])
 
@@ -47,29 +43,6 @@ function letSomeFallDue(): void {
   h.engine.activeExpiry = false
   for (const key of ['k4', 'k5', 'k37']) h.run('PEXPIRE', key, '1000')
   clock.advance(2000)
-}
-
-/** What a command replies in one go. */
-function inOneGo(harness: EngineHarness, args: string[]): string {
-  const session = harness.newSession()
-  harness.raw(['MULTI'], session)
-  harness.raw(args, session)
-  return harness.raw(['EXEC'], session).slice('*1\r\n'.length)
-}
-
-/** Lets turns pass until the reply is there; gives their number. */
-function turns(between: () => void = () => undefined, most = 100_000): number {
-  for (let turn = 1; turn <= most; turn++) {
-    clock.turn()
-    if (client.blocked === null) return turn
-    between()
-  }
-  return most
-}
-
-function ask(...args: string[]): void {
-  expect(h.raw(args, client)).toBe('')
-  expect(client.blocked?.isRunning).toBe(true)
 }
 
 const WRITES: readonly (readonly [string, string[]])[] = [
@@ -109,8 +82,8 @@ describe.each([true, false])('a command of very many keys (alone: %s)', (solo) =
       listener.received = ''
       return listener
     })
-    ask(...args)
-    expect(turns()).toBeGreaterThan(2)
+    engine.ask(...args)
+    expect(engine.turns()).toBeGreaterThan(2)
     const last = h.log.frames.length
     expect(client.received).toBe(inOneGo(other, args))
     expect(h.run('DEBUG', 'DIGEST')).toEqual(other.run('DEBUG', 'DIGEST'))
@@ -130,13 +103,13 @@ describe.each([true, false])('a command of very many keys (alone: %s)', (solo) =
     ['DEL', ['DEL', ...keys()]],
   ] as const)('%s is seen whole or not at all, and whoever writes one of its keys comes behind it', (name, args) => {
     h.run('MSET', 'k0', 'old', 'k399', 'old', 'free', 'old')
-    ask(...args)
+    engine.ask(...args)
     const written = new ReceivingSession(200)
-    turns(() => undefined, 3)
+    engine.turns(() => undefined, 3)
     expect(h.raw(['APPEND', 'k399', '!'], written)).toBe('')
     const seen = new Set<string>()
     const reader = new ReceivingSession(210)
-    turns(() => {
+    engine.turns(() => {
       if (reader.blocked !== null) return
       const reply = h.raw(['MGET', 'k0', 'k399'], reader)
       if (reply !== '') seen.add(reply)
@@ -156,9 +129,9 @@ describe.each([true, false])('a command of very many keys (alone: %s)', (solo) =
 
   it('MGET gives what the keys hold at one moment, however often they are written, and no write waits for ever', () => {
     for (let i = 0; i < COUNT; i += BATCH) h.run('MSET', ...pairs('v').slice(2 * i, 2 * (i + BATCH)))
-    ask('MGET', ...keys())
+    engine.ask('MGET', ...keys())
     const writers: ReceivingSession[] = []
-    turns(() => {
+    engine.turns(() => {
       if (writers.length >= 20) return
       const writer = new ReceivingSession(200 + writers.length)
       if (h.raw(['MSET', 'k0', 'new', 'k399', 'new'], writer) === '') writers.push(writer)
@@ -175,29 +148,29 @@ describe.each([true, false])('a command of very many keys (alone: %s)', (solo) =
   it('reads what falls due meanwhile as it was when it began', () => {
     for (let i = 0; i < COUNT; i += BATCH) h.run('MSET', ...pairs('v').slice(2 * i, 2 * (i + BATCH)))
     for (const key of ['k0', 'k399']) h.run('PEXPIRE', key, '1000')
-    ask('EXISTS', ...keys())
-    turns(() => undefined, 15)
+    engine.ask('EXISTS', ...keys())
+    engine.turns(() => undefined, 15)
     clock.advance(2000)
-    turns()
+    engine.turns()
     expect(client.received).toBe(`:${COUNT}\r\n`)
     expect(h.run('EXISTS', 'k0', 'k399')).toBe(0)
   })
 
   it('commands of very many keys wait for one another, whatever their keys, and for no client that has gone', () => {
-    ask('MSET', ...pairs('w'))
+    engine.ask('MSET', ...pairs('w'))
     const [gone, second, third] = [1, 2, 3].map((n) => new ReceivingSession(200 + n))
     expect(h.raw(['MSET', ...pairs('y', 1000)], gone)).toBe('')
     expect(h.raw(['DEL', ...keys()], second)).toBe('')
     expect(h.raw(['EXISTS', ...keys(), ...keys(1000)], third)).toBe('')
     h.engine.sessionClosed(gone)
-    turns()
+    engine.turns()
     for (let turn = 0; turn < 10_000 && third.blocked !== null; turn++) clock.turn()
     expect([second.received, third.received]).toEqual([`:${COUNT}\r\n`, ':0\r\n'])
   })
 
   it('one whose client goes before it has happened does nothing', () => {
-    ask('MSET', ...pairs('w'))
-    turns(() => undefined, 3)
+    engine.ask('MSET', ...pairs('w'))
+    engine.turns(() => undefined, 3)
     h.engine.sessionClosed(client)
     for (let turn = 0; turn < 1000; turn++) clock.turn()
     expect(h.run('DBSIZE')).toBe(0)
@@ -207,16 +180,16 @@ describe.each([true, false])('a command of very many keys (alone: %s)', (solo) =
   it('breaks the watches of its keys', () => {
     const watcher = h.newSession()
     h.runIn(watcher, 'WATCH', 'k399')
-    ask('MSET', ...pairs('w'))
-    turns()
+    engine.ask('MSET', ...pairs('w'))
+    engine.turns()
     h.runIn(watcher, 'MULTI')
     h.runIn(watcher, 'SET', 'other', 'x')
     expect(h.runIn(watcher, 'EXEC')).toBeNull()
   })
 
   it('EXEC of a few commands waits for its keys, and one of very many for all', () => {
-    ask('MSET', ...pairs('w'))
-    turns(() => undefined, 3)
+    engine.ask('MSET', ...pairs('w'))
+    engine.turns(() => undefined, 3)
     const sessions = [['k5'], ['free']].map(([key], i) => {
       const session = new ReceivingSession(200 + i)
       h.raw(['MULTI'], session)
@@ -228,7 +201,7 @@ describe.each([true, false])('a command of very many keys (alone: %s)', (solo) =
     for (let n = 0; n < 2100; n++) h.raw(['SET', 'free', 'x'], many)
     expect(sessions.map((session) => h.raw(['EXEC'], session))).toEqual(['', '*1\r\n+OK\r\n'])
     expect(h.raw(['EXEC'], many)).toBe('')
-    turns()
+    engine.turns()
     for (let turn = 0; turn < 10; turn++) clock.turn()
     expect(h.run('GET', 'k5')).toBe('x')
     expect(many.received).toContain('*2100\r\n')
@@ -243,12 +216,12 @@ it('a removal of keys that hold several types goes in one go, while clients are 
   h.receive(other)
   for (let i = 0; i < COUNT; i += BATCH) h.run('MSET', ...pairs('v', 1000).slice(2 * i, 2 * (i + BATCH)))
   const paused = h.newSession()
-  ask('DEL', 'k7', ...keys(1000))
+  engine.ask('DEL', 'k7', ...keys(1000))
   h.runIn(paused, 'CLIENT', 'PAUSE', '100000', 'WRITE')
   for (let turn = 0; turn < 100; turn++) clock.turn()
   expect(h.run('EXISTS', 'k7', 'k1000')).toBe(2)
   h.runIn(paused, 'CLIENT', 'UNPAUSE')
-  turns()
+  engine.turns()
   expect(client.received).toBe(`:${COUNT + 1}\r\n`)
   expect(h.run('DBSIZE')).toBe(0)
   other.receive(h)

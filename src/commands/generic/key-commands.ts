@@ -4,7 +4,7 @@ import { DistinctRanges } from '../../keyspace/byte-ranges.js'
 import type { Ref } from '../../memory/arena.js'
 import type { Call } from '../call.js'
 import { keyRange, type ArgumentSpec, type CommandSpec } from '../command-spec.js'
-import { canRemoveInSteps, eachKey, findAt } from '../many-keys.js'
+import { canRemoveInSteps, countInSteps, findAt } from '../many-keys.js'
 import type { KeyRange, ReadSteps, WriteSteps } from '../services.js'
 import { TYPE_NAMES } from './type-names.js'
 
@@ -89,40 +89,36 @@ export const KEY_COMMANDS: readonly CommandSpec[] = [
 ]
 
 function exists(call: Call): void {
-  if (call.hasManyKeys(call.argc - 1, true)) {
-    call.workOnKeysInSlices(
-      allKeys(call),
-      countSteps(call, (i) => call.findUntouched(i)),
-    )
-    return
-  }
-  let found = 0
-  for (let i = 1; i < call.argc; i++) if (call.findUntouched(i) !== 0) found++
-  call.reply.integer(found)
+  replyCount(call, findUntouched)
 }
 
 function touch(call: Call): void {
+  replyCount(call, findForTouch)
+}
+
+function findUntouched(call: Call, i: number): Ref {
+  return call.findUntouched(i)
+}
+
+/** Asked for by name, so CLIENT NO-TOUCH does not hold it back. */
+function findForTouch(call: Call, i: number): Ref {
   const { buf, off, len } = call.request
-  // Asked for by name, so CLIENT NO-TOUCH does not hold it back.
-  if (call.hasManyKeys(call.argc - 1, true)) {
-    call.workOnKeysInSlices(
-      allKeys(call),
-      countSteps(call, (i) => call.keyspace.findForRead(call.db, buf, off[i], len[i], true)),
-    )
-    return
-  }
-  let found = 0
-  for (let i = 1; i < call.argc; i++) if (call.keyspace.findForRead(call.db, buf, off[i], len[i], true) !== 0) found++
-  call.reply.integer(found)
+  return call.keyspace.findForRead(call.db, buf, off[i], len[i], true)
 }
 
 /** Replies how many of the keys are found. */
-function* countSteps(call: Call, find: (i: number) => Ref): ReadSteps {
+function replyCount(call: Call, find: (call: Call, i: number) => Ref): void {
+  if (call.hasManyKeys(call.argc - 1, true)) {
+    call.workOnKeysInSlices(allKeys(call), countSteps(call, find))
+    return
+  }
   let found = 0
-  yield* eachKey(call, allKeys(call), (i) => {
-    if (find(i) !== 0) found++
-  })
+  for (let i = 1; i < call.argc; i++) if (find(call, i) !== 0) found++
   call.reply.integer(found)
+}
+
+function* countSteps(call: Call, find: (call: Call, i: number) => Ref): ReadSteps {
+  call.reply.integer(yield* countInSteps(call, allKeys(call), find))
 }
 
 function allKeys(call: Call): KeyRange {

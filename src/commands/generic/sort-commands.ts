@@ -285,7 +285,7 @@ function* unsorted(
     return found
   }
   const members = yield* elementsOf(call, ref, type)
-  for (let i = start; i < end; i++) found.push(members.bytesOf(i), members.start(i), members.end(i) - members.start(i))
+  for (let i = start; i < end; i++) found.pushFrom(members, i)
   return found
 }
 

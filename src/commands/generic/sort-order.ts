@@ -18,6 +18,16 @@ const SMALL_RUN = 96
 const LARGE_RUN = 60_000
 const KEY_BYTES = 8
 
+/** Positions of so many elements in the order in which they stand. */
+export function* asTheyStand(count: number): Steps<Uint32Array> {
+  const order = allocateWords(count)
+  for (let i = 0; i < count; i++) {
+    order[i] = i
+    if ((i & STEP_MASK) === STEP_MASK) yield
+  }
+  return order
+}
+
 /** Positions of elements in the order of their scores; elements with equal scores in the order of their bytes. descending: all of it the other way round. */
 export function* orderByNumber(scores: DoubleList, elements: ByteList, descending: boolean): Steps<Uint32Array> {
   const sorter = new Sorter(elements, descending)

@@ -1,4 +1,3 @@
-import { allocateWords } from '../../base/bytes.js'
 import { DoubleList } from '../../base/double-list.js'
 import { distanceWithin, intervalsOf, type GeoShape } from '../../base/geo-search.js'
 import { decodePosition, type Position } from '../../base/geohash.js'
@@ -8,16 +7,13 @@ import type { Ref } from '../../memory/arena.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
 import { keyRange, type ArgumentSpec, type CommandSpec, type KeySpec } from '../command-spec.js'
-import { orderByNumber } from '../generic/sort-order.js'
+import { asTheyStand, orderByNumber } from '../generic/sort-order.js'
 import type { ReadSteps } from '../services.js'
 import { rootForRead, scoreArgument } from '../sorted-set/arguments.js'
 import { ScoredList, storeScored, storeSteps } from '../sorted-set/scored-list.js'
 import { KEY, oneOf, optional, token } from '../string/arguments.js'
 import { positionOf } from './place-commands.js'
 import { positionArgument, replyDistance, replyPosition, unitArgument, UNIT } from './places.js'
-
-/** Places put in order in one step. */
-const PLACES_A_STEP = 4096
 
 /** GEOSEARCH and the older GEORADIUS, with and without storing: places within a circle or a box. */
 type Variant = 'search' | 'searchstore' | 'radius' | 'radiusbymember'
@@ -111,17 +107,8 @@ function* storedSteps(
 
 /** Which of the matches are the result, in its order. */
 function* orderOf({ list, distances }: Matches, { sort, count }: Search): Generator<undefined, Uint32Array> {
-  const total = distances.length
-  let order: Uint32Array
-  if (sort === 'none') {
-    order = allocateWords(total)
-    for (let i = 0; i < total; i++) {
-      order[i] = i
-      if (i % PLACES_A_STEP === PLACES_A_STEP - 1) yield
-    }
-  } else {
-    order = yield* orderByNumber(distances, list.members, sort === 'desc')
-  }
+  const order =
+    sort === 'none' ? yield* asTheyStand(distances.length) : yield* orderByNumber(distances, list.members, sort === 'desc')
   return count > 0 ? order.subarray(0, count) : order
 }
 

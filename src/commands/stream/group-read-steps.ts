@@ -84,39 +84,52 @@ class GroupPlace {
 }
 
 /** Most entries that have gone from their stream which one command drops: some milliseconds. */
-export const MAX_GONE = 4096
+const MAX_GONE = 4096
 
-/** What CLAIM found. */
-class Claimable {
+/** What CLAIM finds. It is reused. */
+export class Claimable {
   /** The number of each is its deliveries, with this one. */
   readonly claimed = new StreamPositions()
   readonly idleMs = new DoubleList()
   readonly gone = new StreamPositions()
-}
+  private readonly cursor = new StreamCursor()
+  private readonly id = new StreamId()
 
-/** What is pending for long enough, at most so much. */
-function* claimableSteps({ stream, request, group, now }: GroupPlace, limit: number): Generator<undefined, Claimable> {
-  const found = new Claimable()
-  const { claimed, idleMs, gone } = found
-  if (request.claimIdleMs < 0) return found
-  const { groups, log } = stream.space
-  const { pending } = groups
-  const place = new IndexCursor()
-  const cursor = new StreamCursor()
-  const id = new StreamId()
-  let steps = 0
-  yield* groups.orderByTime(group)
-  for (let ref = groups.longestPending(group, place); ref !== 0; ref = groups.nextLongest(place)) {
+  clear(): void {
+    this.claimed.clear()
+    this.idleMs.clear()
+    this.gone.clear()
+  }
+
+  /** Takes what is pending if it has been so for `leastIdleMs`; false when it has not, or when there are `limit`. now: Unix ms. */
+  takes({ space, words, at }: StreamReading, ref: Ref, now: number, leastIdleMs: number, limit: number): boolean {
+    const { claimed, idleMs, gone, cursor, id } = this
+    const { pending } = space.groups
     const idle = now - pending.time(ref)
-    if (idle < request.claimIdleMs || claimed.count === limit || gone.count === MAX_GONE) break
+    if (idle < leastIdleMs || claimed.count === limit || gone.count === MAX_GONE) return false
     const region = pending.region(ref)
     pending.id(ref, id)
-    if (log.find(stream.words, stream.at, id, region, cursor) && comparePosition(id, region, cursor.entry) === 0) {
+    if (space.log.find(words, at, id, region, cursor) && comparePosition(id, region, cursor.entry) === 0) {
       claimed.push(id, region, Math.min(pending.deliveries(ref) + 1, MAX_U32))
       idleMs.push(Math.max(0, idle))
     } else {
       gone.push(id, region)
     }
+    return true
+  }
+}
+
+/** What is pending for long enough, at most so much. */
+function* claimableSteps({ stream, request, group, now }: GroupPlace, limit: number): Generator<undefined, Claimable> {
+  const found = new Claimable()
+  const { claimIdleMs } = request
+  if (claimIdleMs < 0) return found
+  const { groups } = stream.space
+  const place = new IndexCursor()
+  let steps = 0
+  yield* groups.orderByTime(group)
+  let ref = groups.longestPending(group, place)
+  for (; ref !== 0 && found.takes(stream, ref, now, claimIdleMs, limit); ref = groups.nextLongest(place)) {
     if (++steps % LIMITS.slicedReadStep === 0) yield
   }
   return found

@@ -1,4 +1,4 @@
-import { MAX_U32, StreamId } from '../../crdt/stream-id.js'
+import { StreamId } from '../../crdt/stream-id.js'
 import { equalBytes } from '../../base/bytes.js'
 import { LIMITS } from '../../base/limits.js'
 import { NotificationClass } from '../../base/notification-classes.js'
@@ -14,7 +14,7 @@ import type { ArgumentSpec, CommandSpec, KeySpec } from '../command-spec.js'
 import type { ReadSteps } from '../services.js'
 import { findConsumer, findGroup } from './group-commands.js'
 import { ReadCounter } from './group-progress.js'
-import { MAX_GONE, readGroupInSlices } from './group-read-steps.js'
+import { Claimable, readGroupInSlices } from './group-read-steps.js'
 import { entrySteps, replyRange, seekEntry } from './range-commands.js'
 import { isBounded, planSteps } from './read-budget.js'
 import { beginReply, limitOf, mustHaveGroup, NEW, replyKey, type ReadRequest } from './read-request.js'
@@ -327,23 +327,12 @@ function longestInStream(group: Ref, beforeMs: number): Ref {
 
 /** What is pending for long enough: at most `limit` entries of the stream into `claimed`, and what has gone from it into `gone`. */
 function findClaimable(call: Call, request: ReadRequest, group: Ref, limit: number): void {
-  claimed.clear()
-  gone.clear()
-  idle.length = 0
-  if (request.claimIdleMs < 0) return
+  claimable.clear()
+  const { claimIdleMs } = request
+  if (claimIdleMs < 0) return
   const { groups } = stream.space
-  const { pending } = groups
-  for (let ref = groups.longestPending(group); ref !== 0; ref = groups.nextLongest()) {
-    const idleMs = call.nowMs - pending.time(ref)
-    if (idleMs < request.claimIdleMs || claimed.count === limit || gone.count === MAX_GONE) return
-    const region = pending.region(ref)
-    if (!seekEntry(stream, pending.id(ref, stop), region)) {
-      gone.push(stop, region)
-      continue
-    }
-    claimed.push(stop, region, Math.min(pending.deliveries(ref) + 1, MAX_U32))
-    idle.push(Math.max(0, idleMs))
-  }
+  let ref = groups.longestPending(group)
+  while (ref !== 0 && claimable.takes(stream, ref, call.nowMs, claimIdleMs, limit)) ref = groups.nextLongest()
 }
 
 /** What is pending for long enough and has gone from the stream: nobody can work on it, so it is not pending any more. */
@@ -452,7 +441,7 @@ function deliver(call: Call, request: ReadRequest, key: number, group: Ref): voi
   call.reply.array(claimed.count + positions.count)
   for (let i = 0; i < claimed.count; i++) {
     seekEntry(stream, claimed.id(i, stop), claimed.region(i))
-    replyDelivery(call.reply, space, cursor.entry, idle[i], claimed.number(i) - 1)
+    replyDelivery(call.reply, space, cursor.entry, claimable.idleMs.at(i), claimed.number(i) - 1)
   }
   if (positions.count === 0) return
   if (request.noAck) writes.readWithoutPending(KEY, GROUP, positions, counter.value)
@@ -506,9 +495,8 @@ function replyHistory(call: Call, request: ReadRequest, key: number, group: Ref,
 
 const again = new StreamPositions()
 /** What CLAIM found. */
-const claimed = new StreamPositions()
-const idle: number[] = []
-const gone = new StreamPositions()
+const claimable = new Claimable()
+const { claimed, gone } = claimable
 /** A time that nobody waits for. */
 const NEVER_MS = 2 ** 47
 

@@ -3,8 +3,9 @@ import { NotificationClass } from '../../base/notification-classes.js'
 import type { StreamId } from '../../crdt/stream-id.js'
 import type { EntryView } from '../../keyspace/stream-chunk.js'
 import { comparePosition, StreamCursor } from '../../keyspace/stream-log.js'
+import { writeFields } from '../../keyspace/stream-codec.js'
 import type { StreamFields } from '../../keyspace/stream-fields.js'
-import { AckWriter, buildEntry, buildTrim, TrimmedWriter } from '../../keyspace/stream-op-writers.js'
+import { AckWriter, buildTrim, EntriesWriter, TrimmedWriter } from '../../keyspace/stream-op-writers.js'
 import type { Call } from '../call.js'
 import type { WriteSteps } from '../services.js'
 import { isReferenced } from './reference-policy.js'
@@ -35,7 +36,9 @@ export function* xaddSteps(
   fields: () => StreamFields,
   steps: TrimSteps,
 ): WriteSteps {
-  buildEntry(call.op, call.place(1), space.roots.addedBy(root, call.collections.streams.self) + 1, id, fields())
+  const writer = new EntriesWriter(call.op, call.place(1), space.roots.addedBy(root, call.collections.streams.self))
+  writeFields(writer.add(id), fields())
+  writer.end()
   const count = yield* steps
   yield 'commit'
   call.notify(NotificationClass.stream, 'xadd', 1)

@@ -3,6 +3,7 @@ import { NotificationClass } from '../../base/notification-classes.js'
 import { DistinctRanges } from '../../keyspace/byte-ranges.js'
 import { KeyType } from '../../keyspace/database.js'
 import { ExpiryMode } from '../../keyspace/string-store.js'
+import type { Ref } from '../../memory/arena.js'
 import type { Call } from '../call.js'
 import { CommandError } from '../command-error.js'
 import { keyRange, type CommandSpec } from '../command-spec.js'
@@ -101,10 +102,15 @@ function writeInSlices(call: Call, values: ManyValues): void {
   call.workOnKeysInSlices(values.keys, writeSteps(call, values))
 }
 
+/** The key's record if it has a visible value, else 0. */
+function find(call: Call, i: number): Ref {
+  return call.find(i)
+}
+
 function* writeSteps(call: Call, { keys, wanted, mode, at, repliesOk }: ManyValues): WriteSteps {
   const { reply } = call
   const { nowMs: atMs } = call
-  const allowed = wanted < 0 || (yield* countInSteps(call, keys)) === wanted
+  const allowed = wanted < 0 || (yield* countInSteps(call, keys, find)) === wanted
   if (allowed) {
     if (yield* canRemoveInSteps(call, keys)) {
       const found = yield* buildValues(call, keys, mode, at, atMs)

@@ -1,0 +1,53 @@
+import { expect } from 'vitest'
+import { EngineHarness } from './engine-harness.js'
+import { ReceivingSession, TickingClock } from './ticking-clock.js'
+
+/** Elements, or keys, of what goes in slices. */
+export const COUNT = 400
+/** Below the bound at which commands go in slices: so many elements a command. */
+export const BATCH = 20
+export const SLICING = { readElements: 50, writeElements: 50, frameBytes: 1000, turnSteps: 1 }
+
+export const numbers = Array.from({ length: COUNT }, (_, n) => n)
+
+/** An engine in which commands of few elements go in slices already, a step a turn, and a client that waits for their replies. */
+export class SlicedEngine {
+  readonly clock = new TickingClock()
+  readonly h: EngineHarness
+  readonly client = new ReceivingSession(100)
+
+  constructor(solo: boolean) {
+    this.h = new EngineHarness({ solo, slicing: SLICING }, this.clock)
+  }
+
+  /** Writes elements of some arguments each, none of it in slices. */
+  write(command: string, key: string, elements: readonly string[][]): void {
+    for (let from = 0; from < elements.length; from += BATCH)
+      this.h.run(command, key, ...elements.slice(from, from + BATCH).flat())
+  }
+
+  /** Starts a command and says that it has not replied. */
+  ask(...args: string[]): void {
+    expect(this.h.raw(args, this.client)).toBe('')
+    expect(this.client.blocked?.isRunning).toBe(true)
+  }
+
+  /** Lets turns pass until the reply is there; gives their number. */
+  turns(between: () => void = () => undefined, most = 100_000): number {
+    for (let turn = 1; turn <= most; turn++) {
+      this.clock.turn()
+      if (this.client.blocked === null) return turn
+      between()
+    }
+    return most
+  }
+}
+
+/** What a command replies in one go. */
+export function inOneGo(harness: EngineHarness, args: string[], protocol: 2 | 3 = 2): string {
+  const session = harness.newSession()
+  session.protocol = protocol
+  harness.raw(['MULTI'], session)
+  harness.raw(args, session)
+  return harness.raw(['EXEC'], session).slice('*1\r\n'.length)
+}
