@@ -86,7 +86,7 @@ export const LIMITS = {
   backupPieceBytes: 256 * KiB,
   backups: 4,
   backupIdleMs: 60_000,
-  /** What writing a snapshot takes of a turn, beside the section that it ends with. Under load a quarter of the time at most. */
+  /** What writing a snapshot takes of a turn, beside the section that it ends with. Under load a sixth of the time. */
   snapshotTurnMs: 1,
   /** A snapshot's file is synced whenever so much of it is not, and writing waits for that sync when it is this far ahead of it. */
   snapshotSyncBytes: 8 * MiB,

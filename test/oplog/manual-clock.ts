@@ -12,6 +12,9 @@ export class ManualClock implements Clock {
   monotonicMs(): number {
     return this.nowMs
   }
+  idleMs(): number {
+    return this.monotonicMs()
+  }
   workUntil(ownMs: number): number {
     return this.monotonicMs() + ownMs
   }
