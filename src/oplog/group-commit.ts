@@ -6,9 +6,10 @@ import type { SegmentWriter } from './segment-writer.js'
 
 /**
  * While a sync is under way the event loop shows so often that it runs. A process that was stopped, or was busy, hears of the end of a sync late, which says nothing about
- * the disk: what it was away for beyond this does not count.
+ * the disk: when it was away for this long, that does not count. Less is nothing: on a busy machine it is a little late all the time, and disks are slow on such ones, too.
  */
 const PULSE_MS = 100
+const AWAY_MS = 300
 
 /**
  * Makes the log durable with one sync at a time: what is appended while one is under way shares the next. A sync begins after
@@ -68,7 +69,7 @@ export class GroupCommit {
   get syncingMs(): number {
     if (!this.syncing) return 0
     const now = this.clock.monotonicMs()
-    return now - this.lastStartMs - this.awayMs - Math.max(0, now - this.pulseMs - PULSE_MS)
+    return now - this.lastStartMs - this.awayMs - this.awayUntil(now)
   }
 
   /** Counts the sync under way when it has taken too long; true when it does so now. */
@@ -160,10 +161,15 @@ export class GroupCommit {
       this.pulseTimer = null
       if (!this.syncing) return
       const now = this.clock.monotonicMs()
-      this.awayMs += Math.max(0, now - this.pulseMs - PULSE_MS)
+      this.awayMs += this.awayUntil(now)
       this.pulseMs = now
       this.pulse()
     })
+  }
+
+  private awayUntil(now: number): number {
+    const lateMs = now - this.pulseMs - PULSE_MS
+    return lateMs >= AWAY_MS ? lateMs : 0
   }
 
   private finish(): void {
