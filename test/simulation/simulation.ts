@@ -1014,7 +1014,7 @@ export class Simulation {
   }
 
   /** A member has made the state of another one its own. */
-  private adopted(machine: Machine, { giver, vector, stable }: OfferedState): void {
+  private adopted(machine: Machine, { giver, vector, stable, seen }: OfferedState): void {
     const { stamps } = vector
     const before = Float64Array.from(machine.logged)
     this.trace(() => `${machine.name} has the state of another member: ${this.origins.map((id) => stamps[id]).join(',')}`)
@@ -1032,7 +1032,11 @@ export class Simulation {
         throw this.fail(`${machine.name} takes a state with ${origin}:${stamps[origin]}, which is not durable at its origin`)
       machine.logged[origin] = stamps[origin]
     }
-    const untold = untoldAcks(this.history, machine, this.machineOf(giver), before)
+    const untold = new Set(
+      [machine.logged, seen.stamps].flatMap((shown) => [
+        ...untoldAcks(this.history, machine, this.machineOf(giver), before, shown),
+      ]),
+    )
     const besides = doneBesides(this.history, machine, this.machineOf(giver))
     const now = Float64Array.from(machine.logged)
     const isOlder = stable.stamps.some((stamp, origin) => origin > 0 && stamp > before[origin])
