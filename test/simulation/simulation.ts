@@ -791,8 +791,8 @@ export class Simulation {
     const holder = this.machines.find(({ id }) => id === entry.id)
     if (holder !== undefined) throw this.fail(`the id ${entry.id} was given to ${holder.name} and to ${name}`)
     const machine = this.newMachine(entry.id, name, false)
-    // In a cluster that was made of a backup an id may have a past.
-    if (this.history.newest(entry.id) > 0) machine.wasRestored = machine.lacksOwn = true
+    if (this.history.newest(entry.id) > 0)
+      throw this.fail(`${name} was given the id ${entry.id}, by which the backup that this cluster was made of has writes`)
     this.trace(() => `${name} joins as member ${entry.id}`)
     beginJoining(machine.disk.port(new Life()), '/data', bytes)
     this.machines.push(machine)
