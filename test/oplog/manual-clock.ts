@@ -46,6 +46,12 @@ export class ManualClock implements Clock {
     this.nowMs = end
   }
 
+  /** Time goes by in which the process does not run: what was due is called when it runs again. */
+  stop(ms: number): void {
+    this.nowMs += ms
+    for (const timer of this.timers) timer.at = Math.max(timer.at, this.nowMs)
+  }
+
   get timerCount(): number {
     return this.timers.length
   }
