@@ -127,6 +127,10 @@ export const LIMITS = {
   maxConfigFileBytes: 1024 * KiB,
   /** Bytes read from a client socket at a time, into one buffer shared by all; about 1,000 small commands. */
   readBufferBytes: 64 * KiB,
+  /** Bytes read from all clients that bring much, in one turn of the event loop, before their rest waits for the next: about 1.4 ms with copying and decoding. */
+  clientTurnInputBytes: 512 * KiB,
+  /** What a socket gives at a time is much from here on: a record of TLS that is full. Pipelines of small commands stay below. */
+  muchInputBytes: 16 * KiB,
   /** Time that one client's pipeline may take of a turn. Then the others come first and it goes on in the next turn. */
   clientTurnMs: 1,
   /** Milliseconds after which a turn sends the replies that are ready and goes on. */
