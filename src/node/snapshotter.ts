@@ -330,6 +330,8 @@ export class Snapshotter {
     const now = clock.monotonicMs()
     const isIdle = now - this.lastTurnMs < IDLE_TURN_MS && this.workDone === this.workSeen
     this.lastTurnMs = now
+    // What it has written already is not in the log, and perhaps never will be.
+    if (this.host.engine.isInTransaction) return this.nextTurn(run)
     const mayStep = pace.pauseMs > 0 || isIdle || now - this.lastStepEndMs >= OTHERS_SHARE * this.lastStepMs
     if (!mayStep) return this.nextTurn(run)
     const writer = writerOf(run)
