@@ -86,7 +86,7 @@ export const LIMITS = {
   backupPieceBytes: 256 * KiB,
   backups: 4,
   backupIdleMs: 60_000,
-  /** What writing a snapshot takes of a turn, beside the section that it ends with. Under load a quarter of the time at most. */
+  /** What writing a snapshot takes of a turn, beside the section that it ends with. Under load a sixth of the time. */
   snapshotTurnMs: 1,
   /** A snapshot's file is synced whenever so much of it is not, and writing waits for that sync when it is this far ahead of it. */
   snapshotSyncBytes: 8 * MiB,
@@ -127,6 +127,10 @@ export const LIMITS = {
   maxConfigFileBytes: 1024 * KiB,
   /** Bytes read from a client socket at a time, into one buffer shared by all; about 1,000 small commands. */
   readBufferBytes: 64 * KiB,
+  /** Bytes read from all clients that bring much, in one turn of the event loop, before their rest waits for the next: about 1.4 ms with copying and decoding. */
+  clientTurnInputBytes: 512 * KiB,
+  /** What a socket gives at a time is much from here on: a record of TLS that is full. Pipelines of small commands stay below. */
+  muchInputBytes: 16 * KiB,
   /** Time that one client's pipeline may take of a turn. Then the others come first and it goes on in the next turn. */
   clientTurnMs: 1,
   /** Milliseconds after which a turn sends the replies that are ready and goes on. */
@@ -198,7 +202,7 @@ export const LIMITS = {
   /** The same where each step finds its place by a search: some 50 us. */
   slicedReadSeek: 512,
   /** What such reads may take of a turn, all together; a read that had to start again takes as many times more. */
-  slicedReadTurnMs: 2,
+  slicedReadTurnMs: 1,
   /** Reads that have a part of their reply at the same time. Further ones wait to be started. */
   slicedReadsAtOnce: 8,
   /** Starts of such a read, because its keys changed meanwhile, after which it goes to its end in one go. */
@@ -219,12 +223,12 @@ export const LIMITS = {
   logPieceBytes: 256 * KiB,
   /**
    * What all work in slices may take of a turn together, after which each has but the least: reads and writes in slices, frames of other members, expiry,
-   * tidying up, a snapshot, a digest. All seven at once take 4 + 6 x 0.5 = 7 ms, and what a step of each takes beyond.
+   * tidying up, a snapshot, a digest. All seven at once take 3 + 6 x 0.5 = 6 ms, and what a step of each takes beyond.
    */
-  turnWorkMs: 4,
+  turnWorkMs: 3,
   turnLeastWorkMs: 0.5,
   /** What writes and frames in slices may take of a turn. */
-  slicedWriteTurnMs: 2,
+  slicedWriteTurnMs: 1,
   /** What MIGRATE has on its way to another server before it makes more; one larger value goes alone. A reply of that server is a line, at most so long. */
   migrateBufferBytes: 1 * MiB,
   migrateReplyBytes: 64 * KiB,
@@ -281,7 +285,7 @@ export const LIMITS = {
   stateRecordBytes: 64 * KiB,
   /** Bytes of keys, values and elements digested between two looks at the clock: some 0.03 ms, but thirty times that while the code is new; what a digest takes of a turn, and such steps at most. */
   digestStepBytes: 4 * KiB,
-  digestTurnMs: 2,
+  digestTurnMs: 1,
   digestTurnSteps: 64,
   /** Times that CRDT.DIGEST begins anew because data changed under it; then it answers TRYAGAIN. */
   digestAttempts: 8,

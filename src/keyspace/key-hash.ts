@@ -45,10 +45,25 @@ export class KeyHasher {
     this.lastBuf = null
   }
 
-  /** As compute, for a range that does not change while a command runs: a command that looks its key up again pays nothing. */
+  /** The results are those of this range, which has not changed: a command that looks its key up again pays nothing. */
+  isArgument(buf: Uint8Array, off: number, len: number): boolean {
+    return buf === this.lastBuf && off === this.lastOff && len === this.lastLen
+  }
+
+  /** As compute, for a range that does not change while a command runs. */
   computeArgument(buf: Uint8Array, off: number, len: number): void {
-    if (buf === this.lastBuf && off === this.lastOff && len === this.lastLen) return
+    if (this.isArgument(buf, off, len)) return
     this.compute(buf, off, len)
+    this.lastBuf = buf
+    this.lastOff = off
+    this.lastLen = len
+  }
+
+  /** As computeArgument, of a range whose results the caller knows. */
+  recall(buf: Uint8Array, off: number, len: number, hash: number, slot: number): void {
+    this.generation++
+    this.hash = hash
+    this.slot = slot
     this.lastBuf = buf
     this.lastOff = off
     this.lastLen = len

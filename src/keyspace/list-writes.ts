@@ -128,21 +128,21 @@ export class ListWrites {
     effects.closeCollection(sequence.root)
   }
 
-  /** Removes so many elements, at least one, from the beginning or the end. Gives how many are left. */
-  pop(database: number, key: Uint8Array, keyOff: number, keyLen: number, count: number, atBegin: boolean): number {
+  /** Removes so many elements, at least one, from the beginning or the end. True when none are left. */
+  pop(database: number, key: Uint8Array, keyOff: number, keyLen: number, count: number, atBegin: boolean): boolean {
     const { sequence, ranges } = this
     const { effects } = this.environment
     this.beginRemoval(database, key, keyOff, keyLen)
     if (count === 1 && this.popOne(atBegin)) {
       effects.closeCollection(sequence.root, !sequence.mayHaveHidden)
-      return sequence.length
+      return false
     }
     this.writeEdge(count, atBegin)
     ranges.end(effects.writer)
     if (atBegin) this.dropFirst(count)
     else this.dropLast(count)
     effects.closeCollection(sequence.root)
-    return sequence.length
+    return sequence.root === 0
   }
 
   /** Removes so many elements from the beginning and so many from the end, together at least one. Gives how many are left. */

@@ -159,8 +159,10 @@ class DataCheck {
   private readonly givenUp: string[] = []
   private readonly moves: string[] = []
   private cut: Repair['cut'] = null
-  /** What goes with the log behind the place where it is cut; null when it is not. */
-  private cutOff: string | null = null
+  /** What goes with the log behind the place where it is cut; empty when it is not. */
+  private cutOff: string[] = []
+  /** Stamps of this member's own among that. */
+  private ownCutOff: { readonly first: number; readonly last: number } | null = null
   private begin: Repair['begin'] = null
   private shorten: Repair['shorten'] = null
   private anew: Repair['anew'] = null
@@ -195,8 +197,7 @@ class DataCheck {
     const canStart = this.judgeSnapshots(log)
     const { moves, cut, begin, shorten, anew } = this
     const repair = canStart ? { moves, cut, begin, shorten, anew } : null
-    const givenUp = this.cutOff === null ? this.givenUp : [this.cutOff, ...this.givenUp]
-    return { lines: this.lines, isDamaged: this.isDamaged, repair, givenUp }
+    return { lines: this.lines, isDamaged: this.isDamaged, repair, givenUp: [...this.cutOff, ...this.givenUp] }
   }
 
   private checkSnapshots(): void {
@@ -289,14 +290,11 @@ class DataCheck {
       this.moves.push(this.segmentPath(each))
     }
     this.damage(`${withoutRemedy(damage)}. Everything after that is out of reach: ${lost.toString()}.`)
-    this.cutOff = `The log is cut at position ${end}: ${lost.toString()}.`
+    this.cutOff.push(`The log is cut at position ${end}: ${lost.toString()}.`)
     const own = lost.stamps.get(this.identity.memberId)
     if (own !== undefined) {
-      this.givenUp.push(
-        `Among that are this member's own writes, stamps ${own.first} to ${own.last}. In a cluster of one member they are lost. In a larger one it fetches at its start ` +
-          'what another member has of them, before it takes writes. So start it while the others can be reached: where it hears of nobody for as long as ' +
-          'peers.start-wait it goes on without, and is refused when it meets one that has them (MRD_PEER_DUPLICATE_ID).',
-      )
+      this.ownCutOff = own
+      this.cutOff.push(`Among that are this member's own writes, ${lossOfOwn(own.first, own.last)}`)
     }
     return { begin: Math.min(begin, end), end, vector }
   }
@@ -374,7 +372,7 @@ class DataCheck {
     // What was to be mended of the old log is not any more: all of it moves as it is.
     this.cut = null
     this.begin = null
-    this.cutOff = null
+    this.cutOff = []
     const segments = sequences.map((each) => this.segmentPath(each))
     this.moves.push(...segments.filter((each) => !this.moves.includes(each)))
     for (const other of this.snapshots) if (other !== snapshot) this.moves.push(other.path)
@@ -387,6 +385,13 @@ class DataCheck {
       `A start begins from ${path}, with the ${keys} keys that it has, and an empty log. In a cluster of several members it gets from the others what they have of what came later, ` +
         'before it takes writes: start it while they can be reached.',
     )
+    // What the snapshot stands for is not lost with the log.
+    const own = this.ownCutOff
+    const kept = vector.get(memberId)
+    if (own !== null && own.last > kept)
+      this.givenUp.push(
+        `With the log go this member's own writes behind that snapshot, ${lossOfOwn(Math.max(own.first, kept + 1), own.last)}`,
+      )
     this.noteMixture(snapshot, position)
   }
 
@@ -515,6 +520,15 @@ class ScratchData {
       'Nothing was changed.',
     )
   }
+}
+
+/** What it means that own writes with these stamps are in no file any more; completes a sentence. */
+function lossOfOwn(first: number, last: number): string {
+  return (
+    `stamps ${first} to ${last}. In a cluster of one member they are lost. In a larger one it fetches at its start ` +
+    'what another member has of them, before it takes writes. So start it while the others can be reached: where it hears of nobody for as long as ' +
+    'peers.start-wait it goes on without, and is refused when it meets one that has them (MRD_PEER_DUPLICATE_ID).'
+  )
 }
 
 /** The error's sentence, without its code and what follows. */

@@ -16,6 +16,7 @@ import { SnapshotWriter } from '../oplog/snapshot-writer.js'
 import type { Clock, Timer } from '../ports/clock.js'
 import type { Disk } from '../ports/disk.js'
 import type { Logger } from '../ports/logger.js'
+import { OthersShare } from './others-share.js'
 
 /** BGSAVE and SAVE, or BGREWRITEAOF and its automatic form: the same, but told apart in what clients see. */
 export type SnapshotKind = 'save' | 'rewrite'
@@ -77,10 +78,6 @@ export interface KeptSnapshot {
   readonly writtenMs: number
 }
 
-/** A turn in which nobody else did anything takes less than this. Not the other way round: a pipeline of short commands may take less, too. */
-const IDLE_TURN_MS = 0.2
-/** While others have work they get so many times the time of the last step before the next one. */
-const OTHERS_SHARE = 4
 /** Between looks at whether something has come about. */
 const LOOK_MS = 5
 /** A snapshot does not wait longer than this for a new segment to begin. */
@@ -154,11 +151,7 @@ export class Snapshotter {
   private shard = -1
   /** The walk is within a shard. */
   private within = false
-  private lastStepMs = 0
-  private lastStepEndMs = 0
-  private lastTurnMs = 0
-  /** workDone at the end of our last step. Clients whose input waited meanwhile are served before the next turn, so what is the same then is idle. */
-  private workSeen = 0
+  private readonly others = new OthersShare()
 
   constructor(
     private readonly options: SnapshotterOptions,
@@ -313,27 +306,38 @@ export class Snapshotter {
   }
 
   private nextTurn(run: Run): void {
-    const { pauseMs } = this.options.pace
-    if (pauseMs > 0) this.later(run, pauseMs, () => this.attempt(run, () => this.turn(run)))
-    else this.options.clock.defer(() => this.attempt(run, () => this.turn(run)))
+    const { clock, pace } = this.options
+    const turn = (): void => this.attempt(run, () => this.turn(run))
+    if (pace.pauseMs > 0) this.later(run, pace.pauseMs, turn)
+    else if (this.others.pauseMs === 0) clock.defer(turn)
+    else this.leaveToOthers(run, turn)
   }
 
-  /** Commands and frames of other members that were run. */
-  private get workDone(): number {
-    const { commandsProcessed, remoteFrames } = this.host.engine.statistics
-    return commandsProcessed + remoteFrames
+  /** What has come during our steps is no measure of what others need, so they are watched from when that is done. */
+  private leaveToOthers(run: Run, turn: () => void): void {
+    const { clock } = this.options
+    const beganMs = clock.monotonicMs()
+    clock.defer(() => {
+      if (this.run !== run) return
+      const watchedFromMs = clock.monotonicMs()
+      const restMs = this.others.pauseMs - (watchedFromMs - beganMs)
+      if (restMs <= 0) {
+        this.others.paused(watchedFromMs - beganMs, 0)
+        return turn()
+      }
+      const idleMs = clock.idleMs()
+      this.later(run, restMs, () => {
+        this.others.paused(clock.monotonicMs() - watchedFromMs, clock.idleMs() - idleMs)
+        turn()
+      })
+    })
   }
 
-  /** A step, if it is our turn: at once when nobody else has work, else when the others have had theirs. */
   private turn(run: Run): void {
     const { clock, pace } = this.options
-    const now = clock.monotonicMs()
-    const isIdle = now - this.lastTurnMs < IDLE_TURN_MS && this.workDone === this.workSeen
-    this.lastTurnMs = now
     // What it has written already is not in the log, and perhaps never will be.
     if (this.host.engine.isInTransaction) return this.nextTurn(run)
-    const mayStep = pace.pauseMs > 0 || isIdle || now - this.lastStepEndMs >= OTHERS_SHARE * this.lastStepMs
-    if (!mayStep) return this.nextTurn(run)
+    const beganMs = clock.monotonicMs()
     const writer = writerOf(run)
     if (writer.unsyncedBytes >= LIMITS.snapshotUnsyncedBytes && writer.isSyncing)
       return this.later(run, LOOK_MS, () => this.nextTurn(run))
@@ -343,11 +347,7 @@ export class Snapshotter {
     do more = this.walkOn(run)
     while (more && clock.monotonicMs() < end && writer.bytes + this.out.length < endBytes)
     this.syncBehind(run)
-    const after = clock.monotonicMs()
-    this.lastStepMs = after - now
-    this.lastStepEndMs = after
-    this.lastTurnMs = after
-    this.workSeen = this.workDone
+    this.others.worked(clock.monotonicMs() - beganMs)
     if (more) return this.nextTurn(run)
     this.finishWriting(run)
     this.waitForLog(run, this.host.log.endByte)

@@ -5,6 +5,13 @@ import type { Clock, Timer } from '../ports/clock.js'
 import type { SegmentWriter } from './segment-writer.js'
 
 /**
+ * While a sync is under way the event loop shows so often that it runs. A process that was stopped, or was busy, hears of the end of a sync late, which says nothing about
+ * the disk: when it was away for this long, that does not count. Less is nothing: on a busy machine it is a little late all the time, and disks are slow on such ones, too.
+ */
+const PULSE_MS = 100
+const AWAY_MS = 300
+
+/**
  * Makes the log durable with one sync at a time: what is appended while one is under way shares the next. A sync begins after
  * the event-loop turn in which it was asked for, so everything of that turn is in it.
  *
@@ -32,6 +39,10 @@ export class GroupCommit {
   lastSyncMs = 0
 
   private lastStartMs = -Infinity
+  /** When the event loop was last known to run, since the sync under way began, and for how long it did not until then. */
+  private pulseMs = 0
+  private awayMs = 0
+  private pulseTimer: Timer | null = null
   /** The sync under way is among the delayed ones. */
   private isDelayed = false
   private pauseTimer: Timer | null = null
@@ -54,9 +65,11 @@ export class GroupCommit {
     this.durableBytes = writer.appendedBytes
   }
 
-  /** How long the sync under way has taken so far, in milliseconds; 0 when there is none. */
+  /** How long the sync under way has taken so far, in milliseconds, without what the process was away for; 0 when there is none. */
   get syncingMs(): number {
-    return this.syncing ? this.clock.monotonicMs() - this.lastStartMs : 0
+    if (!this.syncing) return 0
+    const now = this.clock.monotonicMs()
+    return now - this.lastStartMs - this.awayMs - this.awayUntil(now)
   }
 
   /** Counts the sync under way when it has taken too long; true when it does so now. */
@@ -116,6 +129,7 @@ export class GroupCommit {
   close(): void {
     this.closed = true
     this.pauseTimer?.cancel()
+    this.pulseTimer?.cancel()
   }
 
   private start(): void {
@@ -125,7 +139,9 @@ export class GroupCommit {
     // A new segment without a frame has nothing to be made durable but its name, which lets older ones go.
     if (!wanted || (this.durableBytes === this.writer.appendedBytes && this.writer.isNamed)) return
     this.syncing = true
-    this.lastStartMs = this.clock.monotonicMs()
+    this.lastStartMs = this.pulseMs = this.clock.monotonicMs()
+    this.awayMs = 0
+    if (this.pulseTimer === null) this.pulse()
     this.comingBytes = this.writer.appendedBytes
     this.coming.copyFrom(this.writer.appended)
     this.writer.sync((error) => {
@@ -137,6 +153,23 @@ export class GroupCommit {
       if (error !== null) this.fail(error)
       else this.finish()
     })
+  }
+
+  /** One timer serves many short syncs. */
+  private pulse(): void {
+    this.pulseTimer = this.clock.setTimer(PULSE_MS, () => {
+      this.pulseTimer = null
+      if (!this.syncing) return
+      const now = this.clock.monotonicMs()
+      this.awayMs += this.awayUntil(now)
+      this.pulseMs = now
+      this.pulse()
+    })
+  }
+
+  private awayUntil(now: number): number {
+    const lateMs = now - this.pulseMs - PULSE_MS
+    return lateMs >= AWAY_MS ? lateMs : 0
   }
 
   private finish(): void {

@@ -231,7 +231,6 @@ export class SegmentedLog implements OpLog, CursorSource {
     }
     const writing: LongFrame = { frame, written: 0, behind: [] }
     this.writing = writing
-    this.beginFullSegment()
     while (this.writing === writing) {
       this.writePiece(writing)
       yield
@@ -245,6 +244,7 @@ export class SegmentedLog implements OpLog, CursorSource {
     let failure: MeridianError | null = null
     try {
       if (this.commit.failure !== null) throw this.commit.failure
+      if (written === 0) this.beginFullSegment()
       this.writer.writePiece(frame.bytes.subarray(written, written + LIMITS.logPieceBytes))
       writing.written += LIMITS.logPieceBytes
       if (writing.written < frame.bytes.length) return

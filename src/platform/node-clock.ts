@@ -22,6 +22,10 @@ export class NodeClock implements Clock {
     return performance.now()
   }
 
+  idleMs(): number {
+    return performance.eventLoopUtilization().idle
+  }
+
   workUntil(ownMs: number): number {
     const now = this.monotonicMs()
     if (!this.turnIsOpen) {

@@ -1,5 +1,6 @@
 import { assert } from '../base/assert.js'
 import { allocateBytes, copyBytes, parseInteger, parseInteger64 } from '../base/bytes.js'
+import { allocateLazily, releasedMemory } from '../base/large-memory.js'
 import { LIMITS } from '../base/limits.js'
 import { splitInline } from './inline-arguments.js'
 import { Request, type BufferLender } from './request.js'
@@ -46,6 +47,9 @@ const RESERVE_FACTOR = 4
  * megabytes in one go, 10 ms and more.
  */
 const RESERVE_ALL_FROM_BYTES = 1024 * 1024
+/** The same for a command of very many arguments, whose length nobody announces: room for so many times what has arrived, and no more than so much besides. */
+const RESERVE_MANY_FACTOR = 64
+const RESERVE_MANY_BYTES = 512 * 1024 * 1024
 /** A drained buffer larger than this is let go. */
 const KEEP_BYTES = 128 * 1024
 const NOTHING = new Uint8Array(0)
@@ -159,7 +163,7 @@ export class RequestDecoder implements BufferLender {
   retain(): void {
     if (this.error !== null) this.start = this.pos = this.end
     if (this.start === this.end) {
-      if (this.own.length > KEEP_BYTES) this.own = NOTHING
+      if (this.own.length > KEEP_BYTES) this.replaceOwn(NOTHING)
       this.buf = this.own
       this.start = this.pos = this.end = 0
       return
@@ -167,8 +171,7 @@ export class RequestDecoder implements BufferLender {
     if (this.buf === this.own) return
     const rest = this.end - this.start
     if (this.own.length < rest) {
-      this.own = allocateBytes(this.roomFor(rest))
-      this.reached = 0
+      this.replaceOwn(allocate(this.roomFor(rest)))
     }
     copyBytes(this.buf, this.start, this.own, 0, rest)
     this.buf = this.own
@@ -178,14 +181,15 @@ export class RequestDecoder implements BufferLender {
   /** A buffer that would be let go anyway, because a large command was all that was in it. */
   surrender(buf: Uint8Array): boolean {
     if (buf !== this.own || !this.drained || this.own.length <= KEEP_BYTES || this.lastStart !== 0) return false
-    this.own = NOTHING
+    this.replaceOwn(NOTHING)
     return true
   }
 
   /** Lets the buffers of an idle connection go. */
   shrink(): void {
     if (!this.drained || this.buf !== this.own) return
-    this.own = this.buf = NOTHING
+    this.replaceOwn(NOTHING)
+    this.buf = NOTHING
     this.start = this.pos = this.end = 0
     this.partial = null
   }
@@ -208,10 +212,9 @@ export class RequestDecoder implements BufferLender {
       if (rest + length <= this.own.length && this.start >= rest) {
         this.own.copyWithin(0, this.start, this.end)
       } else {
-        const grown = allocateBytes(this.roomFor(rest + length))
+        const grown = allocate(this.roomFor(rest + length))
         grown.set(this.own.subarray(this.start, this.end))
-        this.own = grown
-        this.reached = 0
+        this.replaceOwn(grown)
       }
       this.buf = this.own
       this.moveToFront(rest)
@@ -221,13 +224,22 @@ export class RequestDecoder implements BufferLender {
     this.reached = Math.max(this.reached, this.end)
   }
 
+  private replaceOwn(by: Uint8Array): void {
+    if (this.own.length >= RESERVE_ALL_FROM_BYTES) releasedMemory(this.reached)
+    this.own = by
+    this.reached = 0
+  }
+
   /**
    * Bytes to allocate for a buffer that must hold `needed`: as much as the announced bulk wants, but a mere announcement must not
    * take more memory than a multiple of what has arrived.
    */
   private roomFor(needed: number): number {
     const wanted = this.bulkLength < 0 ? 0 : this.pos - this.start + this.bulkLength + 2
-    if (wanted < needed) return Math.max(SMALLEST_BUFFER_BYTES, needed + (needed >>> 1))
+    if (wanted < needed) {
+      if (needed >= RESERVE_ALL_FROM_BYTES) return Math.min(needed * RESERVE_MANY_FACTOR, needed + RESERVE_MANY_BYTES)
+      return Math.max(SMALLEST_BUFFER_BYTES, needed + (needed >>> 1))
+    }
     if (needed >= RESERVE_ALL_FROM_BYTES) return wanted
     return Math.min(wanted, Math.max(RESERVE_AT_ONCE_BYTES, needed * RESERVE_FACTOR))
   }
@@ -376,4 +388,9 @@ export class RequestDecoder implements BufferLender {
     if (!splitInline(request, buf, pos, lineEnd)) return this.fail('unbalanced quotes in request')
     return true
   }
+}
+
+/** Much of a large one may never be written to; what was is accounted for when it is dropped. */
+function allocate(length: number): Uint8Array {
+  return length < RESERVE_ALL_FROM_BYTES ? allocateBytes(length) : allocateLazily(length)
 }

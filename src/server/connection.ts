@@ -70,6 +70,8 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
   /** The operating system has not taken everything: nothing is sent until it has. */
   private inFlight = false
   private reading = true
+  /** Clients have read enough in this turn; it is on the turn's list. */
+  private readsLater = false
   /** The client has closed its sending side. */
   private inputEnded = false
   /** Too much output waits: no command runs until it has left. */
@@ -142,15 +144,33 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
     } else {
       this.lastActiveMs = host.clock.wallMs()
       this.decoder.retain()
-      if (this.decoder.pendingBytes > LIMITS.blockedInputBytes) this.pauseReading()
+      if (this.holdsMuchInput) this.pauseReading()
     }
     this.checkInputLimit()
+    if (length >= LIMITS.muchInputBytes) this.hasReadMuch(length)
     host.memory.changed(this)
+  }
+
+  private hasReadMuch(length: number): void {
+    if (this.state !== 'open' || this.readsLater) return
+    this.readsLater = this.host.turn.hasReadMuch(this, length)
+    if (this.readsLater) this.pauseReading()
+  }
+
+  readOn(): void {
+    this.readsLater = false
+    // Else it reads on when it has run, or sent, what waits.
+    if (this.state !== 'gone' && !this.isWaiting && !this.outputFull && !this.holdsMuchInput) this.resumeReading()
   }
 
   runInput(): void {
     this.isWaiting = false
     if (this.mayRun()) this.run()
+  }
+
+  /** Its command is blocked, and what has come behind it is enough. */
+  private get holdsMuchInput(): boolean {
+    return this.blocked !== null && this.decoder.pendingBytes > LIMITS.blockedInputBytes
   }
 
   private mayRun(): boolean {
@@ -217,7 +237,7 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
       // A client that has gone while it would block must not take anything.
       if (this.blocked === null) this.beginClosing()
       else if (this.blocked.isRunning !== true) this.leave()
-    } else if (this.blocked === null || this.decoder.pendingBytes <= LIMITS.blockedInputBytes) {
+    } else if (!this.holdsMuchInput) {
       // A blocked client is read too: only so is its leaving noticed.
       this.resumeReading()
     }
@@ -435,7 +455,7 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
   }
 
   private resumeReading(): void {
-    if (this.reading) return
+    if (this.reading || this.readsLater) return
     this.reading = true
     this.socket.resume()
   }

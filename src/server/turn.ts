@@ -12,6 +12,8 @@ export interface TurnMember {
   flush(): void
   /** The log has moved: held output is to be flushed. */
   logProgressed(): void
+  /** It may read from its socket again. */
+  readOn(): void
 }
 
 /** Ranges beyond this many arguments are not kept for the next command. */
@@ -43,6 +45,9 @@ export class Turn {
   private waiting: TurnMember[] = []
   private spareWaiting: TurnMember[] = []
   private held: TurnMember[] = []
+  /** Read from clients that bring much, in this turn. */
+  private muchInputBytes = 0
+  private readonly unread: TurnMember[] = []
   private readonly endCallback = (): void => this.end()
 
   constructor(
@@ -76,6 +81,19 @@ export class Turn {
     this.held.push(member)
   }
 
+  /**
+   * A client has brought so much at a time that there is likely to be more. Node reads up to 2 MiB of a socket in one turn, 5 ms with copying and decoding. Work in slices
+   * counts what reading took. True when clients have read enough: then this one reads on in the next turn, and must stop until it is told so.
+   */
+  hasReadMuch(member: TurnMember, bytes: number): boolean {
+    if (this.muchInputBytes === 0) this.clock.workUntil(0)
+    this.muchInputBytes += bytes
+    this.schedule()
+    if (this.muchInputBytes < LIMITS.clientTurnInputBytes) return false
+    this.unread.push(member)
+    return true
+  }
+
   /** A client's input has been run. Bounds what a turn with many pipelines writes before it sends. */
   inputHandled(): void {
     this.schedule()
@@ -106,6 +124,8 @@ export class Turn {
     }
     waiting.length = 0
     this.sendAll()
+    this.muchInputBytes = 0
+    if (this.unread.length > 0) for (const member of this.unread.splice(0)) member.readOn()
     if (this.waiting.length > 0 || this.withOutput.length > 0) this.schedule()
   }
 

@@ -111,6 +111,40 @@ describe('database', () => {
     )
   })
 
+  it('finds keys that come again and again, whatever happens to their records in between', () => {
+    const few = fc.record({ key: fc.nat(2), act: fc.constantFrom('look', 'look', 'look', 'grow', 'remove', 'hash') })
+    fc.assert(
+      fc.property(fc.array(few, { maxLength: 200 }), (steps) => {
+        const hasher = new KeyHasher(99)
+        const db = new Database(new Arena(), hasher)
+        const model = new Map<number, string>()
+        // As clients send them: every argument lies where another one has lain.
+        const buf = Buffer.alloc(4)
+        const expected = new KeyHasher(99)
+        for (const { key, act } of steps) {
+          hasher.forget()
+          const len = buf.write(['a', '{a}b', '{a}c'][key])
+          const ref = db.lookup(buf, 0, len)
+          expected.compute(buf, 0, len)
+          expect([hasher.hash, hasher.slot]).toEqual([expected.hash, expected.slot])
+          const found = ref === 0 ? undefined : Buffer.from(db.key(ref)).toString() + '=' + get(db, buf.subarray(0, len))?.value
+          expect(found).toBe(model.get(key))
+          if (act === 'grow') {
+            const text = 'x'.repeat((model.get(key)?.length ?? 0) + 9)
+            put(db, buf.subarray(0, len), text, null, KeyType.string, 2 ** 45)
+            model.set(key, `${buf.toString('latin1', 0, len)}=${text}`)
+          } else if (act === 'remove' && ref !== 0) {
+            db.remove(ref)
+            model.delete(key)
+          } else if (act === 'hash') {
+            hasher.compute(Buffer.from('another'), 0, 7)
+          }
+        }
+      }),
+      { numRuns: 100 },
+    )
+  })
+
   it('keeps value and extras when a record changes its layout', () => {
     const db = openDatabase()
     const key = Buffer.from('k')

@@ -203,6 +203,7 @@ describe('meridian check', () => {
     const { givenUp } = repaired()
     expect(givenUp).toContain(`A start begins from ${snapshot(1)}, with the 50 keys that it has, and an empty log`)
     expect(givenUp).not.toContain('and not others')
+    expect(givenUp).not.toContain('own writes')
     expect(run('DBSIZE')).toBe('50')
     // It goes on from there, snapshots and starts included.
     run('SET', 'after', 'x')
@@ -212,6 +213,25 @@ describe('meridian check', () => {
     expect(checkDataFolder(disk, '/data')).toMatchObject({ isDamaged: false })
     open()
     expect(run('DBSIZE')).toBe('52')
+  })
+
+  it('names the own writes behind that snapshot that go with the log', () => {
+    disk = new MemoryDisk()
+    open(1_000_000)
+    fill(50)
+    run('SAVE')
+    const kept = member.member.engine.applied.get(1 as MemberId)
+    fill(10, 'later')
+    const last = member.member.engine.applied.get(1 as MemberId)
+    member.member.stop()
+    flip(log(1), 20)
+    const { givenUp } = repaired()
+    expect(givenUp).toContain("With the log go this member's own writes behind that snapshot, stamps ")
+    const [, from, to] = (/stamps (\d+) to (\d+)/.exec(givenUp) ?? []).map(Number)
+    expect(from).toBeGreaterThan(kept)
+    expect(to).toBe(last)
+    expect(givenUp).not.toContain('Among that')
+    expect(run('DBSIZE')).toBe('50')
   })
 
   /** Copies what is there of a snapshot that is being written, with the log as it is when it is ready; writes go on meanwhile. */

@@ -12,6 +12,9 @@ export class ManualClock implements Clock {
   monotonicMs(): number {
     return this.nowMs
   }
+  idleMs(): number {
+    return this.monotonicMs()
+  }
   workUntil(ownMs: number): number {
     return this.monotonicMs() + ownMs
   }
@@ -41,6 +44,12 @@ export class ManualClock implements Clock {
       this.turn()
     }
     this.nowMs = end
+  }
+
+  /** Time goes by in which the process does not run: what was due is called when it runs again. */
+  stop(ms: number): void {
+    this.nowMs += ms
+    for (const timer of this.timers) timer.at = Math.max(timer.at, this.nowMs)
   }
 
   get timerCount(): number {

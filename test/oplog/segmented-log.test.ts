@@ -194,6 +194,36 @@ describe('a slow disk', () => {
     expect(rig.log.delayedSyncs).toBeLessThanOrEqual(2)
     expect(slowLines().length).toBe(1)
   })
+
+  test.each(['before', 'after'])(
+    'is not what it looks like when the process was stopped, and hears of the end of a sync %s anything else',
+    (order) => {
+      rig.open({ syncPolicy: 'everysec' })
+      rig.log.append(chains.next(1))
+      rig.clock.advance(1050)
+      expect(rig.disk.syncsUnderWay).toBe(1)
+      rig.clock.stop(60_000)
+      if (order === 'before') rig.disk.completeSyncs()
+      rig.clock.advance(0)
+      expect(rig.log.delayedSyncs).toBe(0)
+      if (order === 'after') rig.disk.completeSyncs()
+      rig.clock.advance(3000)
+      expect(rig.log.lastSyncMs).toBeLessThan(300)
+      expect(rig.log.delayedSyncs).toBe(0)
+      expect(slowLines()).toEqual([])
+    },
+  )
+
+  test('is said when it is slow besides', () => {
+    rig.open({ syncPolicy: 'everysec' })
+    rig.log.append(chains.next(1))
+    rig.clock.advance(1050)
+    rig.clock.stop(60_000)
+    rig.clock.advance(2000)
+    expect(rig.log.syncingMs).toBeLessThan(3000)
+    expect(rig.log.delayedSyncs).toBe(1)
+    expect(slowLines().length).toBe(1)
+  })
 })
 
 describe('segments', () => {

@@ -23,6 +23,9 @@ export class FakeClock implements Clock {
   monotonicMs(): number {
     return this.nowMs
   }
+  idleMs(): number {
+    return this.monotonicMs()
+  }
   workUntil(ownMs: number): number {
     return this.monotonicMs() + ownMs
   }

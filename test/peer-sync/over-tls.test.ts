@@ -12,6 +12,7 @@ import { memberInfo, memoryLogger, type LogLine } from './mesh.js'
 const clock: Clock = {
   wallMs: () => Date.now(),
   monotonicMs: () => performance.now(),
+  idleMs: () => performance.now(),
   workUntil: (ownMs) => performance.now() + ownMs,
   setTimer: (delayMs, callback) => {
     const timer = setTimeout(callback, delayMs)

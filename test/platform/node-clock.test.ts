@@ -33,6 +33,16 @@ describe('the clock', () => {
     expect(order).toEqual(['now', 'microtask', 'deferred'])
   })
 
+  it('knows how long the event loop had nothing to do', async () => {
+    const [beganMs, idleMs] = [clock.monotonicMs(), clock.idleMs()]
+    for (const endMs = beganMs + 15; clock.monotonicMs() < endMs;);
+    expect(clock.idleMs() - idleMs).toBeLessThan(5)
+    await new Promise<void>((resolve) => clock.setTimer(30, resolve))
+    const idle = clock.idleMs() - idleMs
+    expect(idle).toBeGreaterThan(15)
+    expect(idle).toBeLessThan(clock.monotonicMs() - beganMs - 14)
+  })
+
   it('gives work that comes late in a turn what others have left of it, and the least at any rate', async () => {
     const nextTurn = (): Promise<void> => new Promise((resolve) => clock.defer(resolve))
     const work = (ms: number): void => {

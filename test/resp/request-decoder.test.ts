@@ -271,6 +271,27 @@ describe('memory', () => {
     expect([request.len[0], request.buf[request.off[0]], request.buf[request.off[0] + total - 1]]).toEqual([total, 66, 66])
   })
 
+  it('copies a command of very many arguments once, when a megabyte of it has come, and counts what has been written to', () => {
+    const decoder = new RequestDecoder()
+    const count = 500_000
+    const input = Buffer.concat([Buffer.from(`*${count}\r\n`), Buffer.from('$20\r\nxxxxxxxxxxxxxxxxxxxx\r\n'.repeat(count))])
+    const request = new Request()
+    const copies = vi.spyOn(Object.getPrototypeOf(Uint8Array.prototype) as Uint8Array, 'set')
+    let at = 0
+    for (; at + 65536 < input.length; at += 65536) {
+      decoder.feed(input, at, at + 65536)
+      expect(decoder.next(request)).toBe(false)
+      decoder.retain()
+    }
+    expect(decoder.bufferBytes).toBe(at)
+    const longest = Math.max(...copies.mock.calls.filter(([from]) => from instanceof Uint8Array).map(([from]) => from.length))
+    copies.mockRestore()
+    expect(longest).toBeLessThan(2 * 1024 * 1024)
+    decoder.feed(input, at, input.length)
+    expect(decoder.next(request)).toBe(true)
+    expect([request.argc, request.len[count - 1]]).toEqual([count, 20])
+  })
+
   it('takes exactly the room of a large bulk once most of it has come, and lets it go', () => {
     const decoder = new RequestDecoder()
     const value = new Uint8Array(8 * 1024 * 1024).fill(65)

@@ -9,6 +9,7 @@ import type { Request } from '../../src/resp/request.js'
 export const realClock: Clock = {
   wallMs: () => Date.now(),
   monotonicMs: () => performance.now(),
+  idleMs: () => performance.now(),
   workUntil: (ownMs) => performance.now() + ownMs,
   setTimer(delayMs, callback) {
     const timer = setTimeout(callback, delayMs)

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { LIMITS } from '../../src/base/limits.js'
-import { acceleratedClock, slowTurnClock } from './fake-engine.js'
-import { startServer } from './test-server.js'
+import { acceleratedClock, realClock, slowTurnClock } from './fake-engine.js'
+import { startServer, type TestServer } from './test-server.js'
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 const TEN_KB = 10_000
@@ -102,6 +102,63 @@ describe('fairness', () => {
     expect(engine.commands).toBeLessThan(total / 2)
     await greedy.expectText('+OK\r\n'.repeat(total))
     expect(Math.max(...engine.commandsPerTurn)).toBeLessThan(40)
+  })
+})
+
+describe('clients that bring much', () => {
+  /** Also the bytes that were read in each turn; there is time for much in it. */
+  async function startCounting(): Promise<TestServer & { readonly turns: number[] }> {
+    const turns: number[] = []
+    let counted = 0
+    let count = (): number => 0
+    const started = await startServer({
+      clock: {
+        ...realClock,
+        defer: (callback) =>
+          void setTimeout(() => {
+            turns.push(count() - counted)
+            counted = count()
+            callback()
+          }, 10),
+      },
+    })
+    count = () => started.server.registry.statistics.netInputBytes
+    return { ...started, turns }
+  }
+
+  it('are read a bounded part of in a turn, whole and in order', async () => {
+    const { client, turns } = await startCounting()
+    const clients = [await client(), await client(), await client()]
+    const large = clients.map((_, i) => Buffer.alloc(3_000_000 + i, 'abc'[i]))
+    const many = 100_000
+    clients.forEach((c, i) => {
+      c.command('ECHO', large[i])
+      c.send('PING\r\n')
+    })
+    clients[0].send(`*${many + 1}\r\n$4\r\nARGS\r\n${'$8\r\nargument\r\n'.repeat(many)}`)
+    for (const [i, c] of clients.entries()) {
+      const end = i === 0 ? `+PONG\r\n:${many + 1}\r\n` : '+PONG\r\n'
+      const reply = Buffer.concat([Buffer.from(`$${large[i].length}\r\n`), large[i], Buffer.from(`\r\n${end}`)])
+      await c.until(() => c.length >= reply.length, 'all replies')
+      expect(c.received.equals(reply)).toBe(true)
+    }
+    expect(Math.max(...turns)).toBeLessThanOrEqual(LIMITS.clientTurnInputBytes + clients.length * LIMITS.readBufferBytes)
+  })
+
+  it('may leave in the middle of it, or be blocked', async () => {
+    const { client, server } = await startCounting()
+    const leaver = await client()
+    leaver.send(`*2\r\n$4\r\nECHO\r\n$8000000\r\n`)
+    leaver.send(Buffer.alloc(3_000_000, 'x'))
+    const sleeper = await client()
+    sleeper.send('SLEEP\r\n')
+    sleeper.command('ECHO', Buffer.alloc(8_000_000, 'y'))
+    await sleeper.until(() => server.registry.statistics.netInputBytes > 3_500_000)
+    leaver.destroy()
+    await sleeper.until(() => server.registry.count === 1, 'leaving')
+    const other = await client()
+    other.send('WAKE up\r\n')
+    await sleeper.until(() => sleeper.length > 8_000_000, 'the reply behind it')
   })
 })
 

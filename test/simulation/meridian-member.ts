@@ -13,7 +13,8 @@ import { Request } from '../../src/resp/request.js'
 import { EmbeddedMember } from '../support/embedded-member.js'
 import { decodeFrame } from './frame-decoder.js'
 import { MeridianBackup } from './meridian-backup.js'
-import { field } from './planting.js'
+import { field, type Call } from './planting.js'
+import { SimulationFailure } from './failure.js'
 import { parseReply, type Reply } from './reply.js'
 import type {
   LastWrite,
@@ -28,7 +29,9 @@ import type {
 const SLICING = { readElements: Infinity, writeElements: 2, frameBytes: 150, turnSteps: 1, transactionCommands: 1 }
 const TABLE = new CommandTable(ALL_COMMANDS)
 /** What may begin a long write, which waits for all that is under way. */
-const MAY_BE_LONG = /^(COPY|DEL|MOVE|RENAME|RENAMENX|RESTORE|SORT|SPOP|UNLINK|.*STORE|ZREMRANGE.*)$/
+const MAY_BE_LONG = /^(COPY|DEL|MOVE|MSET|MSETNX|RENAME|RENAMENX|RESTORE|SORT|SPOP|UNLINK|XADD|XTRIM|.*STORE|ZREMRANGE.*)$/
+/** Commands of many keys, of which nobody may see half. */
+const MANY_KEYS = /^(DEL|MSET|MSETNX)$/
 
 /** Keeps the reply of a command that took several turns. */
 class LateSession extends Session {
@@ -78,6 +81,8 @@ export class MeridianMember implements SimulatedMember {
   readonly member: Member
   private readonly embedded: EmbeddedMember
   private nextSession = 1
+  /** Whatever is asked of it may evict keys. */
+  private isBound = false
   private frozenAt: VersionVector | null = null
 
   constructor(environment: MemberEnvironment) {
@@ -283,8 +288,13 @@ export class MeridianMember implements SimulatedMember {
         const reply = new ReplyWriter()
         session.late = ''
         engine.beginBatch()
+        const onlooker = MANY_KEYS.test(String(args[0])) && !this.isBound ? this.onlooker(session, args.slice(1)) : null
         engine.execute(session, Request.of(args), reply)
-        if (session.blocked !== null) engine.longWrites.finish(() => this.disturb())
+        if (session.blocked !== null) {
+          if (onlooker !== null) this.finishWatched(session, onlooker)
+          engine.longWrites.finish(() => this.disturb())
+          onlooker?.check()
+        }
         return parseReply(reply.take().toString('latin1') + session.late)
       },
     }
@@ -297,7 +307,7 @@ export class MeridianMember implements SimulatedMember {
     const { endByte } = log
     const reply = new ReplyWriter()
     engine.beginBatch()
-    const isHeld = [['DBSIZE'], ['GET', 'nothing'], ['SET', 'nothing', 'x']].every((args) => {
+    const isHeld = [['DBSIZE'], ['GET', 'nothing'], ['EXISTS', 'nothing']].every((args) => {
       const session = new Session(0)
       engine.execute(session, Request.of(args), reply)
       const { blocked } = session
@@ -315,7 +325,54 @@ export class MeridianMember implements SimulatedMember {
     engine.endTurn()
     // Its own frame comes when nothing of it is left to run.
     if (!isHeld || !this.member.isRefusing || (log.endByte > endByte && engine.isInTransaction))
-      throw new Error('something came into the middle of a transaction')
+      throw new SimulationFailure('something came into the middle of a transaction')
+  }
+
+  /** Somebody else who looks at the keys of a command before it, after each of its slices, and after it; what is seen between must be one of the other two. */
+  private onlooker({ database }: Session, keys: readonly (string | Uint8Array)[]): { look(): void; check(): void } {
+    const { engine } = this.member
+    const other = new LateSession(0)
+    other.database = database
+    const seen: string[] = []
+    let waits = false
+    const look = (): void => {
+      // It has to wait: what it is told then it is told after the command.
+      if (waits && other.late === '') return
+      other.late = ''
+      const reply = new ReplyWriter()
+      engine.execute(other, Request.of(['MGET', ...keys]), reply)
+      const said = reply.take().toString('latin1')
+      waits = said === ''
+      if (!waits) seen.push(said)
+    }
+    look()
+    return {
+      look,
+      check: () => {
+        if (other.late !== '') seen.push(other.late)
+        waits = false
+        look()
+        const [before, ...between] = seen
+        const after = seen.at(-1)
+        const half = between.find((each) => each !== before && each !== after)
+        if (half !== undefined)
+          throw new SimulationFailure(
+            `somebody saw half of a command on ${keys.map(String).join(' ')}: ${JSON.stringify(half)}, neither ${JSON.stringify(before)} nor ${JSON.stringify(after)}`,
+          )
+      },
+    }
+  }
+
+  /** Goes on slice by slice, as turns of the event loop do, but lets no frames of others in. */
+  private finishWatched(session: Session, onlooker: { look(): void }): void {
+    const { engine } = this.member
+    const { longWrites } = engine
+    while (session.blocked !== null) {
+      engine.beginBatch()
+      const hasFreed = (field(longWrites, 'freed') as readonly unknown[]).length > 0
+      ;(field(longWrites, hasFreed ? 'runFreed' : 'advance') as Call).call(longWrites)
+      if (session.blocked !== null) onlooker.look()
+    }
   }
 
   makeWay(database: number, commands: readonly (readonly string[])[] | null): void {
@@ -349,6 +406,7 @@ export class MeridianMember implements SimulatedMember {
 
   boundMemory(bytesTooMuch: number | null, evictionPolicy: EvictionPolicy): void {
     const { memory } = this.member.engine
+    this.isBound = bytesTooMuch !== null
     memory.configure({
       maxmemory: bytesTooMuch === null ? 0 : Math.max(1, memory.countedBytes - bytesTooMuch),
       evictionPolicy,

@@ -220,6 +220,18 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     isChosenByName: true,
     weights: { register: 2, counter: 5, float: 1, edit: 4, stringExpiry: 1, remove: 1.5, move: 0.5, flush: 0.1, stringRead: 2 },
   },
+  // One after the other is away, and what it lacks goes: whose reports let it go matters.
+  retention: {
+    ...BUSY,
+    keys: 2,
+    meanDelayMs: 60,
+    faultRate: 0.05,
+    faultWeights: { 'disk-full': 0, 'memory-short': 0, 'slow-link': 6, cut: 8 },
+    transferRate: 0.25,
+    transferWeights: [8, 4, 0, 1],
+    isChosenByName: true,
+    weights: { register: 4, counter: 2, stringRead: 1 },
+  },
   'transfer-groups': {
     ...BUSY,
     keys: 2,

@@ -72,6 +72,11 @@ export class SimClock implements Clock {
     return this.machine.monotonicMs()
   }
 
+  /** Likewise: it passes between turns only. */
+  idleMs(): number {
+    return this.monotonicMs()
+  }
+
   /** Time stands still during a turn, so all of it takes none. */
   workUntil(ownMs: number): number {
     return this.monotonicMs() + ownMs

@@ -35,6 +35,9 @@ export class ManualClock implements Clock {
   monotonicMs(): number {
     return this.now
   }
+  idleMs(): number {
+    return this.monotonicMs()
+  }
   workUntil(ownMs: number): number {
     return this.monotonicMs() + ownMs
   }

@@ -26,23 +26,22 @@ export function moveElement(call: Call, fromBegin: boolean, toBegin: boolean): b
   const { database } = call
   const isSame = len[1] === len[2] && equalBytes(buf, off[1], buf, off[2], len[1])
   const changes = call.effects.count
-  let left = 0
+  let isEmpty = false
   if (!isSame) {
-    left = writes.pop(database, buf, off[1], len[1], 1, fromBegin)
+    isEmpty = writes.pop(database, buf, off[1], len[1], 1, fromBegin)
     writes.push(database, buf, off[2], len[2], moved, 0, 0, toBegin)
   } else if (fromBegin !== toBegin && length > 1) {
     // The list never becomes empty, so the key and its expiry stay.
-    left = writes.push(database, buf, off[2], len[2], moved, 0, 0, toBegin) - 1
+    writes.push(database, buf, off[2], len[2], moved, 0, 0, toBegin)
     writes.pop(database, buf, off[1], len[1], 1, fromBegin)
   } else {
     // The element goes where it is; that is a change to those who watch the key.
     store.writes.set(database, buf, off[1], len[1], fromBegin ? 0 : length - 1, moved.buf, 0, moved.len[0])
-    left = length
   }
   // Redis counts a move as one change.
   call.effects.count = changes + 1
   call.notify(NotificationClass.list, toBegin ? 'lpush' : 'rpush', 2)
-  notifyPop(call, 1, fromBegin, left)
+  notifyPop(call, 1, fromBegin, isEmpty)
   return true
 }
 

@@ -14,10 +14,10 @@ import { findList, isLeft, lengthOf, lists, WHERE } from './arguments.js'
  * lost.
  */
 
-/** Tells of a removal at one end that left so many elements. */
-export function notifyPop(call: Call, key: number, atBegin: boolean, left: number): void {
+/** Tells of a removal at one end, which may have emptied the list. */
+export function notifyPop(call: Call, key: number, atBegin: boolean, isEmpty: boolean): void {
   call.notify(NotificationClass.list, atBegin ? 'lpop' : 'rpop', key)
-  if (left === 0) call.notify(NotificationClass.generic, 'del', key)
+  if (isEmpty) call.notify(NotificationClass.generic, 'del', key)
 }
 
 /**
@@ -29,8 +29,8 @@ export function pop(call: Call, key: number, ref: number, length: number, count:
   const store = lists(call)
   if (count === 1) store.readEdge(call.db, call.root(ref), atBegin, call.reply)
   else store.read(call.db, call.root(ref), atBegin ? 0 : length - 1, count, !atBegin, call.reply)
-  const left = store.writes.pop(call.database, buf, off[key], len[key], count, atBegin)
-  notifyPop(call, key, atBegin, left)
+  const isEmpty = store.writes.pop(call.database, buf, off[key], len[key], count, atBegin)
+  notifyPop(call, key, atBegin, isEmpty)
 }
 
 /** An integer from 1 on. */
@@ -84,7 +84,7 @@ function* popSteps(call: Call, key: number, root: Ref, length: number, count: nu
   const removal = new ListRemoval(db, root, op, call.place(key), call.long.highestStamp)
   yield* atBegin ? removal.row(0, count) : removal.row(length - count, length)
   yield 'commit'
-  notifyPop(call, key, atBegin, length - count)
+  notifyPop(call, key, atBegin, length === count)
 }
 
 function* multiPopSteps(call: Call, key: number, root: Ref, length: number, count: number, atBegin: boolean): PopSteps {
