@@ -80,6 +80,8 @@ export const LIMITS = {
   pendingFrameBytes: 64 * MiB,
   /** Writes are refused when the disk has less room than this; what was accepted before still fits. */
   minFreeBytes: 64 * MiB,
+  /** A snapshot may go below that, to this part of it: 16 MiB, which end the snapshot and take what was accepted. */
+  snapshotReserveShare: 4,
   /** Records of a section of a snapshot: written in about 0.3 ms, and the least that is read, checked and sent as a whole. */
   snapshotSectionBytes: 256 * KiB,
   /** Of a backup: bytes of one piece, read from the disk at one go; backups at a time, each of which keeps its files open; and for how long one that nobody asks for anything. */
