@@ -67,6 +67,8 @@ interface Slicing {
   readonly frameBytes: number
   /** Steps of a write in one turn. */
   readonly turnSteps: number
+  /** Bytes of effects in a step of applying a frame. */
+  readonly stepBytes: number
 }
 
 const USUAL_SLICING: Slicing = {
@@ -74,6 +76,7 @@ const USUAL_SLICING: Slicing = {
   writeElements: LIMITS.slicedWriteElements,
   frameBytes: LIMITS.slicedFrameBytes,
   turnSteps: Infinity,
+  stepBytes: LIMITS.slicedFrameStepBytes,
 }
 
 /** Commands share readings of the clock unless the slow log wants to know of shorter ones than this. */
@@ -764,7 +767,7 @@ export class Engine implements CommandExecutor, EngineService {
         return count
       },
       commit: (write) => this.commit(write),
-      applying: (frame, isOwn, seen) => this.applier.applyInSteps(frame, this.hlc, isOwn, seen),
+      applying: (frame, isOwn, seen) => this.applier.applyInSteps(frame, this.hlc, isOwn, seen, this.slicing.stepBytes),
       applied: (frame) => this.longRemoteApplied(frame),
       failed: ({ spec }, message) => this.noteFailure(spec, message),
       ended: (write) => this.slicedEnded(write),
