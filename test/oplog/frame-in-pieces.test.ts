@@ -78,4 +78,21 @@ describe('a frame that is appended in pieces', () => {
     rig.reopen()
     expect(rig.recovered).toEqual(['2:10/56', `1:10/${LARGE + 40}`, '2:20/56'])
   })
+  test('waits, with what is behind it, when the disk has no room for the segment that it would begin', () => {
+    rig.open({ segmentBytes: 100 })
+    for (let i = 0; i < 2; i++) rig.log.append(chains.next(2))
+    rig.sync()
+    rig.disk.capacity = rig.disk.used
+    const pieces = rig.log.appendInPieces(chains.next(1, LARGE))
+    pieces.next()
+    rig.log.append(chains.next(2))
+    while (pieces.next().done !== true);
+    expect(rig.log.refusal).toMatchObject({ code: 'MRD_DISK_FULL' })
+    rig.disk.capacity = Infinity
+    rig.clock.advance(LIMITS.diskRetryMaxMs)
+    expect(rig.log.refusal).toBeNull()
+    expect(rig.log.segments.length).toBe(2)
+    rig.reopen()
+    expect(rig.recovered).toEqual(['2:10/56', '2:20/56', `1:10/${LARGE + 40}`, '2:30/56'])
+  })
 })

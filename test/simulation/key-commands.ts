@@ -102,7 +102,11 @@ export const KEY_COMMANDS: Readonly<Record<string, Handler>> = {
 /** By family name, as those of the types. */
 export const KEY_WORKLOAD: Readonly<Record<string, CommandMaker>> = {
   remove: (random, keys) =>
-    random.pick([() => ['DEL', keys.key()], () => ['DEL', keys.key(), keys.key()], () => ['UNLINK', keys.key()]])(),
+    random.pick([
+      () => ['DEL', keys.key()],
+      () => ['DEL', ...Array.from({ length: random.between(2, 4) }, () => keys.key())],
+      () => ['UNLINK', keys.key()],
+    ])(),
   expiry: (random, keys) =>
     random.pick([
       () => ['PEXPIRE', keys.key(), soon(random)],

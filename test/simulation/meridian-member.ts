@@ -13,7 +13,8 @@ import { Request } from '../../src/resp/request.js'
 import { EmbeddedMember } from '../support/embedded-member.js'
 import { decodeFrame } from './frame-decoder.js'
 import { MeridianBackup } from './meridian-backup.js'
-import { field } from './planting.js'
+import { field, type Call } from './planting.js'
+import { SimulationFailure } from './failure.js'
 import { parseReply, type Reply } from './reply.js'
 import type {
   LastWrite,
@@ -25,10 +26,12 @@ import type {
 } from './simulated-member.js'
 
 /** Time stands still in a turn, so it ends after so many steps. */
-const SLICING = { readElements: Infinity, writeElements: 2, frameBytes: 150, turnSteps: 1, stepBytes: 60 }
+const SLICING = { readElements: Infinity, writeElements: 2, frameBytes: 150, turnSteps: 1, stepBytes: 60, transactionCommands: 1 }
 const TABLE = new CommandTable(ALL_COMMANDS)
 /** What may begin a long write, which waits for all that is under way. */
-const MAY_BE_LONG = /^(COPY|DEL|MOVE|RENAME|RENAMENX|RESTORE|SORT|SPOP|UNLINK|.*STORE|ZREMRANGE.*)$/
+const MAY_BE_LONG = /^(COPY|DEL|MOVE|MSET|MSETNX|RENAME|RENAMENX|RESTORE|SORT|SPOP|UNLINK|XADD|XTRIM|.*STORE|ZREMRANGE.*)$/
+/** Commands of many keys, of which nobody may see half. */
+const MANY_KEYS = /^(DEL|MSET|MSETNX)$/
 
 /** Keeps the reply of a command that took several turns. */
 class LateSession extends Session {
@@ -66,11 +69,20 @@ function lastWritesOf(reply: Reply): readonly LastWrite[] | null {
   return known.map((entry) => ({ name: String(entry[0]).slice(1), ms: Number(String(entry[1]).slice(1)) }))
 }
 
+/** Calls what nobody else calls. */
+function callUnseen(self: object, name: string): void {
+  const method = field(self, name)
+  if (typeof method !== 'function') throw new Error(`there is no ${name}`)
+  method.call(self)
+}
+
 /** The product's member under simulation. */
 export class MeridianMember implements SimulatedMember {
   readonly member: Member
   private readonly embedded: EmbeddedMember
   private nextSession = 1
+  /** Whatever is asked of it may evict keys. */
+  private isBound = false
   private frozenAt: VersionVector | null = null
 
   constructor(environment: MemberEnvironment) {
@@ -276,10 +288,90 @@ export class MeridianMember implements SimulatedMember {
         const reply = new ReplyWriter()
         session.late = ''
         engine.beginBatch()
+        const onlooker = MANY_KEYS.test(String(args[0])) && !this.isBound ? this.onlooker(session, args.slice(1)) : null
         engine.execute(session, Request.of(args), reply)
-        if (session.blocked !== null) engine.longWrites.finish()
+        if (session.blocked !== null) {
+          if (onlooker !== null) this.finishWatched(session, onlooker)
+          engine.longWrites.finish(() => this.disturb())
+          onlooker?.check()
+        }
         return parseReply(reply.take().toString('latin1') + session.late)
       },
+    }
+  }
+
+  /** Does what may come between the slices of a transaction: none of it may write, see the middle, or take what is here for a state. */
+  private disturb(): void {
+    const { engine, log } = this.member
+    if (!engine.isInTransaction) return
+    const { endByte } = log
+    const reply = new ReplyWriter()
+    engine.beginBatch()
+    const isHeld = [['DBSIZE'], ['GET', 'nothing'], ['EXISTS', 'nothing']].every((args) => {
+      const session = new Session(0)
+      engine.execute(session, Request.of(args), reply)
+      const { blocked } = session
+      engine.sessionClosed(session)
+      return blocked?.isPostponed === true
+    })
+    engine.execute(new Session(0), Request.of(['PING']), reply)
+    engine.hlc.observe(engine.hlc.last + 1)
+    engine.requestSync()
+    callUnseen(this.member, 'noteStability')
+    callUnseen(engine, 'settleSome')
+    callUnseen(engine, 'removeSeenDue')
+    callUnseen(engine, 'serveReady')
+    engine.memory.tick()
+    engine.endTurn()
+    // Its own frame comes when nothing of it is left to run.
+    if (!isHeld || !this.member.isRefusing || (log.endByte > endByte && engine.isInTransaction))
+      throw new SimulationFailure('something came into the middle of a transaction')
+  }
+
+  /** Somebody else who looks at the keys of a command before it, after each of its slices, and after it; what is seen between must be one of the other two. */
+  private onlooker({ database }: Session, keys: readonly (string | Uint8Array)[]): { look(): void; check(): void } {
+    const { engine } = this.member
+    const other = new LateSession(0)
+    other.database = database
+    const seen: string[] = []
+    let waits = false
+    const look = (): void => {
+      // It has to wait: what it is told then it is told after the command.
+      if (waits && other.late === '') return
+      other.late = ''
+      const reply = new ReplyWriter()
+      engine.execute(other, Request.of(['MGET', ...keys]), reply)
+      const said = reply.take().toString('latin1')
+      waits = said === ''
+      if (!waits) seen.push(said)
+    }
+    look()
+    return {
+      look,
+      check: () => {
+        if (other.late !== '') seen.push(other.late)
+        waits = false
+        look()
+        const [before, ...between] = seen
+        const after = seen.at(-1)
+        const half = between.find((each) => each !== before && each !== after)
+        if (half !== undefined)
+          throw new SimulationFailure(
+            `somebody saw half of a command on ${keys.map(String).join(' ')}: ${JSON.stringify(half)}, neither ${JSON.stringify(before)} nor ${JSON.stringify(after)}`,
+          )
+      },
+    }
+  }
+
+  /** Goes on slice by slice, as turns of the event loop do, but lets no frames of others in. */
+  private finishWatched(session: Session, onlooker: { look(): void }): void {
+    const { engine } = this.member
+    const { longWrites } = engine
+    while (session.blocked !== null) {
+      engine.beginBatch()
+      const hasFreed = (field(longWrites, 'freed') as readonly unknown[]).length > 0
+      ;(field(longWrites, hasFreed ? 'runFreed' : 'advance') as Call).call(longWrites)
+      if (session.blocked !== null) onlooker.look()
     }
   }
 
@@ -288,12 +380,14 @@ export class MeridianMember implements SimulatedMember {
     const { longWrites } = engine
     const session = new Session(0)
     session.database = database
+    // They may be a transaction, which waits for all of it as well.
+    const areMany = commands !== null && commands.length > SLICING.transactionCommands
     const waits = commands?.some((args) => {
       const request = Request.of(args)
       const command = TABLE.lookup(request)
       return MAY_BE_LONG.test(args[0]) || (command !== undefined && longWrites.holds(command, session, request))
     })
-    if (waits !== false && longWrites.isBusy) longWrites.finish()
+    if ((areMany || waits !== false) && longWrites.isBusy) longWrites.finish()
   }
 
   digest(): string {
@@ -312,6 +406,7 @@ export class MeridianMember implements SimulatedMember {
 
   boundMemory(bytesTooMuch: number | null, evictionPolicy: EvictionPolicy): void {
     const { memory } = this.member.engine
+    this.isBound = bytesTooMuch !== null
     memory.configure({
       maxmemory: bytesTooMuch === null ? 0 : Math.max(1, memory.countedBytes - bytesTooMuch),
       evictionPolicy,

@@ -1,6 +1,7 @@
 import { MAX_MEMBER_ID, type MemberId, type Stamp } from '../../src/base/ids.js'
 import { FrameView } from '../../src/crdt/frame.js'
 import { FrameWriter } from '../../src/crdt/frame-writer.js'
+import { VersionVector } from '../../src/crdt/version-vector.js'
 import { HybridClock } from '../../src/crdt/hybrid-clock.js'
 import type { EffectReader } from '../../src/crdt/effect-reader.js'
 import type { ApplyContext } from '../../src/crdt/apply-context.js'
@@ -13,12 +14,15 @@ import { EVERY_TYPE, Keys } from '../../src/keyspace/keys.js'
 import { HashStore } from '../../src/keyspace/hash-store.js'
 import { HllStore } from '../../src/keyspace/hll-store.js'
 import { CopiedIds } from '../../src/keyspace/copied-ids.js'
+import { HeldKeys } from '../../src/engine/held-keys.js'
 import { ListChunks } from '../../src/keyspace/list-chunk.js'
 import { ListEdits } from '../../src/keyspace/list-edits.js'
 import { MapStore } from '../../src/keyspace/map-store.js'
 import { ACK_READ } from '../../src/keyspace/stream-codec.js'
 import { StreamGroups } from '../../src/keyspace/stream-groups.js'
 import { StreamMarks } from '../../src/keyspace/stream-marks.js'
+import { AckWriter, TrimmedWriter } from '../../src/keyspace/stream-op-writers.js'
+import { StreamRestore } from '../../src/keyspace/stream-restore.js'
 import { StreamStore } from '../../src/keyspace/stream-store.js'
 import { ZsetStore } from '../../src/keyspace/zset-store.js'
 import type { Keyspace } from '../../src/keyspace/keyspace.js'
@@ -38,9 +42,10 @@ import { PeerSync } from '../../src/peer-sync/peer-sync.js'
 import { Peer } from '../../src/peer-sync/peer.js'
 import { SourceChoice } from '../../src/peer-sync/source-choice.js'
 import type { MemberInfo, Topology } from '../../src/peer-sync/sync-host.js'
+import type { RdbStreamGroup } from '../../src/rdb/value.js'
 import { TopologyState } from '../../src/topology/topology-state.js'
 import { RESTORED_VERSION } from './meridian-backup.js'
-import { both, countExercisedAnew, field, noteExercised, patch, patchHidden, type Call, type PlantedBug } from './planting.js'
+import { both, countExercisedAnew, field, patch, patchGetter, patchHidden, type Call, type PlantedBug } from './planting.js'
 import { SimDisk } from './sim-disk.js'
 import { TRANSFER_BUGS } from './transfer-bugs.js'
 
@@ -105,19 +110,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'send-before-sync',
     what: 'frames count as durable, and are sent, as soon as they are appended',
-    apply: () => {
-      const found = Object.getOwnPropertyDescriptor(SegmentedLog.prototype, 'durable')!
-      Object.defineProperty(SegmentedLog.prototype, 'durable', {
-        ...found,
-        get(this: SegmentedLog) {
-          noteExercised()
-          return this.appended
-        },
-      })
-      return () => {
-        Object.defineProperty(SegmentedLog.prototype, 'durable', found)
-      }
-    },
+    apply: () => patchGetter(SegmentedLog, 'durable', (log) => (log as SegmentedLog).appended),
   },
   {
     name: 'torn-tail-stays',
@@ -424,6 +417,38 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       }),
   },
   {
+    name: 'restored-stream-without-pending',
+    what: 'RESTORE of a stream in slices leaves out what its consumers have pending',
+    profile: 'group-commands',
+    apply: () =>
+      patchHidden(StreamRestore, 'group', (_self, original, [group]) => {
+        const { consumers, ...rest } = group as RdbStreamGroup
+        return original({ ...rest, consumers: consumers.map((consumer) => ({ ...consumer, pending: [] })) })
+      }),
+  },
+  {
+    name: 'sliced-trim-loses-one',
+    what: 'a trim with ACKED that goes in slices leaves an entry that is to go',
+    profile: 'group-commands',
+    apply: () => {
+      let count = 0
+      return patch(TrimmedWriter, 'push', (original) => (id) => {
+        if (++count % 2 === 0) original(id)
+      })
+    },
+  },
+  {
+    name: 'sliced-trim-keeps-references',
+    what: 'a trim with DELREF that goes in slices leaves what groups have pending of the entries that go',
+    profile: 'group-commands',
+    apply: () => patch(AckWriter, 'push', () => () => undefined),
+  },
+  {
+    name: 'keys-of-long-writes-not-held',
+    what: 'who comes in the middle of a command on many keys, or of a large frame, sees half of it',
+    apply: () => patch(HeldKeys, 'holds', () => () => false),
+  },
+  {
     name: 'copied-group-starts-at-the-end',
     what: 'in a copy of a stream a group has read everything',
     profile: 'copied-groups',
@@ -509,6 +534,25 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       patchHidden(Membership, 'review', (self, original) => {
         if (field(self, 'log') !== null && field(self, 'mayWrite') === false) (field(self, 'begin') as Call).call(self)
         original()
+      }),
+  },
+  {
+    name: 'id-of-a-backup-given-again',
+    what: 'a new member may get an id that wrote what is in the backup',
+    profile: 'backups',
+    apply: () =>
+      patch(MemberTopology, 'add', (original, self) => (description) => {
+        const { engine } = field(self, 'member') as Member
+        const { position } = engine
+        engine.position = () => {
+          engine.position = position
+          return new VersionVector()
+        }
+        try {
+          return original(description)
+        } finally {
+          engine.position = position
+        }
       }),
   },
   {

@@ -20,11 +20,6 @@ export function timesExercised(): number {
   return exercised
 }
 
-/** Planted code is running. */
-export function noteExercised(): void {
-  exercised++
-}
-
 export function countExercisedAnew(): void {
   exercised = 0
 }
@@ -71,6 +66,22 @@ export function patch<C extends object, K extends keyof C & string>(
     const original = ((...changed: unknown[]) => Reflect.apply(method, self, changed)) as C[K]
     return Reflect.apply(make(original, self as C) as Call, self, args)
   })
+}
+
+/** Replaces a getter. */
+export function patchGetter(owner: { readonly prototype: object }, name: string, get: (self: object) => unknown): () => void {
+  const found = Object.getOwnPropertyDescriptor(owner.prototype, name)
+  if (found?.get === undefined) throw new Error(`there is no getter ${name} to plant a bug in`)
+  Object.defineProperty(owner.prototype, name, {
+    ...found,
+    get(this: object) {
+      exercised++
+      return get(this)
+    },
+  })
+  return () => {
+    Object.defineProperty(owner.prototype, name, found)
+  }
 }
 
 /** The object's field, private or not. */

@@ -791,8 +791,8 @@ export class Simulation {
     const holder = this.machines.find(({ id }) => id === entry.id)
     if (holder !== undefined) throw this.fail(`the id ${entry.id} was given to ${holder.name} and to ${name}`)
     const machine = this.newMachine(entry.id, name, false)
-    // In a cluster that was made of a backup an id may have a past.
-    if (this.history.newest(entry.id) > 0) machine.wasRestored = machine.lacksOwn = true
+    if (this.history.newest(entry.id) > 0)
+      throw this.fail(`${name} was given the id ${entry.id}, by which the backup that this cluster was made of has writes`)
     this.trace(() => `${name} joins as member ${entry.id}`)
     beginJoining(machine.disk.port(new Life()), '/data', bytes)
     this.machines.push(machine)
@@ -1014,7 +1014,7 @@ export class Simulation {
   }
 
   /** A member has made the state of another one its own. */
-  private adopted(machine: Machine, { giver, vector, stable }: OfferedState): void {
+  private adopted(machine: Machine, { giver, vector, stable, seen }: OfferedState): void {
     const { stamps } = vector
     const before = Float64Array.from(machine.logged)
     this.trace(() => `${machine.name} has the state of another member: ${this.origins.map((id) => stamps[id]).join(',')}`)
@@ -1032,7 +1032,11 @@ export class Simulation {
         throw this.fail(`${machine.name} takes a state with ${origin}:${stamps[origin]}, which is not durable at its origin`)
       machine.logged[origin] = stamps[origin]
     }
-    const untold = untoldAcks(this.history, machine, this.machineOf(giver), before)
+    const untold = new Set(
+      [machine.logged, seen.stamps].flatMap((shown) => [
+        ...untoldAcks(this.history, machine, this.machineOf(giver), before, shown),
+      ]),
+    )
     const besides = doneBesides(this.history, machine, this.machineOf(giver))
     const now = Float64Array.from(machine.logged)
     const isOlder = stable.stamps.some((stamp, origin) => origin > 0 && stamp > before[origin])

@@ -7,12 +7,15 @@ import { parsePosition, positionText } from './values.js'
  * Acknowledgements of which the state that a member has taken does not tell (docs/decisions/0021): of entries that are not in it, of those that its groups count as
  * done from the start or that are pending where it was written, and such as did not know of the SETID that holds. What the member's own consumers have pending of
  * those stays pending.
+ *
+ * @param shown what its records show: all that the taker has logged, or more. Which of the two a record is of nobody says, so both are asked.
  */
 export function untoldAcks(
   history: History,
   taker: Taker & { readonly logged: Float64Array },
   giver: Taker,
   before: Float64Array,
+  shown: Float64Array,
 ): Set<string> {
   const untold = new Set<string>()
   for (const { db, key } of history.places()) {
@@ -21,17 +24,17 @@ export function untoldAcks(
       .filter(({ origin, stamp }) => stamp > before[origin] && stamp <= taker.logged[origin])
       .flatMap((effect) => (effect.body.kind === 'stream-ack' ? [{ effect, body: effect.body }] : []))
     if (acks.length === 0) continue
-    const view = history.visible(db, key, taker.logged, 'spent', taker)
+    const view = history.visible(db, key, shown, 'spent', taker)
     if (view?.value.type !== 'stream') continue
     const there = new Set(view.value.entries.map(positionText))
-    const given = history.visible(db, key, taker.logged, 'spent', giver)?.value
+    const given = history.visible(db, key, shown, 'spent', giver)?.value
     for (const { effect, body } of acks) {
       const group = view.value.groups.get(body.group)
       if (group === undefined) continue
       const { place, start } = group
       const pendingThere = given?.type === 'stream' ? given.groups.get(body.group)?.pending.get(giver.id) : undefined
       for (const position of body.positions) {
-        const claim = lastClaim(history, db, key, body.group, position, giver.id, taker.logged)
+        const claim = lastClaim(history, db, key, body.group, position, giver.id, shown)
         const own = lastClaim(history, db, key, body.group, position, taker.id, before)
         const isOverHere = own !== null && knowsAck(history, own, body.group, position)
         const isTold =

@@ -8,9 +8,10 @@ import { MemberIntake } from '../../src/node/member-intake.js'
 import { MemberShelf } from '../../src/node/snapshot-shelf.js'
 import { Retention, type RetentionInput } from '../../src/oplog/retention.js'
 import { SegmentWriter } from '../../src/oplog/segment-writer.js'
+import { PeerKnowledge } from '../../src/peer-sync/peer-knowledge.js'
 import { DigestList, ShardSum, SHARD_SUM_BYTES } from '../../src/peer-sync/transfer/shard-sum.js'
 import { SnapshotReceiver } from '../../src/peer-sync/transfer/snapshot-receiver.js'
-import { both, field, noteExercised, patch, patchHidden, type Call, type PlantedBug } from './planting.js'
+import { both, field, patch, patchGetter, patchHidden, type Call, type PlantedBug } from './planting.js'
 
 /** What a shard holds is not compared at its end: mistakes before it are not mended by asking for all of it. */
 function sumsNotCompared(): () => void {
@@ -114,22 +115,19 @@ export const TRANSFER_BUGS: readonly PlantedBug[] = [
       }),
   },
   {
+    name: 'log-trimmed-by-reports-ahead',
+    what: 'beyond the budget the log goes also by reports of which not everything is here',
+    profile: 'retention',
+    apply: () =>
+      patch(PeerKnowledge, 'follow', (_original, knowledge) => () => {
+        knowledge.followed.copyFrom(knowledge.durable)
+      }),
+  },
+  {
     name: 'log-never-trimmed',
     what: 'what a transfer once needed of the log is kept for ever',
     profile: 'transfer',
-    apply: () => {
-      const found = Object.getOwnPropertyDescriptor(MemberShelf.prototype, 'neededFrom')!
-      Object.defineProperty(MemberShelf.prototype, 'neededFrom', {
-        ...found,
-        get: () => {
-          noteExercised()
-          return 0
-        },
-      })
-      return () => {
-        Object.defineProperty(MemberShelf.prototype, 'neededFrom', found)
-      }
-    },
+    apply: () => patchGetter(MemberShelf, 'neededFrom', () => 0),
   },
   {
     name: 'transfer-forgets-own-consumers',

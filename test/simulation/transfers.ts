@@ -120,6 +120,7 @@ interface TransferMachine {
   readonly logged: Float64Array
   readonly owed: Float64Array
   readonly isSeed: boolean
+  readonly removal: 'none' | 'drained' | 'forced'
   readonly isDead: boolean
   /** It is a clone that has made nothing yet: the original, which tells what it has too. */
   readonly twin: { readonly member: SimulatedMember } | null
@@ -165,6 +166,8 @@ interface Part {
   /** What the state showed that it has taken last: it does again when a crash takes from its log what came behind the state. */
   took: Shown | null
   hasTaken: boolean
+  /** What its log has let go of, on this disk; null: nothing. */
+  gone: Float64Array | null
   /** What was ever on its disk when it went down: others were told, though the disk was lost since. */
   readonly ever: Float64Array
 }
@@ -180,7 +183,17 @@ export class Transfers {
   private part(machine: TransferMachine): Part {
     let part = this.parts.get(machine)
     if (part === undefined)
-      this.parts.set(machine, (part = { offer: null, shows: null, took: null, hasTaken: false, ever: new Float64Array(256) }))
+      this.parts.set(
+        machine,
+        (part = {
+          offer: null,
+          shows: null,
+          took: null,
+          hasTaken: false,
+          gone: null,
+          ever: new Float64Array(256),
+        }),
+      )
     return part
   }
 
@@ -384,7 +397,7 @@ export class Transfers {
   /** The disk is another one. */
   emptied(machine: TransferMachine): void {
     const part = this.part(machine)
-    part.offer = part.shows = part.took = null
+    part.offer = part.shows = part.took = part.gone = null
   }
 
   /** Something was logged. */
@@ -426,10 +439,28 @@ export class Transfers {
       [...vector.entries()].every(([origin, stamp]) => other !== undefined && this.durableAt(other, origin) >= stamp)
     const holders = 1 + members.filter(has).length
     if (holders < members.length + 1) this.counts.trimsOfLacked++
-    if (2 * holders > members.length + 1) return
-    throw this.host.fail(
-      `${machine.name} lets go of its log up to ${vector.toString()}, which only ${holders} of ${members.length + 1} members have on their disks`,
-    )
+    if (2 * holders <= members.length + 1)
+      throw this.host.fail(
+        `${machine.name} lets go of its log up to ${vector.toString()}, which only ${holders} of ${members.length + 1} members have on their disks`,
+      )
+    this.part(machine).gone = vector.stamps.slice()
+    this.checkGone(machine)
+  }
+
+  /**
+   * Of any two members one has all that both have let go of, or if the other disks are lost neither can have the state of the other
+   * (docs/decisions/0034).
+   */
+  private checkGone(machine: TransferMachine): void {
+    const { gone } = this.part(machine)
+    for (const [other, { gone: goneThere }] of this.parts) {
+      if (gone === null || goneThere === null || other === machine || machine.removal === 'forced' || other.removal === 'forced')
+        continue
+      if (hasAll(machine, goneThere) || hasAll(other, gone)) continue
+      throw this.host.fail(
+        `${machine.name} has let go of its log up to ${gone.slice(1, 9).join(',')}, ${other.name} up to ${goneThere.slice(1, 9).join(',')}, and neither has both`,
+      )
+    }
   }
 
   /** The machine's original goes: what it has told to be on its disk it has told. */
@@ -449,6 +480,12 @@ export class Transfers {
     if (machine === undefined) throw this.host.fail(`there is no member ${id}`)
     return machine
   }
+}
+
+/** Everything up to a vector is on the disk of a machine. */
+function hasAll({ member, owed }: TransferMachine, vector: Float64Array): boolean {
+  const durable = member?.durable.stamps ?? owed
+  return vector.every((stamp, origin) => origin === 0 || durable[origin] >= stamp)
 }
 
 /** A weighted choice by a number that is drawn already. */

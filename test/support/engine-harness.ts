@@ -20,6 +20,7 @@ const WRITES_IN_ONE_GO = {
   frameBytes: Infinity,
   turnSteps: Infinity,
   stepBytes: 0,
+  transactionCommands: Infinity,
 }
 
 export const NOTHING_STABLE_YET: Stability = { covers: () => false, coversAllUpTo: () => false }

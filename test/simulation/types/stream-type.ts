@@ -68,11 +68,24 @@ function newId(store: ModelStore, asked: string, last: StreamId): StreamId | nul
   return { ms: asked === '*' ? Math.max(store.nowMs, last.ms + 1) : Number(ms), seq: store.self }
 }
 
-function trimmed(entries: readonly StreamEntry[], args: readonly string[]): readonly StreamEntry[] {
-  const at = args.indexOf('MAXLEN')
-  if (at >= 0) return entries.slice(Math.max(0, entries.length - Number(args[at + 1])))
+/** What MAXLEN n or MINID id, with KEEPREF, DELREF or ACKED, leave of a stream. */
+function trimmed(store: ModelStore, before: Stream, args: readonly string[]): Stream {
+  const { entries, groups } = before
+  const length = args.indexOf('MAXLEN')
   const id = args.indexOf('MINID')
-  return id < 0 ? entries : entries.filter((entry) => compareIds(entry, parseId(args[id + 1], 0)) >= 0)
+  if (length < 0 && id < 0) return before
+  const policy = policyOf(args)
+  const going = new Set<StreamEntry>()
+  for (const entry of entries) {
+    if (length >= 0 ? entries.length - going.size <= Number(args[length + 1]) : compareIds(entry, parseId(args[id + 1], 0)) >= 0)
+      break
+    if (policy !== 'ACKED' || !isNeeded(store, before, [entry])) going.add(entry)
+  }
+  return {
+    ...before,
+    entries: entries.filter((entry) => !going.has(entry)),
+    groups: policy === 'DELREF' ? acknowledgedEverywhere(before, [...going].map(positionText)) : groups,
+  }
 }
 
 const newestTime = (marks: readonly MarkView[]): number => Math.max(0, ...marks.map(({ time }) => time))
@@ -104,7 +117,7 @@ function limitMarks(store: ModelStore, db: number, [, key, , size]: readonly str
   return OK
 }
 
-/** XADD key [NOMKSTREAM] [IDMP producer name] [MAXLEN n] id field value. */
+/** XADD key [NOMKSTREAM] [IDMP producer name] [MAXLEN n [KEEPREF | DELREF | ACKED]] id field value. */
 function add(store: ModelStore, db: number, args: readonly string[]): Reply {
   const key = args[1]
   const before = streamOf(store, db, key)
@@ -118,7 +131,6 @@ function add(store: ModelStore, db: number, args: readonly string[]): Reply {
   const id = newId(store, args[args.length - 3], before?.last ?? ZERO)
   if (id === null) return ERR
   const entry = { ...id, region: store.self, fields }
-  const entries = trimmed([...(before?.entries ?? []), entry], args.slice(2, -3))
   const groups = [...(before?.groups ?? [])].map(([name, view]): readonly [string, GroupView] => {
     if (compareIds(id, view.reached.get(store.self) ?? ZERO) > 0) return [name, view]
     const given = new Set([...(view.delivered.get(store.self) ?? []), positionText(entry)])
@@ -130,7 +142,9 @@ function add(store: ModelStore, db: number, args: readonly string[]): Reply {
     marks.push({ producer: args[3], message: args[4], id, region: store.self, time })
   }
   const added = (before?.added ?? 0) + 1
-  put(store, db, key, { ...EMPTY, ...before, groups: new Map(groups), entries, last: id, added, marks })
+  const entries = [...(before?.entries ?? []), entry]
+  const after = { ...EMPTY, ...before, groups: new Map(groups), entries, last: id, added, marks }
+  put(store, db, key, trimmed(store, after, args.slice(2, -3)))
   return `$${idText(id)}`
 }
 
@@ -147,9 +161,10 @@ function remove(store: ModelStore, db: number, [, key, ...ids]: readonly string[
 function trim(store: ModelStore, db: number, args: readonly string[]): Reply {
   const before = streamOf(store, db, args[1])
   if (before === null) return ':0'
-  const entries = trimmed(before.entries, args)
-  if (entries.length < before.entries.length) put(store, db, args[1], { ...before, entries })
-  return `:${before.entries.length - entries.length}`
+  const after = trimmed(store, before, args)
+  const count = before.entries.length - after.entries.length
+  if (count > 0) put(store, db, args[1], after)
+  return `:${count}`
 }
 
 function range(store: ModelStore, db: number, [name, key, from, to, , count]: readonly string[]): Reply {
@@ -304,15 +319,20 @@ function acknowledge(store: ModelStore, db: number, [, key, name, ...ids]: reado
 function deleteId(store: ModelStore, before: Stream, id: string, policy: string | undefined): [Stream, Reply] {
   const going = before.entries.filter((entry) => idText(entry) === id)
   if (going.length === 0) return [before, ':-1']
-  const pendsIn = (view: GroupView, text: string): boolean => view.pending.get(store.self)?.has(text) === true
-  const isNeeded = (view: GroupView): boolean =>
-    going.some((entry) => !isDone(store, view, entry) || pendsIn(view, positionText(entry)))
-  if (policy === 'ACKED' && [...before.groups.values()].some(isNeeded)) return [before, ':2']
-  const positions = going.map(positionText)
-  const groups = [...before.groups].map(
-    ([name, view]) => [name, policy === 'DELREF' ? acknowledged(view, positions) : view] as const,
+  if (policy === 'ACKED' && isNeeded(store, before, going)) return [before, ':2']
+  const groups = policy === 'DELREF' ? acknowledgedEverywhere(before, going.map(positionText)) : before.groups
+  return [{ ...before, entries: before.entries.filter((entry) => idText(entry) !== id), groups }, ':1']
+}
+
+/** Some group has not read these entries, or not acknowledged. */
+function isNeeded(store: ModelStore, { groups }: Stream, entries: readonly StreamEntry[]): boolean {
+  return [...groups.values()].some((view) =>
+    entries.some((entry) => !isDone(store, view, entry) || view.pending.get(store.self)?.has(positionText(entry)) === true),
   )
-  return [{ ...before, entries: before.entries.filter((entry) => idText(entry) !== id), groups: new Map(groups) }, ':1']
+}
+
+function acknowledgedEverywhere({ groups }: Stream, positions: readonly string[]): Map<string, GroupView> {
+  return new Map([...groups].map(([name, view]) => [name, acknowledged(view, positions)]))
 }
 
 function policyOf(args: readonly string[]): string | undefined {
@@ -950,6 +970,12 @@ export const STREAM_TYPE: ValueType = {
         // Never back: entries that get IDs of before are read already.
         () => ['XSETID', keys.key(), '@+100000', ...random.pick([[], ['ENTRIESADDED', String(random.below(50))]])],
         () => ['RESTORE', keys.key(), '0', random.pick(STREAM_PAYLOADS), ...random.pick([[], ['REPLACE']])],
+        () => {
+          const trims = ['MAXLEN', String(random.below(6)), random.pick(['DELREF', 'ACKED'])]
+          return random.chance(0.5)
+            ? ['XTRIM', keys.key(), ...trims]
+            : ['XADD', keys.key(), ...trims, '31-*', 'f', random.pick(VALUES)]
+        },
         () => ['XINFO', 'STREAM', keys.key()],
         () => ['XINFO', 'GROUPS', keys.key()],
         () => ['XPENDING', keys.key(), name, '-', '+', '100'],

@@ -247,8 +247,9 @@ export const STRING_TYPE: ValueType = {
         () => ['SETNX', keys.key(), value()],
         () => ['GETSET', keys.key(), value()],
         () => ['GETDEL', keys.key()],
-        () => ['MSET', keys.key(), value(), keys.key(), value()],
-        () => ['MSETNX', keys.key(), value(), keys.key(), value()],
+        // More than two keys go in slices, where anything does.
+        () => ['MSET', ...Array.from({ length: random.between(2, 5) }, () => [keys.key(), value()]).flat()],
+        () => ['MSETNX', ...Array.from({ length: random.between(2, 3) }, () => [keys.key(), value()]).flat()],
       ])()
     },
     counter: (random, keys) =>
