@@ -80,6 +80,8 @@ export const LIMITS = {
   pendingFrameBytes: 64 * MiB,
   /** Writes are refused when the disk has less room than this; what was accepted before still fits. */
   minFreeBytes: 64 * MiB,
+  /** A snapshot may go below that, to this part of it: 16 MiB, which end the snapshot and take what was accepted. */
+  snapshotReserveShare: 4,
   /** Records of a section of a snapshot: written in about 0.3 ms, and the least that is read, checked and sent as a whole. */
   snapshotSectionBytes: 256 * KiB,
   /** Of a backup: bytes of one piece, read from the disk at one go; backups at a time, each of which keeps its files open; and for how long one that nobody asks for anything. */
@@ -211,6 +213,10 @@ export const LIMITS = {
   heldSettlings: 64,
   /** A write of more elements than this goes in slices: writing them takes some 5 ms. */
   slicedWriteElements: 2000,
+  /** EXEC of more commands than this goes in slices: such a command takes 1 to 2 us, some 20 while its code is new. */
+  slicedTransactionCommands: 500,
+  /** Commands that it runs before it looks at the clock. */
+  slicedTransactionStep: 16,
   /** A frame of another member that is larger is applied in slices: it takes some 4 ms. */
   slicedFrameBytes: 128 * KiB,
   /** So is a frame of one op with more effects: the ranges of LTRIM of a million elements take 5 KiB, and 17 ms. */

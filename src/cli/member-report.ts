@@ -14,6 +14,8 @@ export interface LinkReport {
   readonly rttMs: number
   /** The member its writes come through meanwhile, or `none`. */
   readonly relay: string
+  /** Its new peer address, where that has not answered and the link to the one before stands; else empty. */
+  readonly unreached: string
   readonly error: string
 }
 
@@ -211,6 +213,10 @@ function sizeText(bytes: number): string {
 function linkProblems(link: LinkReport, maxLagMs: number): string[] {
   const problems: string[] = []
   if (link.link !== 'up') problems.push(`link to ${link.name} is ${link.link}${link.error ? `: ${link.error}` : ''}`)
+  if (link.unreached !== '')
+    problems.push(
+      `${link.name} is not reached at its new address ${link.unreached}, the link to the one before stands: ${link.error}`,
+    )
   if (link.inbound !== 'up') problems.push(`link from ${link.name} is ${link.inbound}`)
   if (link.relay === link.name) problems.push(`writes of ${link.name} come over the link that it has opened itself`)
   else if (link.relay !== 'none') problems.push(`writes of ${link.name} come through ${link.relay}`)
@@ -319,6 +325,7 @@ function readLink(fields: Map<string, string>): LinkReport {
     behindMs: number('behind_ms'),
     rttMs: number('rtt_ms'),
     relay: fields.get('relay') ?? 'none',
+    unreached: fields.get('unreached') ?? '',
     error: fields.get('error') ?? '',
   }
 }

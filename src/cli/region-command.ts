@@ -156,6 +156,12 @@ async function setMember(name: string, options: SetOptions, context: CliContext)
   }
   for (const [attribute, value] of changes) await ask(options, ['CRDT.TOPOLOGY', 'SET', name, attribute, value])
   printLine(context.stdout, `Changed ${changes.map(([attribute]) => attribute.toLowerCase()).join(', ')} of ${name}.`)
+  if (options.peerAddress !== undefined) {
+    printLine(
+      context.stdout,
+      `The others dial ${options.peerAddress} now. Links to the address before live on where it does not answer; \`meridian status\` and the logs say so then.`,
+    )
+  }
 }
 
 /** @throws MeridianError when the member does not answer or says no. */

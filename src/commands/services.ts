@@ -113,6 +113,8 @@ export interface PeerReport {
   readonly bytesOut: number
   /** Name of the member through which this one's ops come while there is no direct link, or null. */
   readonly relay: string | null
+  /** host:port of its new peer address where that has not answered and the link to the one before stands, or null. */
+  readonly unreached: string | null
   readonly error: string | null
   /** Highest stamps that the peer reported as applied, and as durable. Live: WAIT keeps them. */
   readonly applied: VersionVector

@@ -32,6 +32,8 @@ import { DEFAULT_SNAPSHOT_PACE, Snapshotter, type SnapshotHost, type SnapshotPac
 
 /** Between notes of what is stable in the log, and looks at what of the log may go and whether a snapshot is due. */
 const UPKEEP_PERIOD_MS = 1000
+/** Below the disk's reserve a snapshot is begun when the log that it makes superfluous has so many times the room that it takes. */
+const ROOM_GAIN = 2
 const DEFAULT_START_WAIT_MS = 3000
 
 export interface MemberPorts {
@@ -500,7 +502,7 @@ export class Member implements SyncHost {
 
   private noteStability(): void {
     // The log stands still then.
-    if (this.intake?.isOpen === true) return
+    if (this.intake?.isOpen === true || this.engine.isInTransaction) return
     const stable = this.stable
     if (stable.equals(this.noted)) return
     this.engine.noteStability(stable)
@@ -517,10 +519,14 @@ export class Member implements SyncHost {
   private isSnapshotDue(): boolean {
     const { rewritePercentage, rewriteMinBytes } = this.keeping
     const { snapshots, log } = this
-    if (rewritePercentage === 0 || snapshots.running !== null || this.intake?.isOpen === true || log.refusal !== null)
-      return false
+    if (rewritePercentage === 0 || snapshots.running !== null || this.intake?.isOpen === true || log.damage !== null) return false
     if (this.ports.clock.monotonicMs() < snapshots.retryAtMs) return false
     const { base, total } = this.persistentBytes
+    if (log.isBelowReserve) {
+      // It is what may free room, where there is a good deal more log than it takes itself.
+      const bytes = snapshots.largestBytes
+      return total - base >= ROOM_GAIN * bytes && log.refusalOfSnapshot(bytes) === null
+    }
     return total >= rewriteMinBytes && (total - base) * 100 >= base * rewritePercentage
   }
 

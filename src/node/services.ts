@@ -1,5 +1,6 @@
 import { MeridianError } from '../base/errors.js'
 import type { MemberId } from '../base/ids.js'
+import { formatHostPort } from '../base/names.js'
 import { CommandTable } from '../commands/command-table.js'
 import { ALL_COMMANDS } from '../commands/registry.js'
 import type { ClientRegistry } from '../commands/client-registry.js'
@@ -66,6 +67,7 @@ export class MemberReplication implements ReplicationService {
       bytesIn: peer.bytesReceived,
       bytesOut: peer.bytesSent,
       relay: topology.members.find((member) => member.id === peer.relay)?.name ?? null,
+      unreached: peer.unreached === null ? null : formatHostPort(peer.unreached),
       error: peer.lastError === null ? null : withCode(peer.lastError),
       applied: peer.applied,
       durable: peer.durable,

@@ -236,6 +236,11 @@ export class Snapshotter {
     )
   }
 
+  /** What a snapshot takes on the disk: by what the data take in memory, which as a rule is more. */
+  get largestBytes(): number {
+    return this.host.engine.keyspace.usedBytes()
+  }
+
   /** Gives up what is under way, and what was to follow it. */
   giveUp(): void {
     this.scheduled = null
@@ -277,7 +282,8 @@ export class Snapshotter {
   private startWriting(run: Run): void {
     const { options, host } = this
     const { engine, log } = host
-    if (log.refusal !== null) throw log.refusal
+    const refusal = log.refusalOfSnapshot(this.largestBytes)
+    if (refusal !== null) throw refusal
     assert(!engine.longWrites.isApplying, 'a snapshot in the middle of a long write')
     // Closes the open frame: what this turn has written is before the place.
     engine.requestSync()
@@ -335,6 +341,8 @@ export class Snapshotter {
 
   private turn(run: Run): void {
     const { clock, pace } = this.options
+    // What it has written already is not in the log, and perhaps never will be.
+    if (this.host.engine.isInTransaction) return this.nextTurn(run)
     const beganMs = clock.monotonicMs()
     const writer = writerOf(run)
     if (writer.unsyncedBytes >= LIMITS.snapshotUnsyncedBytes && writer.isSyncing)
@@ -385,6 +393,8 @@ export class Snapshotter {
   private syncBehind(run: Run): void {
     const writer = writerOf(run)
     if (writer.isSyncing || writer.unsyncedBytes < LIMITS.snapshotSyncBytes) return
+    const refusal = this.host.log.refusalOfSnapshot(0)
+    if (refusal !== null) throw refusal
     writer.sync((error) => {
       if (error !== null && this.run === run) this.fail(run, error)
     })
@@ -405,7 +415,7 @@ export class Snapshotter {
   /** The records may show what the log has in memory only: the file must not outlive that. */
   private waitForLog(run: Run, position: number): void {
     const { log } = this.host
-    if (log.refusal !== null) throw log.refusal
+    if (log.damage !== null) throw log.damage
     if (log.durableBytes < position) {
       log.requestSync()
       return this.later(run, LOOK_MS, () => this.attempt(run, () => this.waitForLog(run, position)))

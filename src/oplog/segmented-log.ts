@@ -116,7 +116,34 @@ export class SegmentedLog implements OpLog, CursorSource {
     return this.commit.syncingMs
   }
   get refusal(): MeridianError | null {
-    return this.commit.failure ?? this.pending.error ?? this.lowSpace
+    return this.damage ?? this.lowSpace
+  }
+
+  /** Why nothing can be written at all: as `refusal`, but for the reserve. */
+  get damage(): MeridianError | null {
+    return this.commit.failure ?? this.pending.error
+  }
+
+  /** Room is short: below the reserve. */
+  get isBelowReserve(): boolean {
+    return this.lowSpace !== null
+  }
+
+  /**
+   * Why a snapshot that has about so many bytes yet to be written may not be, or null. It may go below the reserve, for it lets go of the log before it; a part of the reserve stays for what was
+   * accepted and what ends the snapshot.
+   */
+  refusalOfSnapshot(bytes: number): MeridianError | null {
+    const { disk, folder, minFreeBytes } = this.options
+    if (this.damage !== null || this.lowSpace === null) return this.damage
+    try {
+      const free = disk.freeBytes(folder)
+      const floor = Math.floor(minFreeBytes / LIMITS.snapshotReserveShare)
+      return free - bytes >= floor ? null : noRoomForSnapshot(folder, free, bytes, floor)
+    } catch {
+      // As in checkFreeSpace.
+      return null
+    }
   }
 
   get hasFailed(): boolean {
@@ -141,7 +168,7 @@ export class SegmentedLog implements OpLog, CursorSource {
   /** Asks for a new segment, so that what comes from now on need not be kept for the sake of what came before. False: it has begun, or is not worth it. */
   requestSegment(): boolean {
     const { writer, commit } = this
-    if (writer.tailBytes * MIN_ROLL_SHARE < this.options.segmentBytes || this.refusal !== null) return false
+    if (writer.tailBytes * MIN_ROLL_SHARE < this.options.segmentBytes || this.damage !== null) return false
     writer.rollWanted = true
     if (this.beginWantedSegment()) return false
     commit.request()
@@ -372,7 +399,7 @@ export class SegmentedLog implements OpLog, CursorSource {
   /** True when a new segment has begun. Everything before must be durable. */
   private beginWantedSegment(): boolean {
     const { writer, commit } = this
-    if (!writer.rollWanted || this.writing !== null || commit.durableBytes !== writer.appendedBytes || this.refusal !== null)
+    if (!writer.rollWanted || this.writing !== null || commit.durableBytes !== writer.appendedBytes || this.damage !== null)
       return false
     try {
       writer.beginSegment()
@@ -459,6 +486,14 @@ function lowSpaceError(folder: string, free: number, reserve: number): MeridianE
     'MRD_DISK_FULL',
     `The disk of ${folder} has ${free} bytes left, the reserve is ${reserve}`,
     'Free some room; writes go on by themselves then. Reads go on meanwhile.',
+  )
+}
+
+function noRoomForSnapshot(folder: string, free: number, bytes: number, floor: number): MeridianError {
+  return new MeridianError(
+    'MRD_DISK_FULL',
+    `A snapshot may take ${bytes} bytes more, the disk of ${folder} has ${free} left, of which ${floor} stay`,
+    'Free some room, then BGSAVE lets go of the log that other members have; it is begun by itself, too.',
   )
 }
 

@@ -1,5 +1,6 @@
 import type { MemberId } from '../base/ids.js'
 import type { VersionVector } from '../crdt/version-vector.js'
+import type { PeerAddress } from '../ports/network.js'
 import type { MemberInfo } from './sync-host.js'
 
 /** One direction between two members, for the operator. */
@@ -27,6 +28,8 @@ export interface PeerStatus {
   readonly inbound: LinkStatus
   /** What last went wrong; stays after it is mended, see atMs. */
   readonly lastError: PeerError | null
+  /** The address that it should have, which has not answered; the link to the one that it had before stands. Else null. */
+  readonly unreached: PeerAddress | null
   /** Vectors last reported; live, not to be changed. */
   readonly applied: VersionVector
   readonly durable: VersionVector

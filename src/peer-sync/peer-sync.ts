@@ -118,8 +118,10 @@ export class PeerSync {
         peer.directDownMs = clock.monotonicMs()
         peer.dial(network)
       }
-      // Where an address has changed, a dial that waits goes to the new one; a link that stands lives on.
-      for (const peer of this.peersById.values()) peer.dialNow(network)
+      for (const peer of this.peersById.values()) {
+        peer.dialNow(network)
+        peer.addressChanged(network)
+      }
       this.reviewDepartures()
       this.sources.review()
       for (const listener of this.statusListeners) listener()
@@ -555,6 +557,7 @@ export class PeerSync {
       session.fail(forkedMember(runsTwice(peer.member)))
       return
     }
+    peer?.takeOver(session)
     // Links of an earlier process of that member are dead, they only do not know it yet.
     for (const other of [peer?.outbound, peer?.inbound]) {
       if (other && other !== session && other.incarnation !== 0 && other.incarnation !== session.incarnation) other.close(null)
@@ -634,9 +637,15 @@ export class PeerSync {
     if (error instanceof RefusedError && session === peer.outbound) peer.isUnknownThere = error.code === 'MRD_PEER_UNKNOWN'
     const wasUp = session.upMs > 0
     const wasOutbound = session === peer.outbound
-    if (error !== null && this.running) peer.note(error)
+    // The other side gives the link up when it hears of the one that is to take its place.
+    if (error !== null && this.running && !(wasOutbound && peer.isMoving)) peer.note(error)
     peer.sessionClosed(session)
     if (!this.running) return
+    peer.moveLater(this.ports.network)
+    if (wasOutbound && peer.outbound !== null) {
+      this.sources.review()
+      return
+    }
     const wasUnasked = peer.isUnasked
     if (wasOutbound) peer.dialLater(this.ports.network)
     // Nobody waits for one that cannot be reached.
@@ -668,15 +677,12 @@ export class PeerSync {
   }
 
   private peerOfOutbound(session: LinkSession): Peer | undefined {
-    for (const peer of this.peersById.values()) if (peer.outbound === session) return peer
+    for (const peer of this.peersById.values()) if (peer.hasDialled(session)) return peer
     return undefined
   }
 
   private *sessions(): Generator<LinkSession> {
-    for (const peer of this.peersById.values()) {
-      if (peer.outbound !== null) yield peer.outbound
-      if (peer.inbound !== null) yield peer.inbound
-    }
+    for (const peer of this.peersById.values()) yield* peer.sessions()
     yield* this.pending
   }
 

@@ -3,7 +3,7 @@ import { LIMITS } from '../base/limits.js'
 import type { MemberId, Stamp } from '../base/ids.js'
 import type { Clock, Timer } from '../ports/clock.js'
 import type { Logger } from '../ports/logger.js'
-import type { Network } from '../ports/network.js'
+import type { Network, PeerAddress } from '../ports/network.js'
 import type { Random } from '../ports/random.js'
 import { VersionVector } from '../crdt/version-vector.js'
 import { LagMeter } from './lag-meter.js'
@@ -24,6 +24,8 @@ const MAX_LOGGED = 32
  *
  *   waiting --timer--> connecting --open--> handshake --HELLO--> up
  *      ^--------------------+------------------+-----------------+     pause doubles; back to the first after a while up
+ *
+ * When its address becomes another one while a link is up, that is dialled beside it, now and then: the link that stands is given up when the new one is up, and lives on when it does not come up.
  */
 export class Peer {
   readonly knowledge: PeerKnowledge
@@ -31,6 +33,14 @@ export class Peer {
   readonly logBegins = new VersionVector()
   outbound: LinkSession | null = null
   inbound: LinkSession | null = null
+  /** The dial to the address that it has now, while `outbound` stands with the one that it had before. */
+  private successor: LinkSession | null = null
+  private dialledAddress: PeerAddress
+  private successorAddress: PeerAddress
+  /** Its address, where that has not answered and the link to the one before stands. */
+  private unreached: PeerAddress | null = null
+  /** Until that is tried again. */
+  private moving: Timer | null = null
   /** Monotonic time since when the outbound link has not been up. */
   directDownMs: number
   roundTripMs: number | null = null
@@ -75,6 +85,7 @@ export class Peer {
     private readonly options: PeerSyncOptions,
   ) {
     this.knowledge = new PeerKnowledge(member.id)
+    this.dialledAddress = this.successorAddress = member.address
     this.directDownMs = clock.monotonicMs()
     this.outboundWaitingSinceMs = this.inboundWaitingSinceMs = clock.wallMs()
   }
@@ -83,7 +94,79 @@ export class Peer {
     if (this.stopped || this.isCutOff) return
     const session = new LinkSession(this.owner, 'dialler')
     this.outbound = session
+    this.dialledAddress = this.member.address
+    this.stayHere()
     session.attach(network.dial(this.member.address, session.handlers), null)
+  }
+
+  /** Its address may be another one. A dial that waits, or is under way to the one before, goes to the new one now. */
+  addressChanged(network: Network): void {
+    if (this.stopped || this.isCutOff) return
+    const { outbound, successor } = this
+    const { address } = this.member
+    const pursued = successor === null ? (this.unreached ?? this.dialledAddress) : this.successorAddress
+    if (outbound !== null && isSame(address, pursued)) return
+    this.successor = null
+    this.stayHere()
+    successor?.close(null)
+    if (outbound?.up !== true) {
+      // Its end makes a dial wait.
+      outbound?.close(null)
+      this.dialNow(network)
+    } else if (!isSame(address, this.dialledAddress)) this.move(network)
+  }
+
+  /** Where the address that it has now has not answered, and the link to the one before stands: tries again after a pause. */
+  moveLater(network: Network): void {
+    if (this.unreached === null || this.moving !== null || this.stopped || this.isCutOff) return
+    this.moving = this.clock.setTimer(this.options.backoffMaxMs, () => {
+      this.moving = null
+      if (this.outbound?.up === true && this.successor === null) this.move(network)
+    })
+  }
+
+  private move(network: Network): void {
+    const session = new LinkSession(this.owner, 'dialler')
+    this.successor = session
+    this.successorAddress = this.member.address
+    session.attach(network.dial(this.member.address, session.handlers), null)
+  }
+
+  private stayHere(): void {
+    this.unreached = null
+    this.moving?.cancel()
+    this.moving = null
+  }
+
+  /** This is a link that we dialled: the one in use, or the one that is to take its place. */
+  hasDialled(session: LinkSession): boolean {
+    return session === this.outbound || session === this.successor
+  }
+
+  /** A dial to its new address is under way. */
+  get isMoving(): boolean {
+    return this.successor !== null
+  }
+
+  /** The links that there are. */
+  *sessions(): Generator<LinkSession> {
+    for (const session of [this.outbound, this.successor, this.inbound]) if (session !== null) yield session
+  }
+
+  /** A link is up. When it is the one to the new address, the other one is given up. */
+  takeOver(session: LinkSession): void {
+    if (session !== this.successor) return
+    const before = this.outbound
+    this.succeed()
+    before?.close(null)
+  }
+
+  private succeed(): void {
+    this.outbound = this.successor
+    if (this.successor === null) return
+    this.dialledAddress = this.successorAddress
+    this.successor = null
+    this.stayHere()
   }
 
   /** Dials again after a pause: half to one and a half times the present one, so that members do not dial in step. */
@@ -184,8 +267,13 @@ export class Peer {
     this.past.bytesReceived += session.bytesReceived
     this.past.framesSent += session.framesSent
     this.past.framesReceived += session.framesReceived
+    if (session === this.successor) {
+      this.successor = null
+      this.unreached = this.successorAddress
+      return false
+    }
     if (session === this.outbound) {
-      this.outbound = null
+      this.succeed()
       this.outboundWaitingSinceMs = this.clock.wallMs()
       if (session.upMs > 0) {
         this.directDownMs = this.clock.monotonicMs()
@@ -258,7 +346,8 @@ export class Peer {
     this.isCutOff = true
     this.redial?.cancel()
     this.redial = null
-    const sessions = [this.outbound, this.inbound].filter((session) => session !== null)
+    this.stayHere()
+    const sessions = [...this.sessions()]
     for (const session of sessions) session.isCutOff = true
     this.clock.defer(() => {
       for (const session of sessions) session.fail(reason)
@@ -269,8 +358,8 @@ export class Peer {
     this.stopped = true
     this.redial?.cancel()
     this.redial = null
-    this.outbound?.close(null)
-    this.inbound?.close(null)
+    this.stayHere()
+    for (const session of [...this.sessions()]) session.close(null)
   }
 
   status(relay: MemberId | null): PeerStatus {
@@ -278,8 +367,7 @@ export class Peer {
     const { self } = this.host.topology
     const nowMs = this.clock.monotonicMs()
     const total = { ...this.past }
-    for (const session of [this.outbound, this.inbound]) {
-      if (session === null) continue
+    for (const session of this.sessions()) {
       total.bytesSent += session.bytesSent
       total.bytesReceived += session.bytesReceived
       total.framesSent += session.framesSent
@@ -290,6 +378,7 @@ export class Peer {
       outbound: linkStatus(this.outbound, this.outboundWaitingSinceMs),
       inbound: linkStatus(this.inbound, this.inboundWaitingSinceMs),
       lastError: this.lastError,
+      unreached: this.unreached,
       applied,
       durable,
       lagMs: this.lag.lagMs(this.host.durable.get(self), applied.get(self), nowMs),
@@ -300,6 +389,10 @@ export class Peer {
       clockSkewMs: this.clockSkewMs,
     }
   }
+}
+
+function isSame(one: PeerAddress, other: PeerAddress): boolean {
+  return one.host === other.host && one.port === other.port
 }
 
 /** What the network says of a link that was open, in its own words. */

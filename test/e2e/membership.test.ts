@@ -5,6 +5,7 @@ import { eventually } from './support/eventually.js'
 import type { MemberProcess } from './support/member-process.js'
 import { RecordedLoad, requireAcknowledged } from './support/recorded-load.js'
 import { addRegion, region } from './support/regions.js'
+import { TcpProxy } from './support/tcp-proxy.js'
 import { meridian, TestCluster } from './support/test-cluster.js'
 
 let cluster: TestCluster
@@ -122,6 +123,32 @@ describe('a cluster of processes', () => {
     await cluster.everywhere(['GET', 'count'], '6')
     await cluster.converged()
   }, 60_000)
+
+  it('moves its links to a new address at once, and keeps them where that one does not answer', async () => {
+    cluster = await TestCluster.started({ names: ['us', 'eu'] })
+    const [us, eu] = cluster.members
+    const proxy = await TcpProxy.open(0, eu.plan.peerPort)
+    try {
+      const wrong = await region(us, 'set', 'eu', '--peer-address', '127.0.0.1:1')
+      expect(wrong).toContain('Changed peer-address of eu.\nThe others dial 127.0.0.1:1 now.')
+      const peers = async (): Promise<string> => String(await us.command('INFO', 'peers'))
+      await eventually(async () => expect(await peers()).toMatch(/link=up.*unreached=127\.0\.0\.1:1,error=.*ECONNREFUSED/))
+      const status = await meridian('status', `127.0.0.1:${us.port}`)
+      expect(status.output).toMatch(
+        /eu is not reached at its new address 127\.0\.0\.1:1, the link to the one before stands: .*ECONNREFUSED/,
+      )
+      await eu.command('SET', 'key', 'over the old one')
+      await cluster.everywhere(['GET', 'key'], 'over the old one')
+      await region(us, 'set', 'eu', '--peer-address', `127.0.0.1:${proxy.port}`)
+      await eventually(async () => expect(await peers()).toMatch(/link=up/))
+      await eventually(async () => expect(await peers()).not.toContain('unreached'))
+      expect(proxy.connectionCount).toBe(1)
+      await eu.command('SET', 'key', 'over the new one')
+      await cluster.everywhere(['GET', 'key'], 'over the new one')
+    } finally {
+      proxy.close()
+    }
+  }, 30_000)
 
   it('takes new certificates without dropping a link or a client', async () => {
     cluster = await TestCluster.started({ names: ['us', 'eu'] })

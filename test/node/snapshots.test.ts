@@ -205,6 +205,57 @@ describe('a snapshot', () => {
     expect(snapshots()).toEqual(['0000000000000001.msnap'])
   })
 
+  describe('below the reserve of the disk', () => {
+    const MiB = 1024 * 1024
+    const value = 'x'.repeat(100_000)
+    /** Much log of few data; then there is so much room. */
+    const shorten = (free: number): void => {
+      for (let i = 0; i < 150; i++) run('SET', `key:${i % 5}`, value)
+      pass(10)
+      disk.capacity = disk.used + free
+      pass(1100)
+    }
+
+    it('is begun by itself where it fits and frees more than it takes: writes go on', () => {
+      embedded.member.keeping.rewritePercentage = 100
+      shorten(60 * MiB)
+      expect(snapshots()).toHaveLength(1)
+      expect(said('the reserve is')).toBe(true)
+      pass(1000)
+      expect(run('SET', 'key', 'x')).toBe('OK')
+      embedded.member.stop()
+      open()
+      expect(run('DBSIZE')).toBe('6')
+    })
+
+    it('is not begun by itself where that is switched off, but can be asked for', () => {
+      embedded.member.keeping.rewritePercentage = 0
+      shorten(60 * MiB)
+      expect(snapshots()).toEqual([])
+      expect(run('SET', 'key', 'x')).toContain('MISCONF Writes are refused')
+      expect(run('BGSAVE')).toBe('Background saving started')
+      pass(2000)
+      expect(info('rdb_last_bgsave_status')).toBe('ok')
+      expect(run('SET', 'key', 'x')).toBe('OK')
+    })
+
+    it('is refused where it would take what must be left, and nothing is written', () => {
+      embedded.member.keeping.rewritePercentage = 100
+      shorten(16 * MiB + 1000)
+      const used = disk.used
+      expect(snapshots()).toEqual([])
+      run('BGSAVE')
+      pass(100)
+      expect(info('rdb_last_bgsave_status')).toBe('err')
+      expect(info('snapshot_last_error')).toMatch(
+        /A snapshot may take \d+ bytes more, the disk of .* has \d+ left, of which 16777216 stay/,
+      )
+      expect(snapshots()).toEqual([])
+      // A segment may have begun.
+      expect(disk.used).toBeLessThan(used + 200)
+    })
+  })
+
   it('whose sync fails is given up, for good', () => {
     fill(20)
     const openAppend = disk.openAppend.bind(disk)

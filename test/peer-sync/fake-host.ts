@@ -23,7 +23,7 @@ export class FakeHost implements SyncHost {
   private syncing = false
 
   constructor(
-    readonly topology: Topology,
+    public topology: Topology,
     private readonly clock: Clock,
   ) {}
 

@@ -9,6 +9,8 @@ export class MemoryHub {
   readonly ends = new Set<MemoryLink>()
   /** `a>b`: a cannot dial b. */
   readonly blocked = new Set<string>()
+  /** Where nobody listens. */
+  readonly deadHosts = new Set<string>()
   /** Frames delivered per `from>to`, counted by the tests through onBytes. */
   onBytes: (from: string, to: string, bytes: Uint8Array) => void = () => undefined
 
@@ -55,7 +57,7 @@ export class MemoryHub {
     this.clock.setTimer(this.delayMs, () => {
       if (near.closed) return
       const listener = this.listeners.get(address.name)
-      if (listener === undefined || this.blocked.has(`${identity.name}>${address.name}`)) {
+      if (listener === undefined || this.deadHosts.has(address.host) || this.blocked.has(`${identity.name}>${address.name}`)) {
         near.closed = true
         handlers.onClose(new Error(`connect ECONNREFUSED ${address.name}`))
         return

@@ -99,6 +99,93 @@ describe('a healthy mesh', () => {
   })
 })
 
+describe('a member whose address changes', () => {
+  const started = () => {
+    const mesh = new Mesh(2).start()
+    mesh.advance(500)
+    const [a] = mesh.members
+    return { mesh, a, dialled: mesh.hub.end('m1', 'm2', true) }
+  }
+  type Started = ReturnType<typeof started>
+  const moveTo = ({ a }: Started, host: string) => {
+    const { topology } = a.host
+    const members = topology.members.map((one) => (one.name === 'm2' ? { ...one, address: { ...one.address, host } } : one))
+    a.host.topology = { ...topology, version: topology.version + 1, members }
+    a.sync.topologyChanged()
+  }
+  const goesOn = ({ mesh, a }: Started) => {
+    for (const member of mesh.members) member.host.write()
+    mesh.advance(300)
+    expect(mesh.converged()).toBe(true)
+    expect(a.sync.peers()[0]).toMatchObject({ outbound: { state: 'up' }, inbound: { state: 'up' }, relay: null })
+  }
+
+  it('is dialled there at once, and the link to the old address is given up', () => {
+    const all = started()
+    moveTo(all, 'new')
+    all.mesh.advance(100)
+    expect(all.dialled.closed).toBe(true)
+    expect(all.a.sync.peers()[0]).toMatchObject({ lastError: null, unreached: null })
+    expect(all.a.lines.filter(({ level }) => level === 'warn')).toEqual([])
+    goesOn(all)
+  })
+
+  it('keeps the link to the old one while the new one does not answer, says so, and moves when it does', () => {
+    const all = started()
+    all.mesh.hub.deadHosts.add('new')
+    moveTo(all, 'new')
+    all.mesh.advance(20_000)
+    expect(all.dialled.closed).toBe(false)
+    expect(all.a.sync.peers()[0].unreached?.host).toBe('new')
+    expect(all.a.sync.peers()[0].lastError?.message).toContain('ECONNREFUSED')
+    goesOn(all)
+    all.mesh.hub.deadHosts.clear()
+    all.mesh.advance(6000)
+    expect(all.dialled.closed).toBe(true)
+    expect(all.a.sync.peers()[0].unreached).toBe(null)
+    goesOn(all)
+  })
+
+  it('stays where it is when the address is set back, and goes on to the next one when that is set', () => {
+    const all = started()
+    all.mesh.hub.deadHosts.add('new')
+    moveTo(all, 'new')
+    all.mesh.advance(1000)
+    moveTo(all, '127.0.0.1')
+    all.mesh.advance(20_000)
+    expect(all.dialled.closed).toBe(false)
+    expect(all.a.sync.peers()[0].unreached).toBe(null)
+    moveTo(all, 'new')
+    moveTo(all, 'newer')
+    all.mesh.advance(100)
+    expect(all.dialled.closed).toBe(true)
+    goesOn(all)
+  })
+
+  it('is dialled there at once when the old address does not answer either', () => {
+    const all = started()
+    all.mesh.hub.deadHosts.add('127.0.0.1')
+    all.dialled.break()
+    all.mesh.advance(60_000)
+    expect(all.a.sync.peers()[0].outbound.state).not.toBe('up')
+    moveTo(all, 'new')
+    all.mesh.advance(50)
+    goesOn(all)
+  })
+
+  it('is dialled there when the link to the old one breaks before the new one is up', () => {
+    const all = started()
+    all.mesh.hub.deadHosts.add('new')
+    moveTo(all, 'new')
+    all.mesh.advance(1000)
+    all.mesh.hub.deadHosts.clear()
+    all.dialled.break()
+    all.mesh.advance(2000)
+    expect(all.a.sync.peers()[0].unreached).toBe(null)
+    goesOn(all)
+  })
+})
+
 describe('broken links', () => {
   it('go round: a line of four members converges', () => {
     const mesh = new Mesh(4)

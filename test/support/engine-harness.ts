@@ -19,6 +19,7 @@ const WRITES_IN_ONE_GO = {
   writeElements: Infinity,
   frameBytes: Infinity,
   turnSteps: Infinity,
+  transactionCommands: Infinity,
 }
 
 export const NOTHING_STABLE_YET: Stability = { covers: () => false, coversAllUpTo: () => false }

@@ -31,6 +31,7 @@ export class TestPeers implements ReplicationService {
       bytesIn: 10,
       bytesOut: 20,
       relay: null,
+      unreached: null,
       error: null,
       applied: new VersionVector(),
       durable: new VersionVector(),

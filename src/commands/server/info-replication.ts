@@ -114,6 +114,7 @@ function peerLine(peer: PeerReport): string {
     `bytes_in=${peer.bytesIn}`,
     `bytes_out=${peer.bytesOut}`,
     `relay=${peer.relay ?? 'none'}`,
+    ...(peer.unreached === null ? [] : [`unreached=${peer.unreached}`]),
     // Last, and without commas, so that a line splits easily.
     `error=${oneLine(peer.error).replaceAll(',', ';')}`,
   ].join(',')

@@ -85,6 +85,11 @@ export class TcpProxy {
     }
   }
 
+  /** Connections that stand. */
+  get connectionCount(): number {
+    return this.pairs.size
+  }
+
   close(): void {
     this.server.close()
     for (const socket of this.sockets) socket.destroy()
