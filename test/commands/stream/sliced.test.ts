@@ -8,7 +8,14 @@ import { SeededRandom } from '../../simulation/random.js'
 
 /** What goes in slices here, and commands that make the streams stay below. */
 const SHORT = 20
-const SLICING = { readElements: SHORT, writeElements: SHORT, frameBytes: Infinity, turnSteps: 1, transactionCommands: Infinity }
+const SLICING = {
+  readElements: SHORT,
+  writeElements: SHORT,
+  frameBytes: Infinity,
+  turnSteps: 1,
+  stepBytes: 0,
+  transactionCommands: Infinity,
+}
 const ENTRIES = 300
 const GROUPS = ['g', 'h']
 const SEEDS = Array.from({ length: 2 }, (_, seed) => seed + 1)
