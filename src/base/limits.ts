@@ -213,10 +213,16 @@ export const LIMITS = {
   heldSettlings: 64,
   /** A write of more elements than this goes in slices: writing them takes some 5 ms. */
   slicedWriteElements: 2000,
+  /** EXEC of more commands than this goes in slices: such a command takes 1 to 2 us, some 20 while its code is new. */
+  slicedTransactionCommands: 500,
+  /** Commands that it runs before it looks at the clock. */
+  slicedTransactionStep: 16,
   /** A frame of another member that is larger is applied in slices: it takes some 4 ms. */
   slicedFrameBytes: 128 * KiB,
   /** So is a frame of one op with more effects: the ranges of LTRIM of a million elements take 5 KiB, and 17 ms. */
   slicedFrameEffects: 64,
+  /** Bytes of such a frame that are applied in one step, between two looks at the clock: some 50 keys, 0.05 ms. One effect on a collection is a step of its own. */
+  slicedFrameStepBytes: 2 * KiB,
   /** A frame that is appended in pieces is so by this much: some 0.2 ms each. */
   logPieceBytes: 256 * KiB,
   /**

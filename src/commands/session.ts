@@ -70,6 +70,9 @@ export class Session {
   /** Set while a command of this session waits (WAIT, blocking pops): no further command of it runs. */
   blocked: BlockedState | null = null
 
+  /** What it is told meanwhile by what it listens to waits for the reply that is being made. */
+  holdsPushes = false
+
   constructor(readonly id: number) {}
 
   /** A name was added to (1), or taken from (-1), what the session watches or listens to. */

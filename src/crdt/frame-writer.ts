@@ -1,6 +1,6 @@
 import { assert } from '../base/assert.js'
 import { allocateLasting, copyBytes, plainBytes } from '../base/bytes.js'
-import { crc32 } from '../base/crc32.js'
+import { combineCrc32, crc32 } from '../base/crc32.js'
 import { writeVarint } from '../base/byte-stream.js'
 import type { MemberId } from '../base/ids.js'
 import { LIMITS } from '../base/limits.js'
@@ -25,6 +25,8 @@ import type { VersionVector } from './version-vector.js'
  */
 const SLAB_BYTES = 1024 * 1024
 const LAST_EFFECT = 0x80
+/** Of a frame that is closed in steps, checked at a time. */
+const CHECKSUM_BYTES = 256 * 1024
 
 export class FrameWriter {
   private slab = allocateLasting(SLAB_BYTES)
@@ -164,14 +166,34 @@ export class FrameWriter {
 
   /** Completes the frame. There must be one, and no op under way. */
   close(): FrameView {
+    const bytes = this.complete()
+    return this.end(bytes, crc32(bytes.subarray(FRAME_PREFIX_BYTES)))
+  }
+
+  /** The same for a large frame, some hundred KiB a step. */
+  *closeInSteps(): Generator<undefined, FrameView> {
+    const bytes = this.complete()
+    let checksum = 0
+    for (let from = FRAME_PREFIX_BYTES; from < bytes.length; from += CHECKSUM_BYTES) {
+      const part = bytes.subarray(from, from + CHECKSUM_BYTES)
+      checksum = from === FRAME_PREFIX_BYTES ? crc32(part) : combineCrc32(checksum, crc32(part), part.length)
+      yield
+    }
+    return this.end(bytes, checksum)
+  }
+
+  /** Writes what the header says of the ops. */
+  private complete(): Uint8Array {
     assert(this.opCount > 0 && !this.inOp, 'close of no frame')
     const { view, start } = this
-    const length = this.at - start
-    view.setUint32(start, length, true)
+    view.setUint32(start, this.at - start, true)
     view.setUint32(start + 12, this.opCount, true)
     view.setFloat64(start + 32, this.last, true)
-    const bytes = this.slab.subarray(start, this.at)
-    view.setUint32(start + 4, crc32(bytes.subarray(FRAME_PREFIX_BYTES)), true)
+    return this.slab.subarray(start, this.at)
+  }
+
+  private end(bytes: Uint8Array, checksum: number): FrameView {
+    this.view.setUint32(this.start + 4, checksum, true)
     this.previous = this.last
     this.opCount = 0
     this.start = this.at

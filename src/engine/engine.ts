@@ -40,6 +40,7 @@ import { ExpiryCycle } from './expiry-cycle.js'
 import { FieldExpiryCycle } from './field-expiry-cycle.js'
 import { KeyspaceNotifications } from './keyspace-notifications.js'
 import { LatencyMonitor } from './latency-monitor.js'
+import type { LongTransaction } from './long-command.js'
 import { LongWrite, LongWrites, type LongWriteHost } from './long-writes.js'
 import { Migration, Migrations, type MigrationHost } from './migrations.js'
 import { Monitors } from './monitors.js'
@@ -67,6 +68,10 @@ interface Slicing {
   readonly frameBytes: number
   /** Steps of a write in one turn. */
   readonly turnSteps: number
+  /** Bytes of effects in a step of applying a frame. */
+  readonly stepBytes: number
+  /** Commands of a transaction. */
+  readonly transactionCommands: number
 }
 
 const USUAL_SLICING: Slicing = {
@@ -74,6 +79,8 @@ const USUAL_SLICING: Slicing = {
   writeElements: LIMITS.slicedWriteElements,
   frameBytes: LIMITS.slicedFrameBytes,
   turnSteps: Infinity,
+  stepBytes: LIMITS.slicedFrameStepBytes,
+  transactionCommands: LIMITS.slicedTransactionCommands,
 }
 
 /** Commands share readings of the clock unless the slow log wants to know of shorter ones than this. */
@@ -170,6 +177,13 @@ export class Engine implements CommandExecutor, EngineService {
   private readonly turnCallback = (): void => this.endTurn()
   private turnPlanned = false
   private inExec = false
+  /**
+   * An EXEC of very many commands that is under way, its op open: until it is over nobody else writes, and nobody takes what is here for a state. It does
+   * not run now unless inExec.
+   */
+  private transaction: LongTransaction | null = null
+  /** What has to write meanwhile. */
+  private readonly afterTransaction: (() => void)[] = []
   private stopped = false
   /** A remote frame is being applied. */
   private applying = false
@@ -288,6 +302,7 @@ export class Engine implements CommandExecutor, EngineService {
   noteStability(stable: VersionVector): void {
     const { log } = this
     if (log === null || log.refusal !== null || log.appendedBytes === this.notedBytes) return
+    assert(this.transaction === null, 'a note in the middle of a transaction')
     this.closeFrame()
     log.append(stabilityNote(stable, this.hlc.next(this.clock.wallMs())))
     this.notedBytes = log.appendedBytes
@@ -301,7 +316,7 @@ export class Engine implements CommandExecutor, EngineService {
 
   /** Lets all data go, as far as the log has it: everything is to be replayed from there. */
   forgetData(): void {
-    assert(!this.inExec, 'data forgotten in the middle of a transaction')
+    assert(!this.inExec && this.transaction === null, 'data forgotten in the middle of a transaction')
     this.closeFrame()
     for (let database = 0; database < this.keyspace.databaseCount; database++) this.keyspace.reset(database)
     this.keyspace.unsettledCount = 0
@@ -368,6 +383,8 @@ export class Engine implements CommandExecutor, EngineService {
     this.slices.stop()
     this.longWrites.stop()
     this.migrations.stop()
+    // EXEC that has begun comes to its end.
+    this.longWrites.endTransaction()
     this.closeFrame()
   }
 
@@ -423,7 +440,8 @@ export class Engine implements CommandExecutor, EngineService {
       return
     }
     session.lastCommand = command.fullName
-    if (!session.authenticated && !command.noAuth && this.services.settings.requirePassword !== null) {
+    // The password may change while EXEC is under way: what has been queued may run.
+    if (!session.authenticated && !command.noAuth && !this.inExec && this.services.settings.requirePassword !== null) {
       command.rejectedCalls++
       this.statistics.failedAuthentications++
       this.refuse(session, reply, 'NOAUTH Authentication required.')
@@ -451,10 +469,13 @@ export class Engine implements CommandExecutor, EngineService {
         return
       }
     }
-    if (!this.servesStale && !command.allowedWhileStale && this.services.server.staleRefusal !== null) {
-      command.rejectedCalls++
-      this.refuse(session, reply, this.services.server.staleRefusal)
-      return
+    if (!this.servesStale && !command.allowedWhileStale) {
+      const { staleRefusal } = this.inExec && this.transaction !== null ? this.transaction : this.services.server
+      if (staleRefusal !== null) {
+        command.rejectedCalls++
+        this.refuse(session, reply, staleRefusal)
+        return
+      }
     }
     if (session.subscriptions !== null && session.protocol === 2 && !command.allowedWhileSubscribed && !this.inExec) {
       command.rejectedCalls++
@@ -471,6 +492,10 @@ export class Engine implements CommandExecutor, EngineService {
     }
     if (session.queued !== null && !command.allowedWhileQueueing) {
       this.queue(session, command, request, reply)
+      return
+    }
+    if (command.isExec && this.isLongTransaction(session)) {
+      this.longWrites.beginTransaction(command, session, request)
       return
     }
     if (this.longWrites.heldKeys !== null && !this.inExec && this.longWrites.holds(command, session, request)) {
@@ -537,7 +562,8 @@ export class Engine implements CommandExecutor, EngineService {
   }
 
   private evictionHost(): MemoryBoundHost {
-    const mayEvict = () => this.pause.mode === 'none' && this.services.server.writeRefusal === null && this.log !== null
+    const mayEvict = () =>
+      this.transaction === null && this.pause.mode === 'none' && this.services.server.writeRefusal === null && this.log !== null
     return {
       get mayEvict() {
         return mayEvict()
@@ -560,6 +586,7 @@ export class Engine implements CommandExecutor, EngineService {
 
   /** Keys that the command found due go right behind it, each in an op of its own. While clients are paused the data stands still. */
   private removeSeenDue(): void {
+    if (this.transaction !== null) return
     if (this.pause.mode === 'none' && this.services.server.writeRefusal === null) {
       this.expiry.removeSeen()
       this.fieldExpiry.removeSeen()
@@ -764,20 +791,27 @@ export class Engine implements CommandExecutor, EngineService {
         return count
       },
       commit: (write) => this.commit(write),
-      applying: (frame, isOwn, seen) => this.applier.applyInSteps(frame, this.hlc, isOwn, seen),
+      applying: (frame, isOwn, seen) => this.applier.applyInSteps(frame, this.hlc, isOwn, seen, this.slicing.stepBytes),
       applied: (frame) => this.longRemoteApplied(frame),
       failed: ({ spec }, message) => this.noteFailure(spec, message),
-      ended: (write) => this.slicedEnded(write),
+      transact: (transaction, reply) => this.transact(transaction, reply),
+      ended: (command) => {
+        if (command instanceof LongWrite) this.slicedEnded(command)
+        else this.transactionEnded(command)
+      },
       resume: (session, request) => this.resume(session, request),
       released: () => {
         this.setGuards()
         this.blocking.release()
         this.serveReady()
+        for (const run of this.afterTransaction.splice(0)) run()
       },
       idle: () => this.onLongWritesIdle(),
       endTurn: () => {
         this.setGuards()
         this.slicesEndTurn()
+        // By one of a transaction's commands.
+        if (this.pause.hasReleased) this.pause.release()
       },
     }
   }
@@ -895,7 +929,7 @@ export class Engine implements CommandExecutor, EngineService {
 
   /** Serves blocked clients, between commands, at the time that it is now: a transaction may have taken long. */
   private serveReady(): void {
-    if (this.stopped || !this.blocking.hasReady) return
+    if (this.stopped || !this.blocking.hasReady || this.transaction !== null) return
     this.beginBatch()
     this.blocking.serve()
   }
@@ -981,6 +1015,127 @@ export class Engine implements CommandExecutor, EngineService {
     return true
   }
 
+  /** True when EXEC goes in slices. What would be refused, or may have to wait in the middle, goes as ever. */
+  private isLongTransaction({ queued, queueFailed, watchBroken }: Session): boolean {
+    if (queued === null || queued.length <= this.slicing.transactionCommands) return false
+    return !queueFailed && !watchBroken && this.mayTakeTurns
+  }
+
+  /** MIGRATE looks at its keys and removes them between the slices; and while writes are refused, another member's data may be taken in the place of these. */
+  private get mayTakeTurns(): boolean {
+    return this.log !== null && !this.migrations.isBusy && this.services.server.writeRefusal === null
+  }
+
+  /**
+   * A transaction whose turn has come. Its commands run as in exec, some a step; the op stays open between the steps, and its frame with it. It is seen by nobody, and
+   * not in the log, before it is whole: if the process dies, nothing has happened.
+   */
+  private *transact(transaction: LongTransaction, reply: ReplyWriter): Generator<undefined, void> {
+    const { session, request, spec } = transaction
+    if (!this.mayTakeTurns || (this.pause.mode !== 'none' && this.pause.holds(spec, session))) {
+      // As if it came now: it goes in one go, or waits for something else.
+      transaction.isHandedOver = true
+      this.resume(session, request)
+      return
+    }
+    session.commandCount++
+    this.statistics.commandsProcessed++
+    if (this.memory.isBounded && !this.hasMemoryFor(session, spec)) {
+      spec.rejectedCalls++
+      this.refuseForMemory(session, spec, reply)
+      return
+    }
+    const { queued, queuedBytes } = session
+    assert(queued !== null, 'EXEC without MULTI')
+    const watchBroken = session.watchBroken || this.watches.hasLapsed(session)
+    this.discard(session)
+    if (watchBroken) {
+      reply.nullArray()
+      return
+    }
+    this.closeFrame()
+    this.transaction = transaction
+    transaction.isApplying = true
+    transaction.nowMs = this.keyspace.nowMs
+    transaction.staleRefusal = this.services.server.staleRefusal
+    session.queuedBytes = queuedBytes
+    session.holdsPushes = true
+    reply.array(queued.length)
+    const stepCommands = Math.min(LIMITS.slicedTransactionStep, this.slicing.transactionCommands)
+    for (let from = 0; from < queued.length; from += stepCommands) {
+      this.runQueued(transaction, queued, from, Math.min(from + stepCommands, queued.length), reply)
+      yield
+    }
+    session.lastCommand = 'exec'
+    if (this.effects.endOp()) yield* this.logTransaction(session)
+    this.hlc.release()
+    this.effects.isSuspended = false
+    this.transaction = null
+  }
+
+  /** Runs some of a transaction's commands, as if no time had passed since the first one. */
+  private runQueued(
+    transaction: LongTransaction,
+    queued: readonly Request[],
+    from: number,
+    end: number,
+    reply: ReplyWriter,
+  ): void {
+    const { session } = transaction
+    this.keyspace.setTime(transaction.nowMs)
+    this.keyspace.beginCommand()
+    this.writeRefusal = null
+    this.hlc.resume()
+    this.effects.isSuspended = false
+    this.inExec = true
+    session.blocked = null
+    for (let i = from; i < end; i++) {
+      this.run(session, queued[i], reply)
+      reply.protocol = session.protocol
+    }
+    this.timer.settle()
+    session.blocked = transaction
+    this.inExec = false
+    this.effects.isSuspended = true
+    this.hlc.hold()
+  }
+
+  /** The op of a transaction is whole: it happens now. */
+  private *logTransaction(session: Session): Generator<undefined, void> {
+    const { log, writer } = this
+    assert(log !== null, 'a write before the log is open')
+    const frame = yield* writer.closeInSteps()
+    this.applied.raise(frame.origin, frame.last)
+    session.lastWriteStamp = frame.last
+    const position = yield* log.appendInPieces(frame)
+    const isWritten = log.appendedBytes >= position
+    if (isWritten) writer.recycle()
+    if (this.syncAlways || !isWritten) session.holdUntilBytes = position
+    this.onAppended()
+  }
+
+  private transactionEnded({ spec, session, request, microseconds, hasLeft }: LongTransaction): void {
+    session.queuedBytes = 0
+    session.holdsPushes = false
+    if (this.monitors.isWatched) this.tellMonitors(spec, session, request)
+    spec.calls++
+    spec.microseconds += microseconds
+    if (this.latency.tracksCommands) spec.latency.add(microseconds)
+    // It may have begun to listen when it had gone.
+    if (hasLeft) this.pubsub.unsubscribeAll(session)
+  }
+
+  /** Runs what writes ops of this member itself: at once, or when the transaction that is under way is over. */
+  betweenTransactions(run: () => void): void {
+    if (this.transaction === null) run()
+    else this.afterTransaction.push(run)
+  }
+
+  /** See `transaction`. */
+  get isInTransaction(): boolean {
+    return this.transaction !== null
+  }
+
   private discard(session: Session): void {
     session.queued = null
     session.queuedBytes = 0
@@ -1002,7 +1157,7 @@ export class Engine implements CommandExecutor, EngineService {
 
   /** Ends the open op, if there is one; closes a frame that has grown large. */
   private endOp(): boolean {
-    if (!this.effects.endOp()) return false
+    if (this.transaction !== null || !this.effects.endOp()) return false
     if (this.writer.openBytes >= LIMITS.frameTargetBytes) this.closeFrame()
     else this.planTurn()
     return true
@@ -1022,7 +1177,7 @@ export class Engine implements CommandExecutor, EngineService {
   }
 
   private closeFrame(): void {
-    if (!this.writer.isOpen) return
+    if (!this.writer.isOpen || this.transaction !== null) return
     const { log } = this
     assert(log !== null, 'a write before the log is open')
     const frame = this.writer.close()
@@ -1038,6 +1193,7 @@ export class Engine implements CommandExecutor, EngineService {
 
   /** Applies and logs one frame of another member, whole. The caller has checked its place and context. */
   applyRemote(frame: FrameView): void {
+    assert(this.transaction === null, 'a frame in the middle of a transaction')
     this.closeFrame()
     this.keyspace.setTime(this.clock.wallMs())
     this.hlc.observe(frame.last)
@@ -1119,7 +1275,9 @@ export class Engine implements CommandExecutor, EngineService {
 
   position(): VersionVector {
     const vector = this.applied.clone()
-    if (this.writer.isOpen) vector.raise(this.options.self, this.writer.openLast as Stamp)
+    // Of a transaction that is under way nobody has seen anything, but its own commands.
+    if (this.writer.isOpen && (this.transaction === null || this.inExec))
+      vector.raise(this.options.self, this.writer.openLast as Stamp)
     return vector
   }
 
@@ -1188,6 +1346,8 @@ export class Engine implements CommandExecutor, EngineService {
     this.monitors.remove(session)
     session.blocked?.cancel()
     session.blocked = null
+    // Also by one of its own commands.
+    if (this.transaction?.session === session) this.transaction.hasLeft = true
   }
 
   private scheduleExpiry(delayMs: number): void {
@@ -1195,7 +1355,8 @@ export class Engine implements CommandExecutor, EngineService {
       if (this.stopped) return
       this.keyspace.setTime(this.clock.wallMs())
       // While clients are paused the data stands still.
-      const mayExpire = this.activeExpiry && this.pause.mode === 'none' && this.services.server.writeRefusal === null
+      const mayExpire =
+        this.transaction === null && this.activeExpiry && this.pause.mode === 'none' && this.services.server.writeRefusal === null
       const startMs = this.clock.monotonicMs()
       const turnMs = this.clock.workUntil(LIMITS.expiryTurnMs) - startMs
       const isOver = (share: number) => this.clock.monotonicMs() - startMs >= share * turnMs
@@ -1256,6 +1417,7 @@ export class Engine implements CommandExecutor, EngineService {
   }
 
   private settleSome(): boolean {
+    if (this.transaction !== null) return true
     const untilMs = this.clock.workUntil(SETTLE_TURN_MS)
     let looked = 0
     while (looked < SETTLE_RECORDS && this.clock.monotonicMs() < untilMs) {

@@ -24,6 +24,8 @@ const WIDE = new Set([
   'shutdown',
   'swapdb',
 ])
+/** Commands without keys that write an op, though their flags do not say so. */
+const CHANGES_MEMBERS = new Set(['crdt.topology|add', 'crdt.topology|remove', 'crdt.topology|set'])
 /** Commands with a key in a database that is one of their arguments. */
 const ACROSS = new Set(['copy', 'move'])
 
@@ -41,6 +43,8 @@ export class HeldKeys {
   /** Databases that are held as a whole. */
   private readonly databases = new Map<number, Hold>()
   private hidesSome = false
+  /** Nobody may look at anything, nor write what has no key. */
+  private isEverything = false
   /** What keys begin with that nobody may write. */
   private readonly prefixes: { readonly database: number; readonly bytes: Uint8Array }[] = []
   /** Very many keys of one command, which stand in its request. */
@@ -71,6 +75,10 @@ export class HeldKeys {
   }
 
   hold(database: number, key: Uint8Array, off: number, len: number, hold: Hold): void {
+    if (this.databases.size > 0) {
+      const whole = this.databases.get(database)
+      if (whole === 'from-all' || whole === hold) return
+    }
     const name = nameOf(database, key, off, len)
     if (this.keys.get(name) !== 'from-all') this.keys.set(name, hold)
     if (hold === 'from-all') this.hidesSome = true
@@ -87,7 +95,14 @@ export class HeldKeys {
     if (hold === 'from-all') this.hidesSome = true
   }
 
+  /** Everything from all, and also what is written without a key. */
+  holdEverything(): void {
+    this.isEverything = true
+    this.hidesSome = true
+  }
+
   of(database: number, key: Uint8Array, off: number, len: number): Hold | undefined {
+    if (this.isEverything) return 'from-all'
     if (this.databases.size > 0) {
       const hold = this.databases.get(database)
       if (hold !== undefined) return hold
@@ -121,8 +136,11 @@ export class HeldKeys {
   /** True when a command must wait. */
   concerns(command: Command, database: number, request: Request): boolean {
     const { spec, isWrite } = command
-    if (spec.keys === undefined || spec.keys.length === 0)
+    if (spec.keys === undefined || spec.keys.length === 0) {
+      if (this.isEverything && (isWrite || CHANGES_MEMBERS.has(command.fullName))) return true
       return WIDE.has(spec.name) && (isWrite || this.hidesSome || spec.name === 'debug')
+    }
+    if (this.isEverything) return true
     // Patterns of SORT lead to any key.
     const leadsAnywhere = request.argc > 2 && spec.keys.some(({ beginSearch }) => beginSearch === 'unknown')
     const mayCollide = isWrite || this.hidesSome

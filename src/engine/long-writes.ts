@@ -4,15 +4,15 @@ import type { Call } from '../commands/call.js'
 import { CommandError } from '../commands/command-error.js'
 import type { Command } from '../commands/command-table.js'
 import type { KeyRange, KeyToHold, LongWriting, WriteStep, WriteSteps } from '../commands/services.js'
-import type { BlockedState, Session } from '../commands/session.js'
+import type { Session } from '../commands/session.js'
 import type { FrameView } from '../crdt/frame.js'
 import { OpBuilder } from '../crdt/op-builder.js'
 import type { Clock } from '../ports/clock.js'
-import { ReplyParts } from '../resp/reply-parts.js'
 import { ReplyWriter } from '../resp/reply-writer.js'
 import type { Request } from '../resp/request.js'
 import { HeldCommands, stillWaits, type HeldCommand } from './held-commands.js'
 import { HeldKeys } from './held-keys.js'
+import { LongCommand, LongTransaction } from './long-command.js'
 
 /** What long writes need of the engine. */
 export interface LongWriteHost {
@@ -39,10 +39,12 @@ export interface LongWriteHost {
   ): Generator<undefined, void>
   /** A frame of another member has been applied: the steps write it to the log. */
   applied(frame: FrameView): Generator<undefined, void>
+  /** All of a transaction, a step at a time; see LongTransaction. */
+  transact(transaction: LongTransaction, reply: ReplyWriter): Generator<undefined, void>
   /** The command's reply is this error. */
   failed(write: LongWrite, message: string): void
   /** The command has its reply. */
-  ended(write: LongWrite): void
+  ended(command: LongWrite | LongTransaction): void
   /** Runs a command that had to wait, and replies. */
   resume(session: Session, request: Request): void
   /** The keys are free again: blocked clients may be served. */
@@ -66,11 +68,14 @@ export interface LongWriteHost {
  *                               last steps: events, reply -> released: what had to wait runs
  *
  * frame     taken -> checking -> applying -> logged -> released
+ *
+ * EXEC      begin -> waiting -> its commands run as ever, into one op that stays open    everything is held from all
+ *           (in order)          op closed, logged -> reply -> released                   its client may go only before its turn
  * ```
  */
 export class LongWrites implements LongWriting {
-  private readonly waiting: LongWrite[] = []
-  private current: LongWrite | RemoteWrite | null = null
+  private readonly waiting: (LongWrite | LongTransaction)[] = []
+  private current: LongWrite | LongTransaction | RemoteWrite | null = null
   private readonly reply = new ReplyWriter()
   private readonly held = new HeldCommands()
   private readonly freed: HeldCommand[] = []
@@ -102,9 +107,10 @@ export class LongWrites implements LongWriting {
     return this.current?.isApplying === true
   }
 
-  /** The keys of the one that is under way; null when there is none. */
+  /** The keys of the one that is under way; null when there is none, or it holds nothing yet. */
   get heldKeys(): HeldKeys | null {
-    return this.current === null ? null : this.current.keys
+    const { current } = this
+    return current === null || (current instanceof LongTransaction && !current.isApplying) ? null : current.keys
   }
 
   begin(call: Call, keys: readonly KeyToHold[] | KeyRange, steps: WriteSteps, prefixes: readonly Uint8Array[] = []): void {
@@ -119,6 +125,23 @@ export class LongWrites implements LongWriting {
     session.blocked = write
     this.waiting.push(write)
     this.plan()
+  }
+
+  /** EXEC of very many commands: the handler of none has been run, nor has WATCH been judged. */
+  beginTransaction(command: Command, session: Session, request: Request): void {
+    assert(session.blocked === null, 'a blocked session runs a command')
+    const transaction = new LongTransaction(session, request.copy(), command, new HeldKeys(this.databaseCount), this)
+    transaction.keys.holdEverything()
+    session.blocked = transaction
+    this.waiting.push(transaction)
+    this.plan()
+  }
+
+  /** Goes to the end of a transaction that has begun: the member stops. */
+  endTransaction(): void {
+    const { current } = this
+    if (!(current instanceof LongTransaction) || !current.isApplying) return
+    while (this.current === current) this.advance()
   }
 
   get op(): OpBuilder {
@@ -142,7 +165,7 @@ export class LongWrites implements LongWriting {
 
   /** True when a command must wait for keys. */
   holds(command: Command, session: Session, request: Request): boolean {
-    return this.current?.keys.holds(command, session, request, (each) => this.host.commandOf(each)) === true
+    return this.heldKeys?.holds(command, session, request, (each) => this.host.commandOf(each)) === true
   }
 
   postpone(command: Command, session: Session, request: Request): void {
@@ -158,12 +181,16 @@ export class LongWrites implements LongWriting {
     this.isStopped = true
   }
 
-  /** Does all that is under way and waits, in one go: for who drives the engine by hand. Frames of other members come in a later turn. */
-  finish(): void {
+  /**
+   * Does all that is under way and waits, in one go: for who drives the engine by hand, and is asked between the slices of a transaction. Frames of other
+   * members come in a later turn.
+   */
+  finish(between: () => void = NOTHING_TO_NOTE): void {
     while (this.freed.length > 0 || this.current !== null || this.waiting.length > 0) {
       this.host.beginBatch()
       if (this.freed.length > 0) this.runFreed()
       else this.advance()
+      if (this.current instanceof LongTransaction) between()
       if (this.current instanceof LongWrite && this.current.waitsForPause) break
     }
     this.host.endTurn()
@@ -171,11 +198,11 @@ export class LongWrites implements LongWriting {
   }
 
   /** The client has gone. What has been committed goes on. */
-  cancel(write: LongWrite): void {
-    write.hasLeft = true
-    const at = this.waiting.indexOf(write)
+  cancel(command: LongCommand): void {
+    command.hasLeft = true
+    const at = this.waiting.findIndex((each) => each === command)
     if (at >= 0) this.waiting.splice(at, 1)
-    if (this.current === write && !write.isApplying) {
+    if (this.current === command && !command.isApplying) {
       this.current = null
       this.release()
       this.plan()
@@ -205,9 +232,9 @@ export class LongWrites implements LongWriting {
   private advance(): void {
     const { clock, reply, waiting } = this
     if (this.current === null && waiting.length > 0) {
-      const [write] = waiting.splice(0, 1)
-      this.current = write
-      write.steps = this.run(write)
+      const [command] = waiting.splice(0, 1)
+      this.current = command
+      command.steps = command instanceof LongTransaction ? this.host.transact(command, reply) : this.run(command)
     }
     const { current } = this
     if (current === null) return
@@ -215,7 +242,7 @@ export class LongWrites implements LongWriting {
     const untilMs = clock.workUntil(LIMITS.slicedWriteTurnMs)
     const startMs = clock.monotonicMs()
     let nowMs = startMs
-    if (current instanceof LongWrite) {
+    if (current instanceof LongCommand) {
       reply.reset()
       reply.protocol = current.session.protocol
       current.waitsForPause = false
@@ -223,11 +250,11 @@ export class LongWrites implements LongWriting {
     let isDone = false
     for (let step = 0; step < this.turnSteps && nowMs < untilMs; step++) {
       isDone = current.steps?.next().done === true
-      if (current instanceof LongWrite) current.parts.takeMuch(reply)
+      if (current instanceof LongCommand) current.parts.takeMuch(reply)
       nowMs = clock.monotonicMs()
-      if (isDone || (current instanceof LongWrite && current.waitsForPause)) break
+      if (isDone || (current instanceof LongCommand && current.waitsForPause)) break
     }
-    if (current instanceof LongWrite) {
+    if (current instanceof LongCommand) {
       current.microseconds += (nowMs - startMs) * 1000
       current.longestMs = Math.max(current.longestMs, nowMs - startMs)
       current.parts.take(reply)
@@ -308,15 +335,19 @@ export class LongWrites implements LongWriting {
     yield* this.host.applied(frame)
   }
 
-  private end(current: LongWrite | RemoteWrite): void {
+  private end(current: LongWrite | LongTransaction | RemoteWrite): void {
     this.current = null
     this.lastWasFrame = current instanceof RemoteWrite
-    if (current instanceof LongWrite && !current.isHandedOver) {
+    if (!(current instanceof RemoteWrite) && !current.isHandedOver) {
       const { session } = current
       this.host.ended(current)
       if (!current.hasLeft) {
+        const { close } = session
+        // One of a transaction's commands may have said that the client must go: after the reply.
+        if (close === 'after-reply') session.close = 'none'
         // The session counts as blocked while the reply is delivered, so that CLIENT REPLY OFF applies to it.
         session.deliverAll(current.parts.takeAll())
+        session.close = close
         session.blocked = null
         session.unblocked()
       }
@@ -357,42 +388,14 @@ class RemoteWrite {
 }
 
 /** A command that takes many turns to write. */
-export class LongWrite implements BlockedState {
-  readonly isRunning = true
+export class LongWrite extends LongCommand {
   readonly op = new OpBuilder()
   /** What the handler gave: its part of the work. */
   work: WriteSteps | null = null
-  /** All of the work. */
-  steps: Generator<undefined, void> | null = null
-  /** What was written of the reply so far. */
-  readonly parts = new ReplyParts()
-  /** The op has happened and is being applied. */
-  isApplying = false
-  waitsForPause = false
-  /** The client has gone. */
-  hasLeft = false
-  /** It was a blocking command, and found nothing when its turn came: it is with those that wait for keys. */
-  isHandedOver = false
-  /** Time that the command took, that of others not included, and its longest slice. */
-  microseconds = 0
-  longestMs = 0
   /** Keys that the op changes. */
   written: readonly KeyToHold[] = []
   /** The keys of a command that has very many. */
   range: KeyRange | null = null
-
-  constructor(
-    readonly session: Session,
-    /** A copy. */
-    readonly request: Request,
-    readonly spec: Command,
-    readonly keys: HeldKeys,
-    private readonly queue: LongWrites,
-  ) {}
-
-  get command(): string {
-    return this.spec.fullName
-  }
 
   /** The handler has found its keys. */
   accept(keys: readonly KeyToHold[] | KeyRange, steps: WriteSteps, prefixes: readonly Uint8Array[]): void {
@@ -405,14 +408,5 @@ export class LongWrite implements BlockedState {
     const { buf, off, len } = this.request
     for (const { database, argument } of keys) this.keys.hold(database, buf, off[argument], len[argument], 'from-writes')
     this.written = keys.filter(({ isWritten }) => isWritten)
-  }
-
-  /** Its reply comes by itself. */
-  timeOut(): void {}
-
-  fail(): void {}
-
-  cancel(): void {
-    this.queue.cancel(this)
   }
 }

@@ -42,6 +42,8 @@ export class Effects {
   onExpired: (database: number, key: Uint8Array, keyOff: number, keyLen: number) => void = () => undefined
   /** Told of each key that was not there before an effect. Null while nobody wants to know. */
   onNewKey: ((database: number, key: Uint8Array, keyOff: number, keyLen: number) => void) | null = null
+  /** An op is open over this turn: nobody may write. */
+  isSuspended = false
   private inOp = false
   /** Stores are writing what a removal has to say: see CollectionStore.beforeRemove. */
   private beforeRemoval = false
@@ -474,6 +476,7 @@ export class Effects {
   private begin(type: number, database: number, key: Uint8Array, off: number, len: number): void {
     const { context, writer, clock } = this
     assert(context.local, 'a local effect while a remote frame is applied')
+    assert(!this.isSuspended, 'an effect between the slices of a transaction')
     let stamp: number
     if (this.inOp) {
       stamp = clock.following()

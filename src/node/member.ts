@@ -502,7 +502,7 @@ export class Member implements SyncHost {
 
   private noteStability(): void {
     // The log stands still then.
-    if (this.intake?.isOpen === true) return
+    if (this.intake?.isOpen === true || this.engine.isInTransaction) return
     const stable = this.stable
     if (stable.equals(this.noted)) return
     this.engine.noteStability(stable)

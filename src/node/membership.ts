@@ -524,7 +524,7 @@ export class Membership {
     if (this.lostOwn() === 0) this.takeWrites()
     else if (!this.returning) {
       this.returning = true
-      this.clock.defer(() => {
+      this.toWrite(() => {
         this.returning = false
         const lost = this.lostOwn()
         if (this.stopped || this.log?.refusal !== null || this.mayWrite || this.fork !== null || this.isHeld()) return
@@ -643,6 +643,11 @@ export class Membership {
     this.clock.defer(() => this.review())
   }
 
+  /** Soon, and not in the middle of a transaction. */
+  private toWrite(run: () => void): void {
+    this.clock.defer(() => this.engine.betweenTransactions(run))
+  }
+
   private persist(): void {
     const { log, sync, options, pending } = this
     if (!this.isDirty || log === null || !log.durable.dominates(pending)) return
@@ -675,7 +680,7 @@ export class Membership {
     if (state.stateOf(own) !== 'draining' || !own.removals.some(({ origin, stamp }) => engine.applied.covers(origin, stamp)))
       return
     this.leaving = true
-    this.clock.defer(() => {
+    this.toWrite(() => {
       this.leaving = false
       const present = this.own
       assert(present !== undefined, 'a member stays in the list')
@@ -701,7 +706,7 @@ export class Membership {
   private reviewRemovals(): void {
     if (!this.isOpen || this.repeating || !this.hasLostRemovals()) return
     this.repeating = true
-    this.clock.defer(() => {
+    this.toWrite(() => {
       this.repeating = false
       if (this.stopped || this.log?.refusal !== null || !this.isOpen || this.isHeld()) return
       for (const { id, name } of this.state.members()) {

@@ -341,6 +341,8 @@ export class Snapshotter {
 
   private turn(run: Run): void {
     const { clock, pace } = this.options
+    // What it has written already is not in the log, and perhaps never will be.
+    if (this.host.engine.isInTransaction) return this.nextTurn(run)
     const beganMs = clock.monotonicMs()
     const writer = writerOf(run)
     if (writer.unsyncedBytes >= LIMITS.snapshotUnsyncedBytes && writer.isSyncing)

@@ -246,6 +246,10 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
   /** CLIENT REPLY: takes the reply back, and lets SKIP concern exactly the next command. */
   private applyReplyMode(writer: ReplyWriter, before: number): void {
     writer.truncate(before)
+    this.skipReply()
+  }
+
+  private skipReply(): void {
     if (this.replyMode === 'skip-next') this.replyMode = 'skip-this'
     else if (this.replyMode === 'skip-this') this.replyMode = 'on'
   }
@@ -290,7 +294,7 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
     write(late)
     // Without replies (CLIENT REPLY OFF) pushes still come; what answers a blocked command does not.
     if (late.length === 0 || (this.replyMode !== 'on' && this.blocked !== null && late.buf[0] !== PUSH)) return
-    if (turn.running === this) {
+    if (turn.running === this || this.holdsPushes) {
       this.pushedMeanwhile.push(late.take())
       return
     }
@@ -302,9 +306,11 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
   }
 
   override deliverAll(parts: readonly Buffer[]): void {
-    if (this.state !== 'open' || this.close !== 'none' || this.overLimit || this.replyMode !== 'on') return
+    if (this.state !== 'open' || this.close !== 'none' || this.overLimit) return
     this.moveRangeToQueue()
-    for (const part of parts) this.queue.adopt(part)
+    if (this.replyMode === 'on') for (const part of parts) this.queue.adopt(part)
+    for (const push of this.pushedMeanwhile) this.queue.append(push, 0, push.length)
+    this.pushedMeanwhile = []
     if (this.outputBytes > this.mostOutput()) this.outputFull = true
     this.requestFlush()
     this.checkOutputLimit()
@@ -312,7 +318,7 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
   }
 
   override unblocked(): void {
-    if (this.replyMode === 'skip-this') this.replyMode = 'on'
+    this.skipReply()
     // A command that had been held back may have said that the client must go.
     if (this.state === 'open' && this.close !== 'none') this.afterRun(false)
     else if (this.state === 'open' && this.host.turn.running !== this) this.waitForTurn()

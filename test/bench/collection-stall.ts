@@ -32,8 +32,8 @@ interface StallScenario {
   readonly fills: readonly Fill[]
   /** What comes before, unmeasured; what DUMP gave is the last argument of `command`. */
   readonly before?: readonly string[]
-  /** One command; null: waiting for the key to be gone, which happens by itself. */
-  readonly command: readonly string[] | null
+  /** One command, or several that are sent at once; null: waiting for the key to be gone, which happens by itself. */
+  readonly command: readonly string[] | Fill | null
   /** Another member runs the command; the one that applies it is measured. Or redis-server 7.0 does not have it. */
   readonly only?: 'remote' | 'meridian'
 }
@@ -86,6 +86,19 @@ function scenarios(elements: number): StallScenario[] {
   const names = Array.from({ length: tenth }, (_, i) => `key:${digits(i)}`)
   const values = names.flatMap((name) => [name, 'value'])
   const strings = batches(tenth, (first) => ['MSET', ...range(first).flatMap((i) => [names[i], 'value'])])
+  const transaction = (commands: readonly (readonly string[])[], lines: number): Fill => ({
+    count: commands.length + 2,
+    command: (i) => (i === 0 ? ['MULTI'] : i > commands.length ? ['EXEC'] : commands[i - 1]),
+    lastReplyLines: 1 + commands.length * lines,
+  })
+  const sets = transaction(
+    names.map((name) => ['SET', name, 'value']),
+    1,
+  )
+  const gets = transaction(
+    names.map((name) => ['GET', name]),
+    2,
+  )
   return [
     { name: `SUNIONSTORE of two sets of ${figure(elements)}`, fills: twoSets, command: ['SUNIONSTORE', 'to', 'set', 'set2'] },
     { name: `ZUNIONSTORE of two of ${figure(elements)}`, fills: twoSorted, command: ['ZUNIONSTORE', 'to', '2', 'zset', 'zset2'] },
@@ -215,6 +228,9 @@ function scenarios(elements: number): StallScenario[] {
     { name: `MGET of ${figure(tenth)}`, fills: [strings], command: ['MGET', ...names] },
     { name: `EXISTS of ${figure(tenth)}`, fills: [strings], command: ['EXISTS', ...names] },
     { name: `DEL of ${figure(tenth)}`, fills: [strings], command: ['DEL', ...names] },
+    { name: `EXEC of ${figure(tenth)} SET`, fills: [], command: sets },
+    { name: `EXEC of ${figure(tenth)} GET`, fills: [strings], command: gets },
+    { name: `EXEC of ${figure(tenth)} SET elsewhere`, fills: [], command: sets, only: 'remote' },
     { name: `MSET of ${figure(tenth)} elsewhere`, fills: [], command: ['MSET', ...values], only: 'remote' },
     { name: `PFMERGE of ${SKETCHES}`, fills: [sketches], command: ['PFMERGE', 'to', ...sketchKeys] },
     { name: `PFCOUNT of ${SKETCHES}`, fills: [sketches], command: ['PFCOUNT', ...sketchKeys] },
@@ -321,6 +337,7 @@ async function measureRound({ fills, before, command }: StallScenario, from: Ser
   try {
     const work = async () => {
       if (command === null) while ((await client.command('EXISTS', 'hash')) !== 0) await delay(50)
+      else if ('count' in command) await writeCommands(from.port, command)
       else await client.send([...command, ...payload])
       if (from !== to) await new Settlement(from, to).settle()
       await delay(AFTERMATH_MS)

@@ -11,11 +11,13 @@ export interface Fill {
   command(i: number): readonly string[]
   /** Lines in the reply: 1 for a number or a status, 2 for a bulk string, and so on. */
   readonly replyLines?: number
+  /** Lines in the last reply, if they are others: that of EXEC. */
+  readonly lastReplyLines?: number
 }
 
 /** Sends commands over one connection as fast as the server takes them. @throws when it answers an error. */
 export async function writeCommands(port: number, fill: Fill): Promise<void> {
-  const { count, replyLines = 1 } = fill
+  const { count, replyLines = 1, lastReplyLines = replyLines } = fill
   const socket = connect({ port, host: '127.0.0.1', noDelay: true })
   try {
     await new Promise<void>((resolve, reject) => {
@@ -30,7 +32,7 @@ export async function writeCommands(port: number, fill: Fill): Promise<void> {
       socket.write(parts.join(''), 'latin1')
       await replies.reached((sent - IN_FLIGHT) * replyLines)
     }
-    await replies.reached(count * replyLines)
+    await replies.reached((count - 1) * replyLines + lastReplyLines)
   } finally {
     socket.destroy()
   }

@@ -17,6 +17,7 @@ import { field, type Call } from './planting.js'
 import { SimulationFailure } from './failure.js'
 import { parseReply, type Reply } from './reply.js'
 import type {
+  Counted,
   LastWrite,
   MemberEnvironment,
   MemberKind,
@@ -26,7 +27,7 @@ import type {
 } from './simulated-member.js'
 
 /** Time stands still in a turn, so it ends after so many steps. */
-const SLICING = { readElements: Infinity, writeElements: 2, frameBytes: 150, turnSteps: 1 }
+const SLICING = { readElements: Infinity, writeElements: 2, frameBytes: 150, turnSteps: 1, stepBytes: 60, transactionCommands: 1 }
 const TABLE = new CommandTable(ALL_COMMANDS)
 /** What may begin a long write, which waits for all that is under way. */
 const MAY_BE_LONG = /^(COPY|DEL|MOVE|MSET|MSETNX|RENAME|RENAMENX|RESTORE|SORT|SPOP|UNLINK|XADD|XTRIM|.*STORE|ZREMRANGE.*)$/
@@ -67,6 +68,13 @@ function lastWritesOf(reply: Reply): readonly LastWrite[] | null {
   const known = reply[reply.indexOf('$last-write-ms') + 1]
   if (typeof known === 'string') return null
   return known.map((entry) => ({ name: String(entry[0]).slice(1), ms: Number(String(entry[1]).slice(1)) }))
+}
+
+/** Calls what nobody else calls. */
+function callUnseen(self: object, name: string): void {
+  const method = field(self, name)
+  if (typeof method !== 'function') throw new Error(`there is no ${name}`)
+  method.call(self)
 }
 
 /** The product's member under simulation. */
@@ -133,7 +141,7 @@ export class MeridianMember implements SimulatedMember {
 
   /** Says what becomes of transfers, and what of the log goes. */
   private tell(listener: TransferListener): void {
-    const { log, intake, sync } = this.member
+    const { log, intake } = this.member
     const restart = log.restart.bind(log)
     log.restart = (prepared) => {
       restart(prepared)
@@ -143,7 +151,7 @@ export class MeridianMember implements SimulatedMember {
     log.trim = (mayGo) =>
       trim((endByte, vector) => {
         const may = mayGo(endByte, vector)
-        if (may) listener.trimmed(vector, sync?.peers().map(({ member }) => member.id) ?? [])
+        if (may) listener.trimmed(vector, this.counted)
         else if (this.isBeyondBudget(endByte, vector)) listener.keptTooMuch(vector)
         return may
       })
@@ -168,6 +176,15 @@ export class MeridianMember implements SimulatedMember {
     intake.finish = (done) => {
       listener.finishing()
       finish(done)
+    }
+  }
+
+  private get counted(): Counted {
+    const peers = this.member.sync?.peers() ?? []
+    return {
+      others: peers.map(({ member }) => member.id),
+      staying: peers.filter(({ member }) => member.removal === undefined).map(({ member }) => member.id),
+      stays: !this.member.isRemoved,
     }
   }
 
@@ -285,12 +302,40 @@ export class MeridianMember implements SimulatedMember {
         engine.execute(session, Request.of(args), reply)
         if (session.blocked !== null) {
           if (onlooker !== null) this.finishWatched(session, onlooker)
-          engine.longWrites.finish()
+          engine.longWrites.finish(() => this.disturb())
           onlooker?.check()
         }
         return parseReply(reply.take().toString('latin1') + session.late)
       },
     }
+  }
+
+  /** Does what may come between the slices of a transaction: none of it may write, see the middle, or take what is here for a state. */
+  private disturb(): void {
+    const { engine, log } = this.member
+    if (!engine.isInTransaction) return
+    const { endByte } = log
+    const reply = new ReplyWriter()
+    engine.beginBatch()
+    const isHeld = [['DBSIZE'], ['GET', 'nothing'], ['EXISTS', 'nothing']].every((args) => {
+      const session = new Session(0)
+      engine.execute(session, Request.of(args), reply)
+      const { blocked } = session
+      engine.sessionClosed(session)
+      return blocked?.isPostponed === true
+    })
+    engine.execute(new Session(0), Request.of(['PING']), reply)
+    engine.hlc.observe(engine.hlc.last + 1)
+    engine.requestSync()
+    callUnseen(this.member, 'noteStability')
+    callUnseen(engine, 'settleSome')
+    callUnseen(engine, 'removeSeenDue')
+    callUnseen(engine, 'serveReady')
+    engine.memory.tick()
+    engine.endTurn()
+    // Its own frame comes when nothing of it is left to run.
+    if (!isHeld || !this.member.isRefusing || (log.endByte > endByte && engine.isInTransaction))
+      throw new SimulationFailure('something came into the middle of a transaction')
   }
 
   /** Somebody else who looks at the keys of a command before it, after each of its slices, and after it; what is seen between must be one of the other two. */
@@ -345,12 +390,14 @@ export class MeridianMember implements SimulatedMember {
     const { longWrites } = engine
     const session = new Session(0)
     session.database = database
+    // They may be a transaction, which waits for all of it as well.
+    const areMany = commands !== null && commands.length > SLICING.transactionCommands
     const waits = commands?.some((args) => {
       const request = Request.of(args)
       const command = TABLE.lookup(request)
       return MAY_BE_LONG.test(args[0]) || (command !== undefined && longWrites.holds(command, session, request))
     })
-    if (waits !== false && longWrites.isBusy) longWrites.finish()
+    if ((areMany || waits !== false) && longWrites.isBusy) longWrites.finish()
   }
 
   digest(): string {

@@ -5,6 +5,8 @@ export interface Profile {
   /** Of each type. */
   readonly keys: number
   readonly databases: number
+  /** How often a client sends several commands at once, most of them as a transaction. Default: 0.15. */
+  readonly togetherRate?: number
   /** By family; those left out are not drawn. */
   readonly weights: Readonly<Record<string, number>>
   /** How often a command goes to a key whose name belongs to another type: then types are in conflict. */
@@ -45,6 +47,15 @@ const CALM = { keys: 4, databases: 2, mixing: 0, meanDelayMs: 3, faultRate: 0 }
 const BUSY = { keys: 2, databases: 1, mixing: 0, meanDelayMs: 4, faultRate: 0.05 }
 
 export const PROFILES: Readonly<Record<string, Profile>> = {
+  transactions: {
+    ...BUSY,
+    keys: 3,
+    databases: 2,
+    mixing: 0.1,
+    togetherRate: 0.9,
+    isChosenByName: true,
+    weights: ALL_BUT_HLLS,
+  },
   backups: {
     ...BUSY,
     databases: 2,
@@ -217,9 +228,20 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     faultRate: 0.05,
     faultWeights: { 'disk-full': 0, 'memory-short': 0, 'slow-link': 6, cut: 8 },
     transferRate: 0.25,
+    membershipRate: 0.05,
     transferWeights: [8, 4, 0, 1],
     isChosenByName: true,
     weights: { register: 4, counter: 2, stringRead: 1 },
+  },
+  // Disks are lost one after the other, and whoever has the last of one is not there at once.
+  'lost-disks': {
+    ...BUSY,
+    meanDelayMs: 30,
+    faultRate: 0.01,
+    transferRate: 0.08,
+    transferWeights: [1, 1, 8, 1],
+    isChosenByName: true,
+    weights: { register: 2, counter: 4, edit: 1, set: 1, stringRead: 1 },
   },
   'transfer-groups': {
     ...BUSY,

@@ -62,7 +62,7 @@ export class Workload {
 
   next(): Step {
     const { random, profile } = this
-    const together = random.chance(0.15) ? random.between(2, 5) : 1
+    const together = random.chance(profile.togetherRate ?? 0.15) ? random.between(2, 5) : 1
     const transaction = together > 1 && random.chance(0.6)
     const commands: string[][] = []
     for (let i = 0; i < together; i++) commands.push(this.command())

@@ -19,6 +19,8 @@ const WRITES_IN_ONE_GO = {
   writeElements: Infinity,
   frameBytes: Infinity,
   turnSteps: Infinity,
+  stepBytes: 0,
+  transactionCommands: Infinity,
 }
 
 export const NOTHING_STABLE_YET: Stability = { covers: () => false, coversAllUpTo: () => false }
