@@ -151,9 +151,9 @@ describe('CRDT.DIGEST', () => {
   })
 
   /** More data than one slice takes. */
-  function large(): [EngineHarness, TestClients] {
+  function large(solo = true): [EngineHarness, TestClients] {
     const clients = new TestClients()
-    const h = new EngineHarness({ services: { clients } })
+    const h = new EngineHarness({ solo, services: { clients } })
     const value = 'x'.repeat(LIMITS.digestStepBytes)
     for (let i = 0; i < 2 * LIMITS.digestTurnSteps; i++) h.run('SET', `k${i}`, value)
     return [h, clients]
@@ -199,6 +199,22 @@ describe('CRDT.DIGEST', () => {
     expect(h.raw(['CRDT.DIGEST'], client)).toBe('')
     h.clock.advance(1000)
     expect(client.delivered).toMatch(/^-TRYAGAIN /)
+  })
+
+  it('is not made to begin anew by what waits to become stable', () => {
+    const [h, clients] = large(false)
+    h.engine.keyspace.stability = NOTHING_STABLE
+    for (let i = 0; i < 100; i++) h.run('APPEND', `k${i}`, 'y'.repeat(9))
+    h.clock.advance(2000)
+    const client = clients.connect()
+    const { settlings } = h.engine.keyspace
+    expect(settlings).toBeGreaterThan(0)
+    // Between any two slices there is time to tidy up.
+    h.clock.defer = (callback) => void h.clock.setTimer(1500, callback)
+    expect(h.raw(['CRDT.DIGEST'], client)).toBe('')
+    h.clock.advance(8000)
+    expect(client.delivered).toMatch(/^\*4\r\n\$6\r\ndigest\r\n/)
+    expect(h.engine.keyspace.settlings).toBeGreaterThan(settlings)
   })
 
   it('stops when the client goes away', () => {
