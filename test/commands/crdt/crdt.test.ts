@@ -172,6 +172,25 @@ describe('CRDT.DIGEST', () => {
     expect(client.delivered).toContain(atOnce[1])
   })
 
+  it('takes long strings in parts, and comes to the same', () => {
+    const clients = new TestClients()
+    const h = new EngineHarness({ solo: false, services: { clients } })
+    h.engine.keyspace.stability = NOTHING_STABLE
+    for (const length of [65_535, 65_536, 65_537, 131_072, 10_000_003]) {
+      const text = Array.from({ length: 1000 }, (_, i) => `${i * length},`).join('')
+      h.run('SET', `k${length}`, text.repeat(Math.ceil(length / text.length)).slice(0, length))
+    }
+    h.run('SETRANGE', 'k131072', '70000', 'edited')
+    h.run('APPEND', 'k65537', 'z'.repeat(1001))
+    const client = clients.connect()
+    expect(h.raw(['CRDT.DIGEST'], client)).toBe('')
+    h.clock.advance(0)
+    h.run('MULTI')
+    h.run('CRDT.DIGEST')
+    const [atOnce] = h.run('EXEC') as [string[]]
+    expect(client.delivered).toContain(atOnce[1])
+  })
+
   it('begins anew when data changes meanwhile, and gives up when it never rests', () => {
     const [h, clients] = large()
     const client = clients.connect()
