@@ -27,7 +27,7 @@ import type {
 } from './simulated-member.js'
 
 /** Time stands still in a turn, so it ends after so many steps. */
-const SLICING = { readElements: Infinity, writeElements: 2, frameBytes: 150, turnSteps: 1, transactionCommands: 1 }
+const SLICING = { readElements: Infinity, writeElements: 2, frameBytes: 150, turnSteps: 1, stepBytes: 60, transactionCommands: 1 }
 const TABLE = new CommandTable(ALL_COMMANDS)
 /** What may begin a long write, which waits for all that is under way. */
 const MAY_BE_LONG = /^(COPY|DEL|MOVE|MSET|MSETNX|RENAME|RENAMENX|RESTORE|SORT|SPOP|UNLINK|XADD|XTRIM|.*STORE|ZREMRANGE.*)$/
