@@ -68,6 +68,8 @@ export class LiveImport {
     let isComplete = false
     const feeding = this.feed.run()
     const watching = this.watch().finally(() => this.feed.stop())
+    // It may fail while the target is waited for, long before somebody looks here.
+    watching.catch(() => undefined)
     try {
       await this.consume(databases)
       await watching
