@@ -454,13 +454,13 @@ export class Transfers {
 
   /**
    * Of any two members one has all that both have let go of, or if the other disks are lost neither can have the state of the other
-   * (docs/decisions/0034).
+   * (docs/decisions/0034). Where members came, or were removed by force, halves of then and of now need have nobody in common.
    */
   private checkGone(machine: TransferMachine): void {
     const { gone } = this.part(machine)
+    if (this.host.machines.some(({ isSeed, removal }) => !isSeed || removal === 'forced')) return
     for (const [other, { gone: goneThere }] of this.parts) {
-      if (gone === null || goneThere === null || other === machine || machine.removal === 'forced' || other.removal === 'forced')
-        continue
+      if (gone === null || goneThere === null || other === machine) continue
       if (hasAll(machine, goneThere) || hasAll(other, gone)) continue
       throw this.host.fail(
         `${machine.name} has let go of its log up to ${gone.slice(1, 9).join(',')}, ${other.name} up to ${goneThere.slice(1, 9).join(',')}, and neither has both`,
