@@ -59,15 +59,17 @@ const turns = (count: number): void => {
 const snapshots = (): string[] => disk.list('/data/snapshot').filter((name) => name.endsWith('.msnap'))
 
 /** Fills the keys, has a snapshot begun, and a transaction that writes all of them anew. */
-function beginBoth(): string {
+function beginBoth(commands = KEYS): string {
   for (let i = 0; i < KEYS; i++) run('SET', `k${i}`, 'before')
   turns(5)
   const before = run('CRDT.DIGEST')
   run('BGSAVE')
-  turns(2)
-  pass(KEYS / 4)
-  expect(embedded.member.snapshots.percent).toBeLessThan(100)
-  for (const args of [['MULTI'], ...Array.from({ length: KEYS }, (_, i) => ['SET', `k${i}`, 'after']), ['EXEC']]) {
+  for (let i = 0; i < 3000 && !(embedded.member.snapshots.percent > 0); i++) {
+    pass(1)
+    turns(1)
+  }
+  expect(embedded.member.snapshots.percent).toBeGreaterThan(0)
+  for (const args of [['MULTI'], ...Array.from({ length: commands }, (_, i) => ['SET', `k${i % KEYS}`, 'after']), ['EXEC']]) {
     embedded.call(client, args)
   }
   turns(4)
@@ -82,8 +84,11 @@ beforeEach(() => {
 
 describe('a transaction in slices', () => {
   it('stops a snapshot that is being written until it is over, so that a process that dies in its middle has done none of it', () => {
-    const before = beginBoth()
-    pass(3000)
+    const before = beginBoth(100 * KEYS)
+    for (let i = 0; i < 10 * KEYS; i++) {
+      pass(1)
+      turns(1)
+    }
     expect(embedded.member.engine.isInTransaction).toBe(true)
     expect(snapshots()).toEqual([])
     open()
