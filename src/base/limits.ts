@@ -291,6 +291,8 @@ export const LIMITS = {
   digestStepBytes: 4 * KiB,
   digestTurnMs: 1,
   digestTurnSteps: 64,
+  /** What tidying up waits for one attempt of CRDT.DIGEST: some 100 million small keys where nobody else wants the processor. */
+  heldSettlingMs: 60_000,
   /** Times that CRDT.DIGEST begins anew because data changed under it; then it answers TRYAGAIN. */
   digestAttempts: 8,
   /**
