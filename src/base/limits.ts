@@ -221,6 +221,8 @@ export const LIMITS = {
   slicedFrameBytes: 128 * KiB,
   /** So is a frame of one op with more effects: the ranges of LTRIM of a million elements take 5 KiB, and 17 ms. */
   slicedFrameEffects: 64,
+  /** Bytes of such a frame that are applied in one step, between two looks at the clock: some 50 keys, 0.05 ms. One effect on a collection is a step of its own. */
+  slicedFrameStepBytes: 2 * KiB,
   /** A frame that is appended in pieces is so by this much: some 0.2 ms each. */
   logPieceBytes: 256 * KiB,
   /**
@@ -289,6 +291,8 @@ export const LIMITS = {
   digestStepBytes: 4 * KiB,
   digestTurnMs: 1,
   digestTurnSteps: 64,
+  /** What tidying up waits for one attempt of CRDT.DIGEST: some 100 million small keys where nobody else wants the processor. */
+  heldSettlingMs: 60_000,
   /** Times that CRDT.DIGEST begins anew because data changed under it; then it answers TRYAGAIN. */
   digestAttempts: 8,
   /**

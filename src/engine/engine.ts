@@ -69,6 +69,8 @@ interface Slicing {
   readonly frameBytes: number
   /** Steps of a write in one turn. */
   readonly turnSteps: number
+  /** Bytes of effects in a step of applying a frame. */
+  readonly stepBytes: number
   /** Commands of a transaction. */
   readonly transactionCommands: number
 }
@@ -78,6 +80,7 @@ const USUAL_SLICING: Slicing = {
   writeElements: LIMITS.slicedWriteElements,
   frameBytes: LIMITS.slicedFrameBytes,
   turnSteps: Infinity,
+  stepBytes: LIMITS.slicedFrameStepBytes,
   transactionCommands: LIMITS.slicedTransactionCommands,
 }
 
@@ -789,7 +792,7 @@ export class Engine implements CommandExecutor, EngineService {
         return count
       },
       commit: (write) => this.commit(write),
-      applying: (frame, isOwn, seen) => this.applier.applyInSteps(frame, this.hlc, isOwn, seen),
+      applying: (frame, isOwn, seen) => this.applier.applyInSteps(frame, this.hlc, isOwn, seen, this.slicing.stepBytes),
       applied: (frame) => this.longRemoteApplied(frame),
       failed: ({ spec }, message) => this.noteFailure(spec, message),
       transact: (transaction, reply) => this.transact(transaction, reply),

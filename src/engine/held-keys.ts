@@ -75,6 +75,10 @@ export class HeldKeys {
   }
 
   hold(database: number, key: Uint8Array, off: number, len: number, hold: Hold): void {
+    if (this.databases.size > 0) {
+      const whole = this.databases.get(database)
+      if (whole === 'from-all' || whole === hold) return
+    }
     const name = nameOf(database, key, off, len)
     if (this.keys.get(name) !== 'from-all') this.keys.set(name, hold)
     if (hold === 'from-all') this.hidesSome = true

@@ -64,7 +64,7 @@ export class FrameApplier {
   }
 
   /**
-   * As apply, an effect a step; local commands may run in between, on other keys. Nobody is told of the effects of an own frame: its command says
+   * As apply, in steps of an effect on a collection, or of some on other keys, so many bytes of them; local commands may run in between, on other keys. Nobody is told of the effects of an own frame: its command says
    * itself what it did. seen is told of the key of each effect, of a frame of others only, before the first one is applied.
    * @throws MeridianError MRD_FRAME; then nothing was applied.
    */
@@ -73,22 +73,25 @@ export class FrameApplier {
     clock: { readonly last: number },
     isOwn: boolean,
     seen: (database: number, key: Uint8Array, off: number, len: number) => void,
+    stepBytes: number,
   ): Generator<undefined, void> {
     const { reader, context } = this
     assert(!this.isMidway, 'a frame within another')
     this.isMidway = true
     try {
       reader.start(frame)
+      let stepEnd = 0
       while (!isOwn && reader.next()) {
         seen(reader.database, reader.bytes, reader.keyOff, reader.keyLen)
+        if (reader.position < stepEnd) continue
         yield
+        stepEnd = reader.position + stepBytes
       }
       if (reader.error !== null) throw malformed(frame, reader.error)
       reader.start(frame)
       for (;;) {
         enter(context, frame, clock.last)
-        const more = reader.next(true)
-        if (more) this.applyEffect(isOwn ? null : this.listener)
+        const more = this.applySome(reader.position + stepBytes, isOwn ? null : this.listener)
         leave(context, frame)
         if (!more) break
         yield
@@ -100,6 +103,16 @@ export class FrameApplier {
   }
 
   private isMidway = false
+
+  /** A step of applyInSteps, to a position in the frame if nothing on a collection comes before; false behind the last effect. */
+  private applySome(stepEnd: number, listener: AppliedEffectListener | null): boolean {
+    const { reader } = this
+    while (reader.next(true)) {
+      this.applyEffect(listener)
+      if (reader.type >= FIRST_COLLECTION_EFFECT || reader.position >= stepEnd) return true
+    }
+    return false
+  }
 
   private applyEffect(listener: AppliedEffectListener | null): void {
     const { reader: r, keyspace, context } = this

@@ -17,18 +17,23 @@ export class Hash64 {
   }
 
   bytes(buf: Uint8Array, off: number, len: number): void {
+    const whole = len - (len % 4)
+    this.part(buf, off, whole)
+    let tail = 0
+    for (let i = off + whole; i < off + len; i++) tail = (tail << 8) | buf[i]
+    this.word(tail)
+  }
+
+  /** The beginning of bytes of which the rest comes later: a multiple of 4. */
+  part(buf: Uint8Array, off: number, len: number): void {
     let { high, low } = this
-    const whole = off + (len & ~3)
-    let i = off
-    for (; i < whole; i += 4) {
+    for (let i = off; i < off + len; i += 4) {
       const word = buf[i] | (buf[i + 1] << 8) | (buf[i + 2] << 16) | (buf[i + 3] << 24)
       high = lane(high, word, 0xcc9e2d51, 0x1b873593)
       low = lane(low, word, 0x85ebca6b, 0x27d4eb2f)
     }
-    let tail = 0
-    for (const end = off + len; i < end; i++) tail = (tail << 8) | buf[i]
-    this.high = lane(high, tail, 0xcc9e2d51, 0x1b873593)
-    this.low = lane(low, tail, 0x85ebca6b, 0x27d4eb2f)
+    this.high = high
+    this.low = low
   }
 
   end(): void {

@@ -216,7 +216,7 @@ export class Keys {
 
   /** Folds and drops what has become stable, in one table. Returns how many records it looked at. */
   settleTable(db: Database, table: number): number {
-    if (db.unsettled[table] === 0) return 0
+    if (db.unsettled[table] === 0 || this.keyspace.nowMs < this.keyspace.settlingHeldUntilMs) return 0
     db.unsettled[table] = 0
     this.keyspace.settlings++
     const count = db.shardCount(table)

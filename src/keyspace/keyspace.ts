@@ -40,6 +40,8 @@ export class Keyspace {
   unsettledCount = 0
   /** Moves whenever records may have moved without anything being written: what walks over several turns begins anew. */
   settlings = 0
+  /** Unix ms until which nothing is tidied up, because a digest walks over all records: it would begin anew. */
+  settlingHeldUntilMs = 0
   dueListener: DueListener | null = null
   /** Told of every key that was looked up for reading and is not there. Null while nobody wants to know. */
   missListener: ((db: Database, buf: Uint8Array, off: number, len: number) => void) | null = null

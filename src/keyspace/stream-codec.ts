@@ -3,6 +3,7 @@ import type { EffectReader } from '../crdt/effect-reader.js'
 import type { FrameWriter } from '../crdt/frame-writer.js'
 import type { StreamId } from '../crdt/stream-id.js'
 import type { StreamFields } from './stream-fields.js'
+import type { Mark } from './stream-marks.js'
 
 /** Parts of the payloads of stream effects; see docs/formats/effects.md. */
 export const GroupOp = { create: 0, place: 1, destroy: 2, destroyAll: 3 } as const
@@ -18,7 +19,7 @@ export const PendingOp = {
 } as const
 
 /** streamMark. */
-export const MarkOp = { add: 0, set: 1 } as const
+export const MarkOp = { add: 0, set: 1, forget: 2 } as const
 
 /** streamRemove: the deletions do not count for the highest deleted ID: a trim that leaves some entries out. */
 export const REMOVE_BY_TRIM = 1
@@ -125,4 +126,20 @@ export function putCount(writer: FrameWriter, count: number): void {
 
 export function readCount(effect: EffectReader): number {
   return effect.varint() - 1
+}
+
+/** Whose message, and its name. */
+export function readMark(effect: EffectReader, mark: Mark): void {
+  effect.block()
+  mark.buf = effect.bytes
+  mark.producerOff = effect.valueOff
+  mark.producerLen = effect.valueLen
+  effect.block()
+  mark.nameOff = effect.valueOff
+  mark.nameLen = effect.valueLen
+}
+
+export function writeMark(to: ByteWriter, { buf, producerOff, producerLen, nameOff, nameLen }: Mark): void {
+  to.range(buf, producerOff, producerLen)
+  to.range(buf, nameOff, nameLen)
 }

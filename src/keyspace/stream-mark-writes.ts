@@ -8,7 +8,7 @@ import type { KeyPlace } from './collection-store.js'
 import type { CopiedIds } from './copied-ids.js'
 import type { Effects } from './effects.js'
 import type { Keyspace } from './keyspace.js'
-import { MarkOp, putId, writeId } from './stream-codec.js'
+import { MarkOp, putId, writeId, writeMark } from './stream-codec.js'
 import { Mark } from './stream-marks.js'
 import type { StreamSpace } from './stream-space.js'
 import type { StreamStore } from './stream-store.js'
@@ -88,12 +88,7 @@ export function* buildMarkCopy(
   to: KeyPlace,
 ): Generator<undefined, void> {
   const settings = marks.settings(from)
-  if (settings !== null) {
-    const effect = op.begin(EffectType.streamMark, to.database, to.key, to.off, to.len)
-    effect.u8(MarkOp.set)
-    effect.varint(settings.durationS)
-    effect.varint(settings.maxSize)
-  }
+  if (settings !== null) putSettings(op, to, settings.durationS, settings.maxSize)
   const cursor = new IndexCursor()
   const mark = new Mark()
   const id = new StreamId()
@@ -104,9 +99,45 @@ export function* buildMarkCopy(
     marks.read(ref, mark)
     const effect = op.begin(EffectType.streamMark, to.database, to.key, to.off, to.len)
     effect.u8(MarkOp.add)
-    effect.range(mark.buf, mark.producerOff, mark.producerLen)
-    effect.range(mark.buf, mark.nameOff, mark.nameLen)
+    writeMark(effect, mark)
     writeId(effect, id.copyFrom(copied.of(mark.id, mark.member)))
     effect.f64(mark.time)
   }
+}
+
+/** XCFGSET of a stream that knows very many messages: as StreamMarkWrites.set, which ends it, but before that they go some an effect. */
+export function* buildMarkSettings(
+  { marks }: StreamSpace,
+  root: Ref,
+  op: OpBuilder,
+  at: KeyPlace,
+  durationS: number,
+  maxSize: number,
+): Generator<undefined, void> {
+  const cursor = new IndexCursor()
+  let behind = new Mark()
+  let upTo = new Mark()
+  let taken = 0
+  for (let ref = marks.seek(root, null, cursor); ref !== 0;) {
+    const last = ref
+    ref = marks.next(cursor)
+    if (++taken < LIMITS.copyEffectElements && ref !== 0) continue
+    const effect = op.begin(EffectType.streamMark, at.database, at.key, at.off, at.len)
+    effect.u8(MarkOp.forget)
+    writeMark(effect, behind)
+    writeMark(effect, marks.read(last, upTo))
+    const next = behind
+    behind = upTo
+    upTo = next
+    taken = 0
+    yield
+  }
+  putSettings(op, at, durationS, maxSize)
+}
+
+function putSettings(op: OpBuilder, at: KeyPlace, durationS: number, maxSize: number): void {
+  const effect = op.begin(EffectType.streamMark, at.database, at.key, at.off, at.len)
+  effect.u8(MarkOp.set)
+  effect.varint(durationS)
+  effect.varint(maxSize)
 }

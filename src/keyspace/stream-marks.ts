@@ -281,6 +281,19 @@ export class StreamMarks {
     this.doubles(block)[(block & UNIT_MASK) + NEWEST_F64] = newest
   }
 
+  /** The same of the marks whose names come behind one, up to another; how many, the origin sees to. The time of the newest is told by the clear that follows. */
+  clearNames(root: Ref, by: Observed, behind: Mark, upTo: Mark): void {
+    const block = this.roots.marks(root)
+    if (block === 0) return
+    const { index, place } = this
+    const covered: Ref[] = []
+    index.find(this.words(block), this.at(block) + BY_NAME, this.byName.behind(behind), place)
+    for (let ref = index.item(place); ref !== 0 && this.byName.behind(upTo).compare(ref) > 0; ref = index.next(place)) {
+      if (by.covers(this.memberOf(ref), this.stampOf(ref))) covered.push(ref)
+    }
+    for (const ref of covered) this.removeMark(block, ref)
+  }
+
   /** Drops the settings that were observed. True when there are some that were not. */
   dropSettings(root: Ref, by: Observed): boolean {
     const all = this.allSettings(root)
@@ -531,11 +544,20 @@ export class StreamMarks {
 /** By producer, name, ID, member: what never changes of a mark. */
 class NameOrdering implements Ordering {
   private mark!: Mark
+  private isBehind = false
 
   constructor(private readonly arena: Arena) {}
 
   of(mark: Mark): this {
     this.mark = mark
+    this.isBehind = false
+    return this
+  }
+
+  /** Behind all that have the mark's name. */
+  behind(mark: Mark): this {
+    this.mark = mark
+    this.isBehind = true
     return this
   }
 
@@ -549,7 +571,8 @@ class NameOrdering implements Ordering {
     const byProducer = compareRanges(mark.buf, mark.producerOff, mark.producerLen, bytes, start, length)
     if (byProducer !== 0) return byProducer
     const byName = compareRanges(mark.buf, mark.nameOff, mark.nameLen, bytes, start + length, words[w + NAME_LENGTH])
-    return byName !== 0 ? byName : compareEntry(mark, words, w)
+    if (byName !== 0) return byName
+    return this.isBehind ? 1 : compareEntry(mark, words, w)
   }
 }
 

@@ -21,6 +21,7 @@ import {
   readCount,
   readFields,
   readId,
+  readMark,
   readRegion,
   REMOVE_BY_TRIM,
 } from './stream-codec.js'
@@ -76,6 +77,7 @@ export class StreamStore implements CollectionStore {
   private readonly source = { id: new StreamId(), region: 0, member: 0, stamp: 0 }
   private readonly found = new StreamCursor()
   private readonly mark = new Mark()
+  private readonly behind = new Mark()
 
   constructor(environment: StoreEnvironment) {
     this.self = environment.self
@@ -303,7 +305,13 @@ export class StreamStore implements CollectionStore {
 
   private walkMark(space: StreamSpace | null, root: Ref, effect: EffectReader): Ref {
     const op = effect.byte()
-    if (op > MarkOp.set) effect.fail('stream-mark with an unknown operation')
+    if (op > MarkOp.forget) effect.fail('stream-mark with an unknown operation')
+    if (op === MarkOp.forget) {
+      readMark(effect, this.behind)
+      readMark(effect, this.mark)
+      if (space !== null && root !== 0) space.marks.clearNames(root, this.context, this.behind, this.mark)
+      return root
+    }
     if (op === MarkOp.set) {
       const duration = effect.varint()
       const maxSize = effect.varint()
@@ -314,13 +322,7 @@ export class StreamStore implements CollectionStore {
       return to
     }
     const { mark } = this
-    effect.block()
-    mark.buf = effect.bytes
-    mark.producerOff = effect.valueOff
-    mark.producerLen = effect.valueLen
-    effect.block()
-    mark.nameOff = effect.valueOff
-    mark.nameLen = effect.valueLen
+    readMark(effect, mark)
     if (mark.producerLen === 0 || mark.nameLen === 0) effect.fail('stream-mark of nothing')
     readId(effect, mark.id)
     mark.time = effect.time()

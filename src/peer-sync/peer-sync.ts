@@ -411,6 +411,7 @@ export class PeerSync {
         get isNeeded() {
           return host.hasAskedAround && sources.isOutOfReach
         },
+        isForNobody: () => !this.isMissingOther(null) && sources.isOutOfTheirReach,
         linked,
         pauseFrames: () => sources.pause(),
         resumeFrames: () => sources.resume(),

@@ -1,4 +1,4 @@
-import { MAX_MEMBER_ID, type MemberId } from '../base/ids.js'
+import { MAX_MEMBER_ID, type MemberId, type Stamp } from '../base/ids.js'
 import type { Clock } from '../ports/clock.js'
 import type { FrameReceiver } from './frame-receiver.js'
 import type { LinkSession } from './link-session.js'
@@ -82,6 +82,27 @@ export class SourceChoice {
     return false
   }
 
+  /**
+   * True when nobody who is linked will ever have all that is here: each lacks something that neither this log has any more nor that of another one, as far as
+   * that has said where it begins. It is here as part of a state only.
+   */
+  get isOutOfTheirReach(): boolean {
+    const linked = [...this.peers.values()].filter((peer) => peer.upSession() !== null)
+    return linked.length > 0 && linked.every((peer) => this.lacksForGood(peer, linked))
+  }
+
+  private lacksForGood(peer: Peer, linked: readonly Peer[]): boolean {
+    const { host } = this
+    for (let id = 1; id <= MAX_MEMBER_ID; id++) {
+      const origin = id as MemberId
+      const has = hasSurely(peer, origin)
+      if (host.applied.get(origin) <= has || host.logBegins(origin) <= has) continue
+      const gives = (other: Peer): boolean => hasSurely(other, origin) > has && other.reaches(origin, has)
+      if (!linked.some((other) => other !== peer && gives(other))) return true
+    }
+    return false
+  }
+
   /** A removed one that is no peer any more: nothing more is to come of it. */
   private hasDeparted(origin: MemberId): boolean {
     const isRemoved = this.host.topology.members.some(({ id, removal }) => id === origin && removal !== undefined)
@@ -133,4 +154,9 @@ export class SourceChoice {
     }
     return best
   }
+}
+
+/** What a peer has of an origin: who has lost its disk has not what it once reported as durable, and says what is applied now. */
+function hasSurely({ knowledge }: Peer, origin: MemberId): Stamp {
+  return Math.min(knowledge.durable.get(origin), knowledge.applied.get(origin)) as Stamp
 }

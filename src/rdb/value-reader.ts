@@ -199,7 +199,7 @@ function* asHash(reader: RdbReader, elements: ByteList, tuple: 2 | 3): Steps<Rdb
     expiries[i / tuple] = checkedExpiry(reader, Number(parseInteger64(text, 0, text.length) ?? Number.NaN))
   }
   yield* failUnlessUnique(reader, fields)
-  return { type: 'hash', fields, values, expiries: someExpiry(expiries) }
+  return { type: 'hash', fields, values, expiries: yield* someExpiry(expiries) }
 }
 
 function* readExpiringHash(reader: RdbReader, type: number): Steps<RdbHash> {
@@ -217,7 +217,7 @@ function* readExpiringHash(reader: RdbReader, type: number): Steps<RdbHash> {
     if (i % STEP_ELEMENTS === STEP_ELEMENTS - 1) yield
   }
   yield* failUnlessUnique(reader, fields)
-  return { type: 'hash', fields, values, expiries: someExpiry(expiries) }
+  return { type: 'hash', fields, values, expiries: yield* someExpiry(expiries) }
 }
 
 function checkedExpiry(reader: RdbReader, at: number): number {
@@ -226,8 +226,13 @@ function checkedExpiry(reader: RdbReader, at: number): number {
   return 0
 }
 
-function someExpiry(expiries: Float64Array | null): Float64Array | null {
-  return expiries !== null && expiries.some((at) => at !== 0) ? expiries : null
+function* someExpiry(expiries: Float64Array | null): Steps<Float64Array | null> {
+  if (expiries === null) return null
+  for (let i = 0; i < expiries.length; i++) {
+    if (expiries[i] !== 0) return expiries
+    if (i % STEP_ELEMENTS === STEP_ELEMENTS - 1) yield
+  }
+  return null
 }
 
 function* failUnlessUnique(reader: RdbReader, list: ByteList): Steps<void> {

@@ -142,6 +142,19 @@ describeWithRedisServer('import from a running redis-server, when not all goes a
     expect(await imports.member.redis.ttl('a')).toBeLessThanOrEqual(100)
   })
 
+  it('ends with the reason when it is given up while the target does not answer', async () => {
+    await run(suite.redis, [['SET', 'a', 1, 'EX', 100]])
+    await imports.member.redis.call('CLIENT', 'PAUSE', '2500', 'WRITE')
+    const importing = imports.start()
+    while (!(await suite.redis.info('replication')).includes('state=online'))
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    importing.requestStop()
+    expect(await importing.finished).toBe(1)
+    expect(importing.stderr).toContain('Stopped before the snapshot was in (MRD_IMPORT_STOPPED)')
+    expect(await imports.member.redis.ttl('a')).toBeLessThanOrEqual(100)
+  })
+
   it('says in what the sides differ', async () => {
     await run(suite.redis, [
       ['SET', 'a', 1],

@@ -42,6 +42,23 @@ describe('LZF', () => {
     }
   })
 
+  it('gives the same whatever it has compressed before', () => {
+    const strings = [
+      'abcabcabcabcabcabcabcabc',
+      'x'.repeat(9000),
+      'abcabcabcabcabcabcabcabc',
+      'abcdefabcdefghijghijklmklm'.repeat(3),
+    ].map((text) => Buffer.from(text))
+    const first = strings.map((bytes) => compressLzf(bytes))
+    for (let round = 0; round < 300; round++) {
+      for (const [i, bytes] of strings.entries()) expect(compressLzf(bytes)).toEqual(first[i])
+    }
+    for (const [i, bytes] of strings.entries()) {
+      const packed = first[i] ?? new Uint8Array(0)
+      expect(Buffer.from(decompressLzf(packed, 0, packed.length, bytes.length) ?? []).equals(bytes)).toBe(true)
+    }
+  })
+
   it('leaves alone what does not get shorter', () => {
     for (const text of ['', 'a', 'abcd', 'abcdefghijklmnopqrstuvwxyz']) expect(compressLzf(Buffer.from(text))).toBeNull()
   })

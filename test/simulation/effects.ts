@@ -96,6 +96,8 @@ export type StreamBody =
     }
   /** How messages are known from now on; those of before are forgotten. */
   | { readonly kind: 'stream-mark-limits'; readonly durationS: number; readonly maxSize: number }
+  /** A part of those that limits in the same op forget. */
+  | { readonly kind: 'stream-mark-forget' }
   /** isRead: the group has read them without making them pending. */
   | {
       readonly kind: 'stream-ack'

@@ -17,6 +17,7 @@ import { field, type Call } from './planting.js'
 import { SimulationFailure } from './failure.js'
 import { parseReply, type Reply } from './reply.js'
 import type {
+  Counted,
   LastWrite,
   MemberEnvironment,
   MemberKind,
@@ -26,7 +27,7 @@ import type {
 } from './simulated-member.js'
 
 /** Time stands still in a turn, so it ends after so many steps. */
-const SLICING = { readElements: Infinity, writeElements: 2, frameBytes: 150, turnSteps: 1, transactionCommands: 1 }
+const SLICING = { readElements: Infinity, writeElements: 2, frameBytes: 150, turnSteps: 1, stepBytes: 60, transactionCommands: 1 }
 const TABLE = new CommandTable(ALL_COMMANDS)
 /** What may begin a long write, which waits for all that is under way. */
 const MAY_BE_LONG = /^(COPY|DEL|MOVE|MSET|MSETNX|RENAME|RENAMENX|RESTORE|SORT|SPOP|UNLINK|XADD|XTRIM|.*STORE|ZREMRANGE.*)$/
@@ -140,7 +141,7 @@ export class MeridianMember implements SimulatedMember {
 
   /** Says what becomes of transfers, and what of the log goes. */
   private tell(listener: TransferListener): void {
-    const { log, intake, sync } = this.member
+    const { log, intake } = this.member
     const restart = log.restart.bind(log)
     log.restart = (prepared) => {
       restart(prepared)
@@ -150,7 +151,7 @@ export class MeridianMember implements SimulatedMember {
     log.trim = (mayGo) =>
       trim((endByte, vector) => {
         const may = mayGo(endByte, vector)
-        if (may) listener.trimmed(vector, sync?.peers().map(({ member }) => member.id) ?? [])
+        if (may) listener.trimmed(vector, this.counted)
         else if (this.isBeyondBudget(endByte, vector)) listener.keptTooMuch(vector)
         return may
       })
@@ -175,6 +176,15 @@ export class MeridianMember implements SimulatedMember {
     intake.finish = (done) => {
       listener.finishing()
       finish(done)
+    }
+  }
+
+  private get counted(): Counted {
+    const peers = this.member.sync?.peers() ?? []
+    return {
+      others: peers.map(({ member }) => member.id),
+      staying: peers.filter(({ member }) => member.removal === undefined).map(({ member }) => member.id),
+      stays: !this.member.isRemoved,
     }
   }
 

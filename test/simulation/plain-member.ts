@@ -120,7 +120,7 @@ class PlainMember implements SimulatedMember {
       hasIncrements: (from, key) => this.history.effectsOn(from, key).some(({ body }) => body.kind === 'increment'),
     })
     const replies = commands.map((args) => modelCommand(store, db, args))
-    if (this.bug === 'wrong-reply' && commands[0][0] === 'INCR' && shown(replies[0]).endsWith('7')) replies[0] = ':8'
+    if (this.bug === 'wrong-reply' && commands[0][0] === 'INCR' && shown(replies[0]).endsWith('3')) replies[0] = ':4'
     if (store.effects.length > 0) {
       if (this.isRefused()) return commands.map(() => '-MISCONF')
       this.make(store)

@@ -556,6 +556,12 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       }),
   },
   {
+    name: 'lost-disk-asks-those-who-are-there',
+    what: 'a member that knows of writes that its disk has lost does not wait for those who cannot be reached just now',
+    profile: 'lost-disks',
+    apply: () => patchGetter(PeerSync, 'hasUnheard', (self) => (self as PeerSync).hasUnasked),
+  },
+  {
     name: 'snapshot-replayed-from-its-end',
     what: 'after a snapshot was loaded the log is replayed from where writing it ended, not from where it began',
     apply: () =>

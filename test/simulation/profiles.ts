@@ -228,9 +228,20 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     faultRate: 0.05,
     faultWeights: { 'disk-full': 0, 'memory-short': 0, 'slow-link': 6, cut: 8 },
     transferRate: 0.25,
+    membershipRate: 0.05,
     transferWeights: [8, 4, 0, 1],
     isChosenByName: true,
     weights: { register: 4, counter: 2, stringRead: 1 },
+  },
+  // Disks are lost one after the other, and whoever has the last of one is not there at once.
+  'lost-disks': {
+    ...BUSY,
+    meanDelayMs: 30,
+    faultRate: 0.01,
+    transferRate: 0.08,
+    transferWeights: [1, 1, 8, 1],
+    isChosenByName: true,
+    weights: { register: 2, counter: 4, edit: 1, set: 1, stringRead: 1 },
   },
   'transfer-groups': {
     ...BUSY,

@@ -29,6 +29,13 @@ export interface OfferedState {
   readonly seen: VersionVector
 }
 
+/** The members that one goes by: ids of all others that have not departed, of those of them that stay, and whether it stays itself. */
+export interface Counted {
+  readonly others: readonly number[]
+  readonly staying: readonly number[]
+  readonly stays: boolean
+}
+
 /** Where a member tells the simulator how it takes the state of another one. */
 export interface TransferListener {
   opened(): void
@@ -36,8 +43,8 @@ export interface TransferListener {
   cameShard(): void
   finishing(): void
   taken(vector: VersionVector): void
-  /** It lets go of what of its log came before; the ids of the members that count. */
-  trimmed(vector: VersionVector, others: readonly number[]): void
+  /** It lets go of what of its log came before. */
+  trimmed(vector: VersionVector, counted: Counted): void
   /** It keeps what of its log came before, although that is beyond the budget and might go. */
   keptTooMuch(vector: VersionVector): void
 }

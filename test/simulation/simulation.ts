@@ -493,7 +493,7 @@ export class Simulation {
       cameShard: () => ifAlive(() => transfers.cameShard(machine)),
       finishing: () => ifAlive(() => transfers.finishing(machine)),
       taken: (vector) => ifAlive(() => transfers.taken(machine, vector)),
-      trimmed: (vector, others) => ifAlive(() => transfers.trimmed(machine, vector, others)),
+      trimmed: (vector, counted) => ifAlive(() => transfers.trimmed(machine, vector, counted)),
       keptTooMuch: (vector) =>
         ifAlive(() => {
           throw this.fail(`${machine.name} keeps its log from before ${vector.toString()}, which is beyond the budget`)
@@ -890,10 +890,12 @@ export class Simulation {
     const isForgotten = chances.chance(0.5)
     if (chances.chance(0.25)) this.tellInVain(machine, chances)
     const second = chances.chance(0.25) ? this.secondLoss(machine, chances) : null
+    const witness = second === null && chances.chance(0.4) ? this.tellOne(machine, chances) : null
     const lost = second === null ? [machine] : [machine, second]
     this.replaceDisk(machine, image)
     if (second !== null) this.replaceDisk(second, new Map())
     this.network.heal()
+    if (witness !== null) this.transfers.takeAway(witness, chances.between(50, 5000))
     if (isForgotten) this.restartOthers(lost)
     for (const each of lost) this.start(each)
     if (isForgotten) for (const each of lost) this.writeAtOnce(each)
@@ -914,6 +916,26 @@ export class Simulation {
     this.transfers.emptied(machine)
     machine.image = null
     machine.wasRestored = machine.lacksOwn = true
+  }
+
+  /** What it writes last only one of the others has; gives that one, which is not to be reached when its disk has been lost. */
+  private tellOne(machine: Machine, random: SeededRandom): Machine | null {
+    const { member } = machine
+    const others = this.remaining.filter((each) => each !== machine && each.member !== null && each.member.refusesWrites !== true)
+    if (member === null || member.refusesWrites === true || machine.disk.full || machine.isShort || others.length < 2) return null
+    const witness = random.pick(others)
+    this.trace(() => `${machine.name} writes what only ${witness.name} gets`)
+    for (const other of this.machines) {
+      if (other === machine || other === witness) continue
+      for (const each of [machine, witness]) {
+        this.network.setCut(each.name, other.name, true)
+        this.network.breakLinks(each.name, other.name)
+      }
+    }
+    this.session(machine, member, 0).call(['INCR', 'witnessed'])
+    member.endTurn()
+    for (let waits = 0; waits < 100 && witness.logged[machine.id] < machine.logged[machine.id]; waits++) this.advance(20)
+    return witness
   }
 
   /** Another one that loses its disk at the same time, if somebody is left who has everything. */

@@ -124,6 +124,22 @@ export const TRANSFER_BUGS: readonly PlantedBug[] = [
       }),
   },
   {
+    name: 'removed-counts-itself',
+    what: 'a member that was removed counts itself among those that stay, and lets go of what only it and others that go have',
+    profile: 'retention',
+    apply: () =>
+      patchHidden(Retention, 'mayGo', (self, original, args) => {
+        const { input } = self as { input: () => RetentionInput | null }
+        const whole = input()
+        Object.assign(self, { input: () => whole && { ...whole, stays: true } })
+        try {
+          return original(...args)
+        } finally {
+          Object.assign(self, { input })
+        }
+      }),
+  },
+  {
     name: 'log-never-trimmed',
     what: 'what a transfer once needed of the log is kept for ever',
     profile: 'transfer',

@@ -7,7 +7,7 @@ import type { Life } from './sim-clock.js'
 import { ProcessDied } from './process-died.js'
 import type { SimDisk } from './sim-disk.js'
 import type { SimNetwork } from './sim-network.js'
-import type { Keeping, OfferedState, SimulatedMember } from './simulated-member.js'
+import type { Counted, Keeping, OfferedState, SimulatedMember } from './simulated-member.js'
 
 /** What makes members need the state of another one, and what befalls them while they take it. */
 export const TRANSFER_KINDS = ['away', 'let-go', 'lose-disk', 'ambush'] as const
@@ -235,7 +235,8 @@ export class Transfers {
     }
   }
 
-  private takeAway(machine: TransferMachine, ms: number): void {
+  /** It can be reached by nobody for so long. */
+  takeAway(machine: TransferMachine, ms: number): void {
     const { network, machines, scheduler } = this.host
     const others = machines.filter((other) => other !== machine)
     for (const other of others) {
@@ -431,17 +432,21 @@ export class Transfers {
     })
   }
 
-  /** A machine lets go of what came before a vector. More than half of the members must have it on their disks. */
-  trimmed(machine: TransferMachine, vector: VersionVector, others: readonly number[]): void {
+  /** A machine lets go of what came before a vector. More than half of the members must have it on their disks, and more than half of those that stay. */
+  trimmed(machine: TransferMachine, vector: VersionVector, { others, staying, stays }: Counted): void {
     this.counts.trims++
-    const members = others.map((id) => this.host.machines.find((other) => other.id === id))
-    const has = (other: TransferMachine | undefined): boolean =>
-      [...vector.entries()].every(([origin, stamp]) => other !== undefined && this.durableAt(other, origin) >= stamp)
-    const holders = 1 + members.filter(has).length
-    if (holders < members.length + 1) this.counts.trimsOfLacked++
-    if (2 * holders <= members.length + 1)
+    const has = (id: number): boolean => {
+      const other = this.host.machines.find((each) => each.id === id)
+      return [...vector.entries()].every(([origin, stamp]) => other !== undefined && this.durableAt(other, origin) >= stamp)
+    }
+    const holders = 1 + others.filter(has).length
+    if (holders < others.length + 1) this.counts.trimsOfLacked++
+    const self = stays ? 1 : 0
+    const stayingHolders = self + staying.filter(has).length
+    const isOfMost = 2 * holders > others.length + 1 && 2 * stayingHolders > staying.length + self
+    if (!isOfMost && holders < others.length + 1)
       throw this.host.fail(
-        `${machine.name} lets go of its log up to ${vector.toString()}, which only ${holders} of ${members.length + 1} members have on their disks`,
+        `${machine.name} lets go of its log up to ${vector.toString()}, which only ${holders} of ${others.length + 1} members have on their disks, and of those that stay ${stayingHolders} of ${staying.length + self}`,
       )
     this.part(machine).gone = vector.stamps.slice()
     this.checkGone(machine)
@@ -449,13 +454,13 @@ export class Transfers {
 
   /**
    * Of any two members one has all that both have let go of, or if the other disks are lost neither can have the state of the other
-   * (docs/decisions/0034).
+   * (docs/decisions/0034). Where members came, or were removed by force, halves of then and of now need have nobody in common.
    */
   private checkGone(machine: TransferMachine): void {
     const { gone } = this.part(machine)
+    if (this.host.machines.some(({ isSeed, removal }) => !isSeed || removal === 'forced')) return
     for (const [other, { gone: goneThere }] of this.parts) {
-      if (gone === null || goneThere === null || other === machine || machine.removal === 'forced' || other.removal === 'forced')
-        continue
+      if (gone === null || goneThere === null || other === machine) continue
       if (hasAll(machine, goneThere) || hasAll(other, gone)) continue
       throw this.host.fail(
         `${machine.name} has let go of its log up to ${gone.slice(1, 9).join(',')}, ${other.name} up to ${goneThere.slice(1, 9).join(',')}, and neither has both`,

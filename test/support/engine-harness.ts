@@ -19,6 +19,7 @@ const WRITES_IN_ONE_GO = {
   writeElements: Infinity,
   frameBytes: Infinity,
   turnSteps: Infinity,
+  stepBytes: 0,
   transactionCommands: Infinity,
 }
 

@@ -6,7 +6,14 @@ import { ReceivingSession, TickingClock } from './ticking-clock.js'
 export const COUNT = 400
 /** Below the bound at which commands go in slices: so many elements a command. */
 export const BATCH = 20
-export const SLICING = { readElements: 50, writeElements: 50, frameBytes: 1000, turnSteps: 1, transactionCommands: Infinity }
+export const SLICING = {
+  readElements: 50,
+  writeElements: 50,
+  frameBytes: 1000,
+  turnSteps: 1,
+  stepBytes: 0,
+  transactionCommands: Infinity,
+}
 
 export const numbers = Array.from({ length: COUNT }, (_, n) => n)
 

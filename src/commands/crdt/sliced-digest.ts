@@ -11,7 +11,8 @@ const CHANGING =
   'TRYAGAIN The data changes faster than it can be digested. Ask again when fewer writes arrive, or for fewer slots at a time'
 
 /**
- * A digest made over several turns of the event loop. It means something only together with the version vector that it was made at, so it begins
+ * A digest made over several turns of the event loop. Tidying up, which moves records and has something to look at once a second while anything is not stable, waits for
+ * it, though not for ever. It means something only together with the version vector that it was made at, so it begins
  * anew when the vector moves meanwhile, a bounded number of times.
  */
 export class SlicedDigest implements SessionWait {
@@ -45,7 +46,14 @@ export class SlicedDigest implements SessionWait {
   /** The first slice. What is not done then goes on by itself, and tells the engine's waits when it is. */
   start(): void {
     if (this.step()) this.state = 'done'
-    else this.engine.clock.defer(() => this.goOn())
+    else {
+      this.holdSettling()
+      this.engine.clock.defer(() => this.goOn())
+    }
+  }
+
+  private holdSettling(): void {
+    this.keyspace.settlingHeldUntilMs = this.engine.clock.wallMs() + LIMITS.heldSettlingMs
   }
 
   isDone(): boolean {
@@ -65,6 +73,7 @@ export class SlicedDigest implements SessionWait {
   }
 
   ended(): void {
+    this.keyspace.settlingHeldUntilMs = 0
     this.state = 'over'
   }
 
@@ -94,6 +103,7 @@ export class SlicedDigest implements SessionWait {
       this.digest = this.fresh()
       this.vector = engine.position()
       this.settlings = this.keyspace.settlings
+      this.holdSettling()
       this.slice()
     })
   }
@@ -115,6 +125,7 @@ export class SlicedDigest implements SessionWait {
   }
 
   private end(state: 'done' | 'failed'): void {
+    this.keyspace.settlingHeldUntilMs = 0
     this.state = state
     this.engine.waits.check()
   }

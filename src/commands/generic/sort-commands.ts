@@ -285,7 +285,10 @@ function* unsorted(
     return found
   }
   const members = yield* elementsOf(call, ref, type)
-  for (let i = start; i < end; i++) found.pushFrom(members, i)
+  for (let i = start; i < end; i++) {
+    found.pushFrom(members, i)
+    if (i % LIMITS.slicedReadStep === LIMITS.slicedReadStep - 1) yield
+  }
   return found
 }
 

@@ -1,10 +1,12 @@
 import { Hash64 } from '../../keyspace/hash64.js'
 import type { StreamFields } from '../../keyspace/stream-fields.js'
+import { buildMarkSettings } from '../../keyspace/stream-mark-writes.js'
 import { Mark, MAX_DURATION_S, MAX_MAX_SIZE } from '../../keyspace/stream-marks.js'
 import type { Call } from '../call.js'
 import { CommandError, Errors, syntaxError } from '../command-error.js'
 import { keyRange, type CommandSpec } from '../command-spec.js'
-import { KEY, KEY_ARGUMENT, openForWrite, StreamReading } from './stream-arguments.js'
+import type { WriteSteps } from '../services.js'
+import { isLongWrite, KEY, KEY_ARGUMENT, openForWrite, StreamReading } from './stream-arguments.js'
 
 /** XADD IDMP and IDMPAUTO, by which a message that is sent again does not become a second entry; and XCFGSET, for how long and how many are known. */
 const stream = new StreamReading()
@@ -108,8 +110,19 @@ function xcfgset(call: Call): void {
   duration ||= oldDuration
   maxSize ||= oldMaxSize
   if (duration !== oldDuration || maxSize !== oldMaxSize) {
+    if (isLongWrite(call, marks.count(stream.root), 1)) {
+      call.writeKeyInSlices(1, settingSteps(call, stream.clone(), duration, maxSize))
+      return
+    }
     call.collections.streams.writes.marks.set(KEY.of(call, 1), duration, maxSize)
   }
+  call.reply.ok()
+}
+
+/** XCFGSET of a stream that knows very many messages. */
+function* settingSteps(call: Call, { space, root }: StreamReading, duration: number, maxSize: number): WriteSteps {
+  yield* buildMarkSettings(space, root, call.op, call.place(1), duration, maxSize)
+  yield 'commit'
   call.reply.ok()
 }
 

@@ -46,6 +46,8 @@ export interface SnapshotSources {
   readonly applied: VersionVector
   /** Some frames that this member lacks are in no log that it can reach. */
   readonly isNeeded: boolean
+  /** Everybody is linked, and nobody will ever have all that is here. */
+  isForNobody(): boolean
   linked(): SnapshotSource[]
   /** A transfer has begun: frames are not wanted. */
   pauseFrames(): void
@@ -122,6 +124,8 @@ const AVOID_MS = 5000
 const SILENCE_MS = 60_000
 const FINISH_RETRY_MS = 5000
 const NEWS_MS = 5000
+/** After this what others report has long come. */
+const DEAD_END_MS = 30_000
 
 /**
  * The receiving half of transfers: when frames are missing here that no log within reach has any more, the state of a member that has all of them is
@@ -577,7 +581,9 @@ export class SnapshotReceiver {
     if (phase === 'idle' || nowMs - this.lastNewsMs < NEWS_MS) return
     this.lastNewsMs = nowMs
     const { source, shards, shardsDone, bytesReceived } = this.progress
-    if (phase === 'seeking')
+    if (phase === 'seeking' && nowMs - this.startMs > DEAD_END_MS && this.sources.isForNobody())
+      this.logger.error({ applied: this.sources.applied.toString() }, DEAD_END)
+    else if (phase === 'seeking')
       this.logger.warn({}, 'no linked member has all that is here and a snapshot to give; it goes on when there is one')
     else if (phase === 'asked')
       this.logger.info({ source, percent: this.waitPercent }, 'the other member writes a snapshot first')
@@ -593,6 +599,9 @@ function hashesIn(bytes: Uint8Array): Set<number> {
   return hashes
 }
 
+const DEAD_END =
+  'All members are linked, this one lacks what is in no log any more, and each of the others lacks something of this one that its log does not have: ' +
+  'a disk was lost that had both, and no two states can be joined. Nobody else can have what only this one has: `meridian export` what is wanted of it, then start it with an empty data folder, and start the one again whose disk was lost'
 const NOTHING = new Uint8Array(0)
 /** What going over a shard costs beside what is in it. */
 const DIGEST_COST = 1024

@@ -151,9 +151,9 @@ describe('CRDT.DIGEST', () => {
   })
 
   /** More data than one slice takes. */
-  function large(): [EngineHarness, TestClients] {
+  function large(solo = true): [EngineHarness, TestClients] {
     const clients = new TestClients()
-    const h = new EngineHarness({ services: { clients } })
+    const h = new EngineHarness({ solo, services: { clients } })
     const value = 'x'.repeat(LIMITS.digestStepBytes)
     for (let i = 0; i < 2 * LIMITS.digestTurnSteps; i++) h.run('SET', `k${i}`, value)
     return [h, clients]
@@ -166,6 +166,25 @@ describe('CRDT.DIGEST', () => {
     expect(client.blocked?.command).toBe('crdt.digest')
     h.clock.advance(0)
     expect(client.delivered).toMatch(/^\*4\r\n\$6\r\ndigest\r\n\$16\r\n[0-9a-f]{16}\r\n/)
+    h.run('MULTI')
+    h.run('CRDT.DIGEST')
+    const [atOnce] = h.run('EXEC') as [string[]]
+    expect(client.delivered).toContain(atOnce[1])
+  })
+
+  it('takes long strings in parts, and comes to the same', () => {
+    const clients = new TestClients()
+    const h = new EngineHarness({ solo: false, services: { clients } })
+    h.engine.keyspace.stability = NOTHING_STABLE
+    for (const length of [65_535, 65_536, 65_537, 131_072, 10_000_003]) {
+      const text = Array.from({ length: 1000 }, (_, i) => `${i * length},`).join('')
+      h.run('SET', `k${length}`, text.repeat(Math.ceil(length / text.length)).slice(0, length))
+    }
+    h.run('SETRANGE', 'k131072', '70000', 'edited')
+    h.run('APPEND', 'k65537', 'z'.repeat(1001))
+    const client = clients.connect()
+    expect(h.raw(['CRDT.DIGEST'], client)).toBe('')
+    h.clock.advance(0)
     h.run('MULTI')
     h.run('CRDT.DIGEST')
     const [atOnce] = h.run('EXEC') as [string[]]
@@ -199,6 +218,22 @@ describe('CRDT.DIGEST', () => {
     expect(h.raw(['CRDT.DIGEST'], client)).toBe('')
     h.clock.advance(1000)
     expect(client.delivered).toMatch(/^-TRYAGAIN /)
+  })
+
+  it('is not made to begin anew by what waits to become stable', () => {
+    const [h, clients] = large(false)
+    h.engine.keyspace.stability = NOTHING_STABLE
+    for (let i = 0; i < 100; i++) h.run('APPEND', `k${i}`, 'y'.repeat(9))
+    h.clock.advance(2000)
+    const client = clients.connect()
+    const { settlings } = h.engine.keyspace
+    expect(settlings).toBeGreaterThan(0)
+    // Between any two slices there is time to tidy up.
+    h.clock.defer = (callback) => void h.clock.setTimer(1500, callback)
+    expect(h.raw(['CRDT.DIGEST'], client)).toBe('')
+    h.clock.advance(8000)
+    expect(client.delivered).toMatch(/^\*4\r\n\$6\r\ndigest\r\n/)
+    expect(h.engine.keyspace.settlings).toBeGreaterThan(settlings)
   })
 
   it('stops when the client goes away', () => {

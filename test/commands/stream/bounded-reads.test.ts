@@ -139,7 +139,14 @@ describe('bounded reads in slices', () => {
     const below = (bound: number): number => random.uint32() % bound
     const whole = filled(120)
     const clock = new TickingClock()
-    const slicing = { readElements: 20, writeElements: 20, frameBytes: Infinity, turnSteps: 1, transactionCommands: Infinity }
+    const slicing = {
+      readElements: 20,
+      writeElements: 20,
+      frameBytes: Infinity,
+      turnSteps: 1,
+      stepBytes: 0,
+      transactionCommands: Infinity,
+    }
     const sliced = filled(120, new EngineHarness({ slicing }, clock))
     const client = new ReceivingSession(100)
     const inSlices = (command: string[]): string => {

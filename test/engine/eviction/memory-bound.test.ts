@@ -285,7 +285,14 @@ describe('OBJECT', () => {
 describe('a long write', () => {
   it('keeps its keys from eviction until it is whole', () => {
     const clock = new TickingClock()
-    const slicing = { readElements: 50, writeElements: 50, frameBytes: 1000, turnSteps: 1, transactionCommands: Infinity }
+    const slicing = {
+      readElements: 50,
+      writeElements: 50,
+      frameBytes: 1000,
+      turnSteps: 1,
+      stepBytes: 0,
+      transactionCommands: Infinity,
+    }
     const h = seededHarness(30, { slicing }, clock)
     const client = new ReceivingSession(100)
     for (let n = 0; n < 400; n++) {

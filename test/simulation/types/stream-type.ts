@@ -718,6 +718,7 @@ export const STREAM_TYPE: ValueType = {
     'stream-pending': 54,
     'stream-mark': 55,
     'stream-mark-limits': 55,
+    'stream-mark-forget': 55,
   },
 
   decode(type, reader): EffectBody | null {
@@ -760,6 +761,10 @@ export const STREAM_TYPE: ValueType = {
         if (op === 0) {
           const producer = reader.block()
           return { kind: 'stream-mark', producer, message: reader.block(), id: readId(reader), time: reader.f64() }
+        }
+        if (op === 2) {
+          for (let blocks = 0; blocks < 4; blocks++) reader.block()
+          return { kind: 'stream-mark-forget' }
         }
         return { kind: 'stream-mark-limits', durationS: reader.varint(), maxSize: reader.varint() }
       }
