@@ -1,5 +1,5 @@
 import type { ReplyWriter } from '../resp/reply-writer.js'
-import type { Request } from '../resp/request.js'
+import type { QueuedRequests } from '../resp/queued-requests.js'
 
 /** Why and how a connection is to be closed after the reply that is being written. */
 export type CloseIntent = 'none' | 'after-reply' | 'now'
@@ -36,7 +36,7 @@ export class Session {
   isMonitor = false
 
   /** Commands queued since MULTI, or null outside a transaction. */
-  queued: Request[] | null = null
+  queued: QueuedRequests | null = null
   /** Bytes held by queued commands, for client memory accounting. */
   queuedBytes = 0
   /** A command was refused while queueing: EXEC answers EXECABORT. */

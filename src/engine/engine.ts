@@ -28,6 +28,7 @@ import { CHUNK_SHIFT, type Ref } from '../memory/arena.js'
 import { NotificationClass } from '../base/notification-classes.js'
 import type { Clock } from '../ports/clock.js'
 import type { OpLog } from '../oplog/op-log.js'
+import { QueuedRequests, type QueuedReader } from '../resp/queued-requests.js'
 import type { Request } from '../resp/request.js'
 import { ReplyWriter } from '../resp/reply-writer.js'
 import type { TopologyChange } from '../topology/topology-change.js'
@@ -286,7 +287,7 @@ export class Engine implements CommandExecutor, EngineService {
   /** WATCH and its kin, for the transaction commands. */
   readonly transactions: TransactionService = {
     multi: (session) => {
-      session.queued = []
+      session.queued = new QueuedRequests()
       session.queueFailed = false
     },
     discard: (session) => this.discard(session),
@@ -980,7 +981,7 @@ export class Engine implements CommandExecutor, EngineService {
     }
     assert(session.queued !== null, 'queueing outside MULTI')
     for (let i = 0; i < request.argc; i++) session.queuedBytes += request.len[i] + 16
-    session.queued.push(request.copy())
+    session.queued.push(request)
     if (command.isWrite || command.mayReplicate) session.queuedWrite = true
     if (command.needsMemory) session.queuedNeedsMemory = true
     reply.simpleString('QUEUED')
@@ -1006,8 +1007,9 @@ export class Engine implements CommandExecutor, EngineService {
     }
     this.inExec = true
     reply.array(queued.length)
-    for (const request of queued) {
-      this.run(session, request, reply)
+    const reader = queued.reader()
+    for (let each = reader.next(); each !== null; each = reader.next()) {
+      this.run(session, each, reply)
       reply.protocol = session.protocol
     }
     this.inExec = false
@@ -1062,8 +1064,9 @@ export class Engine implements CommandExecutor, EngineService {
     session.holdsPushes = true
     reply.array(queued.length)
     const stepCommands = Math.min(LIMITS.slicedTransactionStep, this.slicing.transactionCommands)
-    for (let from = 0; from < queued.length; from += stepCommands) {
-      this.runQueued(transaction, queued, from, Math.min(from + stepCommands, queued.length), reply)
+    const reader = queued.reader()
+    for (let done = 0; done < queued.length; done += stepCommands) {
+      this.runQueued(transaction, reader, stepCommands, reply)
       yield
     }
     session.lastCommand = 'exec'
@@ -1074,13 +1077,7 @@ export class Engine implements CommandExecutor, EngineService {
   }
 
   /** Runs some of a transaction's commands, as if no time had passed since the first one. */
-  private runQueued(
-    transaction: LongTransaction,
-    queued: readonly Request[],
-    from: number,
-    end: number,
-    reply: ReplyWriter,
-  ): void {
+  private runQueued(transaction: LongTransaction, queued: QueuedReader, count: number, reply: ReplyWriter): void {
     const { session } = transaction
     this.keyspace.setTime(transaction.nowMs)
     this.keyspace.beginCommand()
@@ -1089,8 +1086,10 @@ export class Engine implements CommandExecutor, EngineService {
     this.effects.isSuspended = false
     this.inExec = true
     session.blocked = null
-    for (let i = from; i < end; i++) {
-      this.run(session, queued[i], reply)
+    for (let i = 0; i < count; i++) {
+      const request = queued.next()
+      if (request === null) break
+      this.run(session, request, reply)
       reply.protocol = session.protocol
     }
     this.timer.settle()

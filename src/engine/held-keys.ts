@@ -126,11 +126,14 @@ export class HeldKeys {
     const { queued } = session
     if (queued === null) return false
     let keys = queued.length
-    return queued.some((each) => {
+    const reader = queued.reader()
+    for (let each = reader.next(); each !== null; each = reader.next()) {
       const command = commandOf(each)
       keys += countKeys(command.spec, each)
-      return keys > LIMITS.heldKeyLooks || command.spec.name === 'select' || this.concerns(command, session.database, each)
-    })
+      if (keys > LIMITS.heldKeyLooks || command.spec.name === 'select' || this.concerns(command, session.database, each))
+        return true
+    }
+    return false
   }
 
   /** True when a command must wait. */

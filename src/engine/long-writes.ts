@@ -266,6 +266,14 @@ export class LongWrites implements LongWriting {
   private *run(write: LongWrite): Generator<undefined, void> {
     const { host, reply } = this
     const { session } = write
+    // It may have become so short meanwhile that its handler does all of it.
+    if (write.spec.isWrite) {
+      try {
+        yield* this.mayWrite(write)
+      } catch (error) {
+        return this.fail(write, error)
+      }
+    }
     this.starting = write
     session.blocked = null
     host.start(write, reply)
@@ -289,12 +297,7 @@ export class LongWrites implements LongWriting {
       yield* write.op.assemble(host.contextCount())
       yield* this.mayWrite(write)
     } catch (error) {
-      if (!(error instanceof CommandError)) throw error
-      write.parts.clear()
-      reply.reset()
-      reply.error(error.message)
-      host.failed(write, error.message)
-      return
+      return this.fail(write, error)
     }
     write.isApplying = true
     const frame = yield* host.commit(write)
@@ -302,6 +305,16 @@ export class LongWrites implements LongWriting {
     // Also while it says what it did, which may take as many steps: that can no more be called off.
     while (host.step(write, reply).done !== true) yield
     write.isApplying = false
+  }
+
+  /** Nothing has happened, and that is the reply. */
+  private fail(write: LongWrite, error: unknown): void {
+    if (!(error instanceof CommandError)) throw error
+    const { host, reply } = this
+    write.parts.clear()
+    reply.reset()
+    reply.error(error.message)
+    host.failed(write, error.message)
   }
 
   /** Waits until clients are not paused. Throws a CommandError when nothing can be written then. */

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { EngineHarness } from '../support/engine-harness.js'
-import { COUNT, inOneGo, numbers, SLICING, SlicedEngine } from '../support/sliced-engine.js'
+import { BATCH, COUNT, inOneGo, numbers, SLICING, SlicedEngine } from '../support/sliced-engine.js'
 import type { TickingClock } from '../support/ticking-clock.js'
 import { ReceivingSession } from '../support/ticking-clock.js'
 
@@ -524,6 +524,29 @@ describe('while a long write is under way', () => {
     byOther('CLIENT', 'UNPAUSE')
     engine.turns()
     expect(client.received).toBe(`:${COUNT * 1.5}\r\n`)
+  })
+
+  it('one that has become short before its turn does not happen either while clients are paused', () => {
+    const next = new ReceivingSession(300)
+    engine.write(
+      'SADD',
+      'set3',
+      numbers.map((n) => [`m${n}`]),
+    )
+    engine.ask('SUNIONSTORE', 'to', 'set', 'set2')
+    expect(h.raw(['COPY', 'set3', 'copy'], next)).toBe('')
+    for (let from = 1; from < COUNT; from += BATCH)
+      byOther('SREM', 'set3', ...numbers.slice(from, from + BATCH).map((n) => `m${n}`))
+    untilCommitted()
+    byOther('CLIENT', 'PAUSE', '100', 'WRITE')
+    engine.turns()
+    for (let turn = 0; turn < 1000; turn++) clock.turn()
+    expect(h.run('SCARD', 'set3')).toBe(1)
+    expect(h.run('EXISTS', 'copy')).toBe(0)
+    byOther('CLIENT', 'UNPAUSE')
+    while (next.blocked !== null) clock.turn()
+    expect(next.received).toBe(':1\r\n')
+    expect(h.run('SMEMBERS', 'copy')).toEqual(['m0'])
   })
 
   it('keys that fall due stay until it is over', () => {

@@ -161,6 +161,11 @@ export class LiveImport {
     const { feed, progress, spool, loader } = this
     const { total } = loader.counts.loaded
     if (applied === null) {
+      // It may wait before it begins, for other replicas that come (Redis' repl-diskless-sync-delay).
+      if (feed.snapshotBytes === 0) {
+        progress.update(() => `waiting for the source to send its snapshot, ${duration(progress.elapsedMs)}`)
+        return
+      }
       const share = feed.snapshotTotal === null ? '' : ` of ${counted(feed.snapshotTotal)}`
       progress.update(
         () =>
