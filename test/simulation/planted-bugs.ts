@@ -449,6 +449,18 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     apply: () => patch(HeldKeys, 'holds', () => () => false),
   },
   {
+    name: 'transaction-holds-nothing',
+    what: 'who comes between the slices of EXEC sees half of it, or writes into its op',
+    profile: 'transactions',
+    apply: () => patch(HeldKeys, 'holdEverything', () => () => undefined),
+  },
+  {
+    name: 'clock-runs-on-in-a-transaction',
+    what: 'what is seen between the slices of EXEC moves the stamps of its op',
+    profile: 'transactions',
+    apply: () => patch(HybridClock, 'hold', () => () => undefined),
+  },
+  {
     name: 'copied-group-starts-at-the-end',
     what: 'in a copy of a stream a group has read everything',
     profile: 'copied-groups',
