@@ -9,6 +9,8 @@ const IDLE_SHARE = 0.1
 const BUSY_FROM = 0.5
 /** Shorter ones are left to come together: a timer takes no less. */
 const LEAST_PAUSE_MS = 1
+/** A step takes milliseconds, unless the process was stopped in it, or the whole machine: nobody is owed that time. */
+const LONGEST_PAUSE_MS = 100
 /** What lies further back counts less and less. */
 const REMEMBERED_MS = 8
 
@@ -31,7 +33,7 @@ export class OthersShare {
     const busy = this.watchedMs === 0 ? 1 : this.busyMs / this.watchedMs
     const share = Math.max(IDLE_SHARE, BUSY_SHARE * Math.min(1, busy / BUSY_FROM) ** 2)
     const pauseMs = this.ownMs * share
-    return pauseMs < LEAST_PAUSE_MS ? 0 : pauseMs
+    return pauseMs < LEAST_PAUSE_MS ? 0 : Math.min(pauseMs, LONGEST_PAUSE_MS)
   }
 
   /** They have been left alone, and for so long of that time the event loop had nothing to do. */

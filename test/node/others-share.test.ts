@@ -43,6 +43,14 @@ describe('the share of others', () => {
     expect(steps).toBeLessThan(20)
   })
 
+  it('is not measured by a step in which the machine was suspended', () => {
+    const others = new OthersShare()
+    others.worked(8 * 3_600_000)
+    expect(others.pauseMs).toBeLessThan(1000)
+    others.paused(8 * 3_600_000, 0)
+    expect(ownPart(others, 0)).toBeGreaterThan(0.85)
+  })
+
   it('counts more idle time than has passed as all of it', () => {
     const others = new OthersShare()
     others.worked(STEP_MS)

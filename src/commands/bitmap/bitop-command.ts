@@ -35,12 +35,21 @@ function bitop(call: Call): void {
   call.reply.integer(result.length)
 }
 
-class BitOperation {
-  private result = new Uint8Array(0)
-  /** DIFF, DIFF1, ANDOR: the union of all sources but the first. ONE: bits seen more than once. */
-  private other = new Uint8Array(0)
+/** Of a source, that is looked at four bytes at a time, and lies anywhere: so much is copied here first. */
+const piece = new Int32Array(16 * 1024)
+const pieceBytes = new Uint8Array(piece.buffer)
 
-  constructor(private readonly operation: Operation) {}
+class BitOperation {
+  private length = 0
+  /** What is behind the length is 0 until the end. */
+  private result = new Int32Array(0)
+  /** DIFF, DIFF1, ANDOR: the union of all sources but the first. ONE: bits seen more than once. */
+  private other = new Int32Array(0)
+  private readonly needsOther: boolean
+
+  constructor(private readonly operation: Operation) {
+    this.needsOther = operation.startsWith('DIFF') || operation === 'ANDOR' || operation === 'ONE'
+  }
 
   run(call: Call): Uint8Array {
     for (let i = FIRST_SOURCE; i < call.argc; i++) {
@@ -48,44 +57,58 @@ class BitOperation {
       this.grow(length)
       this.fold(call.strings.buf, call.strings.off, length, i === FIRST_SOURCE)
     }
-    return this.finish()
+    this.finish()
+    return new Uint8Array(this.result.buffer, 0, this.length)
   }
 
   private grow(length: number): void {
-    if (length <= this.result.length) return
+    if (length <= this.length) return
+    this.length = length
     this.result = extended(this.result, length)
-    this.other = extended(this.other, length)
+    if (this.needsOther) this.other = extended(this.other, length)
   }
 
   private fold(buf: Uint8Array, off: number, length: number, isFirst: boolean): void {
-    const { result, other } = this
+    const { result } = this
     if (isFirst) {
-      result.set(buf.subarray(off, off + length))
+      new Uint8Array(result.buffer).set(buf.subarray(off, off + length))
       return
     }
+    for (let at = 0; at < length; at += pieceBytes.length) {
+      const size = Math.min(pieceBytes.length, length - at)
+      const words = (size + 3) >>> 2
+      piece[words - 1] = 0
+      pieceBytes.set(buf.subarray(off + at, off + at + size))
+      this.combine(at >>> 2, words)
+    }
+    if (this.operation === 'AND') result.fill(0, (length + 3) >>> 2)
+  }
+
+  /** With so many words of the piece. */
+  private combine(first: number, words: number): void {
+    const { result, other } = this
     switch (this.operation) {
       case 'AND':
-        for (let i = 0; i < length; i++) result[i] &= buf[off + i]
-        result.fill(0, length)
+        for (let i = 0; i < words; i++) result[first + i] &= piece[i]
         break
       case 'OR':
-        for (let i = 0; i < length; i++) result[i] |= buf[off + i]
+        for (let i = 0; i < words; i++) result[first + i] |= piece[i]
         break
       case 'XOR':
-        for (let i = 0; i < length; i++) result[i] ^= buf[off + i]
+        for (let i = 0; i < words; i++) result[first + i] ^= piece[i]
         break
       case 'ONE':
-        for (let i = 0; i < length; i++) {
-          other[i] |= result[i] & buf[off + i]
-          result[i] |= buf[off + i]
+        for (let i = 0; i < words; i++) {
+          other[first + i] |= result[first + i] & piece[i]
+          result[first + i] |= piece[i]
         }
         break
       default:
-        for (let i = 0; i < length; i++) other[i] |= buf[off + i]
+        for (let i = 0; i < words; i++) other[first + i] |= piece[i]
     }
   }
 
-  private finish(): Uint8Array {
+  private finish(): void {
     const { result, other } = this
     switch (this.operation) {
       case 'NOT':
@@ -103,13 +126,13 @@ class BitOperation {
         break
       default:
     }
-    return result
   }
 }
 
-function extended(bytes: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
-  const longer = new Uint8Array(length)
-  longer.set(bytes)
+/** The same words, with room for so many bytes. */
+function extended(words: Int32Array, bytes: number): Int32Array<ArrayBuffer> {
+  const longer = new Int32Array((bytes + 3) >>> 2)
+  longer.set(words)
   return longer
 }
 

@@ -230,3 +230,48 @@ describe('BITFIELD', () => {
     )
   })
 })
+
+describe('BITOP of long strings', () => {
+  const lengths = [131_079, 65_536, 3, 0, 65_541, 131_074]
+  const at = (source: number, i: number): number =>
+    i < lengths[source] ? (Math.imul(i + 1, 0x9e3779b1 + source * 2) >>> 21) & 255 : 0
+  const rules: Record<string, (first: number, others: readonly number[]) => number> = {
+    AND: (first, others) => others.reduce((all, each) => all & each, first),
+    OR: (first, others) => others.reduce((all, each) => all | each, first),
+    XOR: (first, others) => others.reduce((all, each) => all ^ each, first),
+    DIFF: (first, others) => first & ~others.reduce((all, each) => all | each, 0),
+    DIFF1: (first, others) => ~first & others.reduce((all, each) => all | each, 0),
+    ANDOR: (first, others) => first & others.reduce((all, each) => all | each, 0),
+    ONE: (first, others) => {
+      let once = first
+      let more = 0
+      for (const each of others) {
+        more |= once & each
+        once |= each
+      }
+      return once & ~more
+    },
+  }
+
+  it.each(Object.keys(rules))('%s does to each byte what it says, whatever the lengths', (operation) => {
+    const member = new EngineHarness()
+    lengths.forEach((length, source) => member.raw(['SET', `s${source}`, Uint8Array.from({ length }, (_, i) => at(source, i))]))
+    for (const sources of [
+      [0, 1],
+      [1, 0, 5],
+      [2, 4, 0],
+      [3, 5],
+      [4, 1, 2, 3],
+    ]) {
+      const length = Math.max(...sources.map((source) => lengths[source]))
+      expect(member.run('BITOP', operation, 'to', ...sources.map((source) => `s${source}`))).toBe(length)
+      const wanted = Buffer.from(
+        Uint8Array.from({ length }, (_, i) => {
+          const [first, ...others] = sources.map((source) => at(source, i))
+          return rules[operation](first, others)
+        }),
+      ).toString('latin1')
+      expect(member.raw(['GET', 'to']) === `$${length}\r\n${wanted}\r\n`).toBe(true)
+    }
+  })
+})
