@@ -67,7 +67,7 @@ export const TRANSFER_BUGS: readonly PlantedBug[] = [
   {
     name: 'transfer-named-before-its-log',
     what: 'the snapshot of what was taken gets its name before the log that goes on behind it is on the disk',
-    profile: 'transfer-strings',
+    profile: 'transfer-groups',
     apply: () =>
       patchHidden(SegmentWriter, 'prepareRestart', (self, original, [vector, done]) => {
         const options = field(self, 'options') as { disk: object }
