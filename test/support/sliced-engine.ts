@@ -58,3 +58,11 @@ export function inOneGo(harness: EngineHarness, args: string[], protocol: 2 | 3 
   harness.raw(args, session)
   return harness.raw(['EXEC'], session).slice('*1\r\n'.length)
 }
+
+/** What an engine holds, to compare with what another one holds. */
+export function digestOf(harness: EngineHarness): string {
+  const reply = inOneGo(harness, ['CRDT.DIGEST'])
+  const [, digest] = /\bdigest\r\n\$16\r\n([0-9a-f]{16})\r\n/.exec(reply) ?? []
+  expect(digest, reply).toBeDefined()
+  return digest
+}

@@ -467,7 +467,7 @@ describe('a group in several regions', () => {
 
 describe('a message of a producer', () => {
   const send = (member: EngineHarness, name: string): unknown => member.run('XADD', 's', 'IDMP', 'p', name, '*', 'f', 'v')
-  const digest = (member: EngineHarness): unknown => member.run('DEBUG', 'DIGEST')
+  const digest = (member: EngineHarness): unknown => member.run('CRDT.DIGEST')
 
   it('is known in another region as soon as its entry is there', () => {
     const [one, two] = mesh()
