@@ -154,14 +154,16 @@ describe('a cluster of processes', () => {
     cluster = await TestCluster.started({ names: ['us', 'eu'] })
     const [us, eu] = cluster.members
     const client = await us.client()
-    const linksBefore = us.output.split('peer link is up').length
+    const links = () => us.output.split('peer link is up').length - 1
+    // Each dials the other.
+    await eventually(() => expect(links()).toBe(2))
     const issued = await meridian('certs', 'issue', 'us', '--dir', join(cluster.folder, 'certs'), '--force')
     expect(issued.code).toBe(0)
     us.running.signal('SIGHUP')
     await us.running.printed('the certificate for peer links was read again')
     expect(await client.command('SET', 'still', 'here')).toBe('OK')
     await eventually(async () => expect(await eu.command('GET', 'still')).toBe('here'))
-    expect(us.output.split('peer link is up').length).toBe(linksBefore)
+    expect(links()).toBe(2)
     await eu.stop()
     await eu.start()
     await eventually(async () => expect(await eu.command('INFO', 'peers')).toMatch(/name=us,region=us,link=up/))
