@@ -34,7 +34,7 @@ describe('judge', () => {
   })
 
   it('holds memory of collections against redis-server, also when two regions wrote them', () => {
-    const bytes = (used: number) => ({ used, resident: used })
+    const bytes = (used: number) => ({ used, resident: used, buffers: 0 })
     const shape = { shape: 'members', redis: bytes(100), meridian: bytes(90), twoRegions: bytes(140) }
     expect(judge({ collectionMemory: { elements: 1, shapes: [shape] } })).toMatchObject([
       { budget: 'memory: members', met: true, measured: '0.90x' },

@@ -10,10 +10,12 @@ export interface CollectionMemoryResult {
   readonly shapes: readonly ShapeMemory[]
 }
 
-/** Bytes an element, by what INFO says and by what the process has grown. */
+/** Bytes an element, by what INFO says (without `buffers`) and by what the process has grown. */
 interface Footprint {
   readonly used: number
   readonly resident: number
+  /** Bytes, not by element: what is kept for other members, of the newest ops. It has a bound, and is the same for a million elements as for a hundred. */
+  readonly buffers: number
 }
 
 export interface ShapeMemory {
@@ -67,18 +69,24 @@ export async function measureCollectionMemory(elements: number, { bench, say }: 
 }
 
 async function footprint(server: Server, elements: number, load: () => Promise<void>): Promise<Footprint> {
-  const usedBefore = await usedBytes(server)
+  const before = await usedBytes(server)
   const residentBefore = server.residentBytes()
   await load()
   await delay(QUIET_MS)
+  const after = await usedBytes(server)
+  const buffers = after.buffers - before.buffers
   return {
-    used: ((await usedBytes(server)) - usedBefore) / elements,
+    used: (after.used - before.used - buffers) / elements,
     resident: (server.residentBytes() - residentBefore) / elements,
+    buffers,
   }
 }
 
-async function usedBytes(server: Server): Promise<number> {
-  return Number(await infoField(server, 'memory', 'used_memory'))
+async function usedBytes(server: Server): Promise<{ used: number; buffers: number }> {
+  return {
+    used: Number(await infoField(server, 'memory', 'used_memory')),
+    buffers: Number(await infoField(server, 'memory', 'mem_total_replication_buffers')),
+  }
 }
 
 export function collectionMemoryLines({ elements, shapes }: CollectionMemoryResult): string[] {
@@ -105,6 +113,7 @@ export function collectionMemoryLines({ elements, shapes }: CollectionMemoryResu
   return [
     `Bytes an element, ${figure(elements)} ${elements === 1 ? 'element' : 'elements'} of each`,
     ...textTable(head, rows),
+    `Besides, of two regions, for the other one: ${figure(Math.max(...shapes.map(({ twoRegions }) => twoRegions.buffers)) / 2 ** 20)} MiB of the newest ops, whatever the number of elements`,
     '',
   ]
 }
