@@ -11,8 +11,8 @@ const DISK_KINDS = ['clone-machine', 'return-removed'] as const
 export type DiskFaultKind = (typeof DISK_KINDS)[number]
 
 const DISK_RATE = 0.012
-/** Within this a clone has caught up, and its original has been told. */
-const CLONE_WITHIN_MS = 15_000
+/** Within this a clone has caught up, and its original has been told. It waits for everybody in its list, also for a new member that is not there for a minute (clones, seed 3103808). */
+const CLONE_WITHIN_MS = 120_000
 const LOOK_MS = 50
 
 export function planDisks(random: SeededRandom, steps: number, firstIndex: number): Fault[] {
