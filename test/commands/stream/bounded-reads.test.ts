@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { EngineHarness } from '../../support/engine-harness.js'
+import { SLICING } from '../../support/sliced-engine.js'
 import { ReceivingSession, TickingClock } from '../../support/ticking-clock.js'
 import { SeededRandom } from '../../simulation/random.js'
 
@@ -139,14 +140,7 @@ describe('bounded reads in slices', () => {
     const below = (bound: number): number => random.uint32() % bound
     const whole = filled(120)
     const clock = new TickingClock()
-    const slicing = {
-      readElements: 20,
-      writeElements: 20,
-      frameBytes: Infinity,
-      turnSteps: 1,
-      stepBytes: 0,
-      transactionCommands: Infinity,
-    }
+    const slicing = { ...SLICING, readElements: 20, writeElements: 20, frameBytes: Infinity }
     const sliced = filled(120, new EngineHarness({ slicing }, clock))
     const client = new ReceivingSession(100)
     const inSlices = (command: string[]): string => {

@@ -3,19 +3,13 @@ import { sealPayload } from '../../../src/rdb/payload.js'
 import { Engine } from '../../../src/engine/engine.js'
 import { EngineHarness } from '../../support/engine-harness.js'
 import { MemoryLog } from '../../support/memory-log.js'
+import { SLICING } from '../../support/sliced-engine.js'
 import { ReceivingSession, TickingClock } from '../../support/ticking-clock.js'
 import { SeededRandom } from '../../simulation/random.js'
 
 /** What goes in slices here, and commands that make the streams stay below. */
 const SHORT = 20
-const SLICING = {
-  readElements: SHORT,
-  writeElements: SHORT,
-  frameBytes: Infinity,
-  turnSteps: 1,
-  stepBytes: 0,
-  transactionCommands: Infinity,
-}
+const slicing = { ...SLICING, readElements: SHORT, writeElements: SHORT, frameBytes: Infinity }
 const ENTRIES = 300
 const GROUPS = ['g', 'h']
 const SEEDS = Array.from({ length: 2 }, (_, seed) => seed + 1)
@@ -43,7 +37,7 @@ class Twins {
     readonly solo: boolean,
   ) {
     this.random = new SeededRandom(seed)
-    this.sliced = new EngineHarness({ solo, slicing: SLICING }, this.clock)
+    this.sliced = new EngineHarness({ solo, slicing }, this.clock)
     this.whole = new EngineHarness({ solo }, this.clock)
     this.far = new EngineHarness({ solo, self: 2 }, this.clock)
   }

@@ -3,6 +3,7 @@ import { EVICTION_POLICIES } from '../../../src/base/eviction-policies.js'
 import { LIMITS } from '../../../src/base/limits.js'
 import type { EngineHarness } from '../../support/engine-harness.js'
 import { ReceivingSession, TickingClock } from '../../support/ticking-clock.js'
+import { SLICING } from '../../support/sliced-engine.js'
 import { bound, boundWithRoom, seededHarness } from '../../support/memory-bound.js'
 
 const OOM = "-OOM command not allowed when used memory > 'maxmemory'.\r\n"
@@ -285,15 +286,7 @@ describe('OBJECT', () => {
 describe('a long write', () => {
   it('keeps its keys from eviction until it is whole', () => {
     const clock = new TickingClock()
-    const slicing = {
-      readElements: 50,
-      writeElements: 50,
-      frameBytes: 1000,
-      turnSteps: 1,
-      stepBytes: 0,
-      transactionCommands: Infinity,
-    }
-    const h = seededHarness(30, { slicing }, clock)
+    const h = seededHarness(30, { slicing: SLICING }, clock)
     const client = new ReceivingSession(100)
     for (let n = 0; n < 400; n++) {
       h.run('SADD', 'a', `m${n}`)
