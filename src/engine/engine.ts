@@ -517,9 +517,7 @@ export class Engine implements CommandExecutor, EngineService {
       if (this.monitors.isWatched) this.tellMonitors(command, session, request)
       this.timer.settle()
       const microseconds = (this.timer.lastMs - startMs) * 1000
-      command.calls++
-      command.microseconds += microseconds
-      if (this.latency.tracksCommands) command.latency.add(microseconds)
+      this.addCall(command, microseconds)
     } else {
       this.invoke(command, call, reply)
     }
@@ -863,10 +861,8 @@ export class Engine implements CommandExecutor, EngineService {
 
   /** `stopped` is how long others had to wait at a stretch. */
   private countCall(command: Command, session: Session, request: Request, microseconds: number, stopped = microseconds): void {
-    command.calls++
-    command.microseconds += microseconds
+    this.addCall(command, microseconds)
     this.statistics.commandMicroseconds += microseconds
-    if (this.latency.tracksCommands) command.latency.add(microseconds)
     const { slowLog, latency } = this
     if (latency.thresholdMs > 0) latency.note(command.isFast ? 'fast-command' : 'command', stopped / 1000, this.keyspace.nowMs)
     if (slowLog.slowerThanMicroseconds < 0 || microseconds < slowLog.slowerThanMicroseconds) return
@@ -1007,14 +1003,17 @@ export class Engine implements CommandExecutor, EngineService {
     }
     this.inExec = true
     reply.array(queued.length)
-    const reader = queued.reader()
-    for (let each = reader.next(); each !== null; each = reader.next()) {
-      this.run(session, each, reply)
-      reply.protocol = session.protocol
-    }
+    this.runNext(session, queued.reader(), queued.length, reply)
     this.inExec = false
     session.lastCommand = 'exec'
     return true
+  }
+
+  /** What INFO and LATENCY say of a command. EXEC is no more than that: its time is that of its commands. */
+  private addCall(command: Command, microseconds: number): void {
+    command.calls++
+    command.microseconds += microseconds
+    if (this.latency.tracksCommands) command.latency.add(microseconds)
   }
 
   /** True when EXEC goes in slices. What would be refused, or may have to wait in the middle, goes as ever. */
@@ -1086,17 +1085,22 @@ export class Engine implements CommandExecutor, EngineService {
     this.effects.isSuspended = false
     this.inExec = true
     session.blocked = null
+    this.runNext(session, queued, count, reply)
+    this.timer.settle()
+    session.blocked = transaction
+    this.inExec = false
+    this.effects.isSuspended = true
+    this.hlc.hold()
+  }
+
+  /** Runs so many of the queued commands, or what is left of them. */
+  private runNext(session: Session, queued: QueuedReader, count: number, reply: ReplyWriter): void {
     for (let i = 0; i < count; i++) {
       const request = queued.next()
       if (request === null) break
       this.run(session, request, reply)
       reply.protocol = session.protocol
     }
-    this.timer.settle()
-    session.blocked = transaction
-    this.inExec = false
-    this.effects.isSuspended = true
-    this.hlc.hold()
   }
 
   /** The op of a transaction is whole: it happens now. */
@@ -1117,9 +1121,7 @@ export class Engine implements CommandExecutor, EngineService {
     session.queuedBytes = 0
     session.holdsPushes = false
     if (this.monitors.isWatched) this.tellMonitors(spec, session, request)
-    spec.calls++
-    spec.microseconds += microseconds
-    if (this.latency.tracksCommands) spec.latency.add(microseconds)
+    this.addCall(spec, microseconds)
     // It may have begun to listen when it had gone.
     if (hasLeft) this.pubsub.unsubscribeAll(session)
   }
