@@ -436,34 +436,30 @@ export class Engine implements CommandExecutor, EngineService {
       }
     }
     if (!command.accepts(request.argc) || command.handler === undefined) {
-      command.rejectedCalls++
-      this.refuse(session, reply, `ERR wrong number of arguments for '${command.fullName}' command`)
+      this.reject(session, command, reply, `ERR wrong number of arguments for '${command.fullName}' command`)
       return
     }
     session.lastCommand = command.fullName
     // The password may change while EXEC is under way: what has been queued may run.
     if (!session.authenticated && !command.noAuth && !this.inExec && this.services.settings.requirePassword !== null) {
-      command.rejectedCalls++
       this.statistics.failedAuthentications++
-      this.refuse(session, reply, 'NOAUTH Authentication required.')
+      this.reject(session, command, reply, 'NOAUTH Authentication required.')
       return
     }
     if (this.log === null && !command.allowedWhileLoading) {
-      command.rejectedCalls++
-      this.refuse(session, reply, 'LOADING Meridian is loading the dataset in memory')
+      this.reject(session, command, reply, 'LOADING Meridian is loading the dataset in memory')
       return
     }
     if (this.memory.isBounded && !this.inExec && !this.hasMemoryFor(session, command)) {
-      command.rejectedCalls++
-      this.refuseForMemory(session, command, reply)
+      this.reject(session, command, reply, Errors.outOfMemory)
       return
     }
     if (command.isWrite) {
       const refusal = this.writeRefusal
       if (refusal !== null || !this.hasRoomFor(request)) {
-        command.rejectedCalls++
-        this.refuse(
+        this.reject(
           session,
+          command,
           reply,
           refusal ?? `ERR the command and its transaction write more than ${LIMITS.maxOpBytes} bytes: write less at once`,
         )
@@ -473,15 +469,14 @@ export class Engine implements CommandExecutor, EngineService {
     if (!this.servesStale && !command.allowedWhileStale) {
       const { staleRefusal } = this.inExec && this.transaction !== null ? this.transaction : this.services.server
       if (staleRefusal !== null) {
-        command.rejectedCalls++
-        this.refuse(session, reply, staleRefusal)
+        this.reject(session, command, reply, staleRefusal)
         return
       }
     }
     if (session.subscriptions !== null && session.protocol === 2 && !command.allowedWhileSubscribed && !this.inExec) {
-      command.rejectedCalls++
-      this.refuse(
+      this.reject(
         session,
+        command,
         reply,
         `ERR Can't execute '${command.fullName}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`,
       )
@@ -543,15 +538,6 @@ export class Engine implements CommandExecutor, EngineService {
     this.timer.begin()
     if (hasRoom || command.needsMemory) return hasRoom
     return !isQueueing || (command.endsQueueing && !(command.spec.name === 'exec' && session.queuedNeedsMemory))
-  }
-
-  private refuseForMemory(session: Session, command: Command, reply: ReplyWriter): void {
-    if (command.spec.name !== 'exec') {
-      this.refuse(session, reply, Errors.outOfMemory)
-      return
-    }
-    this.discard(session)
-    this.refuse(session, reply, `EXECABORT Transaction discarded because of: ${Errors.outOfMemory}`)
   }
 
   private evicted(database: number, key: Uint8Array): void {
@@ -964,6 +950,17 @@ export class Engine implements CommandExecutor, EngineService {
     if (count !== undefined || this.errorCounts.size < LIMITS.errorKinds) this.errorCounts.set(code, (count ?? 0) + 1)
   }
 
+  /** Refuses a command before it runs. EXEC takes its transaction with it: the client need not discard it. */
+  private reject(session: Session, command: Command, reply: ReplyWriter, message: string): void {
+    command.rejectedCalls++
+    if (!command.isExec) {
+      this.refuse(session, reply, message)
+      return
+    }
+    this.discard(session)
+    this.refuse(session, reply, `EXECABORT Transaction discarded because of: ${message.replace(/^ERR /, '')}`)
+  }
+
   private refuse(session: Session, reply: ReplyWriter, message: string): void {
     this.countError(message)
     if (session.queued !== null) session.queueFailed = true
@@ -1042,8 +1039,7 @@ export class Engine implements CommandExecutor, EngineService {
     session.commandCount++
     this.statistics.commandsProcessed++
     if (this.memory.isBounded && !this.hasMemoryFor(session, spec)) {
-      spec.rejectedCalls++
-      this.refuseForMemory(session, spec, reply)
+      this.reject(session, spec, reply, Errors.outOfMemory)
       return
     }
     const { queued, queuedBytes } = session

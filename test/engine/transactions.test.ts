@@ -21,6 +21,21 @@ describe('transactions', () => {
     expect(h.services.table.find('exec')).toMatchObject({ calls: 3, failedCalls: 2, rejectedCalls: 0 })
   })
 
+  it('gives the transaction up when EXEC itself is rejected', () => {
+    const h = new EngineHarness()
+    h.run('WATCH', 'k')
+    h.run('MULTI')
+    h.run('SET', 'k', 'v')
+    expect(h.raw(['EXEC', 'now'])).toBe(
+      "-EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command\r\n",
+    )
+    expect(h.raw(['EXEC'])).toBe('-ERR EXEC without MULTI\r\n')
+    expect(h.run('EXISTS', 'k')).toBe(0)
+    h.run('SUBSCRIBE', 'c')
+    expect(h.raw(['EXEC'])).toMatch(/^-EXECABORT Transaction discarded because of: Can't execute 'exec': only /)
+    expect(h.services.table.find('exec')).toMatchObject({ rejectedCalls: 2 })
+  })
+
   it('answers an unknown command in the words of Redis', () => {
     const h = new EngineHarness()
     expect(h.raw(['NOPE', 'a', 'b'])).toBe("-ERR unknown command 'NOPE', with args beginning with: 'a' 'b' \r\n")

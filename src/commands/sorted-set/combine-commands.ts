@@ -19,6 +19,8 @@ const AGGREGATES: Readonly<Record<string, Aggregate>> = {
   SUM: (a, b) => numberOrZero(a + b),
   MIN: (a, b) => Math.min(a, b),
   MAX: (a, b) => Math.max(a, b),
+  /** Of weights: see contribution. */
+  COUNT: (a, b) => numberOrZero(a + b),
 }
 
 /** inf and -inf, or 0 times inf, count as 0. */
@@ -31,6 +33,11 @@ interface Combination {
   aggregate: Aggregate
   withScores: boolean
   limit: number
+}
+
+/** What a member with that score in a source adds to the result: with COUNT it counts as often as the source weighs. */
+function contribution(score: number, { weight }: ScoredSource, { aggregate }: Combination): number {
+  return aggregate === AGGREGATES.COUNT ? weight : score * weight
 }
 
 function parse(call: Call, at: number, operation: Operation, mode: 'reply' | 'store' | 'count'): Combination {
@@ -71,7 +78,7 @@ function* combine(table: ScoreTable, operation: Operation, combination: Combinat
       const walk = source.walk()
       for (let looked = 1; walk.next(); looked++) {
         const { buf, off, len } = walk
-        const value = numberOrZero(walk.score * source.weight)
+        const value = numberOrZero(contribution(walk.score, source, combination))
         const before = table.look(buf, off, len)
         table.put(buf, off, len, before === before ? aggregate(before, value) : value)
         if (looked % LIMITS.slicedReadStep === 0) yield
@@ -84,7 +91,7 @@ function* combine(table: ScoreTable, operation: Operation, combination: Combinat
   for (let looked = 1; walk.next(); looked++) {
     if (looked % LIMITS.slicedReadStep === 0) yield
     const { buf, off, len } = walk
-    const score = operation === 'diff' ? onlyScore(walk, others) : commonScore(walk, first, others, aggregate)
+    const score = operation === 'diff' ? onlyScore(walk, others) : commonScore(walk, combination)
     if (score !== score) continue
     table.look(buf, off, len)
     table.put(buf, off, len, score)
@@ -92,12 +99,13 @@ function* combine(table: ScoreTable, operation: Operation, combination: Combinat
 }
 
 /** Score of a member in an intersection, NaN when it is not in it. */
-function commonScore(member: ScoredWalk, first: ScoredSource, others: readonly ScoredSource[], aggregate: Aggregate): number {
-  let sum = numberOrZero(member.score * first.weight)
-  for (const other of others) {
-    const value = other.score(member.buf, member.off, member.len)
+function commonScore(member: ScoredWalk, combination: Combination): number {
+  const { sources, aggregate } = combination
+  let sum = numberOrZero(contribution(member.score, sources[0], combination))
+  for (let i = 1; i < sources.length; i++) {
+    const value = sources[i].score(member.buf, member.off, member.len)
     if (value !== value) return NaN
-    sum = aggregate(sum, value * other.weight)
+    sum = aggregate(sum, contribution(value, sources[i], combination))
   }
   return sum
 }
@@ -228,7 +236,7 @@ function* countSteps(call: Call, [first, ...others]: readonly ScoredSource[], li
 
 const WEIGHTS = optional({ name: 'weight', type: 'integer', token: 'WEIGHTS', flags: ['multiple'] })
 const AGGREGATE: ArgumentSpec = {
-  ...optional(oneOf('aggregate', token('sum'), token('min'), token('max'))),
+  ...optional(oneOf('aggregate', token('sum'), token('min'), token('max'), { ...token('count'), since: '8.8.0' })),
   token: 'AGGREGATE',
 }
 const WITHSCORES = optional(token('withscores'))

@@ -192,6 +192,8 @@ describe('combining sorted sets', () => {
     expect(run('ZUNION 2 x y WITHSCORES')).toEqual(['a', '1', 'b', '12', 'c', '23', 'd', '30'])
     expect(run('ZINTER 2 x y WEIGHTS 2 1 AGGREGATE MAX WITHSCORES')).toEqual(['b', '10', 'c', '20'])
     expect(run('ZDIFF 2 x y WITHSCORES')).toEqual(['a', '1'])
+    expect(run('ZUNION 2 x y AGGREGATE COUNT WITHSCORES')).toEqual(['a', '1', 'd', '1', 'b', '2', 'c', '2'])
+    expect(run('ZINTER 2 x y AGGREGATE count WEIGHTS 0.5 3 WITHSCORES')).toEqual(['b', '3.5', 'c', '3.5'])
     expect(run('ZINTERCARD 2 x y LIMIT 1')).toBe(1)
     expect(run('ZUNIONSTORE x 2 x y')).toBe(4)
     expect(run('ZSCORE x c')).toBe('23')
