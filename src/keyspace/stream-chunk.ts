@@ -142,11 +142,11 @@ export class StreamChunks {
     return order !== 0 ? order : region - (words[w + SHAPE] & 0xff)
   }
 
-  /** A chunk without entries for an entry that is to be its first. */
-  create(source: EntrySource, fields: StreamFields): Ref {
+  /** A chunk without entries for an entry that is to be its first. It has room for that one, or for `room` bytes of entries if that is more. */
+  create(source: EntrySource, fields: StreamFields, room = 0): Ref {
     let bytes = HEAD_BYTES
     for (let i = 0; i < fields.count; i++) bytes += varintBytes(fields.nameLen[i]) + fields.nameLen[i]
-    const ref = this.arena.alloc(bytes + this.sizeWithNames(fields))
+    const ref = this.arena.alloc(bytes + Math.max(room, this.sizeWithNames(fields)))
     const words = this.arena.u32[ref >>> CHUNK_SHIFT]
     const w = wordOf(ref)
     const { id } = source
@@ -178,24 +178,27 @@ export class StreamChunks {
     return bytes <= Math.min(this.maxBytes === 0 ? MAX_BYTES : this.maxBytes, MAX_BYTES)
   }
 
-  /** Adds an entry at an offset (end: behind the last). Gives the chunk, whose block may have moved. */
+  /**
+   * Adds an entry at an offset (end: behind the last). Gives the chunk, whose block may have moved. The block gets no room for more: late entries of other
+   * members fall into any chunk, and none of those is ever known to be done.
+   */
   insert(chunk: Ref, offset: number, source: EntrySource, fields: StreamFields): Ref {
     this.plan(chunk, source, fields)
-    return this.put(chunk, offset, source, fields)
+    return this.put(chunk, offset, source, fields, false)
   }
 
-  /** As insert at the end, right after takes has said that there is room. */
+  /** As insert at the end of the stream's last chunk, right after takes has said that there is room; the block gets room for more. */
   append(chunk: Ref, source: EntrySource, fields: StreamFields): Ref {
     if (this.count(chunk) === 0) this.plan(chunk, source, fields)
-    return this.put(chunk, this.end(chunk), source, fields)
+    return this.put(chunk, this.end(chunk), source, fields, true)
   }
 
-  private put(chunk: Ref, to: number, source: EntrySource, fields: StreamFields): Ref {
+  private put(chunk: Ref, to: number, source: EntrySource, fields: StreamFields, grows: boolean): Ref {
     const size = this.planned()
     const trimmed = this.end(chunk) + size > this.arena.sizeOf(chunk) ? this.compact(chunk) : 0
     const offset = to - trimmed
     const end = this.end(chunk)
-    const ref = this.reserve(chunk, end + size)
+    const ref = this.reserve(chunk, end + size, grows)
     // Fields that lie in the chunk itself never move it: only split writes such, and to another.
     const words = this.arena.u32[ref >>> CHUNK_SHIFT]
     const w = wordOf(ref)
@@ -372,20 +375,20 @@ export class StreamChunks {
     }
   }
 
-  /** Gives the block the size that it needs: nothing will be added at its end any more. */
+  /** Gives the block the size that it needs: nothing will be added at the stream's end here any more. */
   shrink(ref: Ref): Ref {
     const bytes = this.end(ref)
     return this.arena.sizeOf(ref) > bytes * SHRINK_WASTE ? this.move(ref, bytes) : ref
   }
 
-  /** Moves the entries from an offset, which is not that of the first, on to a new chunk. */
+  /** Moves the entries from an offset, which is not that of the first, on to a new chunk. What stays has room that shrink gives back. */
   split(ref: Ref, offset: number): Ref {
     const { moving, movingFields } = this
     let to = 0
     for (let at = offset, end = this.end(ref); at < end; at = moving.next) {
       this.read(ref, at, moving)
       this.fields(moving, movingFields)
-      if (to === 0) to = this.create(moving, movingFields)
+      if (to === 0) to = this.create(moving, movingFields, end - offset)
       to = this.insert(to, this.end(to), moving, movingFields)
     }
     assert(to !== 0 && offset > this.first(ref), 'a chunk is not split')
@@ -414,10 +417,14 @@ export class StreamChunks {
     return by
   }
 
-  /** Makes the block large enough, with room to grow: half of what it has, so that a chunk of 4 KiB moves some ten times. */
-  private reserve(ref: Ref, bytes: number): Ref {
+  /**
+   * Makes the block large enough: as large as it must be, which the arena rounds up to its next size, or with room to grow by half of what it has, so that a
+   * chunk of 4 KiB moves some ten times.
+   */
+  private reserve(ref: Ref, bytes: number, grows: boolean): Ref {
     const have = this.arena.sizeOf(ref)
-    return bytes <= have ? ref : this.move(ref, Math.max(bytes, Math.min(have + (have >>> 1), bytes + GROWTH_BYTES)))
+    if (bytes <= have) return ref
+    return this.move(ref, grows ? Math.max(bytes, Math.min(have + (have >>> 1), bytes + GROWTH_BYTES)) : bytes)
   }
 
   private move(ref: Ref, bytes: number): Ref {

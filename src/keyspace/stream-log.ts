@@ -93,7 +93,9 @@ export class StreamLog {
     let chunk = index.item(place)
     if (!chunks.takes(chunk, source, fields) && chunks.count(chunk) > 1) {
       const right = chunks.split(chunk, this.middle(chunk))
-      index.setWeight(words, d, place, chunks.count(chunk))
+      const left = chunks.shrink(chunk)
+      if (left !== chunk) index.replace(place, left)
+      index.setWeight(words, d, place, chunks.count(left))
       index.insertAfter(words, d, place, right, chunks.count(right))
       if (chunks.compare(right, source.id, source.region) < 0) index.previous(place)
       chunk = index.item(place)
