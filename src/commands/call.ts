@@ -148,7 +148,7 @@ export class Call {
 
   /** True when a command that only reads, and looks at so many elements, is to do so in slices. */
   isLong(elements: number): boolean {
-    return elements > this.engine.slicing.readElements && !this.engine.isInExec && this.engine.slices.mayBegin
+    return elements > this.engine.slicing.readElements && !this.engine.goesInOneGo && this.engine.slices.mayBegin
   }
 
   /**
@@ -158,7 +158,8 @@ export class Call {
    * prefixes: what keys begin with that it reads beside those. They are kept.
    */
   readInSlices(firstKey: number, keyCount: number, steps: ReadSteps, prefixes: readonly Uint8Array[] = []): void {
-    this.engine.slices.begin(this, firstKey, keyCount, steps, prefixes)
+    if (this.engine.isInExec) this.engine.goInSteps(this, steps)
+    else this.engine.slices.begin(this, firstKey, keyCount, steps, prefixes)
   }
 
   /** The same steps in slices or in one go, as the number of elements that they look at demands. */
@@ -177,7 +178,7 @@ export class Call {
    * it replaces or removes.
    */
   isLongWrite(elements: number, ...removed: readonly (number | KeyPlace)[]): boolean {
-    if (elements <= this.engine.slicing.writeElements || this.engine.isInExec) return false
+    if (elements <= this.engine.slicing.writeElements || this.engine.goesInOneGo) return false
     return removed.every((each) => this.long.canRemove(typeof each === 'number' ? this.place(each) : each))
   }
 
@@ -200,13 +201,14 @@ export class Call {
    * prefixes: what keys begin with that they read besides. They are kept.
    */
   writeInSlices(keys: readonly KeyToHold[], steps: WriteSteps, prefixes: readonly Uint8Array[] = []): void {
-    this.engine.longWrites.begin(this, keys, steps, prefixes)
+    if (this.engine.isInExec) this.engine.goInSteps(this, steps)
+    else this.engine.longWrites.begin(this, keys, steps, prefixes)
   }
 
   /** True when a command that changes so many keys, or (isRead) looks at so many, is to do so in slices: see workOnKeysInSlices. */
   hasManyKeys(keys: number, isRead = false): boolean {
-    const { slicing, isInExec } = this.engine
-    return keys > (isRead ? slicing.readElements : slicing.writeElements) && !isInExec
+    const { slicing } = this.engine
+    return keys > (isRead ? slicing.readElements : slicing.writeElements) && !this.engine.goesInOneGo
   }
 
   /**
@@ -215,7 +217,8 @@ export class Call {
    * cannot be said beforehand the steps yield 'at-once' instead, and then write them in one go.
    */
   workOnKeysInSlices(keys: KeyRange, steps: WriteSteps): void {
-    this.engine.longWrites.begin(this, keys, steps)
+    if (this.engine.isInExec) this.engine.goInSteps(this, steps)
+    else this.engine.longWrites.begin(this, keys, steps)
   }
 
   /** The first step of a write in slices that makes the collection in argument i, of which clients see nothing: what is left of it goes, as in openCollection. */
@@ -244,7 +247,7 @@ export class Call {
 
   /** Where the steps of a write in slices write their effects. */
   get op(): OpBuilder {
-    return this.engine.longWrites.op
+    return this.engine.op
   }
 
   /** The key in argument i. */

@@ -1,3 +1,5 @@
+import { LIMITS } from '../base/limits.js'
+
 /** What a client did wrong: its text is the error reply. Thrown by handlers before they have changed anything. */
 export class CommandError extends Error {
   override readonly name = 'CommandError'
@@ -15,6 +17,7 @@ export const Errors = {
   notInteger: 'ERR value is not an integer or out of range',
   notNegatable: 'ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807',
   notFloat: 'ERR value is not a valid float',
+  opTooLong: `ERR the command and its transaction write more than ${LIMITS.maxOpBytes} bytes: write less at once`,
   noSuchKey: 'ERR no such key',
   indexRange: 'ERR index out of range',
   outOfMemory: "OOM command not allowed when used memory > 'maxmemory'.",

@@ -290,6 +290,12 @@ export interface EngineService {
   readonly clock: Clock
   /** EXEC runs: a command that would block answers at once. */
   readonly isInExec: boolean
+  /** EXEC runs and cannot go in slices: its commands go to their end, however long they are. */
+  readonly goesInOneGo: boolean
+  /** The command is one of EXEC, and long: its steps are gone through before the next one. Nobody else can come in between. */
+  goInSteps(call: Call, steps: WriteSteps): void
+  /** Where the steps that run now write their effects. */
+  readonly op: OpBuilder
   readonly waits: SessionWaits
   readonly blocking: KeyBlocking
   readonly slices: SlicedReading
@@ -445,8 +451,6 @@ export interface KeyRange {
 export interface LongWriting {
   /** `prefixes`: what keys of the selected database begin with that it reads besides. */
   begin(call: Call, keys: readonly KeyToHold[] | KeyRange, steps: WriteSteps, prefixes?: readonly Uint8Array[]): void
-  /** Where the steps that run now write their effects. */
-  readonly op: OpBuilder
   /** Some keys are half changed: whoever looks at all of them must wait. */
   readonly isApplying: boolean
 }

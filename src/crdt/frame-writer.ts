@@ -25,8 +25,8 @@ import type { VersionVector } from './version-vector.js'
  */
 const SLAB_BYTES = 1024 * 1024
 const LAST_EFFECT = 0x80
-/** Of a frame that is closed in steps, checked at a time. */
-const CHECKSUM_BYTES = 256 * 1024
+/** Of a frame that is made in steps: checked, or copied, at a time. */
+const STEP_BYTES = 256 * 1024
 
 export class FrameWriter {
   private slab = allocateLasting(SLAB_BYTES)
@@ -42,6 +42,11 @@ export class FrameWriter {
   private previous = 0
   private inOp = false
   private effectAt = 0
+  /** Of the op that was begun last: where it begins and where its first effect does, its first stamp, and the last one before it. */
+  private opAt = 0
+  private effectsAt = 0
+  private opFirst = 0
+  private beforeOp = 0
 
   constructor(
     private readonly self: MemberId,
@@ -81,10 +86,48 @@ export class FrameWriter {
     assert(!this.inOp, 'op within an op')
     if (this.opCount === 0) this.open(stamp)
     this.reserve(8)
+    this.opAt = this.at
     this.at = writeVarint(stamp - (this.opCount === 0 ? this.first : this.last + 1), this.slab, this.at)
+    this.effectsAt = this.at
+    this.opFirst = stamp
+    this.beforeOp = this.last
     this.opCount++
     this.last = stamp - 1
     this.inOp = true
+  }
+
+  /** The op that is under way goes on in a frame of its own: closes the frame of the ops before it by `close`, which need not be if there are none. */
+  setOpApart(close: () => void): void {
+    assert(this.inOp, 'no op to be set apart')
+    if (this.opCount === 1) return
+    const effects = this.slab.slice(this.effectsAt, this.at)
+    const { opFirst, last } = this
+    const lastEffect = this.effectAt - this.effectsAt
+    this.at = this.opAt
+    this.opCount--
+    this.last = this.beforeOp
+    this.inOp = false
+    this.effectAt = 0
+    close()
+    this.beginOp(opFirst)
+    this.putRaw(effects, 0, effects.length)
+    this.effectAt = this.effectsAt + lastEffect
+    this.last = last
+  }
+
+  /**
+   * Adds effects to the op that is under way, which have been written elsewhere, some hundred KiB a step. The last one of so many bytes may be marked as that of an op.
+   */
+  *putEffects(effects: Uint8Array, count: number, lastBytes: number): Generator<undefined, void> {
+    assert(this.inOp, 'effects outside an op')
+    this.reserve(effects.length)
+    for (let from = 0; from < effects.length; from += STEP_BYTES) {
+      this.putRaw(effects, from, Math.min(STEP_BYTES, effects.length - from))
+      yield
+    }
+    this.effectAt = this.at - lastBytes
+    this.slab[this.effectAt] &= ~LAST_EFFECT
+    this.last += count
   }
 
   /** Begins an effect; its payload follows by the put methods. Its stamp follows the previous effect's. */
@@ -174,8 +217,8 @@ export class FrameWriter {
   *closeInSteps(): Generator<undefined, FrameView> {
     const bytes = this.complete()
     let checksum = 0
-    for (let from = FRAME_PREFIX_BYTES; from < bytes.length; from += CHECKSUM_BYTES) {
-      const part = bytes.subarray(from, from + CHECKSUM_BYTES)
+    for (let from = FRAME_PREFIX_BYTES; from < bytes.length; from += STEP_BYTES) {
+      const part = bytes.subarray(from, from + STEP_BYTES)
       checksum = from === FRAME_PREFIX_BYTES ? crc32(part) : combineCrc32(checksum, crc32(part), part.length)
       yield
     }
@@ -239,6 +282,8 @@ export class FrameWriter {
     const grown = allocateLasting(Math.max(SLAB_BYTES, (keep + more) * 2))
     grown.set(this.slab.subarray(this.start, this.start + keep))
     if (this.effectAt > 0) this.effectAt -= this.start
+    this.opAt -= this.start
+    this.effectsAt -= this.start
     this.at -= this.start
     if (keep === 0) this.at = 0
     this.slab = grown

@@ -54,6 +54,8 @@ export class OpBuilder {
   private frame: Uint8Array = new Uint8Array(0)
   private contextCount = 0
   private opsChecksum = 0
+  /** Where its effects begin in it. */
+  private effectsAt = 0
 
   /** Bytes of the effects that are closed. */
   get bytes(): number {
@@ -105,6 +107,7 @@ export class OpBuilder {
     // The gap before the op: it begins with the frame's first stamp.
     let at = writeVarint(0, this.frame, start)
     this.opsChecksum = crc32(this.frame.subarray(start, at))
+    this.effectsAt = at
     yield
     for (let i = 0; i <= last; i++) {
       const piece = this.pieces[i].subarray(0, this.ends[i])
@@ -118,6 +121,16 @@ export class OpBuilder {
       }
     }
     assert(at === this.frame.length, 'a frame of another length than its ops')
+  }
+
+  /** Of an op that is assembled: its effects, one after the other. */
+  get assembled(): Uint8Array {
+    return this.frame.subarray(this.effectsAt)
+  }
+
+  /** Of an op that is assembled: bytes of its last effect, which is marked as such. */
+  get lastEffectBytes(): number {
+    return this.ends[this.ends.length - 1] - this.lastAt
   }
 
   /** Gives the op its stamps: `first` and those that follow. The frame continues `previous`. */

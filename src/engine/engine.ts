@@ -4,13 +4,14 @@ import { assert } from '../base/assert.js'
 import { Call } from '../commands/call.js'
 import { CommandError, Errors } from '../commands/command-error.js'
 import { CommandTable, type Command } from '../commands/command-table.js'
-import type { EngineService, EventLoopReport, Services, TransactionService } from '../commands/services.js'
+import type { EngineService, EventLoopReport, Services, TransactionService, WriteSteps } from '../commands/services.js'
 import type { Session } from '../commands/session.js'
 import { ApplyContext } from '../crdt/apply-context.js'
 import type { FrameView } from '../crdt/frame.js'
 import { isStabilityNote, stabilityNote } from '../crdt/stability-note.js'
 import { FrameWriter } from '../crdt/frame-writer.js'
 import { HybridClock } from '../crdt/hybrid-clock.js'
+import type { OpBuilder } from '../crdt/op-builder.js'
 import { VersionVector } from '../crdt/version-vector.js'
 import { AccessFrequency } from '../keyspace/access-frequency.js'
 import { Collections } from '../keyspace/collections.js'
@@ -41,7 +42,7 @@ import { ExpiryCycle } from './expiry-cycle.js'
 import { FieldExpiryCycle } from './field-expiry-cycle.js'
 import { KeyspaceNotifications } from './keyspace-notifications.js'
 import { LatencyMonitor } from './latency-monitor.js'
-import type { LongTransaction } from './long-command.js'
+import { LongPart, LongTransaction } from './long-command.js'
 import { LongWrite, LongWrites, type LongWriteHost } from './long-writes.js'
 import { Migration, Migrations, type MigrationHost } from './migrations.js'
 import { Monitors } from './monitors.js'
@@ -71,7 +72,7 @@ interface Slicing {
   readonly turnSteps: number
   /** Bytes of effects in a step of applying a frame. */
   readonly stepBytes: number
-  /** Commands of a transaction. */
+  /** Commands of a transaction; Infinity: all of it goes in one go, however long they are. */
   readonly transactionCommands: number
 }
 
@@ -183,6 +184,10 @@ export class Engine implements CommandExecutor, EngineService {
    * not run now unless inExec.
    */
   private transaction: LongTransaction | null = null
+  /** The command of EXEC that is under way, where that takes many steps by itself. */
+  private longPart: LongPart | null = null
+  /** Its reply. */
+  private readonly partReply = new ReplyWriter()
   /** What has to write meanwhile. */
   private readonly afterTransaction: (() => void)[] = []
   private stopped = false
@@ -457,12 +462,7 @@ export class Engine implements CommandExecutor, EngineService {
     if (command.isWrite) {
       const refusal = this.writeRefusal
       if (refusal !== null || !this.hasRoomFor(request)) {
-        this.reject(
-          session,
-          command,
-          reply,
-          refusal ?? `ERR the command and its transaction write more than ${LIMITS.maxOpBytes} bytes: write less at once`,
-        )
+        this.reject(session, command, reply, refusal ?? Errors.opTooLong)
         return
       }
     }
@@ -508,11 +508,15 @@ export class Engine implements CommandExecutor, EngineService {
     if (command.isExec) {
       this.timer.settle()
       const startMs = this.timer.lastMs
-      if (!this.exec(session, reply)) command.failedCalls++
-      if (this.monitors.isWatched) this.tellMonitors(command, session, request)
+      if (!this.exec(command, session, request, reply)) command.failedCalls++
       this.timer.settle()
       const microseconds = (this.timer.lastMs - startMs) * 1000
-      this.addCall(command, microseconds)
+      // One that goes on in slices counts when it ends.
+      if (session.blocked instanceof LongTransaction) session.blocked.microseconds = microseconds
+      else {
+        if (this.monitors.isWatched) this.tellMonitors(command, session, request)
+        this.addCall(command, microseconds)
+      }
     } else {
       this.invoke(command, call, reply)
     }
@@ -599,6 +603,10 @@ export class Engine implements CommandExecutor, EngineService {
     }
     if (this.monitors.isWatched) this.tellMonitors(command, call.session, call.request)
     const { blocked } = call.session
+    if (this.longPart !== null) {
+      this.longPart.took(timer.lap())
+      return
+    }
     if (blocked === null && timer.takes(command, call.request.argc, reply.length - replyStart)) return
     const microseconds = timer.lap()
     // A command that waits for keys, or takes many turns, counts when it ends.
@@ -768,13 +776,7 @@ export class Engine implements CommandExecutor, EngineService {
       get isPaused() {
         return isPaused()
       },
-      contextCount: () => {
-        let count = 0
-        for (let member = 1; member < this.applied.stamps.length; member++) {
-          if (this.applied.stamps[member] !== 0 && member !== this.options.self) count++
-        }
-        return count
-      },
+      contextCount: () => this.contextCount(),
       commit: (write) => this.commit(write),
       applying: (frame, isOwn, seen) => this.applier.applyInSteps(frame, this.hlc, isOwn, seen, this.slicing.stepBytes),
       applied: (frame) => this.longRemoteApplied(frame),
@@ -812,6 +814,15 @@ export class Engine implements CommandExecutor, EngineService {
     }
     this.startSliced(write, reply)
     if (this.endOp()) this.wrote(write.session)
+  }
+
+  /** Members other than this one that something was applied of. */
+  private contextCount(): number {
+    let count = 0
+    for (let member = 1; member < this.applied.stamps.length; member++) {
+      if (this.applied.stamps[member] !== 0 && member !== this.options.self) count++
+    }
+    return count
   }
 
   private noteFailure(command: Command, message: string): void {
@@ -980,9 +991,9 @@ export class Engine implements CommandExecutor, EngineService {
     reply.simpleString('QUEUED')
   }
 
-  /** Runs the queued commands as one op. False when it refused to. */
-  private exec(session: Session, reply: ReplyWriter): boolean {
-    const queued = session.queued
+  /** Runs the queued commands as one op, or begins to: `longPart` is set then, and the rest goes in slices. False when it refused to. */
+  private exec(command: Command, session: Session, request: Request, reply: ReplyWriter): boolean {
+    const { queued, queuedBytes } = session
     if (queued === null) {
       this.refuse(session, reply, 'ERR EXEC without MULTI')
       return false
@@ -999,11 +1010,44 @@ export class Engine implements CommandExecutor, EngineService {
       return true
     }
     this.inExec = true
+    const replyStart = reply.length
+    const reader = queued.reader()
     reply.array(queued.length)
-    this.runNext(session, queued.reader(), queued.length, reply)
+    const ran = this.runNext(session, reader, queued.length, reply)
     this.inExec = false
     session.lastCommand = 'exec'
+    if (this.longPart === null) return true
+    // Its op stays open, and what others have written in this turn is in the same frame.
+    if (this.effects.isInOp) this.writer.setOpApart(() => this.closeFrame())
+    else this.closeFrame()
+    const transaction = this.longWrites.goOn(command, session, request)
+    transaction.queued = reader
+    transaction.left = queued.length - ran
+    transaction.parts.take(reply, replyStart)
+    this.beginTransaction(transaction, queuedBytes)
+    this.leaveTransaction(transaction)
+    this.setGuards()
     return true
+  }
+
+  get goesInOneGo(): boolean {
+    return this.inExec && this.transaction === null && !this.mayGoOnInSlices
+  }
+
+  /** EXEC that has begun in one go may go on in slices. Long writes go one after the other, and one of its commands may have said that its client must go. */
+  private get mayGoOnInSlices(): boolean {
+    const { slicing, longWrites, call } = this
+    if (slicing.transactionCommands === Infinity || !longWrites.isFree || call.session.close !== 'none') return false
+    return this.writeRefusal === null && this.mayTakeTurns
+  }
+
+  goInSteps({ request }: Call, steps: WriteSteps): void {
+    assert(this.inExec && this.longPart === null, 'a long command of EXEC within another')
+    this.longPart = new LongPart(request, this.commandOf(request), steps)
+  }
+
+  get op(): OpBuilder {
+    return this.longPart === null ? this.longWrites.op : this.longPart.op
   }
 
   /** What INFO and LATENCY say of a command. EXEC is no more than that: its time is that of its commands. */
@@ -1025,43 +1069,17 @@ export class Engine implements CommandExecutor, EngineService {
   }
 
   /**
-   * A transaction whose turn has come. Its commands run as in exec, some a step; the op stays open between the steps, and its frame with it. It is seen by nobody, and
-   * not in the log, before it is whole: if the process dies, nothing has happened.
+   * A transaction whose turn has come, or one that has begun in one go. Its commands run as in exec, some a step; the op stays open between the steps, and its frame with
+   * it. It is seen by nobody, and not in the log, before it is whole: if the process dies, nothing has happened.
    */
   private *transact(transaction: LongTransaction, reply: ReplyWriter): Generator<undefined, void> {
-    const { session, request, spec } = transaction
-    if (!this.mayTakeTurns || (this.pause.mode !== 'none' && this.pause.holds(spec, session))) {
-      // As if it came now: it goes in one go, or waits for something else.
-      transaction.isHandedOver = true
-      this.resume(session, request)
-      return
-    }
-    session.commandCount++
-    this.statistics.commandsProcessed++
-    if (this.memory.isBounded && !this.hasMemoryFor(session, spec)) {
-      this.reject(session, spec, reply, Errors.outOfMemory)
-      return
-    }
-    const { queued, queuedBytes } = session
-    assert(queued !== null, 'EXEC without MULTI')
-    const watchBroken = session.watchBroken || this.watches.hasLapsed(session)
-    this.discard(session)
-    if (watchBroken) {
-      reply.nullArray()
-      return
-    }
-    this.closeFrame()
-    this.transaction = transaction
-    transaction.isApplying = true
-    transaction.nowMs = this.keyspace.nowMs
-    transaction.staleRefusal = this.services.server.staleRefusal
-    session.queuedBytes = queuedBytes
-    session.holdsPushes = true
-    reply.array(queued.length)
+    const { session } = transaction
+    const reader = transaction.queued ?? this.startTransaction(transaction, reply)
+    if (reader === null) return
     const stepCommands = Math.min(LIMITS.slicedTransactionStep, this.slicing.transactionCommands)
-    const reader = queued.reader()
-    for (let done = 0; done < queued.length; done += stepCommands) {
-      this.runQueued(transaction, reader, stepCommands, reply)
+    while (transaction.left > 0 || this.longPart !== null) {
+      if (this.longPart !== null) yield* this.runLongPart(transaction, this.longPart, reply)
+      else this.runQueued(transaction, reader, stepCommands, reply)
       yield
     }
     session.lastCommand = 'exec'
@@ -1071,32 +1089,135 @@ export class Engine implements CommandExecutor, EngineService {
     this.transaction = null
   }
 
-  /** Runs some of a transaction's commands, as if no time had passed since the first one. */
-  private runQueued(transaction: LongTransaction, queued: QueuedReader, count: number, reply: ReplyWriter): void {
+  /** The first step of one whose turn has come: what is queued, or null when it does not run. */
+  private startTransaction(transaction: LongTransaction, reply: ReplyWriter): QueuedReader | null {
+    const { session, request, spec } = transaction
+    if (!this.mayTakeTurns || (this.pause.mode !== 'none' && this.pause.holds(spec, session))) {
+      // As if it came now: it goes in one go, or waits for something else.
+      transaction.isHandedOver = true
+      this.resume(session, request)
+      return null
+    }
+    session.commandCount++
+    this.statistics.commandsProcessed++
+    if (this.memory.isBounded && !this.hasMemoryFor(session, spec)) {
+      this.reject(session, spec, reply, Errors.outOfMemory)
+      return null
+    }
+    const { queued, queuedBytes } = session
+    assert(queued !== null, 'EXEC without MULTI')
+    const watchBroken = session.watchBroken || this.watches.hasLapsed(session)
+    this.discard(session)
+    if (watchBroken) {
+      reply.nullArray()
+      return null
+    }
+    this.closeFrame()
+    transaction.isApplying = true
+    this.beginTransaction(transaction, queuedBytes)
+    reply.array(queued.length)
+    const reader = queued.reader()
+    transaction.queued = reader
+    transaction.left = queued.length
+    return reader
+  }
+
+  /** From here on nobody else writes. */
+  private beginTransaction(transaction: LongTransaction, queuedBytes: number): void {
     const { session } = transaction
-    this.keyspace.setTime(transaction.nowMs)
+    this.transaction = transaction
+    transaction.nowMs = this.keyspace.nowMs
+    transaction.staleRefusal = this.services.server.staleRefusal
+    session.queuedBytes = queuedBytes
+    session.holdsPushes = true
+  }
+
+  /** Runs some of a transaction's commands. */
+  private runQueued(transaction: LongTransaction, queued: QueuedReader, count: number, reply: ReplyWriter): void {
+    this.enterTransaction(transaction)
+    transaction.left -= this.runNext(transaction.session, queued, Math.min(count, transaction.left), reply)
+    this.timer.settle()
+    this.leaveTransaction(transaction)
+  }
+
+  /** A slice begins, as if no time had passed since the first one. */
+  private enterTransaction({ session, nowMs }: LongTransaction): void {
+    this.keyspace.setTime(nowMs)
     this.keyspace.beginCommand()
     this.writeRefusal = null
     this.hlc.resume()
     this.effects.isSuspended = false
     this.inExec = true
     session.blocked = null
-    this.runNext(session, queued, count, reply)
-    this.timer.settle()
-    session.blocked = transaction
+  }
+
+  private leaveTransaction(transaction: LongTransaction): void {
+    transaction.session.blocked = transaction
     this.inExec = false
     this.effects.isSuspended = true
     this.hlc.hold()
   }
 
-  /** Runs so many of the queued commands, or what is left of them. */
-  private runNext(session: Session, queued: QueuedReader, count: number, reply: ReplyWriter): void {
-    for (let i = 0; i < count; i++) {
+  /** Runs so many of the queued commands, or fewer when one takes many steps. How many have begun. */
+  private runNext(session: Session, queued: QueuedReader, count: number, reply: ReplyWriter): number {
+    for (let ran = 0; ran < count; ran++) {
+      if (this.longPart !== null) return ran
       const request = queued.next()
-      if (request === null) break
+      assert(request !== null, 'fewer commands than were queued')
       this.run(session, request, reply)
       reply.protocol = session.protocol
     }
+    return count
+  }
+
+  /** A command of a transaction that takes many steps. */
+  private *runLongPart(transaction: LongTransaction, part: LongPart, reply: ReplyWriter): Generator<undefined, void> {
+    const { partReply } = this
+    const { session } = transaction
+    const steps = this.partSteps(part)
+    partReply.reset()
+    partReply.protocol = session.protocol
+    for (let isDone = false; !isDone;) {
+      this.enterTransaction(transaction)
+      this.prepareCall(session, part.request, part.spec, partReply)
+      isDone = steps.next().done === true
+      part.parts.takeMuch(partReply)
+      part.took(this.timer.lap())
+      this.leaveTransaction(transaction)
+      if (!isDone) yield
+    }
+    this.longPart = null
+    transaction.parts.take(reply)
+    transaction.parts.append(part.parts)
+    transaction.parts.take(partReply)
+    this.countCall(part.spec, session, part.request, part.microseconds, part.longest)
+  }
+
+  /** Its steps, and between them those that put what a write has written into the open op. */
+  private *partSteps({ steps, op, spec, parts }: LongPart): Generator<undefined, void> {
+    try {
+      for (let step = steps.next(); step.done !== true; step = steps.next()) {
+        if (step.value === 'commit') yield* this.commitPart(op)
+        else yield
+      }
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error
+      this.noteFailure(spec, error.message)
+      parts.clear()
+      this.partReply.reset()
+      this.partReply.error(error.message)
+    }
+  }
+
+  /** What a long write has written follows in the open op, and is applied from a frame that is never logged. */
+  private *commitPart(op: OpBuilder): Generator<undefined, void> {
+    const { writer, applied, options } = this
+    if (op.bytes + writer.openBytes > LIMITS.maxOpBytes) throw new CommandError(Errors.opTooLong)
+    yield* op.assemble(this.contextCount())
+    const first = this.effects.admit(op.effects)
+    yield* writer.putEffects(op.assembled, op.effects, op.lastEffectBytes)
+    const frame = op.seal(options.self, applied, writer.previousLast, first)
+    yield* this.applier.applyInSteps(frame, this.hlc, true, () => undefined, this.slicing.stepBytes)
   }
 
   /** The op of a transaction is whole: it happens now. */
@@ -1267,7 +1388,7 @@ export class Engine implements CommandExecutor, EngineService {
 
   /** Something is under way that `applied` does not include yet. */
   get isMidway(): boolean {
-    return this.applying || this.writer.isOpen || this.longWrites.isApplying
+    return this.applying || this.writer.isOpen || this.effects.isInOp || this.longWrites.isApplying
   }
 
   position(): VersionVector {

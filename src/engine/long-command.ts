@@ -1,5 +1,8 @@
 import type { Command } from '../commands/command-table.js'
 import type { BlockedState, Session } from '../commands/session.js'
+import type { WriteSteps } from '../commands/services.js'
+import { OpBuilder } from '../crdt/op-builder.js'
+import type { QueuedReader } from '../resp/queued-requests.js'
 import { ReplyParts } from '../resp/reply-parts.js'
 import type { Request } from '../resp/request.js'
 import type { HeldKeys } from './held-keys.js'
@@ -46,12 +49,39 @@ export abstract class LongCommand implements BlockedState {
 }
 
 /**
- * EXEC of very many commands. Unlike a long write it changes the data as it goes, so everything is held from everybody, from its first command until its op is in the
- * log, and the op stays open meanwhile: see Engine.transact.
+ * EXEC of very many commands, or one that has come to a command that is long by itself. Unlike a long write it changes the data as it goes, so everything is held from
+ * everybody, from its first slice until its op is in the log, and the op stays open meanwhile: see Engine.transact.
  */
 export class LongTransaction extends LongCommand {
+  /** What is left to run of it, and how many commands that is; null before its turn. */
+  queued: QueuedReader | null = null
+  left = 0
   /** Unix ms: for its commands it is always then. */
   nowMs = 0
   /** Why those that may not read old data are refused. */
   staleRefusal: string | null = null
+}
+
+/** A command of a transaction that takes many turns by itself. */
+export class LongPart {
+  /** Effects of a write. */
+  readonly op = new OpBuilder()
+  /** What was written of its reply so far. */
+  readonly parts = new ReplyParts()
+  microseconds = 0
+  /** Of its longest step. */
+  longest = 0
+
+  constructor(
+    /** Good until the next one of the transaction. */
+    readonly request: Request,
+    readonly spec: Command,
+    /** What its handler gave. */
+    readonly steps: WriteSteps,
+  ) {}
+
+  took(microseconds: number): void {
+    this.microseconds += microseconds
+    this.longest = Math.max(this.longest, microseconds)
+  }
 }

@@ -71,6 +71,7 @@ export interface LongWriteHost {
  *
  * EXEC      begin -> waiting -> its commands run as ever, into one op that stays open    everything is held from all
  *           (in order)          op closed, logged -> reply -> released                   its client may go only before its turn
+ *           (begun elsewhere) ->                                                         where one of its commands turns out to be long
  * ```
  */
 export class LongWrites implements LongWriting {
@@ -135,6 +136,24 @@ export class LongWrites implements LongWriting {
     session.blocked = transaction
     this.waiting.push(transaction)
     this.plan()
+  }
+
+  /** EXEC that has run some of its commands goes on in slices, from the next turn on. Only while nothing is under way. */
+  goOn(command: Command, session: Session, request: Request): LongTransaction {
+    assert(this.isFree && session.blocked === null, 'a transaction goes on within another')
+    const transaction = new LongTransaction(session, request.copy(), command, new HeldKeys(this.databaseCount), this)
+    transaction.keys.holdEverything()
+    transaction.isApplying = true
+    transaction.steps = this.host.transact(transaction, this.reply)
+    session.blocked = transaction
+    this.current = transaction
+    this.plan()
+    return transaction
+  }
+
+  /** Nothing is under way, though something may wait for its turn. */
+  get isFree(): boolean {
+    return this.current === null
   }
 
   /** Goes to the end of a transaction that has begun: the member stops. */

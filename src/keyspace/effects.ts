@@ -2,7 +2,7 @@ import { assert } from '../base/assert.js'
 import { ByteWriter } from '../base/byte-stream.js'
 import { plainBytes, writeInteger } from '../base/bytes.js'
 import { addDecimals, decimalOf, decimalToText, printDecimal, type Decimal } from '../base/decimal.js'
-import type { MemberId } from '../base/ids.js'
+import type { MemberId, Stamp } from '../base/ids.js'
 import type { ApplyContext } from '../crdt/apply-context.js'
 import {
   COLLECTION_SHIFT,
@@ -69,12 +69,25 @@ export class Effects {
     return this.clock.last
   }
 
+  get isInOp(): boolean {
+    return this.inOp
+  }
+
   /** Ends the op if one is open; true if there was one. */
   endOp(): boolean {
     if (!this.inOp) return false
     this.writer.endOp()
     this.inOp = false
     return true
+  }
+
+  /** Gives stamps to so many effects that come next in the open op, where they have been written beforehand. The first of them. */
+  admit(effects: number): Stamp {
+    this.takeStamp()
+    const { stamp } = this.context
+    this.clock.observe(stamp + effects - 1)
+    this.count += effects
+    return stamp as Stamp
   }
 
   /** SET and all that write a whole string. at is read when mode is ExpiryMode.set: Unix ms. */
@@ -474,22 +487,26 @@ export class Effects {
   }
 
   private begin(type: number, database: number, key: Uint8Array, off: number, len: number): void {
-    const { context, writer, clock } = this
+    const { context } = this
+    this.takeStamp()
+    context.origin = this.self
+    context.now = context.stamp
+    this.count++
+    this.writer.beginEffect(type, database, key, off, len)
+  }
+
+  /** Gives the context the stamp of the next effect of the open op, which is opened if there is none. */
+  private takeStamp(): void {
+    const { clock, context } = this
     assert(context.local, 'a local effect while a remote frame is applied')
     assert(!this.isSuspended, 'an effect between the slices of a transaction')
-    let stamp: number
     if (this.inOp) {
-      stamp = clock.following()
-    } else {
-      stamp = clock.next(this.keyspace.nowMs)
-      writer.beginOp(stamp)
-      this.inOp = true
+      context.stamp = clock.following()
+      return
     }
-    context.origin = this.self
-    context.stamp = stamp
-    context.now = stamp
-    this.count++
-    writer.beginEffect(type, database, key, off, len)
+    context.stamp = clock.next(this.keyspace.nowMs)
+    this.writer.beginOp(context.stamp)
+    this.inOp = true
   }
 }
 

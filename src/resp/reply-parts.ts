@@ -21,10 +21,10 @@ export class ReplyParts {
     if (reply.length >= MUCH_BYTES) this.take(reply)
   }
 
-  /** Takes what a writer has written, which begins anew. */
-  take(reply: ReplyWriter): void {
+  /** Takes what a writer has written, all of it or from there on. */
+  take(reply: ReplyWriter, start = 0): void {
     const { length } = reply
-    for (let from = 0; from < length;) {
+    for (let from = start; from < length;) {
       if (this.used === this.tail.length) this.grow(length - from)
       const bytes = Math.min(length - from, this.tail.length - this.used)
       this.tail.set(reply.range(from, from + bytes), this.used)
@@ -32,7 +32,19 @@ export class ReplyParts {
       this.total += bytes
       from += bytes
     }
-    reply.reset()
+    if (start === 0) reply.reset()
+    else reply.truncate(start)
+  }
+
+  /** Takes all that others have, without copying it. */
+  append(others: ReplyParts): void {
+    const { total } = others
+    if (total === 0) return
+    if (this.used > 0) this.blocks.push(this.tail.subarray(0, this.used))
+    this.blocks.push(...others.takeAll())
+    this.tail = Buffer.alloc(0)
+    this.used = 0
+    this.total += total
   }
 
   /** All of it; here there is nothing any more. */

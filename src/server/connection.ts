@@ -197,7 +197,7 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
       writer.protocol = this.protocol
       executor.execute(this, turn.request, writer)
       if (this.replyMode !== 'on' && this.blocked === null) this.applyReplyMode(writer, before)
-      if (this.pushedMeanwhile.length > 0) this.appendPushes(writer)
+      if (this.pushedMeanwhile.length > 0 && !this.holdsPushes) this.appendPushes(writer)
       if (this.close !== 'none' || this.blocked !== null || this.state !== 'open') break
       if (writer.length > most) {
         this.outputFull = true

@@ -27,7 +27,9 @@ import type {
 } from './simulated-member.js'
 
 /** Time stands still in a turn, so it ends after so many steps. */
-const SLICING = { readElements: Infinity, writeElements: 2, frameBytes: 150, turnSteps: 1, stepBytes: 60, transactionCommands: 1 }
+const SLICING = { readElements: Infinity, writeElements: 2, frameBytes: 150, turnSteps: 1, stepBytes: 60 }
+/** All transactions go in slices, or most of them only when they come to a command that is long by itself. */
+const TRANSACTION_COMMANDS = [1, 3]
 const TABLE = new CommandTable(ALL_COMMANDS)
 /** What may begin a long write, which waits for all that is under way. */
 const MAY_BE_LONG = /^(COPY|DEL|MOVE|MSET|MSETNX|RENAME|RENAMENX|RESTORE|SORT|SPOP|UNLINK|XADD|XTRIM|.*STORE|ZREMRANGE.*)$/
@@ -102,7 +104,9 @@ export class MeridianMember implements SimulatedMember {
       network,
       logger,
     } = environment
-    const pauseMs = [1, 5, 30, 150][random.uint32() & 3]
+    const draw = random.uint32()
+    const pauseMs = [1, 5, 30, 150][draw & 3]
+    const slicing = { ...SLICING, transactionCommands: TRANSACTION_COMMANDS[(draw >>> 2) & 1] }
     // A key a turn, so that much happens between the first and the last; and small segments, so that they end and go. Where pauses are long, shards without
     // keys take no time, or it would never end.
     const skips = pauseMs > 5 ? { turnMs: 1, turnBytes: 1 } : { turnMs: 0, turnBytes: Infinity }
@@ -117,7 +121,7 @@ export class MeridianMember implements SimulatedMember {
         startWaitMs,
         segmentBytes: keeping?.segmentBytes ?? 4096,
         snapshotPace,
-        ...(sliced && { slicing: SLICING }),
+        ...(sliced && { slicing }),
       },
       { clock, random, disk, network, logger },
     )
@@ -391,7 +395,7 @@ export class MeridianMember implements SimulatedMember {
     const session = new Session(0)
     session.database = database
     // They may be a transaction, which waits for all of it as well.
-    const areMany = commands !== null && commands.length > SLICING.transactionCommands
+    const areMany = commands !== null && commands.length > engine.slicing.transactionCommands
     const waits = commands?.some((args) => {
       const request = Request.of(args)
       const command = TABLE.lookup(request)

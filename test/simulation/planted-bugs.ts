@@ -9,7 +9,7 @@ import { Engine } from '../../src/engine/engine.js'
 import { Evictor } from '../../src/engine/eviction/evictor.js'
 import { ExpiryCycle } from '../../src/engine/expiry-cycle.js'
 import { FrameApplier } from '../../src/keyspace/frame-applier.js'
-import type { Effects } from '../../src/keyspace/effects.js'
+import { Effects } from '../../src/keyspace/effects.js'
 import { EVERY_TYPE, Keys } from '../../src/keyspace/keys.js'
 import { HashStore } from '../../src/keyspace/hash-store.js'
 import { HllStore } from '../../src/keyspace/hll-store.js'
@@ -459,6 +459,12 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     what: 'what is seen between the slices of EXEC moves the stamps of its op',
     profile: 'transactions',
     apply: () => patch(HybridClock, 'hold', () => () => undefined),
+  },
+  {
+    name: 'stamps-of-a-long-command-given-twice',
+    what: 'what follows a command of EXEC that goes in slices by itself has the stamps of its effects',
+    profile: 'transactions',
+    apply: () => patch(Effects, 'admit', (original) => (effects) => original(Math.min(effects, 1))),
   },
   {
     name: 'copied-group-starts-at-the-end',

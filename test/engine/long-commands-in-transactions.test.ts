@@ -1,0 +1,290 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import { parseNotificationClasses } from '../../src/base/notification-classes.js'
+import { ReplyWriter } from '../../src/resp/reply-writer.js'
+import { Request } from '../../src/resp/request.js'
+import { EngineHarness } from '../support/engine-harness.js'
+import { BATCH, COUNT, digestOf, numbers, SLICING } from '../support/sliced-engine.js'
+import { ReceivingSession, TickingClock } from '../support/ticking-clock.js'
+
+const SETUP: readonly (readonly [command: string, key: string, elements: readonly string[][]])[] = [
+  ['SADD', 's1', numbers.map((n) => [`m${n}`])],
+  ['SADD', 's2', numbers.map((n) => [`m${n + COUNT / 2}`])],
+  ['ZADD', 'z1', numbers.map((n) => [String(n), `m${n}`])],
+  ['ZADD', 'z2', numbers.map((n) => [String(n * 2), `m${n + 50}`])],
+  ['HSET', 'h', numbers.map((n) => [`f${n}`, `v${n}`])],
+  ['RPUSH', 'l', numbers.map((n) => [String(n % 7)])],
+]
+const KEYS = numbers.map((n) => `k${n}`)
+
+/** Each of these is long by itself where they come. */
+const LONG: readonly string[][] = [
+  ['SUNIONSTORE', 'to', 's1', 's2'],
+  ['SINTER', 's1', 's2'],
+  ['ZUNIONSTORE', 'ztarget', '2', 'z1', 'z2'],
+  ['ZRANGE', 'z1', '0', '-1', 'WITHSCORES'],
+  ['COPY', 'h', 'copied'],
+  ['RENAME', 'copied', 'renamed'],
+  ['HGETALL', 'renamed'],
+  ['LREM', 'l', '0', '3'],
+  ['LRANGE', 'l', '0', '-1'],
+  ['SORT', 's1', 'ALPHA', 'STORE', 'sorted'],
+  ['LPOP', 'sorted', '100'],
+  ['LTRIM', 'sorted', '100', '101'],
+  ['ZREMRANGEBYRANK', 'z1', '10', '200'],
+  ['MSET', ...KEYS.flatMap((key) => [key, 'v'])],
+  ['MGET', ...KEYS],
+  ['DEL', ...KEYS],
+  ['SADD', 's3', ...KEYS],
+  ['BLMPOP', '0', '1', 'l', 'LEFT', 'COUNT', '200'],
+  ['LRANGE', 'l', '0', '-1'],
+]
+/** What comes between them: short, and builds on what they did. */
+const SHORT: readonly string[][] = [
+  ['SADD', 's1', 'one more'],
+  ['RPUSH', 'l', '3'],
+  ['SET', 'k', 'v'],
+  ['SREM', 'to', 'm3'],
+  ['ZINCRBY', 'ztarget', '5', 'm7'],
+  ['DEL', 'h'],
+  ['SCARD', 'to'],
+]
+const MIXED = LONG.flatMap((command, i) => [SHORT[i % SHORT.length], command])
+
+let clock: TickingClock
+let h: EngineHarness
+let client: ReceivingSession
+let other: ReceivingSession
+
+function make(solo = true, transactionCommands = 1000): EngineHarness {
+  clock = new TickingClock()
+  h = new EngineHarness({ solo, slicing: { ...SLICING, transactionCommands } }, clock)
+  client = new ReceivingSession(100)
+  other = new ReceivingSession(101)
+  setUp(h)
+  return h
+}
+
+function setUp(harness: EngineHarness): void {
+  for (const [command, key, elements] of SETUP) {
+    for (let from = 0; from < elements.length; from += BATCH)
+      harness.run(command, key, ...elements.slice(from, from + BATCH).flat())
+  }
+}
+
+function queue(commands: readonly string[][], session = client): void {
+  expect(h.raw(['MULTI'], session)).toBe('+OK\r\n')
+  for (const args of commands) expect(h.raw(args, session)).toBe('+QUEUED\r\n')
+}
+
+/** Sends a transaction, which has not replied then. */
+function ask(commands: readonly string[][], session = client): void {
+  queue(commands, session)
+  expect(h.raw(['EXEC'], session)).toBe('')
+  expect(session.blocked?.isRunning).toBe(true)
+}
+
+function finish(between: () => void = () => undefined, session = client): number {
+  for (let turn = 1; ; turn++) {
+    clock.turn()
+    if (session.blocked === null) return turn
+    expect(turn).toBeLessThan(10_000)
+    between()
+  }
+}
+
+/** An engine where the same has been done in one go, and its reply. */
+function wholly(commands: readonly string[][], solo: boolean): { whole: EngineHarness; reply: string } {
+  const whole = new EngineHarness({ solo })
+  setUp(whole)
+  const session = whole.newSession()
+  whole.raw(['MULTI'], session)
+  for (const args of commands) whole.raw(args, session)
+  return { whole, reply: whole.raw(['EXEC'], session) }
+}
+
+const KEYS_AFTER = ['to', 'ztarget', 'renamed', 'l', 'sorted', 'z1', 's1', 's3', 'k', 'h']
+
+function requestOf(...args: string[]): Request {
+  return Request.of(args)
+}
+
+/** What clients can see of the keys. */
+function seen(harness: EngineHarness): unknown[] {
+  return KEYS_AFTER.map((key) => {
+    const type = String(harness.run('TYPE', key))
+    const read: Record<string, string[]> = {
+      set: ['SMEMBERS', key],
+      zset: ['ZRANGE', key, '0', '-1', 'WITHSCORES'],
+      list: ['LRANGE', key, '0', '-1'],
+      hash: ['HGETALL', key],
+      string: ['GET', key],
+      none: ['EXISTS', key],
+    }
+    const session = new ReceivingSession(1000)
+    harness.raw(['MULTI'], session)
+    harness.raw(read[type], session)
+    const reply = harness.raw(['EXEC'], session)
+    harness.engine.longWrites.finish()
+    return [type, ...(reply + session.received).split('\r\n').sort()]
+  })
+}
+
+beforeEach(() => void make())
+
+describe('a transaction with commands that are long by themselves', () => {
+  it('replies what it replies in one go, and leaves the same, here and elsewhere', () => {
+    for (const solo of [true, false]) {
+      for (const transactionCommands of [1000, 3]) {
+        make(solo, transactionCommands)
+        const before = h.log.frames.length
+        ask(MIXED)
+        const { whole, reply } = wholly(MIXED, solo)
+        expect(finish()).toBeGreaterThan(100)
+        expect(client.received).toBe(reply)
+        expect(seen(h)).toEqual(seen(whole))
+        expect(h.log.frames.length).toBe(before + 1)
+        expect(h.log.frames.at(-1)?.opCount).toBe(1)
+        const far = new EngineHarness({ solo: false, self: 2 })
+        far.receive(h)
+        expect(digestOf(far)).toEqual(digestOf(h))
+        expect(h.run('SET', 'later', 'x')).toBe('OK')
+        far.receive(h)
+        expect(digestOf(far)).toEqual(digestOf(h))
+      }
+    }
+  })
+
+  it.each(LONG.slice(0, 4).concat([LONG[7], LONG[9], LONG[13]]))('goes in slices, alone in it: %s', (...args) => {
+    make(false)
+    ask([args])
+    const { reply } = wholly([args], false)
+    expect(finish()).toBeGreaterThan(2)
+    expect(client.received).toBe(reply)
+    const far = new EngineHarness({ solo: false, self: 2 })
+    far.receive(h)
+    expect(digestOf(far)).toEqual(digestOf(h))
+  })
+
+  it('is not in the frame of what others have written in the same turn, which need not wait', () => {
+    const before = h.log.frames.length
+    queue([['SET', 'a', '1'], ['APPEND', 'a', '2'], LONG[0], ['APPEND', 'a', '3']])
+    h.engine.beginBatch()
+    h.engine.execute(other, requestOf('SET', 'others', 'x'), new ReplyWriter())
+    h.engine.execute(client, requestOf('EXEC'), new ReplyWriter())
+    expect(h.log.frames.length).toBe(before + 1)
+    expect(h.log.frames.at(-1)?.opCount).toBe(1)
+    const far = new EngineHarness({ solo: false, self: 2 })
+    far.receive(h)
+    expect(far.run('GET', 'others')).toBe('x')
+    expect(far.run('EXISTS', 'a', 'to')).toBe(0)
+    finish()
+    expect(h.log.frames.length).toBe(before + 2)
+    far.receive(h)
+    expect(far.run('GET', 'a')).toBe('123')
+    expect(digestOf(far)).toEqual(digestOf(h))
+  })
+
+  it('is seen by nobody before it is whole', () => {
+    h.run('SET', 'a', 'before')
+    ask([['SET', 'a', '1'], LONG[0], ['SET', 'a', '2']])
+    expect(h.raw(['GET', 'a'], other)).toBe('')
+    expect(h.raw(['PING'], h.session)).toBe('+PONG\r\n')
+    finish(() => expect(other.received).toBe(''))
+    clock.turn()
+    expect(other.received).toBe('$1\r\n2\r\n')
+  })
+
+  it('goes on behind a long command that fails, whose reply is the error only', () => {
+    const broken = Buffer.alloc(10_000, 'x').toString('latin1')
+    ask([
+      ['SET', 'a', '1'],
+      ['RESTORE', 'r', '0', broken],
+      ['SET', 'b', '2'],
+    ])
+    finish()
+    expect(client.received).toMatch(/^\*3\r\n\+OK\r\n-ERR DUMP payload version or checksum are wrong\r\n\+OK\r\n$/)
+    expect(h.engine.errorCounts.get('ERR')).toBe(1)
+  })
+
+  it('goes to its end when its client goes, and when the member stops', () => {
+    ask([['SET', 'a', '1'], LONG[0], ['SET', 'b', '2']])
+    h.engine.sessionClosed(client)
+    for (let turn = 0; turn < 200; turn++) clock.turn()
+    expect(h.run('EXISTS', 'a', 'b', 'to')).toBe(3)
+    ask([['DEL', 'a'], LONG[1], ['DEL', 'b']], other)
+    clock.turn()
+    h.engine.stop()
+    const far = new EngineHarness({ solo: false, self: 2 })
+    far.receive(h)
+    expect(far.run('EXISTS', 'a', 'b', 'to')).toBe(1)
+  })
+
+  it('goes in one go while a long write of others is under way', () => {
+    expect(h.raw(['SUNIONSTORE', 'theirs', 's1', 's2'], other)).toBe('')
+    clock.turn()
+    queue([['ZUNIONSTORE', 'ztarget', '2', 'z1', 'z2'], ['PING']])
+    expect(h.raw(['EXEC'], client)).toBe(`*2\r\n:${COUNT + 50}\r\n+PONG\r\n`)
+    finish(() => undefined, other)
+    expect(other.received).toBe(`:${COUNT + COUNT / 2}\r\n`)
+  })
+
+  it('waits for a long write that has its keys, and goes in slices then', () => {
+    expect(h.raw(['SUNIONSTORE', 'theirs', 's1', 's2'], other)).toBe('')
+    clock.turn()
+    queue([
+      ['SADD', 's1', 'mine'],
+      ['COPY', 'theirs', 'mine'],
+      ['SCARD', 'mine'],
+    ])
+    expect(h.raw(['EXEC'], client)).toBe('')
+    expect(client.blocked?.isPostponed).toBe(true)
+    finish(() => undefined, other)
+    finish()
+    expect(client.received).toBe(`*3\r\n:1\r\n:1\r\n:${COUNT + COUNT / 2}\r\n`)
+  })
+
+  it('breaks WATCH of others, serves who waits for its keys, and tells its events, in order', () => {
+    h.engine.notifications.classes = parseNotificationClasses('KEA') ?? 0
+    const listener = new ReceivingSession(102)
+    h.raw(['PSUBSCRIBE', '__keyevent@0__:*'], listener)
+    listener.received = ''
+    h.raw(['WATCH', 'to'], other)
+    const waiting = new ReceivingSession(103)
+    h.raw(['BZPOPMIN', 'ztarget', '0'], waiting)
+    ask([['SET', 'a', '1'], LONG[0], ['SET', 'b', '2'], LONG[2]])
+    finish(() => expect(waiting.received).toBe(''))
+    clock.turn()
+    expect(waiting.received).toContain('m0')
+    queue([['PING']], other)
+    expect(h.raw(['EXEC'], other)).toBe('*-1\r\n')
+    const events = [...listener.received.matchAll(/__:(\w+)\r\n\$\d+\r\n(\w+)/g)].map(([, event, key]) => `${event} ${key}`)
+    expect(events).toEqual(['set a', 'sunionstore to', 'set b', 'zunionstore ztarget', 'zpopmin ztarget'])
+  })
+
+  it('counts each of its commands once', () => {
+    const { table } = h.services
+    table.resetStatistics()
+    ask([['SET', 'a', '1'], LONG[0], LONG[1], ['SET', 'b', '2']])
+    finish()
+    const calls = (...args: string[]) => table.lookup(requestOf(...args))?.calls
+    expect(['SET', 'SUNIONSTORE', 'SINTER', 'EXEC'].map((name) => calls(name))).toEqual([2, 1, 1, 1])
+    expect(table.lookup(requestOf('SUNIONSTORE'))?.microseconds).toBeGreaterThan(1000)
+  })
+})
+
+describe('an op of its own', () => {
+  it('is the same in a frame of its own, whatever came before it', () => {
+    const commands = [['SET', 'a', '1'], ['RPUSH', 'q', 'x', 'y'], LONG[7], ['DEL', 'a'], ['LRANGE', 'l', '0', '2']]
+    for (const first of [true, false]) {
+      make(false)
+      queue(commands)
+      h.engine.beginBatch()
+      if (first) for (const n of numbers) h.engine.execute(other, requestOf('SET', `o${n}`, 'x'.repeat(3000)), new ReplyWriter())
+      h.engine.execute(client, requestOf('EXEC'), new ReplyWriter())
+      finish()
+      const far = new EngineHarness({ solo: false, self: 2 })
+      far.receive(h)
+      expect(digestOf(far)).toEqual(digestOf(h))
+    }
+  })
+})
