@@ -51,13 +51,24 @@ export function releasedMemory(bytes: number): void {
 }
 
 /**
- * Makes V8 begin to mark garbage beside the program, as it does of itself when ArrayBuffers have grown: it is shown a large one, whose pages are never
- * touched. That one is given away to a channel that nobody reads, so that V8 does not count it while it marks.
+ * Makes V8 begin to mark garbage beside the program, as it does of itself when ArrayBuffers have grown: it is shown a large one, whose pages are never touched. A
+ * small collection takes that one away again, so that V8 does not count it while it marks. To detach it, by giving it away, would be quicker by a millisecond; but from the
+ * first ArrayBuffer that is detached on, all optimised code asks of every array that it reads whether it still has its memory: some 5 % of a command (docs/decisions/0041).
  */
 export function beginCollection(): void {
-  const { port1, port2 } = new MessageChannel()
-  const pressure = new ArrayBuffer(PRESSURE_BYTES)
-  port1.postMessage(null, [pressure])
-  // Of the receiver: it drops what it was sent.
-  port2.close()
+  allocatePressure()
+  collectYoung()
+}
+
+/** Does nothing until useYoungCollection: then that ArrayBuffer stays until V8 collects young garbage by itself. */
+let collectYoung = (): void => undefined
+
+/** How to collect young garbage at once, which JavaScript alone cannot say. */
+export function useYoungCollection(collect: () => void): void {
+  collectYoung = collect
+}
+
+/** By itself, so that no register refers to it when the small collection runs. */
+function allocatePressure(): number {
+  return new ArrayBuffer(PRESSURE_BYTES).byteLength
 }

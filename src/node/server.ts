@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { randomBytes } from 'node:crypto'
 import { MeridianError } from '../base/errors.js'
 import type { MemberId } from '../base/ids.js'
-import { beginCollection } from '../base/large-memory.js'
+import { beginCollection, useYoungCollection } from '../base/large-memory.js'
 import type { EventLoopReport, ServerService, SettingsService } from '../commands/services.js'
 import { LiveSettings } from '../config/live-settings.js'
 import type { ClientsConfig, MemberConfig, PeersConfig, OutputBufferLimit } from '../config/member-config.js'
@@ -20,6 +20,7 @@ import { createLogger } from '../platform/pino-logger.js'
 import type { PeerCredentials } from '../platform/peer-credentials.js'
 import { TcpDialer } from '../platform/tcp-dialer.js'
 import { TlsNetwork } from '../platform/tls-network.js'
+import { exposeYoungCollection } from '../platform/young-collection.js'
 import { ClientServer } from '../server/client-server.js'
 import { defaultServerSettings, type OutputLimit, type ServerSettings } from '../server/server-settings.js'
 import type { TlsSettings } from '../server/tls-clients.js'
@@ -136,6 +137,7 @@ export async function startServer(given: MemberConfig, signal?: AbortSignal): Pr
       'ready for clients',
     )
     // The first collection tidies what the start left behind and stops everything for 10 ms, the later ones for 2.
+    useYoungCollection(exposeYoungCollection())
     beginCollection()
     const started = { clientServer, member, network }
     return {

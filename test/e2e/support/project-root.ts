@@ -7,7 +7,7 @@ export const PROJECT_ROOT = findRoot(dirname(fileURLToPath(import.meta.url)))
 
 /** What starts Meridian as an operator does. @throws when it was not built. */
 export function meridianCommand(): readonly [command: string, ...args: string[]] {
-  if (!existsSync(join(PROJECT_ROOT, 'dist/cli/main.js'))) throw new Error('dist is missing: run `npm run build` first')
+  if (!existsSync(join(PROJECT_ROOT, 'dist/meridian/main.js'))) throw new Error('dist is missing: run `npm run build` first')
   return [process.execPath, join(PROJECT_ROOT, 'bin/meridian')]
 }
 
