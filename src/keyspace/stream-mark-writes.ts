@@ -1,7 +1,6 @@
 import { LIMITS } from '../base/limits.js'
 import { EffectType } from '../crdt/effect-reader.js'
 import type { OpBuilder } from '../crdt/op-builder.js'
-import { StreamId } from '../crdt/stream-id.js'
 import type { Ref } from '../memory/arena.js'
 import { IndexCursor } from '../memory/order-index.js'
 import type { KeyPlace } from './collection-store.js'
@@ -26,8 +25,7 @@ export class StreamMarkWrites {
   add(key: StreamKey, mark: Mark): void {
     const root = this.open(key)
     const space = this.space(key)
-    // Not before the newest one, or it would be too old at once where that comes from a clock that is ahead.
-    mark.time = Math.max(this.keyspace.nowMs, space.marks.newest(root))
+    mark.time = space.marks.timeOfNew(root, this.keyspace.nowMs)
     this.put(MarkOp.add, mark)
     if (this.store.addMark(space, root, mark)) space.marks.noteAdded(root)
     this.effects.closeCollection(root)
@@ -91,18 +89,23 @@ export function* buildMarkCopy(
   if (settings !== null) putSettings(op, to, settings.durationS, settings.maxSize)
   const cursor = new IndexCursor()
   const mark = new Mark()
-  const id = new StreamId()
   let steps = 0
   for (let ref = marks.seek(from, null, cursor); ref !== 0; ref = marks.next(cursor)) {
     if (++steps % LIMITS.slicedReadStep === 0) yield
     if (!marks.isLive(from, ref)) continue
     marks.read(ref, mark)
-    const effect = op.begin(EffectType.streamMark, to.database, to.key, to.off, to.len)
-    effect.u8(MarkOp.add)
-    writeMark(effect, mark)
-    writeId(effect, id.copyFrom(copied.of(mark.id, mark.member)))
-    effect.f64(mark.time)
+    mark.id.copyFrom(copied.of(mark.id, mark.member))
+    buildMark(op, to, mark)
   }
+}
+
+/** As StreamMarkWrites.add of a mark with its ID and its time, into an op that is being built. */
+export function buildMark(op: OpBuilder, to: KeyPlace, mark: Mark): void {
+  const effect = op.begin(EffectType.streamMark, to.database, to.key, to.off, to.len)
+  effect.u8(MarkOp.add)
+  writeMark(effect, mark)
+  writeId(effect, mark.id)
+  effect.f64(mark.time)
 }
 
 /** XCFGSET of a stream that knows very many messages: as StreamMarkWrites.set, which ends it, but before that they go some an effect. */

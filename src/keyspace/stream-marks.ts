@@ -79,6 +79,22 @@ export class Mark {
   stamp = 0
   /** Unix ms. */
   time = 0
+
+  /** A copy that stands in a buffer of its own. */
+  clone(): Mark {
+    const { buf, producerOff, producerLen, nameOff, nameLen } = this
+    const mark = new Mark()
+    mark.buf = new Uint8Array(producerLen + nameLen)
+    copyBytes(buf, producerOff, mark.buf, 0, producerLen)
+    copyBytes(buf, nameOff, mark.buf, producerLen, nameLen)
+    mark.producerLen = mark.nameOff = producerLen
+    mark.nameLen = nameLen
+    mark.id.copyFrom(this.id)
+    mark.member = this.member
+    mark.stamp = this.stamp
+    mark.time = this.time
+    return mark
+  }
 }
 
 /** Whether settings are such as XCFGSET takes. */
@@ -201,6 +217,11 @@ export class StreamMarks {
     const newest = (block & UNIT_MASK) + NEWEST_F64
     if (mark.time > doubles[newest]) doubles[newest] = mark.time
     return true
+  }
+
+  /** Time of a mark that is made at a Unix ms: not before the newest one, or it would be too old at once where that comes from a clock that is ahead. */
+  timeOfNew(root: Ref, nowMs: number): number {
+    return Math.max(nowMs, this.newest(root))
   }
 
   /** Counts a mark as made here. */

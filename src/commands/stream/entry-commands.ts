@@ -105,20 +105,19 @@ function xadd(call: Call): void {
   if (given.compare(last) <= 0) throw new CommandError(ADD_TOO_SMALL)
   const { writes } = call.collections.streams
   KEY.of(call, 1)
-  const steps = exists && !marking.isGiven ? trim.inSlicesWith(call, stream, given) : null
+  if (marking.isGiven) marking.mark.id.copyFrom(given)
+  const steps = exists ? trim.inSlicesWith(call, stream, given) : null
   if (steps !== null) {
     const collect = (): StreamFields => {
       collectFields(call, i + 1)
       return fields
     }
-    call.writeKeyInSlices(1, xaddSteps(call, stream.clone(), given.clone(), collect, steps))
+    const mark = marking.isGiven ? marking.forSteps(call, stream) : null
+    call.writeKeyInSlices(1, xaddSteps(call, stream.clone(), given.clone(), collect, mark, steps))
     return
   }
   writes.add(KEY, given, fields)
-  if (marking.isGiven) {
-    marking.mark.id.copyFrom(given)
-    writes.marks.add(KEY, marking.mark)
-  }
+  if (marking.isGiven) writes.marks.add(KEY, marking.mark)
   replyId(call.reply, given)
   call.notify(NotificationClass.stream, 'xadd', 1)
   if (trim.strategy === TrimStrategy.none) return

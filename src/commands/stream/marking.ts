@@ -60,6 +60,13 @@ export class Marking {
     space.marks.noteDuplicate(root)
     return true
   }
+
+  /** The mark of a message that becomes an entry now, for who writes it when the request has gone elsewhere. */
+  forSteps(call: Call, { space, root }: StreamReading): Mark {
+    const mark = this.mark.clone()
+    mark.time = space.marks.timeOfNew(root, call.nowMs)
+    return mark
+  }
 }
 
 /** 128 bits: the sums of two hashes of each field with its value. */

@@ -5,11 +5,13 @@ import type { EntryView } from '../../keyspace/stream-chunk.js'
 import { comparePosition, StreamCursor } from '../../keyspace/stream-log.js'
 import { writeFields } from '../../keyspace/stream-codec.js'
 import type { StreamFields } from '../../keyspace/stream-fields.js'
+import { buildMark } from '../../keyspace/stream-mark-writes.js'
+import type { Mark } from '../../keyspace/stream-marks.js'
 import { AckWriter, buildTrim, EntriesWriter, TrimmedWriter } from '../../keyspace/stream-op-writers.js'
 import type { Call } from '../call.js'
 import type { WriteSteps } from '../services.js'
 import { isReferenced } from './reference-policy.js'
-import type { StreamReading } from './stream-arguments.js'
+import { openForWrite, type StreamReading } from './stream-arguments.js'
 import { replyId } from './stream-reply.js'
 
 /** Entries that one effect of a long trim takes: whole chunks, next to all of them, some 0.5 ms. */
@@ -28,19 +30,23 @@ export function* xtrimSteps(call: Call, steps: TrimSteps): WriteSteps {
   call.reply.integer(count)
 }
 
-/** XADD that trims very many. fields: of the entry, which stand there when the first step comes. */
+/** XADD that trims very many. fields: of the entry, which stand there when the first step comes. mark: of its message, with its ID and its time. */
 export function* xaddSteps(
   call: Call,
-  { root, space }: StreamReading,
+  stream: StreamReading,
   id: StreamId,
   fields: () => StreamFields,
+  mark: Mark | null,
   steps: TrimSteps,
 ): WriteSteps {
+  const { root, space } = stream
   const writer = new EntriesWriter(call.op, call.place(1), space.roots.addedBy(root, call.collections.streams.self))
   writeFields(writer.add(id), fields())
   writer.end()
+  if (mark !== null) buildMark(call.op, call.place(1), mark)
   const count = yield* steps
   yield 'commit'
+  if (mark !== null && openForWrite(call, 1, stream)) space.marks.noteAdded(stream.root)
   call.notify(NotificationClass.stream, 'xadd', 1)
   if (count > 0) call.notify(NotificationClass.stream, 'xtrim', 1)
   replyId(call.reply, id)

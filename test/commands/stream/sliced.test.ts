@@ -452,6 +452,24 @@ describe.each([true, false])('a stream of which much is done in slices (alone: %
     twins.ends('s')
   })
 
+  it.each([
+    { of: 'IDMP', message: ['IDMP', 'p', 'message'] },
+    { of: 'IDMPAUTO', message: ['IDMPAUTO', 'p'] },
+  ])('gets the entry of a message and is trimmed by very many as in one go: $of', ({ message }) => {
+    const twins = new Twins(1, solo)
+    for (let n = 1; n <= 1000; n++) for (const each of [twins.sliced, twins.whole]) each.raw(['XADD', 's', `${n}-1`, 'n', 'x'])
+    twins.both('XADD', 's', 'IDMP', 'p', 'before', '*', 'a', 'b')
+    const args = ['XADD', 's', 'MAXLEN', '100', ...message, '*', 'a', 'b']
+    const reply = twins.doesTheSame(args, 's')
+    // Whoever sends it again gets the ID that it has.
+    expect(twins.inOneGo(args, twins.sliced)).toBe(reply)
+    expect(twins.inOneGo(args)).toBe(reply)
+    expect(twins.inOneGo(['XINFO', 'STREAM', 's'], twins.sliced)).toBe(twins.inOneGo(['XINFO', 'STREAM', 's']))
+    twins.far.receive(twins.sliced)
+    if (!solo) expect(digestOf(twins.far)).toEqual(digestOf(twins.whole))
+    twins.ends('s')
+  })
+
   it('is trimmed by very many entries as in one go', () => {
     const twins = new Twins(1, solo)
     for (let n = 1; n <= 20_000; n++) for (const each of [twins.sliced, twins.whole]) each.raw(['XADD', 's', `${n}-1`, 'n', 'x'])
