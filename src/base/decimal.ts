@@ -63,6 +63,12 @@ export function subtractDecimals(a: Decimal, b: Decimal): Decimal {
   return addDecimals(a, { digits: -b.digits, scale: b.scale })
 }
 
+/** Below, at or above 0 as a is less than, equal to or more than b. */
+export function compareDecimals(a: Decimal, b: Decimal): number {
+  const { digits } = subtractDecimals(a, b)
+  return digits < 0n ? -1 : digits > 0n ? 1 : 0
+}
+
 /** Exactly, with as many decimals as it has. */
 export function decimalToText(value: Decimal): string {
   const negative = value.digits < 0n

@@ -9,6 +9,7 @@ const SIGNIFICAND_BITS = 64
 const MIN_EXPONENT = -16445
 /** Largest finite value: (2^64 - 1) * 2^16320. */
 const MAX_VALUE = ((1n << 64n) - 1n) << 16320n
+export const LONG_DOUBLE_MAX: Decimal = { digits: MAX_VALUE, scale: 0 }
 const PRINTED_SCALE = 17
 
 /** True when the value is one that a long double can hold without becoming infinite. */

@@ -13,7 +13,7 @@ import { replyValue } from './value-commands.js'
  * INCR and its kin. The visible value is computed and checked here, by Redis' rules; what is replicated is the increment, so that increments made
  * in two regions add up.
  */
-const OVERFLOW = 'ERR increment or decrement would overflow'
+export const OVERFLOW = 'ERR increment or decrement would overflow'
 
 function increment(call: Call, by: number): void {
   const ref = call.findString(1)
@@ -31,20 +31,28 @@ function increment(call: Call, by: number): void {
 
 /** Values and increments beyond 2^53, and values that are not in the small form. */
 function incrementExact(call: Call, ref: Ref, by: bigint): void {
-  const { strings } = call
-  let value: bigint | null = 0n
-  if (ref !== 0) {
-    strings.read(call.db, ref)
-    value = parseInteger64(strings.buf, strings.off, strings.len)
-  }
-  if (value === null) throw new CommandError(Errors.notInteger)
-  const result = value + by
+  const result = integerValue(call, ref) + by
   if (result > INT64_MAX || result < INT64_MIN) throw new CommandError(OVERFLOW)
+  addExact(call, by, result)
+  call.notify(NotificationClass.string, 'incrby', 1)
+  call.reply.bigInteger(result)
+}
+
+/** The visible value of a record as an integer of 64 bits, 0 without a record. */
+export function integerValue(call: Call, ref: Ref): bigint {
+  if (ref === 0) return 0n
+  const { strings } = call
+  strings.read(call.db, ref)
+  const value = parseInteger64(strings.buf, strings.off, strings.len)
+  if (value === null) throw new CommandError(Errors.notInteger)
+  return value
+}
+
+/** Adds to the key in argument 1, which shows the result then. */
+export function addExact(call: Call, by: bigint, result: bigint): void {
   const { buf, off, len } = call.request
   if (isSafe(by) && isSafe(result)) call.effects.addInteger(call.database, buf, off[1], len[1], Number(by), Number(result))
   else call.effects.addDecimal(call.database, buf, off[1], len[1], decimalOf(by), decimalOf(result))
-  call.notify(NotificationClass.string, 'incrby', 1)
-  call.reply.bigInteger(result)
 }
 
 function isSafe(value: bigint): boolean {

@@ -27,28 +27,43 @@ export class SetOptions {
 
   /** @throws CommandError syntax error. */
   parse(call: Call, from: number, set: number): void {
-    this.condition = Condition.none
-    this.get = false
-    this.expiration = Expiration.none
+    this.clear()
     for (let i = from; i < call.argc; i++) {
       if (set !== OptionSet.getex && call.is(i, 'NX')) this.setCondition(Condition.nx)
       else if (set !== OptionSet.getex && call.is(i, 'XX')) this.setCondition(Condition.xx)
       else if (set === OptionSet.set && call.is(i, 'GET')) this.get = true
       else if (set !== OptionSet.getex && call.is(i, 'KEEPTTL')) this.setExpiration(Expiration.keepTtl)
-      else if (set === OptionSet.getex && call.is(i, 'PERSIST')) this.setExpiration(Expiration.persist)
+      else if (set === OptionSet.getex && call.is(i, 'PERSIST')) this.persist()
       else i = this.parseWithArgument(call, i, set)
     }
   }
 
+  clear(): void {
+    this.condition = Condition.none
+    this.get = false
+    this.expiration = Expiration.none
+  }
+
   private parseWithArgument(call: Call, i: number, set: number): number {
     if (i + 1 === call.argc) throw syntaxError()
+    if (this.parseTime(call, i)) return i + 1
+    if (set !== OptionSet.set) throw syntaxError()
+    this.setMatch(call, i)
+    return i + 1
+  }
+
+  /** Reads an option whose argument, the next one, is a time of expiry; false when argument i is something else. */
+  parseTime(call: Call, i: number): boolean {
     if (call.is(i, 'EX')) this.setTime(Expiration.ex, i + 1)
     else if (call.is(i, 'PX')) this.setTime(Expiration.px, i + 1)
     else if (call.is(i, 'EXAT')) this.setTime(Expiration.exat, i + 1)
     else if (call.is(i, 'PXAT')) this.setTime(Expiration.pxat, i + 1)
-    else if (set !== OptionSet.set) throw syntaxError()
-    else this.setMatch(call, i)
-    return i + 1
+    else return false
+    return true
+  }
+
+  persist(): void {
+    this.setExpiration(Expiration.persist)
   }
 
   private setMatch(call: Call, i: number): void {

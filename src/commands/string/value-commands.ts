@@ -116,6 +116,11 @@ function getex(call: Call): void {
   }
   const at = options.expireAt(call)
   replyValue(call, ref)
+  applyExpiry(call, ref, options, at)
+}
+
+/** Gives the key in argument 1, which has that record, the expiry that the options name: at in Unix ms. A time that is over removes it. */
+export function applyExpiry(call: Call, ref: Ref, options: SetOptions, at: number): void {
   const { buf, off, len } = call.request
   if (options.hasTime) {
     if (options.isAbsolute && at <= call.nowMs) {

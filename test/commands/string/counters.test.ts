@@ -160,3 +160,88 @@ describe('counters of two members', () => {
     expect(a.raw(['INCR', 'k'])).toBe(OVERFLOW)
   })
 })
+
+describe.each([true, false])('INCREX (solo: %s)', (solo) => {
+  const TTL_SECONDS = 100
+
+  it('answers with the result and what was added, one by default', () => {
+    const h = new EngineHarness({ solo })
+    expect(h.run('INCREX', 'k')).toEqual([1, 1])
+    expect(h.run('INCREX', 'k', 'BYINT', '-11')).toEqual([-10, -11])
+    expect(h.run('INCREX', 'k', 'BYFLOAT', '0.25')).toEqual(['-9.75', '0.25'])
+    expect(h.raw(['INCREX', 'k'])).toBe(NOT_INTEGER)
+    h.run('LPUSH', 'l', 'x')
+    expect(h.raw(['INCREX', 'l'])).toMatch(/^-WRONGTYPE/)
+    h.run('HELLO', '3')
+    expect(h.raw(['INCREX', 'k', 'BYFLOAT', '1.5'])).toBe('*2\r\n,-8.25\r\n,1.5\r\n')
+  })
+
+  it('leaves value and expiry alone when the result would be out of bounds', () => {
+    const h = new EngineHarness({ solo })
+    expect(h.run('INCREX', 'k', 'BYINT', '5', 'UBOUND', '4', 'EX', '9')).toEqual([0, 0])
+    expect(h.run('EXISTS', 'k')).toBe(0)
+    h.run('SET', 'k', '10')
+    expect(h.run('INCREX', 'k', 'BYINT', '-1', 'LBOUND', '10', 'EX', '9')).toEqual([10, 0])
+    expect(h.run('INCREX', 'k', 'BYFLOAT', '+inf', 'EX', '9')).toEqual(['10', '0'])
+    expect(h.run('TTL', 'k')).toBe(-1)
+    h.run('SET', 'k', '9223372036854775807')
+    expect(h.raw(['INCREX', 'k'])).toBe('*2\r\n:9223372036854775807\r\n:0\r\n')
+  })
+
+  it('stops at the bound with SATURATE', () => {
+    const h = new EngineHarness({ solo })
+    h.run('SET', 'k', '99')
+    expect(h.run('INCREX', 'k', 'SATURATE', 'UBOUND', '100', 'BYINT', '5')).toEqual([100, 1])
+    expect(h.run('INCREX', 'k', 'BYFLOAT', '-1e10', 'LBOUND', '-2.5', 'SATURATE')).toEqual(['-2.5', '-102.5'])
+    expect(h.run('INCREX', 'k', 'BYFLOAT', 'inf', 'UBOUND', '3', 'SATURATE')).toEqual(['3', '5.5'])
+    expect(h.run('INCREX', 'new', 'BYINT', '7', 'UBOUND', '0', 'SATURATE', 'EX', '9')).toEqual([0, 0])
+    expect(h.run('TTL', 'new')).toBe(9)
+    h.run('SET', 'k', '-9223372036854775808')
+    expect(h.raw(['INCREX', 'k', 'LBOUND', '9223372036854775807', 'SATURATE'])).toBe(OVERFLOW)
+    expect(h.run('GET', 'k')).toBe('-9223372036854775808')
+  })
+
+  it('sets, keeps and removes the expiry', () => {
+    const h = new EngineHarness({ solo })
+    h.run('INCREX', 'k', 'EX', String(TTL_SECONDS), 'ENX')
+    expect(h.run('TTL', 'k')).toBe(TTL_SECONDS)
+    h.run('INCREX', 'k', 'PXAT', '1', 'ENX')
+    h.run('INCREX', 'k')
+    expect(h.run('TTL', 'k')).toBe(TTL_SECONDS)
+    h.run('INCREX', 'k', 'PERSIST')
+    expect(h.run('TTL', 'k')).toBe(-1)
+    expect(h.run('INCREX', 'k', 'EXAT', '1')).toEqual([5, 1])
+    expect(h.run('EXISTS', 'k')).toBe(0)
+  })
+
+  it.each([
+    ['syntax error', 'FOO'],
+    ['syntax error', 'BYINT'],
+    ['syntax error', 'BYINT 1 BYFLOAT 1'],
+    ['syntax error', 'EX 1 PX 1'],
+    ['syntax error', 'EX 1 PERSIST'],
+    ['syntax error', 'ENX'],
+    ['syntax error', 'PERSIST ENX'],
+    ['value is not an integer or out of range', 'BYINT 1.5'],
+    ['value is not an integer or out of range', 'LBOUND 1.5'],
+    ['value is not a valid float', 'BYFLOAT x'],
+    ['value is not a valid float', 'BYFLOAT 1 UBOUND nan'],
+    ["LBOUND can't be greater than UBOUND", 'LBOUND 2 UBOUND 1'],
+    ["LBOUND can't be greater than UBOUND", 'BYFLOAT 1 LBOUND 2.5 UBOUND 1'],
+    ["invalid expire time in 'increx' command", 'EX 0'],
+  ])('refuses: %s: %s', (error, words) => {
+    const h = new EngineHarness({ solo })
+    expect(h.raw(['INCREX', 'k', ...words.split(' ')])).toBe(`-ERR ${error}\r\n`)
+    expect(h.run('EXISTS', 'k')).toBe(0)
+  })
+})
+
+it('INCREX adds up what two regions applied within their bounds', () => {
+  const [a, b] = pair()
+  a.run('SET', 'k', '8')
+  exchange(a, b)
+  expect(a.run('INCREX', 'k', 'BYINT', '5', 'UBOUND', '10', 'SATURATE')).toEqual([10, 2])
+  expect(b.run('INCREX', 'k', 'BYINT', '1', 'UBOUND', '10')).toEqual([9, 1])
+  exchange(a, b)
+  expect([a.run('GET', 'k'), b.run('GET', 'k')]).toEqual(['11', '11'])
+})
