@@ -234,7 +234,7 @@ export class Call {
     if (this.effects.solo) yield* this.long.remove(this.op, this.place(i))
   }
 
-  /** Events of a write in slices that has added to the collection in argument i. */
+  /** Events of a write that has added to the collection in argument i, and has not said itself that it is new. */
   notifyAdded(kind: number, event: string, i: number, wasThere: boolean): void {
     if (wasThere) this.notify(kind, event, i)
     else this.notifyStored(kind, event, i)
@@ -262,10 +262,20 @@ export class Call {
     this.engine.notifications.notify(kind, event, database, buf, off[i], len[i])
   }
 
-  /** As notify, for a key that a write in slices has written anew: whatever it held before went first, so it is new. */
+  /** As notify, for a key that a write in slices has made. */
   notifyStored(kind: number, event: string, i: number, database = this.session.database): void {
     this.notify(NotificationClass.newKey, 'new', i, database)
     this.notify(kind, event, i, database)
+  }
+
+  /**
+   * Says that the key in argument i holds a result of so many elements, in place of what it held if it did exist, and replies with their number. Only a key that
+   * did not exist is new, though the result is written after what was there went.
+   */
+  stored(kind: number, event: string, i: number, count: number, existed: boolean): void {
+    if (count > 0) this.notifyAdded(kind, event, i, existed)
+    else if (existed) this.notify(NotificationClass.generic, 'del', i)
+    this.reply.integer(count)
   }
 
   /** Case-insensitive comparison of argument i with an upper-case word. */

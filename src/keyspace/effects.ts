@@ -207,6 +207,14 @@ export class Effects {
     if (losesExpiry) this.writeRemove(database, db, EVERY_TYPE, key, keyOff, keyLen, false)
   }
 
+  /** Runs a write of keys that are not new to clients, though what they held goes first. */
+  unannounced(write: () => void): void {
+    const { onNewKey } = this
+    this.onNewKey = null
+    write()
+    this.onNewKey = onNewKey
+  }
+
   /** A change of the list of members. */
   changeTopology(change: TopologyChange): void {
     this.begin(EffectType.topology, 0, NO_KEY, 0, 0)

@@ -96,6 +96,32 @@ describe('what clients do here is told in the words of their commands:', () => {
     expect(l.run('DEL', 'a', 'x', 'b')).toEqual(['del a', 'del b'])
   })
 
+  it.each(['SET d x', 'RPUSH d x', 'SADD d x', 'ZADD d 1 x'])('a key that is written over: %s', (before) => {
+    const l = new Listener('AEmn')
+    for (const line of ['SADD s a b', 'ZADD z 1 a', 'RPUSH l 1', 'HSET h f v', 'PFADD p q', 'SET v w', 'GEOADD g 1 1 a'])
+      l.run(...line.split(' '))
+    const over = (line: string) => {
+      l.run('DEL', 'd')
+      l.run(...before.split(' '))
+      return l.run(...line.split(' '))
+    }
+    // A result takes the place of what was there; a value that is carried comes after it went.
+    expect(over('SUNIONSTORE d s none')).toEqual(['keymiss none', 'sunionstore d'])
+    expect(over('SINTERSTORE d s none')).toEqual(['keymiss none', 'del d'])
+    expect(over('ZUNIONSTORE d 1 z')).toEqual(['zunionstore d'])
+    expect(over('ZRANGESTORE d z 0 -1')).toEqual(['zrangestore d'])
+    expect(over('GEORADIUS g 1 1 9 km STORE d')).toEqual(['georadiusstore d'])
+    expect(over('SORT l STORE d')).toEqual(['sortstore d'])
+    for (const key of ['l', 'h', 'p', 'v']) expect(over(`COPY ${key} d REPLACE`)).toEqual(['new d', 'copy_to d'])
+    for (const key of ['l', 'h', 'p', 'v'])
+      expect(over(`RENAME ${key} d`)).toEqual(['new d', `rename_from ${key}`, 'rename_to d'])
+    l.run('DEL', 'd')
+    expect(l.run('SDIFFSTORE', 'd', 's')).toEqual(['new d', 'sdiffstore d'])
+    l.run('DEL', 'd')
+    expect(l.run('ZUNIONSTORE', 'd', '1', 'z')).toEqual(['new d', 'zunionstore d'])
+    expect(l.run('SORT', 's', 'ALPHA', 'STORE', 'e')).toEqual(['new e', 'sortstore e'])
+  })
+
   it('keys whose time is up, and keys that are not there', () => {
     const l = new Listener('AEmn')
     l.run('SET', 'k', 'v', 'PX', '50')

@@ -114,15 +114,14 @@ function swapDatabases(call: Call): void {
       )
     }
     // No key is new by it, only elsewhere.
-    const { onNewKey } = call.effects
-    call.effects.onNewKey = null
-    const fromFirst = takeKeys(call, first)
-    const fromSecond = takeKeys(call, second)
-    call.effects.flush(first)
-    call.effects.flush(second)
-    putKeys(call, second, fromFirst)
-    putKeys(call, first, fromSecond)
-    call.effects.onNewKey = onNewKey
+    call.effects.unannounced(() => {
+      const fromFirst = takeKeys(call, first)
+      const fromSecond = takeKeys(call, second)
+      call.effects.flush(first)
+      call.effects.flush(second)
+      putKeys(call, second, fromFirst)
+      putKeys(call, first, fromSecond)
+    })
   }
   call.reply.ok()
 }

@@ -1,5 +1,6 @@
 import { NotificationClass } from '../../base/notification-classes.js'
 import { equalBytes } from '../../base/bytes.js'
+import { KeyType } from '../../keyspace/database.js'
 import type { Ref } from '../../memory/arena.js'
 import { databaseArgument } from '../database-argument.js'
 import type { Call } from '../call.js'
@@ -194,10 +195,10 @@ function* carrySteps(
 /** Writes the value and expiry of a record of the selected database to the key in argument i of another, or the same, database. */
 function carry(call: Call, ref: Ref, database: number, i: number): void {
   const { buf, off, len } = call.request
-  const replaces = exists(call, database, i)
+  const writesOver = call.db.type(ref) === KeyType.string && exists(call, database, i)
   copyValue(call, call.db, ref, database, buf, off[i], len[i])
-  // To Redis what is replaced goes first.
-  if (replaces) call.notify(NotificationClass.newKey, 'new', i, database)
+  // To Redis what is replaced goes first, as it does here for all but a string.
+  if (writesOver) call.notify(NotificationClass.newKey, 'new', i, database)
 }
 
 function removeKey(call: Call, i: number): void {

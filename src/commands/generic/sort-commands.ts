@@ -205,9 +205,7 @@ function* storeSteps(call: Call, work: Work): Generator<undefined | 'commit', vo
     none: () => writer.bulk(NOTHING, 0, 0),
   })
   if (replaces || writer.count > 0) yield 'commit'
-  if (writer.count > 0) call.notifyStored(NotificationClass.list, 'sortstore', options.store)
-  else if (replaces) call.notify(NotificationClass.generic, 'del', options.store)
-  call.reply.integer(writer.count)
+  call.stored(NotificationClass.list, 'sortstore', options.store, writer.count, replaces)
 }
 
 function storeAtOnce(call: Call, work: Work): void {
@@ -403,12 +401,10 @@ function storeResults(call: Call, i: number, results: ByteList): void {
   const { effects, database } = call
   const { buf, off, len } = call.request
   const replaces = call.find(i) !== 0
-  if (replaces) effects.remove(database, buf, off[i], len[i])
-  if (results.count > 0) {
+  effects.unannounced(() => {
+    if (replaces) effects.remove(database, buf, off[i], len[i])
+    if (results.count === 0) return
     call.keys.store(KeyType.list).writeRdb({ type: 'list', elements: results }, database, buf, off[i], len[i])
-    call.notify(NotificationClass.list, 'sortstore', i)
-  } else if (replaces) {
-    call.notify(NotificationClass.generic, 'del', i)
-  }
-  call.reply.integer(results.count)
+  })
+  call.stored(NotificationClass.list, 'sortstore', i, results.count, replaces)
 }

@@ -42,12 +42,11 @@ export function rootForWrite(call: Call, ref: Ref, i: number): Ref {
   const at = db.expiresAt(ref)
   const { buf, off, len } = call.request
   // The key only changes its type: to clients it is not new.
-  const { onNewKey } = effects
-  effects.onNewKey = null
-  effects.remove(call.database, buf, off[i], len[i])
-  call.collections.hlls.writeWhole(call.database, buf, off[i], len[i], bytes, 0, bytes.length)
-  if (at !== Infinity) effects.expire(call.database, buf, off[i], len[i], at)
-  effects.onNewKey = onNewKey
+  effects.unannounced(() => {
+    effects.remove(call.database, buf, off[i], len[i])
+    call.collections.hlls.writeWhole(call.database, buf, off[i], len[i], bytes, 0, bytes.length)
+    if (at !== Infinity) effects.expire(call.database, buf, off[i], len[i], at)
+  })
   return db.root(call.find(i))
 }
 

@@ -8,7 +8,7 @@ import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
 import { keyRange, type CommandSpec } from '../command-spec.js'
 import type { KeyToHold, ReadSteps } from '../services.js'
-import { readSet, SET_KEY, SET_KEYS, walkInSteps, writtenSet } from './arguments.js'
+import { readSet, SET_KEY, SET_KEYS, walkInSteps } from './arguments.js'
 
 /**
  * Intersection, union and difference of sets. No other collection is built to find them: a member is looked up in the sets that it has to be in, or
@@ -114,7 +114,7 @@ function replying(operation: Operation): (call: Call) => void {
 function storing(operation: Operation, event: string): (call: Call) => void {
   return (call) => {
     const roots: Ref[] = []
-    for (let i = 2; i < call.argc; i++) roots.push(writtenSet(call, i))
+    for (let i = 2; i < call.argc; i++) roots.push(readSet(call, i))
     if (call.isLongWrite(sizeOf(call, roots), 1)) {
       const keys: KeyToHold[] = [{ database: call.database, argument: 1, isWritten: true }]
       for (let i = 2; i < call.argc; i++) keys.push({ database: call.database, argument: i, isWritten: false })
@@ -126,14 +126,11 @@ function storing(operation: Operation, event: string): (call: Call) => void {
     while (steps.next().done !== true);
     const { buf, off, len } = call.request
     const existed = call.find(1) !== 0
-    call.effects.remove(call.database, buf, off[1], len[1])
-    if (members.count > 0) {
-      call.collections.sets.addList(call.database, buf, off[1], len[1], members)
-      call.notify(NotificationClass.set, event, 1)
-    } else if (existed) {
-      call.notify(NotificationClass.generic, 'del', 1)
-    }
-    call.reply.integer(members.count)
+    call.effects.unannounced(() => {
+      call.effects.remove(call.database, buf, off[1], len[1])
+      if (members.count > 0) call.collections.sets.addList(call.database, buf, off[1], len[1], members)
+    })
+    call.stored(NotificationClass.set, event, 1, members.count, existed)
   }
 }
 
@@ -151,9 +148,7 @@ function* storeSteps(
   const steps = operation(call, roots, members)
   while (steps.next().done !== true) yield
   if (existed || members.count > 0) yield 'commit'
-  if (members.count > 0) call.notifyStored(NotificationClass.set, event, 1)
-  else if (existed) call.notify(NotificationClass.generic, 'del', 1)
-  call.reply.integer(members.count)
+  call.stored(NotificationClass.set, event, 1, members.count, existed)
 }
 
 function sintercard(call: Call): void {

@@ -27,11 +27,12 @@ export class ScoredList {
 
 /** Replaces whatever a key holds by a sorted set of these members, or by nothing. Replies with their number. */
 export function storeScored(call: Call, key: number, list: ScoredList, event: string): void {
-  const { effects, zsets, request, database, reply } = call
+  const { effects, zsets, request, database } = call
   const { buf, off, len } = request
   const existed = call.find(key) !== 0
-  if (existed) effects.remove(database, buf, off[key], len[key])
-  if (list.count > 0) {
+  effects.unannounced(() => {
+    if (existed) effects.remove(database, buf, off[key], len[key])
+    if (list.count === 0) return
     const { writer } = zsets
     writer.begin(database, buf, off[key], len[key], 0)
     for (let i = 0; i < list.count; i++) {
@@ -39,11 +40,8 @@ export function storeScored(call: Call, key: number, list: ScoredList, event: st
       writer.put(member, 0, member.length, list.score(i))
     }
     writer.end()
-    call.notify(NotificationClass.sortedSet, event, key)
-  } else if (existed) {
-    call.notify(NotificationClass.generic, 'del', key)
-  }
-  reply.integer(list.count)
+  })
+  call.stored(NotificationClass.sortedSet, event, key, list.count, existed)
 }
 
 /**
@@ -65,9 +63,7 @@ export function* storeSteps(
   while (steps.next().done !== true) yield
   const { count } = writer
   if (existed || count > 0) yield 'commit'
-  if (count > 0) call.notifyStored(NotificationClass.sortedSet, event, key)
-  else if (existed) call.notify(NotificationClass.generic, 'del', key)
-  call.reply.integer(count)
+  call.stored(NotificationClass.sortedSet, event, key, count, existed)
 }
 
 /** Takes ranks from .. to-1 of a set into a list. */
