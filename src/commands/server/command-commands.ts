@@ -151,7 +151,7 @@ function getKeys(call: Call, withFlags: boolean): void {
   const name = call.text(2).toLowerCase()
   let command = call.services.table.find(name)
   if (command !== undefined && command.subcommands.size > 0 && call.argc > 3) {
-    command = call.services.table.find(`${name}|${call.text(3).toLowerCase()}`) ?? command
+    command = call.services.table.find(`${name}|${call.text(3).toLowerCase()}`)
   }
   if (command === undefined) throw new CommandError('ERR Invalid command specified')
   if ((command.spec.keys ?? []).length === 0) throw new CommandError('ERR The command has no key arguments')

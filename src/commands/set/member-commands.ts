@@ -315,7 +315,7 @@ export const MEMBER_COMMANDS: readonly CommandSpec[] = [
     'smismember',
     -3,
     ['readonly', 'fast'],
-    ['RO'],
+    ['RO', 'access'],
     '6.2.0',
     'Tells of each of some members whether a set has it.',
     'O(N), N being the number of members asked about',

@@ -398,7 +398,7 @@ export const STREAM_GROUP_COMMANDS: readonly CommandSpec[] = [
     name: 'xack',
     arity: -4,
     flags: ['write', 'fast'],
-    keys: keyRange(1, 1, 1, 'RW', 'delete'),
+    keys: keyRange(1, 1, 1, 'RW', 'update'),
     group: 'stream',
     categories: ['stream'],
     since: '5.0.0',

@@ -97,6 +97,8 @@ describe('COMMAND GETKEYS', () => {
     expect(h.run('COMMAND', 'GETKEYS', 'MSET', 'a', '1', 'b', '2')).toEqual(['a', 'b'])
     expect(h.run('COMMAND', 'GETKEYS', 'memory', 'USAGE', 'k')).toEqual(['k'])
     expect(h.run('COMMAND', 'GETKEYSANDFLAGS', 'GET', 'k')).toEqual([['k', ['RO', 'access']]])
+    expect(h.run('COMMAND', 'GETKEYSANDFLAGS', 'SMISMEMBER', 'k', 'm')).toEqual([['k', ['RO', 'access']]])
+    expect(h.run('COMMAND', 'GETKEYSANDFLAGS', 'XACK', 'k', 'g', '1-1')).toEqual([['k', ['RW', 'update']]])
     for (const [command, ...flags] of [
       ['SET k v', 'OW', 'update'],
       ['SET k v EX 1 get', 'RW', 'access', 'update'],
@@ -123,6 +125,7 @@ describe('COMMAND GETKEYS', () => {
   it('refuses in the words of Redis', () => {
     const h = new EngineHarness()
     expect(h.raw(['COMMAND', 'GETKEYS', 'nope', 'a'])).toBe('-ERR Invalid command specified\r\n')
+    expect(h.raw(['COMMAND', 'GETKEYS', 'xinfo', 'nope', 'a'])).toBe('-ERR Invalid command specified\r\n')
     expect(h.raw(['COMMAND', 'GETKEYS', 'ping'])).toBe('-ERR The command has no key arguments\r\n')
     expect(h.raw(['COMMAND', 'GETKEYS', 'get', 'a', 'b'])).toBe('-ERR Invalid number of arguments specified for command\r\n')
   })
