@@ -1,5 +1,5 @@
 import { NotificationClass } from '../base/notification-classes.js'
-import { equalsWord, INT64_MIN, parseInteger, parseInteger64, utf8 } from '../base/bytes.js'
+import { equalBytes, equalsWord, INT64_MIN, parseInteger, parseInteger64, utf8 } from '../base/bytes.js'
 import type { ReplyWriter } from '../resp/reply-writer.js'
 import type { Request } from '../resp/request.js'
 import type { Ref } from '../memory/arena.js'
@@ -276,6 +276,12 @@ export class Call {
     if (count > 0) this.notifyAdded(kind, event, i, existed)
     else if (existed) this.notify(NotificationClass.generic, 'del', i)
     this.reply.integer(count)
+  }
+
+  /** True when two arguments are the same bytes. */
+  areSame(i: number, j: number): boolean {
+    const { buf, off, len } = this.request
+    return len[i] === len[j] && equalBytes(buf, off[i], buf, off[j], len[i])
   }
 
   /** Case-insensitive comparison of argument i with an upper-case word. */

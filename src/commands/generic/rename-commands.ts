@@ -1,5 +1,4 @@
 import { NotificationClass } from '../../base/notification-classes.js'
-import { equalBytes } from '../../base/bytes.js'
 import { KeyType } from '../../keyspace/database.js'
 import type { Ref } from '../../memory/arena.js'
 import { databaseArgument } from '../database-argument.js'
@@ -111,7 +110,7 @@ export const RENAME_COMMANDS: readonly CommandSpec[] = [
 function rename(call: Call, onlyIfFree: boolean, done: (isDone: boolean) => void): void {
   const ref = call.find(1)
   if (ref === 0) throw new CommandError(Errors.noSuchKey)
-  if (sameArguments(call, 1, 2) || (onlyIfFree && call.find(2) !== 0)) {
+  if (call.areSame(1, 2) || (onlyIfFree && call.find(2) !== 0)) {
     done(false)
     return
   }
@@ -140,7 +139,7 @@ function copy(call: Call): void {
     else if (call.is(i, 'DB') && i + 1 < call.argc) to = databaseArgument(call, ++i)
     else throw syntaxError()
   }
-  if (to === call.database && sameArguments(call, 1, 2)) throw new CommandError(SAME_OBJECT)
+  if (to === call.database && call.areSame(1, 2)) throw new CommandError(SAME_OBJECT)
   const ref = call.findForRead(1)
   // What is due is not copied; of a hash with nothing else there is nothing to copy.
   if (ref === 0 || isAllDue(call, ref) || (!replace && exists(call, to, 2))) {
@@ -209,9 +208,4 @@ function removeKey(call: Call, i: number): void {
 function exists(call: Call, database: number, i: number): boolean {
   const { buf, off, len } = call.request
   return call.keyspace.find(call.keyspace.database(database), buf, off[i], len[i]) !== 0
-}
-
-function sameArguments(call: Call, i: number, j: number): boolean {
-  const { buf, off, len } = call.request
-  return len[i] === len[j] && equalBytes(buf, off[i], buf, off[j], len[i])
 }

@@ -182,9 +182,9 @@ class Plan {
 
   private freshBefore(i: number): number {
     const { call, request, freshOf } = this
-    const name = call.text(request.firstKey + i)
+    const { firstKey } = request
     let sum = 0
-    for (let j = 0; j < i; j++) if (call.text(request.firstKey + j) === name) sum += freshOf[j] ?? 0
+    for (let j = 0; j < i; j++) if (call.areSame(firstKey + j, firstKey + i)) sum += freshOf[j] ?? 0
     return sum
   }
 

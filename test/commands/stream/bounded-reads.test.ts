@@ -132,6 +132,19 @@ describe('XREADGROUP within bounds', () => {
     ])
     expect(given(member.run(...read))).toEqual([['s1', ['3-0']]])
   })
+
+  it('tells keys apart that are no text', () => {
+    const member = new EngineHarness()
+    const keys = [Uint8Array.of(0xff), Uint8Array.of(0xfe)]
+    for (const key of keys) {
+      for (const id of ['1-0', '2-0']) member.run('XADD', key, id, 'f', 'x')
+      member.run('XGROUP', 'CREATE', key, 'g', '0')
+    }
+    expect(given(member.run('XREADGROUP', 'GROUP', 'g', 'c', 'MAXCOUNT', '9', 'STREAMS', ...keys, '>', '>'))).toEqual([
+      ['\xff', ['1-0', '2-0']],
+      ['\xfe', ['1-0', '2-0']],
+    ])
+  })
 })
 
 describe('bounded reads in slices', () => {
