@@ -212,7 +212,8 @@ function reset(call: Call): void {
   forgetUser(session, services.settings.requirePassword !== null)
   session.database = 0
   session.name = ''
-  session.replyMode = 'on'
+  // What SKIP came before this command for is its own reply.
+  if (session.replyMode !== 'skip-this') session.replyMode = 'on'
   session.noEvict = false
   session.noTouch = false
   session.protocol = reply.protocol = 2

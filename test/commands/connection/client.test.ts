@@ -107,6 +107,15 @@ describe('CLIENT REPLY', () => {
     expect(h.raw(['CLIENT', 'REPLY', 'ON'], a)).toBe('+OK\r\n')
     expect(h.raw(['CLIENT', 'REPLY', 'maybe'], a)).toBe('-ERR syntax error\r\n')
   })
+
+  it('is on again after RESET, whose own reply may be skipped', () => {
+    a.replyMode = 'off'
+    h.raw(['RESET'], a)
+    expect(a.replyMode).toBe('on')
+    a.replyMode = 'skip-this'
+    h.raw(['RESET'], a)
+    expect(a.replyMode).toBe('skip-this')
+  })
 })
 
 describe('client tracking', () => {
