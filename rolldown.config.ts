@@ -2,7 +2,7 @@ import { defineConfig } from 'rolldown'
 
 /**
  * The program as few files, for speed: V8 folds what a module declares with `const` into the code that it optimises, but looks up and checks what comes from another
- * module, or goes to one, each time (docs/decisions/0041). So all of the server is one module, which the command line imports; what only some verbs need is loaded by them.
+ * module, or goes to one, each time (docs/decisions/0041). So all of it is one module; only what makes certificates is loaded by the verbs that do, for it takes long.
  */
 export default defineConfig({
   input: 'src/cli/main.ts',
@@ -18,6 +18,6 @@ export default defineConfig({
     sourcemap: true,
     entryFileNames: '[name].js',
     chunkFileNames: '[name].js',
-    codeSplitting: { groups: [{ name: 'member', test: /\/src\/(?!cli\/)/ }] },
+    codeSplitting: { groups: [{ name: 'meridian', test: /\/src\/(?!cli\/certificates)/ }] },
   },
 })
