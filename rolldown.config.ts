@@ -2,7 +2,8 @@ import { defineConfig } from 'rolldown'
 
 /**
  * The program as few files, for speed: V8 folds what a module declares with `const` into the code that it optimises, but looks up and checks what comes from another
- * module, or goes to one, each time (docs/decisions/0041). So all of it is one module; only what makes certificates is loaded by the verbs that do, for it takes long.
+ * module, or goes to one, each time (docs/decisions/0041). So all of it is one module, but for its beginning, which
+ * waits for the rest, and what makes certificates, which takes long to load.
  */
 export default defineConfig({
   input: 'src/cli/main.ts',
@@ -18,6 +19,6 @@ export default defineConfig({
     sourcemap: true,
     entryFileNames: '[name].js',
     chunkFileNames: '[name].js',
-    codeSplitting: { groups: [{ name: 'meridian', test: /\/src\/(?!cli\/certificates)/ }] },
+    codeSplitting: { groups: [{ name: 'meridian', test: /\/src\/(?!cli\/(main|certificates)\.)/ }] },
   },
 })
