@@ -1,4 +1,5 @@
 import { MAX_MEMBER_ID, type MemberId, type Stamp } from '../../src/base/ids.js'
+import { Errors } from '../../src/commands/command-error.js'
 import { FrameView } from '../../src/crdt/frame.js'
 import { FrameWriter } from '../../src/crdt/frame-writer.js'
 import { VersionVector } from '../../src/crdt/version-vector.js'
@@ -265,10 +266,13 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     what: 'a command that is refused because there is no memory has removed a key',
     profile: 'memory',
     apply: () =>
-      patchHidden(Engine, 'refuseForMemory', (self, original, args) => {
-        const key = Buffer.from('k0')
-        ;(field(self, 'effects') as Effects).remove((args[0] as { database: number }).database, key, 0, key.length)
-        ;(field(self, 'endOp') as Call).call(self)
+      patchHidden(Engine, 'reject', (self, original, args) => {
+        const [session, , , message] = args as [{ database: number }, unknown, unknown, string]
+        if (message === Errors.outOfMemory) {
+          const key = Buffer.from('k0')
+          ;(field(self, 'effects') as Effects).remove(session.database, key, 0, key.length)
+          ;(field(self, 'endOp') as Call).call(self)
+        }
         original(...args)
       }),
   },
