@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import type { CliContext, StartServer } from './context.js'
+import { startServer } from '../node/server.js'
+import type { CliContext } from './context.js'
 import { runCli } from './program.js'
 
 /** The process: standard streams, signals, exit code. Everything else is in program.ts, where tests reach it. */
@@ -8,14 +9,8 @@ import { runCli } from './program.js'
 const packageFolder = new URL('../../', import.meta.url)
 const { version } = JSON.parse(readFileSync(new URL('package.json', packageFolder), 'utf8')) as { version: string }
 
-/** Loaded only by the verb that needs it: the others start faster. */
-const startServerLazily: StartServer = async (config, signal) => {
-  const { startServer } = await import('../node/server.js')
-  return startServer(config, signal)
-}
-
 const context: CliContext = {
-  startServer: startServerLazily,
+  startServer,
   stdout: process.stdout,
   stderr: process.stderr,
   launcher: [process.execPath, fileURLToPath(new URL('bin/meridian', packageFolder))],
