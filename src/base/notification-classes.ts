@@ -1,6 +1,6 @@
 /**
- * Classes of keyspace events, as `notify-keyspace-events` selects them by letters. K and E say on which channels events are published;
- * without one of them there are none.
+ * Classes of keyspace events, as `notify-keyspace-events` selects them by letters. K and E, and S, T, I, V for events that are about fields of a hash, say on
+ * which channels events are published; without one of them there are none.
  */
 export const NotificationClass = {
   /** K: on `__keyspace@<db>__:<key>`. */
@@ -19,6 +19,14 @@ export const NotificationClass = {
   keyMiss: 1 << 11,
   module: 1 << 12,
   newKey: 1 << 13,
+  /** S: on `__subkeyspace@<db>__:<key>`. */
+  subkeyspace: 1 << 14,
+  /** T: on `__subkeyevent@<db>__:<event>`. */
+  subkeyevent: 1 << 15,
+  /** I: on `__subkeyspaceitem@<db>__:<key>\n<field>`. */
+  subkeyspaceItem: 1 << 16,
+  /** V: on `__subkeyspaceevent@<db>__:<event>|<key>`. */
+  subkeyspaceEvent: 1 << 17,
 } as const
 
 const C = NotificationClass
@@ -44,7 +52,14 @@ const CHANNELS: readonly (readonly [letter: string, flag: number])[] = [
   ['K', C.keyspace],
   ['E', C.keyevent],
   ['m', C.keyMiss],
+  ['S', C.subkeyspace],
+  ['T', C.subkeyevent],
+  ['I', C.subkeyspaceItem],
+  ['V', C.subkeyspaceEvent],
 ]
+
+/** The letters that there are, as errors name them. */
+export const NOTIFICATION_LETTERS = 'Ag$lshzxeKEtmdnSTIV'
 
 /** The classes that letters select, or null when one of them is none. */
 export function parseNotificationClasses(letters: string): number | null {

@@ -397,6 +397,26 @@ export interface RemotePublisher {
 export interface NotificationService {
   /** Publishes an event of a class (NotificationClass) if it is selected. Costs a comparison when it is not. */
   notify(kind: number, event: string, database: number, key: Uint8Array, off: number, len: number): void
+  /** Events are to be told field by field, too: asked before anything is gathered for that. Costs a look at one field when they are not. */
+  readonly tellsFields: boolean
+  /** Publishes which fields of a hash an event is about, behind notify. */
+  notifyFields(event: string, database: number, key: Uint8Array, off: number, len: number, fields: FieldNames): void
+  /** The same in steps, for very many fields. The key and the fields must stay as they are meanwhile. */
+  fieldSteps(
+    event: string,
+    database: number,
+    key: Uint8Array,
+    off: number,
+    len: number,
+    fields: FieldNames,
+  ): Generator<undefined, void>
+}
+
+/** Names of fields of a hash; one may come twice. */
+export interface FieldNames {
+  readonly count: number
+  /** Name i, as a view that is good until the next call. */
+  at(i: number): Uint8Array
 }
 
 /** Commands that wait for something other than a key. */

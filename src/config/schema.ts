@@ -3,7 +3,7 @@ import { EVICTION_POLICIES } from '../base/eviction-policies.js'
 import { MAX_MEMBER_ID, type MemberId } from '../base/ids.js'
 import { LIMITS } from '../base/limits.js'
 import { DNS_LABEL, HOST, parseHostPort, PLACE_LABEL } from '../base/names.js'
-import { parseNotificationClasses } from '../base/notification-classes.js'
+import { NOTIFICATION_LETTERS, parseNotificationClasses } from '../base/notification-classes.js'
 import {
   APPENDFSYNC,
   DEBUG_COMMAND_ACCESS,
@@ -153,7 +153,7 @@ const outputBufferLimit = value(
 )
 
 const notificationClasses = value(
-  'letters of A, g, $, l, s, h, z, x, e, K, E, t, m, d, n, in quotes',
+  `letters of ${Array.from(NOTIFICATION_LETTERS).join(', ')}, in quotes`,
   (input) => (typeof input === 'string' ? (parseNotificationClasses(input) ?? undefined) : undefined),
   0,
 )

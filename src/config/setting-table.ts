@@ -1,6 +1,6 @@
 import { EVICTION_POLICIES } from '../base/eviction-policies.js'
 import { LIMITS } from '../base/limits.js'
-import { formatNotificationClasses, parseNotificationClasses } from '../base/notification-classes.js'
+import { formatNotificationClasses, NOTIFICATION_LETTERS, parseNotificationClasses } from '../base/notification-classes.js'
 import {
   APPENDFSYNC,
   LOG_LEVELS,
@@ -282,7 +282,9 @@ export const SETTINGS: readonly Setting[] = [
     change: {
       parse: (text) => {
         const notifyKeyspaceEvents = parseNotificationClasses(text)
-        return notifyKeyspaceEvents === null ? "Invalid event class character. Use 'Ag$lshzxeKEtmdn'." : { notifyKeyspaceEvents }
+        return notifyKeyspaceEvents === null
+          ? `Invalid event class character. Use '${NOTIFICATION_LETTERS}'.`
+          : { notifyKeyspaceEvents }
       },
       filePath: ['pubsub', 'notify-keyspace-events'],
       toFile: (values) => formatNotificationClasses(values.notifyKeyspaceEvents),

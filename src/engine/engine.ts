@@ -278,9 +278,13 @@ export class Engine implements CommandExecutor, EngineService {
     }
     const { hashes } = this.collections
     this.fieldExpiry = new FieldExpiryCycle(keyspace, hashes, this.notifications, onFieldsRemoved)
-    hashes.onExpired = (database, key, off, len) => {
+    hashes.onExpired = (database, { buf, off, len }) => {
+      const { notifications } = this
       this.statistics.expiredFields++
-      this.notifications.notify(NotificationClass.hash, 'hexpired', database, key, off, len)
+      notifications.notify(NotificationClass.hash, 'hexpired', database, buf, off[1], len[1])
+      if (!notifications.tellsFields) return
+      const field = buf.subarray(off[2], off[2] + len[2])
+      notifications.notifyFields('hexpired', database, buf, off[1], len[1], { count: 1, at: () => field })
     }
     this.keyspace.dueListener = this.expiry
     const random = () => services.server.random()

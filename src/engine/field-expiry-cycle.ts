@@ -1,5 +1,6 @@
 import { LIMITS } from '../base/limits.js'
 import { NotificationClass } from '../base/notification-classes.js'
+import type { FieldNames } from '../commands/services.js'
 import { KeyType, type Database } from '../keyspace/database.js'
 import type { HashStore } from '../keyspace/hash-store.js'
 import type { Keyspace } from '../keyspace/keyspace.js'
@@ -50,7 +51,8 @@ export class FieldExpiryCycle {
       const db = database < 0 ? undefined : keyspace.peek(database)
       const ref = db === undefined ? 0 : keyspace.find(db, key, 0, key.length)
       if (db === undefined || ref === 0 || db.type(ref) !== KeyType.hash || keyspace.holdGuard?.(db, ref) === true) continue
-      if (hashes.removeIfDue(db, db.root(ref), database, key, field)) this.noteRemoved(database, db, key, 1)
+      if (!hashes.removeIfDue(db, db.root(ref), database, key, field)) continue
+      this.noteRemoved(database, db, key, { count: 1, at: () => field })
     }
   }
 
@@ -70,17 +72,18 @@ export class FieldExpiryCycle {
     }
     const removed = hashes.removeDue(db, root, database, key, most)
     this.noteRemoved(database, db, key, removed)
-    return Math.max(1, removed)
+    return Math.max(1, removed.count)
   }
 
-  private noteRemoved(database: number, db: Database, key: Uint8Array, removed: number): void {
+  private noteRemoved(database: number, db: Database, key: Uint8Array, removed: FieldNames): void {
     const { notifications } = this
-    if (removed > 0) {
+    if (removed.count > 0) {
       notifications.notify(NotificationClass.hash, 'hexpired', database, key, 0, key.length)
+      if (notifications.tellsFields) notifications.notifyFields('hexpired', database, key, 0, key.length, removed)
       if (this.keyspace.find(db, key, 0, key.length) === 0) {
         notifications.notify(NotificationClass.generic, 'del', database, key, 0, key.length)
       }
     }
-    this.onRemoved(removed)
+    this.onRemoved(removed.count)
   }
 }

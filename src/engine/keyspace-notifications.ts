@@ -1,5 +1,5 @@
 import { NotificationClass } from '../base/notification-classes.js'
-import type { NotificationService } from '../commands/services.js'
+import type { FieldNames, NotificationService } from '../commands/services.js'
 import {
   COLLECTION_SHIFT,
   EffectType,
@@ -13,8 +13,10 @@ import { KeyPresence, type AppliedEffectListener, type FrameApplier } from '../k
 import type { Keys } from '../keyspace/keys.js'
 import type { Keyspace } from '../keyspace/keyspace.js'
 import type { PubSub } from './pubsub.js'
+import { publishFields, SUBKEY_CHANNELS } from './subkey-channels.js'
 
-const CHANNELS = NotificationClass.keyspace | NotificationClass.keyevent
+const KEY_CHANNELS = NotificationClass.keyspace | NotificationClass.keyevent
+const CHANNELS = KEY_CHANNELS | SUBKEY_CHANNELS
 
 /**
  * Keyspace events: what happened to keys, published to clients of this member only. Every member publishes for itself: what its own clients do in
@@ -23,6 +25,7 @@ const CHANNELS = NotificationClass.keyspace | NotificationClass.keyevent
  */
 export class KeyspaceNotifications implements NotificationService, AppliedEffectListener {
   private selected = 0
+  private selectsFields = false
 
   constructor(
     private readonly pubsub: PubSub,
@@ -39,6 +42,7 @@ export class KeyspaceNotifications implements NotificationService, AppliedEffect
 
   set classes(classes: number) {
     this.selected = (classes & CHANNELS) === 0 ? 0 : classes
+    this.selectsFields = (classes & SUBKEY_CHANNELS) !== 0 && (classes & NotificationClass.hash) !== 0
     const { keyspace, effects, applier } = this
     applier.listener = this.selected === 0 ? null : this
     effects.onNewKey = this.wants(NotificationClass.newKey)
@@ -56,7 +60,7 @@ export class KeyspaceNotifications implements NotificationService, AppliedEffect
 
   notify(kind: number, event: string, database: number, key: Uint8Array, off: number, len: number): void {
     const { selected, pubsub } = this
-    if ((selected & kind) === 0 || pubsub.clientCount === 0) return
+    if ((selected & kind) === 0 || (selected & KEY_CHANNELS) === 0 || pubsub.clientCount === 0) return
     const name = Buffer.from(key.subarray(off, off + len))
     const word = Buffer.from(event)
     if ((selected & NotificationClass.keyspace) !== 0) {
@@ -65,6 +69,25 @@ export class KeyspaceNotifications implements NotificationService, AppliedEffect
     if ((selected & NotificationClass.keyevent) !== 0) {
       pubsub.deliver(Buffer.from(`__keyevent@${database}__:${event}`), name, false)
     }
+  }
+
+  get tellsFields(): boolean {
+    return this.selectsFields && this.pubsub.clientCount > 0
+  }
+
+  notifyFields(event: string, database: number, key: Uint8Array, off: number, len: number, fields: FieldNames): void {
+    for (const steps = this.fieldSteps(event, database, key, off, len, fields); steps.next().done !== true;);
+  }
+
+  fieldSteps(
+    event: string,
+    database: number,
+    key: Uint8Array,
+    off: number,
+    len: number,
+    fields: FieldNames,
+  ): Generator<undefined, void> {
+    return publishFields(this.pubsub, this.selected & SUBKEY_CHANNELS, event, database, key.subarray(off, off + len), fields)
   }
 
   /** An effect of another member was applied: says so if the key is visibly concerned. */
@@ -83,11 +106,20 @@ export class KeyspaceNotifications implements NotificationService, AppliedEffect
     if (type >= FIRST_COLLECTION_EFFECT) {
       const keyType = type >> COLLECTION_SHIFT
       const root = ref !== 0 && db.type(ref) === keyType ? db.root(ref) : 0
+      const store = this.keys.store(keyType)
       const end = effect.rewind()
-      const event = this.keys.store(keyType).eventOf(effect, db, root)
+      const event = store.eventOf(effect, db, root)
       effect.goOn(end)
       if (isVisible && before !== KeyPresence.visible) this.tell(effect, NotificationClass.newKey, 'new')
-      if (event !== null && (isVisible || before === KeyPresence.visible)) this.tell(effect, event.kind, event.event)
+      if (event !== null && (isVisible || before === KeyPresence.visible)) {
+        this.tell(effect, event.kind, event.event)
+        if (this.tellsFields && store.fieldsOf !== undefined) {
+          effect.rewind()
+          const fields = store.fieldsOf(effect, db, root)
+          effect.goOn(end)
+          if (fields.count > 0) this.notifyFields(event.event, database, bytes, keyOff, keyLen, fields)
+        }
+      }
       if (!isVisible && before === KeyPresence.visible) this.tell(effect, NotificationClass.generic, 'del')
       return
     }

@@ -1,6 +1,7 @@
 import type { EffectReader } from '../crdt/effect-reader.js'
 import type { OpBuilder } from '../crdt/op-builder.js'
 import type { Arena, Ref } from '../memory/arena.js'
+import type { ByteList } from '../rdb/byte-list.js'
 import type { RdbValue } from '../rdb/value.js'
 import type { Database } from './database.js'
 import type { Hash64 } from './hash64.js'
@@ -108,6 +109,12 @@ export interface CollectionStore {
    * the collection as it is now, 0 for none.
    */
   eventOf(effect: EffectReader, db: Database, root: Ref): KeyEvent | null
+
+  /**
+   * Names of the fields that the event of eventOf is about, with the reader and the root as there. Of a removal those that are gone, of anything else those that clients see.
+   * Absent for types without fields.
+   */
+  fieldsOf?(effect: EffectReader, db: Database, root: Ref): ByteList
 
   /** Lines of CRDT.DEBUG: the elements' dots, contributions, expiries; at most `limit`. */
   debug(db: Database, root: Ref, limit: number): string[]

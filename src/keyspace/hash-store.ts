@@ -34,13 +34,13 @@ const EFFECT_ELEMENTS = 1024
 /** Hashes: a map whose elements have values, counter contributions and expiries; see MapStore. */
 export class HashStore extends MapStore {
   readonly type = KeyType.hash
-  /** The fields that a local write is about. */
-  private readonly distinct = new DistinctRanges()
+  /** The fields that the last local write was about, but for HSETEX with KEEPTTL, each once, as arguments of its command. */
+  readonly distinct = new DistinctRanges()
   private readonly digits = new Uint8Array(24)
   /** Fields that commands found due: whoever may remove them does so soon. */
   readonly seenDue: { readonly arena: Arena; readonly key: Uint8Array; readonly field: Uint8Array }[] = []
-  /** Told of a field that was due and is written over by a local command. */
-  onExpired: (database: number, key: Uint8Array, keyOff: number, keyLen: number) => void = () => undefined
+  /** Told of a field that was due and is written over by a local command: its argument 2, of the key in argument 1. */
+  onExpired: (database: number, args: ByteRanges) => void = () => undefined
 
   /** Where Redis' listpacks end, and where packed hashes do. */
   private compactFields = 0
@@ -275,15 +275,14 @@ export class HashStore extends MapStore {
     return true
   }
 
-  /** Removes fields whose time is up and that this member may remove, up to so many. Gives how many went. */
-  removeDue(db: Database, root: Ref, database: number, key: Uint8Array, most: number): number {
+  /** Removes fields whose time is up and that this member may remove, up to so many. Gives their names. */
+  removeDue(db: Database, root: Ref, database: number, key: Uint8Array, most: number): ByteList {
     const { space, keyspace } = this
     space.open(db.arena, root)
     const due = new ByteList()
     space.collectRemovable(keyspace.nowMs, most, (buf, off, len) => due.push(buf, off, len))
-    if (due.count === 0) return 0
-    this.removeList(database, key, 0, key.length, due, true)
-    return due.count
+    if (due.count > 0) this.removeList(database, key, 0, key.length, due, true)
+    return due
   }
 
   beforeRemove(db: Database, root: Ref, database: number, key: Uint8Array, keyOff: number, keyLen: number): void {
@@ -313,6 +312,22 @@ export class HashStore extends MapStore {
   eventOf(effect: EffectReader): KeyEvent | null {
     const event = eventName(effect)
     return event === null ? null : { kind: NotificationClass.hash, event }
+  }
+
+  fieldsOf(effect: EffectReader, db: Database, root: Ref): ByteList {
+    const { type } = effect
+    const fields = new ByteList()
+    const flags = type === EffectType.hashSet || type === EffectType.hashRemove ? effect.byte() : 0
+    if (type === EffectType.hashExpire || (type === EffectType.hashSet && (flags & SET_EXPIRY_GIVEN) !== 0)) effect.time()
+    for (let count = type === EffectType.hashIncrement ? 1 : effect.varint(); count > 0; count--) {
+      effect.block()
+      const { bytes, valueOff, valueLen } = effect
+      if (this.has(db, root, bytes, valueOff, valueLen) !== (type === EffectType.hashRemove))
+        fields.push(bytes, valueOff, valueLen)
+      if (type === EffectType.hashSet) effect.block()
+      if ((flags & HAS_RESETS) !== 0) effect.resetList()
+    }
+    return fields
   }
 
   toRdb(db: Database, root: Ref): RdbHash {
@@ -490,7 +505,7 @@ export class HashStore extends MapStore {
     const { buf, off, len } = args
     const isThere = this.has(db, known, buf, off[2], len[2])
     const mode = isThere ? ExpiryMode.keep : ExpiryMode.clear
-    if (!isThere && this.holds(db, known, buf, off[2], len[2])) this.onExpired(database, buf, off[1], len[1])
+    if (!isThere && this.holds(db, known, buf, off[2], len[2])) this.onExpired(database, args)
     const from = effects.openCollection(EffectType.hashSet, database, buf, off[1], len[1])
     effects.writer.putByte(mode === ExpiryMode.keep ? SET_EXPIRY_KEPT : 0)
     effects.writer.putVarint(1)
@@ -548,7 +563,7 @@ export class HashStore extends MapStore {
     const { buf, off, len } = args
     if (this.has(db, root, buf, off[2], len[2])) return root
     if (this.effects.solo && !this.isRecord(db, root, buf, off[2], len[2])) return root
-    if (this.holds(db, root, buf, off[2], len[2])) this.onExpired(database, buf, off[1], len[1])
+    if (this.holds(db, root, buf, off[2], len[2])) this.onExpired(database, args)
     const { distinct } = this
     distinct.begin(1)
     distinct.pick(args, 2)

@@ -160,4 +160,40 @@ describe('keyspace events', () => {
     await until(() => got.length >= 3, 'three events')
     expect(got).toEqual(['__keyevent@0__:set ev', '__keyevent@0__:incrby ev', '__keyevent@0__:del ev'])
   })
+
+  it('name the fields of hashes, at home and in another region', async () => {
+    const home = ioredis(0)
+    const away = await nodeRedis(1, 3)
+    const heard: Record<'home' | 'away', string[]> = { home: [], away: [] }
+    for (const client of [ioredis(0), ioredis(1)]) await client.config('SET', 'notify-keyspace-events', 'hSTIV')
+    expect(await home.config('GET', 'notify-keyspace-events')).toEqual(['notify-keyspace-events', 'hSTIV'])
+    const hears = (messages: string[], channel: string, message: string): void => {
+      if (/\bsubkeys\b/.test(`${channel} ${message}`)) messages.push(`${channel.replace(/^__subkey/, '')} ${message}`)
+    }
+    home.on('pmessage', (_pattern, channel, message) => hears(heard.home, channel, message))
+    await home.psubscribe('__subkey*')
+    await away.pSubscribe('__subkey*', (message, channel) => hears(heard.away, channel, message))
+    const writer = ioredis(0)
+    await writer.hset('subkeys', 'a', '1', 'b,2', '2')
+    await writer.call('HPEXPIRE', 'subkeys', '100', 'FIELDS', '1', 'a')
+    await writer.hdel('subkeys', 'b,2')
+    const of = (event: string, name: string): string[] => [
+      `space@0__:subkeys ${event}|${name.length}:${name}`,
+      `event@0__:${event} 7:subkeys|${name.length}:${name}`,
+      `spaceitem@0__:subkeys\n${name} ${event}`,
+      `spaceevent@0__:${event}|subkeys ${name.length}:${name}`,
+    ]
+    const expected = [
+      'space@0__:subkeys hset|1:a,3:b,2',
+      'event@0__:hset 7:subkeys|1:a,3:b,2',
+      'spaceitem@0__:subkeys\na hset',
+      'spaceitem@0__:subkeys\nb,2 hset',
+      'spaceevent@0__:hset|subkeys 1:a,3:b,2',
+      ...of('hexpire', 'a'),
+      ...of('hdel', 'b,2'),
+      ...of('hexpired', 'a'),
+    ]
+    await until(() => [heard.home, heard.away].every(({ length }) => length >= expected.length), 'the events of all fields')
+    expect(heard).toEqual({ home: expected, away: expected })
+  })
 })

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
+import { parseNotificationClasses } from '../../src/base/notification-classes.js'
 import { EngineHarness } from '../support/engine-harness.js'
 import { digestOf, COUNT, inOneGo, numbers, SlicedEngine } from '../support/sliced-engine.js'
 import type { TickingClock } from '../support/ticking-clock.js'
@@ -57,8 +58,8 @@ describe.each([true, false])('a pop of many (alone: %s)', (solo) => {
       other.receive(h)
       const heard = [h, other].map((each) => {
         const listener = new ReceivingSession(300)
-        each.run('CONFIG', 'SET', 'notify-keyspace-events', 'KEA')
-        each.raw(['PSUBSCRIBE', '__keyspace*'], listener)
+        each.engine.notifications.classes = parseNotificationClasses('KEA') ?? 0
+        each.raw(['PSUBSCRIBE', '__key*'], listener)
         listener.received = ''
         return listener
       })

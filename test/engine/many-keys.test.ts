@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
+import { parseNotificationClasses } from '../../src/base/notification-classes.js'
 import { EngineHarness } from '../support/engine-harness.js'
 import { digestOf, BATCH, COUNT, inOneGo, numbers, SlicedEngine } from '../support/sliced-engine.js'
 import type { TickingClock } from '../support/ticking-clock.js'
@@ -77,8 +78,8 @@ describe.each([true, false])('a command of very many keys (alone: %s)', (solo) =
     other.engine.activeExpiry = false
     const heard = [h, other].map((each) => {
       const listener = new ReceivingSession(300)
-      each.run('CONFIG', 'SET', 'notify-keyspace-events', 'KEAnm')
-      each.raw(['PSUBSCRIBE', '__keyspace*'], listener)
+      each.engine.notifications.classes = parseNotificationClasses('KEAnm') ?? 0
+      each.raw(['PSUBSCRIBE', '__key*'], listener)
       listener.received = ''
       return listener
     })

@@ -1,9 +1,8 @@
-import { NotificationClass } from '../../base/notification-classes.js'
 import type { Call } from '../call.js'
 import type { ArgumentSpec, CommandSpec } from '../command-spec.js'
 import { FIELDS_BLOCK, hashSpec, readHash, writtenHash } from './arguments.js'
 import { checkFields, checkFieldsBefore, fieldExpiryTime } from './field-arguments.js'
-import { notifyRemoval } from './field-commands.js'
+import { notifyListedFields, notifyRemoval } from './field-events.js'
 import { NamedFields } from './named-fields.js'
 
 /** HEXPIRE and its kin: when a field goes by itself. Concurrent times: the latest wins, HPERSIST over all. */
@@ -64,10 +63,10 @@ function hexpire(call: Call, unit: 1 | 1000, base: number): void {
   if (chosen.length === 0) return
   if (isPast) {
     hashes.removeKnown(call.database, call.request, chosen)
-    notifyRemoval(call, 'hdel')
+    notifyRemoval(call, chosen)
   } else {
     hashes.expireFields(call.database, call.request, chosen, at)
-    call.notify(NotificationClass.hash, 'hexpire', 1)
+    notifyListedFields(call, 'hexpire', chosen)
   }
 }
 
@@ -115,7 +114,7 @@ function hpersist(call: Call): void {
   }
   if (chosen.length === 0) return
   hashes.expireFields(call.database, call.request, chosen, Infinity)
-  call.notify(NotificationClass.hash, 'hpersist', 1)
+  notifyListedFields(call, 'hpersist', chosen)
 }
 
 function expiring(name: string, summary: string, time: ArgumentSpec, unit: 1 | 1000, isRelative: boolean): CommandSpec {

@@ -6,7 +6,8 @@ import { CommandError } from '../command-error.js'
 import type { ArgumentSpec, CommandSpec } from '../command-spec.js'
 import { FIELD_PAIRS, FIELDS_BLOCK, hashSpec, writtenHash } from './arguments.js'
 import { checkFields, checkFieldsBefore, fieldExpiryTime } from './field-arguments.js'
-import { notifyRemoval, replyField } from './field-commands.js'
+import { replyField } from './field-commands.js'
+import { notifyFields, notifyIfGone, notifyListedFields, notifyRemoval } from './field-events.js'
 import { NamedFields } from './named-fields.js'
 
 /** HGETDEL, HGETEX, HSETEX: reading or writing fields and something else at once. */
@@ -25,8 +26,9 @@ function hgetdel(call: Call): void {
   const root = writtenHash(call)
   const first = checkFields(call, 2, NOT_POSITIVE)
   replyFields(call, root, first, call.argc, true)
-  const removed = call.collections.hashes.removeFields(call.db, root, call.database, call.request, first, call.argc)
-  if (removed > 0) notifyRemoval(call, 'hdel')
+  const { hashes } = call.collections
+  const removed = hashes.removeFields(call.db, root, call.database, call.request, first, call.argc)
+  if (removed > 0) notifyRemoval(call, hashes.distinct.picked, removed)
 }
 
 /** once: a field that is named again is gone by then. */
@@ -74,13 +76,16 @@ function hgetex(call: Call): void {
     if (current === current && (hasTime || current !== Infinity)) chosen.push(i)
   }
   if (chosen.length === 0) return
+  const { distinct } = hashes
   if (hasTime && at <= call.nowMs) {
     hashes.removeKnown(call.database, call.request, chosen)
-    notifyRemoval(call, 'hdel')
-  } else {
-    hashes.expireFields(call.database, call.request, chosen, hasTime ? at : Infinity)
-    call.notify(NotificationClass.hash, hasTime ? 'hexpire' : 'hpersist', 1)
+    notifyRemoval(call, distinct.picked, distinct.count)
+    return
   }
+  hashes.expireFields(call.database, call.request, chosen, hasTime ? at : Infinity)
+  // A field that is named again is given the time again, but has no more to be taken away.
+  if (hasTime) notifyListedFields(call, 'hexpire', chosen)
+  else notifyListedFields(call, 'hpersist', distinct.picked, distinct.count)
 }
 
 function hsetex(call: Call): void {
@@ -128,14 +133,14 @@ function hsetex(call: Call): void {
     return
   }
   if (at <= call.nowMs) {
-    // What would be due at once is not written at all.
+    // What would be due at once is not written at all. Its events are those of a write and a removal, as in Redis.
     const fields: number[] = []
     for (let f = first; f < end; f += 2) if (has(call, root, f)) fields.push(f)
-    if (fields.length > 0) {
-      call.notify(NotificationClass.hash, 'hset', 1)
-      hashes.removeKnown(call.database, call.request, fields)
-      notifyRemoval(call, 'hdel')
-    }
+    if (fields.length > 0) hashes.removeKnown(call.database, call.request, fields)
+    if (root === 0) call.notify(NotificationClass.newKey, 'new', 1)
+    notifyFields(call, 'hset', first, end, 2)
+    notifyFields(call, 'hdel', first, end, 2)
+    notifyIfGone(call)
     call.reply.integer(1)
     return
   }
@@ -144,8 +149,8 @@ function hsetex(call: Call): void {
     const mode = at === at ? ExpiryMode.set : ExpiryMode.clear
     hashes.setFields(call.database, call.request, first, end, mode, at)
   }
-  call.notify(NotificationClass.hash, 'hset', 1)
-  if (at === at) call.notify(NotificationClass.hash, 'hexpire', 1)
+  notifyFields(call, 'hset', first, end, 2)
+  if (at === at) notifyFields(call, 'hexpire', first, end, 2)
   call.reply.integer(1)
 }
 

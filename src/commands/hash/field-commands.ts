@@ -1,5 +1,4 @@
 import { LIMITS } from '../../base/limits.js'
-import { NotificationClass } from '../../base/notification-classes.js'
 import { EffectType } from '../../crdt/effect-reader.js'
 import { DistinctRanges } from '../../keyspace/byte-ranges.js'
 import { FieldsWriter } from '../../keyspace/hash-store.js'
@@ -11,6 +10,7 @@ import { CommandError } from '../command-error.js'
 import type { CommandSpec } from '../command-spec.js'
 import type { ReadSteps, WriteSteps } from '../services.js'
 import { FIELD, FIELD_LIST, FIELD_PAIRS, FIELD_VALUE, hashSpec, readHash, writtenHash } from './arguments.js'
+import { addedSteps, notifyFields, notifyRemoval, removalSteps } from './field-events.js'
 
 /** Reading, writing and removing fields. A write of a field removes the writes of it that its region had seen, and adds its own. */
 function hset(call: Call): void {
@@ -31,7 +31,7 @@ function writePairs(call: Call, counts: boolean): void {
     return
   }
   const created = hashes.setFields(call.database, call.request, 2, call.argc, ExpiryMode.clear)
-  call.notify(NotificationClass.hash, 'hset', 1)
+  notifyFields(call, 'hset', 2, call.argc, 2)
   if (counts) call.reply.integer(created)
   else call.reply.ok()
 }
@@ -53,7 +53,7 @@ function* pairSteps(call: Call, root: Ref, counts: boolean): WriteSteps {
     if (p % LIMITS.slicedReadStep === 0) yield
   }
   yield 'commit'
-  call.notifyAdded(NotificationClass.hash, 'hset', 1, root !== 0)
+  yield* addedSteps(call, 'hset', 2, call.argc, 2, root !== 0)
   if (counts) call.reply.integer(created)
   else call.reply.ok()
 }
@@ -67,7 +67,7 @@ function hsetnx(call: Call): void {
     return
   }
   hashes.setFields(call.database, call.request, 2, 4, ExpiryMode.clear)
-  call.notify(NotificationClass.hash, 'hset', 1)
+  notifyFields(call, 'hset', 2, 3)
   call.reply.integer(1)
 }
 
@@ -124,8 +124,9 @@ function hdel(call: Call): void {
     call.writeKeyInSlices(1, removeSteps(call, root))
     return
   }
-  const removed = call.collections.hashes.removeFields(call.db, root, call.database, call.request, 2, call.argc)
-  if (removed > 0) notifyRemoval(call, 'hdel')
+  const { hashes } = call.collections
+  const removed = hashes.removeFields(call.db, root, call.database, call.request, 2, call.argc)
+  if (removed > 0) notifyRemoval(call, hashes.distinct.picked, removed)
   call.reply.integer(removed)
 }
 
@@ -147,15 +148,9 @@ function* removeSteps(call: Call, root: Ref): WriteSteps {
   if (distinct.count === hashes.size(call.db, root)) yield* call.emptyInSteps(1)
   if (distinct.count > 0) {
     yield 'commit'
-    notifyRemoval(call, 'hdel')
+    yield* removalSteps(call, distinct.picked, distinct.count)
   }
   call.reply.integer(distinct.count)
-}
-
-/** The event of a removal of fields; when they were the last ones, also that of the key. */
-export function notifyRemoval(call: Call, event: string): void {
-  call.notify(NotificationClass.hash, event, 1)
-  if (call.find(1) === 0) call.notify(NotificationClass.generic, 'del', 1)
 }
 
 function hgetall(call: Call): void {

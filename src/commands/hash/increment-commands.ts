@@ -1,12 +1,12 @@
 import { INT64_MAX, INT64_MIN, latin1, parseInteger, parseInteger64 } from '../../base/bytes.js'
 import { decimalOf, DECIMAL_ZERO, type Decimal } from '../../base/decimal.js'
-import { NotificationClass } from '../../base/notification-classes.js'
 import type { Call } from '../call.js'
 import { CommandError, Errors } from '../command-error.js'
 import type { CommandSpec } from '../command-spec.js'
 import { floatSum, NOT_FINITE, parseFloatText } from '../float-arithmetic.js'
 import { FIELD, hashSpec, writtenHash } from './arguments.js'
 import { replyField } from './field-commands.js'
+import { notifyFields } from './field-events.js'
 
 /**
  * HINCRBY and HINCRBYFLOAT: as INCR, on a field. The visible value is computed and checked here; what is replicated is the increment, so that
@@ -24,7 +24,7 @@ function hincrby(call: Call): void {
   const result = value + by
   if (Number.isSafeInteger(by) && Number.isSafeInteger(result)) {
     hashes.addInteger(call.db, root, call.database, call.request, by, result)
-    call.notify(NotificationClass.hash, 'hincrby', 1)
+    notifyFields(call, 'hincrby', 2, 3)
     call.reply.integer(result)
     return
   }
@@ -38,7 +38,7 @@ function hincrby(call: Call): void {
   } else {
     hashes.addDecimal(call.db, root, call.database, call.request, decimalOf(exactBy), decimalOf(exactResult))
   }
-  call.notify(NotificationClass.hash, 'hincrby', 1)
+  notifyFields(call, 'hincrby', 2, 3)
   call.reply.bigInteger(exactResult)
 }
 
@@ -58,7 +58,7 @@ function hincrbyfloat(call: Call): void {
   }
   if (value === 'infinite') throw new CommandError(NOT_FINITE)
   hashes.addDecimal(call.db, root, call.database, call.request, by, floatSum(value, by, call.effects.solo))
-  call.notify(NotificationClass.hash, 'hincrbyfloat', 1)
+  notifyFields(call, 'hincrbyfloat', 2, 3)
   // What is visible now: beside a sum of several members it may be rounded otherwise than the result here.
   replyField(call, writtenHash(call), 2)
 }
