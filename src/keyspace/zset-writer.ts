@@ -101,7 +101,7 @@ export class ZsetWriter {
   increment(buf: Uint8Array, off: number, len: number, n: number, before: number): number {
     const { store, effects } = this
     const isThere = before === before
-    const sum = (isThere ? before : 0) + n
+    const sum = isThere ? before + n : n
     if (effects.solo && (!isThere || store.locatedIsPlain)) {
       this.write(buf, off, len, sum, before)
       return sum

@@ -135,6 +135,25 @@ describe('what clients do here is told in the words of their commands:', () => {
     expect(l.run('SET', 'k', 'w')).toEqual(['expired k', 'new k', 'set k'])
   })
 
+  it('each time that XREAD looks for a key, and of HyperLogLogs up to one that is none', () => {
+    const l = new Listener('AEm')
+    l.run('XADD', 's', '1-1', 'f', 'v')
+    expect(l.run('XREAD', 'STREAMS', 's', 'x', '0', '0')).toEqual(['keymiss x', 'keymiss x'])
+    expect(l.run('XREAD', 'BLOCK', '1', 'STREAMS', 'x', 'y', '$', '$')).toEqual([
+      'keymiss x',
+      'keymiss y',
+      'keymiss x',
+      'keymiss y',
+    ])
+    l.h.clock.advance(100)
+    l.run('XREAD', 'STREAMS', 's', '$')
+    expect([l.h.engine.keyspace.hits, l.h.engine.keyspace.misses]).toEqual([4, 6])
+    expect(l.run('PFMERGE', 'd', 'x')).toEqual(['keymiss d', 'keymiss x', 'pfadd d'])
+    l.run('SADD', 'set', 'm')
+    expect(l.run('PFMERGE', 'd', 'x', 'set', 'y')).toEqual(['keymiss x'])
+    expect(l.run('PFCOUNT', 'x', 'set', 'y')).toEqual(['keymiss x'])
+  })
+
   it('on the channel of the key and on that of the event, in this order', () => {
     const l = new Listener('AKE')
     l.h.run('SET', 'k', 'v')

@@ -97,10 +97,10 @@ function pfcount(call: Call): void {
   call.reply.integer(countRegisters(registers))
 }
 
-/** The records of all keys. */
+/** The records of all keys. What comes behind one that holds something else is not looked for. */
 function allRefs(call: Call): readonly Ref[] {
   const refs: Ref[] = []
-  for (let i = 1; i < call.argc; i++) refs.push(call.findForRead(i))
+  for (let i = 1; i < call.argc; i++) refs.push(mustBeSketch(call, call.findForRead(i)))
   return refs
 }
 
@@ -108,7 +108,7 @@ function allRefs(call: Call): readonly Ref[] {
 function* mergeSteps(call: Call, refs: readonly Ref[], merged: Uint8Array): Generator<undefined, boolean> {
   let dense = false
   for (const ref of refs) {
-    if (mustBeSketch(call, ref) === 0) continue
+    if (ref === 0) continue
     mergeRecord(call, ref, merged)
     dense ||= isDense(call.strings.buf, call.strings.off)
     yield

@@ -151,7 +151,7 @@ function increment(call: Call, at: number): void {
   writer.begin(call.database, buf, off[1], len[1], root)
   const before = writer.look(buf, off[at], len[at])
   const isThere = before === before
-  const sum = (isThere ? before : 0) + n
+  const sum = isThere ? before + n : n
   if (isThere ? o.nx : o.xx) {
     call.reply.null()
     return
@@ -161,7 +161,7 @@ function increment(call: Call, at: number): void {
     call.reply.null()
     return
   }
-  const after = isThere && n === 0 ? before : writer.increment(buf, off[at], len[at], n, before)
+  const after = isThere && n === 0 ? sum : writer.increment(buf, off[at], len[at], n, before)
   writer.end()
   if (after !== before) call.notify(NotificationClass.sortedSet, 'zincr', 1)
   replyScore(call.reply, after)

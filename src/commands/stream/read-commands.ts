@@ -170,10 +170,12 @@ function serve(call: Call, request: ReadRequest, isRetry: boolean): boolean {
   let entries = 0
   for (let i = 0; i < request.keyCount; i++) {
     const id = request.behind[i]
-    if (id === null || !openKey(call, request.firstKey + i)) continue
+    const key = request.firstKey + i
+    // Redis looks for a key twice, for its type and for what it holds, and counts and tells of both. parseBehind was the first time.
+    if (id === null || !openKey(call, key, isRetry ? call.find(key) : call.findForRead(key))) continue
     if (stream.space.log.last(stream.words, stream.at, stream.space.cursor) && stream.space.cursor.entry.id.compare(id) > 0) {
       ready.push(i)
-      entries += Math.min(countBehind(id), limitOf(request, request.firstKey + i))
+      entries += Math.min(countBehind(id), limitOf(request, key))
     }
   }
   if (ready.length === 0) return false
@@ -226,8 +228,7 @@ function* readSteps(call: Call, request: ReadRequest, ready: readonly number[]):
   }
 }
 
-function openKey(call: Call, i: number): boolean {
-  const ref = call.find(i)
+function openKey(call: Call, i: number, ref = call.find(i)): boolean {
   return ref !== 0 && call.db.type(ref) === KeyType.stream && stream.open(call, ref)
 }
 

@@ -13,6 +13,29 @@ function harness(): { h: EngineHarness; run: (line: string) => unknown; raw3: (l
   return { h, run, raw3: (line) => h.raw(line.split(' '), resp3) }
 }
 
+describe('minus zero', () => {
+  it('is a score of its own to ZADD INCR and ZINCRBY, until something is added to it', () => {
+    const { run } = harness()
+    expect(run('ZINCRBY z -0 a')).toBe('-0')
+    expect(run('ZSCORE z a')).toBe('-0')
+    expect(run('ZINCRBY z -0 a')).toBe('-0')
+    expect(run('ZINCRBY z 0 a')).toBe('0')
+    expect(run('ZINCRBY z 0 b')).toBe('0')
+    expect(run('ZINCRBY z -0 b')).toBe('0')
+    expect(run('ZADD z INCR -0 c')).toBe('-0')
+    expect(run('ZADD z INCR 2 c')).toBe('2')
+  })
+
+  it('is zero to INCRBYFLOAT and HINCRBYFLOAT', () => {
+    const { run } = harness()
+    expect(run('INCRBYFLOAT s -0')).toBe('0')
+    expect(run('INCRBYFLOAT s -0')).toBe('0')
+    expect(run('HINCRBYFLOAT h f -0.0')).toBe('0')
+    run('HSET h g -0')
+    expect(run('HINCRBYFLOAT h g -0')).toBe('0')
+  })
+})
+
 describe('ZADD', () => {
   it('adds members and changes scores, and counts as asked', () => {
     const { run } = harness()
