@@ -45,7 +45,11 @@ export function isAlone(bytes: Uint8Array): boolean {
 /** So many bytes of allocateMemory are not referred to any more, or will not be soon. */
 export function releasedMemory(bytes: number): void {
   garbageBytes += bytes
-  if (garbageBytes < GARBAGE_BYTES) return
+  if (garbageBytes >= GARBAGE_BYTES) collectReleased()
+}
+
+/** Has what was dropped given back soon, however little it is. */
+export function collectReleased(): void {
   garbageBytes = 0
   beginCollection()
 }

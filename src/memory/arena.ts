@@ -278,6 +278,14 @@ export class Arena {
     if (this.freePages[chunk] === PAGES_PER_CHUNK && chunk !== this.lastChunk) this.dropChunk(chunk)
   }
 
+  /** Lets go of the chunk that waits empty for the next run, if there is one. */
+  dropSpare(): void {
+    const chunk = this.lastChunk
+    if (this.freePages[chunk] !== PAGES_PER_CHUNK) return
+    this.lastChunk = 0
+    this.dropChunk(chunk)
+  }
+
   private newChunkIndex(bytes: number): number {
     if (this.reservedBytes + bytes > this.maxBytes) throw this.exhausted()
     const reused = this.unusedChunks.pop()

@@ -80,6 +80,21 @@ describe('arena', () => {
     }
   })
 
+  it('keeps one empty chunk for what comes next, until it is told to let go of that', () => {
+    const arena = new Arena()
+    const first = arena.alloc(1000)
+    const refs = Array.from({ length: 12 }, () => arena.alloc(1024 * 1024))
+    arena.dropSpare()
+    for (const ref of refs) arena.free(ref)
+    const kept = arena.reservedBytes
+    arena.dropSpare()
+    expect(arena.reservedBytes).toBe(kept - CHUNK_BYTES)
+    arena.dropSpare()
+    expect(arena.reservedBytes).toBe(kept - CHUNK_BYTES)
+    const again = Array.from({ length: 12 }, () => arena.alloc(1024 * 1024))
+    expect(new Set([first, ...again]).size).toBe(13)
+  })
+
   it('refers to no memory once it is abandoned, whoever still has it', () => {
     const arena = new Arena()
     for (let i = 0; i < 10; i++) arena.alloc(1024 * 1024)

@@ -1,3 +1,4 @@
+import { collectReleased } from '../../base/large-memory.js'
 import { KeyType } from '../../keyspace/database.js'
 import type { Call } from '../call.js'
 import { syntaxError } from '../command-error.js'
@@ -42,11 +43,24 @@ export const MEMORY_COMMAND: CommandSpec = {
     { ...REPORT, name: 'doctor', summary: 'Says what looks wrong with the memory.', handler: doctor },
     { ...REPORT, name: 'stats', summary: 'Where the memory is.', handler: stats },
     { ...REPORT, name: 'malloc-stats', summary: 'The state of the arenas.', handler: arenaStats },
+    {
+      name: 'purge',
+      arity: 2,
+      flags: [],
+      group: 'server',
+      since: '4.0.0',
+      summary: 'Gives memory back that is kept for later.',
+      complexity: 'Depends on how much memory is kept.',
+      tips: ['request_policy:all_shards', 'response_policy:all_succeeded'],
+      handler: purge,
+    },
     helpSubcommand('4.0.0', [
       'DOCTOR',
       '    Say what looks wrong with the memory.',
       'MALLOC-STATS',
       '    The state of the arenas.',
+      'PURGE',
+      '    Give memory back that is kept for later.',
       'STATS',
       '    Where the memory is.',
       'USAGE <key> [SAMPLES <count>]',
@@ -113,6 +127,14 @@ function doctor(call: Call): void {
     'txt',
     findings.length === 0 ? 'Nothing looks wrong with the memory.\n' : findings.map((line) => `* ${line}\n`).join(''),
   )
+}
+
+/** Chunks go back to the system as they empty, but for one a database; what was dropped waits for a collection until it is some 64 MB. */
+function purge(call: Call): void {
+  const { keyspace } = call
+  for (let i = 0; i < keyspace.databaseCount; i++) keyspace.peek(i)?.arena.dropSpare()
+  collectReleased()
+  call.reply.ok()
 }
 
 function stats(call: Call): void {
