@@ -7,7 +7,6 @@ import { CommandError, Errors } from '../command-error.js'
 import { keyRange, type CommandSpec } from '../command-spec.js'
 import { floatSum, NOT_FINITE, parseFloatText } from '../float-arithmetic.js'
 import { KEY } from './arguments.js'
-import { replyValue } from './value-commands.js'
 
 /**
  * INCR and its kin. The visible value is computed and checked here, by Redis' rules; what is replicated is the increment, so that increments made
@@ -72,21 +71,28 @@ function incrementByArgument(call: Call, sign: 1 | -1): void {
 }
 
 function incrementByFloat(call: Call): void {
-  const { strings, effects } = call
-  const ref = call.findString(1)
-  let value: Decimal | 'infinite' = DECIMAL_ZERO
-  if (ref !== 0) {
-    strings.read(call.db, ref)
-    value = parseFloatText(latin1(strings.buf, strings.off, strings.len), Errors.notFloat)
-  }
+  const value = floatValue(call, call.findString(1))
   const by = parseFloatText(latin1(call.request.buf, call.request.off[2], call.request.len[2]), Errors.notFloat)
   if (value === 'infinite' || by === 'infinite') throw new CommandError(NOT_FINITE)
-  const result = floatSum(value, by, effects.solo)
+  call.reply.bulkString(addFloat(call, by, floatSum(value, by, call.effects.solo)))
+}
+
+/** The visible value of a record as a number, 0 without a record. */
+export function floatValue(call: Call, ref: Ref): Decimal | 'infinite' {
+  return ref === 0 ? DECIMAL_ZERO : parseFloatText(valueText(call, ref), Errors.notFloat)
+}
+
+/** Adds to the key in argument 1. Gives what it shows then: beside a sum of several members it may be rounded otherwise than the result here. */
+export function addFloat(call: Call, by: Decimal, result: Decimal): string {
   const { buf, off, len } = call.request
-  effects.addDecimal(call.database, buf, off[1], len[1], by, result)
+  call.effects.addDecimal(call.database, buf, off[1], len[1], by, result)
   call.notify(NotificationClass.string, 'incrbyfloat', 1)
-  // What is visible now: beside a sum of several members it may be rounded otherwise than the result here.
-  replyValue(call, call.find(1))
+  return valueText(call, call.find(1))
+}
+
+function valueText({ strings, db }: Call, ref: Ref): string {
+  strings.read(db, ref)
+  return latin1(strings.buf, strings.off, strings.len)
 }
 
 function counterSpec(

@@ -1,13 +1,5 @@
 import { INT64_MAX, INT64_MIN, latin1 } from '../../base/bytes.js'
-import {
-  addDecimals,
-  compareDecimals,
-  decimalOf,
-  DECIMAL_ZERO,
-  printDecimal,
-  subtractDecimals,
-  type Decimal,
-} from '../../base/decimal.js'
+import { addDecimals, compareDecimals, decimalOf, printDecimal, subtractDecimals, type Decimal } from '../../base/decimal.js'
 import { fitsLongDouble, LONG_DOUBLE_MAX } from '../../base/long-double.js'
 import { NotificationClass } from '../../base/notification-classes.js'
 import type { Ref } from '../../memory/arena.js'
@@ -16,7 +8,7 @@ import { CommandError, Errors, syntaxError } from '../command-error.js'
 import { keyRange, type CommandSpec } from '../command-spec.js'
 import { floatSum, NOT_FINITE, parseFloatText } from '../float-arithmetic.js'
 import { KEY, oneOf, optional, TIMES, token } from './arguments.js'
-import { addExact, integerValue, OVERFLOW } from './counter-commands.js'
+import { addExact, addFloat, floatValue, integerValue, OVERFLOW } from './counter-commands.js'
 import { SetOptions } from './set-options.js'
 import { applyExpiry } from './value-commands.js'
 
@@ -104,19 +96,14 @@ function incrementInteger(call: Call, ref: Ref): boolean {
 
 /** As incrementInteger. */
 function incrementFloat(call: Call, ref: Ref): boolean {
-  const { strings, effects } = call
   const by = boundOf(call, options.by)
   const lower = options.lower === 0 ? LONG_DOUBLE_MIN : boundOf(call, options.lower)
   const upper = options.upper === 0 ? LONG_DOUBLE_MAX : boundOf(call, options.upper)
   if (compareDecimals(lower, upper) > 0) throw new CommandError(CROSSED)
-  let value: Decimal | 'infinite' = DECIMAL_ZERO
-  if (ref !== 0) {
-    strings.read(call.db, ref)
-    value = parseFloatText(latin1(strings.buf, strings.off, strings.len), Errors.notFloat)
-  }
+  const value = floatValue(call, ref)
   if (value === 'infinite') throw new CommandError(NOT_FINITE)
   const exact = addDecimals(value, by)
-  const wanted = fitsLongDouble(by) && fitsLongDouble(exact) ? floatSum(value, by, effects.solo) : exact
+  const wanted = fitsLongDouble(by) && fitsLongDouble(exact) ? floatSum(value, by, call.effects.solo) : exact
   const result = compareDecimals(wanted, lower) < 0 ? lower : compareDecimals(wanted, upper) > 0 ? upper : wanted
   call.reply.array(2)
   if (result !== wanted && !options.saturates) {
@@ -126,12 +113,7 @@ function incrementFloat(call: Call, ref: Ref): boolean {
   }
   if (!fitsLongDouble(result)) throw new CommandError(NOT_FINITE)
   const applied = result === wanted ? by : subtractDecimals(result, value)
-  const { buf, off, len } = call.request
-  effects.addDecimal(call.database, buf, off[1], len[1], applied, result)
-  call.notify(NotificationClass.string, 'incrbyfloat', 1)
-  // What is visible: beside a sum of several members it may be rounded otherwise than the result here.
-  strings.read(call.db, call.find(1))
-  call.reply.double(latin1(strings.buf, strings.off, strings.len))
+  call.reply.double(addFloat(call, applied, result))
   call.reply.double(printDecimal(applied))
   return true
 }
