@@ -209,3 +209,56 @@ export function latin1(buf: Uint8Array, off: number, len: number): string {
 export function utf8(buf: Uint8Array, off: number, len: number): string {
   return Buffer.from(buf.buffer, buf.byteOffset + off, len).toString('utf8')
 }
+
+/** What utf8 makes of bytes that are none. */
+const REPLACEMENT = '\uFFFD'
+/** Where a byte that is not part of any UTF-8 stands in a text, as half a surrogate pair, which UTF-8 never gives: 0x80 as U+DC80, 0xFF as U+DCFF. */
+const STRAY_BYTES = 0xdc00
+
+/** As utf8, but nothing is lost: bytes that are not UTF-8 stand in the text as STRAY_BYTES says, and strayBytes finds them. */
+export function faithfulUtf8(buf: Uint8Array, off: number, len: number): string {
+  const whole = utf8(buf, off, len)
+  if (!whole.includes(REPLACEMENT)) return whole
+  let text = ''
+  for (let at = off; at < off + len;) {
+    let length = Math.min(sequenceLength(buf[at]), off + len - at)
+    let character = length === 0 ? REPLACEMENT : utf8(buf, at, length)
+    if (character.includes(REPLACEMENT) && !isReplacement(buf, at, length)) {
+      character = String.fromCharCode(STRAY_BYTES + buf[at])
+      length = 1
+    }
+    text += character
+    at += length
+  }
+  return text
+}
+
+/** Calls back with the pieces of a text of faithfulUtf8, in order: text that is UTF-8, and single bytes that are not. */
+export function eachPiece(text: string, piece: (text: string) => void, stray: (byte: number) => void): void {
+  let from = 0
+  for (const { index } of text.matchAll(STRAY)) {
+    piece(text.slice(from, index))
+    stray(text.charCodeAt(index) - STRAY_BYTES)
+    from = index + 1
+  }
+  piece(text.slice(from))
+}
+
+export function hasStrayBytes(text: string): boolean {
+  return text.search(STRAY) >= 0
+}
+
+/** With the flag u it does not find the second half of a pair. */
+const STRAY = /[\uDC80-\uDCFF]/gu
+
+/** Bytes of the UTF-8 sequence that a byte begins; 0 if it begins none. */
+function sequenceLength(first: number): number {
+  if (first < 0x80) return 1
+  if (first < 0xc2 || first > 0xf4) return 0
+  return first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4
+}
+
+/** U+FFFD itself. */
+function isReplacement(buf: Uint8Array, at: number, length: number): boolean {
+  return length === 3 && buf[at] === 0xef && buf[at + 1] === 0xbf && buf[at + 2] === 0xbd
+}

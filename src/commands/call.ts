@@ -1,5 +1,5 @@
 import { NotificationClass } from '../base/notification-classes.js'
-import { equalBytes, equalsWord, INT64_MIN, parseInteger, parseInteger64, utf8 } from '../base/bytes.js'
+import { equalBytes, equalsWord, faithfulUtf8, INT64_MIN, parseInteger, parseInteger64 } from '../base/bytes.js'
 import type { ReplyWriter } from '../resp/reply-writer.js'
 import type { Request } from '../resp/request.js'
 import type { Ref } from '../memory/arena.js'
@@ -13,7 +13,7 @@ import type { LongEffects } from '../keyspace/long-effects.js'
 import type { Keyspace } from '../keyspace/keyspace.js'
 import type { StringStore } from '../keyspace/string-store.js'
 import type { ZsetStore } from '../keyspace/zset-store.js'
-import { CommandError, Errors } from './command-error.js'
+import { CommandError, Errors, EXCERPT_BYTES } from './command-error.js'
 import type { CommandSpec } from './command-spec.js'
 import type { EngineService, KeyRange, KeyToHold, KeyWait, ReadSteps, Services, WriteSteps } from './services.js'
 import type { Session } from './session.js'
@@ -289,9 +289,14 @@ export class Call {
     return equalsWord(this.request.buf, this.request.off[i], this.request.len[i], word)
   }
 
-  /** Argument i as text. */
+  /** Argument i as text; what is not UTF-8 of it is sent back as it is in an error. */
   text(i: number): string {
-    return utf8(this.request.buf, this.request.off[i], this.request.len[i])
+    return faithfulUtf8(this.request.buf, this.request.off[i], this.request.len[i])
+  }
+
+  /** As much of argument i as an error shows that is about a word: its first 128 bytes. */
+  excerpt(i: number): string {
+    return faithfulUtf8(this.request.buf, this.request.off[i], Math.min(this.request.len[i], EXCERPT_BYTES))
   }
 
   /** Argument i as a view; valid while the command runs. */

@@ -10,6 +10,9 @@ export class CommandError extends Error {
   }
 }
 
+/** As many bytes of what a client said does an error show, of a word or of all arguments together. */
+export const EXCERPT_BYTES = 128
+
 /** Redis' words for errors that many commands share. */
 export const Errors = {
   syntax: 'ERR syntax error',

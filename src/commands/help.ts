@@ -26,6 +26,6 @@ export function helpSubcommand(since: string, lines: readonly string[], categori
 /** What Redis says when a subcommand is unknown or has arguments that no form of it takes. */
 export function wrongSubcommand(call: Call): CommandError {
   return new CommandError(
-    `ERR unknown subcommand or wrong number of arguments for '${call.text(1).slice(0, 128)}'. Try ${call.text(0).toUpperCase()} HELP.`,
+    `ERR unknown subcommand or wrong number of arguments for '${call.excerpt(1)}'. Try ${call.text(0).toUpperCase()} HELP.`,
   )
 }

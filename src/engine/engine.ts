@@ -1,8 +1,8 @@
 import type { MemberId, Stamp } from '../base/ids.js'
-import { latin1, utf8 } from '../base/bytes.js'
+import { faithfulUtf8 } from '../base/bytes.js'
 import { assert } from '../base/assert.js'
 import { Call } from '../commands/call.js'
-import { CommandError, Errors } from '../commands/command-error.js'
+import { CommandError, Errors, EXCERPT_BYTES } from '../commands/command-error.js'
 import { CommandTable, type Command } from '../commands/command-table.js'
 import type { EngineService, EventLoopReport, Services, TransactionService, WriteSteps } from '../commands/services.js'
 import type { Session } from '../commands/session.js'
@@ -1557,14 +1557,21 @@ export class Engine implements CommandExecutor, EngineService {
 }
 
 function unknownCommand(request: Request): string {
+  const { buf, off, len } = request
   let shown = ''
-  for (let i = 1; i < request.argc && shown.length < 128; i++) {
-    shown += `'${utf8(request.buf, request.off[i], Math.min(request.len[i], 128 - shown.length))}' `
+  for (let i = 1, left = EXCERPT_BYTES; i < request.argc && left > 0; i++) {
+    const bytes = Math.min(len[i], left)
+    shown += `'${faithfulUtf8(buf, off[i], bytes)}' `
+    left -= bytes + QUOTES_BYTES
   }
-  return `ERR unknown command '${utf8(request.buf, request.off[0], Math.min(request.len[0], 128))}', with args beginning with: ${shown}`
+  const name = faithfulUtf8(buf, off[0], Math.min(len[0], EXCERPT_BYTES))
+  return `ERR unknown command '${name}', with args beginning with: ${shown}`
 }
 
+/** What stands around an argument in that. */
+const QUOTES_BYTES = 3
+
 function unknownSubcommand(command: Command, request: Request): string {
-  const word = latin1(request.buf, request.off[1], Math.min(request.len[1], 128))
+  const word = faithfulUtf8(request.buf, request.off[1], Math.min(request.len[1], EXCERPT_BYTES))
   return `ERR unknown subcommand '${word}'. Try ${command.spec.name.toUpperCase()} HELP.`
 }

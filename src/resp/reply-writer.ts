@@ -1,4 +1,4 @@
-import { allocateBytes, copyBytes, plainBytes, writeInteger } from '../base/bytes.js'
+import { allocateBytes, copyBytes, eachPiece, hasStrayBytes, plainBytes, writeInteger } from '../base/bytes.js'
 
 /**
  * Writes RESP2 or RESP3 replies into one growing buffer that is reused for every batch. Source: the RESP2 and RESP3
@@ -131,9 +131,21 @@ export class ReplyWriter {
     this.line(43, text)
   }
 
-  /** Text includes the code, as in 'ERR syntax error'. Line breaks inside become spaces, as in Redis. */
+  /** Text includes the code, as in 'ERR syntax error'; it may be of faithfulUtf8. Line breaks inside become spaces, as in Redis. */
   error(text: string): void {
-    this.line(45, LINE_BREAK.test(text) ? text.replace(LINE_BREAKS, ' ') : text)
+    const line = LINE_BREAK.test(text) ? text.replace(LINE_BREAKS, ' ') : text
+    if (!hasStrayBytes(line)) {
+      this.line(45, line)
+      return
+    }
+    this.reserve(1)
+    this.buf[this.length++] = 45
+    const stray = (byte: number): void => {
+      this.reserve(1)
+      this.buf[this.length++] = byte
+    }
+    eachPiece(line, (piece) => this.text(piece), stray)
+    this.lineEnd()
   }
 
   integer(value: number): void {

@@ -3,8 +3,11 @@ import { describe, expect, it } from 'vitest'
 import { ByteReader, ByteWriter } from '../../src/base/byte-stream.js'
 import {
   copyBytes,
+  eachPiece,
   equalBytes,
   equalsWord,
+  faithfulUtf8,
+  hasStrayBytes,
   INT64_MAX,
   INT64_MIN,
   parseInteger,
@@ -95,6 +98,35 @@ describe('byte ranges', () => {
     expect(equalsWord(bytes, 1, 6, 'KEEPTTL')).toBe(false)
     expect(equalsWord(Buffer.from('n\u0058'), 0, 2, 'NX')).toBe(true)
     expect(equalsWord(Buffer.from('.x'), 0, 2, 'NX')).toBe(false)
+  })
+})
+
+describe('texts that lose nothing', () => {
+  const parts = fc.array(
+    fc.oneof(
+      fc.uint8Array({ maxLength: 6 }).map((bytes) => Buffer.from(bytes)),
+      fc.constantFrom('a', 'é', '€', '😀', '\uFFFD', '').map((each) => Buffer.from(each)),
+      fc.constantFrom('c380', 'f09f98', 'e282', 'eda080', 'c080', 'f4908080', 'ff', 'efbf').map((hex) => Buffer.from(hex, 'hex')),
+    ),
+  )
+
+  it('are UTF-8 where the bytes are, and give back all others', () => {
+    fc.assert(
+      fc.property(parts, (given) => {
+        const bytes = Buffer.concat(given)
+        const text = faithfulUtf8(Buffer.concat([Buffer.from('é'), bytes, Buffer.from('é')]), 2, bytes.length)
+        const pieces: Buffer[] = []
+        eachPiece(
+          text,
+          (piece) => pieces.push(Buffer.from(piece)),
+          (byte) => pieces.push(Buffer.of(byte)),
+        )
+        expect(Buffer.concat(pieces)).toEqual(bytes)
+        const isUtf8 = Buffer.from(bytes.toString('utf8')).equals(bytes)
+        expect(hasStrayBytes(text)).toBe(!isUtf8)
+        if (isUtf8) expect(text).toBe(bytes.toString('utf8'))
+      }),
+    )
   })
 })
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { EngineHarness } from '../support/engine-harness.js'
+import { TestClients } from '../support/test-clients.js'
 
 describe('transactions', () => {
   it('refuses EXEC and DISCARD outside, and MULTI inside, a transaction', () => {
@@ -39,6 +40,32 @@ describe('transactions', () => {
   it('answers an unknown command in the words of Redis', () => {
     const h = new EngineHarness()
     expect(h.raw(['NOPE', 'a', 'b'])).toBe("-ERR unknown command 'NOPE', with args beginning with: 'a' 'b' \r\n")
+    // Of the arguments 128 bytes, with what stands around each; of the last one at least a byte.
+    expect(h.raw(['NOPE', 'é'.repeat(30), 'b'.repeat(80), 'c'])).toBe(
+      `-ERR unknown command 'NOPE', with args beginning with: '${Buffer.from('é'.repeat(30)).toString('latin1')}' '${'b'.repeat(65)}' \r\n`,
+    )
+    expect(h.raw(['é'.repeat(100)])).toBe(
+      `-ERR unknown command '${Buffer.from('é'.repeat(64)).toString('latin1')}', with args beginning with: \r\n`,
+    )
+  })
+
+  it.each([
+    [['x\xff', '\xfe\xfd'], "ERR unknown command 'x\xff', with args beginning with: '\xfe\xfd' "],
+    [['\xc3\xbcnk\r\n\xff', '\xc3'], "ERR unknown command '\xc3\xbcnk  \xff', with args beginning with: '\xc3' "],
+    [['CLIENT', 'fo\xff'], "ERR unknown subcommand 'fo\xff'. Try CLIENT HELP."],
+    [['CLIENT', '\xc3\xbc'], "ERR unknown subcommand '\xc3\xbc'. Try CLIENT HELP."],
+    [['HELLO', '3', 'x\xff'], "ERR Syntax error in HELLO option 'x\xff'"],
+    [['CLIENT', 'KILL', 'TYPE', 'x\xff'], "ERR Unknown client type 'x\xff'"],
+    [['EXPIRE', 'k', '1', '\xff\xfe'], 'ERR Unsupported option \xff\xfe'],
+    [['ACL', 'CAT', '\xff'], "ERR Unknown category '\xff'"],
+    [['LATENCY', 'GRAPH', '\xff'], "ERR No samples available for event '\xff'"],
+    [
+      ['XREADGROUP', 'GROUP', 'g\xff', 'c', 'STREAMS', 'k\xfe', '>'],
+      "NOGROUP No such key 'k\xfe' or consumer group 'g\xff' in XREADGROUP with GROUP option",
+    ],
+  ])('says bytes of arguments in errors as they came: %j', (args, error) => {
+    const h = new EngineHarness({ services: { clients: new TestClients() } })
+    expect(h.raw(args.map((arg) => Buffer.from(arg, 'latin1')))).toBe(`-${error}\r\n`)
   })
 })
 

@@ -148,7 +148,7 @@ function categories(call: Call): void {
   }
   const wanted = call.text(2).toLowerCase()
   if (!ACL_CATEGORIES.some((category) => category === wanted)) {
-    throw new CommandError(`ERR Unknown category '${call.text(2).slice(0, 128)}'`)
+    throw new CommandError(`ERR Unknown category '${call.excerpt(2)}'`)
   }
   const names: string[] = []
   const add = (command: Command): void => {

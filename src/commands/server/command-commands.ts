@@ -50,7 +50,7 @@ export const COMMAND_COMMAND: CommandSpec = {
   complexity: 'O(N), N being the number of commands',
   tips: UNORDERED,
   handler: (call) => {
-    if (call.argc > 1) throw new CommandError(`ERR unknown subcommand '${call.text(1).slice(0, 128)}'. Try COMMAND HELP.`)
+    if (call.argc > 1) throw new CommandError(`ERR unknown subcommand '${call.excerpt(1)}'. Try COMMAND HELP.`)
     infoOfAll(call)
   },
   subcommands: [
