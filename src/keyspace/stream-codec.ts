@@ -18,6 +18,9 @@ export const PendingOp = {
   see: 7,
 } as const
 
+/** Stands for the time of a delivery in streamPending's assign: nobody has the entries from then on, and they were released by this effect. */
+export const RELEASED_NOW = -1
+
 /** streamMark. */
 export const MarkOp = { add: 0, set: 1, forget: 2 } as const
 

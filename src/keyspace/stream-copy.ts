@@ -11,7 +11,16 @@ import { GroupOp, writeFields } from './stream-codec.js'
 import { StreamFields } from './stream-fields.js'
 import { StreamCursor } from './stream-log.js'
 import { buildMarkCopy } from './stream-mark-writes.js'
-import { AssignmentWriter, buildConsumer, buildGroup, buildSeen, buildSetId, EntriesWriter, nameOf } from './stream-op-writers.js'
+import {
+  AssignmentWriter,
+  buildConsumer,
+  buildGroup,
+  buildSeen,
+  buildSetId,
+  EntriesWriter,
+  nameOf,
+  ReleaseWriter,
+} from './stream-op-writers.js'
 import { CHUNKS_WORD } from './stream-root.js'
 import type { StreamSpace } from './stream-space.js'
 
@@ -71,17 +80,18 @@ export class StreamCopy {
     const place = new IndexCursor()
     const id = new StreamId()
     let steps = 0
-    for (const consumer of groups.consumers(group)) {
+    for (const consumer of groups.holders(group)) {
+      const isReal = !groups.isNobody(consumer)
       const owner = nameOf(groups.consumerName(consumer).slice())
-      buildConsumer(op, to, name, owner, now)
-      const writer = new AssignmentWriter(op, to, name, owner, now)
+      if (isReal) buildConsumer(op, to, name, owner, now)
+      const writer = isReal ? new AssignmentWriter(op, to, name, owner, now) : new ReleaseWriter(op, to, name, now)
       let ref = pending.index.first(groups.consumerWords(consumer), groups.consumerAt(consumer), place)
       for (; ref !== 0; ref = pending.index.next(place)) {
         if (++steps % LIMITS.slicedReadStep === 0) yield
-        writer.push(copied.of(pending.id(ref, id), pending.region(ref)), self, pending.deliveries(ref), pending.time(ref))
+        writer.push(copied.of(pending.id(ref, id), pending.region(ref)), self, pending.deliveries(ref), pending.order(ref))
       }
       writer.end()
-      buildSeen(op, to, name, owner, groups.seen(consumer), groups.active(consumer))
+      if (isReal) buildSeen(op, to, name, owner, groups.seen(consumer), groups.active(consumer))
     }
   }
 }

@@ -33,11 +33,12 @@ import { GROUPS_WORD, type StreamRoots } from './stream-root.js'
  *                   25   done intervals: block, count
  *                   27   number of member records
  *                   28   index of pending entries by the time of their delivery, once somebody has asked for it (XREADGROUP CLAIM)
- *                   34   member record {n}: member | flags << 8, -, f64 stamp of its newest destroy, ID of its cursor
+ *                   34   block of the consumer that is nobody, to whom released entries belong (XNACK); 0 until there was one
+ *                   36   member record {n}: member | flags << 8, -, f64 stamp of its newest destroy, ID of its cursor
  *
  * consumer block     0   index of pending entries
  *                    6   f64 Unix ms when it was last seen;   8   f64 when it last got something, -1 for never
- *                   10   its name's record
+ *                   10   its name's record; 0 for nobody
  * ```
  */
 const CONSUMERS = 0
@@ -52,7 +53,8 @@ const FRONTIER_REGION = 24
 const DONE = 25
 const MEMBER_COUNT = 27
 const BY_TIME = 28
-const HEAD_WORDS = BY_TIME + INDEX_WORDS
+const NOBODY = BY_TIME + INDEX_WORDS
+const HEAD_WORDS = NOBODY + 2
 const MEMBER_WORDS = 8
 const DESTROYED_STAMP = 2
 const CURSOR = 4
@@ -567,14 +569,46 @@ export class StreamGroups {
 
   /** Adds a consumer that is not there. */
   addConsumer(group: Ref, buf: Uint8Array, off: number, len: number, seenMs: number): Ref {
+    const consumer = this.newConsumer()
+    const words = this.arena.u32[consumer >>> CHUNK_SHIFT]
+    const w = (consumer & UNIT_MASK) << 1
+    words[w + NAME_WORD] = this.names.add(this.words(group), this.at(group) + CONSUMERS, buf, off, len, consumer)
+    this.setSeen(consumer, seenMs)
+    return consumer
+  }
+
+  private newConsumer(): Ref {
     const consumer = this.arena.alloc(CONSUMER_BYTES)
     const words = this.arena.u32[consumer >>> CHUNK_SHIFT]
     const w = (consumer & UNIT_MASK) << 1
     words.fill(0, w, w + INDEX_WORDS)
-    words[w + NAME_WORD] = this.names.add(this.words(group), this.at(group) + CONSUMERS, buf, off, len, consumer)
-    this.setSeen(consumer, seenMs)
+    words[w + NAME_WORD] = 0
+    this.setSeen(consumer, 0)
     this.setActive(consumer, -1)
     return consumer
+  }
+
+  /** The consumer to whom released entries belong: no client knows it, and it has no name. 0 until one was released. */
+  nobody(group: Ref): Ref {
+    return this.words(group)[this.at(group) + NOBODY]
+  }
+
+  ensureNobody(group: Ref): Ref {
+    const nobody = this.nobody(group)
+    if (nobody !== 0) return nobody
+    const fresh = this.newConsumer()
+    this.words(group)[this.at(group) + NOBODY] = fresh
+    return fresh
+  }
+
+  isNobody(consumer: Ref): boolean {
+    return this.arena.u32[consumer >>> CHUNK_SHIFT][((consumer & UNIT_MASK) << 1) + NAME_WORD] === 0
+  }
+
+  /** Whoever may have entries pending: nobody, if there are released ones, then the consumers. */
+  holders(group: Ref): Ref[] {
+    const consumers = this.consumers(group)
+    return this.releasedCount(group) > 0 ? [this.nobody(group), ...consumers] : consumers
   }
 
   removeConsumer(group: Ref, consumer: Ref): void {
@@ -594,7 +628,9 @@ export class StreamGroups {
     this.arena.free(consumer)
   }
 
+  /** Empty for nobody. */
   consumerName(consumer: Ref): Uint8Array {
+    if (this.isNobody(consumer)) return NO_NAME
     return this.names.name(this.arena.u32[consumer >>> CHUNK_SHIFT][((consumer & UNIT_MASK) << 1) + NAME_WORD])
   }
 
@@ -622,6 +658,12 @@ export class StreamGroups {
 
   consumerPendingCount(consumer: Ref): number {
     return this.pending.index.count(this.arena.u32[consumer >>> CHUNK_SHIFT], (consumer & UNIT_MASK) << 1)
+  }
+
+  /** Pending entries that were released and that nobody has claimed since. */
+  releasedCount(group: Ref): number {
+    const nobody = this.nobody(group)
+    return nobody === 0 ? 0 : this.consumerPendingCount(nobody)
   }
 
   /** All that a consumer has pending, by position. */
@@ -671,7 +713,12 @@ export class StreamGroups {
     this.pending.setAcknowledged(this.assign(group, id, region, consumer, timeMs, 1), false)
   }
 
-  /** Makes an entry pending for a consumer, whoever had it. */
+  /** An entry that is pending, or is to be, belongs to nobody from now on. order: its place among those that were released, below 0. */
+  release(group: Ref, id: StreamId, region: number, order: number, deliveries: number): void {
+    this.claim(group, id, region, this.ensureNobody(group), order, deliveries)
+  }
+
+  /** Makes an entry pending for a consumer, whoever had it. timeMs: of its delivery; for nobody its place among what was released. */
   assign(group: Ref, id: StreamId, region: number, consumer: Ref, timeMs: number, deliveries: number): Ref {
     const { pending } = this
     let ref = 0
@@ -692,7 +739,7 @@ export class StreamGroups {
     }
     const isTimed = this.isTimed(group)
     if (isTimed && owner !== 0) pending.removeByTime(this.words(group), this.at(group) + BY_TIME, ref)
-    pending.setTime(ref, timeMs)
+    pending.setOrder(ref, timeMs)
     if (isTimed) pending.insertByTime(this.words(group), this.at(group) + BY_TIME, ref)
     pending.setDeliveries(ref, deliveries)
     return ref
@@ -766,19 +813,26 @@ export class StreamGroups {
     if (left > 0) left -= this.pending.free(words, g + PENDING, left)
     while (left > 0) {
       const consumer = this.names.drain(words, g + CONSUMERS)
-      if (consumer === 0) {
-        this.done.clear(words, g + DONE)
-        this.dropRecord(root, group)
-        return true
+      if (consumer !== 0) {
+        left -= this.freeConsumer(consumer)
+        continue
       }
-      // Its pending entries were the group's and have gone; the index' own nodes are left.
-      const own = this.arena.u32[consumer >>> CHUNK_SHIFT]
-      const c = (consumer & UNIT_MASK) << 1
-      while (this.pending.index.dropLastLeaf(own, c) > 0) left--
-      this.arena.free(consumer)
-      left--
+      if (words[g + NOBODY] !== 0) this.freeConsumer(words[g + NOBODY])
+      this.done.clear(words, g + DONE)
+      this.dropRecord(root, group)
+      return true
     }
     return false
+  }
+
+  /** Gives how much it was. Its pending entries were the group's and have gone; the index' own nodes are left. */
+  private freeConsumer(consumer: Ref): number {
+    const own = this.arena.u32[consumer >>> CHUNK_SHIFT]
+    const c = (consumer & UNIT_MASK) << 1
+    let freed = 1
+    while (this.pending.index.dropLastLeaf(own, c) > 0) freed++
+    this.arena.free(consumer)
+    return freed
   }
 
   /** Frees the groups' table of a root, in which there is none left. */
@@ -800,6 +854,7 @@ export class StreamGroups {
       bytes += this.names.recordBytes(group) + this.arena.sizeOf(this.names.blockOf(group))
       bytes += this.done.bytes(words, g + DONE) + this.names.tableBytes(words, g + CONSUMERS)
       bytes += this.pendingCount(group) * this.pending.entryBytes(this.isTimed(group))
+      if (this.nobody(group) !== 0) bytes += CONSUMER_BYTES
       for (let c = this.consumerCount(group) - 1; c >= 0; c--) {
         const record = this.names.at(words, g + CONSUMERS, c)
         bytes += this.names.recordBytes(record) + CONSUMER_BYTES

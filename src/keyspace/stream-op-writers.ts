@@ -2,9 +2,9 @@ import { ByteWriter } from '../base/byte-stream.js'
 import { LIMITS } from '../base/limits.js'
 import { EffectType } from '../crdt/effect-reader.js'
 import type { OpBuilder } from '../crdt/op-builder.js'
-import type { StreamId } from '../crdt/stream-id.js'
+import { StreamId } from '../crdt/stream-id.js'
 import type { KeyPlace } from './collection-store.js'
-import { ACK_READ, GroupOp, PendingOp, REMOVE_BY_TRIM, writeId } from './stream-codec.js'
+import { ACK_READ, GroupOp, PendingOp, RELEASED_NOW, REMOVE_BY_TRIM, writeId } from './stream-codec.js'
 import type { Name } from './stream-writes.js'
 
 /**
@@ -62,6 +62,9 @@ export function buildPass(op: OpBuilder, at: KeyPlace, group: Name, id: StreamId
   writeId(body, id)
   putPending(op, at, group)
 }
+
+/** Stands where an effect names a consumer, and is none. */
+export const NOBODY: Name = { buf: new Uint8Array(0), off: 0, len: 0 }
 
 /** A name that is all of these bytes. */
 export function nameOf(bytes: Uint8Array): Name {
@@ -248,6 +251,40 @@ export class AssignmentWriter extends PositionWriter {
     const to = beginBody(this.again ? PendingOp.redeliver : PendingOp.assign, this.consumer)
     to.f64(this.now)
     to.f64(this.deliveredMs)
+    this.writeBody()
+  }
+}
+
+/** See StreamWrites.release. */
+export class ReleaseWriter extends PositionWriter {
+  private order = RELEASED_NOW
+  private lastRegion = 0
+  private readonly lastId = new StreamId()
+
+  constructor(
+    op: OpBuilder,
+    at: KeyPlace,
+    group: Name,
+    private readonly now: number,
+  ) {
+    super(op, at, group)
+  }
+
+  /** order: the entry's place among those that were released; RELEASED_NOW: behind all of them. */
+  push(id: StreamId, region: number, deliveries: number, order = RELEASED_NOW): void {
+    // What one effect releases is ordered by position.
+    const rises = (id.compare(this.lastId) || region - this.lastRegion) > 0
+    if (order !== this.order || !rises) this.end()
+    this.add(id, region).varint(deliveries)
+    this.order = order
+    this.lastRegion = region
+    this.lastId.copyFrom(id)
+  }
+
+  protected override write(): void {
+    const to = beginBody(PendingOp.assign, NOBODY)
+    to.f64(this.now)
+    to.f64(this.order)
     this.writeBody()
   }
 }

@@ -1,17 +1,18 @@
-import { compareIds, StreamId } from '../crdt/stream-id.js'
+import { compareIds, MAX_U32, StreamId } from '../crdt/stream-id.js'
 import { CHUNK_SHIFT, UNIT_MASK, type Arena, type Ref } from '../memory/arena.js'
 import { IndexCursor, OrderIndex, type Ordering } from '../memory/order-index.js'
 
 /**
  * Entries that were delivered to a consumer and not acknowledged. Each is a block that stands in two indexes by position: its group's and its consumer's;
- * and in one by the time of its last delivery, where the group has that.
+ * and in one by the time of its last delivery, where the group has that. One that was released (XNACK) belongs to the group's consumer that is nobody, and stands
+ * before all that were delivered.
  *
  * ```
  * words  0   ID: ms high, ms low, seq high, seq low
  *        4   region
  *        5   the consumer's block
- *        6   f64, Unix ms of the last delivery
- *        8   deliveries
+ *        6   f64, Unix ms of the last delivery; of one that was released its place among those, below 0 (releasedAt)
+ *        8   deliveries; MAX_DELIVERIES stands for all that are more
  *        9   1: it is acknowledged and pending all the same (XCLAIM FORCE; NOACK after SETID), so other regions need not deliver it
  * ```
  */
@@ -22,6 +23,19 @@ const TIME_F64 = 3
 const DELIVERIES_WORD = 8
 const ACKNOWLEDGED_WORD = 9
 const PENDING_BYTES = 40
+
+/** Counts as Redis' highest number of deliveries, 2^63 - 1: that of an entry which nobody is to try again. */
+export const MAX_DELIVERIES = MAX_U32
+
+/** Deliveries after one more. */
+export function deliveredOnceMore(deliveries: number): number {
+  return Math.min(deliveries + 1, MAX_DELIVERIES)
+}
+
+/** Where an entry stands that an effect with this stamp has released: what was released first comes first, and all come before what was delivered. */
+export function releasedAt(stamp: number): number {
+  return stamp - 2 ** 53
+}
 
 export class PendingLists {
   readonly index: OrderIndex
@@ -84,7 +98,7 @@ export class PendingLists {
     words[w + CONSUMER_WORD] = 0
     words[w + DELIVERIES_WORD] = 0
     words[w + ACKNOWLEDGED_WORD] = 0
-    this.setTime(ref, 0)
+    this.setOrder(ref, 0)
     return ref
   }
 
@@ -127,13 +141,27 @@ export class PendingLists {
     this.arena.u32[ref >>> CHUNK_SHIFT][((ref & UNIT_MASK) << 1) + CONSUMER_WORD] = consumer
   }
 
-  /** Unix ms of the last delivery. */
+  /** Unix ms of the last delivery; 0 for an entry that was released. */
   time(ref: Ref): number {
+    return Math.max(0, this.order(ref))
+  }
+
+  /** What entries are ordered by: the time of the last delivery, or below 0 the place of one that was released. */
+  order(ref: Ref): number {
     return this.arena.f64[ref >>> CHUNK_SHIFT][(ref & UNIT_MASK) + TIME_F64]
   }
 
-  setTime(ref: Ref, unixMs: number): void {
-    this.arena.f64[ref >>> CHUNK_SHIFT][(ref & UNIT_MASK) + TIME_F64] = unixMs
+  setOrder(ref: Ref, order: number): void {
+    this.arena.f64[ref >>> CHUNK_SHIFT][(ref & UNIT_MASK) + TIME_F64] = order
+  }
+
+  isReleased(ref: Ref): boolean {
+    return this.order(ref) < 0
+  }
+
+  /** True when who asks for what has been idle for so long gets it by its ID: what was released always has been. now: Unix ms. */
+  isIdle(ref: Ref, now: number, leastMs: number): boolean {
+    return leastMs === 0 || this.isReleased(ref) || now - this.time(ref) >= leastMs
   }
 
   deliveries(ref: Ref): number {
@@ -199,7 +227,7 @@ class PendingOrdering implements Ordering {
   }
 }
 
-/** By the time of the last delivery, the longest idle first; then by position. */
+/** What was released first, then by the time of the last delivery, the longest idle first; then by position. */
 class TimeOrdering implements Ordering {
   private time = 0
   private readonly id = new StreamId()

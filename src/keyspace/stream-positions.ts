@@ -40,6 +40,16 @@ export class StreamPositions {
     return this.rows.pieceOf(i)[this.rows.placeOf(i) + 4]
   }
 
+  /** How the positions of two stand to each other. */
+  compare(i: number, j: number): number {
+    const a = this.rows.pieceOf(i)
+    const b = this.rows.pieceOf(j)
+    const from = this.rows.placeOf(i)
+    const to = this.rows.placeOf(j)
+    for (let k = 0; k < WORDS; k++) if (a[from + k] !== b[to + k]) return a[from + k] - b[to + k]
+    return 0
+  }
+
   number(i: number): number {
     return this.numbers.at(i)
   }

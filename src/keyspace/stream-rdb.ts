@@ -1,5 +1,5 @@
 import { assert } from '../base/assert.js'
-import { equalBytes } from '../base/bytes.js'
+import { equalBytes, INT64_MAX } from '../base/bytes.js'
 import { LIMITS } from '../base/limits.js'
 import { MAX_U32, StreamId, u64ToBigInt } from '../crdt/stream-id.js'
 import type { Ref } from '../memory/arena.js'
@@ -19,12 +19,15 @@ import type { RdbPendingEntry, RdbStream, RdbStreamConsumer, RdbStreamEntry, Rdb
 import { streamTypeOf } from '../rdb/value-writer.js'
 import { StreamFields } from './stream-fields.js'
 import { StreamCursor } from './stream-log.js'
+import { MAX_DELIVERIES } from './stream-pending.js'
+import { NEVER_MS } from './stream-restore.js'
 import { CHUNKS_WORD } from './stream-root.js'
 import type { StreamSpace } from './stream-space.js'
 
 /**
  * A stream as Redis' payloads have it. There an ID stands once: of two entries with one ID, from two members, the second takes the next ID if that is
- * free, and is left out otherwise.
+ * free, and is left out otherwise. And there every pending entry has a consumer: those that were released have one without a name that was never seen, and were delivered at
+ * the beginning of time, so whoever claims gets them at once also in a server that does not know of releases.
  */
 export function streamToRdb(space: StreamSpace, root: Ref): RdbStream {
   const { groups } = space
@@ -39,10 +42,10 @@ export function streamToRdb(space: StreamSpace, root: Ref): RdbStream {
       while (left.look());
       return {
         ...groupHeadOf(space, group),
-        consumers: groups.consumers(group).map((consumer) => {
+        consumers: left.holders.map((holder) => {
           const pending: RdbPendingEntry[] = []
-          for (const ref of left.pendingOf(consumer)) pending.push(pendingOf(space, ref))
-          return { ...consumerHeadOf(space, consumer), pending }
+          for (const ref of left.pendingOf(holder)) pending.push(pendingOf(space, ref))
+          return { ...consumerHeadOf(space, holder), pending }
         }),
       }
     }),
@@ -100,21 +103,21 @@ function* writeGroupSteps(
   to: { readonly writer: RdbWriter },
 ): Generator<undefined, void> {
   const { groups } = space
-  const consumers = groups.consumers(group)
   const left = new LeftOut(space, group)
+  const { holders } = left
   while (left.look()) yield
   writeGroupHead(to.writer, groupHeadOf(space, group), groups.pendingCount(group) - left.count)
   let step = 0
-  for (const consumer of consumers) {
-    for (const ref of left.pendingOf(consumer)) {
+  for (const holder of holders) {
+    for (const ref of left.pendingOf(holder)) {
       writePending(to.writer, pendingOf(space, ref))
       if (++step % LIMITS.slicedReadStep === 0) yield
     }
   }
-  to.writer.length(consumers.length)
-  for (const consumer of consumers) {
-    writeConsumerHead(to.writer, consumerHeadOf(space, consumer), left.countOf(consumer), type)
-    for (const ref of left.pendingOf(consumer)) {
+  to.writer.length(holders.length)
+  for (const holder of holders) {
+    writeConsumerHead(to.writer, consumerHeadOf(space, holder), left.countOf(holder), type)
+    for (const ref of left.pendingOf(holder)) {
       writeRawId(to.writer, rdbId(groups.pending.id(ref, scratch)))
       if (++step % LIMITS.slicedReadStep === 0) yield
     }
@@ -283,12 +286,23 @@ function groupHeadOf({ groups }: StreamSpace, group: Ref): Omit<RdbStreamGroup, 
   }
 }
 
-function consumerHeadOf({ groups }: StreamSpace, consumer: Ref): Omit<RdbStreamConsumer, 'pending'> {
+function consumerHeadOf({ groups }: StreamSpace, [consumer]: Holder): Omit<RdbStreamConsumer, 'pending'> {
+  if (groups.isNobody(consumer)) return { name: new Uint8Array(0), seenMs: NEVER_MS, activeMs: NEVER_MS }
   return {
     name: groups.consumerName(consumer).slice(),
     seenMs: groups.seen(consumer),
     activeMs: groups.active(consumer),
   }
+}
+
+/** A consumer of a payload: one of the group, or nobody; of one whose name is empty nobody's entries come behind its own. */
+type Holder = readonly Ref[]
+
+function holdersOf({ groups }: StreamSpace, group: Ref): Holder[] {
+  const [first, ...others] = groups.holders(group)
+  const isBoth = others.length > 0 && groups.isNobody(first) && groups.consumerName(others[0]).length === 0
+  if (isBoth) return [[others[0], first], ...others.slice(1).map((consumer) => [consumer])]
+  return groups.holders(group).map((consumer) => [consumer])
 }
 
 /**
@@ -298,6 +312,7 @@ function consumerHeadOf({ groups }: StreamSpace, consumer: Ref): Omit<RdbStreamC
 class LeftOut {
   private readonly refs = new Set<Ref>()
   private readonly byConsumer = new Map<Ref, number>()
+  readonly holders: readonly Holder[]
   private readonly order: readonly Ref[]
   private readonly place = new IndexCursor()
   /** What stays of those with the ID that was looked at last. */
@@ -310,7 +325,8 @@ class LeftOut {
   ) {
     const { groups } = space
     this.next = groups.pending.index.first(groups.pendingWords(group), groups.pendingAt(group), this.place)
-    this.order = groups.consumers(group)
+    this.holders = holdersOf(space, group)
+    this.order = this.holders.flat()
   }
 
   get count(): number {
@@ -340,17 +356,23 @@ class LeftOut {
   }
 
   /** How many entries of a consumer stay. */
-  countOf(consumer: Ref): number {
-    return this.space.groups.consumerPendingCount(consumer) - (this.byConsumer.get(consumer) ?? 0)
+  countOf(holder: Holder): number {
+    let count = 0
+    for (const consumer of holder) {
+      count += this.space.groups.consumerPendingCount(consumer) - (this.byConsumer.get(consumer) ?? 0)
+    }
+    return count
   }
 
   /** Those, one after the other. */
-  *pendingOf(consumer: Ref): Generator<Ref, void> {
+  *pendingOf(holder: Holder): Generator<Ref, void> {
     const { groups } = this.space
     const { index } = groups.pending
     const place = new IndexCursor()
-    let ref = index.first(groups.consumerWords(consumer), groups.consumerAt(consumer), place)
-    for (; ref !== 0; ref = index.next(place)) if (!this.refs.has(ref)) yield ref
+    for (const consumer of holder) {
+      let ref = index.first(groups.consumerWords(consumer), groups.consumerAt(consumer), place)
+      for (; ref !== 0; ref = index.next(place)) if (!this.refs.has(ref)) yield ref
+    }
   }
 }
 
@@ -359,8 +381,12 @@ function pendingOf({ groups }: StreamSpace, ref: Ref): RdbPendingEntry {
   return {
     id: rdbId(pending.id(ref, scratch)),
     deliveredMs: pending.time(ref),
-    deliveries: BigInt(pending.deliveries(ref)),
+    deliveries: deliveriesIn(pending.deliveries(ref)),
   }
+}
+
+function deliveriesIn(deliveries: number): bigint {
+  return deliveries === MAX_DELIVERIES ? INT64_MAX : BigInt(deliveries)
 }
 
 function rdbId(id: StreamId): RdbStreamId {

@@ -1,8 +1,8 @@
 import type { MemberId } from '../base/ids.js'
 import { LIMITS } from '../base/limits.js'
 import type { OpBuilder } from '../crdt/op-builder.js'
-import { MAX_U32, StreamId } from '../crdt/stream-id.js'
-import type { RdbStream, RdbStreamEntry, RdbStreamGroup, RdbStreamId } from '../rdb/value.js'
+import { StreamId } from '../crdt/stream-id.js'
+import type { RdbStream, RdbStreamConsumer, RdbStreamEntry, RdbStreamGroup, RdbStreamId } from '../rdb/value.js'
 import type { KeyPlace } from './collection-store.js'
 import {
   AssignmentWriter,
@@ -13,7 +13,9 @@ import {
   buildSetId,
   EntriesWriter,
   nameOf,
+  ReleaseWriter,
 } from './stream-op-writers.js'
+import { MAX_DELIVERIES } from './stream-pending.js'
 
 /**
  * A stream from a payload in the making: what StreamWrites.writeRdb writes and makes at once is written here some entries at a time, into an op. Entries come first,
@@ -53,19 +55,41 @@ export class StreamRestore {
     const { op, to, self, now } = this
     const group = nameOf(name)
     buildGroup(op, to, group, idOf(lastId), entriesRead === null ? -1 : countOf(entriesRead))
-    for (const { name: consumerName, pending, seenMs, activeMs } of consumers) {
+    for (const each of consumers) {
+      const { name: consumerName, pending, seenMs, activeMs } = each
+      if (isNobody(each)) {
+        const released = new ReleaseWriter(op, to, group, now)
+        for (let i = 0; i < pending.length; i++) {
+          released.push(idOf(pending[i].id), self, deliveriesOf(pending[i].deliveries))
+          if (i % LIMITS.slicedReadStep === 0) yield
+        }
+        released.end()
+        continue
+      }
       const consumer = nameOf(consumerName)
       buildConsumer(op, to, group, consumer, now)
       const writer = new AssignmentWriter(op, to, group, consumer, now)
       for (let i = 0; i < pending.length; i++) {
         const { id, deliveredMs, deliveries } = pending[i]
-        writer.push(idOf(id), self, Math.min(Number(deliveries), MAX_U32), boundedTime(deliveredMs))
+        writer.push(idOf(id), self, deliveriesOf(deliveries), boundedTime(deliveredMs))
         if (i % LIMITS.slicedReadStep === 0) yield
       }
       writer.end()
       buildSeen(op, to, group, consumer, seenMs, activeMs)
     }
   }
+}
+
+/** True for what stands in a payload where entries belong to nobody, which payloads cannot say: a consumer without a name that was never seen. */
+export function isNobody({ name, seenMs }: Pick<RdbStreamConsumer, 'name' | 'seenMs'>): boolean {
+  return name.length === 0 && seenMs === NEVER_MS
+}
+
+/** When nobody was seen, in a payload. */
+export const NEVER_MS = 0
+
+export function deliveriesOf(deliveries: bigint): number {
+  return Math.min(Number(deliveries), MAX_DELIVERIES)
 }
 
 /** Counts are safe integers here. */

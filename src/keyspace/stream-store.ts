@@ -23,6 +23,7 @@ import {
   readId,
   readMark,
   readRegion,
+  RELEASED_NOW,
   REMOVE_BY_TRIM,
 } from './stream-codec.js'
 import type { CollectionState } from './state/collection-state.js'
@@ -33,6 +34,7 @@ import { StreamFields } from './stream-fields.js'
 import { MAX_REGION } from './stream-groups.js'
 import { comparePosition, StreamCursor } from './stream-log.js'
 import { areMarkSettings, Mark } from './stream-marks.js'
+import { releasedAt } from './stream-pending.js'
 import { streamToRdb } from './stream-rdb.js'
 import { CHUNKS_WORD, GROUPS_WORD, MemberPart } from './stream-root.js'
 import { StreamSpace } from './stream-space.js'
@@ -85,6 +87,11 @@ export class StreamStore implements CollectionStore {
     this.keyspace = environment.keyspace
     this.writes = new StreamWrites(this, environment.effects, environment.keyspace)
     this.state = new StreamState(this, environment.keyspace, (arena) => this.space(arena))
+  }
+
+  /** Of the effect that is being written or applied. */
+  get stamp(): number {
+    return this.context.stamp
   }
 
   /** Settings; those of chunks hold for chunks from now on. */
@@ -257,6 +264,7 @@ export class StreamStore implements CollectionStore {
     }
     let consumer = 0
     let at = 0
+    let deliveredAt = 0
     if (op !== PendingOp.drop) {
       effect.block()
       const { bytes, valueOff, valueLen } = effect
@@ -266,6 +274,7 @@ export class StreamStore implements CollectionStore {
         return
       }
       at = effect.time()
+      if (op === PendingOp.assign || op === PendingOp.redeliver) deliveredAt = effect.time()
       if (op === PendingOp.see) {
         const active = readCount(effect)
         if (space === null || consumer === 0) return
@@ -274,11 +283,12 @@ export class StreamStore implements CollectionStore {
         return
       }
       // Also when it was there: then the log is read over a state that has it already.
-      if (space !== null && consumer === 0) consumer = space.groups.addConsumer(group, bytes, valueOff, valueLen, at)
+      if (space !== null && consumer === 0 && deliveredAt >= 0)
+        consumer = space.groups.addConsumer(group, bytes, valueOff, valueLen, at)
       if (op === PendingOp.createConsumer) return
     }
     const entriesRead = op === PendingOp.deliver ? readCount(effect) : 0
-    const deliveredAt = op === PendingOp.assign || op === PendingOp.redeliver ? effect.time() : at
+    const order = deliveredAt === RELEASED_NOW ? releasedAt(this.context.stamp) : deliveredAt
     for (let left = effect.varint(); left > 0 && effect.error === null; left--) {
       readId(effect, id)
       const region = readRegion(effect)
@@ -292,12 +302,13 @@ export class StreamStore implements CollectionStore {
       // A state that has come from another member may know of an acknowledgement that came after the delivery, and of a removal of the entry.
       const sought = isThere ? this.found.entry : { id, member: extra }
       if (op === PendingOp.deliver && space.groups.isOverSinceDelivery(group, sought, region)) continue
-      if (op === PendingOp.deliver) space.groups.deliver(group, id, region, consumer, deliveredAt)
+      if (op === PendingOp.deliver) space.groups.deliver(group, id, region, consumer, at)
+      else if (order < 0) space.groups.release(group, id, region, order, extra)
       else space.groups.claim(group, id, region, consumer, deliveredAt, extra)
       // SETID that came after it takes it back, in whichever order they come here.
       if (isThere && space.groups.knowsPlace(group, this.context)) space.groups.readOnce(root, group, this.found.entry)
     }
-    if (space === null || op === PendingOp.drop) return
+    if (space === null || op === PendingOp.drop || order < 0) return
     if (op === PendingOp.deliver) space.groups.setEntriesRead(group, entriesRead)
     space.groups.setSeen(consumer, at)
     if (op !== PendingOp.redeliver) space.groups.setActive(consumer, at)

@@ -2,18 +2,29 @@ import { ByteWriter } from '../base/byte-stream.js'
 import { LIMITS } from '../base/limits.js'
 import { EffectType } from '../crdt/effect-reader.js'
 import type { OpBuilder } from '../crdt/op-builder.js'
-import { MAX_U32, StreamId } from '../crdt/stream-id.js'
+import { StreamId } from '../crdt/stream-id.js'
 import type { Ref } from '../memory/arena.js'
 import type { RdbStream, RdbStreamEntry } from '../rdb/value.js'
 import type { KeyPlace } from './collection-store.js'
 import { CopiedIds } from './copied-ids.js'
 import type { Effects } from './effects.js'
 import type { Keyspace } from './keyspace.js'
-import { ACK_READ, GroupOp, PendingOp, putCount, putFields, putId, REMOVE_BY_TRIM, writeId } from './stream-codec.js'
+import {
+  ACK_READ,
+  GroupOp,
+  PendingOp,
+  putCount,
+  putFields,
+  putId,
+  RELEASED_NOW,
+  REMOVE_BY_TRIM,
+  writeId,
+} from './stream-codec.js'
 import { StreamFields } from './stream-fields.js'
 import { buildDestroyAll, StreamCopy } from './stream-copy.js'
-import { boundedTime, boundedTimes, nameOf } from './stream-op-writers.js'
-import { countOf, idOf } from './stream-restore.js'
+import { boundedTime, boundedTimes, nameOf, NOBODY } from './stream-op-writers.js'
+import { releasedAt } from './stream-pending.js'
+import { countOf, deliveriesOf, idOf, isNobody } from './stream-restore.js'
 import { StreamPositions } from './stream-positions.js'
 import { StreamCursor } from './stream-log.js'
 import { StreamMarkWrites } from './stream-mark-writes.js'
@@ -249,6 +260,36 @@ export class StreamWrites {
     })
   }
 
+  /**
+   * XNACK: nobody has the entries any more, and who claims something gets those first that were released first: in the order of the positions. The number of a
+   * position is its deliveries.
+   */
+  release(key: StreamKey, group: Name, positions: StreamPositions): void {
+    // What one effect releases is ordered by position.
+    for (let from = 0, to = 1; from < positions.count; from = to++) {
+      while (to < positions.count && positions.compare(to - 1, to) < 0) to++
+      this.writeReleased(key, group, positions, from, to, RELEASED_NOW)
+    }
+  }
+
+  private writeReleased(key: StreamKey, group: Name, positions: StreamPositions, from: number, to: number, order: number): void {
+    const { body, id } = this
+    this.beginBody(PendingOp.assign, NOBODY)
+    body.f64(this.now)
+    body.f64(order)
+    body.varint(to - from)
+    for (let i = from; i < to; i++) {
+      this.bodyPosition(positions, i)
+      body.varint(positions.number(i))
+    }
+    this.writePending(key, group, ({ groups }, record) => {
+      const place = order === RELEASED_NOW ? releasedAt(this.store.stamp) : order
+      for (let i = from; i < to; i++) {
+        groups.release(record, positions.id(i, id), positions.region(i), place, positions.number(i))
+      }
+    })
+  }
+
   /** Entries are not pending any more, because they are no longer in the stream. */
   drop(key: StreamKey, group: Name, positions: StreamPositions): void {
     const { body, id } = this
@@ -279,13 +320,19 @@ export class StreamWrites {
     for (const group of groups) {
       const name = nameOf(group.name)
       this.createGroup(key, name, idOf(group.lastId), group.entriesRead === null ? -1 : countOf(group.entriesRead))
+      const { positions } = this
       for (const consumer of group.consumers) {
+        if (isNobody(consumer)) {
+          positions.clear()
+          for (const { id, deliveries } of consumer.pending) positions.push(idOf(id), this.store.self, deliveriesOf(deliveries))
+          this.release(key, name, positions)
+          continue
+        }
         const owner = nameOf(consumer.name)
         this.createConsumer(key, name, owner)
-        const { positions } = this
         // A delivery has one time, so entries that were delivered at different times are written one by one.
         for (const { id: pendingId, deliveredMs, deliveries } of consumer.pending) {
-          positions.clear().push(idOf(pendingId), this.store.self, Math.min(Number(deliveries), MAX_U32))
+          positions.clear().push(idOf(pendingId), this.store.self, deliveriesOf(deliveries))
           this.assign(key, name, owner, positions, boundedTime(deliveredMs))
         }
         this.see(key, name, owner, consumer.seenMs, consumer.activeMs)
@@ -325,16 +372,18 @@ export class StreamWrites {
     const name = nameOf(groups.names.name(group).slice())
     this.createGroup(key, name, copied.startOf(group), groups.entriesRead(group))
     const { pending } = groups
-    for (const consumer of groups.consumers(group)) {
+    for (const consumer of groups.holders(group)) {
+      const isReal = !groups.isNobody(consumer)
       const owner = nameOf(groups.consumerName(consumer).slice())
-      this.createConsumer(key, name, owner)
+      if (isReal) this.createConsumer(key, name, owner)
       const { positions } = this
       const from = groups.consumerPending(consumer)
       for (const ref of from) {
         positions.clear().push(copied.of(pending.id(ref, id), pending.region(ref)), this.store.self, pending.deliveries(ref))
-        this.assign(key, name, owner, positions, pending.time(ref))
+        if (isReal) this.assign(key, name, owner, positions, pending.time(ref))
+        else this.writeReleased(key, name, positions, 0, 1, pending.order(ref))
       }
-      this.see(key, name, owner, groups.seen(consumer), groups.active(consumer))
+      if (isReal) this.see(key, name, owner, groups.seen(consumer), groups.active(consumer))
     }
   }
 

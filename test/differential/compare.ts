@@ -241,6 +241,8 @@ function samePairs(a: Reply, b: Reply): boolean {
 export const OF_MESSAGES = ['idmp-duration', 'idmp-maxsize', 'pids-tracked', 'iids-tracked', 'iids-added', 'iids-duplicates']
 const NOT_COMPARED = new Set([
   ...['idle', 'inactive', 'radix-tree-keys', 'radix-tree-nodes', 'seen-time', 'active-time', 'lag'],
+  // Since 8.8.
+  'nacked-count',
   ...OF_MESSAGES,
 ])
 

@@ -393,6 +393,17 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       }),
   },
   {
+    name: 'stream-release-keeps-owner',
+    what: 'an entry that is pending stays with its consumer when it is given back',
+    profile: 'group-commands',
+    apply: () =>
+      patch(StreamGroups, 'release', (original, groups) => (group, id, region, order, deliveries) => {
+        const ref = groups.findPending(group, id, region)
+        if (ref === 0) original(group, id, region, order, deliveries)
+        else groups.assign(group, id, region, groups.pending.consumer(ref), groups.pending.order(ref), deliveries)
+      }),
+  },
+  {
     name: 'stream-claim-forgets-deliveries',
     what: 'who claims an entry has it for the first time',
     profile: 'group-commands',

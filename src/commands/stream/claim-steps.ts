@@ -1,8 +1,9 @@
 import { LIMITS } from '../../base/limits.js'
 import { NotificationClass } from '../../base/notification-classes.js'
-import { MAX_U32, StreamId } from '../../crdt/stream-id.js'
+import { StreamId } from '../../crdt/stream-id.js'
 import { comparePosition, StreamCursor } from '../../keyspace/stream-log.js'
 import { AssignmentWriter, buildConsumer, buildPass, DropWriter } from '../../keyspace/stream-op-writers.js'
+import { deliveredOnceMore, MAX_DELIVERIES } from '../../keyspace/stream-pending.js'
 import { StreamPositions } from '../../keyspace/stream-positions.js'
 import type { Ref } from '../../memory/arena.js'
 import { IndexCursor } from '../../memory/order-index.js'
@@ -63,7 +64,7 @@ export class Claims {
         // Twice the same ID is claimed twice, with two deliveries: counted in one go.
         if (options.retryCount >= 0 || options.justId) return
         for (let j = begins.get(text) ?? claimed.count; j < claimed.count && claimed.id(j, other).compare(id) === 0; j++) {
-          claimed.setNumber(j, claimed.number(j) + 1)
+          claimed.setNumber(j, deliveredOnceMore(claimed.number(j)))
         }
       },
     )
@@ -90,10 +91,10 @@ export class Claims {
         gone.push(id, region)
         continue
       }
-      if (held !== 0 && options.minIdle > 0 && now - pending.time(held) < options.minIdle) continue
+      if (held !== 0 && !pending.isIdle(held, now, options.minIdle)) continue
       const before = held === 0 ? 1 : pending.deliveries(held)
-      const deliveries = options.retryCount >= 0 ? options.retryCount : options.justId ? before : before + 1
-      claimed.push(id, region, Math.min(deliveries, MAX_U32))
+      const deliveries = options.retryCount >= 0 ? options.retryCount : options.justId ? before : deliveredOnceMore(before)
+      claimed.push(id, region, Math.min(deliveries, MAX_DELIVERIES))
     }
   }
 }
@@ -173,7 +174,7 @@ export function* autoclaimSteps(call: Call, stream: StreamReading, group: Ref, o
     pending.find(groups.pendingWords(group), groups.pendingAt(group), start, 0, place)
     return index.item(place)
   }
-  const isIdle = (ref: Ref): boolean => minIdle === 0 || now - pending.time(ref) >= minIdle
+  const isIdle = (ref: Ref): boolean => pending.isIdle(ref, now, minIdle)
   const gone = new StreamPositions()
   const drops = new DropWriter(op, at, groupName)
   let claimed = 0
@@ -200,7 +201,8 @@ export function* autoclaimSteps(call: Call, stream: StreamReading, group: Ref, o
     if (++steps % LIMITS.slicedReadStep === 0) yield
     const region = pending.region(ref)
     if (!isIdle(ref) || !seek(stream, pending.id(ref, id), region, cursor)) continue
-    writer.push(id, region, pending.deliveries(ref) + (justId ? 0 : 1), now)
+    const deliveries = pending.deliveries(ref)
+    writer.push(id, region, justId ? deliveries : deliveredOnceMore(deliveries), now)
     if (justId) replyId(call.reply, id)
     else replyEntry(call.reply, space, cursor.entry)
     left--

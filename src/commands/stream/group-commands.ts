@@ -50,6 +50,13 @@ export function findConsumer(call: Call, from: StreamReading, group: Ref, i: num
   return from.space.groups.findConsumer(group, buf, off[i], len[i])
 }
 
+/** Opens the stream in argument 1 and gives the group that argument 2 names, for what is about its pending entries. */
+export function groupOf(call: Call, from: StreamReading): Ref {
+  const group = from.open(call, call.mustBe(call.findForRead(1), KeyType.stream)) ? findGroup(call, from, 2) : 0
+  if (group !== 0) return group
+  throw new CommandError(`NOGROUP No such key '${call.text(1)}' or consumer group '${call.text(2)}'`)
+}
+
 /** Options of XGROUP CREATE and SETID. */
 class GroupOptions {
   makesStream = false

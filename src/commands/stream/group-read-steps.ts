@@ -1,9 +1,10 @@
 import { DoubleList } from '../../base/double-list.js'
 import { LIMITS } from '../../base/limits.js'
 import { NotificationClass } from '../../base/notification-classes.js'
-import { MAX_U32, StreamId } from '../../crdt/stream-id.js'
+import { StreamId } from '../../crdt/stream-id.js'
 import { comparePosition, StreamCursor } from '../../keyspace/stream-log.js'
 import { AssignmentWriter, buildConsumer, DeliveryWriter, DropWriter, ReadWriter } from '../../keyspace/stream-op-writers.js'
+import { deliveredOnceMore } from '../../keyspace/stream-pending.js'
 import { StreamPositions } from '../../keyspace/stream-positions.js'
 import type { Ref } from '../../memory/arena.js'
 import { IndexCursor } from '../../memory/order-index.js'
@@ -88,7 +89,7 @@ const MAX_GONE = 4096
 
 /** What CLAIM finds. It is reused. */
 export class Claimable {
-  /** The number of each is its deliveries, with this one. */
+  /** The number of each is its deliveries before this one. */
   readonly claimed = new StreamPositions()
   readonly idleMs = new DoubleList()
   readonly gone = new StreamPositions()
@@ -110,7 +111,7 @@ export class Claimable {
     const region = pending.region(ref)
     pending.id(ref, id)
     if (space.log.find(words, at, id, region, cursor) && comparePosition(id, region, cursor.entry) === 0) {
-      claimed.push(id, region, Math.min(pending.deliveries(ref) + 1, MAX_U32))
+      claimed.push(id, region, pending.deliveries(ref))
       idleMs.push(Math.max(0, idle))
     } else {
       gone.push(id, region)
@@ -151,9 +152,9 @@ function* claimSteps(at: GroupPlace, { claimed, idleMs, gone }: Claimable): Gene
   const cursor = new StreamCursor()
   for (let i = 0; i < claimed.count; i++) {
     claimed.id(i, id)
-    writer.push(id, claimed.region(i), claimed.number(i), now)
+    writer.push(id, claimed.region(i), deliveredOnceMore(claimed.number(i)), now)
     space.log.find(words, chunks, id, claimed.region(i), cursor)
-    replyDelivery(call.reply, space, cursor.entry, idleMs.at(i), claimed.number(i) - 1)
+    replyDelivery(call.reply, space, cursor.entry, idleMs.at(i), claimed.number(i))
     if (i % LIMITS.slicedReadStep === 0) yield
   }
   writer.end()
@@ -226,7 +227,7 @@ function* redeliverSteps(
     pending.id(ref, id)
     if (log.find(words, at, id, region, cursor) && comparePosition(id, region, cursor.entry) === 0) {
       replyEntry(call.reply, space, cursor.entry)
-      writer.push(id, region, pending.deliveries(ref) + 1, now)
+      writer.push(id, region, deliveredOnceMore(pending.deliveries(ref)), now)
     } else {
       call.reply.array(2)
       replyId(call.reply, id)

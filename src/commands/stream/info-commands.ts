@@ -12,7 +12,7 @@ import { findGroup } from './group-commands.js'
 import { entriesReadBy, lagOf } from './group-progress.js'
 import { entrySteps } from './range-commands.js'
 import { GROUP_ARGUMENT, KEY_ARGUMENT, StreamReading } from './stream-arguments.js'
-import { replyEntry, replyId } from './stream-reply.js'
+import { replyDeliveries, replyEntry, replyId } from './stream-reply.js'
 
 /** XINFO. Radix tree keys and nodes are the chunks of entries and the nodes of their index. */
 const stream = new StreamReading()
@@ -139,12 +139,14 @@ function* fullGroupSteps(call: Call, from: StreamReading, group: Ref, most: numb
   const { groups } = from.space
   const { pending } = groups
   const shownId = new StreamId()
-  call.reply.map(7)
+  call.reply.map(8)
   call.reply.bulkString('name')
   call.reply.bulkBytes(groups.names.name(group))
   replyProgress(call, from, group)
   call.reply.bulkString('pel-count')
   call.reply.integer(groups.pendingCount(group))
+  call.reply.bulkString('nacked-count')
+  call.reply.integer(groups.releasedCount(group))
   call.reply.bulkString('pending')
   yield* pendingSteps(call, from, groups.pendingWords(group), groups.pendingAt(group), most, (ref) => {
     const { reply } = call
@@ -152,7 +154,7 @@ function* fullGroupSteps(call: Call, from: StreamReading, group: Ref, most: numb
     replyId(reply, pending.id(ref, shownId))
     reply.bulkBytes(groups.consumerName(pending.consumer(ref)))
     reply.integer(pending.time(ref))
-    reply.integer(pending.deliveries(ref))
+    replyDeliveries(reply, pending.deliveries(ref))
   })
   call.reply.bulkString('consumers')
   const consumers = groups.consumers(group)
@@ -173,7 +175,7 @@ function* fullGroupSteps(call: Call, from: StreamReading, group: Ref, most: numb
       call.reply.array(3)
       replyId(call.reply, pending.id(ref, shownId))
       call.reply.integer(pending.time(ref))
-      call.reply.integer(pending.deliveries(ref))
+      replyDeliveries(call.reply, pending.deliveries(ref))
     })
   }
 }

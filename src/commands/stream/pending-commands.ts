@@ -1,7 +1,7 @@
 import { LIMITS } from '../../base/limits.js'
 import { NotificationClass } from '../../base/notification-classes.js'
 import { StreamId } from '../../crdt/stream-id.js'
-import { KeyType } from '../../keyspace/database.js'
+import { deliveredOnceMore } from '../../keyspace/stream-pending.js'
 import { StreamPositions } from '../../keyspace/stream-positions.js'
 import type { Ref } from '../../memory/arena.js'
 import { IndexCursor } from '../../memory/order-index.js'
@@ -9,7 +9,7 @@ import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
 import { keyRange, type CommandSpec } from '../command-spec.js'
 import { autoclaimSteps, Claims, claimSteps, FIRST_ID, LOOKS_FOR_EACH, type ClaimOptions } from './claim-steps.js'
-import { findConsumer, findGroup } from './group-commands.js'
+import { findConsumer, groupOf } from './group-commands.js'
 import { seekEntry } from './range-commands.js'
 import {
   CONSUMER,
@@ -26,7 +26,7 @@ import {
   strictId,
   StreamReading,
 } from './stream-arguments.js'
-import { replyEntry, replyId } from './stream-reply.js'
+import { replyDeliveries, replyEntry, replyId } from './stream-reply.js'
 
 /** What was delivered and not acknowledged here: XPENDING, XCLAIM, XAUTOCLAIM. */
 const stream = new StreamReading()
@@ -38,16 +38,10 @@ const gone = new StreamPositions()
 const DEFAULT_AUTOCLAIM = 100
 const MAX_AUTOCLAIM = 576460752303423487n
 
-function groupOf(call: Call, ref: Ref): Ref {
-  const group = stream.open(call, call.mustBe(ref, KeyType.stream)) ? findGroup(call, stream, 2) : 0
-  if (group !== 0) return group
-  throw new CommandError(`NOGROUP No such key '${call.text(1)}' or consumer group '${call.text(2)}'`)
-}
-
 function xpending(call: Call): void {
   const { argc } = call
   if (argc === 3) {
-    summarize(call, groupOf(call, call.findForRead(1)))
+    summarize(call, groupOf(call, stream))
     return
   }
   if (argc < 6 || argc > 9) throw syntaxError()
@@ -61,7 +55,7 @@ function xpending(call: Call): void {
   const count = Math.max(0, call.integer(first + 2))
   rangeStart(call, first, start)
   rangeStop(call, first + 1, stop)
-  const group = groupOf(call, call.findForRead(1))
+  const group = groupOf(call, stream)
   const { groups } = stream.space
   const { pending } = groups
   let words = groups.pendingWords(group)
@@ -101,7 +95,7 @@ function* pendingSteps(
     pending.find(words, at, from, 0, place)
     return index.item(place)
   }
-  const isShown = (ref: Ref): boolean => minIdle === 0 || nowMs - pending.time(ref) >= minIdle
+  const isShown = (ref: Ref): boolean => pending.isIdle(ref, nowMs, minIdle)
   let steps = 0
   let shown = 0
   let ref = begin()
@@ -119,8 +113,8 @@ function* pendingSteps(
     reply.array(4)
     replyId(reply, pending.id(ref, id))
     reply.bulkBytes(groups.consumerName(pending.consumer(ref)))
-    reply.integer(Math.max(0, nowMs - pending.time(ref)))
-    reply.integer(pending.deliveries(ref))
+    reply.integer(pending.isReleased(ref) ? -1 : Math.max(0, nowMs - pending.time(ref)))
+    replyDeliveries(reply, pending.deliveries(ref))
     left--
   }
 }
@@ -191,7 +185,7 @@ function parseClaim(call: Call, minIdle: number, first: number, lastId: StreamId
 }
 
 function xclaim(call: Call): void {
-  const group = groupOf(call, call.findForRead(1))
+  const group = groupOf(call, stream)
   const minIdle = Math.max(0, call.integer(4, 'ERR Invalid min-idle-time argument for XCLAIM'))
   if (isLongWrite(call, call.argc - FIRST_ID, 1)) {
     const parseOptions = (first: number, lastId: StreamId) => parseClaim(call, minIdle, first, lastId)
@@ -250,7 +244,7 @@ function xautoclaim(call: Call): void {
       throw syntaxError()
     }
   }
-  const group = groupOf(call, call.findForRead(1))
+  const group = groupOf(call, stream)
   const { groups } = stream.space
   const { pending } = groups
   if (isLongWrite(call, Math.min(groups.pendingCount(group), count * LOOKS_FOR_EACH), 1)) {
@@ -267,8 +261,9 @@ function xautoclaim(call: Call): void {
     pending.id(ref, stop)
     const region = pending.region(ref)
     if (!seekEntry(stream, stop, region)) gone.push(stop, region)
-    else if (minIdle === 0 || call.nowMs - pending.time(ref) >= minIdle) {
-      claimed.push(stop, region, pending.deliveries(ref) + (justId ? 0 : 1))
+    else if (pending.isIdle(ref, call.nowMs, minIdle)) {
+      const deliveries = pending.deliveries(ref)
+      claimed.push(stop, region, justId ? deliveries : deliveredOnceMore(deliveries))
     }
   }
   const { reply } = call

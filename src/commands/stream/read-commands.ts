@@ -4,6 +4,7 @@ import { LIMITS } from '../../base/limits.js'
 import { NotificationClass } from '../../base/notification-classes.js'
 import { KeyType } from '../../keyspace/database.js'
 import { StreamCursor } from '../../keyspace/stream-log.js'
+import { deliveredOnceMore } from '../../keyspace/stream-pending.js'
 import { StreamPositions } from '../../keyspace/stream-positions.js'
 import type { Ref } from '../../memory/arena.js'
 import { IndexCursor } from '../../memory/order-index.js'
@@ -438,12 +439,13 @@ function deliver(call: Call, request: ReadRequest, key: number, group: Ref): voi
   CONSUMER.of(call, request.groupArgument + 1)
   const { writes } = call.collections.streams
   if (gone.count > 0) writes.drop(KEY, GROUP, gone)
-  if (claimed.count > 0) writes.assign(KEY, GROUP, CONSUMER, claimed, call.nowMs)
   call.reply.array(claimed.count + positions.count)
   for (let i = 0; i < claimed.count; i++) {
     seekEntry(stream, claimed.id(i, stop), claimed.region(i))
-    replyDelivery(call.reply, space, cursor.entry, claimable.idleMs.at(i), claimed.number(i) - 1)
+    replyDelivery(call.reply, space, cursor.entry, claimable.idleMs.at(i), claimed.number(i))
+    claimed.setNumber(i, deliveredOnceMore(claimed.number(i)))
   }
+  if (claimed.count > 0) writes.assign(KEY, GROUP, CONSUMER, claimed, call.nowMs)
   if (positions.count === 0) return
   if (request.noAck) writes.readWithoutPending(KEY, GROUP, positions, counter.value)
   else writes.deliver(KEY, GROUP, CONSUMER, positions, counter.value)
@@ -470,7 +472,7 @@ function replyHistory(call: Call, request: ReadRequest, key: number, group: Ref,
     let ref = pending.seek(groups.consumerWords(consumer), groups.consumerAt(consumer), from)
     for (; ref !== 0 && positions.count < limit; ref = pending.nextSought()) {
       const region = pending.region(ref)
-      positions.push(pending.id(ref, stop), region, pending.deliveries(ref) + 1)
+      positions.push(pending.id(ref, stop), region, deliveredOnceMore(pending.deliveries(ref)))
     }
   }
   call.reply.array(positions.count)

@@ -6,6 +6,7 @@ import { STREAM_MARK_COMMANDS } from './marking.js'
 import { STREAM_PENDING_COMMANDS } from './pending-commands.js'
 import { STREAM_RANGE_COMMANDS } from './range-commands.js'
 import { STREAM_READ_COMMANDS } from './read-commands.js'
+import { STREAM_RELEASE_COMMANDS } from './release-commands.js'
 
 /** Streams and their groups. */
 export const STREAM_COMMANDS: readonly CommandSpec[] = [
@@ -14,6 +15,7 @@ export const STREAM_COMMANDS: readonly CommandSpec[] = [
   ...STREAM_READ_COMMANDS,
   ...STREAM_GROUP_COMMANDS,
   ...STREAM_PENDING_COMMANDS,
+  ...STREAM_RELEASE_COMMANDS,
   ...STREAM_INFO_COMMANDS,
   ...STREAM_MARK_COMMANDS,
 ]

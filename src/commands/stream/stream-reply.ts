@@ -1,6 +1,8 @@
+import { INT64_MAX } from '../../base/bytes.js'
 import { MAX_ID_BYTES, type StreamId } from '../../crdt/stream-id.js'
 import type { EntryView } from '../../keyspace/stream-chunk.js'
 import { StreamFields } from '../../keyspace/stream-fields.js'
+import { MAX_DELIVERIES } from '../../keyspace/stream-pending.js'
 import type { StreamSpace } from '../../keyspace/stream-space.js'
 import type { ReplyWriter } from '../../resp/reply-writer.js'
 
@@ -48,5 +50,10 @@ export function replyDelivery(
   reply.array(4)
   replyEntryBody(reply, space, entry)
   reply.integer(idleMs)
-  reply.integer(deliveries)
+  replyDeliveries(reply, deliveries)
+}
+
+export function replyDeliveries(reply: ReplyWriter, deliveries: number): void {
+  if (deliveries < MAX_DELIVERIES) reply.integer(deliveries)
+  else reply.bigInteger(INT64_MAX)
 }

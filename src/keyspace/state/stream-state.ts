@@ -57,6 +57,8 @@ export interface OwnGroup {
   readonly own: GroupOwn
   readonly consumers: readonly {
     readonly name: Uint8Array
+    /** Nobody: the entries were released. */
+    readonly isNobody: boolean
     readonly seenMs: number
     readonly activeMs: number
     /** With the member that wrote the entry. */
@@ -64,6 +66,7 @@ export interface OwnGroup {
       readonly id: StreamId
       readonly region: number
       readonly member: number
+      /** Of its delivery; its place among what was released, below 0, when it was. */
       readonly timeMs: number
       readonly deliveries: number
       /** Before it became pending. */
@@ -233,7 +236,7 @@ export class StreamState implements CollectionState {
       out.block(consumer, 0, consumer.length)
       writeId(out, id)
       out.u8(region)
-      out.f64(pending.time(ref))
+      out.f64(pending.order(ref))
       out.varint(pending.deliveries(ref))
       if (pending.wasAcknowledged(ref)) out.u8(WAS_ACKNOWLEDGED)
       out.close(element)
@@ -335,8 +338,9 @@ export class StreamState implements CollectionState {
         placed,
         start,
         own: groups.ownState(group),
-        consumers: groups.consumers(group).map((consumer) => ({
+        consumers: groups.holders(group).map((consumer) => ({
           name: groups.consumerName(consumer).slice(),
+          isNobody: groups.isNobody(consumer),
           seenMs: groups.seen(consumer),
           activeMs: groups.active(consumer),
           pending: groups.consumerPending(consumer).map((ref) => {
@@ -344,7 +348,7 @@ export class StreamState implements CollectionState {
             const region = pending.region(ref)
             const member = this.memberOf(space, root, id, region)
             const wasAcknowledged = pending.wasAcknowledged(ref)
-            return { id, region, member, timeMs: pending.time(ref), deliveries: pending.deliveries(ref), wasAcknowledged }
+            return { id, region, member, timeMs: pending.order(ref), deliveries: pending.deliveries(ref), wasAcknowledged }
           }),
         })),
       }
@@ -373,8 +377,11 @@ export class StreamState implements CollectionState {
       if (!isSame) continue
       const done = new DoneRanges(groups.ownState(group))
       for (const consumer of consumers) {
-        const ref = groups.addConsumer(group, consumer.name, 0, consumer.name.length, consumer.seenMs)
-        groups.setActive(ref, consumer.activeMs)
+        const { name: consumerName, isNobody, seenMs, activeMs } = consumer
+        const ref = isNobody
+          ? groups.ensureNobody(group)
+          : groups.addConsumer(group, consumerName, 0, consumerName.length, seenMs)
+        if (!isNobody) groups.setActive(ref, activeMs)
         for (const { id, region, member, timeMs, deliveries, wasAcknowledged } of consumer.pending) {
           // What lies before the start counts as done without anybody having acknowledged it.
           if (!wasAcknowledged && id.compare(now.start) > 0 && done.covers(member, id)) continue
@@ -561,7 +568,8 @@ export class StreamState implements CollectionState {
       return
     }
     const group = this.readName(space, root, reader)
-    const consumer = this.consumerOf(space, group, reader)
+    reader.block()
+    const consumer = this.consumerOf(space, group, reader.bytes, reader.off, reader.len)
     groups.setSeen(consumer, reader.time())
     groups.setActive(consumer, reader.time())
   }
@@ -576,10 +584,13 @@ export class StreamState implements CollectionState {
       if (!readPendingEnd(reader)) this.noteUndelivered(space, root, group, region)
       return
     }
-    const consumer = this.consumerOf(space, group, reader)
+    reader.block()
+    const { bytes, off, len } = reader
     readId(reader, id)
     const region = readRegion(reader)
     const time = reader.time()
+    if (time < 0 && len > 0) reader.damaged('a consumer has what was released')
+    const consumer = time < 0 ? space.groups.ensureNobody(group) : this.consumerOf(space, group, bytes, off, len)
     const deliveries = reader.varint()
     if (deliveries > MAX_U32) reader.damaged('too many deliveries')
     const wasAcknowledged = readAcknowledged(reader)
@@ -598,10 +609,7 @@ export class StreamState implements CollectionState {
   }
 
   /** A consumer by its name. It may have come while the stream was being written, behind where consumers are: then it is made here. */
-  private consumerOf(space: StreamSpace, group: Ref, reader: StateReader): Ref {
-    const { groups } = space
-    reader.block()
-    const { bytes, off, len } = reader
+  private consumerOf({ groups }: StreamSpace, group: Ref, bytes: Uint8Array, off: number, len: number): Ref {
     const known = groups.findConsumer(group, bytes, off, len)
     return known === 0 ? groups.addConsumer(group, bytes, off, len, 0) : known
   }

@@ -129,6 +129,16 @@ describe('XREADGROUP CLAIM', () => {
     expect(pending(member)).toEqual(['1-0 b 2'])
   })
 
+  it('wakes a reader that waits as soon as something is given back', () => {
+    const member = filled(1, 1)
+    const waiting = member.newSession()
+    member.raw(['XREADGROUP', 'GROUP', 'g', 'b', 'BLOCK', '0', 'CLAIM', '1000000', 'STREAMS', 's', '>'], waiting)
+    expect(waiting.blocked).not.toBeNull()
+    member.run('XNACK', 's', 'g', 'SILENT', 'IDS', '1', '1-0')
+    expect(waiting.blocked).toBeNull()
+    expect(pending(member)).toEqual(['1-0 b 1'])
+  })
+
   it('refuses what is no idle time', () => {
     const member = filled(1, 0)
     for (const text of ['x', '5.5', '+10', '-0', '10e']) {
@@ -151,11 +161,19 @@ describe('XREADGROUP CLAIM', () => {
     let seed = 5
     const random = (below: number) => (seed = (seed * 48271) % 2147483647) % below
     claim(member, 1e9)
+    /** IDs in the order in which they were given back last. */
+    let released: string[] = []
     for (let round = 0; round < 400; round++) {
       const id = `${random(300) + 1}-0`
       member.clock.advance(random(20))
       const consumer = `c${random(4)}`
-      switch (random(6)) {
+      switch (random(7)) {
+        case 6: {
+          const ids = [id, `${random(300) + 1}-0`].filter((each, i, both) => both.indexOf(each) === i)
+          member.run('XNACK', 's', 'g', 'FAIL', 'IDS', String(ids.length), ...ids, ...(random(3) === 0 ? ['FORCE'] : []))
+          released = [...released.filter((each) => !ids.includes(each)), ...ids]
+          break
+        }
         case 0:
           member.run('XACK', 's', 'g', id)
           break
@@ -173,14 +191,15 @@ describe('XREADGROUP CLAIM', () => {
           break
         default: {
           const all = member.run('XPENDING', 's', 'g', '-', '+', '1000') as [string, string, number, number][]
+          const place = (key: string, idle: number): number => (idle < 0 ? released.indexOf(key) - 1e9 : -idle)
           const expected = all
             .map(([key, , idle, deliveries], i) => ({ key, idle, deliveries, i }))
-            .filter(({ idle }) => idle >= 30)
-            .sort((a, b) => b.idle - a.idle || a.i - b.i)
+            .filter(({ idle }) => idle >= 30 || idle < 0)
+            .sort((a, b) => place(a.key, a.idle) - place(b.key, b.idle) || a.i - b.i)
             .slice(0, 4)
-            .map(({ key, idle, deliveries }) => [key, idle, deliveries])
+            .map(({ key, idle, deliveries }) => [key, idle < 0 ? member.clock.now : idle, deliveries])
           const given = (claim(member, 30, 'COUNT', '4') ?? []) as [string, number, number][]
-          expect(given.filter(([, , deliveries]) => deliveries > 0)).toEqual(expected)
+          expect(given.filter(([, idle]) => idle > 0)).toEqual(expected)
         }
       }
     }

@@ -114,6 +114,9 @@ class Twins {
       case 9:
         this.clock.advance(this.below(5))
         break
+      case 10:
+        this.both('XNACK', 's', group, 'FAIL', 'IDS', '2', id, `${1 + this.below(n)}-1`)
+        break
     }
   }
 
@@ -335,6 +338,22 @@ describe.each([true, false])('a stream of which much is done in slices (alone: %
     twins.ends('s')
   })
 
+  it.each(SEEDS)('has its entries given back as in one go (seed %i)', (seed) => {
+    const twins = new Twins(seed + 900, solo).fill()
+    const some = (count: number): string[] =>
+      Array.from({ length: count }, () => `${1 + twins.below(ENTRIES)}-${1 + twins.below(2)}`)
+    const rising = Array.from({ length: 150 }, (_, n) => `${n + 1}-1`)
+    for (let n = 0; n < 4; n++) twins.both('XREADGROUP', 'GROUP', 'h', 'c1', 'COUNT', '15', 'STREAMS', 's', '>')
+    twins.both('XDEL', 's', ...some(15))
+    twins.doesTheSame(['XNACK', 's', 'h', 'FAIL', 'IDS', '120', ...some(120)], 's')
+    twins.doesTheSame(['XNACK', 's', 'g', 'SILENT', 'IDS', '150', ...rising], 's')
+    twins.doesTheSame(['XNACK', 's', 'g', 'FATAL', 'IDS', '120', ...some(120), 'FORCE'], 's')
+    twins.doesTheSame(['XNACK', 's', 'h', 'FAIL', 'IDS', '150', ...rising, 'FORCE', 'RETRYCOUNT', '7'], 's')
+    const claim = ['XREADGROUP', 'GROUP', 'h', 'new', 'CLAIM', '1000', 'COUNT', '400', 'STREAMS', 's', '>']
+    twins.doesTheSame(claim, 's')
+    twins.ends('s')
+  })
+
   it.each(SEEDS)('has its entries acknowledged and deleted as in one go (seed %i)', (seed) => {
     const twins = new Twins(seed + 500, solo).fill()
     const ids = (count: number): string[] =>
@@ -377,6 +396,7 @@ describe.each([true, false])('a stream of which much is done in slices (alone: %
       ['XDELEX', 's', 'IDS', `${ids.length}`, ...ids],
       ['XACKDEL', 's', 'h', 'IDS', `${ids.length}`, ...ids],
       ['XDELEX', 'none', 'IDS', `${ids.length}`, ...ids],
+      ['XNACK', 's', 'h', 'FAIL', 'IDS', `${ids.length}`, ...ids],
       ['XCLAIM', 's', 'h', 'new', '0', ...ids],
       ['XCLAIM', 's', 'h', 'new', '0', ...ids.slice(0, -1), 'FORCE', 'RETRYCOUNT', 'x'],
     ]) {

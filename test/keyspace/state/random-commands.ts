@@ -199,7 +199,7 @@ export class RandomCommands {
       case 4:
         return ['XREADGROUP', 'GROUP', group, consumer, 'COUNT', '2', 'NOACK', 'STREAMS', key, '>']
       case 5:
-        return ['XAUTOCLAIM', key, group, consumer, '0', '0', 'COUNT', '2']
+        return random.chance(0.5) ? ['NACK', key, group] : ['XAUTOCLAIM', key, group, consumer, '0', '0', 'COUNT', '2']
       case 6:
         return ['XTRIM', key, 'MAXLEN', `${random.between(1, 8)}`]
       case 7:

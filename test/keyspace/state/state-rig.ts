@@ -120,13 +120,14 @@ function groupsOf({ groups, roots, log }: StreamSpace, root: number): string[] {
   })
 }
 
-/** Runs a command of RandomCommands: two of them name what only the member knows. */
+/** Runs a command of RandomCommands: some of them name what only the member knows. */
 export function runRandom(member: EngineHarness, args: readonly string[]): void {
   const [name, key, group] = args
-  if (name === 'ACK') {
+  if (name === 'ACK' || name === 'NACK') {
     const pending = member.run('XPENDING', key, group, '-', '+', '3')
     const ids = Array.isArray(pending) ? pending.map((entry) => String((entry as unknown[])[0])) : []
-    if (ids.length > 0) member.run('XACK', key, group, ...ids)
+    if (ids.length > 0 && name === 'ACK') member.run('XACK', key, group, ...ids)
+    else if (ids.length > 0) member.run('XNACK', key, group, 'SILENT', 'IDS', `${ids.length}`, ...ids.reverse())
   } else if (name === 'XDEL') {
     const entries = member.run(
       args[2] === 'FIRST' ? 'XRANGE' : 'XREVRANGE',

@@ -38,6 +38,8 @@ const SAMPLES: readonly Sample[] = [
           { ms: 5, seq: 1, consumer: 'c', deliveries: 2 },
           { ms: 6, seq: 1, consumer: 'c', deliveries: 1 },
           { ms: 7, seq: 1, consumer: 'd', deliveries: 7 },
+          // Released.
+          { ms: 9, seq: 1, consumer: '', deliveries: 2 },
         ],
       },
       { name: 'g2', start: { ms: 0, seq: 0 }, pending: [] },
@@ -90,11 +92,11 @@ function rdbOf({ entries, last, added, groups }: Sample): RdbStream {
       entriesRead: null,
       consumers: [...new Set(pending.map(({ consumer }) => consumer))].map((consumer) => ({
         name: Buffer.from(consumer),
-        seenMs: 1,
-        activeMs: 1,
+        seenMs: consumer === '' ? 0 : 1,
+        activeMs: consumer === '' ? 0 : 1,
         pending: pending
           .filter((each) => each.consumer === consumer)
-          .map((each) => ({ id: rdbId(each), deliveredMs: 1, deliveries: BigInt(each.deliveries) })),
+          .map((each) => ({ id: rdbId(each), deliveredMs: consumer === '' ? 0 : 1, deliveries: BigInt(each.deliveries) })),
       })),
     })),
   }

@@ -26,6 +26,12 @@ const ERR = '-ERR'
 const NO_GROUP = '-NOGROUP'
 const ZERO: StreamId = { ms: 0, seq: 0 }
 const GROUPS = ['g1', 'g2']
+/** Of XNACK. */
+const MODES = ['SILENT', 'FAIL', 'FATAL']
+/** Has what was released. */
+const NOBODY = ''
+/** Stands for 2^63 - 1. */
+const MAX_DELIVERIES = 2 ** 32 - 1
 
 const compareIds = (a: StreamId, b: StreamId): number => a.ms - b.ms || a.seq - b.seq
 const comparePositions = (a: StreamPosition, b: StreamPosition): number => compareIds(a, b) || a.region - b.region
@@ -250,7 +256,9 @@ function readGroup(store: ModelStore, db: number, args: readonly string[]): Repl
       .slice(0, Number(count))
     const own = new Map(view.pending.get(store.self) ?? [])
     const there = new Set(before.entries.map(positionText))
-    for (const { text, deliveries } of again) if (there.has(text)) own.set(text, { consumer, deliveries: deliveries + 1 })
+    for (const { text, deliveries } of again) {
+      if (there.has(text)) own.set(text, { consumer, deliveries: Math.min(deliveries + 1, MAX_DELIVERIES) })
+    }
     if (again.length > 0) change(store, db, key, before, name, view, own)
     return [[`$${key}`, again.map(({ position, text }) => entryNamed(before, text, position))]]
   }
@@ -469,7 +477,7 @@ function claim(store: ModelStore, db: number, args: readonly string[]): Reply {
   const times = (id: string): number => (command === 'XCLAIM' ? asked.filter((one) => one === id).length : 1)
   const retries = args.indexOf('RETRYCOUNT')
   for (const { text, position, deliveries } of claimed) {
-    const counted = has(args, 'JUSTID', 6) ? deliveries : deliveries + times(idText(position))
+    const counted = has(args, 'JUSTID', 6) ? deliveries : Math.min(deliveries + times(idText(position)), MAX_DELIVERIES)
     own.set(text, { consumer, deliveries: retries < 0 ? counted : Number(args[retries + 1]) })
   }
   const passed = args.indexOf('LASTID')
@@ -486,6 +494,34 @@ function claim(store: ModelStore, db: number, args: readonly string[]): Reply {
   return command === 'XCLAIM' ? reply : [next, reply, gone.map(({ position }) => `$${idText(position)}`)]
 }
 
+/** XNACK key group mode IDS n id… [RETRYCOUNT n] [FORCE]. */
+function release(store: ModelStore, db: number, args: readonly string[]): Reply {
+  const [, key, name, mode, , count] = args
+  const before = streamOf(store, db, key)
+  const view = before?.groups.get(name)
+  if (before === null || view === undefined) return NO_GROUP
+  const ids = args.slice(6, 6 + Number(count))
+  const retries = args.indexOf('RETRYCOUNT')
+  const after = (deliveries: number): number => {
+    if (retries >= 0) return Number(args[retries + 1])
+    if (mode === 'FATAL' || deliveries === MAX_DELIVERIES) return MAX_DELIVERIES
+    return mode === 'SILENT' ? Math.max(0, deliveries - 1) : deliveries
+  }
+  const own = new Map(view.pending.get(store.self) ?? [])
+  let released = 0
+  for (const id of ids) {
+    const held = [...own.keys()].filter((text) => idText(parsePosition(text)) === id)
+    const forced = held.length > 0 || !has(args, 'FORCE', 6) ? [] : before.entries.filter((entry) => idText(entry) === id)
+    const positions = [...held, ...forced.map(positionText)]
+    for (const text of positions) own.set(text, { consumer: NOBODY, deliveries: after(own.get(text)?.deliveries ?? 0) })
+    if (positions.length > 0) released++
+  }
+  if (released > 0) change(store, db, key, before, name, view, own)
+  return `:${released}`
+}
+
+const shownDeliveries = (deliveries: number): string => (deliveries === MAX_DELIVERIES ? '9223372036854775807' : `${deliveries}`)
+
 /** XPENDING key group [- + count]. */
 function summarize(store: ModelStore, db: number, [, key, name, from]: readonly string[]): Reply {
   const view = streamOf(store, db, key)?.groups.get(name)
@@ -493,11 +529,12 @@ function summarize(store: ModelStore, db: number, [, key, name, from]: readonly 
   const own = pendingOf(store, view)
   if (from !== undefined) {
     return own.map(({ position, consumer, deliveries }, i) => [
-      ...[`$${idText(position)}`, `$${consumer}`, told(store, i, 2), `:${deliveries}`],
+      ...[`$${idText(position)}`, `$${consumer}`, consumer === NOBODY ? ':-1' : told(store, i, 2)],
+      `:${shownDeliveries(deliveries)}`,
     ])
   }
   if (own.length === 0) return [':0', NIL, NIL, NIL]
-  const consumers = [...new Set(own.map(({ consumer }) => consumer))].sort()
+  const consumers = [...new Set(own.map(({ consumer }) => consumer))].filter((each) => each !== NOBODY).sort()
   const counts = consumers.map((each) => [`$${each}`, `$${own.filter(({ consumer }) => consumer === each).length}`])
   return [`:${own.length}`, `$${idText(own[0].position)}`, `$${idText(own[own.length - 1].position)}`, counts]
 }
@@ -850,6 +887,7 @@ export const STREAM_TYPE: ValueType = {
     XACK: acknowledge,
     XCLAIM: claim,
     XAUTOCLAIM: claim,
+    XNACK: release,
     XPENDING: summarize,
     XDELEX: deleteWithReferences,
     XACKDEL: deleteWithReferences,
@@ -905,6 +943,7 @@ export const STREAM_TYPE: ValueType = {
           String(random.between(1, 4)),
         ],
         () => ['XPENDING', keys.key(), name],
+        () => ['XNACK', keys.key(), name, random.pick(MODES), 'IDS', '4', ...ids, ...random.pick([[], ['FORCE']])],
         () => ['XGROUP', 'SETID', keys.key(), name, random.pick(['0', '$', '9-1'])],
         () => ['XACK', keys.key(), name, ...ids],
         () => ['XADD', keys.key(), `${random.between(1, 30)}-${random.below(3)}`, 'f', random.pick(VALUES)],
@@ -942,6 +981,7 @@ export const STREAM_TYPE: ValueType = {
         () => ['XACK', keys.key(), name, ...ids],
         () => ['XACK', keys.key(), name, ...ids],
         () => ['XCLAIM', keys.key(), name, consumer, '0', ...ids, ...random.pick([[], ['JUSTID'], ['FORCE']])],
+        () => ['XNACK', keys.key(), name, random.pick(MODES), 'IDS', '4', ...ids, ...random.pick([[], [], ['FORCE']])],
         () => ['XPENDING', keys.key(), name],
         () =>
           random.pick([
@@ -971,6 +1011,11 @@ export const STREAM_TYPE: ValueType = {
           String(random.below(9)),
         ],
         () => [...claim, ...random.pick([[], ['FORCE']]), ...random.pick([[], ['JUSTID']]), 'LASTID', id()],
+        () => [
+          ...['XNACK', keys.key(), name, random.pick(MODES), 'IDS', String(ids.length), ...ids],
+          ...random.pick([[], ['RETRYCOUNT', String(random.below(9))]]),
+          ...random.pick([[], ['FORCE']]),
+        ],
         () => ['XGROUP', 'SETID', keys.key(), name, random.pick(['0', '$', '9-1']), 'ENTRIESREAD', String(random.below(9))],
         // Never back: entries that get IDs of before are read already.
         () => ['XSETID', keys.key(), '@+100000', ...random.pick([[], ['ENTRIESADDED', String(random.below(50))]])],
