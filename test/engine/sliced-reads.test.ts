@@ -75,6 +75,8 @@ const READS: string[][] = [
   ['SUNION', 'other', 'set'],
   ['SDIFF', 'set', 'other'],
   ['SINTERCARD', '2', 'set', 'set'],
+  ['SUNIONCARD', '2', 'other', 'set'],
+  ['SDIFFCARD', '2', 'set', 'other'],
   ['ZUNION', '2', 'zset', 'other', 'WITHSCORES'],
   ['ZINTER', '2', 'zset', 'set', 'WEIGHTS', '2', '3', 'WITHSCORES'],
   ['ZDIFF', '2', 'zset', 'other'],

@@ -6,7 +6,7 @@ import type { Ref } from '../../memory/arena.js'
 import { ByteList } from '../../rdb/byte-list.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
-import { keyRange, type CommandSpec } from '../command-spec.js'
+import { keyRange, type ArgumentSpec, type CommandSpec } from '../command-spec.js'
 import type { KeyToHold, ReadSteps } from '../services.js'
 import { readSet, SET_KEY, SET_KEYS, walkInSteps } from './arguments.js'
 
@@ -20,15 +20,14 @@ interface MemberSink {
   push(buf: Uint8Array, off: number, len: number): void
 }
 
-/** Gathers members, a step at a time. */
-type Operation = (call: Call, roots: readonly Ref[], members: MemberSink) => ReadSteps
+/** Is told of a member; false: of no more. */
+type Visit = (buf: Uint8Array, off: number, len: number) => boolean
 
-/** Calls visit with the members that all sets have, until it says false. The smallest set is walked. */
-function* intersect(
-  call: Call,
-  roots: readonly Ref[],
-  visit: (buf: Uint8Array, off: number, len: number) => boolean,
-): Generator<undefined, void> {
+/** Calls visit with the members of a result, each once, a step at a time, until it says false. */
+type Operation = (call: Call, roots: readonly Ref[], visit: Visit) => ReadSteps
+
+/** The members that all sets have. The smallest set is walked. */
+function* intersection(call: Call, roots: readonly Ref[], visit: Visit): ReadSteps {
   if (roots.includes(0)) return
   const { db } = call
   const { sets } = call.collections
@@ -43,32 +42,32 @@ function* intersect(
   }
 }
 
-function intersection(call: Call, roots: readonly Ref[], members: MemberSink): ReadSteps {
-  return intersect(call, roots, (buf, off, len) => {
+function into(members: MemberSink): Visit {
+  return (buf, off, len) => {
     members.push(buf, off, len)
     return true
-  })
+  }
 }
 
-function union(call: Call, roots: readonly Ref[], members: MemberSink): ReadSteps {
+function union(call: Call, roots: readonly Ref[], visit: Visit): ReadSteps {
   // The largest first: what it has need not be looked up anywhere.
   const { sets } = call.collections
   const bySize = roots.filter((root) => root !== 0).sort((a, b) => sets.size(call.db, b) - sets.size(call.db, a))
-  return gather(call, [], bySize, members)
+  return gather(call, [], bySize, visit)
 }
 
-function difference(call: Call, roots: readonly Ref[], members: MemberSink): ReadSteps {
+function difference(call: Call, roots: readonly Ref[], visit: Visit): ReadSteps {
   const { sets } = call.collections
   // A member is most likely found in a large one.
   const others = roots
     .slice(1)
     .filter((root) => root !== 0)
     .sort((a, b) => sets.size(call.db, b) - sets.size(call.db, a))
-  return gather(call, others, roots[0] === 0 ? [] : [roots[0]], members)
+  return gather(call, others, roots[0] === 0 ? [] : [roots[0]], visit)
 }
 
-/** Pushes the members of some sets, each once, without those that are in any of the others. */
-function* gather(call: Call, without: readonly Ref[], roots: readonly Ref[], members: MemberSink): ReadSteps {
+/** The members of some sets, without those that are in any of the others. */
+function* gather(call: Call, without: readonly Ref[], roots: readonly Ref[], visit: Visit): ReadSteps {
   const { db } = call
   const { sets } = call.collections
   const known = [...without, ...roots]
@@ -78,7 +77,7 @@ function* gather(call: Call, without: readonly Ref[], roots: readonly Ref[], mem
       const { buf, keyOff, keyLen } = cursor
       let i = 0
       while (i < n && !sets.has(db, known[i], buf, keyOff, keyLen)) i++
-      if (i === n) members.push(buf, keyOff, keyLen)
+      if (i === n && !visit(buf, keyOff, keyLen)) return
       if (looked % LIMITS.slicedReadStep === 0) yield
     }
   }
@@ -86,7 +85,7 @@ function* gather(call: Call, without: readonly Ref[], roots: readonly Ref[], mem
 
 function* replySteps(call: Call, roots: readonly Ref[], operation: Operation): ReadSteps {
   const members = new ByteList()
-  const steps = operation(call, roots, members)
+  const steps = operation(call, roots, into(members))
   while (steps.next().done !== true) yield
   call.reply.set(members.count)
   for (let i = 0; i < members.count; i++) {
@@ -122,7 +121,7 @@ function storing(operation: Operation, event: string): (call: Call) => void {
       return
     }
     const members = new ByteList()
-    const steps = operation(call, roots, members)
+    const steps = operation(call, roots, into(members))
     while (steps.next().done !== true);
     const { buf, off, len } = call.request
     const existed = call.find(1) !== 0
@@ -145,32 +144,42 @@ function* storeSteps(
   const existed = call.find(1) !== 0
   yield* long.remove(op, at)
   const members = new MembersWriter(op, EffectType.setAdd, at)
-  const steps = operation(call, roots, members)
+  const steps = operation(call, roots, into(members))
   while (steps.next().done !== true) yield
   if (existed || members.count > 0) yield 'commit'
   call.stored(NotificationClass.set, event, 1, members.count, existed)
 }
 
-function sintercard(call: Call): void {
-  const count = call.integer(1, 'ERR numkeys should be greater than 0')
-  if (count < 1) throw new CommandError('ERR numkeys should be greater than 0')
-  if (count > call.argc - 2) throw new CommandError("ERR Number of keys can't be greater than number of args")
-  let limit = 0
-  for (let i = 2 + count; i < call.argc; i += 2) {
-    if (!call.is(i, 'LIMIT') || i + 1 === call.argc) throw syntaxError()
-    limit = call.integer(i + 1, "ERR LIMIT can't be negative")
-    if (limit < 0) throw new CommandError("ERR LIMIT can't be negative")
+/** SINTERCARD and its kin. isEstimate: APPROX is taken, and the answer is exact all the same: nothing is built that an estimate would do without. */
+function counting(operation: Operation, isEstimate = false): (call: Call) => void {
+  return (call) => {
+    const count = call.integer(1, 'ERR numkeys should be greater than 0')
+    if (count < 1) throw new CommandError('ERR numkeys should be greater than 0')
+    if (count > call.argc - 2) throw new CommandError("ERR Number of keys can't be greater than number of args")
+    let limit = 0
+    for (let i = 2 + count; i < call.argc; i++) {
+      if (isEstimate && call.is(i, 'APPROX')) continue
+      if (!call.is(i, 'LIMIT') || i + 1 === call.argc) throw syntaxError()
+      limit = call.integer(++i, "ERR LIMIT can't be negative")
+      if (limit < 0) throw new CommandError("ERR LIMIT can't be negative")
+    }
+    const roots: Ref[] = []
+    for (let i = 2; i < 2 + count; i++) roots.push(readSet(call, i))
+    call.read(2, count, looksOf(call, roots, operation), countSteps(call, roots, operation, limit))
   }
-  const roots: Ref[] = []
-  for (let i = 2; i < 2 + count; i++) roots.push(readSet(call, i))
-  let smallest = Infinity
-  for (const root of roots) smallest = Math.min(smallest, call.collections.sets.size(call.db, root))
-  call.read(2, count, smallest * count, countSteps(call, roots, limit))
 }
 
-function* countSteps(call: Call, roots: readonly Ref[], limit: number): ReadSteps {
+/** Members that an operation walks, each as often as it may be looked up. */
+function looksOf(call: Call, roots: readonly Ref[], operation: Operation): number {
+  const sizes = roots.map((root) => call.collections.sets.size(call.db, root))
+  if (operation === union) return sizes.reduce((sum, size) => sum + size, 0) * roots.length
+  return (operation === difference ? sizes[0] : Math.min(...sizes)) * roots.length
+}
+
+function* countSteps(call: Call, roots: readonly Ref[], operation: Operation, limit: number): ReadSteps {
   let found = 0
-  yield* intersect(call, roots, () => ++found !== limit)
+  const steps = operation(call, roots, () => ++found !== limit)
+  while (steps.next().done !== true) yield
   call.reply.integer(found)
 }
 
@@ -188,6 +197,35 @@ function readingSpec(name: string, summary: string, complexity: string, operatio
     tips: ['nondeterministic_output_order'],
     arguments: [SET_KEYS],
     handler: replying(operation),
+  }
+}
+
+function countingSpec(
+  name: string,
+  since: string,
+  summary: string,
+  complexity: string,
+  operation: Operation,
+  isEstimate = false,
+): CommandSpec {
+  const approx: ArgumentSpec = { name: 'approx', type: 'pure-token', token: 'APPROX', flags: ['optional'] }
+  return {
+    name,
+    arity: -3,
+    flags: ['readonly'],
+    keys: [{ flags: ['RO', 'access'], beginSearch: { index: 1 }, findKeys: { keyNumIndex: 0, firstKey: 1, step: 1 } }],
+    group: 'set',
+    categories: ['set'],
+    since,
+    summary,
+    complexity,
+    arguments: [
+      { name: 'numkeys', type: 'integer' },
+      { ...SET_KEY, flags: ['multiple'] },
+      ...(isEstimate ? [approx] : []),
+      { name: 'limit', type: 'integer', token: 'LIMIT', flags: ['optional'] },
+    ],
+    handler: counting(operation, isEstimate),
   }
 }
 
@@ -216,26 +254,24 @@ const DIFFERENCE_COST = 'O(N*M), N being the size of the first set and M the num
 
 export const ALGEBRA_COMMANDS: readonly CommandSpec[] = [
   readingSpec('sinter', 'Lists the members that all of some sets have.', INTERSECTION_COST, intersection),
-  {
-    name: 'sintercard',
-    arity: -3,
-    flags: ['readonly'],
-    keys: [{ flags: ['RO', 'access'], beginSearch: { index: 1 }, findKeys: { keyNumIndex: 0, firstKey: 1, step: 1 } }],
-    group: 'set',
-    categories: ['set'],
-    since: '7.0.0',
-    summary: 'Counts the members that all of some sets have, up to a limit.',
-    complexity: INTERSECTION_COST,
-    arguments: [
-      { name: 'numkeys', type: 'integer' },
-      { ...SET_KEY, flags: ['multiple'] },
-      { name: 'limit', type: 'integer', token: 'LIMIT', flags: ['optional'] },
-    ],
-    handler: sintercard,
-  },
+  countingSpec(
+    'sintercard',
+    '7.0.0',
+    'Counts the members that all of some sets have, up to a limit.',
+    INTERSECTION_COST,
+    intersection,
+  ),
   storingSpec('sinterstore', 'Keeps in a set the members that all of some sets have.', INTERSECTION_COST, intersection),
   readingSpec('sunion', 'Lists the members that any of some sets has.', UNION_COST, union),
+  countingSpec('sunioncard', '8.10.0', 'Counts the members that any of some sets has, up to a limit.', UNION_COST, union, true),
   storingSpec('sunionstore', 'Keeps in a set the members that any of some sets has.', UNION_COST, union),
   readingSpec('sdiff', 'Lists the members of a set that no other of some sets has.', DIFFERENCE_COST, difference),
+  countingSpec(
+    'sdiffcard',
+    '8.10.0',
+    'Counts the members of a set that no other of some sets has, up to a limit.',
+    DIFFERENCE_COST,
+    difference,
+  ),
   storingSpec('sdiffstore', 'Keeps in a set the members of a set that no other of some sets has.', DIFFERENCE_COST, difference),
 ]
