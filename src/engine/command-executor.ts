@@ -1,6 +1,13 @@
 import type { ReplyWriter } from '../resp/reply-writer.js'
+import type { ArgumentsAhead } from '../base/arguments-ahead.js'
 import type { Request } from '../resp/request.js'
 import type { Session } from '../commands/session.js'
+
+/** Commands that have arrived and have not run. */
+export interface InputAhead {
+  /** Adds them, until there is no room or no whole command. Changes nothing else. */
+  peek(ahead: ArgumentsAhead): void
+}
 
 /** The engine as the front end sees it. */
 export interface CommandExecutor {
@@ -12,6 +19,8 @@ export interface CommandExecutor {
   execute(session: Session, request: Request, reply: ReplyWriter): void
   /** Takes the time for the commands that follow: called before each client's batch, which is short. Gives it, in Unix ms. */
   beginBatch(): number
+  /** Several commands of a session's batch have arrived: a hint, so that what they need is at hand when they run. */
+  lookAhead(session: Session, input: InputAhead): void
   /** The batch is over: what comes until the next one is no command's time. */
   endBatch(): void
   /** Monotonic ms: when a command of the batch ended, at most a few before the last one. */

@@ -2,7 +2,7 @@ import type { Command } from '../commands/command-table.js'
 import type { Clock } from '../ports/clock.js'
 
 /** Commands in a row that share a reading of the clock at most. */
-const MOST_SHARING = 4
+const MOST_SHARING = 16
 /** A command with more arguments, or a longer reply, may take long by itself. */
 const MOST_ARGUMENTS = 5
 const MOST_REPLY_BYTES = 1024

@@ -21,6 +21,7 @@ import { FrameApplier } from '../keyspace/frame-applier.js'
 import { Keys } from '../keyspace/keys.js'
 import { KeyObservers } from '../keyspace/key-observers.js'
 import { Keyspace } from '../keyspace/keyspace.js'
+import { LOOK_AHEAD_FROM } from '../keyspace/keys-ahead.js'
 import { LongEffects } from '../keyspace/long-effects.js'
 import { KeyStates } from '../keyspace/state/key-states.js'
 import { StringStore } from '../keyspace/string-store.js'
@@ -36,7 +37,7 @@ import type { TopologyChange } from '../topology/topology-change.js'
 import { TopologyState } from '../topology/topology-state.js'
 import { BlockedClient, BlockedClients } from './blocked-clients.js'
 import { ClientPause } from './client-pause.js'
-import type { CommandExecutor } from './command-executor.js'
+import type { CommandExecutor, InputAhead } from './command-executor.js'
 import { CommandTimer } from './command-timer.js'
 import { ExpiryCycle } from './expiry-cycle.js'
 import { FieldExpiryCycle } from './field-expiry-cycle.js'
@@ -402,11 +403,26 @@ export class Engine implements CommandExecutor, EngineService {
     const { timer, slowLog } = this
     const nowMs = this.clock.wallMs()
     this.keyspace.setTime(nowMs)
+    this.keyspace.ahead.forget()
     const wanted = slowLog.slowerThanMicroseconds
     timer.mayShare = this.latency.thresholdMs === 0 && (wanted < 0 || wanted >= SHARED_SLOW_MICROSECONDS)
     timer.begin()
     this.writeRefusal = this.services.server.writeRefusal
     return nowMs
+  }
+
+  lookAhead(session: Session, input: InputAhead): void {
+    const { keyspace, keys } = this
+    const { ahead } = keyspace
+    const db = keyspace.database(session.database)
+    const { again } = db
+    const store = again === 0 ? undefined : keys.stores[db.type(again)]
+    // Mostly the next commands are about the same list, too.
+    if (store !== undefined && store.lookAhead === undefined) return
+    ahead.forget()
+    input.peek(ahead.args)
+    if (again !== 0 && db.areAllOf(again)) store?.lookAhead?.(db, db.root(again), ahead)
+    else if (db.keyCount >= LOOK_AHEAD_FROM) db.lookAhead()
   }
 
   endBatch(): void {

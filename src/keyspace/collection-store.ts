@@ -4,6 +4,7 @@ import type { Arena, Ref } from '../memory/arena.js'
 import type { ByteList } from '../rdb/byte-list.js'
 import type { RdbValue } from '../rdb/value.js'
 import type { Database } from './database.js'
+import type { KeysAhead } from './keys-ahead.js'
 import type { Hash64 } from './hash64.js'
 import type { CollectionState } from './state/collection-state.js'
 
@@ -67,6 +68,12 @@ export interface CollectionStore {
 
   /** Frees up to about `budget` elements of a collection that nothing refers to any more. Gives the root of what is left, 0 when all is freed. */
   free(arena: Arena, root: Ref, budget: number): Ref
+
+  /**
+   * Commands that come next seem to be about elements of this collection: a hint, as Database.lookAhead is one. Absent where finding an element does not wait for
+   * memory that is known beforehand.
+   */
+  lookAhead?(db: Database, root: Ref, ahead: KeysAhead): void
 
   /** Elements that clients see. */
   size(db: Database, root: Ref): number

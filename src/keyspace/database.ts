@@ -101,6 +101,49 @@ export class Database extends RecordSpace {
     return ref
   }
 
+  /**
+   * Begins the lookups of the hasher's keys ahead. Nothing is decided by it: all it leaves is their hashes, and what their lookups read in the processor's cache.
+   * Commands of a pipeline then do not wait for memory one after the other.
+   */
+  lookAhead(): void {
+    const { hasher } = this
+    const { args, lookups, slot } = hasher.ahead
+    const { hash, table, refs } = lookups
+    const { count } = args
+    for (let i = 0; i < count; i++) {
+      hasher.compute(args.buf, args.off(i, 1), args.len(i, 1))
+      hash[i] = hasher.hash
+      slot[i] = hasher.slot
+      table[i] = ((hasher.slot / SLOTS_PER_SHARD) | 0) * TABLE_WORDS
+    }
+    hasher.ahead.hashed()
+    lookups.count = count
+    this.dictionary.lookAhead(this.tables, lookups)
+    const { u32 } = this.arena
+    let seen = 0
+    for (let i = 0; i < count; i++) {
+      const root = refs[i] === 0 || this.type(refs[i]) <= KeyType.string ? 0 : this.root(refs[i])
+      seen ^= u32[root >>> CHUNK_SHIFT][(root & UNIT_MASK) << 1]
+    }
+    lookups.seen ^= seen
+  }
+
+  /** The record that the last two commands were about, 0 if they were about different ones. */
+  get again(): Ref {
+    return this.comesAgain ? this.found : 0
+  }
+
+  /** Whether the commands ahead are all about this record: as far as the first and the last one tell. */
+  areAllOf(ref: Ref): boolean {
+    const { args } = this.hasher.ahead
+    if (args.count === 0) return true
+    const last = args.count - 1
+    return (
+      this.hasKey(ref, args.buf, args.off(0, 1), args.len(0, 1)) &&
+      this.hasKey(ref, args.buf, args.off(last, 1), args.len(last, 1))
+    )
+  }
+
   /** Whether what was found last is the record of this key: then it is the result of a lookup. */
   private isFound(buf: Uint8Array, off: number, len: number): boolean {
     const { hasher, found } = this

@@ -1,3 +1,5 @@
+import { KeysAhead } from './keys-ahead.js'
+
 /**
  * Hash slot and table hash of a key. The slot is CRC-16/XMODEM of the key, or of its hash tag, modulo 16,384 (Redis Cluster
  * specification). The table hash mixes four bytes at a time after MurmurHash3, with a secret seed, so that clients cannot choose keys that
@@ -28,6 +30,8 @@ const CRC = (() => {
 })()
 
 export class KeyHasher {
+  /** Keys of commands that come next. */
+  readonly ahead = new KeysAhead()
   /** Results of the last compute. */
   hash = 0
   slot = 0
@@ -53,6 +57,12 @@ export class KeyHasher {
   /** As compute, for a range that does not change while a command runs. */
   computeArgument(buf: Uint8Array, off: number, len: number): void {
     if (this.isArgument(buf, off, len)) return
+    const { ahead } = this
+    const known = ahead.find(buf, off, len)
+    if (known >= 0) {
+      this.recall(buf, off, len, ahead.lookups.hash[known], ahead.slot[known])
+      return
+    }
     this.compute(buf, off, len)
     this.lastBuf = buf
     this.lastOff = off

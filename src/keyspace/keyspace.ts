@@ -4,6 +4,7 @@ import { EXPIRY_WORD, HAS_EXPIRY, TYPE_MASK } from '../memory/record.js'
 import type { AccessFrequency } from './access-frequency.js'
 import { Database, KeyType } from './database.js'
 import { KeyHasher } from './key-hash.js'
+import type { KeysAhead } from './keys-ahead.js'
 import { Reclaimer } from './reclaimer.js'
 import type { RecordSpace } from './record-space.js'
 
@@ -96,6 +97,11 @@ export class Keyspace {
   /** A command begins: its arguments may lie where others have lain. */
   beginCommand(): void {
     this.hasher.forget()
+  }
+
+  /** Keys of commands that come next, to be filled in before lookAhead. They are forgotten with the batch. */
+  get ahead(): KeysAhead {
+    return this.hasher.ahead
   }
 
   setTime(unixMs: number): void {

@@ -24,6 +24,7 @@ import {
   unpackStamp,
   VALUE_LENGTH_WORD,
 } from '../memory/record.js'
+import type { KeysAhead } from './keys-ahead.js'
 import { compareRanges, LARGE } from './packed-zset.js'
 
 /**
@@ -173,6 +174,12 @@ export class LargeZset {
 
   find(root: Ref, buf: Uint8Array, off: number, len: number): Ref {
     return this.table.find(this.words(root), this.at(root, TABLE), hashElement(this.seed, buf, off, len), buf, off, len)
+  }
+
+  /** Looks the members up that the commands ahead name: behind the score, if they have one. */
+  lookAhead(root: Ref, ahead: KeysAhead): void {
+    ahead.hashElements(this.seed, 2, 3)
+    this.table.lookAhead(this.words(root), this.at(root, TABLE), ahead.lookups)
   }
 
   /** Member number i, in no order. */

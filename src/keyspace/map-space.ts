@@ -27,6 +27,7 @@ import {
   wordOf,
 } from '../memory/record.js'
 import { FIELD_EXPIRY_INDEX_WORD, type FieldExpiries } from './field-expiries.js'
+import type { KeysAhead } from './keys-ahead.js'
 import { LARGE, MAP_FLAGS_MASK } from './packed-map.js'
 import { RecordSpace } from './record-space.js'
 
@@ -141,6 +142,12 @@ export class MapSpace extends RecordSpace {
   lookup(buf: Uint8Array, off: number, len: number): Ref {
     this.hash = hashElement(this.seed, buf, off, len)
     return this.table.find(this.words, this.w + TABLE, this.hash, buf, off, len)
+  }
+
+  /** Looks the elements up that argument 2 of the commands ahead names. */
+  lookAhead(ahead: KeysAhead): void {
+    ahead.hashElements(this.seed, 2, 2)
+    this.table.lookAhead(this.words, this.w + TABLE, ahead.lookups)
   }
 
   insert(flags: number, buf: Uint8Array, off: number, len: number, valueLength: number, clock: number): Ref {

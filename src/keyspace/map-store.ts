@@ -10,6 +10,7 @@ import type { StoreEnvironment } from './collections.js'
 import { KeyType, type Database } from './database.js'
 import type { Effects } from './effects.js'
 import { Hash64 } from './hash64.js'
+import { LOOK_AHEAD_FROM, type KeysAhead } from './keys-ahead.js'
 import type { Keyspace } from './keyspace.js'
 import { INCLUDING_DUE, MapCursor } from './map-cursor.js'
 import { MapFlag, MapSpace } from './map-space.js'
@@ -110,6 +111,12 @@ export abstract class MapStore implements CollectionStore {
     if (this.isPacked(db.arena, root)) return this.packed.count(db.arena, root)
     this.space.open(db.arena, root)
     return this.space.values
+  }
+
+  lookAhead(db: Database, root: Ref, ahead: KeysAhead): void {
+    if (this.isPacked(db.arena, root)) return
+    this.space.open(db.arena, root)
+    if (this.space.count >= LOOK_AHEAD_FROM) this.space.lookAhead(ahead)
   }
 
   /** Exactly how many elements a walk comes to. */

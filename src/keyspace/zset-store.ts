@@ -23,6 +23,7 @@ import type { StoreEnvironment } from './collections.js'
 import { DEFAULT_COMPACT_LIMITS, packedElementBytes, packedElements, type CompactLimits } from './compact-limits.js'
 import { KeyType, type Database } from './database.js'
 import type { Hash64 } from './hash64.js'
+import { LOOK_AHEAD_FROM, type KeysAhead } from './keys-ahead.js'
 import type { Keyspace } from './keyspace.js'
 import type { CollectionState } from './state/collection-state.js'
 import { ZsetState } from './state/zset-state.js'
@@ -346,6 +347,11 @@ export class ZsetStore extends ZsetReader implements CollectionStore {
   settle(db: Database, root: Ref): Ref {
     if (this.isUnsettled(db, root)) this.formsOf.of(db.arena).large.settle(root, this.keyspace.stability, SETTLE_MEMBERS)
     return root
+  }
+
+  lookAhead(db: Database, root: Ref, ahead: KeysAhead): void {
+    const forms = this.formsOf.of(db.arena)
+    if (!forms.isPacked(root) && forms.large.count(root) >= LOOK_AHEAD_FROM) forms.large.lookAhead(root, ahead)
   }
 
   free(arena: Arena, root: Ref, budget: number): Ref {

@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.js'
 import { CHUNK_SHIFT, UNIT_MASK, type Arena, type Ref } from './arena.js'
 import { ByteDictionary, TABLE_WORDS } from './byte-dictionary.js'
+import type { LookupsAhead } from './lookups-ahead.js'
 import { HASH_WORD } from './record.js'
 
 /**
@@ -56,6 +57,15 @@ export class ElementTable {
     if (directory === 0) return 0
     const at = this.descriptor(directory, tableOf(hash, words[t + TABLES]))
     return this.dictionary.find(this.arena.u32[directory >>> CHUNK_SHIFT], at, hash, buf, off, len)
+  }
+
+  /** As ByteDictionary.lookAhead, of elements whose hashes are given. */
+  lookAhead(words: Uint32Array, t: number, ahead: LookupsAhead): void {
+    const directory = words[t + DIRECTORY]
+    if (directory === 0) return
+    const { count, hash, table } = ahead
+    for (let i = 0; i < count; i++) table[i] = this.descriptor(directory, tableOf(hash[i], words[t + TABLES]))
+    this.dictionary.lookAhead(this.arena.u32[directory >>> CHUNK_SHIFT], ahead)
   }
 
   /** Adds an element whose key is not in the table; its hash word must be set. */

@@ -16,11 +16,14 @@ const LOOP_CHARS = 80
 const NULL = plainBytes(Buffer.from('_\r\n'))
 const NULL_BULK = plainBytes(Buffer.from('$-1\r\n'))
 const NULL_ARRAY = plainBytes(Buffer.from('*-1\r\n'))
+const KEPT_VIEWS = 64
+const NOTHING = new Uint8Array(0)
 const LINE_BREAK = /[\r\n]/
 const LINE_BREAKS = /[\r\n]/g
 
 export class ReplyWriter {
   buf = allocateBytes(INITIAL_BYTES)
+  private readonly views = new Array<Uint8Array>(KEPT_VIEWS).fill(NOTHING)
   /** Bytes written since the last reset. */
   length = 0
   protocol: 2 | 3 = 2
@@ -32,13 +35,13 @@ export class ReplyWriter {
 
   reset(): void {
     this.length = 0
-    if (this.buf.length > KEEP_BYTES) this.buf = allocateBytes(INITIAL_BYTES)
+    if (this.buf.length > KEEP_BYTES) this.replaceBuf(allocateBytes(INITIAL_BYTES))
   }
 
   /** As reset, but leaves the buffer to whoever still reads from it (a socket write under way). */
   surrender(): void {
     this.length = 0
-    this.buf = allocateBytes(INITIAL_BYTES)
+    this.replaceBuf(allocateBytes(INITIAL_BYTES))
   }
 
   /** A copy of everything written, and starts anew. */
@@ -48,9 +51,13 @@ export class ReplyWriter {
     return bytes
   }
 
-  /** What was written from start to end, as sockets want it; not a copy. */
-  range(start: number, end: number): Buffer {
-    return Buffer.from(this.buf.buffer, start, end - start)
+  /** What was written from start to end; not a copy. Where replies are as long as before, so are ranges: a view that was made is found again, for it takes 100 ns. */
+  range(start: number, end: number): Uint8Array {
+    const length = end - start
+    const place = (start ^ (start >>> 6) ^ length) & (KEPT_VIEWS - 1)
+    const kept = this.views[place]
+    if (kept !== NOTHING && kept.byteOffset === start && kept.length === length) return kept
+    return (this.views[place] = new Uint8Array(this.buf.buffer, start, length))
   }
 
   private reserve(bytes: number): void {
@@ -58,7 +65,12 @@ export class ReplyWriter {
     if (need <= this.buf.length) return
     const grown = allocateBytes(Math.max(need, this.buf.length * 2))
     grown.set(this.buf.subarray(0, this.length))
-    this.buf = grown
+    this.replaceBuf(grown)
+  }
+
+  private replaceBuf(buf: Uint8Array): void {
+    this.buf = buf
+    this.views.fill(NOTHING)
   }
 
   private prefixed(marker: number, value: number): void {

@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.js'
+import { ARGUMENTS_AHEAD, MOST_AHEAD, type ArgumentsAhead } from '../base/arguments-ahead.js'
 import { allocateBytes, copyBytes, parseInteger, parseInteger64 } from '../base/bytes.js'
 import { allocateLazily, releasedMemory } from '../base/large-memory.js'
 import { LIMITS } from '../base/limits.js'
@@ -79,6 +80,8 @@ export class RequestDecoder implements BufferLender {
   private bulkLength = -1
   /** Bytes from pos on that are known to hold no line end. */
   private scanned = 0
+  /** Has the commands that come next, unless another decoder has taken it. */
+  private ahead: ArgumentsAhead | null = null
   /** Ranges of the present command so far, when it did not come in one piece. */
   private partial: Request | null = null
 
@@ -121,6 +124,14 @@ export class RequestDecoder implements BufferLender {
   next(request: Request): boolean {
     if (this.error !== null) return false
     this.lastStart = this.start
+    const { ahead } = this
+    if (ahead !== null) {
+      if (ahead.owner === this && ahead.next < ahead.count && !this.unauthenticated) {
+        this.takeAhead(ahead, request)
+        return true
+      }
+      this.forgetAhead(ahead)
+    }
     if (this.missing > 0) return this.resume(request)
     while (this.pos < this.end) {
       request.argc = 0
@@ -159,8 +170,81 @@ export class RequestDecoder implements BufferLender {
     return digit
   }
 
+  /**
+   * Decodes the commands that come next, as far as they are whole and of the usual form, and gives them out by `next` afterwards. They stand in `ahead`, which is everybody's:
+   * what another decoder has put in its place meanwhile is decoded again.
+   */
+  peek(ahead: ArgumentsAhead): void {
+    ahead.forget()
+    this.ahead = null
+    if (this.missing > 0 || this.unauthenticated || this.error !== null) return
+    const { buf, end } = this
+    const { maxBulkBytes } = this.limits
+    const { offs, lens } = ahead
+    let pos = this.pos
+    let count = 0
+    for (; count < MOST_AHEAD; count++) {
+      if (pos + 4 > end || buf[pos] !== STAR || buf[pos + 2] !== CR) break
+      const argc = buf[pos + 1] - ZERO
+      if (argc <= 0 || argc > ARGUMENTS_AHEAD) break
+      pos += 4
+      const first = count * ARGUMENTS_AHEAD
+      let i = 0
+      for (; i < argc; i++) {
+        // The fast path of readBulks.
+        let at = pos + 1
+        let bytes = 0
+        let digit = at < end ? buf[at] - ZERO : -1
+        while (digit >= 0 && digit <= 9) {
+          bytes = bytes * 10 + digit
+          at++
+          digit = at < end ? buf[at] - ZERO : -1
+        }
+        const digits = at - pos - 1
+        if (at + bytes + 4 > end || buf[at] !== CR || buf[pos] !== DOLLAR || bytes > maxBulkBytes) break
+        if (digits !== 1 && (digits === 0 || digits > FAST_DIGITS || buf[pos + 1] === ZERO)) break
+        offs[first + i] = at + 2
+        lens[first + i] = bytes
+        pos = at + bytes + 4
+      }
+      if (i < argc) break
+      for (; i < ARGUMENTS_AHEAD; i++) offs[first + i] = lens[first + i] = 0
+      ahead.argc[count] = argc
+      ahead.end[count] = pos
+    }
+    if (count === 0) return
+    ahead.buf = buf
+    ahead.count = count
+    ahead.owner = this
+    this.ahead = ahead
+  }
+
+  private forgetAhead(ahead: ArgumentsAhead): void {
+    if (ahead.owner === this) ahead.owner = null
+    this.ahead = null
+  }
+
+  /** Gives the next of the commands out that `peek` has decoded. */
+  private takeAhead(ahead: ArgumentsAhead, request: Request): void {
+    const command = ahead.next++
+    const { offs, lens } = ahead
+    const argc = ahead.argc[command]
+    const first = command * ARGUMENTS_AHEAD
+    const { off, len } = request
+    for (let i = 0; i < argc; i++) {
+      off[i] = offs[first + i]
+      len[i] = lens[first + i]
+    }
+    request.argc = argc
+    request.buf = this.buf
+    request.lender = this.buf === this.own ? this : null
+    this.start = this.pos = ahead.end[command]
+    this.scanned = 0
+  }
+
   /** Copies what is not decoded yet, because the bytes that were fed will be reused. */
   retain(): void {
+    if (this.ahead !== null) this.forgetAhead(this.ahead)
     if (this.error !== null) this.start = this.pos = this.end
     if (this.start === this.end) {
       if (this.own.length > KEEP_BYTES) this.replaceOwn(NOTHING)

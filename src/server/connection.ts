@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { MOST_AHEAD } from '../base/arguments-ahead.js'
 import { LIMITS } from '../base/limits.js'
 import type { ClientStatistics, CommandExecutor, ConnectedClient } from '../engine/command-executor.js'
 import { Session } from '../engine/session.js'
@@ -80,6 +81,8 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
   private overLimit = false
   /** Since when the soft output limit is exceeded, monotonic; -1 if it is not. */
   private overSoftSinceMs = -1
+  /** The last batch had several commands, so the next one is likely to. */
+  private sendsPipelines = false
 
   constructor(
     id: number,
@@ -192,6 +195,7 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
     turn.running = this
     this.lastActiveMs = executor.beginBatch()
     decoder.unauthenticated = !this.authenticated
+    if (this.sendsPipelines) executor.lookAhead(this, decoder)
     while (decoder.next(turn.request)) {
       const before = writer.length
       writer.protocol = this.protocol
@@ -205,6 +209,7 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
       }
       decoder.unauthenticated = !this.authenticated
       commands++
+      if (commands % MOST_AHEAD === 0) executor.lookAhead(this, decoder)
       if (commands === 1) {
         if (!decoder.drained) deadlineMs = executor.lastReadingMs + LIMITS.clientTurnMs
       } else if (executor.lastReadingMs > deadlineMs) {
@@ -213,6 +218,7 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
       }
     }
     executor.endBatch()
+    this.sendsPipelines = commands > 1
     turn.running = null
     decoder.retain()
     if (this.state !== 'open') return
@@ -390,7 +396,7 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
   }
 
   /** Gives bytes to the socket. False when the operating system did not take all of them yet, so that they must not change. */
-  private send(bytes: Buffer): boolean {
+  private send(bytes: Uint8Array): boolean {
     this.host.statistics.netOutputBytes += bytes.length
     if (this.socketWriter.write(bytes)) return true
     this.inFlight = true

@@ -10,7 +10,7 @@ export interface SocketWriter {
    * Gives bytes to the socket. False when the operating system has not taken all of them yet: they must not change, and nothing more may be written, before
    * `done` of socketWriter is called. Errors close the socket, which says so.
    */
-  write(bytes: Buffer): boolean
+  write(bytes: Uint8Array): boolean
 }
 
 /** done: called when what a write had left over has gone, or never will. encrypted: a TLS socket, whose handle takes what is encrypted already. */
@@ -32,7 +32,7 @@ class StreamWriter implements SocketWriter {
     return this.socket.writableLength
   }
 
-  write(bytes: Buffer): boolean {
+  write(bytes: Uint8Array): boolean {
     const { socket } = this
     socket.write(bytes)
     if (socket.writableLength === 0) return true
@@ -56,7 +56,7 @@ class HandleWriter implements SocketWriter {
     private readonly done: () => void,
   ) {}
 
-  write(bytes: Buffer): boolean {
+  write(bytes: Uint8Array): boolean {
     const { socket, handle, binding } = this
     // Its handle is closed then.
     if (socket.destroyed) return true

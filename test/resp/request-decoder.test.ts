@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import RedisParser from 'redis-parser'
 import { describe, expect, it, vi } from 'vitest'
+import { ArgumentsAhead } from '../../src/base/arguments-ahead.js'
 import { LIMITS } from '../../src/base/limits.js'
 import { Request } from '../../src/resp/request.js'
 import { RequestDecoder } from '../../src/resp/request-decoder.js'
@@ -70,6 +71,88 @@ const skipped = fc
   .constantFrom('\r\n', '*0\r\n', '*-1\r\n', '\n', '   \r\n')
   .map((text) => ({ sent: bytes(text), args: [] as Uint8Array[] }))
 const places = fc.array(fc.nat(), { maxLength: 40 })
+
+describe('commands that are decoded ahead', () => {
+  /** As decodePieces, and before the i-th command the decoder, or another one that has been fed the same, decodes ahead when it is said so. */
+  function decodeAhead(input: Buffer, cuts: readonly number[], when: readonly ('no' | 'yes' | 'another')[]): string[][] {
+    const decoder = new RequestDecoder({ maxBulkBytes: 4000, maxArguments: 100 })
+    const ahead = new ArgumentsAhead()
+    const request = new Request()
+    const commands: string[][] = []
+    let asked = 0
+    for (const piece of cut(input, cuts)) {
+      const received = new Uint8Array(piece)
+      decoder.feed(received, 0, received.length)
+      for (;;) {
+        const now = when[asked++ % when.length]
+        if (now === 'yes') decoder.peek(ahead)
+        if (now === 'another') {
+          const another = new RequestDecoder()
+          another.feed(new Uint8Array(piece), 0, piece.length)
+          another.peek(ahead)
+        }
+        if (!decoder.next(request)) break
+        commands.push(argumentsOf(request))
+      }
+      decoder.retain()
+      received.fill(0xee)
+    }
+    commands.push([String(decoder.error), String(decoder.pendingBytes)])
+    return commands
+  }
+
+  const broken = fc
+    .constantFrom(
+      '*2\r\n$3\r\nGET\r\n$-1\r\n',
+      '*1\r\n$5000\r\n',
+      '*1\r\n$03\r\nabc\r\n',
+      '*x\r\n',
+      '*1\r\n:1\r\n',
+      '*1\r\n$\r\n\r\n',
+    )
+    .map((text) => ({ sent: bytes(text), args: [] as Uint8Array[] }))
+
+  it('are those that would have been decoded otherwise', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.oneof({ weight: 12, arbitrary: bulks }, inline, skipped, broken), { maxLength: 40 }),
+        fc.array(fc.nat(), { maxLength: 3 }),
+        fc.array(fc.constantFrom('no' as const, 'yes' as const, 'another' as const), { minLength: 1, maxLength: 9 }),
+        (commands, cuts, when) => {
+          const input = Buffer.concat(commands.map((command) => command.sent))
+          expect(decodeAhead(input, cuts, when)).toEqual(decodeAhead(input, cuts, ['no']))
+        },
+      ),
+      { numRuns: 1000 },
+    )
+  })
+
+  it('are those of usual form, as many as there is room for', () => {
+    const ahead = new ArgumentsAhead()
+    const peeked = (text: string): number => {
+      const decoder = new RequestDecoder()
+      decoder.feed(new Uint8Array(bytes(text)), 0, text.length)
+      decoder.peek(ahead)
+      return ahead.count
+    }
+    const get = '*2\r\n$3\r\nGET\r\n$1\r\nk\r\n'
+    expect(peeked(get.repeat(20))).toBe(16)
+    expect(peeked(get + get + get.slice(0, -1))).toBe(2)
+    expect(peeked(get + 'PING\r\n' + get)).toBe(1)
+    expect(peeked(get + encode(Array(9).fill(bytes('a'))).toString('latin1'))).toBe(1)
+    expect(peeked('PING\r\n')).toBe(0)
+  })
+
+  it('are none while the client must not send large ones', () => {
+    const decoder = new RequestDecoder()
+    decoder.unauthenticated = true
+    const input = new Uint8Array(bytes('*1\r\n$4\r\nPING\r\n'))
+    decoder.feed(input, 0, input.length)
+    const ahead = new ArgumentsAhead()
+    decoder.peek(ahead)
+    expect(ahead.count).toBe(0)
+  })
+})
 
 describe('random streams', () => {
   it('decode to the same arguments wherever they are cut', () => {

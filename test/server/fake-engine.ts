@@ -66,6 +66,8 @@ export class FakeEngine implements CommandExecutor {
 
   constructor(private readonly clock: Clock = realClock) {}
 
+  lookAhead(): void {}
+
   beginBatch(): number {
     return this.clock.wallMs()
   }
