@@ -119,13 +119,20 @@ export class Database extends RecordSpace {
     hasher.ahead.hashed()
     lookups.count = count
     this.dictionary.lookAhead(this.tables, lookups)
-    const { u32 } = this.arena
-    let seen = 0
+    // Of collections the beginning, which is all of most small ones.
+    let roots = 0
     for (let i = 0; i < count; i++) {
-      const root = refs[i] === 0 || this.type(refs[i]) <= KeyType.string ? 0 : this.root(refs[i])
-      seen ^= u32[root >>> CHUNK_SHIFT][(root & UNIT_MASK) << 1]
+      if (refs[i] === 0 || this.type(refs[i]) <= KeyType.string) continue
+      const root = this.root(refs[i])
+      lookups.chunk[roots] = root >>> CHUNK_SHIFT
+      lookups.at[roots++] = (root & UNIT_MASK) << 1
     }
-    lookups.seen ^= seen
+    if (roots === 0) return
+    const { u32 } = this.arena
+    lookups.count = roots
+    lookups.touch(u32)
+    lookups.touchBehind(u32)
+    lookups.touchBehind(u32)
   }
 
   /** The record that the last two commands were about, 0 if they were about different ones. */

@@ -105,11 +105,7 @@ export class Effects {
     const db = this.keyspace.database(database)
     let ref = db.lookup(key, keyOff, keyLen)
     if (mode !== ExpiryMode.set && this.isBare(db, ref, key, keyOff, keyLen)) {
-      this.begin(EffectType.setString, database, key, keyOff, keyLen)
-      this.writer.putByte(mode === ExpiryMode.keep ? SET_EXPIRY_KEPT : 0)
-      this.writer.putBlock(value, off, len)
-      this.strings.overwrite(db, ref, value, off, len)
-      this.keyspace.observer?.keyChanged(database, key, keyOff, keyLen)
+      this.overwrite(database, db, ref, key, keyOff, keyLen, value, off, len, mode)
       return
     }
     const hidden = ref !== 0 && !this.keyspace.isVisible(db, ref)
@@ -140,6 +136,26 @@ export class Effects {
     this.strings.set(db, ref, key, keyOff, keyLen, value, off, len, effectiveMode, time, resets)
     this.keyspace.observer?.keyChanged(database, key, keyOff, keyLen)
     if (isNew) this.onNewKey?.(database, key, keyOff, keyLen)
+  }
+
+  /** As setString, of a key that is bare. It has no expiry that could be kept, but where others have set one meanwhile it is. */
+  private overwrite(
+    database: number,
+    db: Database,
+    ref: Ref,
+    key: Uint8Array,
+    keyOff: number,
+    keyLen: number,
+    value: Uint8Array,
+    off: number,
+    len: number,
+    mode: number,
+  ): void {
+    this.begin(EffectType.setString, database, key, keyOff, keyLen)
+    this.writer.putByte(mode === ExpiryMode.keep ? SET_EXPIRY_KEPT : 0)
+    this.writer.putBlock(value, off, len)
+    this.strings.overwrite(db, ref, value, off, len)
+    this.keyspace.observer?.keyChanged(database, key, keyOff, keyLen)
   }
 
   /** A key that holds a string and nothing else, as nearly all do that are written again: one question for many that set asks of other records. */
@@ -294,6 +310,12 @@ export class Effects {
    */
   addInteger(database: number, key: Uint8Array, keyOff: number, keyLen: number, n: number, result: number): void {
     const db = this.keyspace.database(database)
+    const found = db.lookup(key, keyOff, keyLen)
+    if (this.solo && this.isBare(db, found, key, keyOff, keyLen)) {
+      const length = writeInteger(result, this.digits, 0)
+      this.overwrite(database, db, found, key, keyOff, keyLen, this.digits, 0, length, ExpiryMode.keep)
+      return
+    }
     const ref = this.forString(database, db, key, keyOff, keyLen)
     if (this.solo && !this.hasExtras(db, ref)) {
       const length = writeInteger(result, this.digits, 0)

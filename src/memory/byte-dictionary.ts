@@ -25,8 +25,6 @@ const COUNT = 4
 /** Slots that are not empty, deleted ones included: they lengthen probes until the next rebuild. */
 const FILL = 5
 
-/** Of a cache line of 64 bytes, as nearly all processors have. */
-const CACHE_LINE_WORDS = 16
 const MIN_CAPACITY = 8
 const DELETED = 1
 const FIRST_INDEX = 2
@@ -77,46 +75,48 @@ export class ByteDictionary {
   }
 
   /**
-   * Goes several lookups' ways together, so that what they read is in the processor's cache: step by step for all of them, for a lookup waits for memory at each of
-   * its three steps, and those of different lookups can wait at the same time. That is why each loop does so little (docs/decisions/0042).
+   * Goes several lookups' ways together, so that what they read is in the processor's cache: a lookup waits for memory at each of its three steps, and those of different
+   * lookups can wait at the same time. So each step is worked out for all of them first, and then taken by all of them (docs/decisions/0042).
    */
   lookAhead(tables: Uint32Array, ahead: LookupsAhead): void {
-    const { count, hash, table, refs } = ahead
+    const { count, hash, table, refs, index, chunk, at } = ahead
     const { u32 } = this.arena
-    let seen = 0
-    for (let i = 0; i < count; i++) seen ^= this.firstWord(tables, table[i], hash[i])
-    for (let i = 0; i < count; i++) refs[i] = this.likely(tables, table[i], hash[i])
     for (let i = 0; i < count; i++) {
-      const words = u32[refs[i] >>> CHUNK_SHIFT]
-      const w = (refs[i] & UNIT_MASK) << 1
-      // The header and key, and the value of one that is short. At the end of a chunk there may be no such words.
-      seen ^= words[w] ^ words[Math.min(w + CACHE_LINE_WORDS, words.length - 1)]
+      const slotsRef = tables[table[i] + SLOTS]
+      chunk[i] = slotsRef >>> CHUNK_SHIFT
+      at[i] = slotsRef === 0 ? 0 : ((slotsRef & UNIT_MASK) << 1) + (hash[i] & (tables[table[i] + CAPACITY] - 1))
     }
-    ahead.seen = seen
+    ahead.touch(u32)
+    for (let i = 0; i < count; i++) {
+      index[i] = this.likely(tables, table[i], hash[i])
+      const denseRef = index[i] < 0 ? 0 : tables[table[i] + DENSE]
+      chunk[i] = denseRef >>> CHUNK_SHIFT
+      at[i] = denseRef === 0 ? 0 : ((denseRef & UNIT_MASK) << 1) + index[i]
+    }
+    ahead.touch(u32)
+    for (let i = 0; i < count; i++) {
+      const ref = index[i] < 0 ? 0 : u32[chunk[i]][at[i]]
+      refs[i] = ref
+      chunk[i] = ref >>> CHUNK_SHIFT
+      at[i] = (ref & UNIT_MASK) << 1
+    }
+    ahead.touch(u32)
+    // The value of one that is short.
+    ahead.touchBehind(u32)
   }
 
-  /** The word of the slot where a search begins. */
-  private firstWord(tables: Uint32Array, t: number, hash: number): number {
+  /** Dense index of the record that a key with this hash most likely has, by the tag of its slot; -1 for none. */
+  private likely(tables: Uint32Array, t: number, hash: number): number {
     const slotsRef = tables[t + SLOTS]
-    if (slotsRef === 0) return 0
-    return this.arena.u32[slotsRef >>> CHUNK_SHIFT][((slotsRef & UNIT_MASK) << 1) + (hash & (tables[t + CAPACITY] - 1))]
-  }
-
-  /** The record that a key with this hash most likely has, by the tag of its slot; 0 for none. */
-  private likely(tables: Uint32Array, t: number, hash: number): Ref {
-    const slotsRef = tables[t + SLOTS]
-    if (slotsRef === 0) return 0
-    const { u32 } = this.arena
+    if (slotsRef === 0) return -1
     const mask = tables[t + CAPACITY] - 1
     const tag = (hash & ~mask) >>> 0
-    const slots = u32[slotsRef >>> CHUNK_SHIFT]
+    const slots = this.arena.u32[slotsRef >>> CHUNK_SHIFT]
     const base = (slotsRef & UNIT_MASK) << 1
     for (let pos = hash & mask; ; pos = (pos + 1) & mask) {
       const word = slots[base + pos]
-      if (word === 0) return 0
-      if ((word & ~mask) >>> 0 !== tag || (word & mask) < FIRST_INDEX) continue
-      const denseRef = tables[t + DENSE]
-      return u32[denseRef >>> CHUNK_SHIFT][((denseRef & UNIT_MASK) << 1) + (word & mask) - FIRST_INDEX]
+      if (word === 0) return -1
+      if ((word & ~mask) >>> 0 === tag && (word & mask) >= FIRST_INDEX) return (word & mask) - FIRST_INDEX
     }
   }
 
