@@ -1,13 +1,14 @@
 /** How many commands are looked at ahead, of how many arguments at most. */
 export const MOST_AHEAD = 16
 export const ARGUMENTS_AHEAD = 8
+const NOTHING = new Uint8Array(0)
 
 /**
  * The commands that come next in a pipeline, as far as they have arrived whole and are of the usual form: where their arguments lie. They have not run, and what they
  * are nobody knows.
  */
 export class ArgumentsAhead {
-  buf: Uint8Array = new Uint8Array(0)
+  buf: Uint8Array = NOTHING
   /** Whose commands they are. */
   owner: object | null = null
   /** Commands, and which of them is the next. */
@@ -22,6 +23,7 @@ export class ArgumentsAhead {
 
   forget(): void {
     this.count = this.next = 0
+    this.buf = NOTHING
   }
 
   off(command: number, argument: number): number {

@@ -13,6 +13,7 @@ import type { FrameView } from '../crdt/frame.js'
 import type { Edit } from '../crdt/string-state.js'
 import type { Ref } from '../memory/arena.js'
 import type { TopologyState } from '../topology/topology-state.js'
+import { EffectsAhead } from './effects-ahead.js'
 import { KeyType, type Database } from './database.js'
 import type { Keys } from './keys.js'
 import type { Keyspace } from './keyspace.js'
@@ -35,6 +36,7 @@ export class FrameApplier {
   /** Null while nobody wants to know: then applying does not pay for it. */
   listener: AppliedEffectListener | null = null
   private readonly reader: EffectReader
+  private readonly effects = new EffectsAhead()
 
   constructor(
     private readonly keyspace: Keyspace,
@@ -53,12 +55,19 @@ export class FrameApplier {
   apply(frame: FrameView, now: number): void {
     const { reader, context } = this
     assert(!this.isMidway, 'a frame within another')
+    const { effects } = this
     reader.start(frame)
-    while (reader.next());
+    effects.clear()
+    while (reader.next()) effects.add(reader)
     if (reader.error !== null) throw malformed(frame, reader.error)
     enter(context, frame, now)
     reader.start(frame)
-    while (reader.next(true)) this.applyEffect(this.listener)
+    let known = 0
+    for (let i = 0; reader.next(true); i++) {
+      if (i === known) known = effects.lookAhead(this.keyspace, reader.bytes, i)
+      this.applyEffect(this.listener)
+    }
+    this.keyspace.ahead.forget()
     assert(reader.error === null, 'frame changed between check and application')
     leave(context, frame)
   }

@@ -1,4 +1,4 @@
-import { ArgumentsAhead, MOST_AHEAD } from '../base/arguments-ahead.js'
+import { ARGUMENTS_AHEAD, ArgumentsAhead, MOST_AHEAD } from '../base/arguments-ahead.js'
 import { hashElement } from '../memory/element-hash.js'
 import { LookupsAhead } from '../memory/lookups-ahead.js'
 
@@ -18,6 +18,16 @@ export class KeysAhead {
   forget(): void {
     this.args.forget()
     this.count = this.next = 0
+  }
+
+  /** Keys of effects that come next, of no command. True when there is room for more. */
+  pushKey(buf: Uint8Array, off: number, len: number): boolean {
+    const { args } = this
+    const at = args.count++ * ARGUMENTS_AHEAD + 1
+    args.buf = buf
+    args.offs[at] = off
+    args.lens[at] = len
+    return args.count < MOST_AHEAD
   }
 
   /** The hashes of all keys are there. */

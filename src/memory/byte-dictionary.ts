@@ -76,7 +76,7 @@ export class ByteDictionary {
 
   /**
    * Goes several lookups' ways together, so that what they read is in the processor's cache: a lookup waits for memory at each of its three steps, and those of different
-   * lookups can wait at the same time. So each step is worked out for all of them first, and then taken by all of them (docs/decisions/0042).
+   * lookups can wait at the same time. So each step is worked out for all of them first, and then taken by all of them (docs/decisions/0043).
    */
   lookAhead(tables: Uint32Array, ahead: LookupsAhead): void {
     const { count, hash, table, refs, index, chunk, at } = ahead
