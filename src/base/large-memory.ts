@@ -16,7 +16,7 @@ const LAZY_BYTES = 4 * 1024 * 1024
 /** What glibc always takes from the system, which clears a page when it is touched; smaller ones it clears itself, at once, when it has them left over. */
 const MAPPED_BYTES = 32 * 1024 * 1024 + 4096
 
-/** The bytes of memory that is larger than what was asked for. */
+/** The bytes in use of memory that is larger. */
 const askedFor = new WeakMap<ArrayBufferLike, number>()
 
 let garbageBytes = 0
@@ -37,9 +37,14 @@ export function allocateLazily(bytes: number): Uint8Array {
   return new Uint8Array(memory, 0, bytes)
 }
 
-/** Whether these bytes are all that their memory was asked for. */
+/** Whether these bytes are all that is in use of their memory. */
 export function isAlone(bytes: Uint8Array): boolean {
   return bytes.length === (askedFor.get(bytes.buffer) ?? bytes.buffer.byteLength)
+}
+
+/** These bytes, which begin with their memory, are all that it will ever hold. */
+export function markWhole(bytes: Uint8Array): void {
+  askedFor.set(bytes.buffer, bytes.length)
 }
 
 /** So many bytes of allocateMemory are not referred to any more, or will not be soon. */

@@ -1,8 +1,9 @@
 import { assert } from '../base/assert.js'
-import { allocateLasting, copyBytes, plainBytes } from '../base/bytes.js'
+import { allocateBytes, allocateLasting, copyBytes, plainBytes } from '../base/bytes.js'
 import { combineCrc32, crc32 } from '../base/crc32.js'
 import { writeVarint } from '../base/byte-stream.js'
 import type { MemberId } from '../base/ids.js'
+import { allocateLazily, markWhole, releasedMemory } from '../base/large-memory.js'
 import { LIMITS } from '../base/limits.js'
 import {
   CONTEXT_ENTRY_BYTES,
@@ -22,15 +23,32 @@ import type { VersionVector } from './version-vector.js'
  * ```
  * closed --begin--> in op --end--> open --begin--> in op …        open --close--> closed (gives the frame)
  * ```
+ *
+ * A frame that outgrows the slab goes on in a larger one of its own, which is address space until it is written to. From the middle of that one on, what is there
+ * moves to a still larger one while more is written, so no write waits for all of it to be copied.
+ *
+ * ```
+ * slab    | header, effects …        moved |      not moved | written next ->      |
+ * larger  | header, effects …        moved |                                       |                        …
+ * ```
  */
 const SLAB_BYTES = 1024 * 1024
+/** What the usual slab has from the first frame on that needs it: values of a megabyte come one after the other. */
+const LARGEST_USUAL_BYTES = 4 * 1024 * 1024
 const LAST_EFFECT = 0x80
-/** Of a frame that is made in steps: checked, or copied, at a time. */
+/** Of a frame that is made in steps: checked, or moved, at a time. */
 const STEP_BYTES = 256 * 1024
 
 export class FrameWriter {
-  private slab = allocateLasting(SLAB_BYTES)
+  /** Where all but large frames are written. */
+  private usual = allocateLasting(SLAB_BYTES)
+  private slab = this.usual
   private view = new DataView(this.slab.buffer)
+  /** makeRoom is asked before anything is written behind it: the end of the usual slab, the middle of a larger one, or where more is to be moved. */
+  private bound = SLAB_BYTES
+  /** Where the open frame goes on when the slab is full, and how many of its bytes are there. */
+  private larger: Uint8Array = NO_SLAB
+  private moved = 0
   /** Where the frame begins in the slab. */
   private start = 0
   private at = 0
@@ -100,7 +118,8 @@ export class FrameWriter {
   setOpApart(close: () => void): void {
     assert(this.inOp, 'no op to be set apart')
     if (this.opCount === 1) return
-    const effects = this.slab.slice(this.effectsAt, this.at)
+    const effects = allocateBytes(this.at - this.effectsAt)
+    effects.set(this.slab.subarray(this.effectsAt, this.at))
     const { opFirst, last } = this
     const lastEffect = this.effectAt - this.effectsAt
     this.at = this.opAt
@@ -120,13 +139,12 @@ export class FrameWriter {
    */
   *putEffects(effects: Uint8Array, count: number, lastBytes: number): Generator<undefined, void> {
     assert(this.inOp, 'effects outside an op')
-    this.reserve(effects.length)
     for (let from = 0; from < effects.length; from += STEP_BYTES) {
       this.putRaw(effects, from, Math.min(STEP_BYTES, effects.length - from))
       yield
     }
     this.effectAt = this.at - lastBytes
-    this.slab[this.effectAt] &= ~LAST_EFFECT
+    this.setTypeByte(this.slab[this.effectAt] & ~LAST_EFFECT)
     this.last += count
   }
 
@@ -202,9 +220,15 @@ export class FrameWriter {
   /** Ends the op; it must have an effect. */
   endOp(): void {
     assert(this.inOp && this.effectAt > this.start, 'end of an op without effects')
-    this.slab[this.effectAt] |= LAST_EFFECT
+    this.setTypeByte(this.slab[this.effectAt] | LAST_EFFECT)
     this.inOp = false
     this.effectAt = 0
+  }
+
+  /** Of the effect that was begun last, which may have been moved already. */
+  private setTypeByte(value: number): void {
+    this.slab[this.effectAt] = value
+    if (this.effectAt - this.start < this.moved) this.larger[this.effectAt - this.start] = value
   }
 
   /** Completes the frame. There must be one, and no op under way. */
@@ -239,7 +263,11 @@ export class FrameWriter {
     this.view.setUint32(this.start + 4, checksum, true)
     this.previous = this.last
     this.opCount = 0
+    // Nothing else is written to the array of a large one.
+    if (this.slab !== this.usual && this.start === 0) markWhole(bytes)
     this.start = this.at
+    this.larger = NO_SLAB
+    this.moved = 0
     return new FrameView(bytes)
   }
 
@@ -249,8 +277,8 @@ export class FrameWriter {
    */
   recycle(): void {
     assert(this.opCount === 0 && !this.inOp, 'recycling under an open frame')
-    if (this.slab.length > SLAB_BYTES) {
-      this.newSlab(SLAB_BYTES, 0)
+    if (this.slab !== this.usual) {
+      this.goOnIn(this.usual)
       return
     }
     this.start = 0
@@ -259,8 +287,13 @@ export class FrameWriter {
 
   /** Writes the header as far as it is known. */
   private open(stamp: number): void {
-    if (this.slab.length - this.at < LIMITS.frameTargetBytes * 2) this.newSlab(SLAB_BYTES, 0)
+    // The log has not taken what is there.
+    if (this.slab !== this.usual || this.slab.length - this.at < LIMITS.frameTargetBytes * 2) {
+      this.usual = allocateLasting(this.usual.length)
+      this.goOnIn(this.usual)
+    }
     this.start = this.at
+    this.setBound()
     this.reserve(FRAME_FIXED_BYTES + 256 * CONTEXT_ENTRY_BYTES)
     const { slab, view, start, applied, self } = this
     slab[start + 8] = FRAME_VERSION
@@ -274,22 +307,54 @@ export class FrameWriter {
   }
 
   private reserve(bytes: number): void {
-    if (this.at + bytes > this.slab.length) this.newSlab(bytes, this.at - this.start)
+    if (this.at + bytes > this.bound) this.makeRoom(bytes)
   }
 
-  /** Goes on in a new slab, taking the last `keep` bytes (the open frame) along. */
-  private newSlab(more: number, keep: number): void {
-    const grown = allocateLasting(Math.max(SLAB_BYTES, (keep + more) * 2))
-    grown.set(this.slab.subarray(this.start, this.start + keep))
-    if (this.effectAt > 0) this.effectAt -= this.start
-    this.opAt -= this.start
-    this.effectsAt -= this.start
-    this.at -= this.start
-    if (keep === 0) this.at = 0
-    this.slab = grown
-    this.view = new DataView(grown.buffer)
+  /** Goes on in a larger slab if the frame and these bytes do not fit, else moves some of the frame to one: two bytes for each that can be written before it is asked again. */
+  private makeRoom(bytes: number): void {
+    const { slab, start, at } = this
+    const length = at - start
+    if (slab.length === SLAB_BYTES && length + bytes <= LARGEST_USUAL_BYTES / 2) {
+      this.larger = allocateLasting(LARGEST_USUAL_BYTES)
+      this.usual = this.larger
+    } else if (this.larger.length < length + bytes) {
+      // Half of it at least is left then, to be written while what is there moves on.
+      this.larger = allocateLazily(Math.max(4 * length, 2 * (length + bytes)) + LARGEST_USUAL_BYTES)
+      this.moved = 0
+    }
+    const isFull = at + bytes > slab.length
+    const until = isFull ? length : Math.min(length, this.moved + 2 * (bytes + STEP_BYTES))
+    this.larger.set(slab.subarray(start + this.moved, start + until), this.moved)
+    this.moved = until
+    if (isFull) {
+      if (this.effectAt > 0) this.effectAt -= start
+      this.opAt -= start
+      this.effectsAt -= start
+      const { larger } = this
+      this.goOnIn(larger)
+      this.at = length
+    } else this.bound = Math.min(slab.length, at + bytes + STEP_BYTES)
+  }
+
+  /** From its beginning on. */
+  private goOnIn(slab: Uint8Array): void {
+    if (this.slab.length > LARGEST_USUAL_BYTES) releasedMemory(this.at)
+    this.slab = slab
+    this.view = new DataView(slab.buffer)
     this.start = 0
+    this.at = 0
+    this.larger = NO_SLAB
+    this.moved = 0
+    this.setBound()
+  }
+
+  /** A frame that begins behind the middle is moved when the slab is full. */
+  private setBound(): void {
+    const { length } = this.slab
+    const middle = length >>> 1
+    this.bound = length === SLAB_BYTES || this.start >= middle ? length : middle
   }
 }
 
+const NO_SLAB = new Uint8Array(0)
 const MAX_ZIGZAG = 2 ** 52 - 1
