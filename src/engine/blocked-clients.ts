@@ -14,8 +14,8 @@ import type { Request } from '../resp/request.js'
 
 /** What the queue needs of the engine. */
 export interface BlockedClientHost {
-  /** Runs a blocked command again, as an op of its own. Calls end, and answers true, when it has replied. */
-  tryAgain(client: BlockedClient): boolean
+  /** Runs a blocked command again, as an op of its own. It has ended when it has replied, or goes on in slices; else it waits on, which isPutOff says more of. */
+  tryAgain(client: BlockedClient): void
   /** The client must go on waiting although its key may be ready: clients are paused. */
   isHeld(client: BlockedClient): boolean
   /** Goes on serving, in a turn of its own. */
@@ -35,7 +35,9 @@ const INTEREST_SLOTS = 4096
  *   keyChanged -> ready ----> serve: key by key, client by client ----> replied: ended
  *                   ^                    |      |
  *                   |                    |      +--> nothing there for it: waits on, in its place
- *                   +-- BLMOVE pushed ---+
+ *                   +-- BLMOVE pushed ---+      +--> much is there for it: a long write now, no blocked client any more
+ *                   |                           |
+ *                   +-- another one is over ----+--> but another one is under way: waits on, and its keys wait for it
  *
  * Whether a client is served is for its command to say, which looks at its keys in the order of its arguments, as when it was sent first.
  */
@@ -45,7 +47,7 @@ export class BlockedClients implements KeyObserver, KeyBlocking {
   private readonly interest = new Uint32Array(INTEREST_SLOTS)
   /** In the order in which they became ready. */
   private ready: BlockedKey[] = []
-  /** Ready keys whose clients are held back by a pause. */
+  /** Ready keys whose clients are held back by a pause, or by a long write. */
   private held: BlockedKey[] = []
   /** Keys being served; the first may have begun. */
   private runs: { readonly key: BlockedKey; readonly clients: readonly BlockedClient[]; next: number }[] = []
@@ -146,7 +148,7 @@ export class BlockedClients implements KeyObserver, KeyBlocking {
     if (this.hasReady) this.host.serveSoon()
   }
 
-  /** A pause is over: who could have been served meanwhile is served first. */
+  /** A pause is over, or a long write: who could have been served meanwhile is served first. */
   release(): void {
     for (const key of this.held) if (key.clients.size > 0) this.makeReady(key)
     this.held = []
@@ -196,13 +198,19 @@ export class BlockedClients implements KeyObserver, KeyBlocking {
       const client = clients[run.next++]
       if (client.hasEnded || (type !== client.wait.type && client.wait.alsoWhenGone !== true)) continue
       if (this.host.isHeld(client)) {
-        if (this.held.at(-1) !== key) this.held.push(key)
+        this.hold(key)
         continue
       }
       left--
+      client.isPutOff = false
       this.host.tryAgain(client)
+      if (client.isPutOff) this.hold(key)
     }
     return left
+  }
+
+  private hold(key: BlockedKey): void {
+    if (this.held.at(-1) !== key) this.held.push(key)
   }
 
   private typeOf(key: BlockedKey): number {
@@ -272,6 +280,8 @@ export class BlockedClient implements BlockedState {
   /** See KeyWait.retryAfterMs. */
   retryTimer: Timer | null = null
   hasEnded = false
+  /** Its command is long, and cannot begin before another one is over. */
+  isPutOff = false
   /** Time that the command took so far, waiting not included. */
   microseconds = 0
 

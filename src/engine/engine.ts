@@ -897,7 +897,7 @@ export class Engine implements CommandExecutor, EngineService {
   }
 
   /** Runs a command again that waits for keys. It is an op of its own, and a write of the client that sent it. */
-  private tryAgain(client: BlockedClient): boolean {
+  private tryAgain(client: BlockedClient): void {
     const { call, servedReply } = this
     const { session, request, spec } = client
     servedReply.reset()
@@ -911,6 +911,12 @@ export class Engine implements CommandExecutor, EngineService {
       if (spec.isWrite && writeRefusal !== null) throw new CommandError(writeRefusal)
       if (!this.servesStale && !spec.allowedWhileStale && staleRefusal !== null) throw new CommandError(staleRefusal)
       served = client.wait.retry(call)
+      // It goes on in slices, or will.
+      if (client.isPutOff || session.blocked !== client) {
+        client.microseconds += this.timer.lap()
+        this.setGuards()
+        return
+      }
       if (!served) this.blocking.arm(client, call)
     } catch (error) {
       if (!(error instanceof CommandError)) throw error
@@ -929,7 +935,6 @@ export class Engine implements CommandExecutor, EngineService {
       this.blocking.end(client, (reply) => reply.raw(bytes))
     }
     if (this.expiry.hasSeen || this.fieldExpiry.hasSeen) this.removeSeenDue()
-    return served
   }
 
   /** A command that waited for keys has ended: time up, CLIENT UNBLOCK. */

@@ -10,6 +10,7 @@ import { OpBuilder } from '../crdt/op-builder.js'
 import type { Clock } from '../ports/clock.js'
 import { ReplyWriter } from '../resp/reply-writer.js'
 import type { Request } from '../resp/request.js'
+import { BlockedClient } from './blocked-clients.js'
 import { HeldCommands, stillWaits, type HeldCommand } from './held-commands.js'
 import { HeldKeys } from './held-keys.js'
 import { LongCommand, LongTransaction } from './long-command.js'
@@ -72,6 +73,9 @@ export interface LongWriteHost {
  * EXEC      begin -> waiting -> its commands run as ever, into one op that stays open    everything is held from all
  *           (in order)          op closed, logged -> reply -> released                   its client may go only before its turn
  *           (begun elsewhere) ->                                                         where one of its commands turns out to be long
+ *
+ * blocked   served -> preparing …                                       a command that waited for keys is served at once, as if it were short
+ *                 \-> reserved: the keys are held from writes until what is under way is over, then it is served
  * ```
  */
 export class LongWrites implements LongWriting {
@@ -82,6 +86,8 @@ export class LongWrites implements LongWriting {
   private readonly freed: HeldCommand[] = []
   /** The write whose handler runs. */
   private starting: LongWrite | null = null
+  /** Keys of blocked clients that are to be served when what is under way is over; null when there are none. */
+  private reserved: HeldKeys | null = null
   private isPlanned = false
   private isStopped = false
   private lastWasFrame = false
@@ -120,11 +126,39 @@ export class LongWrites implements LongWriting {
       return
     }
     const { session, request } = call
+    if (session.blocked instanceof BlockedClient) {
+      this.serve(session.blocked, keys, steps, prefixes)
+      return
+    }
     assert(session.blocked === null, 'a blocked session runs a command')
     const copy = request.copy()
     const write = new LongWrite(session, copy, this.host.commandOf(copy), new HeldKeys(this.databaseCount), this)
     session.blocked = write
     this.waiting.push(write)
+    this.plan()
+  }
+
+  /** The client has waited for its keys, so nobody may come between: its keys are held from this moment on. */
+  private serve(
+    client: BlockedClient,
+    keys: readonly KeyToHold[] | KeyRange,
+    steps: WriteSteps,
+    prefixes: readonly Uint8Array[],
+  ): void {
+    const { session, request } = client
+    const write = new LongWrite(session, request, client.spec, new HeldKeys(this.databaseCount), this)
+    if (!this.isFree) {
+      client.isPutOff = true
+      this.reserved ??= write.keys
+      write.accept(keys, steps, prefixes, this.reserved)
+      return
+    }
+    write.accept(keys, steps, prefixes)
+    write.microseconds = client.microseconds
+    client.cancel()
+    session.blocked = write
+    write.steps = this.run(write)
+    this.current = write
     this.plan()
   }
 
@@ -184,7 +218,10 @@ export class LongWrites implements LongWriting {
 
   /** True when a command must wait for keys. */
   holds(command: Command, session: Session, request: Request): boolean {
-    return this.heldKeys?.holds(command, session, request, (each) => this.host.commandOf(each)) === true
+    const { heldKeys, reserved } = this
+    const commandOf = (each: Request): Command => this.host.commandOf(each)
+    if (heldKeys?.holds(command, session, request, commandOf) === true) return true
+    return reserved !== null && reserved.holds(command, session, request, commandOf)
   }
 
   postpone(command: Command, session: Session, request: Request): void {
@@ -293,16 +330,19 @@ export class LongWrites implements LongWriting {
         return this.fail(write, error)
       }
     }
-    this.starting = write
-    session.blocked = null
-    host.start(write, reply)
-    this.starting = null
-    // What was there when the command came is gone: now it waits for more.
-    write.isHandedOver = session.blocked !== null
-    if (write.isHandedOver) return
-    session.blocked = write
-    if (write.work === null) return
-    yield
+    const isServed = write.work !== null
+    if (!isServed) {
+      this.starting = write
+      session.blocked = null
+      host.start(write, reply)
+      this.starting = null
+      // What was there when the command came is gone: now it waits for more.
+      write.isHandedOver = session.blocked !== null
+      if (write.isHandedOver) return
+      session.blocked = write
+      if (write.work === null) return
+      yield
+    }
     if (write.range !== null) yield* write.keys.holdRange(write.session.database, write.request, write.range, this.hashSeed)
     try {
       for (;;) {
@@ -388,6 +428,7 @@ export class LongWrites implements LongWriting {
   }
 
   private release(): void {
+    this.reserved = null
     this.freed.push(...this.held.take())
     this.host.released()
   }
@@ -430,15 +471,15 @@ export class LongWrite extends LongCommand {
   range: KeyRange | null = null
 
   /** The handler has found its keys. */
-  accept(keys: readonly KeyToHold[] | KeyRange, steps: WriteSteps, prefixes: readonly Uint8Array[]): void {
-    for (const prefix of prefixes) this.keys.holdPrefix(this.session.database, prefix)
+  accept(keys: readonly KeyToHold[] | KeyRange, steps: WriteSteps, prefixes: readonly Uint8Array[], held = this.keys): void {
+    for (const prefix of prefixes) held.holdPrefix(this.session.database, prefix)
     this.work = steps
     if ('first' in keys) {
       this.range = keys
       return
     }
     const { buf, off, len } = this.request
-    for (const { database, argument } of keys) this.keys.hold(database, buf, off[argument], len[argument], 'from-writes')
+    for (const { database, argument } of keys) held.hold(database, buf, off[argument], len[argument], 'from-writes')
     this.written = keys.filter(({ isWritten }) => isWritten)
   }
 }

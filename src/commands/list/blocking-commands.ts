@@ -31,9 +31,9 @@ function popping(atBegin: boolean): (call: Call) => void {
 function blmpop(call: Call): void {
   const wanted = parseMultiPop(call, 2)
   const timeoutMs = blockingTimeout(call, 1)
-  if (popFirst(call, wanted, true)) return
+  if (popFirst(call, wanted)) return
   const { firstKey, keyCount } = wanted
-  call.blockOn({ firstKey, keyCount, type: KeyType.list, timeoutMs, retry: (again) => popFirst(again, wanted, false) })
+  call.blockOn({ firstKey, keyCount, type: KeyType.list, timeoutMs, retry: (again) => popFirst(again, wanted) })
 }
 
 function waitAndMove(call: Call, fromBegin: boolean, toBegin: boolean, timeoutMs: number): void {

@@ -116,17 +116,14 @@ export function parseMultiPop(call: Call, at: number): MultiPop {
   return { firstKey: at + 1, keyCount, atBegin, count: Math.max(count, 1) }
 }
 
-/**
- * Pops from the first of the keys that holds a list and replies; false, and nothing is done, when none does. maySlice: much goes in slices. Not for a command
- * that has waited for a list: it is served before those that came after it, or not at all.
- */
-export function popFirst(call: Call, { firstKey, keyCount, atBegin, count }: MultiPop, maySlice: boolean): boolean {
+/** Pops from the first of the keys that holds a list and replies, much of it in slices; false, and nothing is done, when none does. */
+export function popFirst(call: Call, { firstKey, keyCount, atBegin, count }: MultiPop): boolean {
   for (let key = firstKey; key < firstKey + keyCount; key++) {
     const ref = findList(call, key)
     if (ref === 0) continue
     const length = lengthOf(call, ref)
     const popped = Math.min(count, length)
-    if (maySlice && call.isLongWrite(popped, key)) {
+    if (call.isLongWrite(popped, key)) {
       // Those before it are held too: no list may come there.
       const keys: KeyToHold[] = []
       for (let i = firstKey; i <= key; i++) keys.push({ database: call.database, argument: i, isWritten: i === key })
@@ -144,7 +141,7 @@ export function popFirst(call: Call, { firstKey, keyCount, atBegin, count }: Mul
 }
 
 function lmpop(call: Call): void {
-  if (!popFirst(call, parseMultiPop(call, 1), true)) call.reply.nullArray()
+  if (!popFirst(call, parseMultiPop(call, 1))) call.reply.nullArray()
 }
 
 function spec(name: string, summary: string, handler: (call: Call) => void): CommandSpec {

@@ -29,9 +29,9 @@ function popping(max: boolean): (call: Call) => void {
 function bzmpop(call: Call): void {
   const pop = parseMultiPop(call, 2)
   const timeoutMs = blockingTimeout(call, 1)
-  if (multiPop(call, pop, true)) return
+  if (multiPop(call, pop)) return
   const { firstKey, keys } = pop
-  call.blockOn({ firstKey, keyCount: keys, type: KeyType.zset, timeoutMs, retry: (again) => multiPop(again, pop, false) })
+  call.blockOn({ firstKey, keyCount: keys, type: KeyType.zset, timeoutMs, retry: (again) => multiPop(again, pop) })
 }
 
 const TIMEOUT: ArgumentSpec = { name: 'timeout', type: 'double' }

@@ -106,17 +106,14 @@ export function parseMultiPop(call: Call, at: number): MultiPop {
   return { firstKey: at + 1, keys, max, count: Math.max(1, count) }
 }
 
-/**
- * Pops from the first key that has something; false when none has. maySlice: much goes in slices. Not for a command that has waited, as of lists: it is served
- * before those that came after it, or not at all.
- */
-export function multiPop(call: Call, { firstKey, keys, max, count }: MultiPop, maySlice: boolean): boolean {
+/** Pops from the first key that has something, much of it in slices; false when none has. */
+export function multiPop(call: Call, { firstKey, keys, max, count }: MultiPop): boolean {
   const { reply, zsets, db } = call
   for (let key = firstKey; key < firstKey + keys; key++) {
     const root = rootForWrite(call, key)
     if (root === 0) continue
     const pops = Math.min(count, zsets.size(db, root))
-    if (maySlice && call.isLongWrite(pops, key)) {
+    if (call.isLongWrite(pops, key)) {
       // Those before it are held too: no sorted set may come there.
       const held: KeyToHold[] = []
       for (let i = firstKey; i <= key; i++) held.push({ database: call.database, argument: i, isWritten: i === key })
@@ -134,7 +131,7 @@ export function multiPop(call: Call, { firstKey, keys, max, count }: MultiPop, m
 
 function zmpop(call: Call): void {
   const pop = parseMultiPop(call, 1)
-  if (!multiPop(call, pop, true)) call.reply.nullArray()
+  if (!multiPop(call, pop)) call.reply.nullArray()
 }
 
 function popSpec(name: string, summary: string, max: boolean): CommandSpec {
