@@ -165,6 +165,8 @@ export class Engine implements CommandExecutor, EngineService {
   private readonly context = new ApplyContext()
   private readonly writer: FrameWriter
   private readonly applier: FrameApplier
+  /** For what the long commands of a transaction write, which may come in the middle of a frame. */
+  private readonly partApplier: FrameApplier
   private readonly call: Call
   private log: OpLog | null = null
   /** Who wants to hear from it when it is there. */
@@ -213,6 +215,7 @@ export class Engine implements CommandExecutor, EngineService {
     this.effects.solo = options.solo
     this.collections = new Collections({ self: options.self, keyspace, strings, context, effects: this.effects }, this.keys)
     this.applier = new FrameApplier(keyspace, strings, this.keys, context, this.topology)
+    this.partApplier = new FrameApplier(keyspace, strings, this.keys, context)
     this.states = new KeyStates(keyspace, strings, this.keys, context)
     const long = new LongEffects(options.self, keyspace, strings, this.effects, this.keys)
     this.call = new Call(keyspace, strings, this.keys, this.collections, this.effects, long, services, this)
@@ -1059,10 +1062,10 @@ export class Engine implements CommandExecutor, EngineService {
     return this.inExec && this.transaction === null && !this.mayGoOnInSlices
   }
 
-  /** EXEC that has begun in one go may go on in slices. Long writes go one after the other, and one of its commands may have said that its client must go. */
+  /** EXEC that has begun in one go may go on in slices, unless one of its commands has said that its client must go. */
   private get mayGoOnInSlices(): boolean {
     const { slicing, longWrites, call } = this
-    if (slicing.transactionCommands === Infinity || !longWrites.isFree || call.session.close !== 'none') return false
+    if (slicing.transactionCommands === Infinity || !longWrites.mayInterrupt || call.session.close !== 'none') return false
     return this.writeRefusal === null && this.mayTakeTurns
   }
 
@@ -1242,7 +1245,7 @@ export class Engine implements CommandExecutor, EngineService {
     const first = this.effects.admit(op.effects)
     yield* writer.putEffects(op.assembled, op.effects, op.lastEffectBytes)
     const frame = op.seal(options.self, applied, writer.previousLast, first)
-    yield* this.applier.applyInSteps(frame, this.hlc, true, () => undefined, this.slicing.stepBytes)
+    yield* this.partApplier.applyInSteps(frame, this.hlc, true, () => undefined, this.slicing.stepBytes)
   }
 
   /** The op of a transaction is whole: it happens now. */

@@ -72,7 +72,8 @@ export interface LongWriteHost {
  *
  * EXEC      begin -> waiting -> its commands run as ever, into one op that stays open    everything is held from all
  *           (in order)          op closed, logged -> reply -> released                   its client may go only before its turn
- *           (begun elsewhere) ->                                                         where one of its commands turns out to be long
+ *           (begun elsewhere) ->                                                         where one of its commands turns out to be long: what is under way
+ *                                                                                        then, on other keys, stands still until it is over
  *
  * blocked   served -> preparing …                                       a command that waited for keys is served at once, as if it were short
  *                 \-> reserved: the keys are held from writes until what is under way is over, then it is served
@@ -81,6 +82,8 @@ export interface LongWriteHost {
 export class LongWrites implements LongWriting {
   private readonly waiting: (LongWrite | LongTransaction)[] = []
   private current: LongWrite | LongTransaction | RemoteWrite | null = null
+  /** What a transaction has come upon, which goes on when that is over. */
+  private beneath: LongWrite | RemoteWrite | null = null
   private readonly reply = new ReplyWriter()
   private readonly held = new HeldCommands()
   private readonly freed: HeldCommand[] = []
@@ -111,7 +114,7 @@ export class LongWrites implements LongWriting {
 
   /** Some keys are half changed. */
   get isApplying(): boolean {
-    return this.current?.isApplying === true
+    return this.current?.isApplying === true || this.beneath?.isApplying === true
   }
 
   /** The keys of the one that is under way; null when there is none, or it holds nothing yet. */
@@ -147,7 +150,7 @@ export class LongWrites implements LongWriting {
   ): void {
     const { session, request } = client
     const write = new LongWrite(session, request, client.spec, new HeldKeys(this.databaseCount), this)
-    if (!this.isFree) {
+    if (this.current !== null) {
       client.isPutOff = true
       this.reserved ??= write.keys
       write.accept(keys, steps, prefixes, this.reserved)
@@ -172,9 +175,11 @@ export class LongWrites implements LongWriting {
     this.plan()
   }
 
-  /** EXEC that has run some of its commands goes on in slices, from the next turn on. Only while nothing is under way. */
+  /** EXEC that has run some of its commands goes on in slices, from the next turn on, before what is under way. Only if mayInterrupt. */
   goOn(command: Command, session: Session, request: Request): LongTransaction {
-    assert(this.isFree && session.blocked === null, 'a transaction goes on within another')
+    const { current } = this
+    assert(!(current instanceof LongTransaction) && session.blocked === null, 'a transaction goes on within another')
+    this.beneath = current
     const transaction = new LongTransaction(session, request.copy(), command, new HeldKeys(this.databaseCount), this)
     transaction.keys.holdEverything()
     transaction.isApplying = true
@@ -185,9 +190,9 @@ export class LongWrites implements LongWriting {
     return transaction
   }
 
-  /** Nothing is under way, though something may wait for its turn. */
-  get isFree(): boolean {
-    return this.current === null
+  /** A transaction may go on in slices now. */
+  get mayInterrupt(): boolean {
+    return !(this.current instanceof LongTransaction)
   }
 
   /** Goes to the end of a transaction that has begun: the member stops. */
@@ -258,11 +263,12 @@ export class LongWrites implements LongWriting {
     command.hasLeft = true
     const at = this.waiting.findIndex((each) => each === command)
     if (at >= 0) this.waiting.splice(at, 1)
-    if (this.current === command && !command.isApplying) {
-      this.current = null
-      this.release()
-      this.plan()
-    }
+    if (command.isApplying) return
+    if (this.beneath === command) this.beneath = null
+    if (this.current !== command) return
+    this.current = null
+    this.release()
+    this.plan()
   }
 
   private plan(): void {
@@ -408,7 +414,10 @@ export class LongWrites implements LongWriting {
   }
 
   private end(current: LongWrite | LongTransaction | RemoteWrite): void {
-    this.current = null
+    this.current = this.beneath
+    this.beneath = null
+    // What it waited for may be over.
+    if (this.current instanceof LongWrite) this.current.waitsForPause = false
     this.lastWasFrame = current instanceof RemoteWrite
     if (!(current instanceof RemoteWrite) && !current.isHandedOver) {
       const { session } = current

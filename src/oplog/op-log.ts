@@ -49,7 +49,7 @@ export interface OpLog {
   /**
    * As append, for a large frame, of which each step writes a piece; the result is the position. The frame's array is its own and never changes. What is
    * appended meanwhile waits behind it in memory, so `appendedBytes` has not reached its position then. When the log is synced or closed the frame
-   * is written to its end first.
+   * is written to its end first. One that is being written in pieces already is finished first, by the same steps.
    */
   appendInPieces(frame: FrameView): Generator<undefined, number>
 

@@ -249,7 +249,11 @@ export class SegmentedLog implements OpLog, CursorSource {
   }
 
   *appendInPieces(frame: FrameView): Generator<undefined, number> {
-    assert(this.writing === null, 'one frame is written in pieces at a time')
+    // One frame at a time. Who began to write that one finds it written.
+    while (this.writing !== null) {
+      this.writePiece(this.writing)
+      yield
+    }
     const position = this.accept(frame)
     const stuck = this.commit.failure ?? this.pending.error
     if (stuck !== null) {

@@ -1,5 +1,7 @@
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import type { MemberId } from '../../src/base/ids.js'
 import { parseNotificationClasses } from '../../src/base/notification-classes.js'
+import { KeyspaceDigest } from '../../src/keyspace/digest.js'
 import { ReplyWriter } from '../../src/resp/reply-writer.js'
 import { Request } from '../../src/resp/request.js'
 import { EngineHarness } from '../support/engine-harness.js'
@@ -219,13 +221,100 @@ describe('a transaction with commands that are long by themselves', () => {
     expect(far.run('EXISTS', 'a', 'b', 'to')).toBe(1)
   })
 
-  it('goes in one go while a long write of others is under way', () => {
+  const ON_OTHER_KEYS = [['ZUNIONSTORE', 'ztarget', '2', 'z1', 'z2'], ['COPY', 'h', 'copied'], ['LREM', 'l', '0', '3'], ['PING']]
+
+  /** Turns in which the long write of others goes on before the transaction comes: it reads, is logged, is applied. */
+  it.each([0, 1, 3, 10, 13, 16, 20])('goes in slices in the middle of a long write of others (turn %s of it)', (turns) => {
+    make(false)
+    const { whole, reply } = wholly(ON_OTHER_KEYS, false)
+    whole.run('SUNIONSTORE', 'theirs', 's1', 's2')
     expect(h.raw(['SUNIONSTORE', 'theirs', 's1', 's2'], other)).toBe('')
-    clock.turn()
-    queue([['ZUNIONSTORE', 'ztarget', '2', 'z1', 'z2'], ['PING']])
-    expect(h.raw(['EXEC'], client)).toBe(`*2\r\n:${COUNT + 50}\r\n+PONG\r\n`)
+    for (let turn = 0; turn < turns; turn++) clock.turn()
+    expect(other.blocked?.isRunning).toBe(true)
+    ask(ON_OTHER_KEYS)
+    expect(finish(() => expect(other.received).toBe(''))).toBeGreaterThan(20)
+    expect(client.received).toBe(reply)
     finish(() => undefined, other)
     expect(other.received).toBe(`:${COUNT + COUNT / 2}\r\n`)
+    expect(h.engine.longWrites.isBusy).toBe(false)
+    const read = (harness: EngineHarness) => [...seen(harness), (harness.run('SMEMBERS', 'theirs') as string[]).sort()]
+    h.engine.longWrites.finish()
+    expect(h.run('SCARD', 'theirs')).toBe(COUNT + COUNT / 2)
+    expect(seen(h)).toEqual(seen(whole))
+    const far = new EngineHarness({ solo: false, self: 2 })
+    far.receive(h)
+    expect(digestOf(far)).toEqual(digestOf(h))
+    expect(read(far)).toEqual(read(whole))
+  })
+
+  it.each([0, 1, 2, 5, 8])('goes in slices in the middle of a large frame of another member (turn %s of it)', (turns) => {
+    make(false)
+    const far = new EngineHarness({ solo: false, self: 2 })
+    far.receive(h)
+    far.run('SADD', 'theirs', ...KEYS)
+    far.run('ZUNIONSTORE', 'theirs too', '2', 'z1', 'z2')
+    const [frame] = far.log.frames.slice(-1)
+    h.receive({ log: { frames: far.log.frames.slice(0, -1) } } as EngineHarness)
+    h.engine.takeRemote(frame)
+    for (let turn = 0; turn < turns; turn++) clock.turn()
+    expect(h.engine.takesNoFrames).toBe(true)
+    ask(ON_OTHER_KEYS)
+    finish(() => expect(h.engine.applied.get(2 as MemberId)).toBeLessThan(frame.last))
+    while (h.engine.takesNoFrames) clock.turn()
+    expect(h.engine.applied.get(2 as MemberId)).toBe(frame.last)
+    far.receive(h)
+    expect(digestOf(far)).toEqual(digestOf(h))
+    expect(h.run('ZCARD', 'theirs too')).toBe(COUNT + 50)
+  })
+
+  it('lets the long write that it has interrupted be called off, or wait for the end of a pause', () => {
+    for (const leaves of [true, false]) {
+      make()
+      expect(h.raw(['SUNIONSTORE', 'theirs', 's1', 's2'], other)).toBe('')
+      clock.turn()
+      const waiting = new ReceivingSession(103)
+      ask(ON_OTHER_KEYS)
+      clock.turn()
+      expect(h.raw(['SADD', 's1', 'new'], waiting)).toBe('')
+      if (leaves) h.engine.sessionClosed(other)
+      else h.run('CLIENT', 'PAUSE', '1000000', 'WRITE')
+      finish()
+      for (let turn = 0; turn < 100; turn++) clock.turn()
+      expect(waiting.received).toBe(leaves ? ':1\r\n' : '')
+      h.run('CLIENT', 'UNPAUSE')
+      for (let turn = 0; turn < 100; turn++) clock.turn()
+      expect(other.received).toBe(leaves ? '' : `:${COUNT + COUNT / 2}\r\n`)
+      expect(waiting.received).toBe(':1\r\n')
+      expect(h.run('EXISTS', 'theirs')).toBe(leaves ? 0 : 1)
+    }
+  })
+
+  it('may ask for the digest of all data, which is that of the place where it asks', () => {
+    make(false)
+    const digests = (reply: string) => [...reply.matchAll(/digest\r\n\$16\r\n([0-9a-f]{16})\r\n/g)].map(([, digest]) => digest)
+    const commands = [['CRDT.DIGEST'], ['SET', 'a', '1'], LONG[0], ['CRDT.DIGEST'], ['CRDT.DIGEST', '0', '8000'], ['DEL', 'a']]
+    const before = digestOf(h)
+    const { whole, reply } = wholly(commands, false)
+    ask(commands)
+    const late = new ReceivingSession(104)
+    clock.turn()
+    expect(h.raw(['SET', 'late', 'x'], late)).toBe('')
+    let looks = 0
+    const step = vi.spyOn(KeyspaceDigest.prototype, 'step')
+    finish(() => {
+      looks = Math.max(looks, step.mock.calls.length)
+      step.mockClear()
+    })
+    step.mockRestore()
+    // So many in one turn, which end when the time is over.
+    expect(looks).toBeLessThan(10)
+    expect(digests(client.received)).toEqual(digests(reply))
+    expect(digests(reply)[0]).toBe(before)
+    expect(new Set(digests(reply)).size).toBe(3)
+    expect(late.received).toBe('')
+    clock.turn()
+    expect(late.received).toBe('+OK\r\n')
+    expect(seen(h)).toEqual(seen(whole))
   })
 
   it('waits for a long write that has its keys, and goes in slices then', () => {

@@ -41,6 +41,22 @@ describe('a frame that is appended in pieces', () => {
     expect(rig.recovered).toEqual([`1:10/${LARGE + 40}`, '2:10/40', '2:20/40', '2:30/40'])
   })
 
+  test('comes behind another one that is being appended so, whose rest it writes first', () => {
+    rig.open()
+    const first = rig.log.appendInPieces(chains.next(1, LARGE))
+    first.next()
+    rig.log.append(chains.next(2, 0))
+    const second = rig.log.appendInPieces(chains.next(1, LARGE))
+    let steps = 0
+    while (second.next().done !== true) steps++
+    // Three pieces of the first one are left, and the second one has four.
+    expect(steps).toBe(7)
+    expect(rig.log.appendedBytes).toBe(2 * (LARGE + 40) + 40)
+    expect(first.next()).toEqual({ done: true, value: LARGE + 40 })
+    rig.reopen()
+    expect(rig.recovered).toEqual([`1:10/${LARGE + 40}`, '2:10/40', `1:20/${LARGE + 40}`])
+  })
+
   test('leaves nothing when the process dies before it is whole', () => {
     rig.open()
     rig.log.append(chains.next(2))

@@ -61,7 +61,13 @@ export function inOneGo(harness: EngineHarness, args: string[], protocol: 2 | 3 
 
 /** What an engine holds, to compare with what another one holds. */
 export function digestOf(harness: EngineHarness): string {
-  const reply = inOneGo(harness, ['CRDT.DIGEST'])
+  const session = new ReceivingSession(999)
+  for (const name of ['MULTI', 'CRDT.DIGEST']) harness.raw([name], session)
+  let reply = harness.raw(['EXEC'], session)
+  if (session.blocked !== null) {
+    harness.engine.longWrites.finish()
+    reply = session.received
+  }
   const [, digest] = /\bdigest\r\n\$16\r\n([0-9a-f]{16})\r\n/.exec(reply) ?? []
   expect(digest, reply).toBeDefined()
   return digest

@@ -90,10 +90,15 @@ function digest(call: Call): void {
   const last = call.argc > 2 ? slot(call, 2) : call.argc > 1 ? first : SLOT_COUNT - 1
   if (last < first) throw new CommandError(`ERR Invalid slot range: ${first} is behind ${last}`)
   const sliced = new SlicedDigest(call, first, last)
-  if (call.engine.isInExec) sliced.finish()
-  else sliced.start()
+  sliced.begin()
+  const { engine } = call
   if (sliced.isDone()) sliced.reply(call.reply)
-  else call.engine.waits.begin(call.session, sliced, 0)
+  else if (engine.goesInOneGo) while (sliced.stepsInExec(call).next().done !== true);
+  else if (engine.isInExec) engine.goInSteps(call, sliced.stepsInExec(call))
+  else {
+    sliced.goOnAlone()
+    engine.waits.begin(call.session, sliced, 0)
+  }
 }
 
 function slot(call: Call, i: number): number {

@@ -4,7 +4,7 @@ import { KeyspaceDigest } from '../../keyspace/digest.js'
 import type { Keyspace } from '../../keyspace/keyspace.js'
 import type { ReplyWriter } from '../../resp/reply-writer.js'
 import type { Call } from '../call.js'
-import type { EngineService, SessionWait } from '../services.js'
+import type { EngineService, ReadSteps, SessionWait } from '../services.js'
 
 const RETRY_MS = 50
 const CHANGING =
@@ -37,19 +37,22 @@ export class SlicedDigest implements SessionWait {
     this.settlings = keyspace.settlings
   }
 
-  /** Makes everything at once. */
-  finish(): void {
-    this.digest.step(Infinity)
-    this.state = 'done'
+  /** The first slice. What is not done then is for goOnAlone, or stepsInExec. */
+  begin(): void {
+    if (this.step()) this.state = 'done'
   }
 
-  /** The first slice. What is not done then goes on by itself, and tells the engine's waits when it is. */
-  start(): void {
-    if (this.step()) this.state = 'done'
-    else {
-      this.holdSettling()
-      this.engine.clock.defer(() => this.goOn())
-    }
+  /** The rest by itself: tells the engine's waits when it is done. */
+  goOnAlone(): void {
+    this.holdSettling()
+    this.engine.clock.defer(() => this.goOn())
+  }
+
+  /** The rest as steps of EXEC, between which nothing changes, and the reply. */
+  *stepsInExec(call: Call): ReadSteps {
+    while (!this.digest.step(LIMITS.digestStepBytes)) yield
+    this.state = 'done'
+    this.reply(call.reply)
   }
 
   private holdSettling(): void {
