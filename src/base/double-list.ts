@@ -1,8 +1,9 @@
+import { allocateDoubles } from './bytes.js'
 import { GrowingRows } from './growing-rows.js'
 
 /** Numbers, of which there may come to be very many. */
 export class DoubleList {
-  private readonly rows = new GrowingRows((numbers) => new Float64Array(numbers), 1)
+  private readonly rows = new GrowingRows(allocateDoubles, 1)
   private count = 0
 
   get length(): number {

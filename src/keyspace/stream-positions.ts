@@ -1,3 +1,4 @@
+import { allocateWords } from '../base/bytes.js'
 import { DoubleList } from '../base/double-list.js'
 import { GrowingRows } from '../base/growing-rows.js'
 import type { StreamId } from '../crdt/stream-id.js'
@@ -8,7 +9,7 @@ const WORDS = 5
 /** Positions of entries, with a number for each: a list that is reused. */
 export class StreamPositions {
   count = 0
-  private readonly rows = new GrowingRows((words) => new Uint32Array(words), WORDS)
+  private readonly rows = new GrowingRows(allocateWords, WORDS)
   private readonly numbers = new DoubleList()
 
   clear(): this {

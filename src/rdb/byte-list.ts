@@ -1,4 +1,4 @@
-import { allocateBytes, compareBytes, copyBytes } from '../base/bytes.js'
+import { allocateBytes, allocateWords, compareBytes, copyBytes } from '../base/bytes.js'
 import { GrowingRows } from '../base/growing-rows.js'
 
 /** Bytes of a piece, but for the first one, which grows, and for those that hold one element alone that is longer. */
@@ -15,7 +15,7 @@ export class ByteList {
   /** Bytes that are taken of the last piece. */
   private used = 0
   /** An element begins where the one before it ends in the same piece, or at 0. */
-  private readonly places = new GrowingRows((numbers) => new Uint32Array(numbers), PLACE)
+  private readonly places = new GrowingRows(allocateWords, PLACE)
   count = 0
 
   static of(items: Iterable<Uint8Array>): ByteList {
