@@ -11,8 +11,6 @@ export default defineConfig({
   // Packages are loaded from node_modules.
   external: /^(?!\.|\/)/,
   tsconfig: 'tsconfig.json',
-  // What only some verbs need is in the one module all the same.
-  checks: { ineffectiveDynamicImport: false },
   output: {
     // As deep as src/cli: package.json and the samples are found from both.
     dir: 'dist/meridian',

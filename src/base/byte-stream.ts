@@ -1,11 +1,11 @@
 import { copyBytes } from './bytes.js'
+import { TWO_32 } from './words.js'
 
 /**
  * Small sequential writer and reader of the number formats that effects, messages and extras blocks use: u8, f64 (little-endian),
  * varint (unsigned LEB128, at most 53 bits) and byte strings with a varint length.
  */
 const SCRATCH = new DataView(new ArrayBuffer(8))
-const TWO_32 = 2 ** 32
 const TWO_28 = 2 ** 28
 
 export class ByteWriter {

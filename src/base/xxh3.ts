@@ -1,3 +1,5 @@
+import { TWO_32 } from './words.js'
+
 /**
  * XXH3, 64 bits, without seed (Yann Collet; xxHash specification, version 0.8). Redis 8.4 compares values by it.
  *
@@ -31,7 +33,6 @@ const SCRAMBLE_SECRET = 128
 const LAST_STRIPE_SECRET = 121
 const MERGE_SECRET = 11
 const TWO_16 = 2 ** 16
-const TWO_32 = 2 ** 32
 const SCRAMBLE_PRIME = Number(PRIME32_1)
 
 export function xxh3(bytes: Uint8Array): bigint {

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { InvalidArgumentError, type Command } from 'commander'
 import { MeridianError } from '../base/errors.js'
+import { createBackup, verifyBackup } from '../node/backup-files.js'
 import { sizeArgument } from './argument.js'
 import { addConnectionOptions, targetsOf, type ConnectionOptions } from './connection-options.js'
 import { printLine, type CliContext } from './context.js'
@@ -73,8 +74,6 @@ async function fetchBackup(
   context: CliContext,
   isStopped: () => boolean,
 ): Promise<void> {
-  // Loaded only here: the other verbs start faster.
-  const { createBackup, verifyBackup } = await import('../node/backup-files.js')
   const progress = new ProgressLine(context.stderr)
   const id = await client.text('CRDT.BACKUP', 'BEGIN')
   const ready = await whenReady(client, id, isStopped, progress)

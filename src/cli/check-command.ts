@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { checkFolder } from '../node/check-folder.js'
 import { EXIT, printLine, type CliContext, type SetExitCode } from './context.js'
 
 const EXAMPLES = `
@@ -18,9 +19,7 @@ export function addCheckCommand(program: Command, context: CliContext, setExitCo
     .argument('<folder>', 'the data folder, or the file of a backup')
     .option('--repair', 'make it usable again, and say what that gives up')
     .addHelpText('after', EXAMPLES)
-    .action(async (folder: string, options: { repair?: boolean }) => {
-      // Loaded only here: the other verbs start faster.
-      const { checkFolder } = await import('../node/check-folder.js')
+    .action((folder: string, options: { repair?: boolean }) => {
       const outcome = checkFolder(folder, options.repair === true)
       for (const line of outcome.lines) printLine(context.stdout, line)
       if (!outcome.isDamaged) {

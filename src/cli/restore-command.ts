@@ -4,6 +4,7 @@ import { MeridianError } from '../base/errors.js'
 import { MAX_MEMBER_ID, type MemberId } from '../base/ids.js'
 import { DNS_LABEL } from '../base/names.js'
 import { loadConfig } from '../config/load.js'
+import { restoreFolder } from '../node/backup-files.js'
 import { integerArgument } from './argument.js'
 import { printLine, type CliContext } from './context.js'
 import { ProgressLine, duration, plural } from './progress-line.js'
@@ -41,10 +42,8 @@ export function addRestoreCommand(program: Command, context: CliContext): void {
     .option('--member-name <name>', 'of the member')
     .option('--all-regions-lost', 'restore as the cluster that the backup is of: nothing else is left of it')
     .addHelpText('after', EXAMPLES)
-    .action(async (file: string, options: Options) => {
+    .action((file: string, options: Options) => {
       const { folder, member, configured } = placeOf(options)
-      // Loaded only here: the other verbs start faster.
-      const { restoreFolder } = await import('../node/backup-files.js')
       const progress = new ProgressLine(context.stderr)
       const allRegionsLost = options.allRegionsLost === true
       const { keys, clusterId, memberName, takenMs, members } = restoreFolder(

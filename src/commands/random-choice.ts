@@ -1,10 +1,10 @@
 import { LIMITS } from '../base/limits.js'
+import { TWO_32 } from '../base/words.js'
 import type { MapCursor } from '../keyspace/map-cursor.js'
 import type { MapStore } from '../keyspace/map-store.js'
 import type { Ref } from '../memory/arena.js'
 import type { Call } from './call.js'
 
-const TWO_32 = 2 ** 32
 /** Fewer elements than one in so many of a large map are drawn one by one; more are picked out of a walk. */
 const DRAWN_SHARE = 3
 const SPARE_DRAWS = 100

@@ -2,6 +2,7 @@ import { crc32 } from '../base/crc32.js'
 import { MeridianError } from '../base/errors.js'
 import { LIMITS } from '../base/limits.js'
 import { MAX_MEMBER_ID, type MemberId, type Stamp } from '../base/ids.js'
+import { TWO_32 } from '../base/words.js'
 import type { VersionVector } from './version-vector.js'
 
 /**
@@ -15,8 +16,6 @@ export const FRAME_FIXED_BYTES = 40
 export const CONTEXT_ENTRY_BYTES = 8
 /** length and checksum: what must be read before a frame's size and integrity can be known. */
 export const FRAME_PREFIX_BYTES = 8
-
-const TWO_32 = 2 ** 32
 
 /** Bytes of the frame that starts at offset, from its first four bytes. */
 export function frameLength(bytes: Uint8Array, offset = 0): number {

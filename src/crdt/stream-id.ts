@@ -1,4 +1,5 @@
 import { writeInteger } from '../base/bytes.js'
+import { TWO_32 } from '../base/words.js'
 
 /**
  * IDs of stream entries: two unsigned 64-bit numbers, milliseconds and sequence. Each number stands as two 32-bit halves, because hot paths can
@@ -125,7 +126,6 @@ export class StreamId {
 
 export const MAX_U32 = 0xffffffff
 export const MAX_ID_BYTES = 41
-const TWO_32 = 2 ** 32
 const SAFE_HIGH = 2 ** 21
 const LOW = 0xffffffffn
 /** Above this, ten times as much may pass 2^64; below, it surely does not. */

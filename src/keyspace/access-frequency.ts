@@ -1,8 +1,9 @@
+import { TWO_32 } from '../base/words.js'
+
 /** Where a new key begins, so that it is not the first to go before it could be used again; Redis' LFU_INIT_VAL. */
 const FIRST_COUNT = 5
 const MAX_COUNT = 255
 const MINUTES_MASK = 0xffff
-const TWO_32 = 2 ** 32
 
 /**
  * How often keys are used, for the LFU policies: in a record's 24 access bits stand the minute of its last use (16 bits) and a count that grows by chance, the

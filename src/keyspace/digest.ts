@@ -1,4 +1,5 @@
 import { LIMITS } from '../base/limits.js'
+import { TWO_32 } from '../base/words.js'
 import { CHUNK_SHIFT } from '../memory/arena.js'
 import { KeyType, SHARD_COUNT, type Database } from './database.js'
 import { Hash64 } from './hash64.js'
@@ -17,7 +18,6 @@ import type { Ref } from '../memory/arena.js'
  * For finding differences, not against forgery: who can choose keys and values can make two data sets collide.
  */
 const SLOTS_PER_SHARD = SLOT_COUNT / SHARD_COUNT
-const TWO_32 = 2 ** 32
 /** What a key costs beside its bytes, in bytes hashed. */
 const KEY_COST_BYTES = 64
 const NO_EXPIRY = 0

@@ -1,4 +1,4 @@
-const TWO_32 = 2 ** 32
+import { TWO_32 } from '../base/words.js'
 
 /** Two lanes of 32 bits with the steps of MurmurHash3, mixed with each other at the end: 64 bits without BigInt. */
 export class Hash64 {

@@ -1,4 +1,5 @@
 import { LIMITS } from '../base/limits.js'
+import { TWO_32 } from '../base/words.js'
 import type { ApplyContext } from '../crdt/apply-context.js'
 import type { EffectReader } from '../crdt/effect-reader.js'
 import { compareDots, isUnsettled, newestDot, type Reset } from '../crdt/string-state.js'
@@ -21,7 +22,6 @@ import { ExpiryMode, NO_RESETS, type StringStore } from './string-store.js'
 
 /** Elements that one settle looks at: about 2 ms. The walk goes on at the next. */
 const SETTLE_ELEMENTS = 8192
-const TWO_32 = 2 ** 32
 const ELEMENT_COST_BYTES = 32
 
 export const EMPTY = new Uint8Array(0)

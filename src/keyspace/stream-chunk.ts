@@ -2,6 +2,7 @@ import { assert } from '../base/assert.js'
 import { writeVarint } from '../base/byte-stream.js'
 import { copyBytes, equalBytes } from '../base/bytes.js'
 import { STAMP_EPOCH_MS, STAMPS_PER_MS } from '../base/ids.js'
+import { TWO_32 } from '../base/words.js'
 import { compareIds, StreamId } from '../crdt/stream-id.js'
 import { CHUNK_SHIFT, UNIT_MASK, type Arena, type Ref } from '../memory/arena.js'
 import { byteOf, packDotHigh, packDotLow, unpackMember, unpackStamp, wordOf } from '../memory/record.js'
@@ -51,7 +52,6 @@ const STAMP_BEFORE = 16
 /** Bounds of a chunk, whatever the settings say: more would make changes in its middle slow. An entry that is larger has a chunk of its own. */
 const MAX_ENTRIES = 1024
 const MAX_BYTES = 32 * 1024
-const TWO_32 = 2 ** 32
 
 /** An entry where it lies. Good until the stream changes. */
 export class EntryView {

@@ -1,4 +1,5 @@
 import type { ByteWriter } from '../base/byte-stream.js'
+import { TWO_32 } from '../base/words.js'
 import type { EffectReader } from '../crdt/effect-reader.js'
 import type { FrameWriter } from '../crdt/frame-writer.js'
 import type { StreamId } from '../crdt/stream-id.js'
@@ -29,7 +30,6 @@ export const REMOVE_BY_TRIM = 1
 /** streamAck: the entries were read by a group that does not want them pending, and it has come to the last of them. */
 export const ACK_READ = 1
 
-const TWO_32 = 2 ** 32
 /** Numbers from here on do not fit a varint: it is followed by their two halves. */
 const ESCAPE = Number.MAX_SAFE_INTEGER
 

@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.js'
 import { equalBytes, INT64_MAX } from '../base/bytes.js'
 import { LIMITS } from '../base/limits.js'
+import { TWO_32 } from '../base/words.js'
 import { MAX_U32, StreamId, u64ToBigInt } from '../crdt/stream-id.js'
 import type { Ref } from '../memory/arena.js'
 import { IndexCursor } from '../memory/order-index.js'
@@ -236,7 +237,6 @@ function difference(aHigh: number, aLow: number, bHigh: number, bLow: number): b
   return BigInt.asIntN(64, u64ToBigInt(aHigh, aLow) - u64ToBigInt(bHigh, bLow))
 }
 
-const TWO_32 = 2 ** 32
 /** Higher halves whose numbers a double has exactly. */
 const EXACT_HIGH = 2 ** 20
 const scratch = new StreamId()

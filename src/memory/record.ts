@@ -1,3 +1,4 @@
+import { TWO_32 } from '../base/words.js'
 import { UNIT_MASK, type Ref } from './arena.js'
 
 /**
@@ -67,7 +68,6 @@ export function byteOf(ref: Ref): number {
 /** Highest part of a packed dot's first word that belongs to the stamp. */
 export const STAMP_HIGH_MASK = 0x1fffff
 export const MEMBER_SHIFT = 21
-const TWO_32 = 2 ** 32
 
 export function packDotHigh(member: number, stamp: number): number {
   return ((member << MEMBER_SHIFT) | ((stamp / TWO_32) & STAMP_HIGH_MASK)) >>> 0

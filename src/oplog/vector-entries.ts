@@ -1,4 +1,5 @@
 import type { MemberId, Stamp } from '../base/ids.js'
+import { TWO_32 } from '../base/words.js'
 import { VersionVector } from '../crdt/version-vector.js'
 
 /**
@@ -6,8 +7,6 @@ import { VersionVector } from '../crdt/version-vector.js'
  * How many there are is written elsewhere.
  */
 export const VECTOR_ENTRY_BYTES = 8
-
-const TWO_32 = 2 ** 32
 
 /** Writes the entries from `at` on; gives where they end. */
 export function putVector(view: DataView, at: number, entries: readonly (readonly [MemberId, Stamp])[]): number {

@@ -1,4 +1,5 @@
 import { writeInteger } from '../base/bytes.js'
+import { TWO_32 } from '../base/words.js'
 import { ByteList } from './byte-list.js'
 
 /**
@@ -8,7 +9,6 @@ import { ByteList } from './byte-list.js'
 const END = 0xff
 /** Header's element count that means "count them". */
 const MANY = 0xffff
-const TWO_32 = 2 ** 32
 /** Where integers are printed: a packed value may hold millions. */
 const digits = new Uint8Array(24)
 

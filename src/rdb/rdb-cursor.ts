@@ -1,5 +1,6 @@
 import { MeridianError } from '../base/errors.js'
 import { LIMITS } from '../base/limits.js'
+import { TWO_32 } from '../base/words.js'
 import {
   ENCODED_INT16,
   ENCODED_INT32,
@@ -11,7 +12,6 @@ import {
   LENGTH_6,
 } from './rdb-types.js'
 
-const TWO_32 = 2 ** 32
 const SMALLEST_ROOM = 64 * 1024
 
 /**

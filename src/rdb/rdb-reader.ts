@@ -1,4 +1,5 @@
 import { LIMITS } from '../base/limits.js'
+import { TWO_32 } from '../base/words.js'
 import type { ByteList } from './byte-list.js'
 import { decompressLzf } from './lzf.js'
 import {
@@ -28,7 +29,6 @@ export interface RdbFailure {
 }
 
 const NOTHING = new Uint8Array(0)
-const TWO_32 = 2 ** 32
 
 /**
  * Reads the basic forms of an RDB value from a byte range. It never throws: the first thing that is wrong stays in `failure`, and from then on every

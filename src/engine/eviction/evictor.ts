@@ -1,5 +1,6 @@
 import type { EvictionPolicy } from '../../base/eviction-policies.js'
 import { LIMITS } from '../../base/limits.js'
+import { TWO_32 } from '../../base/words.js'
 import { KeyType, type Database } from '../../keyspace/database.js'
 import type { Effects } from '../../keyspace/effects.js'
 import type { Keyspace } from '../../keyspace/keyspace.js'
@@ -8,7 +9,6 @@ import type { ExpiryCycle } from '../expiry-cycle.js'
 import { EvictionPool } from './eviction-pool.js'
 import { KeySampler } from './key-sampler.js'
 
-const TWO_32 = 2 ** 32
 const MAX_COUNT = 255
 
 /**

@@ -1,7 +1,7 @@
+import { TWO_32 } from '../../base/words.js'
 import { SHARD_COUNT, type Database } from '../../keyspace/database.js'
 import type { Ref } from '../../memory/arena.js'
 
-const TWO_32 = 2 ** 32
 /** Draws after which the sizes of the shards are read again, whatever has happened. */
 const GOOD_FOR_DRAWS = 1024
 /** Draws that may hit a place where nothing is any more before that counts as bad luck. */

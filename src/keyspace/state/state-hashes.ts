@@ -1,3 +1,4 @@
+import { TWO_32 } from '../../base/words.js'
 import { isDense, mergeDense, REGISTERS } from '../../crdt/hyperloglog.js'
 import { mergeSparse } from '../../crdt/hyperloglog-sparse.js'
 import { KeyType } from '../database.js'
@@ -20,7 +21,6 @@ import {
 import { StateReader } from './state-reader.js'
 import { HAS_CONTRIBUTIONS, TOTALS_SMALL } from './string-codec.js'
 
-const TWO_32 = 2 ** 32
 const DOT_BYTES = 8
 const EXPIRY_BYTES = 16
 

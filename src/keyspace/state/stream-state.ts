@@ -1,3 +1,4 @@
+import { TWO_32 } from '../../base/words.js'
 import { StreamId } from '../../crdt/stream-id.js'
 import type { Arena, Ref } from '../../memory/arena.js'
 import { IndexCursor } from '../../memory/order-index.js'
@@ -37,7 +38,6 @@ const REMOVED = 4
 const CREATED = 1
 const PLACED = 2
 
-const TWO_32 = 2 ** 32
 const ESCAPE = Number.MAX_SAFE_INTEGER
 const MAX_U32 = 0xffffffff
 const DOT_BYTES = 8

@@ -1,5 +1,6 @@
 import { decimalOf, decimalToText, parseDecimal, type Decimal } from '../../base/decimal.js'
 import { LIMITS } from '../../base/limits.js'
+import { TWO_32 } from '../../base/words.js'
 import type { Contribution, Edit, EditEntry, ExpiryEntry, StringState } from '../../crdt/string-state.js'
 import { packDotHigh, packDotLow } from '../../memory/record.js'
 import type { StateBytes } from './state-bytes.js'
@@ -26,7 +27,6 @@ const TOTALS_TEXT = 1
 const DOT_BYTES = 8
 const EXPIRY_BYTES = 16
 const CONTRIBUTION_BYTES = 26
-const TWO_32 = 2 ** 32
 
 /** Writes a state less its orphanedAt; without the expiries where they stand elsewhere. */
 export function writeContent(out: StateBytes, state: StringState, withExpiries: boolean): void {
