@@ -5,8 +5,8 @@ import { KeyspaceDigest } from '../../src/keyspace/digest.js'
 import { ReplyWriter } from '../../src/resp/reply-writer.js'
 import { Request } from '../../src/resp/request.js'
 import { EngineHarness } from '../support/engine-harness.js'
-import { BATCH, COUNT, digestOf, numbers, SLICING } from '../support/sliced-engine.js'
-import { ReceivingSession, TickingClock } from '../support/ticking-clock.js'
+import { COUNT, digestOf, numbers, SlicedEngine, writeElements } from '../support/sliced-engine.js'
+import { ReceivingSession, type TickingClock } from '../support/ticking-clock.js'
 
 const SETUP: readonly (readonly [command: string, key: string, elements: readonly string[][]])[] = [
   ['SADD', 's1', numbers.map((n) => [`m${n}`])],
@@ -52,46 +52,20 @@ const SHORT: readonly string[][] = [
 ]
 const MIXED = LONG.flatMap((command, i) => [SHORT[i % SHORT.length], command])
 
+let engine: SlicedEngine
 let clock: TickingClock
 let h: EngineHarness
 let client: ReceivingSession
 let other: ReceivingSession
 
-function make(solo = true, transactionCommands = 1000): EngineHarness {
-  clock = new TickingClock()
-  h = new EngineHarness({ solo, slicing: { ...SLICING, transactionCommands } }, clock)
-  client = new ReceivingSession(100)
-  other = new ReceivingSession(101)
+function make(solo = true, transactionCommands = 1000): void {
+  engine = new SlicedEngine(solo, transactionCommands)
+  ;({ clock, h, client, other } = engine)
   setUp(h)
-  return h
 }
 
 function setUp(harness: EngineHarness): void {
-  for (const [command, key, elements] of SETUP) {
-    for (let from = 0; from < elements.length; from += BATCH)
-      harness.run(command, key, ...elements.slice(from, from + BATCH).flat())
-  }
-}
-
-function queue(commands: readonly string[][], session = client): void {
-  expect(h.raw(['MULTI'], session)).toBe('+OK\r\n')
-  for (const args of commands) expect(h.raw(args, session)).toBe('+QUEUED\r\n')
-}
-
-/** Sends a transaction, which has not replied then. */
-function ask(commands: readonly string[][], session = client): void {
-  queue(commands, session)
-  expect(h.raw(['EXEC'], session)).toBe('')
-  expect(session.blocked?.isRunning).toBe(true)
-}
-
-function finish(between: () => void = () => undefined, session = client): number {
-  for (let turn = 1; ; turn++) {
-    clock.turn()
-    if (session.blocked === null) return turn
-    expect(turn).toBeLessThan(10_000)
-    between()
-  }
+  for (const [command, key, elements] of SETUP) writeElements(harness, command, key, elements)
 }
 
 /** An engine where the same has been done in one go, and its reply. */
@@ -131,7 +105,7 @@ function seen(harness: EngineHarness): unknown[] {
   })
 }
 
-beforeEach(() => void make())
+beforeEach(() => make())
 
 describe('a transaction with commands that are long by themselves', () => {
   it('replies what it replies in one go, and leaves the same, here and elsewhere', () => {
@@ -139,9 +113,9 @@ describe('a transaction with commands that are long by themselves', () => {
       for (const transactionCommands of [1000, 3]) {
         make(solo, transactionCommands)
         const before = h.log.frames.length
-        ask(MIXED)
+        engine.askExec(MIXED)
         const { whole, reply } = wholly(MIXED, solo)
-        expect(finish()).toBeGreaterThan(100)
+        expect(engine.finish()).toBeGreaterThan(100)
         expect(client.received).toBe(reply)
         expect(seen(h)).toEqual(seen(whole))
         expect(h.log.frames.length).toBe(before + 1)
@@ -158,9 +132,9 @@ describe('a transaction with commands that are long by themselves', () => {
 
   it.each(LONG.slice(0, 4).concat([LONG[7], LONG[9], LONG[13]]))('goes in slices, alone in it: %s', (...args) => {
     make(false)
-    ask([args])
+    engine.askExec([args])
     const { reply } = wholly([args], false)
-    expect(finish()).toBeGreaterThan(2)
+    expect(engine.finish()).toBeGreaterThan(2)
     expect(client.received).toBe(reply)
     const far = new EngineHarness({ solo: false, self: 2 })
     far.receive(h)
@@ -169,7 +143,7 @@ describe('a transaction with commands that are long by themselves', () => {
 
   it('is not in the frame of what others have written in the same turn, which need not wait', () => {
     const before = h.log.frames.length
-    queue([['SET', 'a', '1'], ['APPEND', 'a', '2'], LONG[0], ['APPEND', 'a', '3']])
+    engine.queue([['SET', 'a', '1'], ['APPEND', 'a', '2'], LONG[0], ['APPEND', 'a', '3']])
     h.engine.beginBatch()
     h.engine.execute(other, requestOf('SET', 'others', 'x'), new ReplyWriter())
     h.engine.execute(client, requestOf('EXEC'), new ReplyWriter())
@@ -179,7 +153,7 @@ describe('a transaction with commands that are long by themselves', () => {
     far.receive(h)
     expect(far.run('GET', 'others')).toBe('x')
     expect(far.run('EXISTS', 'a', 'to')).toBe(0)
-    finish()
+    engine.finish()
     expect(h.log.frames.length).toBe(before + 2)
     far.receive(h)
     expect(far.run('GET', 'a')).toBe('123')
@@ -188,32 +162,32 @@ describe('a transaction with commands that are long by themselves', () => {
 
   it('is seen by nobody before it is whole', () => {
     h.run('SET', 'a', 'before')
-    ask([['SET', 'a', '1'], LONG[0], ['SET', 'a', '2']])
+    engine.askExec([['SET', 'a', '1'], LONG[0], ['SET', 'a', '2']])
     expect(h.raw(['GET', 'a'], other)).toBe('')
     expect(h.raw(['PING'], h.session)).toBe('+PONG\r\n')
-    finish(() => expect(other.received).toBe(''))
+    engine.finish(() => expect(other.received).toBe(''))
     clock.turn()
     expect(other.received).toBe('$1\r\n2\r\n')
   })
 
   it('goes on behind a long command that fails, whose reply is the error only', () => {
     const broken = Buffer.alloc(10_000, 'x').toString('latin1')
-    ask([
+    engine.askExec([
       ['SET', 'a', '1'],
       ['RESTORE', 'r', '0', broken],
       ['SET', 'b', '2'],
     ])
-    finish()
+    engine.finish()
     expect(client.received).toMatch(/^\*3\r\n\+OK\r\n-ERR DUMP payload version or checksum are wrong\r\n\+OK\r\n$/)
     expect(h.engine.errorCounts.get('ERR')).toBe(1)
   })
 
   it('goes to its end when its client goes, and when the member stops', () => {
-    ask([['SET', 'a', '1'], LONG[0], ['SET', 'b', '2']])
+    engine.askExec([['SET', 'a', '1'], LONG[0], ['SET', 'b', '2']])
     h.engine.sessionClosed(client)
     for (let turn = 0; turn < 200; turn++) clock.turn()
     expect(h.run('EXISTS', 'a', 'b', 'to')).toBe(3)
-    ask([['DEL', 'a'], LONG[1], ['DEL', 'b']], other)
+    engine.askExec([['DEL', 'a'], LONG[1], ['DEL', 'b']], other)
     clock.turn()
     h.engine.stop()
     const far = new EngineHarness({ solo: false, self: 2 })
@@ -231,10 +205,10 @@ describe('a transaction with commands that are long by themselves', () => {
     expect(h.raw(['SUNIONSTORE', 'theirs', 's1', 's2'], other)).toBe('')
     for (let turn = 0; turn < turns; turn++) clock.turn()
     expect(other.blocked?.isRunning).toBe(true)
-    ask(ON_OTHER_KEYS)
-    expect(finish(() => expect(other.received).toBe(''))).toBeGreaterThan(20)
+    engine.askExec(ON_OTHER_KEYS)
+    expect(engine.finish(() => expect(other.received).toBe(''))).toBeGreaterThan(20)
     expect(client.received).toBe(reply)
-    finish(() => undefined, other)
+    engine.finish(() => undefined, other)
     expect(other.received).toBe(`:${COUNT + COUNT / 2}\r\n`)
     expect(h.engine.longWrites.isBusy).toBe(false)
     const read = (harness: EngineHarness) => [...seen(harness), (harness.run('SMEMBERS', 'theirs') as string[]).sort()]
@@ -258,8 +232,8 @@ describe('a transaction with commands that are long by themselves', () => {
     h.engine.takeRemote(frame)
     for (let turn = 0; turn < turns; turn++) clock.turn()
     expect(h.engine.takesNoFrames).toBe(true)
-    ask(ON_OTHER_KEYS)
-    finish(() => expect(h.engine.applied.get(2 as MemberId)).toBeLessThan(frame.last))
+    engine.askExec(ON_OTHER_KEYS)
+    engine.finish(() => expect(h.engine.applied.get(2 as MemberId)).toBeLessThan(frame.last))
     while (h.engine.takesNoFrames) clock.turn()
     expect(h.engine.applied.get(2 as MemberId)).toBe(frame.last)
     far.receive(h)
@@ -273,12 +247,12 @@ describe('a transaction with commands that are long by themselves', () => {
       expect(h.raw(['SUNIONSTORE', 'theirs', 's1', 's2'], other)).toBe('')
       clock.turn()
       const waiting = new ReceivingSession(103)
-      ask(ON_OTHER_KEYS)
+      engine.askExec(ON_OTHER_KEYS)
       clock.turn()
       expect(h.raw(['SADD', 's1', 'new'], waiting)).toBe('')
       if (leaves) h.engine.sessionClosed(other)
       else h.run('CLIENT', 'PAUSE', '1000000', 'WRITE')
-      finish()
+      engine.finish()
       for (let turn = 0; turn < 100; turn++) clock.turn()
       expect(waiting.received).toBe(leaves ? ':1\r\n' : '')
       h.run('CLIENT', 'UNPAUSE')
@@ -295,13 +269,13 @@ describe('a transaction with commands that are long by themselves', () => {
     const commands = [['CRDT.DIGEST'], ['SET', 'a', '1'], LONG[0], ['CRDT.DIGEST'], ['CRDT.DIGEST', '0', '8000'], ['DEL', 'a']]
     const before = digestOf(h)
     const { whole, reply } = wholly(commands, false)
-    ask(commands)
+    engine.askExec(commands)
     const late = new ReceivingSession(104)
     clock.turn()
     expect(h.raw(['SET', 'late', 'x'], late)).toBe('')
     let looks = 0
     const step = vi.spyOn(KeyspaceDigest.prototype, 'step')
-    finish(() => {
+    engine.finish(() => {
       looks = Math.max(looks, step.mock.calls.length)
       step.mockClear()
     })
@@ -320,15 +294,15 @@ describe('a transaction with commands that are long by themselves', () => {
   it('waits for a long write that has its keys, and goes in slices then', () => {
     expect(h.raw(['SUNIONSTORE', 'theirs', 's1', 's2'], other)).toBe('')
     clock.turn()
-    queue([
+    engine.queue([
       ['SADD', 's1', 'mine'],
       ['COPY', 'theirs', 'mine'],
       ['SCARD', 'mine'],
     ])
     expect(h.raw(['EXEC'], client)).toBe('')
     expect(client.blocked?.isPostponed).toBe(true)
-    finish(() => undefined, other)
-    finish()
+    engine.finish(() => undefined, other)
+    engine.finish()
     expect(client.received).toBe(`*3\r\n:1\r\n:1\r\n:${COUNT + COUNT / 2}\r\n`)
   })
 
@@ -340,11 +314,11 @@ describe('a transaction with commands that are long by themselves', () => {
     h.raw(['WATCH', 'to'], other)
     const waiting = new ReceivingSession(103)
     h.raw(['BZPOPMIN', 'ztarget', '0'], waiting)
-    ask([['SET', 'a', '1'], LONG[0], ['SET', 'b', '2'], LONG[2]])
-    finish(() => expect(waiting.received).toBe(''))
+    engine.askExec([['SET', 'a', '1'], LONG[0], ['SET', 'b', '2'], LONG[2]])
+    engine.finish(() => expect(waiting.received).toBe(''))
     clock.turn()
     expect(waiting.received).toContain('m0')
-    queue([['PING']], other)
+    engine.queue([['PING']], other)
     expect(h.raw(['EXEC'], other)).toBe('*-1\r\n')
     const events = [...listener.received.matchAll(/__:(\w+)\r\n\$\d+\r\n(\w+)/g)].map(([, event, key]) => `${event} ${key}`)
     expect(events).toEqual(['set a', 'sunionstore to', 'set b', 'zunionstore ztarget', 'zpopmin ztarget'])
@@ -353,8 +327,8 @@ describe('a transaction with commands that are long by themselves', () => {
   it('counts each of its commands once', () => {
     const { table } = h.services
     table.resetStatistics()
-    ask([['SET', 'a', '1'], LONG[0], LONG[1], ['SET', 'b', '2']])
-    finish()
+    engine.askExec([['SET', 'a', '1'], LONG[0], LONG[1], ['SET', 'b', '2']])
+    engine.finish()
     const calls = (...args: string[]) => table.lookup(requestOf(...args))?.calls
     expect(['SET', 'SUNIONSTORE', 'SINTER', 'EXEC'].map((name) => calls(name))).toEqual([2, 1, 1, 1])
     expect(table.lookup(requestOf('SUNIONSTORE'))?.microseconds).toBeGreaterThan(1000)
@@ -366,11 +340,11 @@ describe('an op of its own', () => {
     const commands = [['SET', 'a', '1'], ['RPUSH', 'q', 'x', 'y'], LONG[7], ['DEL', 'a'], ['LRANGE', 'l', '0', '2']]
     for (const first of [true, false]) {
       make(false)
-      queue(commands)
+      engine.queue(commands)
       h.engine.beginBatch()
       if (first) for (const n of numbers) h.engine.execute(other, requestOf('SET', `o${n}`, 'x'.repeat(3000)), new ReplyWriter())
       h.engine.execute(client, requestOf('EXEC'), new ReplyWriter())
-      finish()
+      engine.finish()
       const far = new EngineHarness({ solo: false, self: 2 })
       far.receive(h)
       expect(digestOf(far)).toEqual(digestOf(h))

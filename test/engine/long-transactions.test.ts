@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { parseNotificationClasses } from '../../src/base/notification-classes.js'
 import { EngineHarness } from '../support/engine-harness.js'
-import { ReceivingSession, TickingClock } from '../support/ticking-clock.js'
-import { digestOf, SLICING } from '../support/sliced-engine.js'
+import { ReceivingSession, type TickingClock } from '../support/ticking-clock.js'
+import { digestOf, SlicedEngine } from '../support/sliced-engine.js'
 
 /** Transactions of more commands go in slices here, of so many commands each. */
 const SHORT = 4
@@ -10,41 +10,18 @@ const COUNT = 40
 const numbers = Array.from({ length: COUNT }, (_, n) => n)
 const SETS = numbers.map((n) => ['SET', `k${n}`, `v${n}`])
 
+let engine: SlicedEngine
 let clock: TickingClock
 let h: EngineHarness
 let client: ReceivingSession
 let other: ReceivingSession
 
 function make(solo = true): void {
-  clock = new TickingClock()
-  h = new EngineHarness({ solo, slicing: { ...SLICING, transactionCommands: SHORT } }, clock)
-  client = new ReceivingSession(100)
-  other = new ReceivingSession(101)
+  engine = new SlicedEngine(solo, SHORT)
+  ;({ clock, h, client, other } = engine)
 }
 
 beforeEach(() => make())
-
-/** Sends a transaction, which has not replied then. */
-function ask(commands: readonly string[][], session = client): void {
-  queue(commands, session)
-  expect(h.raw(['EXEC'], session)).toBe('')
-  expect(session.blocked?.isRunning).toBe(true)
-}
-
-function queue(commands: readonly string[][], session = client): void {
-  expect(h.raw(['MULTI'], session)).toBe('+OK\r\n')
-  for (const args of commands) expect(h.raw(args, session)).toBe('+QUEUED\r\n')
-}
-
-/** Lets turns pass until the reply is there. */
-function finish(between: () => void = () => undefined, session = client): number {
-  for (let turn = 1; ; turn++) {
-    clock.turn()
-    if (session.blocked === null) return turn
-    expect(turn).toBeLessThan(1000)
-    between()
-  }
-}
 
 function turns(count: number): void {
   for (let turn = 0; turn < count; turn++) clock.turn()
@@ -66,8 +43,8 @@ describe('a transaction of very many commands', () => {
       ['INCR', 'counter'],
       ['GET', `k${n}`],
     ])
-    ask(commands)
-    expect(finish()).toBeGreaterThan(COUNT)
+    engine.askExec(commands)
+    expect(engine.finish()).toBeGreaterThan(COUNT)
     expect(client.received).toBe(inOneGo(commands))
   })
 
@@ -81,8 +58,8 @@ describe('a transaction of very many commands', () => {
         whole.run(...args)
       }
       const before = h.log.frames.length
-      ask(commands)
-      finish()
+      engine.askExec(commands)
+      engine.finish()
       const session = whole.newSession()
       whole.raw(['MULTI'], session)
       for (const args of commands) whole.raw(args, session)
@@ -99,21 +76,21 @@ describe('a transaction of very many commands', () => {
   })
 
   it('goes in one go when it is short', () => {
-    queue(SETS.slice(0, SHORT))
+    engine.queue(SETS.slice(0, SHORT))
     expect(h.raw(['EXEC'], client)).toBe(`*${SHORT}\r\n${'+OK\r\n'.repeat(SHORT)}`)
   })
 
   it('is refused at once when a command was refused while it was queued', () => {
-    queue(SETS)
+    engine.queue(SETS)
     h.raw(['NOPE'], client)
     expect(h.raw(['EXEC'], client)).toBe('-EXECABORT Transaction discarded because of previous errors.\r\n')
     expect(h.run('DBSIZE')).toBe(0)
   })
 
   it('is not in the log, nor in the vector, before it is whole', () => {
-    ask(SETS)
+    engine.askExec(SETS)
     const before = h.engine.applied.get(1 as never)
-    finish(() => {
+    engine.finish(() => {
       h.engine.endTurn()
       h.engine.requestSync()
       if (h.log.frames.length > 0) return
@@ -124,7 +101,7 @@ describe('a transaction of very many commands', () => {
   })
 
   it('has its op in the log when the member stops', () => {
-    ask(SETS)
+    engine.askExec(SETS)
     turns(3)
     h.engine.stop()
     const again = new EngineHarness({ self: 2, solo: false })
@@ -133,7 +110,7 @@ describe('a transaction of very many commands', () => {
   })
 
   it('has not happened when the member stops before its turn', () => {
-    ask(SETS)
+    engine.askExec(SETS)
     h.engine.stop()
     expect(h.log.frames.length).toBe(0)
   })
@@ -157,13 +134,13 @@ describe('while a transaction goes in slices', () => {
       ['CRDT.TOPOLOGY', 'SET', 'x', 'ZONE', 'z'],
       ['FLUSHALL'],
     ].map((args, i) => ({ args, session: new ReceivingSession(200 + i) }))
-    ask(SETS)
+    engine.askExec(SETS)
     turns(2)
     for (const { args, session } of waiting) {
       expect(h.raw(args, session)).toBe('')
       expect(session.blocked?.isPostponed).toBe(true)
     }
-    finish(() => {
+    engine.finish(() => {
       for (const { session } of waiting) expect(session.received).toBe('')
     })
     for (let round = 0; round < 3; round++) {
@@ -181,38 +158,38 @@ describe('while a transaction goes in slices', () => {
   })
 
   it('a transaction of others waits when it looks at keys, and one that looks at none does not', () => {
-    ask(SETS)
+    engine.askExec(SETS)
     turns(2)
-    queue([['GET', 'k0']], other)
+    engine.queue([['GET', 'k0']], other)
     expect(h.raw(['EXEC'], other)).toBe('')
     const third = new ReceivingSession(102)
-    queue([['PING']], third)
+    engine.queue([['PING']], third)
     expect(h.raw(['EXEC'], third)).toBe('*1\r\n+PONG\r\n')
-    finish()
+    engine.finish()
     turns(5)
     expect(other.received).toBe('*1\r\n$2\r\nv0\r\n')
   })
 
   it('whoever wants no key is served', () => {
-    ask(SETS)
+    engine.askExec(SETS)
     turns(2)
     expect(h.raw(['PING'], other)).toBe('+PONG\r\n')
     expect(h.raw(['PUBLISH', 'c', 'm'], other)).toBe(':0\r\n')
     expect(h.raw(['INFO', 'server'], other)).toContain('redis_version')
     expect(h.raw(['CLIENT', 'ID'], other)).toBe(':101\r\n')
     expect(h.raw(['CRDT.TOKEN'], other)).toContain('$')
-    finish()
+    engine.finish()
     expect(h.log.frames.length).toBe(1)
   })
 
   it('others go one after the other, each whole', () => {
-    ask(SETS)
-    ask(
+    engine.askExec(SETS)
+    engine.askExec(
       numbers.map((n) => ['GET', `k${n}`]),
       other,
     )
-    finish()
-    finish(() => undefined, other)
+    engine.finish()
+    engine.finish(() => undefined, other)
     expect(other.received).toBe(`*${COUNT}\r\n${numbers.map((n) => `$${`v${n}`.length}\r\nv${n}\r\n`).join('')}`)
   })
 
@@ -222,12 +199,12 @@ describe('while a transaction goes in slices', () => {
     h.engine.onLongWritesIdle = () => {
       idle++
     }
-    ask(SETS)
+    engine.askExec(SETS)
     expect(h.engine.takesNoFrames).toBe(false)
     turns(2)
     expect(h.engine.takesNoFrames).toBe(true)
     expect(h.engine.isMidway).toBe(true)
-    finish(() => expect(idle).toBe(0))
+    engine.finish(() => expect(idle).toBe(0))
     turns(1)
     expect(h.engine.takesNoFrames).toBe(false)
     expect(idle).toBeGreaterThan(0)
@@ -235,11 +212,11 @@ describe('while a transaction goes in slices', () => {
 
   it('its stamps follow one another, whatever is heard of meanwhile', () => {
     make(false)
-    ask(SETS)
+    engine.askExec(SETS)
     turns(2)
     const heard = h.engine.hlc.last + 1_000_000
     h.engine.hlc.observe(heard)
-    finish()
+    engine.finish()
     const [frame] = h.log.frames
     expect(frame.last - frame.first).toBe(COUNT - 1)
     h.run('SET', 'later', 'x')
@@ -250,7 +227,7 @@ describe('while a transaction goes in slices', () => {
   })
 
   it('what the member itself has to write waits', () => {
-    ask(SETS)
+    engine.askExec(SETS)
     turns(2)
     let ran = false
     h.engine.betweenTransactions(() => {
@@ -259,17 +236,17 @@ describe('while a transaction goes in slices', () => {
     })
     expect(ran).toBe(false)
     expect(() => h.engine.effects.remove(0, Buffer.from('k0'), 0, 2)).toThrow(/between the slices/)
-    finish()
+    engine.finish()
     expect(ran).toBe(true)
   })
 
   it('nothing falls due for it, and what has fallen due goes afterwards', () => {
     h.run('SET', 'short', 'x', 'PX', '50')
-    ask([['GET', 'short'], ...SETS, ['GET', 'short'], ['SET', 'new', 'x', 'PX', '100'], ['PTTL', 'new']])
+    engine.askExec([['GET', 'short'], ...SETS, ['GET', 'short'], ['SET', 'new', 'x', 'PX', '100'], ['PTTL', 'new']])
     turns(2)
     clock.advance(400)
     expect(h.log.frames.length).toBe(1)
-    finish(() => h.raw(['PING'], other))
+    engine.finish(() => h.raw(['PING'], other))
     expect(client.received).toMatch(/^\*44\r\n\$1\r\nx\r\n/)
     expect(client.received).toMatch(/\$1\r\nx\r\n\+OK\r\n:100\r\n$/)
     expect(h.run('EXISTS', 'short', 'new')).toBe(0)
@@ -279,8 +256,8 @@ describe('while a transaction goes in slices', () => {
 
   it('a blocked client is served afterwards, by what is left', () => {
     expect(h.raw(['BLPOP', 'list', 'gone', '0'], other)).toBe('')
-    ask([['RPUSH', 'gone', 'x'], ['RPUSH', 'list', 'a'], ...SETS, ['LPOP', 'gone'], ['RPUSH', 'list', 'b']])
-    finish(() => {
+    engine.askExec([['RPUSH', 'gone', 'x'], ['RPUSH', 'list', 'a'], ...SETS, ['LPOP', 'gone'], ['RPUSH', 'list', 'b']])
+    engine.finish(() => {
       h.raw(['PING'], h.session)
       if (client.blocked !== null) expect(other.received).toBe('')
     })
@@ -290,16 +267,16 @@ describe('while a transaction goes in slices', () => {
   })
 
   it('a command that would block answers at once', () => {
-    ask([...SETS, ['BLPOP', 'none', '0'], ['XREAD', 'BLOCK', '0', 'STREAMS', 'none', '$'], ['WAIT', '1', '0']])
-    finish()
+    engine.askExec([...SETS, ['BLPOP', 'none', '0'], ['XREAD', 'BLOCK', '0', 'STREAMS', 'none', '$'], ['WAIT', '1', '0']])
+    engine.finish()
     expect(client.received).toMatch(/\*-1\r\n\*-1\r\n:0\r\n$/)
   })
 
   it('keyspace events and messages come in order', () => {
     h.engine.notifications.classes = parseNotificationClasses('KEA') ?? 0
     h.raw(['SUBSCRIBE', '__keyevent@0__:set', 'chat'], other)
-    ask([...SETS, ['PUBLISH', 'chat', 'm1'], ['SET', 'last', 'x'], ['PUBLISH', 'chat', 'm2']])
-    finish()
+    engine.askExec([...SETS, ['PUBLISH', 'chat', 'm1'], ['SET', 'last', 'x'], ['PUBLISH', 'chat', 'm2']])
+    engine.finish()
     const messages = other.received.match(/(?<=\r\n)(k\d+|last|m\d)(?=\r\n)/g)
     expect(messages).toEqual([...numbers.map((n) => `k${n}`), 'm1', 'last', 'm2'])
     expect(client.received).toMatch(/:1\r\n\+OK\r\n:1\r\n$/)
@@ -307,7 +284,7 @@ describe('while a transaction goes in slices', () => {
 
   it('memory may run out: nothing is evicted in the middle, and the next write makes room', () => {
     for (const n of numbers) h.run('SET', `old${n}`, 'x'.repeat(1000))
-    ask(SETS)
+    engine.askExec(SETS)
     turns(2)
     h.engine.memory.configure({
       maxmemory: h.engine.memory.countedBytes - 5000,
@@ -318,7 +295,7 @@ describe('while a transaction goes in slices', () => {
       lfuDecayMinutes: 1,
     })
     const { evictedKeys } = h.engine.statistics
-    finish(() => {
+    engine.finish(() => {
       h.raw(['MULTI'], other)
       h.raw(['SET', 'a', 'b'], other)
       h.raw(['DISCARD'], other)
@@ -334,9 +311,9 @@ describe('while a transaction goes in slices', () => {
 describe('WATCH before a long transaction', () => {
   it('breaks it when the key changes before its turn', () => {
     h.raw(['WATCH', 'k0'], client)
-    ask(SETS)
+    engine.askExec(SETS)
     h.run('SET', 'k0', 'mine')
-    finish()
+    engine.finish()
     expect(client.received).toBe('*-1\r\n')
     expect(h.run('DBSIZE')).toBe(1)
     expect(client.watched.size).toBe(0)
@@ -345,26 +322,26 @@ describe('WATCH before a long transaction', () => {
   it('lets it succeed when nothing changes, and breaks that of another client', () => {
     h.raw(['WATCH', 'k0'], client)
     h.raw(['WATCH', 'k0'], other)
-    ask(SETS)
-    finish()
+    engine.askExec(SETS)
+    engine.finish()
     expect(client.received).toBe(`*${COUNT}\r\n${'+OK\r\n'.repeat(COUNT)}`)
-    queue(SETS, other)
+    engine.queue(SETS, other)
     expect(h.raw(['EXEC'], other)).toBe('*-1\r\n')
   })
 
   it('breaks it when the key falls due before its turn', () => {
     h.run('SET', 'k0', 'x', 'PX', '10')
     h.raw(['WATCH', 'k0'], client)
-    ask(SETS)
+    engine.askExec(SETS)
     clock.now += 20
-    finish()
+    engine.finish()
     expect(client.received).toBe('*-1\r\n')
   })
 })
 
 describe('the client of a long transaction', () => {
   it('may go before its turn: nothing happens', () => {
-    ask(SETS)
+    engine.askExec(SETS)
     h.engine.sessionClosed(client)
     turns(5)
     expect(h.run('DBSIZE')).toBe(0)
@@ -372,7 +349,7 @@ describe('the client of a long transaction', () => {
   })
 
   it('may go in the middle: it goes to its end, and leaves nothing behind', () => {
-    ask([...SETS, ['SUBSCRIBE', 'chat']])
+    engine.askExec([...SETS, ['SUBSCRIBE', 'chat']])
     turns(3)
     h.engine.sessionClosed(client)
     turns(COUNT)
@@ -382,8 +359,8 @@ describe('the client of a long transaction', () => {
   })
 
   it('is not in a transaction any more, and keeps the database that it has selected in it', () => {
-    ask([...SETS, ['SELECT', '3'], ['SET', 'there', 'x']])
-    finish()
+    engine.askExec([...SETS, ['SELECT', '3'], ['SET', 'there', 'x']])
+    engine.finish()
     expect(client.queued).toBe(null)
     expect(client.queuedBytes).toBe(0)
     expect(client.database).toBe(3)
@@ -391,47 +368,47 @@ describe('the client of a long transaction', () => {
   })
 
   it('cannot be unblocked', () => {
-    ask(SETS)
+    engine.askExec(SETS)
     turns(2)
     expect(client.blocked?.isRunning).toBe(true)
     client.blocked?.timeOut()
     client.blocked?.fail('x')
-    finish()
+    engine.finish()
     expect(client.received).toContain('+OK')
   })
 })
 
 describe('a pause and a long transaction', () => {
   it('waits for one that began before its turn', () => {
-    ask(SETS)
+    engine.askExec(SETS)
     h.run('CLIENT', 'PAUSE', '100', 'WRITE')
     turns(5)
     expect(h.log.frames.length).toBe(0)
     expect(client.blocked).not.toBe(null)
     clock.advance(200)
-    finish()
+    engine.finish()
     expect(client.received).toBe(`*${COUNT}\r\n${'+OK\r\n'.repeat(COUNT)}`)
   })
 
   it('does not wait for one of writes when it only reads, nor for one that began in the middle', () => {
     h.run('CLIENT', 'PAUSE', '1000', 'WRITE')
-    ask(numbers.map(() => ['GET', 'k0']))
-    finish()
+    engine.askExec(numbers.map(() => ['GET', 'k0']))
+    engine.finish()
     expect(client.received).toBe(`*${COUNT}\r\n${'$-1\r\n'.repeat(COUNT)}`)
     h.run('CLIENT', 'UNPAUSE')
     client.received = ''
-    ask(SETS)
+    engine.askExec(SETS)
     turns(2)
     h.run('CLIENT', 'PAUSE', '1000', 'ALL')
-    finish()
+    engine.finish()
     expect(client.received).toBe(`*${COUNT}\r\n${'+OK\r\n'.repeat(COUNT)}`)
   })
 
   it('may end one itself: what was held back runs afterwards', () => {
     h.run('CLIENT', 'PAUSE', '1000', 'WRITE')
     expect(h.raw(['SET', 'k0', 'held'], other)).toBe('')
-    ask([...numbers.map(() => ['GET', 'k0']), ['CLIENT', 'UNPAUSE'], ...numbers.map(() => ['GET', 'k0'])])
-    finish(() => h.raw(['PING'], h.session))
+    engine.askExec([...numbers.map(() => ['GET', 'k0']), ['CLIENT', 'UNPAUSE'], ...numbers.map(() => ['GET', 'k0'])])
+    engine.finish(() => h.raw(['PING'], h.session))
     turns(5)
     expect(client.received).not.toContain('held')
     expect(other.received).toBe('+OK\r\n')
@@ -441,8 +418,8 @@ describe('a pause and a long transaction', () => {
 describe('what is told of a long transaction', () => {
   it('are its commands and EXEC in the statistics, once each', () => {
     const { commandsProcessed } = h.engine.statistics
-    ask(SETS)
-    finish()
+    engine.askExec(SETS)
+    engine.finish()
     expect(h.services.table.find('set')).toMatchObject({ calls: COUNT, failedCalls: 0 })
     expect(h.services.table.find('exec')).toMatchObject({ calls: 1, failedCalls: 0, rejectedCalls: 0 })
     // MULTI, EXEC and the commands; queueing is none.
@@ -452,8 +429,8 @@ describe('what is told of a long transaction', () => {
 
   it('are its commands to a monitor, and EXEC last', () => {
     h.raw(['MONITOR'], other)
-    ask(SETS)
-    finish()
+    engine.askExec(SETS)
+    engine.finish()
     const lines = other.received.split('\r\n').filter((line) => line !== '')
     expect(lines.filter((line) => line.includes('"SET"')).length).toBe(COUNT)
     expect(lines.at(-1)).toContain('"EXEC"')
@@ -461,8 +438,8 @@ describe('what is told of a long transaction', () => {
 
   it('is not EXEC in the slow log, but its commands', () => {
     h.engine.slowLog.slowerThanMicroseconds = 0
-    ask(SETS)
-    finish()
+    engine.askExec(SETS)
+    engine.finish()
     const entries = h.run('SLOWLOG', 'GET', '-1') as unknown[][]
     const names = entries.map((entry) => (entry[3] as string[])[0])
     expect(names.filter((name) => name === 'SET').length).toBe(COUNT)

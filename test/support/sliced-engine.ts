@@ -22,15 +22,15 @@ export class SlicedEngine {
   readonly clock = new TickingClock()
   readonly h: EngineHarness
   readonly client = new ReceivingSession(100)
+  readonly other = new ReceivingSession(101)
 
-  constructor(solo: boolean) {
-    this.h = new EngineHarness({ solo, slicing: SLICING }, this.clock)
+  /** transactionCommands: EXEC of more goes in slices from its beginning; Infinity: none does, whatever its commands are. */
+  constructor(solo: boolean, transactionCommands = Infinity) {
+    this.h = new EngineHarness({ solo, slicing: { ...SLICING, transactionCommands } }, this.clock)
   }
 
-  /** Writes elements of some arguments each, none of it in slices. */
   write(command: string, key: string, elements: readonly string[][]): void {
-    for (let from = 0; from < elements.length; from += BATCH)
-      this.h.run(command, key, ...elements.slice(from, from + BATCH).flat())
+    writeElements(this.h, command, key, elements)
   }
 
   /** Starts a command and says that it has not replied. */
@@ -48,6 +48,34 @@ export class SlicedEngine {
     }
     return most
   }
+
+  queue(commands: readonly string[][], session = this.client): void {
+    expect(this.h.raw(['MULTI'], session)).toBe('+OK\r\n')
+    for (const args of commands) expect(this.h.raw(args, session)).toBe('+QUEUED\r\n')
+  }
+
+  /** Sends a transaction and says that it has not replied. */
+  askExec(commands: readonly string[][], session = this.client): void {
+    this.queue(commands, session)
+    expect(this.h.raw(['EXEC'], session)).toBe('')
+    expect(session.blocked?.isRunning).toBe(true)
+  }
+
+  /** As turns, for any session, which must get its reply. */
+  finish(between: () => void = () => undefined, session = this.client): number {
+    for (let turn = 1; ; turn++) {
+      this.clock.turn()
+      if (session.blocked === null) return turn
+      expect(turn).toBeLessThan(10_000)
+      between()
+    }
+  }
+}
+
+/** Writes elements of some arguments each, none of it in slices. */
+export function writeElements(harness: EngineHarness, command: string, key: string, elements: readonly string[][]): void {
+  for (let from = 0; from < elements.length; from += BATCH)
+    harness.run(command, key, ...elements.slice(from, from + BATCH).flat())
 }
 
 /** What a command replies in one go. */
