@@ -27,10 +27,12 @@ export const NotificationClass = {
   subkeyspaceItem: 1 << 16,
   /** V: on `__subkeyspaceevent@<db>__:<event>|<key>`. */
   subkeyspaceEvent: 1 << 17,
+  overwritten: 1 << 18,
+  typeChanged: 1 << 19,
 } as const
 
 const C = NotificationClass
-/** What A stands for: key misses and new keys are not part of it. */
+/** What A stands for: key misses, new keys, and keys that are written over or change their type are not part of it. */
 const ALL = C.generic | C.string | C.list | C.set | C.hash | C.sortedSet | C.expired | C.evicted | C.stream | C.module
 
 /** In the order in which Redis prints them. */
@@ -45,8 +47,10 @@ const IN_ALL: readonly (readonly [letter: string, flag: number])[] = [
   ['e', C.evicted],
   ['t', C.stream],
   ['d', C.module],
-  // Redis leaves n out beside A: there `KEAn` reads back as `AKE`. Here it is not lost.
+  // Redis leaves n, o and c out beside A: there `KEAn` reads back as `AKE`. Here they are not lost.
   ['n', C.newKey],
+  ['o', C.overwritten],
+  ['c', C.typeChanged],
 ]
 const CHANNELS: readonly (readonly [letter: string, flag: number])[] = [
   ['K', C.keyspace],
@@ -59,7 +63,7 @@ const CHANNELS: readonly (readonly [letter: string, flag: number])[] = [
 ]
 
 /** The letters that there are, as errors name them. */
-export const NOTIFICATION_LETTERS = 'Ag$lshzxeKEtmdnSTIV'
+export const NOTIFICATION_LETTERS = 'Ag$lshzxeKEtmdnocSTIV'
 
 /** The classes that letters select, or null when one of them is none. */
 export function parseNotificationClasses(letters: string): number | null {

@@ -89,6 +89,19 @@ export class Call {
     return ref
   }
 
+  /** KeyType of the visible value of the key in argument i, KeyType.none for none. */
+  typeOf(i: number, database = this.session.database): number {
+    const { buf, off, len } = this.request
+    const db = this.keyspace.database(database)
+    const ref = this.keyspace.find(db, buf, off[i], len[i])
+    return ref === 0 ? KeyType.none : db.type(ref)
+  }
+
+  /** The same of a key that is about to be written over, for notifyReplaced and for nothing else: KeyType.none too while nobody is to hear of it. */
+  typeToReplace(i: number): number {
+    return this.engine.notifications.tellsReplaced ? this.typeOf(i) : KeyType.none
+  }
+
   /** find, and WRONGTYPE unless it is a string or there is none. */
   findString(i: number): Ref {
     return this.mustBeString(this.find(i))
@@ -262,6 +275,13 @@ export class Call {
     this.engine.notifications.notify(kind, event, database, buf, off[i], len[i])
   }
 
+  /** Events of the key in argument i, which held a value of type `before` (typeOf, typeToReplace) and has been given another one; none if it held nothing. */
+  notifyReplaced(before: number, i: number, database = this.session.database): void {
+    if (before === KeyType.none || !this.engine.notifications.tellsReplaced) return
+    const { buf, off, len } = this.request
+    this.engine.notifications.notifyReplaced(before, database, buf, off[i], len[i])
+  }
+
   /** As notify, for a key that a write in slices has made. */
   notifyStored(kind: number, event: string, i: number, database = this.session.database): void {
     this.notify(NotificationClass.newKey, 'new', i, database)
@@ -269,12 +289,15 @@ export class Call {
   }
 
   /**
-   * Says that the key in argument i holds a result of so many elements, in place of what it held if it did exist, and replies with their number. Only a key that
+   * Says that the key in argument i holds a result of so many elements, in place of what it held before (typeOf), and replies with their number. Only a key that
    * did not exist is new, though the result is written after what was there went.
    */
-  stored(kind: number, event: string, i: number, count: number, existed: boolean): void {
-    if (count > 0) this.notifyAdded(kind, event, i, existed)
-    else if (existed) this.notify(NotificationClass.generic, 'del', i)
+  stored(kind: number, event: string, i: number, count: number, before: number): void {
+    const existed = before !== KeyType.none
+    if (count > 0) {
+      this.notifyReplaced(before, i)
+      this.notifyAdded(kind, event, i, existed)
+    } else if (existed) this.notify(NotificationClass.generic, 'del', i)
     this.reply.integer(count)
   }
 

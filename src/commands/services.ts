@@ -397,6 +397,10 @@ export interface RemotePublisher {
 export interface NotificationService {
   /** Publishes an event of a class (NotificationClass) if it is selected. Costs a comparison when it is not. */
   notify(kind: number, event: string, database: number, key: Uint8Array, off: number, len: number): void
+  /** Keys that are replaced are to be told of: asked before it is found out what they hold. Costs a look at one field when they are not. */
+  readonly tellsReplaced: boolean
+  /** Says of a key that held a visible value of type `before` (KeyType) and has been given another one that it was overwritten, and whether its type changed. */
+  notifyReplaced(before: number, database: number, key: Uint8Array, off: number, len: number): void
   /** Events are to be told field by field, too: asked before anything is gathered for that. Costs a look at one field when they are not. */
   readonly tellsFields: boolean
   /** Publishes which fields of a hash an event is about, behind notify. */

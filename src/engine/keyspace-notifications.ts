@@ -1,4 +1,5 @@
 import { NotificationClass } from '../base/notification-classes.js'
+import { TYPE_NAMES } from '../commands/generic/type-names.js'
 import type { FieldNames, NotificationService } from '../commands/services.js'
 import {
   COLLECTION_SHIFT,
@@ -8,6 +9,7 @@ import {
   SET_EXPIRY_GIVEN,
   type EffectReader,
 } from '../crdt/effect-reader.js'
+import { KeyType } from '../keyspace/database.js'
 import type { Effects } from '../keyspace/effects.js'
 import { KeyPresence, type AppliedEffectListener, type FrameApplier } from '../keyspace/frame-applier.js'
 import type { Keys } from '../keyspace/keys.js'
@@ -16,6 +18,7 @@ import type { PubSub } from './pubsub.js'
 import { publishFields, SUBKEY_CHANNELS } from './subkey-channels.js'
 
 const KEY_CHANNELS = NotificationClass.keyspace | NotificationClass.keyevent
+const REPLACED = NotificationClass.overwritten | NotificationClass.typeChanged
 const CHANNELS = KEY_CHANNELS | SUBKEY_CHANNELS
 
 /**
@@ -26,6 +29,7 @@ const CHANNELS = KEY_CHANNELS | SUBKEY_CHANNELS
 export class KeyspaceNotifications implements NotificationService, AppliedEffectListener {
   private selected = 0
   private selectsFields = false
+  private selectsReplaced = false
 
   constructor(
     private readonly pubsub: PubSub,
@@ -43,6 +47,7 @@ export class KeyspaceNotifications implements NotificationService, AppliedEffect
   set classes(classes: number) {
     this.selected = (classes & CHANNELS) === 0 ? 0 : classes
     this.selectsFields = (classes & SUBKEY_CHANNELS) !== 0 && (classes & NotificationClass.hash) !== 0
+    this.selectsReplaced = (classes & KEY_CHANNELS) !== 0 && (classes & REPLACED) !== 0
     const { keyspace, effects, applier } = this
     applier.listener = this.selected === 0 ? null : this
     effects.onNewKey = this.wants(NotificationClass.newKey)
@@ -71,6 +76,24 @@ export class KeyspaceNotifications implements NotificationService, AppliedEffect
     }
   }
 
+  get tellsReplaced(): boolean {
+    return this.selectsReplaced && this.pubsub.clientCount > 0
+  }
+
+  notifyReplaced(before: number, database: number, key: Uint8Array, off: number, len: number): void {
+    this.notify(NotificationClass.overwritten, 'overwritten', database, key, off, len)
+    this.notifyIfOtherType(before, database, key, off, len)
+  }
+
+  /** Says so if the key holds another type than before, to clients. */
+  private notifyIfOtherType(before: number, database: number, key: Uint8Array, off: number, len: number): void {
+    if (!this.wants(NotificationClass.typeChanged)) return
+    const db = this.keyspace.database(database)
+    const ref = db.lookup(key, off, len)
+    if (TYPE_NAMES[ref === 0 ? KeyType.none : db.type(ref)] === TYPE_NAMES[before]) return
+    this.notify(NotificationClass.typeChanged, 'type_changed', database, key, off, len)
+  }
+
   get tellsFields(): boolean {
     return this.selectsFields && this.pubsub.clientCount > 0
   }
@@ -91,12 +114,16 @@ export class KeyspaceNotifications implements NotificationService, AppliedEffect
   }
 
   /** An effect of another member was applied: says so if the key is visibly concerned. */
-  effectApplied(effect: EffectReader, before: KeyPresence): void {
+  effectApplied(effect: EffectReader, before: KeyPresence, typeBefore: number): void {
     const { type, database, bytes, keyOff, keyLen } = effect
     if (type === EffectType.flushDb) return
     const db = this.keyspace.database(database)
     const ref = db.lookup(bytes, keyOff, keyLen)
     const isVisible = ref !== 0 && this.keyspace.isVisible(db, ref)
+    if (isVisible && before === KeyPresence.visible && this.selectsReplaced) {
+      if (type === EffectType.setString) this.notifyReplaced(typeBefore, database, bytes, keyOff, keyLen)
+      else this.notifyIfOtherType(typeBefore, database, bytes, keyOff, keyLen)
+    }
     if (type === EffectType.remove) {
       if (before === KeyPresence.absent || isVisible) return
       if ((effect.flags & REMOVE_DUE) !== 0) this.expired(database, bytes, keyOff, keyLen)

@@ -23,9 +23,9 @@ import { ExpiryMode, type StringStore } from './string-store.js'
 export const KeyPresence = { absent: 0, due: 1, visible: 2 } as const
 export type KeyPresence = (typeof KeyPresence)[keyof typeof KeyPresence]
 
-/** Told of each effect after it was applied. The reader's fields are valid during the call. */
+/** Told of each effect after it was applied, and of what was there of its key before: how much, and of which type (KeyType). The reader's fields are valid during the call. */
 export interface AppliedEffectListener {
-  effectApplied(effect: EffectReader, before: KeyPresence): void
+  effectApplied(effect: EffectReader, before: KeyPresence, typeBefore: number): void
 }
 
 /**
@@ -135,6 +135,7 @@ export class FrameApplier {
     const { bytes, keyOff, keyLen } = r
     const found = db.lookup(bytes, keyOff, keyLen)
     const before = listener === null || found === 0 ? KeyPresence.absent : this.presence(db, found)
+    const typeBefore = listener === null || found === 0 ? KeyType.none : db.type(found)
     if (r.type === EffectType.flushDb) {
       keyspace.observer?.databaseFlushing(r.database)
       this.keys.flush(r.database)
@@ -150,7 +151,7 @@ export class FrameApplier {
       this.keys.elect(db, bytes, keyOff, keyLen)
     }
     keyspace.observer?.keyChanged(r.database, bytes, keyOff, keyLen)
-    listener?.effectApplied(r, before)
+    listener?.effectApplied(r, before, typeBefore)
   }
 
   private applyString(db: Database, ref: Ref): void {

@@ -210,7 +210,9 @@ describe('settings of publish and subscribe', () => {
     expect(settings.values.pubsubScope).toBe('local')
     expect(settings.set([['notify-keyspace-events', 'EKg$']])).toBeNull()
     expect(settings.get('notify-keyspace-events')).toEqual([['notify-keyspace-events', 'g$KE']])
-    expect(settings.set([['notify-keyspace-events', 'q']])).toMatch(/Invalid event class character. Use 'Ag\$lshzxeKEtmdnSTIV'./)
+    expect(settings.set([['notify-keyspace-events', 'q']])).toMatch(
+      /Invalid event class character. Use 'Ag\$lshzxeKEtmdnocSTIV'./,
+    )
     expect(settings.set([['client-output-buffer-limit', 'pubsub 1mb 0 0']])).toBeNull()
     expect(settings.get('client-output-buffer-limit')[0][1]).toBe('normal 1073741824 268435456 60 pubsub 1048576 0 0')
   })

@@ -161,6 +161,29 @@ describe('keyspace events', () => {
     expect(got).toEqual(['__keyevent@0__:set ev', '__keyevent@0__:incrby ev', '__keyevent@0__:del ev'])
   })
 
+  it('say what is written over, and by another type', async () => {
+    const got: string[] = []
+    const client = await nodeRedis(2, 3)
+    await client.configSet('notify-keyspace-events', 'Eoc')
+    expect(await client.configGet('notify-keyspace-events')).toEqual({ 'notify-keyspace-events': 'ocE' })
+    await client.pSubscribe('__keyevent@0__:*', (key, channel) => {
+      if (key.startsWith('replaced:')) got.push(`${channel.replace('__keyevent@0__:', '')} ${key}`)
+    })
+    const writer = ioredis(2)
+    await writer.set('replaced:string', '1')
+    await writer.set('replaced:string', '2')
+    await writer.sadd('replaced:set', 'm')
+    await writer.set('replaced:set', '3')
+    await writer.rpush('replaced:list', '1')
+    await writer.rename('replaced:list', 'replaced:string')
+    const expected = ['replaced:string', 'replaced:set', 'replaced:set', 'replaced:string', 'replaced:string'].map(
+      (key, nth) => `${nth === 2 || nth === 4 ? 'type_changed' : 'overwritten'} ${key}`,
+    )
+    await until(() => got.length >= expected.length, 'five events')
+    expect(got).toEqual(expected)
+    await writer.config('SET', 'notify-keyspace-events', '')
+  })
+
   it('name the fields of hashes, at home and in another region', async () => {
     const home = ioredis(0)
     const away = await nodeRedis(1, 3)

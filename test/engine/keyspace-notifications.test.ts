@@ -42,8 +42,16 @@ describe('notify-keyspace-events', () => {
     ['g$lshzxetd', 'A'],
     ['KEmn', 'nKEm'],
     ['AKE', 'AKE'],
+    ['oc', 'oc'],
+    ['cEonmK', 'nocKEm'],
+    ['AKEco', 'AocKE'],
   ])('%s reads back as %s', (letters, canonical) => {
     expect(formatNotificationClasses(parseNotificationClasses(letters) ?? -1)).toBe(canonical)
+  })
+
+  it('A does not hold those of keys that are new, missed, written over or of another type', () => {
+    const all = parseNotificationClasses('A') ?? 0
+    for (const letter of 'nmoc') expect(all & (parseNotificationClasses(letter) ?? -1)).toBe(0)
   })
 
   it('knows no other letters', () => {
@@ -172,10 +180,157 @@ describe('what clients do here is told in the words of their commands:', () => {
   })
 })
 
+describe.each([true, false])('classes o and c (alone: %s):', (solo) => {
+  const listen = (classes = 'AEoc'): Listener => {
+    const l = new Listener(classes, { solo })
+    for (const line of [
+      'SET v w',
+      'SADD s a b',
+      'ZADD z 1 a',
+      'RPUSH l 1',
+      'HSET h f v',
+      'PFADD p q',
+      'XADD x 1-1 f v',
+      'GEOADD g 1 1 a',
+    ])
+      l.run(...line.split(' '))
+    return l
+  }
+  /** Events of a command on a key d that holds something already. */
+  const over = (l: Listener, before: string, line: string): string[] => {
+    l.run('DEL', 'd')
+    l.run(...before.split(' '))
+    return l.run(...line.split(' '))
+  }
+  const both = ['overwritten d', 'type_changed d']
+
+  it.each([
+    ['SET d x', ['set d']],
+    ['SET d x EX 10', ['set d', 'expire d']],
+    ['SET d x XX KEEPTTL', ['set d']],
+    ['SETEX d 10 x', ['set d', 'expire d']],
+    ['PSETEX d 10000 x', ['set d', 'expire d']],
+    ['MSET d x', ['set d']],
+    ['MSETEX 1 d x', ['set d']],
+    ['BITOP OR d v', ['set d']],
+    ['SUNIONSTORE d s', ['sunionstore d']],
+    ['SINTERSTORE d s', ['sinterstore d']],
+    ['SDIFFSTORE d s none', ['sdiffstore d']],
+    ['ZUNIONSTORE d 1 z', ['zunionstore d']],
+    ['ZINTERSTORE d 1 z', ['zinterstore d']],
+    ['ZDIFFSTORE d 1 z', ['zdiffstore d']],
+    ['ZRANGESTORE d z 0 -1', ['zrangestore d']],
+    ['GEORADIUS g 1 1 9 km STORE d', ['georadiusstore d']],
+    ['GEORADIUS g 1 1 9 km STOREDIST d', ['georadiusstore d']],
+    ['GEOSEARCHSTORE d g FROMLONLAT 1 1 BYRADIUS 9 km', ['geosearchstore d']],
+    ['SORT l STORE d', ['sortstore d']],
+  ])('%s says first that it wrote over a key, and changed its type', (line, own) => {
+    const l = listen()
+    expect(over(l, 'XADD d 1-1 f v', line)).toEqual([...both, ...own])
+    // What it makes itself, of the same type.
+    expect(l.run(...line.split(' '))).toEqual(['overwritten d', ...own])
+    l.run('DEL', 'd')
+    if (!line.includes('XX')) expect(l.run(...line.split(' '))).toEqual(own)
+  })
+
+  it.each(['v', 's', 'z', 'l', 'h', 'p', 'x'])('RENAME, COPY and RESTORE of %s say it last', (key) => {
+    const l = listen()
+    const other = key === 's' ? 'ZADD d 1 x' : 'SADD d x'
+    expect(over(l, other, `COPY ${key} d REPLACE`)).toEqual(['copy_to d', ...both])
+    expect(l.run('COPY', key, 'd', 'REPLACE')).toEqual(['copy_to d', 'overwritten d'])
+    expect(l.run('COPY', key, 'd')).toEqual([])
+    expect(l.run('RENAME', key, 'd')).toEqual([`rename_from ${key}`, 'rename_to d', 'overwritten d'])
+    l.run('RENAME', 'd', key)
+    expect(over(l, other, `RENAME ${key} d`)).toEqual([`rename_from ${key}`, 'rename_to d', ...both])
+    const payload = Buffer.from(String(l.h.run('DUMP', 'd')), 'latin1')
+    const restore = (): string[] => {
+      l.h.run('RESTORE', 'd', '0', payload, 'REPLACE')
+      return l.events()
+    }
+    expect(restore()).toEqual(['restore d', 'overwritten d'])
+    l.run('DEL', 'd')
+    expect(restore()).toEqual(['restore d'])
+    l.run('DEL', 'd')
+    l.run(...other.split(' '))
+    expect(restore()).toEqual(['restore d', ...both])
+  })
+
+  it('in another database, of the key that is there', () => {
+    const l = listen()
+    l.run('COPY', 's', 'd', 'DB', '3')
+    l.run('SET', 'd', 'x')
+    expect(l.run('COPY', 'v', 'd', 'DB', '3', 'REPLACE')).toEqual(['copy_to d @3', 'overwritten d @3', 'type_changed d @3'])
+    expect(l.run('COPY', 's', 'd', 'DB', '4')).toEqual(['copy_to d @4'])
+  })
+
+  it('GETSET, and MSET that names a key twice; not what changes a value, or keeps one', () => {
+    const l = listen()
+    expect(l.run('GETSET', 'v', '1')).toEqual(['overwritten v', 'set v'])
+    expect(l.run('MSET', 'v', '1', 'new', '1', 'new', '2', 's', '3')).toEqual([
+      'overwritten v',
+      'set v',
+      'set new',
+      'overwritten new',
+      'set new',
+      'overwritten s',
+      'type_changed s',
+      'set s',
+    ])
+    expect(l.run('INCR', 'v')).toEqual(['incrby v'])
+    expect(l.run('APPEND', 'v', 'x')).toEqual(['append v'])
+    expect(l.run('SETRANGE', 'v', '0', 'x')).toEqual(['setrange v'])
+    expect(l.run('HSET', 'h', 'f', 'w')).toEqual(['hset h'])
+    expect(l.run('SETNX', 'v', '1')).toEqual([])
+    expect(l.run('SET', 'v', '1', 'NX')).toEqual([])
+    expect(l.run('SINTERSTORE', 'h', 'none')).toEqual(['del h'])
+    expect(l.run('RENAME', 'z', 'z')).toEqual([])
+  })
+
+  it('a HyperLogLog is a string', () => {
+    const l = listen()
+    expect(l.run('SET', 'p', 'x')).toEqual(['overwritten p', 'set p'])
+    l.run('PFADD', 'q', 'x')
+    expect(l.run('RENAME', 'q', 'v')).toEqual(['rename_from q', 'rename_to v', 'overwritten v'])
+  })
+
+  it('what is due is not written over', () => {
+    const l = listen('AEnoc')
+    l.h.engine.activeExpiry = false
+    l.run('PEXPIRE', 's', '50')
+    l.h.clock.advance(60)
+    expect(l.run('SET', 's', 'x')).toEqual(['expired s', 'new s', 'set s'])
+  })
+
+  it('each alone, and on the channel of the key', () => {
+    expect(listen('Eo').run('SET', 's', 'x')).toEqual(['overwritten s'])
+    expect(listen('Ec').run('SET', 's', 'x')).toEqual(['type_changed s'])
+    expect(listen('Ec').run('SET', 'v', 'x')).toEqual([])
+    expect(listen('AE').run('SET', 's', 'x')).toEqual(['set s'])
+    const l = listen('Koc')
+    l.h.run('SET', 's', 'x')
+    expect([...l.raw.matchAll(/__keyspace@0__:s\r\n\$\d+\r\n(\w+)/g)].map(([, event]) => event)).toEqual([
+      'overwritten',
+      'type_changed',
+    ])
+  })
+
+  it('nobody looks what a key held while they are not selected, or nobody listens', () => {
+    const { notifications } = listen('AE').h.engine
+    expect(notifications.tellsReplaced).toBe(false)
+    for (const letters of ['KEo', 'Ec', 'oc']) {
+      notifications.classes = parseNotificationClasses(letters) ?? 0
+      expect([letters, notifications.tellsReplaced]).toEqual([letters, letters !== 'oc'])
+    }
+    const deaf = new EngineHarness()
+    deaf.engine.notifications.classes = parseNotificationClasses('KEoc') ?? 0
+    expect(deaf.engine.notifications.tellsReplaced).toBe(false)
+  })
+})
+
 describe('what arrives from other members is told in the words of its effects:', () => {
-  function pair(): { a: EngineHarness; b: Listener; from: (...args: string[]) => string[] } {
+  function pair(classes = 'AEn'): { a: EngineHarness; b: Listener; from: (...args: string[]) => string[] } {
     const a = new EngineHarness({ self: 1, solo: false })
-    const b = new Listener('AEn', { self: 2, solo: false }, a.clock)
+    const b = new Listener(classes, { self: 2, solo: false }, a.clock)
     const from = (...args: string[]): string[] => {
       a.run(...args)
       b.h.receive(a)
@@ -268,6 +423,34 @@ describe('what arrives from other members is told in the words of its effects:',
     a.clock.advance(300)
     b.h.receive(a)
     expect(b.events()).toEqual(['expired k'])
+  })
+
+  it('a value that is written over; where the type changes as a whole, as a removal and a write', () => {
+    const { a, b } = pair('AEnoc')
+    const from = (...args: string[]): string[] => {
+      a.run(...args)
+      b.h.receive(a)
+      return b.events()
+    }
+    expect(from('SET', 'k', '1')).toEqual(['new k', 'set k'])
+    expect(from('SET', 'k', '2', 'EX', '100')).toEqual(['overwritten k', 'set k', 'expire k'])
+    expect(from('APPEND', 'k', 'x')).toEqual(['append k'])
+    expect(from('SADD', 's', 'm')).toEqual(['new s', 'sadd s'])
+    expect(from('SADD', 's', 'n')).toEqual(['sadd s'])
+    expect(from('SET', 's', '1')).toEqual(['del s', 'new s', 'set s'])
+    expect(from('SADD', 'm', 'x', 'y')).toEqual(['new m', 'sadd m'])
+    expect(from('SUNIONSTORE', 'k', 'm')).toEqual(['del k', 'new k', 'sadd k'])
+  })
+
+  it('another type that becomes visible in a conflict', () => {
+    const { a, b } = pair('AEnoc')
+    b.h.run('SET', 'k', '1')
+    a.clock.advance(10)
+    a.run('SADD', 'k', 'm')
+    b.events()
+    b.h.receive(a)
+    expect(b.h.run('TYPE', 'k')).toBe('set')
+    expect(b.events()).toEqual(['type_changed k', 'sadd k'])
   })
 
   it('but not a removal that leaves a newer value', () => {

@@ -218,7 +218,7 @@ describe.each([true, false])('a command that brings very many elements (alone: %
     clock.advance(2000)
     const heard = [h, other].map((each) => {
       const listener = new ReceivingSession(300)
-      each.engine.notifications.classes = parseNotificationClasses('KEAnSTIV') ?? 0
+      each.engine.notifications.classes = parseNotificationClasses('KEAnocSTIV') ?? 0
       each.raw(['PSUBSCRIBE', '__*'], listener)
       listener.received = ''
       return listener

@@ -78,7 +78,7 @@ describe.each([true, false])('a command of very many keys (alone: %s)', (solo) =
     other.engine.activeExpiry = false
     const heard = [h, other].map((each) => {
       const listener = new ReceivingSession(300)
-      each.engine.notifications.classes = parseNotificationClasses('KEAnm') ?? 0
+      each.engine.notifications.classes = parseNotificationClasses('KEAnmoc') ?? 0
       each.raw(['PSUBSCRIBE', '__key*'], listener)
       listener.received = ''
       return listener

@@ -57,7 +57,7 @@ describe('classes S, T, I and V', () => {
     ['STIVh', 'hSTIV'],
     ['VITSmEKhn', 'hnKEmSTIV'],
     ['AKESTIV', 'AKESTIV'],
-    [NOTIFICATION_LETTERS, 'AnKEmSTIV'],
+    [NOTIFICATION_LETTERS, 'AnocKEmSTIV'],
   ])('%s reads back as %s', (letters, canonical) => {
     expect(formatNotificationClasses(parseNotificationClasses(letters) ?? -1)).toBe(canonical)
   })

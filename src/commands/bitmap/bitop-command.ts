@@ -26,7 +26,9 @@ function bitop(call: Call): void {
   const result = new BitOperation(operation).run(call)
   const { buf, off, len } = call.request
   if (result.length > 0) {
+    const before = call.typeToReplace(2)
     call.effects.setString(call.database, buf, off[2], len[2], result, 0, result.length, ExpiryMode.clear)
+    call.notifyReplaced(before, 2)
     call.notify(NotificationClass.string, 'set', 2)
   } else if (call.find(2) !== 0) {
     call.effects.remove(call.database, buf, off[2], len[2])

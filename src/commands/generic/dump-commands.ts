@@ -1,4 +1,5 @@
 import { NotificationClass } from '../../base/notification-classes.js'
+import { KeyType } from '../../keyspace/database.js'
 import { readPayload, readPayloadSteps, writePayload, type PayloadResult } from '../../rdb/payload.js'
 import { RdbType } from '../../rdb/rdb-types.js'
 import type { RdbValue } from '../../rdb/value.js'
@@ -90,7 +91,8 @@ interface RestoreOptions {
 /** The checks come in the order in which Redis makes them. */
 function restore(call: Call): void {
   const options = parseOptions(call)
-  const taken = call.find(1) !== 0
+  const before = call.typeOf(1)
+  const taken = before !== KeyType.none
   if (taken && !options.replace) throw new CommandError(BUSY_KEY)
   const ttl = call.integer64(2)
   if (ttl < 0n) throw new CommandError(INVALID_TTL)
@@ -98,7 +100,7 @@ function restore(call: Call): void {
   // How many elements a payload has is not known before it is read.
   const elements = buf[off[3]] === RdbType.string ? 0 : len[3] / ELEMENT_BYTES
   if (call.isLongWrite(elements, 1)) {
-    call.writeKeyInSlices(1, restoreSteps(call, options, ttl, taken))
+    call.writeKeyInSlices(1, restoreSteps(call, options, ttl, before))
     return
   }
   const value = checkedValue(readPayload(call.bytes(3)))
@@ -109,6 +111,7 @@ function restore(call: Call): void {
     writeRdbValue(call, value, call.database, buf, off[1], len[1], at)
     setUse(call, options)
     call.notify(NotificationClass.generic, 'restore', 1)
+    call.notifyReplaced(before, 1)
   } else if (taken) {
     call.notify(NotificationClass.generic, 'del', 1)
   }
@@ -120,7 +123,7 @@ function expiryOf({ nowMs }: Call, { absolute }: RestoreOptions, ttl: bigint): n
   return ttl === 0n ? Infinity : Math.min(Number(ttl) + (absolute ? 0 : nowMs), Number.MAX_SAFE_INTEGER)
 }
 
-function* restoreSteps(call: Call, options: RestoreOptions, ttl: bigint, taken: boolean): Generator<undefined | 'commit', void> {
+function* restoreSteps(call: Call, options: RestoreOptions, ttl: bigint, before: number): Generator<undefined | 'commit', void> {
   const { op, long } = call
   const to = call.place(1)
   const at = expiryOf(call, options, ttl)
@@ -138,10 +141,12 @@ function* restoreSteps(call: Call, options: RestoreOptions, ttl: bigint, taken: 
     if (!isDue) yield* long.write(op, value, to)
   }
   if (!isDue && at !== Infinity) long.expire(op, to, at)
+  const taken = before !== KeyType.none
   if (!isDue || taken) yield 'commit'
   if (!isDue) {
     setUse(call, options)
     call.notifyStored(NotificationClass.generic, 'restore', 1)
+    call.notifyReplaced(before, 1)
   } else if (taken) {
     call.notify(NotificationClass.generic, 'del', 1)
   }

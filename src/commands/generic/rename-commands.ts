@@ -83,7 +83,7 @@ export const RENAME_COMMANDS: readonly CommandSpec[] = [
       const to = databaseArgument(call, 2)
       if (to === call.database) throw new CommandError(SAME_OBJECT)
       const ref = call.find(1)
-      if (ref === 0 || exists(call, to, 1)) {
+      if (ref === 0 || call.typeOf(1, to) !== KeyType.none) {
         call.reply.integer(0)
         return
       }
@@ -110,13 +110,15 @@ export const RENAME_COMMANDS: readonly CommandSpec[] = [
 function rename(call: Call, onlyIfFree: boolean, done: (isDone: boolean) => void): void {
   const ref = call.find(1)
   if (ref === 0) throw new CommandError(Errors.noSuchKey)
-  if (call.areSame(1, 2) || (onlyIfFree && call.find(2) !== 0)) {
+  const before = call.typeOf(2)
+  if (call.areSame(1, 2) || (onlyIfFree && before !== KeyType.none)) {
     done(false)
     return
   }
   const said = () => {
     call.notify(NotificationClass.generic, 'rename_from', 1)
     call.notify(NotificationClass.generic, 'rename_to', 2)
+    call.notifyReplaced(before, 2)
     done(true)
   }
   if (carriesLong(call, ref, call.database, 2, true)) {
@@ -141,20 +143,23 @@ function copy(call: Call): void {
   }
   if (to === call.database && call.areSame(1, 2)) throw new CommandError(SAME_OBJECT)
   const ref = call.findForRead(1)
+  const before = call.typeOf(2, to)
   // What is due is not copied; of a hash with nothing else there is nothing to copy.
-  if (ref === 0 || isAllDue(call, ref) || (!replace && exists(call, to, 2))) {
+  if (ref === 0 || isAllDue(call, ref) || (!replace && before !== KeyType.none)) {
     call.reply.integer(0)
     return
   }
   if (carriesLong(call, ref, to, 2, false)) {
     carryInSlices(call, ref, to, 2, false, () => {
       call.notifyStored(NotificationClass.generic, 'copy_to', 2, to)
+      call.notifyReplaced(before, 2, to)
       call.reply.integer(1)
     })
     return
   }
   carry(call, ref, to, 2)
   call.notify(NotificationClass.generic, 'copy_to', 2, to)
+  call.notifyReplaced(before, 2, to)
   call.reply.integer(1)
 }
 
@@ -194,7 +199,7 @@ function* carrySteps(
 /** Writes the value and expiry of a record of the selected database to the key in argument i of another, or the same, database. */
 function carry(call: Call, ref: Ref, database: number, i: number): void {
   const { buf, off, len } = call.request
-  const writesOver = call.db.type(ref) === KeyType.string && exists(call, database, i)
+  const writesOver = call.db.type(ref) === KeyType.string && call.typeOf(i, database) !== KeyType.none
   copyValue(call, call.db, ref, database, buf, off[i], len[i])
   // To Redis what is replaced goes first, as it does here for all but a string.
   if (writesOver) call.notify(NotificationClass.newKey, 'new', i, database)
@@ -203,9 +208,4 @@ function carry(call: Call, ref: Ref, database: number, i: number): void {
 function removeKey(call: Call, i: number): void {
   const { buf, off, len } = call.request
   call.effects.remove(call.database, buf, off[i], len[i])
-}
-
-function exists(call: Call, database: number, i: number): boolean {
-  const { buf, off, len } = call.request
-  return call.keyspace.find(call.keyspace.database(database), buf, off[i], len[i]) !== 0
 }

@@ -196,7 +196,7 @@ function* storeSteps(call: Call, work: Work): Generator<undefined | 'commit', vo
   const { op, long, collections } = call
   const { options } = work
   const at = call.place(options.store)
-  const replaces = call.find(options.store) !== 0
+  const before = call.typeOf(options.store)
   const result = yield* resultSteps(call, work)
   yield* long.remove(op, at)
   const writer = new RunWriter(op, collections.environment.self, at)
@@ -204,8 +204,8 @@ function* storeSteps(call: Call, work: Work): Generator<undefined | 'commit', vo
     bulk: (buf, off, len) => writer.bulk(buf, off, len),
     none: () => writer.bulk(NOTHING, 0, 0),
   })
-  if (replaces || writer.count > 0) yield 'commit'
-  call.stored(NotificationClass.list, 'sortstore', options.store, writer.count, replaces)
+  if (before !== KeyType.none || writer.count > 0) yield 'commit'
+  call.stored(NotificationClass.list, 'sortstore', options.store, writer.count, before)
 }
 
 function storeAtOnce(call: Call, work: Work): void {
@@ -400,11 +400,11 @@ function* answer(
 function storeResults(call: Call, i: number, results: ByteList): void {
   const { effects, database } = call
   const { buf, off, len } = call.request
-  const replaces = call.find(i) !== 0
+  const before = call.typeOf(i)
   effects.unannounced(() => {
-    if (replaces) effects.remove(database, buf, off[i], len[i])
+    if (before !== KeyType.none) effects.remove(database, buf, off[i], len[i])
     if (results.count === 0) return
     call.keys.store(KeyType.list).writeRdb({ type: 'list', elements: results }, database, buf, off[i], len[i])
   })
-  call.stored(NotificationClass.list, 'sortstore', i, results.count, replaces)
+  call.stored(NotificationClass.list, 'sortstore', i, results.count, before)
 }

@@ -1,6 +1,7 @@
 import { LIMITS } from '../../base/limits.js'
 import { NotificationClass } from '../../base/notification-classes.js'
 import { EffectType } from '../../crdt/effect-reader.js'
+import { KeyType } from '../../keyspace/database.js'
 import { MembersWriter } from '../../keyspace/set-store.js'
 import type { Ref } from '../../memory/arena.js'
 import { ByteList } from '../../rdb/byte-list.js'
@@ -124,12 +125,12 @@ function storing(operation: Operation, event: string): (call: Call) => void {
     const steps = operation(call, roots, into(members))
     while (steps.next().done !== true);
     const { buf, off, len } = call.request
-    const existed = call.find(1) !== 0
+    const before = call.typeOf(1)
     call.effects.unannounced(() => {
       call.effects.remove(call.database, buf, off[1], len[1])
       if (members.count > 0) call.collections.sets.addList(call.database, buf, off[1], len[1], members)
     })
-    call.stored(NotificationClass.set, event, 1, members.count, existed)
+    call.stored(NotificationClass.set, event, 1, members.count, before)
   }
 }
 
@@ -141,13 +142,13 @@ function* storeSteps(
 ): Generator<undefined | 'commit', void> {
   const { op, long } = call
   const at = call.place(1)
-  const existed = call.find(1) !== 0
+  const before = call.typeOf(1)
   yield* long.remove(op, at)
   const members = new MembersWriter(op, EffectType.setAdd, at)
   const steps = operation(call, roots, into(members))
   while (steps.next().done !== true) yield
-  if (existed || members.count > 0) yield 'commit'
-  call.stored(NotificationClass.set, event, 1, members.count, existed)
+  if (before !== KeyType.none || members.count > 0) yield 'commit'
+  call.stored(NotificationClass.set, event, 1, members.count, before)
 }
 
 /** SINTERCARD and its kin. isEstimate: APPROX is taken, and the answer is exact all the same: nothing is built that an estimate would do without. */

@@ -2,6 +2,7 @@ import { DoubleList } from '../../base/double-list.js'
 import { ByteList } from '../../rdb/byte-list.js'
 import type { Ref } from '../../memory/arena.js'
 import { NotificationClass } from '../../base/notification-classes.js'
+import { KeyType } from '../../keyspace/database.js'
 import { ScoresWriter } from '../../keyspace/zset-store.js'
 import type { Call } from '../call.js'
 import type { ReadSteps } from '../services.js'
@@ -29,9 +30,9 @@ export class ScoredList {
 export function storeScored(call: Call, key: number, list: ScoredList, event: string): void {
   const { effects, zsets, request, database } = call
   const { buf, off, len } = request
-  const existed = call.find(key) !== 0
+  const before = call.typeOf(key)
   effects.unannounced(() => {
-    if (existed) effects.remove(database, buf, off[key], len[key])
+    if (before !== KeyType.none) effects.remove(database, buf, off[key], len[key])
     if (list.count === 0) return
     const { writer } = zsets
     writer.begin(database, buf, off[key], len[key], 0)
@@ -41,7 +42,7 @@ export function storeScored(call: Call, key: number, list: ScoredList, event: st
     }
     writer.end()
   })
-  call.stored(NotificationClass.sortedSet, event, key, list.count, existed)
+  call.stored(NotificationClass.sortedSet, event, key, list.count, before)
 }
 
 /**
@@ -56,14 +57,14 @@ export function* storeSteps(
 ): Generator<undefined | 'commit', void> {
   const { op, long } = call
   const at = call.place(key)
-  const existed = call.find(key) !== 0
+  const before = call.typeOf(key)
   yield* long.remove(op, at)
   const writer = new ScoresWriter(op, at)
   const steps = members(writer)
   while (steps.next().done !== true) yield
   const { count } = writer
-  if (existed || count > 0) yield 'commit'
-  call.stored(NotificationClass.sortedSet, event, key, count, existed)
+  if (before !== KeyType.none || count > 0) yield 'commit'
+  call.stored(NotificationClass.sortedSet, event, key, count, before)
 }
 
 /** Takes ranks from .. to-1 of a set into a list. */

@@ -1,7 +1,7 @@
 import { LIMITS } from '../../base/limits.js'
 import { NotificationClass } from '../../base/notification-classes.js'
 import { DistinctRanges } from '../../keyspace/byte-ranges.js'
-import { KeyType } from '../../keyspace/database.js'
+import { KeyType, TYPE_COUNT } from '../../keyspace/database.js'
 import { ExpiryMode } from '../../keyspace/string-store.js'
 import type { Ref } from '../../memory/arena.js'
 import type { Call } from '../call.js'
@@ -91,8 +91,8 @@ interface ManyValues {
   readonly repliesOk: boolean
 }
 
-/** What there was of a key before, for its events. */
-const Before = { visible: 0, due: 1, nothing: 2 } as const
+/** Stands for what there was of a key before where that was due; else that is a KeyType. */
+const DUE = TYPE_COUNT
 
 function pairs(first: number, end: number): KeyRange {
   return { first, end, step: 2 }
@@ -125,7 +125,7 @@ function* writeSteps(call: Call, { keys, wanted, mode, at, repliesOk }: ManyValu
   else reply.integer(allowed ? 1 : 0)
 }
 
-/** Writes the effects; gives what there was of each key. */
+/** Writes the effects; gives the KeyType of what there was of each key, or DUE. */
 function* buildValues(
   call: Call,
   { first, end }: KeyRange,
@@ -142,9 +142,10 @@ function* buildValues(
     const place = call.place(i)
     const ref = db.lookup(buf, off[i], len[i])
     const isVisible = findAt(call, i, atMs) !== 0
-    if (!isVisible) found[nth] = ref !== 0 && db.type(ref) !== KeyType.none ? Before.due : Before.nothing
+    const type = ref === 0 ? KeyType.none : db.type(ref)
+    found[nth] = isVisible || type === KeyType.none ? type : DUE
     // Written before by the same command.
-    if (!distinct.pick(request, i)) found[nth] = Before.visible
+    if (!distinct.pick(request, i)) found[nth] = KeyType.string
     if (!long.mayHoldString(place)) yield* long.remove(op, place)
     long.setString(op, place, isVisible, buf, off[i + 1], len[i + 1], mode, at)
     if (nth % LIMITS.slicedReadStep === 0) yield
@@ -155,9 +156,10 @@ function* buildValues(
 function* tellOfValues(call: Call, { first, end }: KeyRange, mode: number, found: Uint8Array): Generator<undefined, void> {
   const { buf, off, len } = call.request
   for (let i = first, nth = 0; i < end; i += 2, nth++) {
-    if (found[nth] === Before.due) call.effects.onExpired(call.database, buf, off[i], len[i])
-    if (found[nth] !== Before.visible) call.notify(NotificationClass.newKey, 'new', i)
-    notifyWritten(call, i, mode)
+    const before = found[nth] === DUE ? KeyType.none : found[nth]
+    if (found[nth] === DUE) call.effects.onExpired(call.database, buf, off[i], len[i])
+    if (before === KeyType.none) call.notify(NotificationClass.newKey, 'new', i)
+    notifyWritten(call, i, mode, before)
     if (nth % LIMITS.slicedReadStep === 0) yield
   }
 }

@@ -35,12 +35,14 @@ export function replyValue(call: Call, ref: Ref): void {
 /** Writes argument `value` to the key in argument `key`. */
 export function writeValue(call: Call, key: number, value: number, mode: number, at: number): void {
   const { buf, off, len } = call.request
+  const before = call.typeToReplace(key)
   call.effects.setString(call.database, buf, off[key], len[key], buf, off[value], len[value], mode, at)
-  notifyWritten(call, key, mode)
+  notifyWritten(call, key, mode, before)
 }
 
-/** Events of a value that was written. */
-export function notifyWritten(call: Call, key: number, mode: number): void {
+/** Events of a value that was written in place of one of type `before`: see Call.notifyReplaced. */
+export function notifyWritten(call: Call, key: number, mode: number, before: number): void {
+  call.notifyReplaced(before, key)
   call.notify(NotificationClass.string, 'set', key)
   if (mode === ExpiryMode.set) call.notify(NotificationClass.generic, 'expire', key)
 }
