@@ -355,7 +355,7 @@ export interface EngineStatistics {
   readonly errorReplies: number
   readonly unknownCommands: number
   readonly expiredKeys: number
-  readonly expiredFields: number
+  expiredFields: number
   readonly evictedKeys: number
   readonly remoteFrames: number
   readonly remoteOps: number

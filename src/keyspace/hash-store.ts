@@ -30,6 +30,7 @@ import { ExpiryMode, NO_RESETS } from './string-store.js'
 const ALL_FLAGS = SET_EXPIRY_GIVEN | SET_EXPIRY_KEPT | HAS_RESETS
 /** Elements of a payload, of a copy or of a removal that are written as one effect. */
 const EFFECT_ELEMENTS = 1024
+const NO_FIELDS: readonly number[] = []
 
 /** Hashes: a map whose elements have values, counter contributions and expiries; see MapStore. */
 export class HashStore extends MapStore {
@@ -180,6 +181,20 @@ export class HashStore extends MapStore {
     }
     if (distinct.count > 0) this.removePicked(database, args)
     return distinct.count
+  }
+
+  /** Of the fields in arguments first … end - 1 those that are due but still there, each once: the first argument that names it. */
+  dueFields(db: Database, root: Ref, args: ByteRanges, first: number, end: number): readonly number[] {
+    if (!this.hasExpiring(db, root)) return NO_FIELDS
+    const { distinct } = this
+    const { buf, off, len } = args
+    const due: number[] = []
+    distinct.begin(end - first)
+    for (let i = first; i < end; i++) {
+      const isDue = !this.has(db, root, buf, off[i], len[i]) && this.holds(db, root, buf, off[i], len[i])
+      if (isDue && distinct.pick(args, i)) due.push(i)
+    }
+    return due
   }
 
   /** HEXPIRE and its kin, on the fields that pickedFields names; at is Infinity for HPERSIST. */

@@ -217,6 +217,29 @@ describe.each([true, false])('fields that a command tells of (alone: %s):', (sol
     expect(l.run('HGET', 'k', 'a')).toEqual(['hexpired k', 'hexpired|k 1:a'])
   })
 
+  it('those that HGETDEL finds due, before those that it removes', () => {
+    const l = listen()
+    l.h.engine.activeExpiry = false
+    const fill = (): void => {
+      l.run('HSET', 'k', 'a', '1', 'b', '2', 'c', '3')
+      l.run('HPEXPIRE', 'k', '50', 'FIELDS', '2', 'a', 'b')
+      l.h.clock.advance(60)
+    }
+    fill()
+    expect(l.run('HGETDEL', 'k', 'FIELDS', '5', 'b', 'c', 'a', 'x', 'b')).toEqual([
+      'hexpired k',
+      'hexpired|k 1:b,1:a',
+      'hdel k',
+      'hdel|k 1:c',
+      'del k',
+    ])
+    fill()
+    expect(l.run('HGETDEL', 'k', 'FIELDS', '2', 'a', 'x')).toEqual(['hexpired k', 'hexpired|k 1:a'])
+    expect(l.run('HGETDEL', 'k', 'FIELDS', '1', 'c')).toEqual(['hdel k', 'hdel|k 1:c'])
+    expect(l.run('HGETDEL', 'k', 'FIELDS', '1', 'b')).toEqual(['hexpired k', 'hexpired|k 1:b', 'del k'])
+    expect(l.h.engine.statistics.expiredFields).toBe(4)
+  })
+
   it('those of a transaction, command by command', () => {
     const l = listen('hV')
     l.h.run('MULTI')

@@ -1,12 +1,13 @@
 import RedisParser from 'redis-parser'
 import type { ClientRegistry } from '../../src/commands/client-registry.js'
-import type { ServerService, SettingsService } from '../../src/commands/services.js'
+import type { ServerService } from '../../src/commands/services.js'
 import type { Dialer } from '../../src/ports/dialer.js'
 import { Session } from '../../src/commands/session.js'
 import { Member, type MemberOptions, type MemberPorts } from '../../src/node/member.js'
 import { logReport, makeServices, staleRefusal, writeRefusal } from '../../src/node/services.js'
 import { ReplyWriter } from '../../src/resp/reply-writer.js'
 import { Request } from '../../src/resp/request.js'
+import { NO_SETTINGS } from './no-settings.js'
 
 /** null, number, Buffer (bulk or simple string), Error or array. */
 export type Reply = null | number | Buffer | Error | Reply[]
@@ -21,7 +22,7 @@ export class EmbeddedMember {
     this.member = new Member(
       options,
       ports,
-      makeServices(theMember, () => NO_CLIENTS, SETTINGS, serverOf(theMember, options, ports), NO_DIALER),
+      makeServices(theMember, () => NO_CLIENTS, NO_SETTINGS, serverOf(theMember, options, ports), NO_DIALER),
     )
   }
 
@@ -66,14 +67,6 @@ const NO_CLIENTS: ClientRegistry = {
     queryBufferLimitDisconnections: 0,
     evictedClients: 0,
   },
-}
-
-const SETTINGS: SettingsService = {
-  get: () => [],
-  set: () => null,
-  rewrite: () => null,
-  requirePassword: null,
-  debugCommand: 'no',
 }
 
 function serverOf(member: () => Member, options: MemberOptions, ports: MemberPorts): ServerService {

@@ -13,6 +13,7 @@ import type { Clock } from '../../src/ports/clock.js'
 import { ReplyWriter } from '../../src/resp/reply-writer.js'
 import { Request } from '../../src/resp/request.js'
 import { MemoryLog } from './memory-log.js'
+import { NO_SETTINGS } from './no-settings.js'
 
 const WRITES_IN_ONE_GO = {
   readElements: LIMITS.slicedReadElements,
@@ -104,13 +105,7 @@ export class EngineHarness {
     const services: Services = {
       table: new CommandTable(ALL_COMMANDS),
       clients,
-      settings: {
-        get: () => [],
-        set: () => null,
-        rewrite: () => null,
-        requirePassword: null,
-        debugCommand: 'no',
-      },
+      settings: NO_SETTINGS,
       replication: {
         memberId: self,
         applied: new VersionVector(),

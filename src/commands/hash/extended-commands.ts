@@ -27,8 +27,10 @@ function hgetdel(call: Call): void {
   const first = checkFields(call, 2, NOT_POSITIVE)
   replyFields(call, root, first, call.argc, true)
   const { hashes } = call.collections
+  const due = hashes.dueFields(call.db, root, call.request, first, call.argc)
   const removed = hashes.removeFields(call.db, root, call.database, call.request, first, call.argc)
-  if (removed > 0) notifyRemoval(call, hashes.distinct.picked, removed)
+  if (due.length > 0) call.engine.statistics.expiredFields += due.length
+  if (removed > 0) notifyRemoval(call, hashes.distinct.picked, removed, due)
 }
 
 /** once: a field that is named again is gone by then. */

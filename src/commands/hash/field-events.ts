@@ -8,6 +8,8 @@ import type { FieldNames } from '../services.js'
  * only then. As in Redis a field that a command names twice is told twice when both have had an effect.
  */
 
+const NONE_DUE: readonly number[] = []
+
 /** Tells of the fields in arguments first, first + step, … below end. */
 export function notifyFields(call: Call, event: string, first: number, end: number, step = 1): void {
   call.notify(NotificationClass.hash, event, 1)
@@ -20,9 +22,16 @@ export function notifyListedFields(call: Call, event: string, listed: ArrayLike<
   if (call.engine.notifications.tellsFields) tell(call, event, listOf(call.request, listed, count))
 }
 
-/** As notifyListedFields, of fields that are gone; when they were the last ones, also that the key is. */
-export function notifyRemoval(call: Call, listed: ArrayLike<number>, count = listed.length): void {
-  notifyListedFields(call, 'hdel', listed, count)
+/** As notifyListedFields, of fields that are gone, those of `due` because their time was up; when they were the last ones, also that the key is. */
+export function notifyRemoval(call: Call, listed: ArrayLike<number>, count = listed.length, due = NONE_DUE): void {
+  if (due.length === 0) {
+    notifyListedFields(call, 'hdel', listed, count)
+  } else {
+    notifyListedFields(call, 'hexpired', due)
+    const isDue = new Set(due)
+    const others = Array.from({ length: count }, (_, nth) => listed[nth]).filter((i) => !isDue.has(i))
+    if (others.length > 0) notifyListedFields(call, 'hdel', others)
+  }
   notifyIfGone(call)
 }
 

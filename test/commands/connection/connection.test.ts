@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import type { SettingsService } from '../../../src/commands/services.js'
 import { EngineHarness } from '../../support/engine-harness.js'
+import { NO_SETTINGS } from '../../support/no-settings.js'
 
 function settings(requirePassword: string | null): SettingsService {
-  return { get: () => [], set: () => null, rewrite: () => null, requirePassword, debugCommand: 'no' }
+  return { ...NO_SETTINGS, requirePassword }
 }
 
 function locked(): EngineHarness {

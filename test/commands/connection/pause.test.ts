@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { EngineHarness } from '../../support/engine-harness.js'
+import { NO_SETTINGS } from '../../support/no-settings.js'
 import { TestClients, type TestClient } from '../../support/test-clients.js'
 
 let clients: TestClients
@@ -13,7 +14,7 @@ beforeEach(() => {
   h = new EngineHarness({
     services: {
       clients,
-      settings: { get: () => [], set: () => null, rewrite: () => null, requirePassword: null, debugCommand: 'yes' },
+      settings: { ...NO_SETTINGS, debugCommand: 'yes' },
     },
   })
   admin = clients.connect()

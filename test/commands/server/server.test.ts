@@ -34,6 +34,12 @@ describe('CONFIG', () => {
     expect(h.raw(['CONFIG', 'GET', 'nope'])).toBe('%0\r\n')
   })
 
+  it('is refused by a harness that does not carry it out', () => {
+    const h = new EngineHarness()
+    expect(h.raw(['CONFIG', 'SET', 'timeout', '5'])).toMatch(/^-ERR CONFIG SET failed .*'timeout'/)
+    expect(h.raw(['CONFIG', 'REWRITE'])).toMatch(/^-ERR /)
+  })
+
   it('sets pairs, all or none', () => {
     const settings = new TestSettings()
     const h = new EngineHarness({ services: { settings } })
