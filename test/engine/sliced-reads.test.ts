@@ -137,9 +137,7 @@ describe('a read of a large collection', () => {
     turns()
     expect(client.received).toBe(inOneGo(['PFCOUNT', ...keys]))
     h.run('RPUSH', 'sketch:148', 'x')
-    expect(h.raw(['PFCOUNT', ...keys], client)).toBe(
-      '-WRONGTYPE Operation against a key holding the wrong kind of value\r\n',
-    )
+    expect(h.raw(['PFCOUNT', ...keys], client)).toBe('-WRONGTYPE Operation against a key holding the wrong kind of value\r\n')
   })
 
   describe('that follows patterns', () => {
