@@ -41,19 +41,19 @@ export class Command {
   ) {
     this.handler = spec.handler
     this.arity = spec.arity
-    this.isExec = spec.name === 'exec'
+    this.isExec = fullName === 'exec'
     this.hasSubcommands = spec.subcommands !== undefined && spec.subcommands.length > 0
     this.isWrite = spec.flags.includes('write')
     this.allowedWhileLoading = spec.flags.includes('loading')
     // Unlike Redis since 7.0: PING says that the process is there, and `meridian up` asks it.
-    this.allowedWhileStale = spec.flags.includes('stale') || spec.name === 'ping'
+    this.allowedWhileStale = spec.flags.includes('stale') || fullName === 'ping'
     this.mayReplicate = spec.flags.includes('may_replicate')
     this.needsMemory = spec.flags.includes('denyoom')
     this.isFast = spec.flags.includes('fast')
     this.noAuth = spec.flags.includes('no_auth')
     this.noMulti = spec.flags.includes('no_multi')
-    this.allowedWhileQueueing = QUEUEING_CONTROL.has(spec.name)
-    this.endsQueueing = ENDING_CONTROL.has(spec.name)
+    this.allowedWhileQueueing = QUEUEING_CONTROL.has(fullName)
+    this.endsQueueing = ENDING_CONTROL.has(fullName)
     this.allowedWhileSubscribed = SUBSCRIBER_COMMANDS.has(fullName)
     this.subcommands = new Map(spec.subcommands?.map((sub) => [sub.name, new Command(sub, `${fullName}|${sub.name}`)]) ?? [])
   }
