@@ -197,6 +197,8 @@ export const LIMITS = {
    * elements take more. Where it would be exceeded, LINSERT writes the list anew.
    */
   listPositionLevels: 64,
+  /** The fieldsets of one connection, HIMPORT PREPARE: 100,000 fields of 150 bytes. Beyond: it is refused. */
+  fieldsetBytes: 16 * MiB,
   /** A read of more elements than this goes in slices: they take some 3 ms. */
   slicedReadElements: 10_000,
   /** Elements in one step of such a read, between two looks at the clock: some 20 us. */

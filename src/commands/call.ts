@@ -168,7 +168,7 @@ export class Call {
    * The command reads its keys, arguments firstKey .. firstKey + keyCount - 1, a slice a turn: the handler returns without a reply. The steps write the
    * reply to `reply`, which is not the handler's; whenever a key changes the handler is run again and gives fresh steps. A generator does, as it
    * does nothing before it is asked for the first step. Steps may keep places in collections, and must not use cursors that they share with other commands.
-   * prefixes: what keys begin with that it reads beside those. They are kept.
+   * prefixes: what keys begin with that it reads beside those. They are kept. A keyCount of 0: it reads none, and is long by its arguments alone.
    */
   readInSlices(firstKey: number, keyCount: number, steps: ReadSteps, prefixes: readonly Uint8Array[] = []): void {
     if (this.engine.isInExec) this.engine.goInSteps(this, steps)

@@ -1,5 +1,6 @@
 import type { ReplyWriter } from '../resp/reply-writer.js'
 import type { QueuedRequests } from '../resp/queued-requests.js'
+import type { Fieldsets } from './fieldsets.js'
 
 /** Why and how a connection is to be closed after the reply that is being written. */
 export type CloseIntent = 'none' | 'after-reply' | 'now'
@@ -54,6 +55,8 @@ export class Session {
   nameBytes = 0
   /** What it listens to; null when nothing. */
   subscriptions: Subscriptions | null = null
+  /** What HIMPORT PREPARE has made; null when nothing. */
+  fieldsets: Fieldsets | null = null
 
   /** Name of the last command, lower case, for CLIENT LIST. */
   lastCommand = 'NULL'

@@ -69,7 +69,7 @@ export class SlicedReads implements SlicedReading, KeyObserver {
     }
     const { session, request } = call
     assert(session.blocked === null, 'a blocked session runs a command')
-    assert(keyCount > 0 && firstKey + keyCount <= request.argc, 'keys to read are no arguments')
+    assert(firstKey + keyCount <= request.argc, 'keys to read are no arguments')
     const copy = request.copy()
     const read = new SlicedRead(session, copy, this.host.commandOf(copy), firstKey, keyCount, prefixes, this)
     session.blocked = read

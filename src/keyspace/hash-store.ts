@@ -157,6 +157,34 @@ export class HashStore extends MapStore {
     return this.setPicked(database, args, mode, at)
   }
 
+  /**
+   * HIMPORT SET: writes distinct fields, whose values stand at arguments first, first + 1, …, to the key in argument 2, which must hold nothing that is
+   * visible.
+   */
+  setNamed(database: number, args: ByteRanges, fields: ByteRanges & { readonly count: number }, first: number): void {
+    const { effects } = this
+    const { buf, off, len } = args
+    const { writer } = effects
+    const db = this.keyspace.database(database)
+    let root = effects.openCollection(EffectType.hashSet, database, buf, off[2], len[2])
+    writer.putByte(0)
+    const { count } = fields
+    writer.putVarint(count)
+    for (let i = 0; i < count; i++) {
+      const value = first + i
+      writer.putBlock(fields.buf, fields.off[i], fields.len[i])
+      writer.putBlock(buf, off[value], len[value])
+      root = this.setField(db, root, fields, i, args, value)
+    }
+    this.rebase(db, root, count)
+    effects.closeCollection(this.finish(db, root, buf, off[2], len[2]))
+  }
+
+  private setField(db: Database, root: Ref, fields: ByteRanges, i: number, values: ByteRanges, v: number): Ref {
+    const { buf, off, len } = values
+    return this.write(db, root, fields.buf, fields.off[i], fields.len[i], buf, off[v], len[v], ExpiryMode.clear, 0, NO_RESETS)
+  }
+
   /** HSETEX … KEEPTTL. Fields that clients do not see have no expiry to keep. */
   setKeeping(db: Database, root: Ref, database: number, args: ByteRanges, first: number, end: number): void {
     const { distinct } = this

@@ -120,8 +120,9 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
   }
 
   get totalMemoryBytes(): number {
-    const { decoder, queue, socketWriter, queuedBytes, nameBytes } = this
-    return OBJECT_BYTES + decoder.bufferBytes + queue.bytes + socketWriter.waitingBytes + queuedBytes + nameBytes
+    const { decoder, queue, socketWriter, queuedBytes, nameBytes, fieldsets } = this
+    const buffers = decoder.bufferBytes + queue.bytes + socketWriter.waitingBytes
+    return OBJECT_BYTES + buffers + queuedBytes + nameBytes + (fieldsets?.bytes ?? 0)
   }
 
   /** It is to be disconnected, or is no client any more. */

@@ -37,6 +37,19 @@ describe('transactions', () => {
     expect(h.services.table.find('exec')).toMatchObject({ rejectedCalls: 2 })
   })
 
+  it('queues subcommands that are named like the commands which end or discard one', () => {
+    const h = new EngineHarness()
+    h.run('HIMPORT', 'PREPARE', 'f', 'a')
+    h.run('MULTI')
+    for (const args of [
+      ['HIMPORT', 'DISCARD', 'f'],
+      ['LATENCY', 'RESET'],
+      ['SLOWLOG', 'RESET'],
+    ])
+      expect(h.run(...args)).toBe('QUEUED')
+    expect(h.run('EXEC')).toEqual([1, 0, 'OK'])
+  })
+
   it('answers an unknown command in the words of Redis', () => {
     const h = new EngineHarness()
     expect(h.raw(['NOPE', 'a', 'b'])).toBe("-ERR unknown command 'NOPE', with args beginning with: 'a' 'b' \r\n")

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { Fieldset, Fieldsets } from '../../src/commands/fieldsets.js'
 import type { TestClient } from './test-client.js'
 import { startServer, type TestServer } from './test-server.js'
 
@@ -60,6 +61,25 @@ describe('memory of all clients together', () => {
     settings.clientMemoryBytes = 0
     await leaveWaiting(started, clients[2], 3, 9 * HUNDRED_KB)
     expect(server.registry.count).toBe(2)
+  })
+
+  it('counts the fieldsets of a client', async () => {
+    const { client, server, settings } = await startServer()
+    const c = await client()
+    c.send('PING\r\n')
+    await c.expectText('+PONG\r\n')
+    const found = server.registry.find(1)
+    expect(found).toBeDefined()
+    if (found === undefined) return
+    const before = found.totalMemoryBytes
+    found.session.fieldsets = new Fieldsets()
+    found.session.fieldsets.put(new Fieldset(new Uint8Array(1), 3, 5 * HUNDRED_KB))
+    expect(found.totalMemoryBytes - before).toBe(found.session.fieldsets.bytes)
+    expect(found.session.fieldsets.bytes).toBeGreaterThan(5 * HUNDRED_KB)
+    settings.clientMemoryBytes = before + HUNDRED_KB
+    c.send('PING\r\n')
+    await c.expectEnd()
+    expect(server.registry.count).toBe(0)
   })
 
   it('counts replies that a client does not read', async () => {

@@ -216,6 +216,7 @@ function reset(call: Call): void {
   if (session.replyMode !== 'skip-this') session.replyMode = 'on'
   session.noEvict = false
   session.noTouch = false
+  session.fieldsets = null
   session.protocol = reply.protocol = 2
   reply.simpleString('RESET')
 }

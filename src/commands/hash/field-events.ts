@@ -22,6 +22,12 @@ export function notifyListedFields(call: Call, event: string, listed: ArrayLike<
   if (call.engine.notifications.tellsFields) tell(call, event, listOf(call.request, listed, count))
 }
 
+/** Tells of fields that are no arguments, of the hash in argument `key`. */
+export function notifyNames(call: Call, event: string, key: number, names: FieldNames): void {
+  call.notify(NotificationClass.hash, event, key)
+  if (call.engine.notifications.tellsFields) tell(call, event, names, key)
+}
+
 /** As notifyListedFields, of fields that are gone, those of `due` because their time was up; when they were the last ones, also that the key is. */
 export function notifyRemoval(call: Call, listed: ArrayLike<number>, count = listed.length, due = NONE_DUE): void {
   if (due.length === 0) {
@@ -41,6 +47,12 @@ export function* addedSteps(call: Call, event: string, first: number, end: numbe
   if (call.engine.notifications.tellsFields) yield* tellInSteps(call, event, rangeOf(call.request, first, end, step))
 }
 
+/** Those of HIMPORT SET of very many: see notifyNames. */
+export function* namedSteps(call: Call, event: string, key: number, names: FieldNames, wasThere: boolean): Steps {
+  call.notifyAdded(NotificationClass.hash, event, key, wasThere)
+  if (call.engine.notifications.tellsFields) yield* tellInSteps(call, event, names, key)
+}
+
 /** Those of HDEL of very many: see notifyRemoval. */
 export function* removalSteps(call: Call, listed: ArrayLike<number>, count: number): Steps {
   call.notify(NotificationClass.hash, 'hdel', 1)
@@ -55,14 +67,14 @@ export function notifyIfGone(call: Call): void {
   if (call.find(1) === 0) call.notify(NotificationClass.generic, 'del', 1)
 }
 
-function tell(call: Call, event: string, fields: FieldNames): void {
+function tell(call: Call, event: string, fields: FieldNames, key = 1): void {
   const { buf, off, len } = call.request
-  call.engine.notifications.notifyFields(event, call.database, buf, off[1], len[1], fields)
+  call.engine.notifications.notifyFields(event, call.database, buf, off[key], len[key], fields)
 }
 
-function tellInSteps(call: Call, event: string, fields: FieldNames): Steps {
+function tellInSteps(call: Call, event: string, fields: FieldNames, key = 1): Steps {
   const { buf, off, len } = call.request
-  return call.engine.notifications.fieldSteps(event, call.database, buf, off[1], len[1], fields)
+  return call.engine.notifications.fieldSteps(event, call.database, buf, off[key], len[key], fields)
 }
 
 function rangeOf({ buf, off, len }: Request, first: number, end: number, step: number): FieldNames {

@@ -91,6 +91,26 @@ describe('COMMAND DOCS', () => {
   })
 })
 
+it('COMMAND says of HIMPORT what redis-server 8.10 does', () => {
+  const h = new EngineHarness()
+  const [[, arity, , , , , categories, , , subcommands]] = h.run('COMMAND', 'INFO', 'himport') as [unknown[]]
+  expect([arity, categories]).toEqual([-2, ['@hash', '@slow']])
+  const found = (subcommands as unknown[][]).map(([name, ...rest]) => [name, rest[0], rest[1], rest[5], rest[6]])
+  const everywhere = ['request_policy:all_shards']
+  expect(found).toEqual([
+    ['himport|prepare', -4, ['denyoom'], ['@hash', '@slow'], everywhere],
+    ['himport|set', -5, ['write', 'denyoom'], ['@write', '@hash', '@slow'], []],
+    ['himport|discard', 3, [], ['@hash', '@slow'], everywhere],
+    ['himport|discardall', 2, [], ['@hash', '@slow'], everywhere],
+  ])
+  expect(h.run('COMMAND', 'GETKEYSANDFLAGS', 'HIMPORT', 'SET', 'k', 'f', 'v')).toEqual([['k', ['OW', 'update']]])
+  expect((h.run('COMMAND', 'GETKEYS', 'HIMPORT', 'DISCARD', 'f') as Error).message).toContain('no key arguments')
+  const [, docs] = h.run('COMMAND', 'DOCS', 'himport|set') as [string, unknown[]]
+  expect(docs.slice(0, 8).filter((_, i) => i % 2 === 0)).toEqual(['summary', 'since', 'group', 'complexity'])
+  expect(docs[3]).toBe('8.10.0')
+  expect((docs.at(-1) as unknown[][]).map(([, name]) => name)).toEqual(['key', 'fieldset-name', 'value'])
+})
+
 describe('COMMAND GETKEYS', () => {
   it('finds keys in ranges, behind keywords and by their number', () => {
     const h = new EngineHarness()
