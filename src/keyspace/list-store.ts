@@ -438,10 +438,12 @@ export class RunWriter implements ElementSink {
     private readonly self: number,
     private readonly to: KeyPlace,
     private readonly anchor = 0,
+    /** Index of the first element that bulk gets. At the beginning of a list it is negative, as is that of a push there. */
+    private readonly firstIndex = 0,
   ) {}
 
   bulk(buf: Uint8Array, off: number, len: number): void {
-    if (this.count === 0 || this.op.isFull) this.begin(this.count)
+    if (this.count === 0 || this.op.isFull) this.begin(this.firstIndex + this.count)
     this.op.add().range(buf, off, len)
     this.count++
   }

@@ -4,7 +4,7 @@ import type { Call } from '../call.js'
 import { keyRange, type CommandSpec } from '../command-spec.js'
 import { KEYS } from '../string/arguments.js'
 import { DESTINATION, findList, FROM_AND_TO, isLeft, lengthOf, SOURCE, TIMEOUT } from './arguments.js'
-import { MOVE_KEYS, moveElement } from './move-commands.js'
+import { HOW_MANY, MOVE_KEYS, moveElement, moveMany, parseMany } from './move-commands.js'
 import { MULTI_POP_ARGUMENTS, parseMultiPop, pop, popFirst } from './pop-commands.js'
 
 /** Pops and moves that wait until there is something. See Call.blockOn. */
@@ -47,6 +47,16 @@ function blmove(call: Call): void {
   const fromBegin = isLeft(call, 3)
   const toBegin = isLeft(call, 4)
   waitAndMove(call, fromBegin, toBegin, blockingTimeout(call, 5))
+}
+
+/** Also tried again, in vain, when there is something but not as much as EXACTLY asks for: then those behind it may take that. */
+function blmovem(call: Call): void {
+  const fromBegin = isLeft(call, 3)
+  const toBegin = isLeft(call, 4)
+  const timeoutMs = blockingTimeout(call, 5)
+  const many = parseMany(call, 6, fromBegin, toBegin)
+  const retry = (again: Call): boolean => moveMany(again, many)
+  if (!retry(call)) call.blockOn({ firstKey: 1, keyCount: 1, type: KeyType.list, timeoutMs, retry })
 }
 
 function brpoplpush(call: Call): void {
@@ -104,6 +114,19 @@ export const BLOCKING_COMMANDS: readonly CommandSpec[] = [
     complexity: 'O(1)',
     arguments: [SOURCE, DESTINATION, ...FROM_AND_TO, TIMEOUT],
     handler: blmove,
+  },
+  {
+    name: 'blmovem',
+    arity: -6,
+    flags: ['write', 'denyoom', 'blocking'],
+    keys: MOVE_KEYS,
+    group: 'list',
+    categories: ['list'],
+    since: '8.10.0',
+    summary: 'Moves elements from one list to another and replies with them; waits for enough of them if need be.',
+    complexity: 'O(N), N being the number of elements moved',
+    arguments: [SOURCE, DESTINATION, ...FROM_AND_TO, TIMEOUT, HOW_MANY],
+    handler: blmovem,
   },
   {
     name: 'brpoplpush',

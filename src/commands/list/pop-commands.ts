@@ -34,7 +34,7 @@ export function pop(call: Call, key: number, ref: number, length: number, count:
 }
 
 /** An integer from 1 on. */
-function positive(call: Call, i: number, error: string): number {
+export function positive(call: Call, i: number, error: string): number {
   const value = call.integer(i, error)
   if (value < 1) throw new CommandError(error)
   return value
