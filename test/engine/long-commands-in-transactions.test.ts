@@ -37,6 +37,8 @@ const LONG: readonly string[][] = [
   ['MGET', ...KEYS],
   ['DEL', ...KEYS],
   ['SADD', 's3', ...KEYS],
+  ['LMOVEM', 'l', 'l', 'RIGHT', 'RIGHT', 'COUNT', '250', 'OBO'],
+  ['BLMOVEM', 'l', 'moved', 'LEFT', 'LEFT', '0', 'EXACTLY', '60', 'OBO'],
   ['BLMPOP', '0', '1', 'l', 'LEFT', 'COUNT', '200'],
   ['LRANGE', 'l', '0', '-1'],
 ]

@@ -3,11 +3,20 @@ import { EngineHarness } from '../support/engine-harness.js'
 import { COUNT, digestOf, inOneGo, numbers, SlicedEngine } from '../support/sliced-engine.js'
 import { ReceivingSession, type TickingClock } from '../support/ticking-clock.js'
 
-/** BLMPOP and BZMPOP of much that have waited for it. */
+/** BLMPOP, BLMOVEM and BZMPOP of much that have waited for it. */
 const KINDS = [
   {
     wait: (count: number) => ['BLMPOP', '0', '2', 'first', 'key', 'LEFT', 'COUNT', `${count}`],
     pop: (count: number) => ['LMPOP', '1', 'key', 'LEFT', 'COUNT', `${count}`],
+    push: 'RPUSH',
+    elements: numbers.map((n) => [`e${n}`]),
+    one: ['RPUSH', 'key', 'late'],
+    size: 'LLEN',
+    takeOne: ['LPOP', 'key'],
+  },
+  {
+    wait: (count: number) => ['BLMOVEM', 'key', 'moved', 'LEFT', 'LEFT', '0', 'COUNT', `${count}`, 'OBO'],
+    pop: (count: number) => ['LMOVEM', 'key', 'moved', 'LEFT', 'LEFT', 'COUNT', `${count}`, 'OBO'],
     push: 'RPUSH',
     elements: numbers.map((n) => [`e${n}`]),
     one: ['RPUSH', 'key', 'late'],

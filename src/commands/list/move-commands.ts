@@ -149,9 +149,11 @@ function* moveSteps(
   }
   const removal = new ListRemoval(db, root, op, call.place(1), call.long.highestStamp)
   yield* removal.row(first, first + count)
+  const isEmpty = length === count && !call.areSame(1, 2)
+  if (isEmpty) yield* call.emptyInSteps(1)
   yield 'commit'
   call.notifyAdded(NotificationClass.list, toBegin ? 'lpush' : 'rpush', 2, to !== 0)
-  notifyPop(call, 1, fromBegin, length === count && !call.areSame(1, 2))
+  notifyPop(call, 1, fromBegin, isEmpty)
 }
 
 function lmove(call: Call): void {

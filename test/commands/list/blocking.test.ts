@@ -46,7 +46,9 @@ describe('blocking list commands', () => {
     send(a, 'MULTI')
     send(a, 'BLPOP', 'none', '0')
     send(a, 'BLMOVE', 'none', 'k', 'LEFT', 'LEFT', '0')
-    expect(send(a, 'EXEC')).toBe('*2\r\n*-1\r\n$-1\r\n')
+    send(a, 'BLMOVEM', 'k', 'to', 'LEFT', 'LEFT', '0', 'EXACTLY', '9', 'OBO')
+    send(a, 'BLMOVEM', 'k', 'to', 'LEFT', 'LEFT', '0', 'COUNT', '9', 'OBO')
+    expect(send(a, 'EXEC')).toBe(`*4\r\n*-1\r\n$-1\r\n*-1\r\n*1\r\n${bulks('b')}`)
   })
 
   it('wait for whatever makes the list, and are served in the order in which they began', () => {
@@ -87,11 +89,76 @@ describe('blocking list commands', () => {
     expect(h.run('LRANGE', 'from', '0', '-1')).toEqual(['v'])
   })
 
+  it('BLMOVEM with COUNT moves the first that comes', () => {
+    wait(a, 'BLMOVEM', 'k', 'to', 'LEFT', 'LEFT', '0', 'COUNT', '5', 'OBO')
+    wait(b, 'BLMOVEM', 'k', 'to', 'LEFT', 'RIGHT', '0')
+    send(admin, 'RPUSH', 'k', '1', '2')
+    expect([received(a), received(b)]).toEqual([`*2\r\n${bulks('2', '1')}`, ''])
+    send(admin, 'RPUSH', 'k', '3')
+    expect(received(b)).toBe(`*1\r\n${bulks('3')}`)
+    expect(h.run('LRANGE', 'to', '0', '-1')).toEqual(['2', '1', '3'])
+  })
+
+  it.each([
+    ['a push', ['RPUSH', 'k', '3'], ['1', '2', '3']],
+    ['LINSERT', ['LINSERT', 'k', 'BEFORE', '1', '0'], ['0', '1', '2']],
+    ['LMOVE', ['LMOVE', 'feed', 'k', 'LEFT', 'RIGHT'], ['1', '2', '7']],
+    ['LMOVEM', ['LMOVEM', 'feed', 'k', 'LEFT', 'LEFT', 'COUNT', '2', 'BULK'], ['7', '8', '1']],
+    ['SORT', ['SORT', 'feed', 'STORE', 'k'], ['7', '8', '9']],
+    ['RENAME', ['RENAME', 'feed', 'k'], ['7', '8', '9']],
+  ])('BLMOVEM with EXACTLY waits until %s has made it enough', (_, command, moved) => {
+    send(admin, 'RPUSH', 'feed', '7', '8', '9')
+    wait(a, 'BLMOVEM', 'k', 'to', 'LEFT', 'RIGHT', '0', 'EXACTLY', '3', 'BULK')
+    send(admin, 'RPUSH', 'k', '1', '2')
+    expect([received(a), h.run('LLEN', 'k'), h.run('EXISTS', 'to')]).toEqual(['', 2, 0])
+    send(admin, ...command)
+    expect(received(a)).toBe(`*3\r\n${bulks(...moved)}`)
+    expect(h.run('LRANGE', 'to', '0', '-1')).toEqual(moved)
+  })
+
+  it('BLMOVEM with EXACTLY is served by other members, and within a list', () => {
+    const other = new EngineHarness({ self: 2, solo: false }, h.clock)
+    wait(a, 'BLMOVEM', 'k', 'k', 'LEFT', 'RIGHT', '0', 'EXACTLY', '2', 'BULK')
+    send(admin, 'RPUSH', 'k', 'here')
+    other.run('RPUSH', 'k', 'far')
+    h.receive(other)
+    h.clock.advance(0)
+    const [first, second] = h.run('LRANGE', 'k', '0', '-1') as string[]
+    expect(received(a)).toBe(`*2\r\n${bulks(first, second)}`)
+    other.receive(h)
+    expect(other.run('LRANGE', 'k', '0', '-1')).toEqual([first, second])
+  })
+
+  it('BLMOVEM with EXACTLY lets those that are content with less go before it, but comes before those behind it', () => {
+    const c = h.newSession()
+    wait(a, 'BLMOVEM', 'k', 'to', 'LEFT', 'RIGHT', '0', 'EXACTLY', '3', 'BULK')
+    wait(b, 'BLMOVEM', 'k', 'to', 'LEFT', 'RIGHT', '0', 'EXACTLY', '2', 'BULK')
+    send(admin, 'RPUSH', 'k', '1')
+    expect([received(a), received(b)]).toEqual(['', ''])
+    send(admin, 'RPUSH', 'k', '2')
+    expect([received(a), received(b)]).toEqual(['', `*2\r\n${bulks('1', '2')}`])
+    wait(b, 'BLMOVEM', 'k', 'to', 'LEFT', 'RIGHT', '0', 'EXACTLY', '2', 'BULK')
+    send(admin, 'RPUSH', 'k', '3', '4', '5')
+    expect([received(a), received(b)]).toEqual([`*3\r\n${bulks('3', '4', '5')}`, ''])
+    expect(h.raw(['LLEN', 'to'], c)).toBe(':5\r\n')
+  })
+
+  it('BLMOVEM wakes those who wait for what it moves', () => {
+    wait(a, 'BLMOVEM', 'from', 'to', 'RIGHT', 'RIGHT', '0', 'EXACTLY', '2', 'OBO')
+    wait(b, 'BLPOP', 'to', '0')
+    send(admin, 'RPUSH', 'from', '1', '2')
+    expect([received(a), received(b)]).toEqual([`*2\r\n${bulks('2', '1')}`, `*2\r\n${bulks('to', '2')}`])
+  })
+
   it('give up when time is up', () => {
     wait(a, 'BLPOP', 'k', '0.01')
     wait(b, 'BLMOVE', 'k', 'to', 'LEFT', 'LEFT', '0.02')
     h.clock.advance(30)
     expect([received(a), received(b)]).toEqual(['*-1\r\n', '*-1\r\n'])
+    send(admin, 'RPUSH', 'k', '1')
+    wait(a, 'BLMOVEM', 'k', 'to', 'LEFT', 'LEFT', '0.01', 'EXACTLY', '2', 'OBO')
+    h.clock.advance(30)
+    expect([received(a), h.run('LLEN', 'k')]).toEqual(['*-1\r\n', 1])
   })
 
   it('check their arguments in Redis’ order', () => {
@@ -101,6 +168,10 @@ describe('blocking list commands', () => {
     expect(send(a, 'BLMOVE', 'k', 'to', 'UP', 'LEFT', 'x')).toBe('-ERR syntax error\r\n')
     expect(send(a, 'BLMPOP', 'x', '1', 'k', 'LEFT')).toBe(timeout)
     expect(send(a, 'BLMPOP', 'x', '0', 'k', 'LEFT')).toBe('-ERR numkeys should be greater than 0\r\n')
+    expect(send(a, 'BLMOVEM', 'k', 'to', 'UP', 'LEFT', 'x', 'COUNT', '0', 'OBO')).toBe('-ERR syntax error\r\n')
+    expect(send(a, 'BLMOVEM', 'k', 'to', 'LEFT', 'LEFT', 'x', 'COUNT', '0', 'OBO')).toBe(timeout)
+    expect(send(a, 'BLMOVEM', 'k', 'to', 'LEFT', 'LEFT', '0', 'COUNT', '0', 'OBO')).toBe('-ERR count should be greater than 0\r\n')
+    expect(send(a, 'BLMOVEM', 'k', 'to', 'LEFT', 'LEFT', '0', 'EXACTLY', '2')).toBe('-ERR syntax error\r\n')
     send(admin, 'SET', 'text', 'v')
     expect(send(a, 'BRPOP', 'none', 'text', '0')).toMatch(/^-WRONGTYPE /)
   })

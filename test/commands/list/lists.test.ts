@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { parseNotificationClasses } from '../../../src/base/notification-classes.js'
 import { EngineHarness } from '../../support/engine-harness.js'
+import { ReceivingSession } from '../../support/ticking-clock.js'
 
 const WRONG_TYPE = '-WRONGTYPE Operation against a key holding the wrong kind of value\r\n'
 const SYNTAX = '-ERR syntax error\r\n'
@@ -167,6 +169,173 @@ describe('moves', () => {
     ])
       expect(h.run('LMOVE', 'k', 'k', from, to)).toBe('a')
     expect([list(h), h.run('PTTL', 'k')]).toEqual([['a'], 1000])
+  })
+})
+
+describe('LMOVEM', () => {
+  const ENDS = ['LEFT', 'RIGHT'] as const
+
+  it('moves what one element is moved to by LMOVE when it is not said how many', () => {
+    const h = filled('a', 'b', 'c')
+    expect(h.raw(['LMOVEM', 'k', 'to', 'RIGHT', 'LEFT'])).toBe('*1\r\n$1\r\nc\r\n')
+    expect([list(h), list(h, 'to')]).toEqual([['a', 'b'], ['c']])
+  })
+
+  it.each([
+    ['LEFT', 'LEFT', 'OBO', ['b', 'a'], ['b', 'a', 'x', 'y']],
+    ['LEFT', 'LEFT', 'BULK', ['a', 'b'], ['a', 'b', 'x', 'y']],
+    ['LEFT', 'RIGHT', 'OBO', ['a', 'b'], ['x', 'y', 'a', 'b']],
+    ['LEFT', 'RIGHT', 'BULK', ['a', 'b'], ['x', 'y', 'a', 'b']],
+    ['RIGHT', 'LEFT', 'OBO', ['c', 'd'], ['c', 'd', 'x', 'y']],
+    ['RIGHT', 'LEFT', 'BULK', ['c', 'd'], ['c', 'd', 'x', 'y']],
+    ['RIGHT', 'RIGHT', 'OBO', ['d', 'c'], ['x', 'y', 'd', 'c']],
+    ['RIGHT', 'RIGHT', 'BULK', ['c', 'd'], ['x', 'y', 'c', 'd']],
+  ])('from %s to %s %s replies in the order of the destination', (from, to, order, reply, after) => {
+    for (const how of ['COUNT', 'EXACTLY']) {
+      const h = filled('a', 'b', 'c', 'd')
+      h.run('RPUSH', 'to', 'x', 'y')
+      expect(h.run('LMOVEM', 'k', 'to', from, to, how, '2', order)).toEqual(reply)
+      expect(list(h)).toEqual(from === 'LEFT' ? ['c', 'd'] : ['a', 'b'])
+      expect(list(h, 'to')).toEqual(after)
+    }
+  })
+
+  it('moves what there is with COUNT, and nothing with EXACTLY where there is less', () => {
+    const h = filled('a', 'b', 'c')
+    for (const protocol of [2, 3] as const) {
+      h.session.protocol = protocol
+      const none = protocol === 2 ? '*-1\r\n' : '_\r\n'
+      expect(h.raw(['LMOVEM', 'k', 'to', 'LEFT', 'LEFT', 'EXACTLY', '4', 'BULK'])).toBe(none)
+      // It does not even look at the destination.
+      expect(h.raw(['LMOVEM', 'k', 'text', 'LEFT', 'LEFT', 'EXACTLY', '4', 'BULK'])).toBe(none)
+      expect(h.raw(['LMOVEM', 'none', 'to', 'LEFT', 'LEFT'])).toBe(none)
+      expect(h.raw(['LMOVEM', 'none', 'to', 'LEFT', 'LEFT', 'COUNT', '9', 'OBO'])).toBe(none)
+    }
+    expect([list(h), h.run('EXISTS', 'to')]).toEqual([['a', 'b', 'c'], 0])
+    expect(h.run('LMOVEM', 'k', 'to', 'LEFT', 'LEFT', 'COUNT', '9', 'OBO')).toEqual(['c', 'b', 'a'])
+    expect([h.run('EXISTS', 'k'), list(h, 'to')]).toEqual([0, ['c', 'b', 'a']])
+    expect(h.run('LMOVEM', 'to', 'k', 'LEFT', 'LEFT', 'EXACTLY', '3', 'BULK')).toEqual(['c', 'b', 'a'])
+    expect([list(h), h.run('EXISTS', 'to')]).toEqual([['c', 'b', 'a'], 0])
+  })
+
+  it.each([
+    ['LEFT', 'LEFT', 'OBO', 2, ['b', 'a', 'c', 'd']],
+    ['RIGHT', 'RIGHT', 'OBO', 2, ['a', 'b', 'd', 'c']],
+    ['LEFT', 'LEFT', 'BULK', 2, ['a', 'b', 'c', 'd']],
+    ['RIGHT', 'RIGHT', 'BULK', 2, ['a', 'b', 'c', 'd']],
+    ['LEFT', 'RIGHT', 'OBO', 3, ['d', 'a', 'b', 'c']],
+    ['RIGHT', 'LEFT', 'BULK', 3, ['b', 'c', 'd', 'a']],
+    ['LEFT', 'LEFT', 'OBO', 9, ['d', 'c', 'b', 'a']],
+    ['RIGHT', 'RIGHT', 'OBO', 9, ['d', 'c', 'b', 'a']],
+    ['LEFT', 'RIGHT', 'OBO', 9, ['a', 'b', 'c', 'd']],
+    ['RIGHT', 'LEFT', 'BULK', 9, ['a', 'b', 'c', 'd']],
+  ])('from %s to %s %s of %i within a list keeps its expiry, and is a change', (from, to, order, count, after) => {
+    for (const solo of [true, false]) {
+      const h = new EngineHarness({ solo })
+      h.run('RPUSH', 'k', 'a', 'b', 'c', 'd')
+      h.run('PEXPIRE', 'k', '1000')
+      const watcher = h.newSession()
+      h.raw(['WATCH', 'k'], watcher)
+      const reply = h.run('LMOVEM', 'k', 'k', from, to, 'COUNT', String(count), order) as string[]
+      expect(list(h)).toEqual(after)
+      expect(reply).toEqual(to === 'LEFT' ? after.slice(0, count) : after.slice(-count))
+      expect(h.run('PTTL', 'k')).toBe(1000)
+      h.raw(['MULTI'], watcher)
+      expect(h.raw(['EXEC'], watcher)).toBe('*-1\r\n')
+      const other = new EngineHarness({ solo, self: 2 })
+      other.receive(h)
+      expect(list(other)).toEqual(after)
+    }
+  })
+
+  it('moves in one op', () => {
+    const h = filled('a', 'b', 'c')
+    const before = h.log.frames.length
+    h.run('LMOVEM', 'k', 'to', 'LEFT', 'RIGHT', 'COUNT', '2', 'BULK')
+    expect(h.log.frames.slice(before).map(({ opCount }) => opCount)).toEqual([1])
+  })
+
+  it('moves long elements and short ones', () => {
+    const items = Array.from({ length: 60 }, (_, i) => `${i}:${'x'.repeat((i * 379) % 5000)}`)
+    const h = filled(...items)
+    expect(h.run('LMOVEM', 'k', 'to', 'LEFT', 'LEFT', 'COUNT', '50', 'OBO')).toEqual(items.slice(0, 50).reverse())
+    expect([list(h), list(h, 'to')]).toEqual([items.slice(50), items.slice(0, 50).reverse()])
+  })
+
+  it('checks its arguments as Redis does', () => {
+    const h = filled('a', 'b', 'c')
+    const count = '-ERR count should be greater than 0\r\n'
+    for (const how of ['COUNT', 'EXACTLY'])
+      for (const wrong of ['0', '-1', 'a', '9223372036854775808'])
+        expect(h.raw(['LMOVEM', 'k', 'to', 'LEFT', 'RIGHT', how, wrong, 'BULK'])).toBe(count)
+    expect(h.raw(['LMOVEM', 'k', 'to', 'LEFT'])).toBe("-ERR wrong number of arguments for 'lmovem' command\r\n")
+    for (const args of [
+      ['LEFT', 'RIGHT', 'COUNT'],
+      ['LEFT', 'RIGHT', 'COUNT', '2'],
+      ['LEFT', 'RIGHT', 'COUNT', '2', 'OBO', 'more'],
+      ['LEFT', 'RIGHT', 'SOME', '2', 'OBO'],
+      ['LEFT', 'RIGHT', 'COUNT', '2', 'ANYHOW'],
+      ['UP', 'RIGHT', 'COUNT', '2', 'OBO'],
+      ['LEFT', 'DOWN', 'COUNT', '2', 'OBO'],
+    ])
+      expect(h.raw(['LMOVEM', 'k', 'to', ...args])).toBe(SYNTAX)
+    for (const keys of [
+      ['text', 'to'],
+      ['k', 'text'],
+    ])
+      expect(h.raw(['LMOVEM', ...keys, 'LEFT', 'RIGHT', 'COUNT', '2', 'BULK'])).toBe(WRONG_TYPE)
+    expect(list(h)).toEqual(['a', 'b', 'c'])
+  })
+
+  it('tells of the push, then of the pop, and of a source that has gone', () => {
+    const h = filled('a', 'b', 'c')
+    h.engine.notifications.classes = parseNotificationClasses('Elg') ?? 0
+    const listener = new ReceivingSession(300)
+    h.raw(['PSUBSCRIBE', '*'], listener)
+    const told = (...args: string[]): string[] => {
+      listener.received = ''
+      h.run('LMOVEM', ...args)
+      return [...listener.received.matchAll(/:(\w+)\r\n\$\d+\r\n(\w+)\r\n/g)].map(([, event, key]) => `${event} ${key}`)
+    }
+    expect(told('k', 'to', 'LEFT', 'RIGHT', 'COUNT', '2', 'OBO')).toEqual(['rpush to', 'lpop k'])
+    expect(told('k', 'to', 'RIGHT', 'LEFT', 'COUNT', '2', 'OBO')).toEqual(['lpush to', 'rpop k', 'del k'])
+    expect(told('to', 'to', 'LEFT', 'LEFT', 'COUNT', '3', 'BULK')).toEqual(['lpush to', 'lpop to'])
+    expect(told('to', 'to', 'RIGHT', 'RIGHT', 'COUNT', '3', 'OBO')).toEqual(['rpush to', 'rpop to'])
+    expect(told('to', 'k', 'LEFT', 'LEFT', 'EXACTLY', '4', 'OBO')).toEqual([])
+  })
+
+  it('of the same elements in two members leaves each in both places or more, and loses none', () => {
+    for (const [from, to] of ENDS.flatMap((a) => ENDS.map((b) => [a, b] as const)))
+      for (const target of ['k', 'to']) {
+        const one = new EngineHarness({ self: 1, solo: false })
+        const two = new EngineHarness({ self: 2, solo: false })
+        one.run('RPUSH', 'k', 'a', 'b', 'c', 'd')
+        two.receive(one)
+        one.run('LMOVEM', 'k', target, from, to, 'COUNT', '2', 'OBO')
+        two.run('LMOVEM', 'k', target, from, to, 'COUNT', '3', 'OBO')
+        one.receive(two)
+        two.receive(one)
+        const lists = [one, two].map((h) => [list(h), list(h, 'to')])
+        expect(lists[0]).toEqual(lists[1])
+        expect([...new Set(lists[0].flat())].sort()).toEqual(['a', 'b', 'c', 'd'])
+      }
+  })
+
+  it('says what its arguments and keys are', () => {
+    const h = new EngineHarness()
+    for (const [name, arity, flags, rest] of [
+      ['lmovem', -5, ['write', 'denyoom'], []],
+      ['blmovem', -6, ['write', 'denyoom', 'blocking'], ['0']],
+    ] as const) {
+      const [info] = h.run('COMMAND', 'INFO', name) as unknown[][]
+      expect(info.slice(0, 6)).toEqual([name, arity, flags, 1, 2, 1])
+      expect(h.run('COMMAND', 'GETKEYSANDFLAGS', name, 'a', 'b', 'LEFT', 'LEFT', ...rest)).toEqual([
+        ['a', ['RW', 'access', 'delete']],
+        ['b', ['RW', 'insert']],
+      ])
+      const docs = JSON.stringify(h.run('COMMAND', 'DOCS', name))
+      for (const part of ['how-many', '"optional"', 'selector', '"EXACTLY"', 'ordering', '"OBO"', '8.10.0']) expect(docs).toContain(part)
+    }
   })
 })
 

@@ -63,6 +63,15 @@ class ModelList {
         if (item !== undefined) items.unshift(item)
         return item ?? null
       }
+      case 'MOVEM': {
+        if (items.length === 0) return null
+        const [from, to, count, order] = rest
+        const at = from === 'LEFT' ? Math.min(Number(count), items.length) : Math.max(0, items.length - Number(count))
+        const moved = from === 'LEFT' ? items.splice(0, at) : items.splice(at)
+        if (order === 'OBO' && from === to) moved.reverse()
+        this.items = to === 'LEFT' ? [...moved, ...items] : [...items, ...moved]
+        return moved
+      }
       default:
         throw new Error(`no model for ${name}`)
     }
@@ -83,7 +92,9 @@ function send(h: EngineHarness, [name, ...rest]: readonly string[]): unknown {
       ? h.run(name.slice(0, 4), 'k', ...rest)
       : name === 'ROTATE'
         ? h.run('LMOVE', 'k', 'k', 'RIGHT', 'LEFT')
-        : h.run(name, 'k', ...rest)
+        : name === 'MOVEM'
+          ? h.run('LMOVEM', 'k', 'k', rest[0], rest[1], 'COUNT', rest[2], rest[3])
+          : h.run(name, 'k', ...rest)
   return reply instanceof Error ? reply.message : reply
 }
 
@@ -96,10 +107,17 @@ const index = fc.integer({ min: -60, max: 60 })
 const push = fc
   .tuple(fc.constantFrom('LPUSH', 'RPUSH'), fc.array(value, { minLength: 1, maxLength: 30 }))
   .map(([n, v]) => [n, ...v])
+const end = fc.constantFrom('LEFT', 'RIGHT')
 const command: fc.Arbitrary<readonly string[]> = fc.oneof(
   { weight: 5, arbitrary: push },
   { weight: 4, arbitrary: fc.constantFrom(['LPOP'], ['RPOP'], ['ROTATE'], ['LLEN']) },
   { weight: 2, arbitrary: fc.tuple(fc.constantFrom('LPOPN', 'RPOPN'), fc.constantFrom('1', '3', '20')) },
+  {
+    weight: 3,
+    arbitrary: fc
+      .tuple(end, end, fc.integer({ min: 1, max: 60 }).map(String), fc.constantFrom('OBO', 'BULK'))
+      .map((move) => ['MOVEM', ...move]),
+  },
   { weight: 2, arbitrary: index.map((i) => ['LINDEX', String(i)]) },
   { weight: 3, arbitrary: fc.tuple(index, value).map(([i, v]) => ['LSET', String(i), v]) },
   { weight: 6, arbitrary: fc.tuple(fc.constant('LINSERT'), fc.constantFrom('BEFORE', 'AFTER'), value, value) },

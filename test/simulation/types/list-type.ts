@@ -41,17 +41,35 @@ function pop(store: ModelStore, db: number, [name, key, count]: readonly string[
   return count === undefined ? bulk(gone[0]) : bulks(gone)
 }
 
-/** LMOVE and RPOPLPUSH. */
-function move(store: ModelStore, db: number, from: string, to: string, fromLeft: boolean, toLeft: boolean): Reply {
+/** LMOVE, RPOPLPUSH and LMOVEM: what is moved, in the order of the destination. */
+function move(
+  store: ModelStore,
+  db: number,
+  from: string,
+  to: string,
+  fromLeft: boolean,
+  toLeft: boolean,
+  count = 1,
+  oneByOne = false,
+): readonly string[] {
   const before = itemsOf(store, db, from)
-  if (before.length === 0) return NIL
+  if (before.length === 0) return []
   itemsOf(store, db, to)
-  const [item, rest] = fromLeft ? [before[0], before.slice(1)] : [before[before.length - 1], before.slice(0, -1)]
+  const at = fromLeft ? Math.min(count, before.length) : Math.max(0, before.length - count)
+  const [items, rest] = fromLeft ? [before.slice(0, at), before.slice(at)] : [before.slice(at), before.slice(0, at)]
+  if (oneByOne && fromLeft === toLeft) items.reverse()
   // The same list is never empty in between: its expiry stays.
   if (from !== to) put(store, db, from, rest)
   const there = from === to ? rest : itemsOf(store, db, to)
-  put(store, db, to, toLeft ? [item, ...there] : [...there, item])
-  return `$${item}`
+  put(store, db, to, toLeft ? [...items, ...there] : [...there, ...items])
+  return items
+}
+
+function moveMany(store: ModelStore, db: number, args: readonly string[]): Reply {
+  const [, from, to, whence, where, how, count = '1', order] = args
+  if (how === 'EXACTLY' && itemsOf(store, db, from).length < Number(count)) return NIL
+  const items = move(store, db, from, to, whence === 'LEFT', where === 'LEFT', Number(count), order === 'OBO')
+  return items.length === 0 ? NIL : bulks(items)
 }
 
 function range(items: readonly string[], start: number, end: number): readonly string[] {
@@ -126,6 +144,13 @@ function element(random: SeededRandom): string {
 }
 
 const index = (random: SeededRandom): string => String(random.between(-3, 3))
+
+const end = (random: SeededRandom): string => random.pick(['LEFT', 'RIGHT'])
+
+function howMany(random: SeededRandom): string[] {
+  if (random.below(5) === 0) return []
+  return [random.pick(['COUNT', 'EXACTLY']), String(random.between(1, 5)), random.pick(['OBO', 'BULK'])]
+}
 
 export const LIST_TYPE: ValueType = {
   name: 'list',
@@ -230,8 +255,9 @@ export const LIST_TYPE: ValueType = {
       if (after.length < before.length) put(store, db, key, after)
       return '+OK'
     },
-    LMOVE: (store, db, [, from, to, whence, where]) => move(store, db, from, to, whence === 'LEFT', where === 'LEFT'),
-    RPOPLPUSH: (store, db, [, from, to]) => move(store, db, from, to, false, true),
+    LMOVE: (store, db, [, from, to, whence, where]) => bulk(move(store, db, from, to, whence === 'LEFT', where === 'LEFT')[0]),
+    RPOPLPUSH: (store, db, [, from, to]) => bulk(move(store, db, from, to, false, true)[0]),
+    LMOVEM: moveMany,
   },
 
   unordered: {},
@@ -246,8 +272,9 @@ export const LIST_TYPE: ValueType = {
         () => [random.pick(['LPOP', 'RPOP']), keys.key()],
         () => [random.pick(['LPOP', 'RPOP']), keys.key(), String(random.below(3))],
         () => ['LTRIM', keys.key(), String(random.between(-6, 2)), String(random.between(-3, 6))],
-        () => ['LMOVE', keys.key(), keys.key(), random.pick(['LEFT', 'RIGHT']), random.pick(['LEFT', 'RIGHT'])],
+        () => ['LMOVE', keys.key(), keys.key(), end(random), end(random)],
         () => ['RPOPLPUSH', keys.key(), keys.key()],
+        () => ['LMOVEM', keys.key(), keys.key(), end(random), end(random), ...howMany(random)],
       ])(),
     listEdit: (random, keys) =>
       random.pick([
