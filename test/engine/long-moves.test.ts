@@ -74,8 +74,12 @@ describe.each([true, false])('a move of many (alone: %s)', (solo) => {
     },
   )
 
-  it('leaves no expiry to the list that takes the place of one that was moved as a whole', () => {
-    engine.ask('LMOVEM', 'list', 'new', 'LEFT', 'RIGHT', 'COUNT', String(COUNT), 'BULK')
+  it.each([
+    ['LMOVEM', 'list', 'new', 'LEFT', 'RIGHT', 'COUNT', String(COUNT), 'BULK'],
+    ['RPOP', 'list', String(COUNT)],
+    ['LMPOP', '2', 'none', 'list', 'LEFT', 'COUNT', String(COUNT)],
+  ])('leaves no expiry to the list that takes the place of one of which all went: %s', (...args) => {
+    engine.ask(...args)
     engine.turns()
     h.run('RPUSH', 'list', 'x')
     expect(h.run('PTTL', 'list')).toBe(-1)

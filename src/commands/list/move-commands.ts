@@ -177,11 +177,7 @@ export const HOW_MANY: ArgumentSpec = optional({
   name: 'how-many',
   type: 'block',
   arguments: [
-    oneOf(
-      'selector',
-      { name: 'count', type: 'integer', token: 'COUNT' },
-      { name: 'exactly', type: 'integer', token: 'EXACTLY' },
-    ),
+    oneOf('selector', { name: 'count', type: 'integer', token: 'COUNT' }, { name: 'exactly', type: 'integer', token: 'EXACTLY' }),
     oneOf('ordering', token('obo'), token('bulk')),
   ],
 })

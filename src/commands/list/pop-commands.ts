@@ -83,6 +83,7 @@ function* popSteps(call: Call, key: number, root: Ref, length: number, count: nu
   }
   const removal = new ListRemoval(db, root, op, call.place(key), call.long.highestStamp)
   yield* atBegin ? removal.row(0, count) : removal.row(length - count, length)
+  if (length === count) yield* call.emptyInSteps(key)
   yield 'commit'
   notifyPop(call, key, atBegin, length === count)
 }

@@ -170,7 +170,9 @@ describe('blocking list commands', () => {
     expect(send(a, 'BLMPOP', 'x', '0', 'k', 'LEFT')).toBe('-ERR numkeys should be greater than 0\r\n')
     expect(send(a, 'BLMOVEM', 'k', 'to', 'UP', 'LEFT', 'x', 'COUNT', '0', 'OBO')).toBe('-ERR syntax error\r\n')
     expect(send(a, 'BLMOVEM', 'k', 'to', 'LEFT', 'LEFT', 'x', 'COUNT', '0', 'OBO')).toBe(timeout)
-    expect(send(a, 'BLMOVEM', 'k', 'to', 'LEFT', 'LEFT', '0', 'COUNT', '0', 'OBO')).toBe('-ERR count should be greater than 0\r\n')
+    expect(send(a, 'BLMOVEM', 'k', 'to', 'LEFT', 'LEFT', '0', 'COUNT', '0', 'OBO')).toBe(
+      '-ERR count should be greater than 0\r\n',
+    )
     expect(send(a, 'BLMOVEM', 'k', 'to', 'LEFT', 'LEFT', '0', 'EXACTLY', '2')).toBe('-ERR syntax error\r\n')
     send(admin, 'SET', 'text', 'v')
     expect(send(a, 'BRPOP', 'none', 'text', '0')).toMatch(/^-WRONGTYPE /)

@@ -334,7 +334,8 @@ describe('LMOVEM', () => {
         ['b', ['RW', 'insert']],
       ])
       const docs = JSON.stringify(h.run('COMMAND', 'DOCS', name))
-      for (const part of ['how-many', '"optional"', 'selector', '"EXACTLY"', 'ordering', '"OBO"', '8.10.0']) expect(docs).toContain(part)
+      for (const part of ['how-many', '"optional"', 'selector', '"EXACTLY"', 'ordering', '"OBO"', '8.10.0'])
+        expect(docs).toContain(part)
     }
   })
 })
