@@ -78,7 +78,22 @@ describe.each([true, false])('a move of many (alone: %s)', (solo) => {
     ['LMOVEM', 'list', 'new', 'LEFT', 'RIGHT', 'COUNT', String(COUNT), 'BULK'],
     ['RPOP', 'list', String(COUNT)],
     ['LMPOP', '2', 'none', 'list', 'LEFT', 'COUNT', String(COUNT)],
+    ['LTRIM', 'list', '1', '0'],
+    ['LREM', 'list', '0', 'same'],
   ])('leaves no expiry to the list that takes the place of one of which all went: %s', (...args) => {
+    if (args[0] === 'LREM') {
+      h.run('DEL', 'list')
+      engine.write(
+        'RPUSH',
+        'list',
+        numbers.map(() => ['same']),
+      )
+      h.run('PEXPIRE', 'list', '5000000')
+    }
+    // Of a row that goes at an end, which is little work, very many.
+    const rounds = args[0] === 'LTRIM' ? 100 : 0
+    for (let i = 0; i < rounds; i++)
+      for (let from = 0; from < 200; from += 50) h.run('RPUSH', 'list', ...numbers.slice(from, from + 50).map(String))
     engine.ask(...args)
     engine.turns()
     h.run('RPUSH', 'list', 'x')

@@ -104,6 +104,7 @@ function* removeSteps(call: Call, ref: Ref, limit: number): WriteSteps {
   }
   if (count > 0) {
     yield* new ListRemoval(db, root, op, call.place(1), call.long.highestStamp).equal(first, count, buf, off[3], len[3])
+    if (count === length) yield* call.emptyInSteps(1)
     yield 'commit'
     call.notify(NotificationClass.list, 'lrem', 1)
     if (count === length) call.notify(NotificationClass.generic, 'del', 1)
@@ -144,6 +145,7 @@ function* trimSteps(call: Call, root: Ref, length: number, fromBegin: number, fr
   const removal = new ListRemoval(call.db, root, call.op, call.place(1), call.long.highestStamp)
   yield* removal.row(0, fromBegin)
   yield* removal.row(length - fromEnd, length)
+  if (fromBegin + fromEnd === length) yield* call.emptyInSteps(1)
   yield 'commit'
   call.notify(NotificationClass.list, 'ltrim', 1)
   if (fromBegin + fromEnd === length) call.notify(NotificationClass.generic, 'del', 1)
