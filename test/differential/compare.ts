@@ -236,14 +236,15 @@ function samePairs(a: Reply, b: Reply): boolean {
   return a.type === b.type && JSON.stringify(pairs(a).sort()) === JSON.stringify(pairs(b).sort())
 }
 
+/** Names in XINFO that came with 8.6 (messages that come again) and 8.8 (what was released). */
+export const LATER_NAMES = [
+  ...['idmp-duration', 'idmp-maxsize', 'pids-tracked', 'iids-tracked', 'iids-added', 'iids-duplicates'],
+  'nacked-count',
+]
 /** Names in XINFO of what passes, of how a server keeps a stream, or of what later versions reckon better (lag); the value after each is left out. */
-/** What XINFO STREAM says of messages that come again: since 8.6. */
-export const OF_MESSAGES = ['idmp-duration', 'idmp-maxsize', 'pids-tracked', 'iids-tracked', 'iids-added', 'iids-duplicates']
 const NOT_COMPARED = new Set([
   ...['idle', 'inactive', 'radix-tree-keys', 'radix-tree-nodes', 'seen-time', 'active-time', 'lag'],
-  // Since 8.8.
-  'nacked-count',
-  ...OF_MESSAGES,
+  ...LATER_NAMES,
 ])
 
 /** In the long form of XPENDING the third of four items is the time since delivery; in lists of XINFO it is a Unix time. */

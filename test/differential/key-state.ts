@@ -1,4 +1,4 @@
-import { OF_MESSAGES, spelledAlike } from './compare.js'
+import { LATER_NAMES, spelledAlike } from './compare.js'
 import type { Reply } from './reply-tree.js'
 import type { CommandLine } from './sequence.js'
 import type { Answer, Conversation, Target } from './target.js'
@@ -182,7 +182,7 @@ function pairs(items: readonly string[]): string[] {
 const RDB_TYPE_STREAM_3 = 21
 
 /** What XINFO says of how a server keeps a stream, of when something happened, or what later versions reckon better. */
-const NOT_COMPARED = new Set(['radix-tree-keys', 'radix-tree-nodes', 'seen-time', 'active-time', 'lag', ...OF_MESSAGES])
+const NOT_COMPARED = new Set(['radix-tree-keys', 'radix-tree-nodes', 'seen-time', 'active-time', 'lag', ...LATER_NAMES])
 
 /** A reply as text, without what is a server's own affair. In the list of pending entries the third item is a time. */
 function plain(reply: Reply): string {
