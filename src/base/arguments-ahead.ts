@@ -9,7 +9,7 @@ const NOTHING = new Uint8Array(0)
  */
 export class ArgumentsAhead {
   buf: Uint8Array = NOTHING
-  /** Whose commands they are. */
+  /** Whose commands they are; null: nobody's, such as keys of effects. */
   owner: object | null = null
   /** Commands, and which of them is the next. */
   count = 0
@@ -24,6 +24,7 @@ export class ArgumentsAhead {
   forget(): void {
     this.count = this.next = 0
     this.buf = NOTHING
+    this.owner = null
   }
 
   off(command: number, argument: number): number {
