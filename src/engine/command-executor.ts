@@ -21,6 +21,8 @@ export interface CommandExecutor {
   beginBatch(): number
   /** Several commands of a session's batch have arrived: a hint, so that what they need is at hand when they run. */
   lookAhead(session: Session, input: InputAhead): void
+  /** Takes care that lastReadingMs moves: for commands of a batch that nobody times, such as those that are queued or refused. Called every few commands. */
+  readTime(): void
   /** The batch is over: what comes until the next one is no command's time. */
   endBatch(): void
   /** Monotonic ms: when a command of the batch ended, at most a few before the last one. */

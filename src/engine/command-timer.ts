@@ -20,6 +20,8 @@ export class CommandTimer {
   private kind: Command | null = null
   /** Commands of that kind that have ended and are not counted yet. */
   private count = 0
+  /** lastMs as it was at the last readIfUnread. */
+  private knownMs = 0
 
   constructor(
     private readonly clock: Clock,
@@ -56,6 +58,12 @@ export class CommandTimer {
     this.count = 0
     if (count > 0 && kind !== null) this.shared(kind, count, 0)
     return this.read()
+  }
+
+  /** Reads the clock if nothing has since this was called last. */
+  readIfUnread(): void {
+    if (this.lastMs === this.knownMs) this.begin()
+    this.knownMs = this.lastMs
   }
 
   /** Counts what has ended. */

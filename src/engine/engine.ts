@@ -415,6 +415,8 @@ export class Engine implements CommandExecutor, EngineService {
   }
 
   lookAhead(session: Session, input: InputAhead): void {
+    // What is queued looks nothing up yet.
+    if (session.queued !== null) return
     const { keyspace, keys } = this
     const { ahead } = keyspace
     const db = keyspace.database(session.database)
@@ -426,6 +428,10 @@ export class Engine implements CommandExecutor, EngineService {
     input.peek(ahead.args)
     if (again !== 0 && db.areAllOf(again)) store?.lookAhead?.(db, db.root(again), ahead)
     else if (db.keyCount >= LOOK_AHEAD_FROM) db.lookAhead()
+  }
+
+  readTime(): void {
+    this.timer.readIfUnread()
   }
 
   endBatch(): void {

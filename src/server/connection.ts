@@ -210,7 +210,10 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
       }
       decoder.unauthenticated = !this.authenticated
       commands++
-      if (commands % MOST_AHEAD === 0 && !decoder.drained) executor.lookAhead(this, decoder)
+      if (commands % MOST_AHEAD === 0 && !decoder.drained) {
+        executor.readTime()
+        executor.lookAhead(this, decoder)
+      }
       if (commands === 1) {
         if (!decoder.drained) deadlineMs = executor.lastReadingMs + LIMITS.clientTurnMs
       } else if (executor.lastReadingMs > deadlineMs) {

@@ -98,4 +98,21 @@ describe('the time of commands', () => {
     }
     expect(counted).toEqual([1000, [1, 0], 2000])
   })
+
+  it('goes on for commands that nobody times, one reading whenever it is asked for and there was none', () => {
+    let readings = 0
+    const clock = Object.assign(new ManualClock(), { monotonicMs: () => ++readings })
+    const timer = new CommandTimer(clock, () => undefined)
+    timer.begin()
+    expect(readings).toBe(1)
+    timer.readIfUnread()
+    expect(readings).toBe(1)
+    timer.readIfUnread()
+    expect(readings).toBe(2)
+    expect(timer.lastMs).toBe(2)
+    timer.next(fast)
+    if (!timer.takes(fast, 2, 10)) timer.lap()
+    timer.readIfUnread()
+    expect(readings).toBe(3)
+  })
 })

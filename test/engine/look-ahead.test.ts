@@ -90,6 +90,18 @@ describe('commands of a pipeline that come next', () => {
     expect(elements).toEqual(names.map((element) => (name.startsWith('H') ? `field:${element}` : `member:${element}`)))
   })
 
+  it('are not looked at while they are only queued', () => {
+    const harness = filled()
+    const { lookups } = harness.engine.keyspace.ahead
+    const pipeline = new Pipeline(harness)
+    harness.run('MULTI')
+    lookups.count = 0
+    const input = Buffer.from(names.map((name) => encode(['GET', `key:${name}`])).join(''))
+    pipeline.decoder.feed(new Uint8Array(input), 0, input.length)
+    harness.engine.lookAhead(harness.session, pipeline.decoder)
+    expect(lookups.count).toBe(0)
+  })
+
   it('are not looked at for a list, where there is nothing to look up', () => {
     const harness = filled()
     const pipeline = new Pipeline(harness)

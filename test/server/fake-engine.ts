@@ -59,6 +59,9 @@ export class FakeEngine implements CommandExecutor {
   commands = 0
   /** Everything written is on the disk at once, unless a test says otherwise. */
   syncByHand = false
+  /** False: no command reads the clock. */
+  timesCommands = true
+  lastReadingMs = 0
   private commandsThisTurn = 0
   private readonly writers: Session[] = []
   private listener: () => void = () => {}
@@ -68,20 +71,26 @@ export class FakeEngine implements CommandExecutor {
 
   lookAhead(): void {}
 
+  readTime(): void {
+    this.lastReadingMs = this.clock.monotonicMs()
+  }
+
   beginBatch(): number {
+    this.readTime()
     return this.clock.wallMs()
   }
 
   endBatch(): void {}
 
-  get lastReadingMs(): number {
-    return this.clock.monotonicMs()
-  }
-
   execute(session: Session, request: Request, reply: ReplyWriter): void {
     this.commands++
     this.commandsThisTurn++
     session.commandCount++
+    this.run(session, request, reply)
+    if (this.timesCommands) this.readTime()
+  }
+
+  private run(session: Session, request: Request, reply: ReplyWriter): void {
     const arg = (i: number): string => latin1(request.buf, request.off[i], request.len[i])
     const name = arg(0).toUpperCase()
     switch (name) {

@@ -88,8 +88,12 @@ describe('a client that does not read', () => {
 })
 
 describe('fairness', () => {
-  it('a giant pipeline does not keep others waiting', async () => {
+  it.each([
+    ['', true],
+    [' of commands that nobody times, such as those that are queued,', false],
+  ])('a giant pipeline%s does not keep others waiting', async (_what, timesCommands) => {
     const { client, engine } = await startServer()
+    engine.timesCommands = timesCommands
     const greedy = await client()
     const modest = await client()
     modest.send('PING\r\n')
