@@ -51,11 +51,14 @@ export class StreamLog {
       index.setWeight(words, d, place, chunks.count(ref))
       return
     }
+    // Where a chunk has become full the next one does, too: it begins with half of its room, so that it moves twice until then and not ten times.
+    let room = 0
     if (last !== 0) {
+      room = chunks.end(last) >>> 1
       const done = chunks.shrink(last)
       if (done !== last) index.replace(place, done)
     }
-    const ref = chunks.append(chunks.create(source, fields), source, fields)
+    const ref = chunks.append(chunks.create(source, fields, room), source, fields)
     index.end(words, d, place)
     index.insertBefore(words, d, place, ref, 1)
   }

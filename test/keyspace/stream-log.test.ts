@@ -232,6 +232,24 @@ describe('the entries of a stream', () => {
     expect((rig.arena.usedBytes - before) / count).toBeLessThan(14)
   })
 
+  it('seldom move while a chunk fills up behind a full one', () => {
+    const rig = new Rig()
+    const fields = fieldsOf([['temperature', '21.5']])
+    let moves = 0
+    let before = 0
+    for (let i = 0; i < 1000; i++) {
+      const id = new StreamId().setMs(NOW + i)
+      rig.log.append(rig.words, 0, { id, region: 1, member: 1, stamp: stampAt(NOW + i) }, fields)
+      rig.log.last(rig.words, 0, rig.cursor)
+      const { chunk } = rig.cursor.entry
+      if (chunk !== before && i >= 500) moves++
+      before = chunk
+    }
+    // Chunks have 100 entries: five begin here.
+    expect(moves).toBeGreaterThanOrEqual(5)
+    expect(moves).toBeLessThanOrEqual(5 * 4)
+  })
+
   // Of two members, of which the other one's entries come so much later and so many at once: below what redis-server takes (31.5 bytes) in every case.
   it.each([
     { perMs: 5, lagMs: 0, burst: 1 },
