@@ -312,18 +312,7 @@ export interface EngineService {
   readonly statistics: EngineStatistics
   /** Error replies by their code: ERR, WRONGTYPE… */
   readonly errorCounts: ReadonlyMap<string, number>
-  /** Per second, over the last one or two seconds. */
-  readonly rates: {
-    readonly cycles: number
-    readonly activeMs: number
-    readonly operations: number
-    readonly inputBytes: number
-    readonly outputBytes: number
-  }
-  /** Since the statistics were reset; null where that cannot be said. */
-  readonly eventLoop: EventLoopReport | null
-  /** Most bytes that the data ever took. */
-  readonly peakBytes: number
+  readonly load: LoadReport
   readonly memory: MemoryBoundService
   /** Keys that are watched by someone. */
   readonly watchedKeys: number
@@ -335,6 +324,22 @@ export interface EngineService {
   requestSync(): void
   /** CONFIG RESETSTAT. */
   resetStatistics(): void
+}
+
+/** How busy the server is. */
+export interface LoadReport {
+  /** Per second, over the last one or two seconds. */
+  readonly rates: {
+    readonly cycles: number
+    readonly activeMs: number
+    readonly operations: number
+    readonly inputBytes: number
+    readonly outputBytes: number
+  }
+  /** Since the statistics were reset; null where that cannot be said. */
+  readonly eventLoop: EventLoopReport | null
+  /** Most bytes that the data ever took, as far as samples saw. */
+  readonly peakBytes: number
 }
 
 /** maxmemory. */

@@ -1,10 +1,9 @@
 import type { MemberId, Stamp } from '../base/ids.js'
-import { faithfulUtf8 } from '../base/bytes.js'
 import { assert } from '../base/assert.js'
 import { Call } from '../commands/call.js'
-import { CommandError, Errors, EXCERPT_BYTES } from '../commands/command-error.js'
+import { CommandError, Errors } from '../commands/command-error.js'
 import { CommandTable, type Command } from '../commands/command-table.js'
-import type { EngineService, EventLoopReport, Services, TransactionService, WriteSteps } from '../commands/services.js'
+import type { EngineService, Services, TransactionService, WriteSteps } from '../commands/services.js'
 import type { Session } from '../commands/session.js'
 import { ApplyContext } from '../crdt/apply-context.js'
 import type { FrameView } from '../crdt/frame.js'
@@ -35,14 +34,17 @@ import type { Request } from '../resp/request.js'
 import { ReplyWriter } from '../resp/reply-writer.js'
 import type { TopologyChange } from '../topology/topology-change.js'
 import { TopologyState } from '../topology/topology-state.js'
+import { Background } from './background.js'
 import { BlockedClient, BlockedClients } from './blocked-clients.js'
 import { ClientPause } from './client-pause.js'
+import { CommandAccounts } from './command-accounts.js'
 import type { CommandExecutor, InputAhead } from './command-executor.js'
 import { CommandTimer } from './command-timer.js'
-import { ExpiryCycle } from './expiry-cycle.js'
-import { FieldExpiryCycle } from './field-expiry-cycle.js'
+import { Expirations } from './expirations.js'
+import type { ExpiryCycle } from './expiry-cycle.js'
+import type { FieldExpiryCycle } from './field-expiry-cycle.js'
 import { KeyspaceNotifications } from './keyspace-notifications.js'
-import { LatencyMonitor } from './latency-monitor.js'
+import { LoadMeters } from './load-meters.js'
 import { LongPart, LongTransaction } from './long-command.js'
 import { LongWrite, LongWrites, type LongWriteHost } from './long-writes.js'
 import { Migration, Migrations, type MigrationHost } from './migrations.js'
@@ -50,9 +52,10 @@ import { Monitors } from './monitors.js'
 import { PubSub } from './pubsub.js'
 import { MemoryBound, type MemoryBoundHost } from './eviction/memory-bound.js'
 import { Evictor } from './eviction/evictor.js'
-import { RateMeter } from './rate-meter.js'
+import { Settling } from './settling.js'
 import { SlicedRead, SlicedReads } from './sliced-reads.js'
-import { SlowLog } from './slow-log.js'
+import { USUAL_SLICING, type Slicing } from './slicing.js'
+import { unknownCommand, unknownSubcommand } from './unknown-commands.js'
 import { WaitQueue } from './wait-queue.js'
 import { WatchRegistry } from './watch.js'
 
@@ -65,38 +68,14 @@ export interface EngineOptions {
   readonly slicing?: Slicing
 }
 
-interface Slicing {
-  readonly readElements: number
-  readonly writeElements: number
-  readonly frameBytes: number
-  /** Steps of a write in one turn. */
-  readonly turnSteps: number
-  /** Bytes of effects in a step of applying a frame. */
-  readonly stepBytes: number
-  /** Commands of a transaction; Infinity: all of it goes in one go, however long they are. */
-  readonly transactionCommands: number
-}
-
-const USUAL_SLICING: Slicing = {
-  readElements: LIMITS.slicedReadElements,
-  writeElements: LIMITS.slicedWriteElements,
-  frameBytes: LIMITS.slicedFrameBytes,
-  turnSteps: Infinity,
-  stepBytes: LIMITS.slicedFrameStepBytes,
-  transactionCommands: LIMITS.slicedTransactionCommands,
-}
-
 /** Commands share readings of the clock unless the slow log wants to know of shorter ones than this. */
 const SHARED_SLOW_MICROSECONDS = 1000
 /** Milliseconds between expiry cycles. */
 const EXPIRY_PERIOD_MS = 100
 /** Milliseconds between samples of rates and of the memory in use. */
 const SAMPLE_PERIOD_MS = 100
-/** Milliseconds between looks at what has become stable, and shards looked at in a turn of the event loop. */
+/** Milliseconds between looks at what has become stable. */
 const SETTLE_PERIOD_MS = 1000
-const SETTLE_RECORDS = 4096
-/** The same in time: a record that has nothing to settle is looked at in a tenth of the time that one takes which has. */
-const SETTLE_TURN_MS = 2
 /** Unsettled records that recovery lets come together before it looks at them again. */
 const RECOVERY_UNSETTLED = 16_384
 
@@ -117,19 +96,12 @@ export class Engine implements CommandExecutor, EngineService {
   readonly watches: WatchRegistry
   readonly expiry: ExpiryCycle
   readonly fieldExpiry: FieldExpiryCycle
-  readonly statistics = {
-    commandsProcessed: 0,
-    commandMicroseconds: 0,
-    remoteFrames: 0,
-    remoteOps: 0,
-    unknownCommands: 0,
-    errorReplies: 0,
-    expiredKeys: 0,
-    expiredFields: 0,
-    evictedKeys: 0,
-    failedAuthentications: 0,
-  }
-  readonly errorCounts = new Map<string, number>()
+  private readonly accounts: CommandAccounts
+  readonly statistics: CommandAccounts['counters']
+  readonly errorCounts: CommandAccounts['errors']
+  readonly slowLog: CommandAccounts['slowLog']
+  readonly latency: CommandAccounts['latency']
+  readonly load: LoadMeters
   readonly waits: WaitQueue
   readonly blocking: BlockedClients
   /** Whole states of keys as bytes. */
@@ -139,25 +111,14 @@ export class Engine implements CommandExecutor, EngineService {
   readonly migrations: Migrations
   readonly slicing: Slicing
   readonly pause: ClientPause
-  readonly slowLog = new SlowLog()
-  readonly latency = new LatencyMonitor()
   readonly pubsub = new PubSub()
-  readonly monitors = new Monitors()
+  readonly monitors: Monitors
   readonly notifications: KeyspaceNotifications
   readonly memory: MemoryBound
-  /** Most bytes that the data ever took, as far as samples saw. */
-  peakBytes = 0
   /** False: due keys are hidden, but removed only when a command comes upon them. */
   activeExpiry = true
   /** Reads are answered while what is here is known to be old. Otherwise the server is asked whether it is. */
   servesStale = true
-  private readonly operationRate = new RateMeter()
-  private readonly cycleRate = new RateMeter()
-  private readonly activeRate = new RateMeter()
-  /** When the statistics were reset. */
-  private eventLoopBefore: EventLoopReport = { cycles: 0, activeMs: 0 }
-  private readonly inputRate = new RateMeter()
-  private readonly outputRate = new RateMeter()
   /** Replies of commands that had been held back. */
   private readonly lateReply = new ReplyWriter()
   /** Replies of commands that were blocked. */
@@ -194,12 +155,13 @@ export class Engine implements CommandExecutor, EngineService {
   /** What has to write meanwhile. */
   private readonly afterTransaction: (() => void)[] = []
   private stopped = false
+  private readonly background: Background
+  private readonly settling: Settling
+  private readonly expirations: Expirations
   /** A remote frame is being applied. */
   private applying = false
   /** Length of the log after the last stability note. */
   private notedBytes = 0
-  private settleDatabase = 0
-  private settleShard = 0
 
   constructor(
     readonly options: EngineOptions,
@@ -220,12 +182,24 @@ export class Engine implements CommandExecutor, EngineService {
     const long = new LongEffects(options.self, keyspace, strings, this.effects, this.keys)
     this.call = new Call(keyspace, strings, this.keys, this.collections, this.effects, long, services, this)
     this.slicing = options.slicing ?? USUAL_SLICING
-    keyspace.reclaimer.onWork = () => this.reclaim()
-    this.timer = new CommandTimer(clock, (command, count, microseconds) => this.countShared(command, count, microseconds))
+    const addressOf = (session: Session) => services.clients.find(session.id)?.address ?? ''
+    const accounts = new CommandAccounts(keyspace, addressOf)
+    this.accounts = accounts
+    this.statistics = accounts.counters
+    this.errorCounts = accounts.errors
+    this.slowLog = accounts.slowLog
+    this.latency = accounts.latency
+    this.load = new LoadMeters(keyspace, services, accounts.counters, clock)
+    this.monitors = new Monitors(() => services.server.nowMicroseconds(), addressOf)
+    this.background = new Background(clock)
+    this.settling = new Settling(keyspace, this.keys, clock)
+    // The memory of removed collections comes back a slice a turn.
+    keyspace.reclaimer.onWork = () => this.background.repeat(0, () => (keyspace.reclaimer.step() ? 0 : null))
+    this.timer = new CommandTimer(clock, (command, count, microseconds) => accounts.countShared(command, count, microseconds))
     this.waits = new WaitQueue(
       clock,
       (check) => services.replication.onProgress(check),
-      (message) => this.countError(message),
+      (message) => accounts.countError(message),
     )
     this.pause = new ClientPause(
       clock,
@@ -271,26 +245,20 @@ export class Engine implements CommandExecutor, EngineService {
     this.longWrites = new LongWrites(clock, this.longWriteHost(), options.databases, options.hashSeed, this.slicing.turnSteps)
     this.migrations = new Migrations(clock, this.migrationHost(), this.watches, options.databases)
     this.notifications = new KeyspaceNotifications(this.pubsub, this.keyspace, this.effects, this.applier, this.keys)
-    this.effects.onExpired = (database, key, off, len) => {
-      this.statistics.expiredKeys++
-      this.notifications.expired(database, key, off, len)
-    }
-    this.expiry = new ExpiryCycle(options.self, this.keyspace, this.effects, () => this.endOp())
-    const onFieldsRemoved = (fields: number) => {
-      this.statistics.expiredFields += fields
-      this.endOp()
-    }
     const { hashes } = this.collections
-    this.fieldExpiry = new FieldExpiryCycle(keyspace, hashes, this.notifications, onFieldsRemoved)
-    hashes.onExpired = (database, { buf, off, len }) => {
-      const { notifications } = this
-      this.statistics.expiredFields++
-      notifications.notify(NotificationClass.hash, 'hexpired', database, buf, off[1], len[1])
-      if (!notifications.tellsFields) return
-      const field = buf.subarray(off[2], off[2] + len[2])
-      notifications.notifyFields('hexpired', database, buf, off[1], len[1], { count: 1, at: () => field })
-    }
-    this.keyspace.dueListener = this.expiry
+    const onRemoved = () => this.endOp()
+    this.expirations = new Expirations(
+      options.self,
+      keyspace,
+      this.effects,
+      hashes,
+      this.notifications,
+      accounts,
+      clock,
+      onRemoved,
+    )
+    this.expiry = this.expirations.keys
+    this.fieldExpiry = this.expirations.fields
     const random = () => services.server.random()
     const evictor = new Evictor(keyspace, this.effects, this.expiry, random, (database, key) => this.evicted(database, key))
     this.memory = new MemoryBound(keyspace, evictor, new AccessFrequency(random), clock, services, this.evictionHost())
@@ -372,7 +340,7 @@ export class Engine implements CommandExecutor, EngineService {
     this.hlc.observe(frame.last)
     if (isStabilityNote(frame)) {
       for (let i = 0; i < frame.contextCount; i++) this.recoveredStability.raise(frame.contextMember(i), frame.contextStamp(i))
-      if (this.keyspace.unsettledCount >= RECOVERY_UNSETTLED) this.settleAll()
+      if (this.keyspace.unsettledCount >= RECOVERY_UNSETTLED) this.settling.all()
       return
     }
     this.applying = true
@@ -386,13 +354,19 @@ export class Engine implements CommandExecutor, EngineService {
   start(log: OpLog): void {
     this.log = log
     for (const listener of this.logListeners) log.onChange(listener)
-    this.scheduleExpiry(EXPIRY_PERIOD_MS)
-    this.scheduleSettling(SETTLE_PERIOD_MS)
-    this.scheduleSampling()
+    const { background } = this
+    background.repeat(EXPIRY_PERIOD_MS, () => (this.removeDue() ? 1 : EXPIRY_PERIOD_MS))
+    background.repeat(SETTLE_PERIOD_MS, () => (this.settleSome() ? 1 : SETTLE_PERIOD_MS))
+    background.repeat(SAMPLE_PERIOD_MS, () => {
+      this.load.sample()
+      this.memory.tick()
+      return SAMPLE_PERIOD_MS
+    })
   }
 
   stop(): void {
     this.stopped = true
+    this.background.stop()
     this.memory.stop()
     this.slices.stop()
     this.longWrites.stop()
@@ -543,8 +517,8 @@ export class Engine implements CommandExecutor, EngineService {
       // One that goes on in slices counts when it ends.
       if (session.blocked instanceof LongTransaction) session.blocked.microseconds = microseconds
       else {
-        if (this.monitors.isWatched) this.tellMonitors(command, session, request)
-        this.addCall(command, microseconds)
+        if (this.monitors.isWatched) this.monitors.tell(command, session, request)
+        this.accounts.addCall(command, microseconds)
       }
     } else {
       this.invoke(command, call, reply)
@@ -580,8 +554,7 @@ export class Engine implements CommandExecutor, EngineService {
   }
 
   private evictionHost(): MemoryBoundHost {
-    const mayEvict = () =>
-      this.transaction === null && this.pause.mode === 'none' && this.services.server.writeRefusal === null && this.log !== null
+    const mayEvict = () => this.mayRemoveKeys && this.log !== null
     return {
       get mayEvict() {
         return mayEvict()
@@ -602,16 +575,26 @@ export class Engine implements CommandExecutor, EngineService {
     return true
   }
 
-  /** Keys that the command found due go right behind it, each in an op of its own. While clients are paused the data stands still. */
+  /** The member may remove keys by itself. While clients are paused the data stands still. */
+  private get mayRemoveKeys(): boolean {
+    return this.transaction === null && this.pause.mode === 'none' && this.services.server.writeRefusal === null
+  }
+
   private removeSeenDue(): void {
-    if (this.transaction !== null) return
-    if (this.pause.mode === 'none' && this.services.server.writeRefusal === null) {
-      this.expiry.removeSeen()
-      this.fieldExpiry.removeSeen()
-    } else {
-      this.expiry.forgetSeen()
-      this.fieldExpiry.forgetSeen()
-    }
+    if (this.transaction === null) this.expirations.settleSeen(this.mayRemoveKeys)
+  }
+
+  /** Settles some of what has become stable, the same way. */
+  private settleSome(): boolean {
+    return this.transaction !== null || this.settling.some()
+  }
+
+  /** Removes some of what is due; true when more should follow at once. */
+  private removeDue(): boolean {
+    this.keyspace.setTime(this.clock.wallMs())
+    const hasMore = this.expirations.cycle(this.activeExpiry && this.mayRemoveKeys)
+    this.serveReady()
+    return hasMore
   }
 
   /** Runs a handler and turns what it throws into the reply. */
@@ -625,12 +608,11 @@ export class Engine implements CommandExecutor, EngineService {
       handler(call)
     } catch (error) {
       if (!(error instanceof CommandError)) throw error
-      command.failedCalls++
-      this.countError(error.message)
+      this.accounts.countFailure(command, error.message)
       reply.truncate(replyStart)
       reply.error(error.message)
     }
-    if (this.monitors.isWatched) this.tellMonitors(command, call.session, call.request)
+    if (this.monitors.isWatched) this.monitors.tell(command, call.session, call.request)
     const { blocked } = call.session
     if (this.longPart !== null) {
       this.longPart.took(timer.lap())
@@ -642,17 +624,7 @@ export class Engine implements CommandExecutor, EngineService {
     const isMigration = blocked instanceof Migration
     if (isMigration || blocked instanceof BlockedClient || blocked instanceof SlicedRead || blocked instanceof LongWrite) {
       blocked.microseconds = microseconds
-    } else this.countCall(command, call.session, call.request, microseconds)
-  }
-
-  private tellMonitors(command: Command, session: Session, request: Request): void {
-    const { server } = this.services
-    this.monitors.tell(command, session, request, server.nowMicroseconds(), this.addressOf(session))
-  }
-
-  /** For operators; empty for a session without a connection. */
-  private addressOf(session: Session): string {
-    return this.services.clients.find(session.id)?.address ?? ''
+    } else this.accounts.countCall(command, call.session, call.request, microseconds)
   }
 
   /** Runs the handler of a sliced command, for its steps. It counts as found what it found the first time. */
@@ -669,8 +641,7 @@ export class Engine implements CommandExecutor, EngineService {
     } catch (error) {
       if (!(error instanceof CommandError)) throw error
       failed = true
-      read.spec.failedCalls++
-      this.countError(error.message)
+      this.accounts.countFailure(read.spec, error.message)
       reply.reset()
       reply.error(error.message)
     }
@@ -687,7 +658,7 @@ export class Engine implements CommandExecutor, EngineService {
       return read.steps.next().done === true
     } catch (error) {
       if (!(error instanceof CommandError)) throw error
-      this.noteFailure(read.spec, error.message)
+      this.accounts.countFailure(read.spec, error.message)
       read.parts.clear()
       reply.reset()
       reply.error(error.message)
@@ -710,7 +681,7 @@ export class Engine implements CommandExecutor, EngineService {
   }
 
   private slicedEnded({ spec, session, request, microseconds, longestMs }: SlicedRead | LongWrite): void {
-    this.countCall(spec, session, request, microseconds, longestMs * 1000)
+    this.accounts.countCall(spec, session, request, microseconds, longestMs * 1000)
   }
 
   private slicesEndTurn(): void {
@@ -759,8 +730,8 @@ export class Engine implements CommandExecutor, EngineService {
       get isPaused() {
         return isPaused()
       },
-      failed: ({ spec }, message) => this.noteFailure(spec, message),
-      ended: ({ spec, session, request, microseconds }) => this.countCall(spec, session, request, microseconds),
+      failed: ({ spec }, message) => this.accounts.countFailure(spec, message),
+      ended: ({ spec, session, request, microseconds }) => this.accounts.countCall(spec, session, request, microseconds),
       resume: (session, request) => this.resume(session, request),
       released: () => {
         this.blocking.release()
@@ -809,7 +780,7 @@ export class Engine implements CommandExecutor, EngineService {
       commit: (write) => this.commit(write),
       applying: (frame, isOwn, seen) => this.applier.applyInSteps(frame, this.hlc, isOwn, seen, this.slicing.stepBytes),
       applied: (frame) => this.longRemoteApplied(frame),
-      failed: ({ spec }, message) => this.noteFailure(spec, message),
+      failed: ({ spec }, message) => this.accounts.countFailure(spec, message),
       transact: (transaction, reply) => this.transact(transaction, reply),
       ended: (command) => {
         if (command instanceof LongWrite) this.slicedEnded(command)
@@ -836,8 +807,7 @@ export class Engine implements CommandExecutor, EngineService {
   private startLongWrite(write: LongWrite, reply: ReplyWriter): void {
     const { writeRefusal } = this.services.server
     if (writeRefusal !== null && write.spec.isWrite) {
-      write.spec.rejectedCalls++
-      this.countError(writeRefusal)
+      this.accounts.countRejection(write.spec, writeRefusal)
       reply.error(writeRefusal)
       return
     }
@@ -852,11 +822,6 @@ export class Engine implements CommandExecutor, EngineService {
       if (this.applied.stamps[member] !== 0 && member !== this.options.self) count++
     }
     return count
-  }
-
-  private noteFailure(command: Command, message: string): void {
-    command.failedCalls++
-    this.countError(message)
   }
 
   /** The op that a long write has built happens now. */
@@ -885,26 +850,6 @@ export class Engine implements CommandExecutor, EngineService {
     return frame
   }
 
-  /** `stopped` is how long others had to wait at a stretch. */
-  private countCall(command: Command, session: Session, request: Request, microseconds: number, stopped = microseconds): void {
-    this.addCall(command, microseconds)
-    this.statistics.commandMicroseconds += microseconds
-    const { slowLog, latency } = this
-    if (latency.thresholdMs > 0) latency.note(command.isFast ? 'fast-command' : 'command', stopped / 1000, this.keyspace.nowMs)
-    if (slowLog.slowerThanMicroseconds < 0 || microseconds < slowLog.slowerThanMicroseconds) return
-    slowLog.note(command, request, microseconds, this.keyspace.nowMs, this.addressOf(session), session.name)
-  }
-
-  /** Commands of one kind, one after the other, that shared a reading of the clock. */
-  private countShared(command: Command, count: number, microseconds: number): void {
-    const { slowLog } = this
-    command.calls += count
-    command.microseconds += microseconds
-    if (this.latency.tracksCommands) command.latency.add(microseconds / count, count)
-    if (slowLog.slowerThanMicroseconds < 0 || microseconds < slowLog.slowerThanMicroseconds) return
-    slowLog.noteShared(command, count, microseconds, this.keyspace.nowMs)
-  }
-
   /** Runs a command again that waits for keys. It is an op of its own, and a write of the client that sent it. */
   private tryAgain(client: BlockedClient): void {
     const { call, servedReply } = this
@@ -930,7 +875,7 @@ export class Engine implements CommandExecutor, EngineService {
     } catch (error) {
       if (!(error instanceof CommandError)) throw error
       failed = true
-      this.countError(error.message)
+      this.accounts.countError(error.message)
       servedReply.reset()
       servedReply.error(error.message)
     }
@@ -939,7 +884,7 @@ export class Engine implements CommandExecutor, EngineService {
     if (this.endOp()) this.wrote(session)
     if (served) {
       if (failed) spec.failedCalls++
-      this.countCall(spec, session, request, client.microseconds)
+      this.accounts.countCall(spec, session, request, client.microseconds)
       const bytes = servedReply.take()
       this.blocking.end(client, (reply) => reply.raw(bytes))
     }
@@ -948,11 +893,8 @@ export class Engine implements CommandExecutor, EngineService {
 
   /** A command that waited for keys has ended: time up, CLIENT UNBLOCK. */
   private blockedEnded(client: BlockedClient, error: string | null): void {
-    if (error !== null) {
-      client.spec.failedCalls++
-      this.countError(error)
-    }
-    this.countCall(client.spec, client.session, client.request, client.microseconds)
+    if (error !== null) this.accounts.countFailure(client.spec, error)
+    this.accounts.countCall(client.spec, client.session, client.request, client.microseconds)
   }
 
   /** Serves blocked clients, between commands, at the time that it is now: a transaction may have taken long. */
@@ -987,14 +929,6 @@ export class Engine implements CommandExecutor, EngineService {
     session.unblocked()
   }
 
-  private countError(message: string): void {
-    this.statistics.errorReplies++
-    const space = message.indexOf(' ')
-    const code = space < 0 ? message : message.slice(0, space)
-    const count = this.errorCounts.get(code)
-    if (count !== undefined || this.errorCounts.size < LIMITS.errorKinds) this.errorCounts.set(code, (count ?? 0) + 1)
-  }
-
   /** Refuses a command before it runs. EXEC takes its transaction with it: the client need not discard it. */
   private reject(session: Session, command: Command, reply: ReplyWriter, message: string): void {
     command.rejectedCalls++
@@ -1007,7 +941,7 @@ export class Engine implements CommandExecutor, EngineService {
   }
 
   private refuse(session: Session, reply: ReplyWriter, message: string): void {
-    this.countError(message)
+    this.accounts.countError(message)
     if (session.queued !== null) session.queueFailed = true
     reply.error(message)
   }
@@ -1082,13 +1016,6 @@ export class Engine implements CommandExecutor, EngineService {
 
   get op(): OpBuilder {
     return this.longPart === null ? this.longWrites.op : this.longPart.op
-  }
-
-  /** What INFO and LATENCY say of a command. EXEC is no more than that: its time is that of its commands. */
-  private addCall(command: Command, microseconds: number): void {
-    command.calls++
-    command.microseconds += microseconds
-    if (this.latency.tracksCommands) command.latency.add(microseconds)
   }
 
   /** True when EXEC goes in slices. What would be refused, or may have to wait in the middle, goes as ever. */
@@ -1224,7 +1151,7 @@ export class Engine implements CommandExecutor, EngineService {
     transaction.parts.take(reply)
     transaction.parts.append(part.parts)
     transaction.parts.take(partReply)
-    this.countCall(part.spec, session, part.request, part.microseconds, part.longest)
+    this.accounts.countCall(part.spec, session, part.request, part.microseconds, part.longest)
   }
 
   /** Its steps, and between them those that put what a write has written into the open op. */
@@ -1236,7 +1163,7 @@ export class Engine implements CommandExecutor, EngineService {
       }
     } catch (error) {
       if (!(error instanceof CommandError)) throw error
-      this.noteFailure(spec, error.message)
+      this.accounts.countFailure(spec, error.message)
       parts.clear()
       this.partReply.reset()
       this.partReply.error(error.message)
@@ -1271,8 +1198,8 @@ export class Engine implements CommandExecutor, EngineService {
   private transactionEnded({ spec, session, request, microseconds, hasLeft }: LongTransaction): void {
     session.queuedBytes = 0
     session.holdsPushes = false
-    if (this.monitors.isWatched) this.tellMonitors(spec, session, request)
-    this.addCall(spec, microseconds)
+    if (this.monitors.isWatched) this.monitors.tell(spec, session, request)
+    this.accounts.addCall(spec, microseconds)
     // It may have begun to listen when it had gone.
     if (hasLeft) this.pubsub.unsubscribeAll(session)
   }
@@ -1438,36 +1365,18 @@ export class Engine implements CommandExecutor, EngineService {
     this.log?.requestSync()
   }
 
-  get rates(): EngineService['rates'] {
-    return {
-      cycles: this.cycleRate.perSecond,
-      activeMs: this.activeRate.perSecond,
-      operations: this.operationRate.perSecond,
-      inputBytes: this.inputRate.perSecond,
-      outputBytes: this.outputRate.perSecond,
-    }
-  }
-
-  get eventLoop(): EventLoopReport | null {
-    const { eventLoopBefore } = this
-    const now = this.services.server.eventLoop()
-    return now && { cycles: now.cycles - eventLoopBefore.cycles, activeMs: now.activeMs - eventLoopBefore.activeMs }
-  }
-
   get watchedKeys(): number {
     return this.watches.size
   }
 
   resetStatistics(): void {
-    for (const key of Object.keys(this.statistics) as (keyof Engine['statistics'])[]) this.statistics[key] = 0
-    this.errorCounts.clear()
-    this.eventLoopBefore = this.services.server.eventLoop() ?? this.eventLoopBefore
+    this.accounts.reset()
+    this.load.reset()
     this.services.table.resetStatistics()
     this.keyspace.hits = 0
     this.keyspace.misses = 0
     const { statistics } = this.services.clients
     for (const key of Object.keys(statistics) as (keyof typeof statistics)[]) statistics[key] = 0
-    this.peakBytes = this.keyspace.usedBytes()
     this.pubsub.resetStatistics()
     this.memory.resetStatistics()
   }
@@ -1501,107 +1410,4 @@ export class Engine implements CommandExecutor, EngineService {
     // Also by one of its own commands.
     if (this.transaction?.session === session) this.transaction.hasLeft = true
   }
-
-  private scheduleExpiry(delayMs: number): void {
-    this.clock.setTimer(delayMs, () => {
-      if (this.stopped) return
-      this.keyspace.setTime(this.clock.wallMs())
-      // While clients are paused the data stands still.
-      const mayExpire =
-        this.transaction === null && this.activeExpiry && this.pause.mode === 'none' && this.services.server.writeRefusal === null
-      const startMs = this.clock.monotonicMs()
-      const turnMs = this.clock.workUntil(LIMITS.expiryTurnMs) - startMs
-      const isOver = (share: number) => this.clock.monotonicMs() - startMs >= share * turnMs
-      // Neither takes all of the time from the other.
-      const moreKeys = mayExpire && this.expiry.run(() => isOver(0.5))
-      const more = (mayExpire && this.fieldExpiry.run(() => isOver(1))) || moreKeys
-      this.latency.note('expire-cycle', this.clock.monotonicMs() - startMs, this.keyspace.nowMs)
-      this.serveReady()
-      this.scheduleExpiry(more ? 1 : EXPIRY_PERIOD_MS)
-    })
-  }
-
-  private scheduleSampling(): void {
-    this.clock.setTimer(SAMPLE_PERIOD_MS, () => {
-      if (this.stopped) return
-      this.sample()
-      this.scheduleSampling()
-    })
-  }
-
-  private sample(): void {
-    const nowMs = this.clock.monotonicMs()
-    const { statistics } = this.services.clients
-    const loop = this.services.server.eventLoop()
-    if (loop !== null) {
-      this.cycleRate.sample(nowMs, loop.cycles)
-      this.activeRate.sample(nowMs, loop.activeMs)
-    }
-    this.operationRate.sample(nowMs, this.statistics.commandsProcessed)
-    this.inputRate.sample(nowMs, statistics.netInputBytes)
-    this.outputRate.sample(nowMs, statistics.netOutputBytes)
-    this.memory.tick()
-    this.peakBytes = Math.max(this.peakBytes, this.keyspace.usedBytes())
-  }
-
-  /** Gives the memory of removed collections back, a slice a turn. */
-  private reclaim(): void {
-    this.clock.setTimer(0, () => {
-      if (!this.stopped && this.keyspace.reclaimer.step()) this.reclaim()
-    })
-  }
-
-  /** Walks the shards that hold unsettled records, a bounded number of records a turn. */
-  private scheduleSettling(delayMs: number): void {
-    this.clock.setTimer(delayMs, () => {
-      if (this.stopped) return
-      this.scheduleSettling(this.settleSome() ? 1 : SETTLE_PERIOD_MS)
-    })
-  }
-
-  private settleAll(): void {
-    for (let database = 0; database < this.keyspace.databaseCount; database++) {
-      const db = this.keyspace.peek(database)
-      if (db === undefined) continue
-      for (let shard = 0; shard < db.unsettled.length; shard++) this.keys.settleTable(db, shard)
-    }
-    this.keyspace.unsettledCount = 0
-  }
-
-  private settleSome(): boolean {
-    if (this.transaction !== null) return true
-    const untilMs = this.clock.workUntil(SETTLE_TURN_MS)
-    let looked = 0
-    while (looked < SETTLE_RECORDS && this.clock.monotonicMs() < untilMs) {
-      const db = this.keyspace.peek(this.settleDatabase)
-      if (db === undefined || this.settleShard === db.unsettled.length) {
-        this.settleShard = 0
-        this.settleDatabase = (this.settleDatabase + 1) % this.keyspace.databaseCount
-        if (this.settleDatabase === 0) return false
-        continue
-      }
-      looked += this.keys.settleTable(db, this.settleShard++)
-    }
-    return true
-  }
-}
-
-function unknownCommand(request: Request): string {
-  const { buf, off, len } = request
-  let shown = ''
-  for (let i = 1, left = EXCERPT_BYTES; i < request.argc && left > 0; i++) {
-    const bytes = Math.min(len[i], left)
-    shown += `'${faithfulUtf8(buf, off[i], bytes)}' `
-    left -= bytes + QUOTES_BYTES
-  }
-  const name = faithfulUtf8(buf, off[0], Math.min(len[0], EXCERPT_BYTES))
-  return `ERR unknown command '${name}', with args beginning with: ${shown}`
-}
-
-/** What stands around an argument in that. */
-const QUOTES_BYTES = 3
-
-function unknownSubcommand(command: Command, request: Request): string {
-  const word = faithfulUtf8(request.buf, request.off[1], Math.min(request.len[1], EXCERPT_BYTES))
-  return `ERR unknown subcommand '${word}'. Try ${command.spec.name.toUpperCase()} HELP.`
 }

@@ -25,6 +25,13 @@ const ESCAPES = new Map([
 export class Monitors implements MonitorService {
   private readonly sessions = new Set<Session>()
 
+  constructor(
+    /** Unix time. */
+    private readonly nowMicroseconds: () => number,
+    /** For operators; empty for a session without a connection. */
+    private readonly addressOf: (session: Session) => string,
+  ) {}
+
   /** Somebody is to be told. */
   get isWatched(): boolean {
     return this.sessions.size > 0
@@ -40,14 +47,15 @@ export class Monitors implements MonitorService {
     this.sessions.delete(session)
   }
 
-  /** A command has run. address: of its client. */
-  tell(command: Command, session: Session, request: Request, unixMicroseconds: number, address: string): void {
+  /** A command has run. */
+  tell(command: Command, session: Session, request: Request): void {
     const { flags } = command.spec
     if (flags.includes('admin') || flags.includes('skip_monitor')) return
+    const unixMicroseconds = this.nowMicroseconds()
     const seconds = Math.floor(unixMicroseconds / 1e6)
     const fraction = String(Math.floor(unixMicroseconds % 1e6)).padStart(6, '0')
     const words = shownArguments(command.fullName, request).join(' ')
-    const line = Buffer.from(`+${seconds}.${fraction} [${session.database} ${address}] ${words}\r\n`, 'latin1')
+    const line = Buffer.from(`+${seconds}.${fraction} [${session.database} ${this.addressOf(session)}] ${words}\r\n`, 'latin1')
     for (const monitor of this.sessions) monitor.deliver((reply) => reply.raw(line))
   }
 }

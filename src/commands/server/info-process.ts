@@ -120,7 +120,8 @@ function loadingFields(
 }
 
 export function statsSection({ services, engine, keyspace }: Call): InfoFields {
-  const { statistics, rates, pubsub, memory } = engine
+  const { statistics, load, pubsub, memory } = engine
+  const { rates } = load
   const clients = services.clients.statistics
   return [
     ['total_connections_received', clients.totalConnections],
@@ -163,7 +164,8 @@ export function statsSection({ services, engine, keyspace }: Call): InfoFields {
   ]
 }
 
-function eventLoopFields({ eventLoop, rates, statistics }: Call['engine']): InfoFields {
+function eventLoopFields({ load, statistics }: Call['engine']): InfoFields {
+  const { eventLoop, rates } = load
   if (eventLoop === null) return []
   return [
     ['eventloop_cycles', eventLoop.cycles],

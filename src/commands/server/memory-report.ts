@@ -60,7 +60,7 @@ export function memoryReport({ keyspace, services, engine }: Call): MemoryReport
     notCounted,
     overhead: tables + clients + notCounted,
     dataset: Math.max(0, data - tables),
-    peak: Math.max(engine.peakBytes, used),
+    peak: Math.max(engine.load.peakBytes, used),
     resident: services.server.residentBytes(),
     keys,
     databases,
