@@ -5,25 +5,22 @@ import { CommandError, Errors } from '../commands/command-error.js'
 import { CommandTable, type Command } from '../commands/command-table.js'
 import type { EngineService, Services, TransactionService, WriteSteps } from '../commands/services.js'
 import type { Session } from '../commands/session.js'
-import { ApplyContext } from '../crdt/apply-context.js'
 import type { FrameView } from '../crdt/frame.js'
-import { isStabilityNote, stabilityNote } from '../crdt/stability-note.js'
-import { FrameWriter } from '../crdt/frame-writer.js'
-import { HybridClock } from '../crdt/hybrid-clock.js'
+import { stabilityNote } from '../crdt/stability-note.js'
+import type { FrameWriter } from '../crdt/frame-writer.js'
+import type { HybridClock } from '../crdt/hybrid-clock.js'
 import type { OpBuilder } from '../crdt/op-builder.js'
-import { VersionVector } from '../crdt/version-vector.js'
+import type { VersionVector } from '../crdt/version-vector.js'
 import { AccessFrequency } from '../keyspace/access-frequency.js'
-import { Collections } from '../keyspace/collections.js'
+import type { Collections } from '../keyspace/collections.js'
 import type { Database } from '../keyspace/database.js'
-import { Effects } from '../keyspace/effects.js'
-import { FrameApplier } from '../keyspace/frame-applier.js'
-import { Keys } from '../keyspace/keys.js'
+import type { Effects } from '../keyspace/effects.js'
+import type { Keys } from '../keyspace/keys.js'
 import { KeyObservers } from '../keyspace/key-observers.js'
-import { Keyspace } from '../keyspace/keyspace.js'
+import type { Keyspace } from '../keyspace/keyspace.js'
 import { LOOK_AHEAD_FROM } from '../keyspace/keys-ahead.js'
-import { LongEffects } from '../keyspace/long-effects.js'
-import { KeyStates } from '../keyspace/state/key-states.js'
-import { StringStore } from '../keyspace/string-store.js'
+import type { StringStore } from '../keyspace/string-store.js'
+import type { KeyStates } from '../keyspace/state/key-states.js'
 import { LIMITS } from '../base/limits.js'
 import { CHUNK_SHIFT, type Ref } from '../memory/arena.js'
 import { NotificationClass } from '../base/notification-classes.js'
@@ -33,7 +30,7 @@ import { QueuedRequests, type QueuedReader } from '../resp/queued-requests.js'
 import type { Request } from '../resp/request.js'
 import { ReplyWriter } from '../resp/reply-writer.js'
 import type { TopologyChange } from '../topology/topology-change.js'
-import { TopologyState } from '../topology/topology-state.js'
+import type { TopologyState } from '../topology/topology-state.js'
 import { Background } from './background.js'
 import { BlockedClient, BlockedClients } from './blocked-clients.js'
 import { ClientPause } from './client-pause.js'
@@ -43,6 +40,7 @@ import { CommandTimer } from './command-timer.js'
 import { Expirations } from './expirations.js'
 import type { ExpiryCycle } from './expiry-cycle.js'
 import type { FieldExpiryCycle } from './field-expiry-cycle.js'
+import { Journal } from './journal.js'
 import { KeyspaceNotifications } from './keyspace-notifications.js'
 import { LoadMeters } from './load-meters.js'
 import { LongPart, LongTransaction } from './long-command.js'
@@ -53,6 +51,9 @@ import { PubSub } from './pubsub.js'
 import { MemoryBound, type MemoryBoundHost } from './eviction/memory-bound.js'
 import { Evictor } from './eviction/evictor.js'
 import { Settling } from './settling.js'
+import { RemoteFrames, type RemoteFrameHost } from './remote-frames.js'
+import { Replay } from './replay.js'
+import { Replica } from './replica.js'
 import { SlicedRead, SlicedReads } from './sliced-reads.js'
 import { USUAL_SLICING, type Slicing } from './slicing.js'
 import { unknownCommand, unknownSubcommand } from './unknown-commands.js'
@@ -76,23 +77,26 @@ const EXPIRY_PERIOD_MS = 100
 const SAMPLE_PERIOD_MS = 100
 /** Milliseconds between looks at what has become stable. */
 const SETTLE_PERIOD_MS = 1000
-/** Unsettled records that recovery lets come together before it looks at them again. */
-const RECOVERY_UNSETTLED = 16_384
 
 /**
  * Runs commands of clients and frames of other members against one keyspace, one at a time, and hands the frames of both to the log in the order
  * in which they were applied.
  */
 export class Engine implements CommandExecutor, EngineService {
+  readonly replica: Replica
+  /** Of the replica. */
   readonly keyspace: Keyspace
   readonly strings: StringStore
   readonly keys: Keys
   readonly collections: Collections
   readonly effects: Effects
-  readonly applied = new VersionVector()
-  readonly hlc = new HybridClock()
-  /** The list of members; empty until the owner has said what it begins with. */
-  readonly topology = new TopologyState()
+  readonly states: KeyStates
+  readonly applied: VersionVector
+  readonly hlc: HybridClock
+  readonly topology: TopologyState
+  readonly journal = new Journal()
+  readonly replay: Replay
+  readonly remote: RemoteFrames
   readonly watches: WatchRegistry
   readonly expiry: ExpiryCycle
   readonly fieldExpiry: FieldExpiryCycle
@@ -104,8 +108,6 @@ export class Engine implements CommandExecutor, EngineService {
   readonly load: LoadMeters
   readonly waits: WaitQueue
   readonly blocking: BlockedClients
-  /** Whole states of keys as bytes. */
-  readonly states: KeyStates
   readonly slices: SlicedReads
   readonly longWrites: LongWrites
   readonly migrations: Migrations
@@ -123,17 +125,10 @@ export class Engine implements CommandExecutor, EngineService {
   private readonly lateReply = new ReplyWriter()
   /** Replies of commands that were blocked. */
   private readonly servedReply = new ReplyWriter()
-  private readonly context = new ApplyContext()
   private readonly writer: FrameWriter
-  private readonly applier: FrameApplier
-  /** For what the long commands of a transaction write, which may come in the middle of a frame. */
-  private readonly partApplier: FrameApplier
   private readonly call: Call
-  private log: OpLog | null = null
-  /** Who wants to hear from it when it is there. */
-  private readonly logListeners: (() => void)[] = []
-  /** `appendfsync always`: replies of writes wait for the disk. May change at run time. */
-  syncAlways = false
+  /** Nothing has been recovered yet: few commands may run. */
+  private isLoading = true
   /** Sessions that have written in this turn and whose replies may have to wait for the log. */
   private readonly writers: Session[] = []
   private readonly timer: CommandTimer
@@ -158,8 +153,6 @@ export class Engine implements CommandExecutor, EngineService {
   private readonly background: Background
   private readonly settling: Settling
   private readonly expirations: Expirations
-  /** A remote frame is being applied. */
-  private applying = false
   /** Length of the log after the last stability note. */
   private notedBytes = 0
 
@@ -168,19 +161,20 @@ export class Engine implements CommandExecutor, EngineService {
     readonly clock: Clock,
     private readonly services: Services,
   ) {
-    this.keyspace = new Keyspace(options.databases, options.hashSeed)
-    this.strings = new StringStore(this.keyspace, this.context)
-    this.writer = new FrameWriter(options.self, this.applied)
-    const { keyspace, strings, context } = this
-    this.keys = new Keys(keyspace, strings, context)
-    this.effects = new Effects(options.self, keyspace, strings, context, this.hlc, this.writer, this.keys, this.topology)
-    this.effects.solo = options.solo
-    this.collections = new Collections({ self: options.self, keyspace, strings, context, effects: this.effects }, this.keys)
-    this.applier = new FrameApplier(keyspace, strings, this.keys, context, this.topology)
-    this.partApplier = new FrameApplier(keyspace, strings, this.keys, context)
-    this.states = new KeyStates(keyspace, strings, this.keys, context)
-    const long = new LongEffects(options.self, keyspace, strings, this.effects, this.keys)
-    this.call = new Call(keyspace, strings, this.keys, this.collections, this.effects, long, services, this)
+    const replica = new Replica(options.self, options.databases, options.hashSeed, options.solo)
+    const { keyspace, strings, longEffects } = replica
+    this.replica = replica
+    this.keyspace = keyspace
+    this.strings = strings
+    this.keys = replica.keys
+    this.collections = replica.collections
+    this.effects = replica.effects
+    this.states = replica.states
+    this.applied = replica.applied
+    this.hlc = replica.hlc
+    this.topology = replica.topology
+    this.writer = replica.writer
+    this.call = new Call(keyspace, strings, this.keys, this.collections, this.effects, longEffects, services, this)
     this.slicing = options.slicing ?? USUAL_SLICING
     const addressOf = (session: Session) => services.clients.find(session.id)?.address ?? ''
     const accounts = new CommandAccounts(keyspace, addressOf)
@@ -193,6 +187,7 @@ export class Engine implements CommandExecutor, EngineService {
     this.monitors = new Monitors(() => services.server.nowMicroseconds(), addressOf)
     this.background = new Background(clock)
     this.settling = new Settling(keyspace, this.keys, clock)
+    this.replay = new Replay(replica, this.journal, this.settling)
     // The memory of removed collections comes back a slice a turn.
     keyspace.reclaimer.onWork = () => this.background.repeat(0, () => (keyspace.reclaimer.step() ? 0 : null))
     this.timer = new CommandTimer(clock, (command, count, microseconds) => accounts.countShared(command, count, microseconds))
@@ -243,8 +238,9 @@ export class Engine implements CommandExecutor, EngineService {
       },
     )
     this.longWrites = new LongWrites(clock, this.longWriteHost(), options.databases, options.hashSeed, this.slicing.turnSteps)
+    this.remote = new RemoteFrames(replica, this.journal, this.longWrites, clock, this.slicing.frameBytes, this.remoteFrameHost())
     this.migrations = new Migrations(clock, this.migrationHost(), this.watches, options.databases)
-    this.notifications = new KeyspaceNotifications(this.pubsub, this.keyspace, this.effects, this.applier, this.keys)
+    this.notifications = new KeyspaceNotifications(this.pubsub, keyspace, this.effects, replica.applier, this.keys)
     const { hashes } = this.collections
     const onRemoved = () => this.endOp()
     this.expirations = new Expirations(
@@ -277,41 +273,22 @@ export class Engine implements CommandExecutor, EngineService {
     reset: (session) => this.discard(session),
   }
 
-  /** What the log's notes have said so far to be stable; while recovering. */
-  readonly recoveredStability = new VersionVector()
-
   /** Appends what is stable now to the log, for recovery; nothing if nothing has been appended since the last time. */
   noteStability(stable: VersionVector): void {
-    const { log } = this
-    if (log === null || log.refusal !== null || log.appendedBytes === this.notedBytes) return
+    const { journal } = this
+    if (journal.isRefusing || journal.loggedBytes === this.notedBytes) return
     assert(this.transaction === null, 'a note in the middle of a transaction')
     this.closeFrame()
-    log.append(stabilityNote(stable, this.hlc.next(this.clock.wallMs())))
-    this.notedBytes = log.appendedBytes
+    journal.append(stabilityNote(stable, this.hlc.next(this.clock.wallMs())))
+    this.notedBytes = journal.loggedBytes
   }
 
-  /** Applies a frame that was read back from the log. Only before start. */
-  recover(frame: FrameView): void {
-    assert(this.log === null, 'recovery after start')
-    this.replay(frame)
-  }
-
-  /** Lets all data go, as far as the log has it: everything is to be replayed from there. */
-  forgetData(): void {
+  /** Lets all data go, as far as the log has it, and what was known of the log: everything is to be replayed. */
+  forgetEverything(): void {
     assert(!this.inExec && this.transaction === null, 'data forgotten in the middle of a transaction')
     this.closeFrame()
-    for (let database = 0; database < this.keyspace.databaseCount; database++) this.keyspace.reset(database)
-    this.keyspace.unsettledCount = 0
+    this.replay.forget()
     this.slices.restartAll()
-  }
-
-  /** The same, and what was known of the log: recovery begins anew. */
-  forgetEverything(): void {
-    this.forgetData()
-    for (let database = 0; database < this.keyspace.databaseCount; database++) this.keyspace.peek(database)?.highest.fill(0)
-    const nothing = new VersionVector()
-    this.applied.copyFrom(nothing)
-    this.recoveredStability.copyFrom(nothing)
   }
 
   /** Parts of the data are being replaced by others, past everything that is told of changes. */
@@ -327,33 +304,10 @@ export class Engine implements CommandExecutor, EngineService {
     this.waits.check()
   }
 
-  /** What a snapshot stands for: everything in the vector is here. */
-  restore(vector: VersionVector, stable: VersionVector, clock: Stamp): void {
-    this.hlc.observe(clock)
-    this.applied.copyFrom(vector)
-    this.recoveredStability.copyFrom(stable)
-    this.writer.setPrevious(vector.get(this.options.self))
-  }
-
-  /** Applies a frame of the log to data that has everything before it and nothing else. */
-  replay(frame: FrameView): void {
-    this.hlc.observe(frame.last)
-    if (isStabilityNote(frame)) {
-      for (let i = 0; i < frame.contextCount; i++) this.recoveredStability.raise(frame.contextMember(i), frame.contextStamp(i))
-      if (this.keyspace.unsettledCount >= RECOVERY_UNSETTLED) this.settling.all()
-      return
-    }
-    this.applying = true
-    this.applier.apply(frame, this.hlc.last)
-    this.applying = false
-    this.applied.raise(frame.origin, frame.last)
-    if (frame.origin === this.options.self) this.writer.setPrevious(frame.last)
-  }
-
   /** Recovery is done: from now on frames go to this log, and time moves. */
   start(log: OpLog): void {
-    this.log = log
-    for (const listener of this.logListeners) log.onChange(listener)
+    this.journal.open(log)
+    this.isLoading = false
     const { background } = this
     background.repeat(EXPIRY_PERIOD_MS, () => (this.removeDue() ? 1 : EXPIRY_PERIOD_MS))
     background.repeat(SETTLE_PERIOD_MS, () => (this.settleSome() ? 1 : SETTLE_PERIOD_MS))
@@ -454,7 +408,7 @@ export class Engine implements CommandExecutor, EngineService {
       this.reject(session, command, reply, 'NOAUTH Authentication required.')
       return
     }
-    if (this.log === null && !command.allowedWhileLoading) {
+    if (this.isLoading && !command.allowedWhileLoading) {
       this.reject(session, command, reply, 'LOADING Meridian is loading the dataset in memory')
       return
     }
@@ -554,7 +508,7 @@ export class Engine implements CommandExecutor, EngineService {
   }
 
   private evictionHost(): MemoryBoundHost {
-    const mayEvict = () => this.mayRemoveKeys && this.log !== null
+    const mayEvict = () => this.mayRemoveKeys && this.journal.isOpen
     return {
       get mayEvict() {
         return mayEvict()
@@ -776,10 +730,10 @@ export class Engine implements CommandExecutor, EngineService {
       get isPaused() {
         return isPaused()
       },
-      contextCount: () => this.contextCount(),
+      contextCount: () => this.replica.contextCount(),
       commit: (write) => this.commit(write),
-      applying: (frame, isOwn, seen) => this.applier.applyInSteps(frame, this.hlc, isOwn, seen, this.slicing.stepBytes),
-      applied: (frame) => this.longRemoteApplied(frame),
+      applying: (frame, isOwn, seen) => this.replica.applier.applyInSteps(frame, this.hlc, isOwn, seen, this.slicing.stepBytes),
+      applied: (frame) => this.remote.log(frame),
       failed: ({ spec }, message) => this.accounts.countFailure(spec, message),
       transact: (transaction, reply) => this.transact(transaction, reply),
       ended: (command) => {
@@ -815,20 +769,10 @@ export class Engine implements CommandExecutor, EngineService {
     if (this.endOp()) this.wrote(write.session)
   }
 
-  /** Members other than this one that something was applied of. */
-  private contextCount(): number {
-    let count = 0
-    for (let member = 1; member < this.applied.stamps.length; member++) {
-      if (this.applied.stamps[member] !== 0 && member !== this.options.self) count++
-    }
-    return count
-  }
-
   /** The op that a long write has built happens now. */
   private *commit(write: LongWrite): Generator<undefined, FrameView> {
     const { op, session, keys, written, request } = write
-    const { hlc, writer, log, options, keyspace, effects } = this
-    assert(log !== null, 'a write before the log is open')
+    const { hlc, writer, journal, options, keyspace, effects } = this
     this.closeFrame()
     const first = hlc.next(keyspace.nowMs)
     const frame = op.seal(options.self, this.applied, writer.previousLast, first)
@@ -844,9 +788,9 @@ export class Engine implements CommandExecutor, EngineService {
       keys.hold(database, buf, off[argument], len[argument], 'from-all')
       keyspace.observer?.keyChanged(database, buf, off[argument], len[argument])
     }
-    const position = yield* log.appendInPieces(frame)
-    if (this.syncAlways || log.appendedBytes < position) session.holdUntilBytes = position
-    this.onAppended()
+    const position = yield* journal.appendInPieces(frame)
+    if (journal.holdsReplies(position)) session.holdUntilBytes = position
+    journal.onAppended()
     return frame
   }
 
@@ -1026,7 +970,7 @@ export class Engine implements CommandExecutor, EngineService {
 
   /** MIGRATE looks at its keys and removes them between the slices; and while writes are refused, another member's data may be taken in the place of these. */
   private get mayTakeTurns(): boolean {
-    return this.log !== null && !this.migrations.isBusy && this.services.server.writeRefusal === null
+    return this.journal.isOpen && !this.migrations.isBusy && this.services.server.writeRefusal === null
   }
 
   /**
@@ -1174,25 +1118,23 @@ export class Engine implements CommandExecutor, EngineService {
   private *commitPart(op: OpBuilder): Generator<undefined, void> {
     const { writer, applied, options } = this
     if (op.bytes + writer.openBytes > LIMITS.maxOpBytes) throw new CommandError(Errors.opTooLong)
-    yield* op.assemble(this.contextCount())
+    yield* op.assemble(this.replica.contextCount())
     const first = this.effects.admit(op.effects)
     yield* writer.putEffects(op.assembled, op.effects, op.lastEffectBytes)
     const frame = op.seal(options.self, applied, writer.previousLast, first)
-    yield* this.partApplier.applyInSteps(frame, this.hlc, true, () => undefined, this.slicing.stepBytes)
+    yield* this.replica.partApplier.applyInSteps(frame, this.hlc, true, () => undefined, this.slicing.stepBytes)
   }
 
   /** The op of a transaction is whole: it happens now. */
   private *logTransaction(session: Session): Generator<undefined, void> {
-    const { log, writer } = this
-    assert(log !== null, 'a write before the log is open')
+    const { journal, writer } = this
     const frame = yield* writer.closeInSteps()
     this.applied.raise(frame.origin, frame.last)
     session.lastWriteStamp = frame.last
-    const position = yield* log.appendInPieces(frame)
-    const isWritten = log.appendedBytes >= position
-    if (isWritten) writer.recycle()
-    if (this.syncAlways || !isWritten) session.holdUntilBytes = position
-    this.onAppended()
+    const position = yield* journal.appendInPieces(frame)
+    if (journal.isWritten(position)) writer.recycle()
+    if (journal.holdsReplies(position)) session.holdUntilBytes = position
+    journal.onAppended()
   }
 
   private transactionEnded({ spec, session, request, microseconds, hasLeft }: LongTransaction): void {
@@ -1256,47 +1198,34 @@ export class Engine implements CommandExecutor, EngineService {
   }
 
   private closeFrame(): void {
-    if (!this.writer.isOpen || this.transaction !== null) return
-    const { log } = this
-    assert(log !== null, 'a write before the log is open')
-    const frame = this.writer.close()
+    const { writer, journal } = this
+    if (!writer.isOpen || this.transaction !== null) return
+    const frame = writer.close()
     this.applied.raise(frame.origin, frame.last)
-    const position = log.append(frame)
-    // A frame that the disk has not taken is in memory only: whoever wrote it waits.
-    if (log.appendedBytes >= position) this.writer.recycle()
-    const held = this.syncAlways || log.appendedBytes < position
-    if (held) for (const session of this.writers) session.holdUntilBytes = position
+    const position = journal.append(frame)
+    if (journal.isWritten(position)) writer.recycle()
+    if (journal.holdsReplies(position)) for (const session of this.writers) session.holdUntilBytes = position
     this.writers.length = 0
-    this.onAppended()
+    journal.onAppended()
   }
 
-  /** Applies and logs one frame of another member, whole. The caller has checked its place and context. */
-  applyRemote(frame: FrameView): void {
-    assert(this.transaction === null, 'a frame in the middle of a transaction')
-    this.closeFrame()
-    this.keyspace.setTime(this.clock.wallMs())
-    this.hlc.observe(frame.last)
-    this.applying = true
-    this.applier.apply(frame, this.hlc.last)
-    this.applying = false
-    this.remoteApplied(frame)
-  }
-
-  /**
-   * As applyRemote, but a large frame is only taken, and applied in the turns that follow: `applied` includes it then, and onLongWritesIdle is called. Not
-   * while takesNoFrames.
-   */
-  takeRemote(frame: FrameView): void {
-    // Stamps of one op follow one another.
-    const isLongOp = frame.opCount === 1 && frame.last - frame.first >= LIMITS.slicedFrameEffects
-    if (!isLongOp && frame.bytes.length <= this.slicing.frameBytes) {
-      this.applyRemote(frame)
-      return
+  private remoteFrameHost(): RemoteFrameHost {
+    const isInTransaction = () => this.isInTransaction
+    return {
+      get isInTransaction() {
+        return isInTransaction()
+      },
+      closeFrame: () => this.closeFrame(),
+      taken: () => this.setGuards(),
+      logged: (ops) => {
+        this.statistics.remoteFrames++
+        this.statistics.remoteOps += ops
+        this.journal.onAppended()
+        this.memory.remoteApplied()
+        this.waits.check()
+        this.serveReady()
+      },
     }
-    this.closeFrame()
-    this.hlc.observe(frame.last)
-    this.longWrites.take(frame)
-    this.setGuards()
   }
 
   /** A long write is under way: frames of other members must wait. */
@@ -1307,39 +1236,6 @@ export class Engine implements CommandExecutor, EngineService {
   /** Told when frames of other members may come again. */
   onLongWritesIdle: () => void = () => undefined
 
-  /** Takes note of a frame of another member that was applied. */
-  private remoteApplied(frame: FrameView): void {
-    this.noteRemote(frame).append(frame)
-    this.remoteLogged(frame)
-  }
-
-  /** The same for a large frame, a step at a time. */
-  private *longRemoteApplied(frame: FrameView): Generator<undefined, void> {
-    // What is written from here on has seen it, and comes behind it in the log.
-    yield* this.noteRemote(frame).appendInPieces(frame)
-    this.remoteLogged(frame)
-  }
-
-  /** A frame of another member counts as applied; it must be logged now, in the log that this gives. */
-  private noteRemote(frame: FrameView): OpLog {
-    const { log } = this
-    this.closeFrame()
-    this.applied.raise(frame.origin, frame.last)
-    // One of our own, which the disk has lost: what is written next continues it.
-    if (frame.origin === this.options.self) this.writer.setPrevious(frame.last)
-    assert(log !== null, 'a remote frame before the log is open')
-    return log
-  }
-
-  private remoteLogged(frame: FrameView): void {
-    this.statistics.remoteFrames++
-    this.statistics.remoteOps += frame.opCount
-    this.onAppended()
-    this.memory.remoteApplied()
-    this.waits.check()
-    this.serveReady()
-  }
-
   /** Writes changes of the list of members, as one op of their own. Not from within a command. */
   changeTopology(changes: readonly TopologyChange[]): void {
     this.keyspace.setTime(this.clock.wallMs())
@@ -1349,7 +1245,7 @@ export class Engine implements CommandExecutor, EngineService {
 
   /** Something is under way that `applied` does not include yet. */
   get isMidway(): boolean {
-    return this.applying || this.writer.isOpen || this.effects.isInOp || this.longWrites.isApplying
+    return this.replica.isApplying || this.writer.isOpen || this.effects.isInOp || this.longWrites.isApplying
   }
 
   position(): VersionVector {
@@ -1362,7 +1258,7 @@ export class Engine implements CommandExecutor, EngineService {
 
   requestSync(): void {
     this.closeFrame()
-    this.log?.requestSync()
+    this.journal.requestSync()
   }
 
   get watchedKeys(): number {
@@ -1381,24 +1277,20 @@ export class Engine implements CommandExecutor, EngineService {
     this.memory.resetStatistics()
   }
 
-  /** Told after each append; the composition root may wake peers and ask for a sync. */
-  onAppended: () => void = () => undefined
-
   get loggedBytes(): number {
-    return this.log?.appendedBytes ?? 0
+    return this.journal.loggedBytes
   }
 
   get durableBytes(): number {
-    return this.log?.durableBytes ?? 0
+    return this.journal.durableBytes
   }
 
   get logHasFailed(): boolean {
-    return this.log?.hasFailed === true
+    return this.journal.hasFailed
   }
 
   onLogProgress(listener: () => void): void {
-    if (this.log === null) this.logListeners.push(listener)
-    else this.log.onChange(listener)
+    this.journal.onProgress(listener)
   }
 
   sessionClosed(session: Session): void {

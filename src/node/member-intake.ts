@@ -198,7 +198,7 @@ export class MemberIntake implements SnapshotIntake {
     this.offer = null
     this.isTouched = false
     this.loader.forgetKept()
-    engine.restore(header.vector, header.stable, header.clock)
+    engine.replay.restore(header.vector, header.stable, header.clock)
     engine.hlc.observe(end.clock)
     host.holdStability({ stable: header.stable, until: end.seen })
     log.restart(prepared)

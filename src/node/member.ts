@@ -137,7 +137,7 @@ export class Member implements SyncHost {
     const { slicing } = options
     const engineOptions = { self: topology.self, databases, solo, hashSeed: random.uint32(), ...(slicing && { slicing }) }
     this.engine = new Engine(engineOptions, clock, services)
-    this.engine.syncAlways = appendfsync === 'always'
+    this.engine.journal.syncAlways = appendfsync === 'always'
     this.appendfsync = appendfsync
     options.tuneCollections?.(this.engine.collections)
     this.membership = new Membership(
@@ -151,7 +151,7 @@ export class Member implements SyncHost {
       () => this.hold?.until ?? null,
     )
     this.useStability()
-    this.recoveryUnderWay = this.newRecovery((frame) => this.engine.recover(frame))
+    this.recoveryUnderWay = this.newRecovery((frame) => this.engine.replay.recover(frame))
     if (start === 'at once') while (!this.recoverStep(Infinity));
   }
 
@@ -248,7 +248,7 @@ export class Member implements SyncHost {
     // It may have been changed since recovery began.
     log.setSyncPolicy(syncPolicyOf(this.appendfsync, this.isAlone))
     log.onChange(() => this.progressed())
-    this.engine.onAppended = () => {
+    this.engine.journal.onAppended = () => {
       this.stability?.invalidate()
       if (this.hold !== null && this.engine.applied.dominates(this.hold.until)) this.holdStability(null)
     }
@@ -343,7 +343,7 @@ export class Member implements SyncHost {
 
   get everStable(): VersionVector {
     const { ever } = this
-    ever.copyFrom(this.engine.recoveredStability)
+    ever.copyFrom(this.engine.replay.stable)
     ever.merge(this.stable)
     return ever
   }
@@ -357,7 +357,7 @@ export class Member implements SyncHost {
   }
 
   applyFrame(frame: FrameView): void {
-    this.engine.takeRemote(frame)
+    this.engine.remote.take(frame)
   }
 
   get topology(): Topology {
@@ -432,7 +432,7 @@ export class Member implements SyncHost {
 
   /** CONFIG SET appendfsync. In a mesh the log is synced continuously whatever it says, because only durable frames are sent. */
   setAppendFsync(policy: 'always' | 'everysec' | 'no'): void {
-    this.engine.syncAlways = policy === 'always'
+    this.engine.journal.syncAlways = policy === 'always'
     this.appendfsync = policy
     this.running?.log.setSyncPolicy(syncPolicyOf(policy, this.isAlone))
   }
@@ -468,7 +468,7 @@ export class Member implements SyncHost {
     const { engine } = this
     const position = engine.applied.clone()
     engine.forgetEverything()
-    const recovery = this.newRecovery((frame) => engine.replay(frame))
+    const recovery = this.newRecovery((frame) => engine.replay.apply(frame))
     while (!recovery.step(Infinity));
     recovery.close()
     this.useStability()
@@ -585,7 +585,7 @@ export class Member implements SyncHost {
       return
     }
     this.engine.keyspace.stability =
-      this.stability ?? (this.cannotLink ? EVERYTHING_STABLE : this.fixedStability(this.engine.recoveredStability))
+      this.stability ?? (this.cannotLink ? EVERYTHING_STABLE : this.fixedStability(this.engine.replay.stable))
   }
 
   /** Its vector may move, if who moves it does not mind that it is looked at each time. */

@@ -168,7 +168,7 @@ export class Recovery {
     // Nothing may be folded by more than the file was until the log has passed everything that the file may have seen.
     holdStability(header.stable)
     this.hold = { stable: header.stable, until: end.seen }
-    engine.restore(header.vector, header.stable, header.clock)
+    engine.replay.restore(header.vector, header.stable, header.clock)
     if (header.topology.length > 0) engine.topology.merge(decodeTopology(header.topology, file.path))
     engine.hlc.observe(end.clock)
     for (const { database, stamps } of end.highest) {

@@ -109,13 +109,13 @@ function loadBackup(backup: BackupFile, { clock, logger }: RestorePorts, progres
       () => vector,
       () => engine.isMidway,
     )
-  engine.keyspace.stability = hold(engine.recoveredStability)
+  engine.keyspace.stability = hold(engine.replay.stable)
   const recovery = new Recovery({
     log: { disk: backup, clock, logger, folder: backup.path, clusterId, memberId, syncPolicy: 'no' },
     engine,
     states: engine.states,
-    apply: (frame) => engine.replay(frame),
-    holdStability: (vector) => (engine.keyspace.stability = hold(vector === null ? engine.recoveredStability : vector.clone())),
+    apply: (frame) => engine.replay.apply(frame),
+    holdStability: (vector) => (engine.keyspace.stability = hold(vector === null ? engine.replay.stable : vector.clone())),
   })
   try {
     while (!recovery.step(STEP_BYTES)) progress(share(recovery.progress))
@@ -127,7 +127,7 @@ function loadBackup(backup: BackupFile, { clock, logger }: RestorePorts, progres
     throw damagedBackup(backup.path, backup.bytes, `its last ${totalBytes - loadedBytes} bytes of log are no whole frame`)
   if (!engine.applied.dominates(seenBy(backup)))
     throw damagedBackup(backup.path, backup.bytes, 'its snapshot has seen writes that its log does not have')
-  stable.copyFrom(engine.recoveredStability)
+  stable.copyFrom(engine.replay.stable)
   return { engine, stable, members: formerMembers(engine, backup) }
 }
 

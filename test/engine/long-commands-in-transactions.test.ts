@@ -231,7 +231,7 @@ describe('a transaction with commands that are long by themselves', () => {
     far.run('ZUNIONSTORE', 'theirs too', '2', 'z1', 'z2')
     const [frame] = far.log.frames.slice(-1)
     h.receive({ log: { frames: far.log.frames.slice(0, -1) } } as EngineHarness)
-    h.engine.takeRemote(frame)
+    h.engine.remote.take(frame)
     for (let turn = 0; turn < turns; turn++) clock.turn()
     expect(h.engine.takesNoFrames).toBe(true)
     engine.askExec(ON_OTHER_KEYS)

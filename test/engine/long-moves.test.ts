@@ -101,7 +101,7 @@ describe.each([true, false])('a move of many (alone: %s)', (solo) => {
     const { services, log } = h
     const recovered = new Engine({ self: services.replication.memberId, databases: 16, solo, hashSeed: 11 }, clock, services)
     // The log once more, as from a snapshot that is newer than its beginning.
-    for (let time = 0; time < 2; time++) for (const frame of log.frames) recovered.recover(frame)
+    for (let time = 0; time < 2; time++) for (const frame of log.frames) recovered.replay.recover(frame)
     const db = recovered.keyspace.database(0)
     recovered.keyspace.beginCommand()
     const ref = recovered.keyspace.find(db, Buffer.from('list'), 0, 4)

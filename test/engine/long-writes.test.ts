@@ -670,11 +670,11 @@ describe('a large frame of another member', () => {
 
   it('is applied in slices; its keys wait, others do not', () => {
     const [first] = far.log.frames
-    h.engine.takeRemote(first)
+    h.engine.remote.take(first)
     while (h.engine.takesNoFrames) clock.turn()
     let idle = 0
     h.engine.onLongWritesIdle = () => idle++
-    h.engine.takeRemote(last())
+    h.engine.remote.take(last())
     expect(h.engine.takesNoFrames).toBe(true)
     expect(h.engine.isMidway).toBe(true)
     for (let turn = 0; turn < COUNT; turn++) clock.turn()
@@ -691,10 +691,10 @@ describe('a large frame of another member', () => {
 
   it('is applied in slices when it is short but has many effects, such as LTRIM of very many elements', () => {
     const near = new EngineHarness({ solo: false, self: 3, slicing: { ...SLICING, frameBytes: 1e6 } }, clock)
-    for (const frame of far.log.frames.slice(0, -1)) near.engine.takeRemote(frame)
+    for (const frame of far.log.frames.slice(0, -1)) near.engine.remote.take(frame)
     expect(near.engine.takesNoFrames).toBe(false)
     expect(near.run('SCARD', 'big')).toBe(COUNT)
-    near.engine.takeRemote(last())
+    near.engine.remote.take(last())
     expect(near.engine.takesNoFrames).toBe(true)
     expect(near.engine.applied.get(last().origin)).toBeLessThan(last().last)
     while (near.engine.takesNoFrames) clock.turn()
@@ -705,11 +705,11 @@ describe('a large frame of another member', () => {
     const [first] = far.log.frames
     const bad = first.copy()
     bad.bytes[bad.opsOffset + 1] = 0x7f
-    h.engine.takeRemote(bad)
+    h.engine.remote.take(bad)
     while (h.engine.takesNoFrames) clock.turn()
     expect(h.run('DBSIZE')).toBe(0)
-    expect(() => h.engine.takeRemote(bad)).toThrow(/malformed/)
-    h.engine.takeRemote(first)
+    expect(() => h.engine.remote.take(bad)).toThrow(/malformed/)
+    h.engine.remote.take(first)
     while (h.engine.takesNoFrames) clock.turn()
     expect(h.run('SCARD', 'big')).toBe(COUNT)
   })

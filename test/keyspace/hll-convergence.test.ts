@@ -123,7 +123,7 @@ class Member {
       if (member !== frame.origin) report.set(member, frame.contextStamp(i))
       if (member !== frame.origin && engine.applied.get(member) < frame.contextStamp(i)) return false
     }
-    engine.applyRemote(frame)
+    engine.remote.apply(frame)
     for (const happening of happenings) this.seen.add(happening)
     for (const [member, stamp] of report) this.reports[from.id - 1].set(member, stamp)
     return true
@@ -212,8 +212,8 @@ describe.each([2, 3])('HyperLogLogs of %i members', (size) => {
         const members = run(size, steps)
         for (const { harness } of members) {
           const again = new EngineHarness({ self: 9, solo: false })
-          for (const frame of harness.log.frames) again.engine.applyRemote(frame)
-          for (const frame of harness.log.frames.slice(from)) again.engine.applyRemote(frame)
+          for (const frame of harness.log.frames) again.engine.remote.apply(frame)
+          for (const frame of harness.log.frames.slice(from)) again.engine.remote.apply(frame)
           expect(digest(again)).toBe(digest(harness))
         }
       }),

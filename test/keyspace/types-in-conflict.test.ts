@@ -200,7 +200,7 @@ describe('types in conflict, at random', () => {
         // Replays over the newer state, as recovery from a snapshot does.
         const again = new EngineHarness({ self: 9, solo: false }, all[0].clock)
         again.receive(all[0])
-        for (const frame of all[0].log.frames) again.engine.applyRemote(frame)
+        for (const frame of all[0].log.frames) again.engine.remote.apply(frame)
         const seen = (h: EngineHarness): unknown => [digest(h), h.run('DBSIZE'), h.run('TYPE', 'a'), h.run('TYPE', 'b')]
         const expected = seen(all[0])
         for (const h of [...all.slice(1), again]) expect(seen(h)).toEqual(expected)

@@ -7,6 +7,7 @@ import { HybridClock } from '../../src/crdt/hybrid-clock.js'
 import type { EffectReader } from '../../src/crdt/effect-reader.js'
 import type { ApplyContext } from '../../src/crdt/apply-context.js'
 import { Engine } from '../../src/engine/engine.js'
+import { Replay } from '../../src/engine/replay.js'
 import { Evictor } from '../../src/engine/eviction/evictor.js'
 import { ExpiryCycle } from '../../src/engine/expiry-cycle.js'
 import { FrameApplier } from '../../src/keyspace/frame-applier.js'
@@ -93,9 +94,9 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: 'clock-goes-back-on-restart',
     what: 'a restarted member begins with its wall clock and may give out a stamp again',
     apply: () =>
-      patch(Engine, 'recover', (original, engine) => (frame) => {
+      patch(Replay, 'recover', (original, { replica }) => (frame) => {
         original(frame)
-        engine.hlc.last = 0 as typeof engine.hlc.last
+        replica.hlc.last = 0 as Stamp
       }),
   },
   {
@@ -281,9 +282,9 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     what: 'a member that is short of memory forgets what others write',
     profile: 'memory',
     apply: () =>
-      patch(Engine, 'applyRemote', (original, engine) => (frame) => {
-        const { memory } = engine
-        const applier = field(engine, 'applier') as FrameApplier
+      patch(Member, 'applyFrame', (original, { engine }) => (frame) => {
+        const { memory, replica } = engine
+        const { applier } = replica
         const { apply } = applier
         if (memory.isOver) applier.apply = () => undefined
         original(frame)
@@ -627,9 +628,9 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: 'snapshot-clock-forgotten',
     what: 'a member that starts from a snapshot does not know which stamps it has given out',
     apply: () =>
-      patch(Engine, 'restore', (original, engine) => (vector, stable, _clock) => {
+      patch(Replay, 'restore', (original, { replica }) => (vector, stable, _clock) => {
         original(vector, stable, 0 as Stamp)
-        engine.hlc.observe = () => undefined
+        replica.hlc.observe = () => undefined
       }),
   },
   {
@@ -651,8 +652,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     what: 'a backup says that it has ops whose effects it does not have',
     profile: 'backups',
     apply: () =>
-      patch(Engine, 'replay', (original, engine) => (frame) => {
-        if (frame.last % 5 === 2) engine.applied.raise(frame.origin, frame.last)
+      patch(Replay, 'apply', (original, { replica }) => (frame) => {
+        if (frame.last % 5 === 2) replica.applied.raise(frame.origin, frame.last)
         else original(frame)
       }),
   },

@@ -251,7 +251,7 @@ export class EngineHarness {
   /** Applies every frame of another engine that this one has not; both must be quiet. Causal order is the caller's business. */
   receive(from: EngineHarness): void {
     for (const frame of from.log.frames) {
-      if (frame.last > this.engine.applied.get(frame.origin)) this.engine.applyRemote(frame)
+      if (frame.last > this.engine.applied.get(frame.origin)) this.engine.remote.apply(frame)
     }
   }
 }

@@ -67,7 +67,7 @@ export class Mesh {
       const { applied } = engine
       if (frame.last <= applied.get(frame.origin)) continue
       if (frame.previous !== applied.get(frame.origin) || !frame.contextCoveredBy(applied)) continue
-      engine.applyRemote(frame)
+      engine.remote.apply(frame)
       moved = true
     }
     this.stability[to].learn()
@@ -106,7 +106,7 @@ export class Mesh {
     const engine = new Engine(fresh.engine.options, fresh.clock, fresh.services)
     // What is stable now was not when the first frames came.
     engine.keyspace.stability = NOTHING_STABLE_YET
-    for (const frame of log.frames) engine.recover(frame)
+    for (const frame of log.frames) engine.replay.recover(frame)
     engine.keyspace.stability = this.stability[member]
     engine.keyspace.setTime(clock.now)
     // Until then it answers LOADING.

@@ -14,7 +14,7 @@ const payloads = fc.oneof(
 /** Ends with the frames of `from` in `to`, from the one at `first`. Gives how many there are. */
 function deliver(from: EngineHarness, to: EngineHarness, first: number): number {
   const { frames } = from.log
-  for (const frame of frames.slice(first)) to.engine.applyRemote(frame)
+  for (const frame of frames.slice(first)) to.engine.remote.apply(frame)
   return frames.length
 }
 

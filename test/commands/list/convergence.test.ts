@@ -172,7 +172,7 @@ class History {
       if (left === 0) break
       if (frame.last <= applied.get(frame.origin)) continue
       if (frame.previous !== applied.get(frame.origin) || !frame.contextCoveredBy(applied)) continue
-      to.harness.engine.applyRemote(frame)
+      to.harness.engine.remote.apply(frame)
       const op = this.ops.get(`${frame.origin}:${frame.last}`)
       if (op === undefined) throw new Error('a frame of no op')
       to.apply(op)
@@ -195,8 +195,8 @@ function recovered({ harness }: ListMember, again: number): { list: string[]; en
   const self = services.replication.memberId
   const engine = new Engine({ self, databases: 16, solo: false, hashSeed: 11 }, clock, services)
   engine.keyspace.stability = NOTHING_STABLE
-  for (const frame of log.frames) engine.recover(frame)
-  for (const frame of log.frames.slice(again % (log.frames.length + 1))) engine.recover(frame)
+  for (const frame of log.frames) engine.replay.recover(frame)
+  for (const frame of log.frames.slice(again % (log.frames.length + 1))) engine.replay.recover(frame)
   const db = engine.keyspace.database(0)
   engine.keyspace.beginCommand()
   const ref = engine.keyspace.find(db, KEY, 0, 1)

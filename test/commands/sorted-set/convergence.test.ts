@@ -112,7 +112,7 @@ class Mesh {
       if (left === 0) return
       if (frame.last <= this.members[to].engine.applied.get(frame.origin)) continue
       this.members[to].clock.now = Math.max(this.members[to].clock.now, this.members[from].clock.now)
-      this.members[to].engine.applyRemote(frame)
+      this.members[to].engine.remote.apply(frame)
       for (const { id } of this.ofFrame.get(`${frame.origin}:${frame.last}`) ?? []) this.known[to].add(id)
       left--
     }

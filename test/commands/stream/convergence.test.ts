@@ -206,7 +206,7 @@ class Mesh {
       const { applied } = engine
       if (frame.last <= applied.get(frame.origin)) continue
       if (frame.previous !== applied.get(frame.origin) || !frame.contextCoveredBy(applied)) continue
-      engine.applyRemote(frame)
+      engine.remote.apply(frame)
       const index = this.frames.get(`${frame.origin}:${frame.last}`)
       if (index !== undefined) this.applied[to].add(index)
       moved = true
@@ -326,8 +326,9 @@ describe('streams in three members', () => {
           const self = services.replication.memberId
           const engine = new Engine({ self, databases: 16, solo: false, hashSeed: 11 }, clock, services)
           engine.keyspace.stability = NOTHING_STABLE
-          for (const frame of log.frames) engine.recover(frame)
-          for (const frame of log.frames.slice(from % Math.max(1, log.frames.length))) engine['applier'].apply(frame, frame.last)
+          for (const frame of log.frames) engine.replay.recover(frame)
+          for (const frame of log.frames.slice(from % Math.max(1, log.frames.length)))
+            engine.replica.applier.apply(frame, frame.last)
           engine.start(log)
           expect(state(engine, member)).toEqual(state(member.engine, member))
         }

@@ -401,7 +401,7 @@ describe('a group in several regions', () => {
     sync(one, two)
     for (const key of ['s', 't']) expect(two.run('XINFO', 'GROUPS', key)).toHaveLength(1)
     const restarted = new EngineHarness({ self: 1, solo: false })
-    for (const frame of one.log.frames) restarted.engine.replay(frame)
+    for (const frame of one.log.frames) restarted.engine.replay.apply(frame)
     for (const key of ['s', 't']) expect(restarted.run('XPENDING', key, 'g')).toEqual(pending)
   })
 
@@ -452,7 +452,7 @@ describe('a group in several regions', () => {
     one.run('COPY', 't', 'u')
     one.run('RESTORE', 'v', '0', Buffer.from(String(one.run('DUMP', 't')), 'latin1'))
     const restarted = new EngineHarness({ self: 1 })
-    for (const frame of one.log.frames) restarted.engine.replay(frame)
+    for (const frame of one.log.frames) restarted.engine.replay.apply(frame)
     for (const member of [one, restarted]) {
       member.clock.now = one.clock.now
       for (const key of ['t', 'u', 'v']) {

@@ -171,7 +171,7 @@ class Twins {
     const options = { self: 1, databases: 16, solo: this.solo, hashSeed: 3 }
     const again = new EngineHarness({ solo: this.solo }, this.clock)
     const engine = new Engine(options as ConstructorParameters<typeof Engine>[0], this.clock, again.services)
-    for (const frame of this.sliced.log.frames) engine.recover(frame)
+    for (const frame of this.sliced.log.frames) engine.replay.recover(frame)
     engine.start(new MemoryLog())
     Object.assign(again, { engine })
     expect(digestOf(again)).toEqual(digestOf(this.sliced))

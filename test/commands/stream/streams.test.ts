@@ -127,7 +127,7 @@ describe('a log that is read again', () => {
     member.run('XGROUP', 'CREATECONSUMER', 's', 'g', 'idle')
     const { clock, services, log } = member
     const engine = new Engine({ self: services.replication.memberId, databases: 16, solo: true, hashSeed: 5 }, clock, services)
-    for (const frame of log.frames) engine.recover(frame)
+    for (const frame of log.frames) engine.replay.recover(frame)
     engine.start(log)
     for (const command of [
       ['XPENDING', 's', 'g', '-', '+', '10'],

@@ -37,7 +37,7 @@ function deliver(from: EngineHarness, to: EngineHarness): boolean {
     const { applied } = to.engine
     if (frame.last <= applied.get(frame.origin)) continue
     if (frame.previous !== applied.get(frame.origin) || !frame.contextCoveredBy(applied)) continue
-    to.engine.applyRemote(frame)
+    to.engine.remote.apply(frame)
     moved = true
   }
   return moved
@@ -48,7 +48,7 @@ function recovered({ log, services, clock }: EngineHarness, now: number): (strin
   const self = services.replication.memberId
   const engine = new Engine({ self, databases: 16, solo: false, hashSeed: 11 }, clock, services)
   engine.keyspace.stability = NOTHING_STABLE
-  for (const frame of log.frames) engine.recover(frame)
+  for (const frame of log.frames) engine.replay.recover(frame)
   engine.keyspace.setTime(now)
   const { strings } = engine
   const db = engine.keyspace.database(0)

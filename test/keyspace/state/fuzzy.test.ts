@@ -16,9 +16,9 @@ function restarted(member: EngineHarness, written: Written, from: number, end: n
   twin.engine.keyspace.stability = held
   loadAll(twin.engine, written)
   for (const frame of member.log.frames.slice(0, from)) twin.engine.applied.raise(frame.origin, frame.last)
-  for (const frame of member.log.frames.slice(from, end)) twin.engine.replay(frame)
+  for (const frame of member.log.frames.slice(from, end)) twin.engine.replay.apply(frame)
   twin.engine.keyspace.stability = member.engine.keyspace.stability
-  for (const frame of member.log.frames.slice(end)) twin.engine.replay(frame)
+  for (const frame of member.log.frames.slice(end)) twin.engine.replay.apply(frame)
   return twin
 }
 

@@ -37,7 +37,7 @@ function reread(member: EngineHarness): EngineHarness {
   const twin = emptyTwin(member)
   twin.engine.keyspace.stability = held
   loadAll(twin.engine, written)
-  for (const frame of member.log.frames) twin.engine.replay(frame)
+  for (const frame of member.log.frames) twin.engine.replay.apply(frame)
   settleAll(twin)
   settleAll(member)
   return twin

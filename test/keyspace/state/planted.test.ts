@@ -78,7 +78,7 @@ function differs(seed: number, plant: (twin: EngineHarness) => void): boolean {
   plant(twin)
   loadAll(twin.engine, written)
   for (const frame of member.log.frames.slice(0, from)) twin.engine.applied.raise(frame.origin, frame.last)
-  for (const frame of member.log.frames.slice(from)) twin.engine.replay(frame)
+  for (const frame of member.log.frames.slice(from)) twin.engine.replay.apply(frame)
   const isOther = () => {
     settleAll(twin)
     settleAll(member)

@@ -10,7 +10,7 @@ function catchUp(member: EngineHarness, from: EngineHarness): void {
   const { applied } = member.engine
   for (const frame of from.log.frames) {
     if (frame.last <= applied.get(frame.origin)) continue
-    member.engine.applyRemote(frame)
+    member.engine.remote.apply(frame)
   }
 }
 
