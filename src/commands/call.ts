@@ -43,6 +43,15 @@ export class Call {
     readonly engine: EngineService,
   ) {}
 
+  /** The next command is this one. */
+  begin(session: Session, request: Request, reply: ReplyWriter, command: CommandSpec): void {
+    this.session = session
+    this.request = request
+    this.reply = reply
+    this.command = command
+    this.db = this.keyspace.database(session.database)
+  }
+
   get zsets(): ZsetStore {
     return this.collections.zsets
   }

@@ -3,7 +3,7 @@ import { assert } from '../base/assert.js'
 import { Call } from '../commands/call.js'
 import { CommandError, Errors } from '../commands/command-error.js'
 import { CommandTable, type Command } from '../commands/command-table.js'
-import type { EngineService, Services, TransactionService, WriteSteps } from '../commands/services.js'
+import type { EngineService, Services, WriteSteps } from '../commands/services.js'
 import type { Session } from '../commands/session.js'
 import type { FrameView } from '../crdt/frame.js'
 import { stabilityNote } from '../crdt/stability-note.js'
@@ -26,7 +26,6 @@ import { CHUNK_SHIFT, type Ref } from '../memory/arena.js'
 import { NotificationClass } from '../base/notification-classes.js'
 import type { Clock } from '../ports/clock.js'
 import type { OpLog } from '../oplog/op-log.js'
-import { QueuedRequests, type QueuedReader } from '../resp/queued-requests.js'
 import type { Request } from '../resp/request.js'
 import { ReplyWriter } from '../resp/reply-writer.js'
 import type { TopologyChange } from '../topology/topology-change.js'
@@ -43,7 +42,7 @@ import type { FieldExpiryCycle } from './field-expiry-cycle.js'
 import { Journal } from './journal.js'
 import { KeyspaceNotifications } from './keyspace-notifications.js'
 import { LoadMeters } from './load-meters.js'
-import { LongPart, LongTransaction } from './long-command.js'
+import { LongTransaction, type LongPart } from './long-command.js'
 import { LongWrite, LongWrites, type LongWriteHost } from './long-writes.js'
 import { Migration, Migrations, type MigrationHost } from './migrations.js'
 import { Monitors } from './monitors.js'
@@ -57,6 +56,8 @@ import { Replica } from './replica.js'
 import { SlicedRead, SlicedReads } from './sliced-reads.js'
 import { USUAL_SLICING, type Slicing } from './slicing.js'
 import { unknownCommand, unknownSubcommand } from './unknown-commands.js'
+import { TransactionSlices, type TransactionState } from './transaction-slices.js'
+import { Transactions, type TransactionHost } from './transactions.js'
 import { WaitQueue } from './wait-queue.js'
 import { WatchRegistry } from './watch.js'
 
@@ -82,7 +83,7 @@ const SETTLE_PERIOD_MS = 1000
  * Runs commands of clients and frames of other members against one keyspace, one at a time, and hands the frames of both to the log in the order
  * in which they were applied.
  */
-export class Engine implements CommandExecutor, EngineService {
+export class Engine implements CommandExecutor, EngineService, TransactionState {
   readonly replica: Replica
   /** Of the replica. */
   readonly keyspace: Keyspace
@@ -96,6 +97,7 @@ export class Engine implements CommandExecutor, EngineService {
   readonly topology: TopologyState
   readonly journal = new Journal()
   readonly replay: Replay
+  readonly transactions: Transactions
   readonly remote: RemoteFrames
   readonly watches: WatchRegistry
   readonly expiry: ExpiryCycle
@@ -133,22 +135,13 @@ export class Engine implements CommandExecutor, EngineService {
   private readonly writers: Session[] = []
   private readonly timer: CommandTimer
   /** Why writes are refused, or null: as it was when the batch began, because asking takes 1 % of a pipelined write. */
-  private writeRefusal: string | null = null
+  writeRefusal: string | null = null
   /** Made once: a closure in planTurn would cost memory in every write, whether it plans or not. */
   private readonly turnCallback = (): void => this.endTurn()
   private turnPlanned = false
-  private inExec = false
-  /**
-   * An EXEC of very many commands that is under way, its op open: until it is over nobody else writes, and nobody takes what is here for a state. It does
-   * not run now unless inExec.
-   */
-  private transaction: LongTransaction | null = null
-  /** The command of EXEC that is under way, where that takes many steps by itself. */
-  private longPart: LongPart | null = null
-  /** Its reply. */
-  private readonly partReply = new ReplyWriter()
-  /** What has to write meanwhile. */
-  private readonly afterTransaction: (() => void)[] = []
+  isInExec = false
+  transaction: LongTransaction | null = null
+  longPart: LongPart | null = null
   private stopped = false
   private readonly background: Background
   private readonly settling: Settling
@@ -239,6 +232,19 @@ export class Engine implements CommandExecutor, EngineService {
     )
     this.longWrites = new LongWrites(clock, this.longWriteHost(), options.databases, options.hashSeed, this.slicing.turnSteps)
     this.remote = new RemoteFrames(replica, this.journal, this.longWrites, clock, this.slicing.frameBytes, this.remoteFrameHost())
+    const { journal, call, timer } = this
+    const transactionSlices = new TransactionSlices(this, replica, journal, call, timer, accounts, this.slicing.stepBytes)
+    this.transactions = new Transactions(
+      this,
+      transactionSlices,
+      this.watches,
+      this.longWrites,
+      call,
+      accounts,
+      services,
+      this.slicing.transactionCommands,
+      this.transactionHost(),
+    )
     this.migrations = new Migrations(clock, this.migrationHost(), this.watches, options.databases)
     this.notifications = new KeyspaceNotifications(this.pubsub, keyspace, this.effects, replica.applier, this.keys)
     const { hashes } = this.collections
@@ -261,18 +267,6 @@ export class Engine implements CommandExecutor, EngineService {
     this.keyspace.setTime(clock.wallMs())
   }
 
-  /** WATCH and its kin, for the transaction commands. */
-  readonly transactions: TransactionService = {
-    multi: (session) => {
-      session.queued = new QueuedRequests()
-      session.queueFailed = false
-    },
-    discard: (session) => this.discard(session),
-    watch: (session, database, key) => this.watches.watch(session, database, key),
-    unwatch: (session) => this.watches.unwatch(session),
-    reset: (session) => this.discard(session),
-  }
-
   /** Appends what is stable now to the log, for recovery; nothing if nothing has been appended since the last time. */
   noteStability(stable: VersionVector): void {
     const { journal } = this
@@ -285,7 +279,7 @@ export class Engine implements CommandExecutor, EngineService {
 
   /** Lets all data go, as far as the log has it, and what was known of the log: everything is to be replayed. */
   forgetEverything(): void {
-    assert(!this.inExec && this.transaction === null, 'data forgotten in the middle of a transaction')
+    assert(!this.isInExec && this.transaction === null, 'data forgotten in the middle of a transaction')
     this.closeFrame()
     this.replay.forget()
     this.slices.restartAll()
@@ -403,7 +397,7 @@ export class Engine implements CommandExecutor, EngineService {
     }
     session.lastCommand = command.fullName
     // The password may change while EXEC is under way: what has been queued may run.
-    if (!session.authenticated && !command.noAuth && !this.inExec && this.services.settings.requirePassword !== null) {
+    if (!session.authenticated && !command.noAuth && !this.isInExec && this.services.settings.requirePassword !== null) {
       this.statistics.failedAuthentications++
       this.reject(session, command, reply, 'NOAUTH Authentication required.')
       return
@@ -412,7 +406,7 @@ export class Engine implements CommandExecutor, EngineService {
       this.reject(session, command, reply, 'LOADING Meridian is loading the dataset in memory')
       return
     }
-    if (this.memory.isBounded && !this.inExec && !this.hasMemoryFor(session, command)) {
+    if (this.memory.isBounded && !this.isInExec && !this.hasMemoryFor(session, command)) {
       this.reject(session, command, reply, Errors.outOfMemory)
       return
     }
@@ -424,13 +418,13 @@ export class Engine implements CommandExecutor, EngineService {
       }
     }
     if (!this.servesStale && !command.allowedWhileStale) {
-      const { staleRefusal } = this.inExec && this.transaction !== null ? this.transaction : this.services.server
+      const { staleRefusal } = this.isInExec && this.transaction !== null ? this.transaction : this.services.server
       if (staleRefusal !== null) {
         this.reject(session, command, reply, staleRefusal)
         return
       }
     }
-    if (session.subscriptions !== null && session.protocol === 2 && !command.allowedWhileSubscribed && !this.inExec) {
+    if (session.subscriptions !== null && session.protocol === 2 && !command.allowedWhileSubscribed && !this.isInExec) {
       this.reject(
         session,
         command,
@@ -439,33 +433,33 @@ export class Engine implements CommandExecutor, EngineService {
       )
       return
     }
-    if (this.pause.mode !== 'none' && !this.inExec && this.pause.holds(command, session)) {
+    if (this.pause.mode !== 'none' && !this.isInExec && this.pause.holds(command, session)) {
       this.pause.postpone(command, session, request)
       return
     }
     if (session.queued !== null && !command.allowedWhileQueueing) {
-      this.queue(session, command, request, reply)
+      this.transactions.queue(session, command, request, reply)
       return
     }
-    if (command.isExec && this.isLongTransaction(session)) {
+    if (command.isExec && this.transactions.isLong(session)) {
       this.longWrites.beginTransaction(command, session, request)
       return
     }
-    if (this.longWrites.heldKeys !== null && !this.inExec && this.longWrites.holds(command, session, request)) {
+    if (this.longWrites.heldKeys !== null && !this.isInExec && this.longWrites.holds(command, session, request)) {
       this.longWrites.postpone(command, session, request)
       return
     }
-    if (this.migrations.isBusy && !this.inExec && this.migrations.holds(command, session, request)) {
+    if (this.migrations.isBusy && !this.isInExec && this.migrations.holds(command, session, request)) {
       this.migrations.postpone(command, session, request)
       return
     }
     session.commandCount++
     this.statistics.commandsProcessed++
-    this.prepareCall(session, request, command, reply)
+    call.begin(session, request, reply, command.spec)
     if (command.isExec) {
       this.timer.settle()
       const startMs = this.timer.lastMs
-      if (!this.exec(command, session, request, reply)) command.failedCalls++
+      if (!this.transactions.exec(command, session, request, reply)) command.failedCalls++
       this.timer.settle()
       const microseconds = (this.timer.lastMs - startMs) * 1000
       // One that goes on in slices counts when it ends.
@@ -477,7 +471,7 @@ export class Engine implements CommandExecutor, EngineService {
     } else {
       this.invoke(command, call, reply)
     }
-    if (this.inExec) return
+    if (this.isInExec) return
     if (this.endOp()) this.wrote(session)
     if (this.expiry.hasSeen || this.fieldExpiry.hasSeen) this.removeSeenDue()
     if (this.blocking.hasReady) this.serveReady()
@@ -524,7 +518,7 @@ export class Engine implements CommandExecutor, EngineService {
     const last = request.argc - 1
     const bytes = request.off[last] + request.len[last] - request.off[0]
     if (bytes + this.writer.openBytes <= LIMITS.maxOpBytes) return true
-    if (this.inExec || bytes > LIMITS.maxOpBytes) return false
+    if (this.isInExec || bytes > LIMITS.maxOpBytes) return false
     this.closeFrame()
     return true
   }
@@ -622,16 +616,7 @@ export class Engine implements CommandExecutor, EngineService {
 
   private enterSliced({ session, request, spec }: SlicedRead | LongWrite, reply: ReplyWriter): void {
     this.keyspace.beginCommand()
-    this.prepareCall(session, request, spec, reply)
-  }
-
-  private prepareCall(session: Session, request: Request, command: Command, reply: ReplyWriter): void {
-    const { call } = this
-    call.session = session
-    call.request = request
-    call.reply = reply
-    call.command = command.spec
-    call.db = this.keyspace.database(session.database)
+    this.call.begin(session, request, reply, spec.spec)
   }
 
   private slicedEnded({ spec, session, request, microseconds, longestMs }: SlicedRead | LongWrite): void {
@@ -702,7 +687,7 @@ export class Engine implements CommandExecutor, EngineService {
     this.keyspace.beginCommand()
     servedReply.reset()
     servedReply.protocol = session.protocol
-    this.prepareCall(session, request, spec, servedReply)
+    this.call.begin(session, request, servedReply, spec.spec)
     part(this.call)
     migration.microseconds += this.timer.lap()
     if (this.endOp()) this.wrote(session)
@@ -735,7 +720,7 @@ export class Engine implements CommandExecutor, EngineService {
       applying: (frame, isOwn, seen) => this.replica.applier.applyInSteps(frame, this.hlc, isOwn, seen, this.slicing.stepBytes),
       applied: (frame) => this.remote.log(frame),
       failed: ({ spec }, message) => this.accounts.countFailure(spec, message),
-      transact: (transaction, reply) => this.transact(transaction, reply),
+      transact: (transaction, reply) => this.transactions.inSlices(transaction, reply),
       ended: (command) => {
         if (command instanceof LongWrite) this.slicedEnded(command)
         else this.transactionEnded(command)
@@ -745,7 +730,7 @@ export class Engine implements CommandExecutor, EngineService {
         this.setGuards()
         this.blocking.release()
         this.serveReady()
-        for (const run of this.afterTransaction.splice(0)) run()
+        this.transactions.runWaiting()
       },
       idle: () => this.onLongWritesIdle(),
       endTurn: () => {
@@ -801,7 +786,7 @@ export class Engine implements CommandExecutor, EngineService {
     servedReply.reset()
     servedReply.protocol = session.protocol
     this.keyspace.beginCommand()
-    this.prepareCall(session, request, spec, servedReply)
+    this.call.begin(session, request, servedReply, spec.spec)
     let served = true
     let failed = false
     try {
@@ -880,7 +865,7 @@ export class Engine implements CommandExecutor, EngineService {
       this.refuse(session, reply, message)
       return
     }
-    this.discard(session)
+    this.transactions.discard(session)
     this.refuse(session, reply, `EXECABORT Transaction discarded because of: ${message.replace(/^ERR /, '')}`)
   }
 
@@ -890,82 +875,22 @@ export class Engine implements CommandExecutor, EngineService {
     reply.error(message)
   }
 
-  private queue(session: Session, command: Command, request: Request, reply: ReplyWriter): void {
-    if (command.noMulti) {
-      this.refuse(session, reply, `ERR Command not allowed inside a transaction`)
-      return
+  private transactionHost(): TransactionHost {
+    const mayTakeTurns = () => this.mayTakeTurns
+    return {
+      run: (session, request, reply) => this.run(session, request, reply),
+      commandOf: (request) => this.commandOf(request),
+      refuse: (session, reply, message) => this.refuse(session, reply, message),
+      reject: (session, command, reply, message) => this.reject(session, command, reply, message),
+      hasMemoryFor: (session, command) => !this.memory.isBounded || this.hasMemoryFor(session, command),
+      get mayTakeTurns() {
+        return mayTakeTurns()
+      },
+      isPaused: (command, session) => this.pause.mode !== 'none' && this.pause.holds(command, session),
+      resume: (session, request) => this.resume(session, request),
+      closeFrame: () => this.closeFrame(),
+      begun: () => this.setGuards(),
     }
-    assert(session.queued !== null, 'queueing outside MULTI')
-    for (let i = 0; i < request.argc; i++) session.queuedBytes += request.len[i] + 16
-    session.queued.push(request)
-    if (command.isWrite || command.mayReplicate) session.queuedWrite = true
-    if (command.needsMemory) session.queuedNeedsMemory = true
-    reply.simpleString('QUEUED')
-  }
-
-  /** Runs the queued commands as one op, or begins to: `longPart` is set then, and the rest goes in slices. False when it refused to. */
-  private exec(command: Command, session: Session, request: Request, reply: ReplyWriter): boolean {
-    const { queued, queuedBytes } = session
-    if (queued === null) {
-      this.refuse(session, reply, 'ERR EXEC without MULTI')
-      return false
-    }
-    const { queueFailed } = session
-    const watchBroken = session.watchBroken || this.watches.hasLapsed(session)
-    this.discard(session)
-    if (queueFailed) {
-      this.refuse(session, reply, 'EXECABORT Transaction discarded because of previous errors.')
-      return false
-    }
-    if (watchBroken) {
-      reply.nullArray()
-      return true
-    }
-    this.inExec = true
-    const replyStart = reply.length
-    const reader = queued.reader()
-    reply.array(queued.length)
-    const ran = this.runNext(session, reader, queued.length, reply)
-    this.inExec = false
-    session.lastCommand = 'exec'
-    if (this.longPart === null) return true
-    // Its op stays open, and what others have written in this turn is in the same frame.
-    if (this.effects.isInOp) this.writer.setOpApart(() => this.closeFrame())
-    else this.closeFrame()
-    const transaction = this.longWrites.goOn(command, session, request)
-    transaction.queued = reader
-    transaction.left = queued.length - ran
-    transaction.parts.take(reply, replyStart)
-    this.beginTransaction(transaction, queuedBytes)
-    this.leaveTransaction(transaction)
-    this.setGuards()
-    return true
-  }
-
-  get goesInOneGo(): boolean {
-    return this.inExec && this.transaction === null && !this.mayGoOnInSlices
-  }
-
-  /** EXEC that has begun in one go may go on in slices, unless one of its commands has said that its client must go. */
-  private get mayGoOnInSlices(): boolean {
-    const { slicing, longWrites, call } = this
-    if (slicing.transactionCommands === Infinity || !longWrites.mayInterrupt || call.session.close !== 'none') return false
-    return this.writeRefusal === null && this.mayTakeTurns
-  }
-
-  goInSteps({ request }: Call, steps: WriteSteps): void {
-    assert(this.inExec && this.longPart === null, 'a long command of EXEC within another')
-    this.longPart = new LongPart(request, this.commandOf(request), steps)
-  }
-
-  get op(): OpBuilder {
-    return this.longPart === null ? this.longWrites.op : this.longPart.op
-  }
-
-  /** True when EXEC goes in slices. What would be refused, or may have to wait in the middle, goes as ever. */
-  private isLongTransaction({ queued, queueFailed, watchBroken }: Session): boolean {
-    if (queued === null || queued.length <= this.slicing.transactionCommands) return false
-    return !queueFailed && !watchBroken && this.mayTakeTurns
   }
 
   /** MIGRATE looks at its keys and removes them between the slices; and while writes are refused, another member's data may be taken in the place of these. */
@@ -973,168 +898,16 @@ export class Engine implements CommandExecutor, EngineService {
     return this.journal.isOpen && !this.migrations.isBusy && this.services.server.writeRefusal === null
   }
 
-  /**
-   * A transaction whose turn has come, or one that has begun in one go. Its commands run as in exec, some a step; the op stays open between the steps, and its frame with
-   * it. It is seen by nobody, and not in the log, before it is whole: if the process dies, nothing has happened.
-   */
-  private *transact(transaction: LongTransaction, reply: ReplyWriter): Generator<undefined, void> {
-    const { session } = transaction
-    const reader = transaction.queued ?? this.startTransaction(transaction, reply)
-    if (reader === null) return
-    const stepCommands = Math.min(LIMITS.slicedTransactionStep, this.slicing.transactionCommands)
-    while (transaction.left > 0 || this.longPart !== null) {
-      if (this.longPart !== null) yield* this.runLongPart(transaction, this.longPart, reply)
-      else this.runQueued(transaction, reader, stepCommands, reply)
-      yield
-    }
-    session.lastCommand = 'exec'
-    if (this.effects.endOp()) yield* this.logTransaction(session)
-    this.hlc.release()
-    this.effects.isSuspended = false
-    this.transaction = null
+  get goesInOneGo(): boolean {
+    return this.transactions.goesInOneGo
   }
 
-  /** The first step of one whose turn has come: what is queued, or null when it does not run. */
-  private startTransaction(transaction: LongTransaction, reply: ReplyWriter): QueuedReader | null {
-    const { session, request, spec } = transaction
-    if (!this.mayTakeTurns || (this.pause.mode !== 'none' && this.pause.holds(spec, session))) {
-      // As if it came now: it goes in one go, or waits for something else.
-      transaction.isHandedOver = true
-      this.resume(session, request)
-      return null
-    }
-    session.commandCount++
-    this.statistics.commandsProcessed++
-    if (this.memory.isBounded && !this.hasMemoryFor(session, spec)) {
-      this.reject(session, spec, reply, Errors.outOfMemory)
-      return null
-    }
-    const { queued, queuedBytes } = session
-    assert(queued !== null, 'EXEC without MULTI')
-    const watchBroken = session.watchBroken || this.watches.hasLapsed(session)
-    this.discard(session)
-    if (watchBroken) {
-      reply.nullArray()
-      return null
-    }
-    this.closeFrame()
-    transaction.isApplying = true
-    this.beginTransaction(transaction, queuedBytes)
-    reply.array(queued.length)
-    const reader = queued.reader()
-    transaction.queued = reader
-    transaction.left = queued.length
-    return reader
+  goInSteps(call: Call, steps: WriteSteps): void {
+    this.transactions.goInSteps(call, steps)
   }
 
-  /** From here on nobody else writes. */
-  private beginTransaction(transaction: LongTransaction, queuedBytes: number): void {
-    const { session } = transaction
-    this.transaction = transaction
-    transaction.nowMs = this.keyspace.nowMs
-    transaction.staleRefusal = this.services.server.staleRefusal
-    session.queuedBytes = queuedBytes
-    session.holdsPushes = true
-  }
-
-  /** Runs some of a transaction's commands. */
-  private runQueued(transaction: LongTransaction, queued: QueuedReader, count: number, reply: ReplyWriter): void {
-    this.enterTransaction(transaction)
-    transaction.left -= this.runNext(transaction.session, queued, Math.min(count, transaction.left), reply)
-    this.timer.settle()
-    this.leaveTransaction(transaction)
-  }
-
-  /** A slice begins, as if no time had passed since the first one. */
-  private enterTransaction({ session, nowMs }: LongTransaction): void {
-    this.keyspace.setTime(nowMs)
-    this.keyspace.beginCommand()
-    this.writeRefusal = null
-    this.hlc.resume()
-    this.effects.isSuspended = false
-    this.inExec = true
-    session.blocked = null
-  }
-
-  private leaveTransaction(transaction: LongTransaction): void {
-    transaction.session.blocked = transaction
-    this.inExec = false
-    this.effects.isSuspended = true
-    this.hlc.hold()
-  }
-
-  /** Runs so many of the queued commands, or fewer when one takes many steps. How many have begun. */
-  private runNext(session: Session, queued: QueuedReader, count: number, reply: ReplyWriter): number {
-    for (let ran = 0; ran < count; ran++) {
-      if (this.longPart !== null) return ran
-      const request = queued.next()
-      assert(request !== null, 'fewer commands than were queued')
-      this.run(session, request, reply)
-      reply.protocol = session.protocol
-    }
-    return count
-  }
-
-  /** A command of a transaction that takes many steps. */
-  private *runLongPart(transaction: LongTransaction, part: LongPart, reply: ReplyWriter): Generator<undefined, void> {
-    const { partReply } = this
-    const { session } = transaction
-    const steps = this.partSteps(part)
-    partReply.reset()
-    partReply.protocol = session.protocol
-    for (let isDone = false; !isDone;) {
-      this.enterTransaction(transaction)
-      this.prepareCall(session, part.request, part.spec, partReply)
-      isDone = steps.next().done === true
-      part.parts.takeMuch(partReply)
-      part.took(this.timer.lap())
-      this.leaveTransaction(transaction)
-      if (!isDone) yield
-    }
-    this.longPart = null
-    transaction.parts.take(reply)
-    transaction.parts.append(part.parts)
-    transaction.parts.take(partReply)
-    this.accounts.countCall(part.spec, session, part.request, part.microseconds, part.longest)
-  }
-
-  /** Its steps, and between them those that put what a write has written into the open op. */
-  private *partSteps({ steps, op, spec, parts }: LongPart): Generator<undefined, void> {
-    try {
-      for (let step = steps.next(); step.done !== true; step = steps.next()) {
-        if (step.value === 'commit') yield* this.commitPart(op)
-        else yield
-      }
-    } catch (error) {
-      if (!(error instanceof CommandError)) throw error
-      this.accounts.countFailure(spec, error.message)
-      parts.clear()
-      this.partReply.reset()
-      this.partReply.error(error.message)
-    }
-  }
-
-  /** What a long write has written follows in the open op, and is applied from a frame that is never logged. */
-  private *commitPart(op: OpBuilder): Generator<undefined, void> {
-    const { writer, applied, options } = this
-    if (op.bytes + writer.openBytes > LIMITS.maxOpBytes) throw new CommandError(Errors.opTooLong)
-    yield* op.assemble(this.replica.contextCount())
-    const first = this.effects.admit(op.effects)
-    yield* writer.putEffects(op.assembled, op.effects, op.lastEffectBytes)
-    const frame = op.seal(options.self, applied, writer.previousLast, first)
-    yield* this.replica.partApplier.applyInSteps(frame, this.hlc, true, () => undefined, this.slicing.stepBytes)
-  }
-
-  /** The op of a transaction is whole: it happens now. */
-  private *logTransaction(session: Session): Generator<undefined, void> {
-    const { journal, writer } = this
-    const frame = yield* writer.closeInSteps()
-    this.applied.raise(frame.origin, frame.last)
-    session.lastWriteStamp = frame.last
-    const position = yield* journal.appendInPieces(frame)
-    if (journal.isWritten(position)) writer.recycle()
-    if (journal.holdsReplies(position)) session.holdUntilBytes = position
-    journal.onAppended()
+  get op(): OpBuilder {
+    return this.longPart === null ? this.longWrites.op : this.longPart.op
   }
 
   private transactionEnded({ spec, session, request, microseconds, hasLeft }: LongTransaction): void {
@@ -1146,29 +919,9 @@ export class Engine implements CommandExecutor, EngineService {
     if (hasLeft) this.pubsub.unsubscribeAll(session)
   }
 
-  /** Runs what writes ops of this member itself: at once, or when the transaction that is under way is over. */
-  betweenTransactions(run: () => void): void {
-    if (this.transaction === null) run()
-    else this.afterTransaction.push(run)
-  }
-
   /** See `transaction`. */
   get isInTransaction(): boolean {
     return this.transaction !== null
-  }
-
-  private discard(session: Session): void {
-    session.queued = null
-    session.queuedBytes = 0
-    session.queueFailed = false
-    session.queuedWrite = false
-    session.queuedNeedsMemory = false
-    this.watches.unwatch(session)
-  }
-
-  /** True while EXEC runs its commands: blocking commands then answer at once. */
-  get isInExec(): boolean {
-    return this.inExec
   }
 
   private wrote(session: Session): void {
@@ -1251,7 +1004,7 @@ export class Engine implements CommandExecutor, EngineService {
   position(): VersionVector {
     const vector = this.applied.clone()
     // Of a transaction that is under way nobody has seen anything, but its own commands.
-    if (this.writer.isOpen && (this.transaction === null || this.inExec))
+    if (this.writer.isOpen && (this.transaction === null || this.isInExec))
       vector.raise(this.options.self, this.writer.openLast as Stamp)
     return vector
   }
@@ -1294,12 +1047,10 @@ export class Engine implements CommandExecutor, EngineService {
   }
 
   sessionClosed(session: Session): void {
-    this.discard(session)
+    this.transactions.leave(session)
     this.pubsub.unsubscribeAll(session)
     this.monitors.remove(session)
     session.blocked?.cancel()
     session.blocked = null
-    // Also by one of its own commands.
-    if (this.transaction?.session === session) this.transaction.hasLeft = true
   }
 }

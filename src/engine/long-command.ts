@@ -50,7 +50,7 @@ export abstract class LongCommand implements BlockedState {
 
 /**
  * EXEC of very many commands, or one that has come to a command that is long by itself. Unlike a long write it changes the data as it goes, so everything is held from
- * everybody, from its first slice until its op is in the log, and the op stays open meanwhile: see Engine.transact.
+ * everybody, from its first slice until its op is in the log, and the op stays open meanwhile: see Transactions.
  */
 export class LongTransaction extends LongCommand {
   /** What is left to run of it, and how many commands that is; null before its turn. */

@@ -645,7 +645,7 @@ export class Membership {
 
   /** Soon, and not in the middle of a transaction. */
   private toWrite(run: () => void): void {
-    this.clock.defer(() => this.engine.betweenTransactions(run))
+    this.clock.defer(() => this.engine.transactions.runBetween(run))
   }
 
   private persist(): void {

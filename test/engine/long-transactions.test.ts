@@ -230,7 +230,7 @@ describe('while a transaction goes in slices', () => {
     engine.askExec(SETS)
     turns(2)
     let ran = false
-    h.engine.betweenTransactions(() => {
+    h.engine.transactions.runBetween(() => {
       ran = true
       h.engine.changeTopology([])
     })
