@@ -142,6 +142,14 @@ export class CommandTable {
     return command.subcommands.get(utf8(request.buf, request.off[1], request.len[1]).toLowerCase())
   }
 
+  /** The command, or subcommand, of a request that has run or waits to: it is known to be in the table. */
+  of(request: Request): Command {
+    const command = this.lookup(request)
+    assert(command !== undefined, 'a request of no command')
+    const sub = command.hasSubcommands && request.argc > 1 ? CommandTable.subcommand(command, request) : undefined
+    return sub ?? command
+  }
+
   all(): Iterable<Command> {
     return this.byName.values()
   }

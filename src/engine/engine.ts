@@ -5,7 +5,6 @@ import { CommandError, Errors } from '../commands/command-error.js'
 import { CommandTable, type Command } from '../commands/command-table.js'
 import type { EngineService, Services, WriteSteps } from '../commands/services.js'
 import type { Session } from '../commands/session.js'
-import type { FrameView } from '../crdt/frame.js'
 import { stabilityNote } from '../crdt/stability-note.js'
 import type { FrameWriter } from '../crdt/frame-writer.js'
 import type { HybridClock } from '../crdt/hybrid-clock.js'
@@ -13,7 +12,6 @@ import type { OpBuilder } from '../crdt/op-builder.js'
 import type { VersionVector } from '../crdt/version-vector.js'
 import { AccessFrequency } from '../keyspace/access-frequency.js'
 import type { Collections } from '../keyspace/collections.js'
-import type { Database } from '../keyspace/database.js'
 import type { Effects } from '../keyspace/effects.js'
 import type { Keys } from '../keyspace/keys.js'
 import { KeyObservers } from '../keyspace/key-observers.js'
@@ -22,12 +20,11 @@ import { LOOK_AHEAD_FROM } from '../keyspace/keys-ahead.js'
 import type { StringStore } from '../keyspace/string-store.js'
 import type { KeyStates } from '../keyspace/state/key-states.js'
 import { LIMITS } from '../base/limits.js'
-import { CHUNK_SHIFT, type Ref } from '../memory/arena.js'
 import { NotificationClass } from '../base/notification-classes.js'
 import type { Clock } from '../ports/clock.js'
 import type { OpLog } from '../oplog/op-log.js'
 import type { Request } from '../resp/request.js'
-import { ReplyWriter } from '../resp/reply-writer.js'
+import type { ReplyWriter } from '../resp/reply-writer.js'
 import type { TopologyChange } from '../topology/topology-change.js'
 import type { TopologyState } from '../topology/topology-state.js'
 import { Background } from './background.js'
@@ -40,7 +37,9 @@ import { Expirations } from './expirations.js'
 import type { ExpiryCycle } from './expiry-cycle.js'
 import type { FieldExpiryCycle } from './field-expiry-cycle.js'
 import { Journal } from './journal.js'
+import { KeyGuards } from './key-guards.js'
 import { KeyspaceNotifications } from './keyspace-notifications.js'
+import { LateCommands, type LateCommandHost } from './late-commands.js'
 import { LoadMeters } from './load-meters.js'
 import { LongTransaction, type LongPart } from './long-command.js'
 import { LongWrite, LongWrites, type LongWriteHost } from './long-writes.js'
@@ -53,6 +52,7 @@ import { Settling } from './settling.js'
 import { RemoteFrames, type RemoteFrameHost } from './remote-frames.js'
 import { Replay } from './replay.js'
 import { Replica } from './replica.js'
+import { SlicedCommands } from './sliced-commands.js'
 import { SlicedRead, SlicedReads } from './sliced-reads.js'
 import { USUAL_SLICING, type Slicing } from './slicing.js'
 import { unknownCommand, unknownSubcommand } from './unknown-commands.js'
@@ -85,7 +85,7 @@ const SETTLE_PERIOD_MS = 1000
  */
 export class Engine implements CommandExecutor, EngineService, TransactionState {
   readonly replica: Replica
-  /** Of the replica. */
+  /** Of the replica, as the fields that follow. */
   readonly keyspace: Keyspace
   readonly strings: StringStore
   readonly keys: Keys
@@ -103,6 +103,7 @@ export class Engine implements CommandExecutor, EngineService, TransactionState 
   readonly expiry: ExpiryCycle
   readonly fieldExpiry: FieldExpiryCycle
   private readonly accounts: CommandAccounts
+  /** Of the accounts, as the fields that follow. */
   readonly statistics: CommandAccounts['counters']
   readonly errorCounts: CommandAccounts['errors']
   readonly slowLog: CommandAccounts['slowLog']
@@ -123,13 +124,12 @@ export class Engine implements CommandExecutor, EngineService, TransactionState 
   activeExpiry = true
   /** Reads are answered while what is here is known to be old. Otherwise the server is asked whether it is. */
   servesStale = true
-  /** Replies of commands that had been held back. */
-  private readonly lateReply = new ReplyWriter()
-  /** Replies of commands that were blocked. */
-  private readonly servedReply = new ReplyWriter()
+  private readonly sliced: SlicedCommands
+  private readonly late: LateCommands
+  private readonly guards: KeyGuards
   private readonly writer: FrameWriter
   private readonly call: Call
-  /** Nothing has been recovered yet: few commands may run. */
+  /** Recovery is not over: few commands may run. */
   private isLoading = true
   /** Sessions that have written in this turn and whose replies may have to wait for the log. */
   private readonly writers: Session[] = []
@@ -191,7 +191,7 @@ export class Engine implements CommandExecutor, EngineService, TransactionState 
     )
     this.pause = new ClientPause(
       clock,
-      (session, request) => this.resume(session, request),
+      (session, request) => this.late.resume(session, request),
       () => {
         this.blocking.release()
         this.serveReady()
@@ -205,11 +205,11 @@ export class Engine implements CommandExecutor, EngineService, TransactionState 
       this.keyspace,
       clock,
       {
-        tryAgain: (client) => this.tryAgain(client),
-        isHeld: (client) => this.isHeld(client.spec, client.session, client.request),
+        tryAgain: (client) => this.late.tryAgain(client),
+        isHeld: ({ spec, session, request }) => this.guards.holds(spec, session, request),
         serveSoon: () => clock.defer(() => this.serveReady()),
-        ended: (client, error) => this.blockedEnded(client, error),
-        commandOf: (request) => this.commandOf(request),
+        ended: (client, error) => this.late.blockedEnded(client, error),
+        commandOf: (request) => services.table.of(request),
       },
       (interested) => observers.set(this.blocking, interested),
     )
@@ -217,22 +217,24 @@ export class Engine implements CommandExecutor, EngineService, TransactionState 
       clock,
       {
         beginBatch: () => this.beginBatch(),
-        commandOf: (request) => this.commandOf(request),
-        start: (read, reply) => this.startSliced(read, reply),
-        step: (read, reply) => this.stepSliced(read, reply),
+        commandOf: (request) => services.table.of(request),
+        start: (read, reply) => this.sliced.start(read, reply),
+        step: (read, reply) => this.sliced.stepRead(read, reply),
         isHeld: ({ spec, session, request }) => this.longWrites.holds(spec, session, request),
-        ended: (read) => this.slicedEnded(read),
+        ended: (read) => this.sliced.ended(read),
         endTurn: () => this.slicesEndTurn(),
       },
       (interested) => {
         observers.set(this.slices, interested)
-        this.readsInSlices = interested
-        this.setGuards()
+        this.guards.readsInSlices = interested
+        this.guards.update()
       },
     )
     this.longWrites = new LongWrites(clock, this.longWriteHost(), options.databases, options.hashSeed, this.slicing.turnSteps)
-    this.remote = new RemoteFrames(replica, this.journal, this.longWrites, clock, this.slicing.frameBytes, this.remoteFrameHost())
     const { journal, call, timer } = this
+    this.sliced = new SlicedCommands(replica, journal, call, accounts, services, this)
+    this.late = new LateCommands(keyspace, call, timer, accounts, this.blocking, this.lateCommandHost())
+    this.remote = new RemoteFrames(replica, journal, this.longWrites, clock, this.slicing.frameBytes, this.remoteFrameHost())
     const transactionSlices = new TransactionSlices(this, replica, journal, call, timer, accounts, this.slicing.stepBytes)
     this.transactions = new Transactions(
       this,
@@ -246,6 +248,7 @@ export class Engine implements CommandExecutor, EngineService, TransactionState 
       this.transactionHost(),
     )
     this.migrations = new Migrations(clock, this.migrationHost(), this.watches, options.databases)
+    this.guards = new KeyGuards(keyspace, this.slices, this.longWrites, this.migrations, this.pause)
     this.notifications = new KeyspaceNotifications(this.pubsub, keyspace, this.effects, replica.applier, this.keys)
     const { hashes } = this.collections
     const onRemoved = () => this.endOp()
@@ -528,16 +531,17 @@ export class Engine implements CommandExecutor, EngineService, TransactionState 
     return this.transaction === null && this.pause.mode === 'none' && this.services.server.writeRefusal === null
   }
 
+  /** Removes what the last command found due. */
   private removeSeenDue(): void {
     if (this.transaction === null) this.expirations.settleSeen(this.mayRemoveKeys)
   }
 
-  /** Settles some of what has become stable, the same way. */
+  /** Settles some of what has become stable; true when more should follow at once. */
   private settleSome(): boolean {
     return this.transaction !== null || this.settling.some()
   }
 
-  /** Removes some of what is due; true when more should follow at once. */
+  /** The same with what is due: removes it. */
   private removeDue(): boolean {
     this.keyspace.setTime(this.clock.wallMs())
     const hasMore = this.expirations.cycle(this.activeExpiry && this.mayRemoveKeys)
@@ -575,85 +579,9 @@ export class Engine implements CommandExecutor, EngineService, TransactionState 
     } else this.accounts.countCall(command, call.session, call.request, microseconds)
   }
 
-  /** Runs the handler of a sliced command, for its steps. It counts as found what it found the first time. */
-  private startSliced(read: SlicedRead | LongWrite, reply: ReplyWriter): boolean {
-    const { keyspace } = this
-    const { hits, misses, missListener } = keyspace
-    const { handler } = read.spec.spec
-    assert(handler !== undefined, 'command without handler')
-    keyspace.missListener = null
-    this.enterSliced(read, reply)
-    let failed = false
-    try {
-      handler(this.call)
-    } catch (error) {
-      if (!(error instanceof CommandError)) throw error
-      failed = true
-      this.accounts.countFailure(read.spec, error.message)
-      reply.reset()
-      reply.error(error.message)
-    }
-    keyspace.hits = hits
-    keyspace.misses = misses
-    keyspace.missListener = missListener
-    return !failed
-  }
-
-  private stepSliced(read: SlicedRead, reply: ReplyWriter): boolean {
-    assert(read.steps !== null, 'a read without steps')
-    this.enterSliced(read, reply)
-    try {
-      return read.steps.next().done === true
-    } catch (error) {
-      if (!(error instanceof CommandError)) throw error
-      this.accounts.countFailure(read.spec, error.message)
-      read.parts.clear()
-      reply.reset()
-      reply.error(error.message)
-      return true
-    }
-  }
-
-  private enterSliced({ session, request, spec }: SlicedRead | LongWrite, reply: ReplyWriter): void {
-    this.keyspace.beginCommand()
-    this.call.begin(session, request, reply, spec.spec)
-  }
-
-  private slicedEnded({ spec, session, request, microseconds, longestMs }: SlicedRead | LongWrite): void {
-    this.accounts.countCall(spec, session, request, microseconds, longestMs * 1000)
-  }
-
   private slicesEndTurn(): void {
     if (this.expiry.hasSeen || this.fieldExpiry.hasSeen) this.removeSeenDue()
     this.serveReady()
-  }
-
-  private readsInSlices = false
-
-  /** Things must not move in collections that are read or written in slices, and keys of a long write are nobody else's. */
-  private setGuards(): void {
-    const { keyspace, longWrites } = this
-    const writes = longWrites.heldKeys !== null
-    keyspace.holdGuard = writes ? (db, ref) => this.isKeyHeld(db, ref) : null
-    keyspace.settleGuard = writes || this.readsInSlices ? (db, ref) => this.holdsSettling(db, ref) : null
-  }
-
-  private isKeyHeld(db: Database, ref: Ref): boolean {
-    const bytes = db.arena.u8[ref >>> CHUNK_SHIFT]
-    const { heldKeys } = this.longWrites
-    return heldKeys !== null && heldKeys.of(this.keyspace.indexOf(db), bytes, db.keyOffset(ref), db.keyLength(ref)) !== undefined
-  }
-
-  private holdsSettling(db: Database, ref: Ref): boolean {
-    if (this.isKeyHeld(db, ref)) return true
-    const bytes = db.arena.u8[ref >>> CHUNK_SHIFT]
-    return this.slices.holdsSettling(this.keyspace.indexOf(db), bytes, db.keyOffset(ref), db.keyLength(ref))
-  }
-
-  /** True when a command that waits must go on waiting: clients are paused, or a long write has its keys. */
-  private isHeld(command: Command, session: Session, request: Request): boolean {
-    if (this.pause.mode !== 'none' && this.pause.holds(command, session)) return true
-    return this.longWrites.holds(command, session, request) || this.migrations.holds(command, session, request)
   }
 
   private migrationHost(): MigrationHost {
@@ -661,8 +589,8 @@ export class Engine implements CommandExecutor, EngineService, TransactionState 
     const isPaused = () => this.pause.mode !== 'none'
     return {
       dial: (host, port, handlers) => this.services.dialer.dial(host, port, handlers),
-      commandOf: (request) => this.commandOf(request),
-      run: (migration, part) => this.runMigration(migration, part),
+      commandOf: (request) => this.services.table.of(request),
+      run: (migration, part) => this.late.runMigration(migration, part),
       get refusal() {
         return refusal()
       },
@@ -671,7 +599,7 @@ export class Engine implements CommandExecutor, EngineService, TransactionState 
       },
       failed: ({ spec }, message) => this.accounts.countFailure(spec, message),
       ended: ({ spec, session, request, microseconds }) => this.accounts.countCall(spec, session, request, microseconds),
-      resume: (session, request) => this.resume(session, request),
+      resume: (session, request) => this.late.resume(session, request),
       released: () => {
         this.blocking.release()
         this.serveReady()
@@ -680,35 +608,14 @@ export class Engine implements CommandExecutor, EngineService, TransactionState 
     }
   }
 
-  private runMigration(migration: Migration, part: (call: Call) => void): Buffer {
-    const { session, request, spec } = migration
-    const { servedReply } = this
-    this.beginBatch()
-    this.keyspace.beginCommand()
-    servedReply.reset()
-    servedReply.protocol = session.protocol
-    this.call.begin(session, request, servedReply, spec.spec)
-    part(this.call)
-    migration.microseconds += this.timer.lap()
-    if (this.endOp()) this.wrote(session)
-    return servedReply.take()
-  }
-
   private longWriteHost(): LongWriteHost {
     const refusal = () => this.services.server.writeRefusal
     const isPaused = () => this.pause.mode !== 'none'
     return {
       beginBatch: () => this.beginBatch(),
-      commandOf: (request) => this.commandOf(request),
-      start: (write, reply) => this.startLongWrite(write, reply),
-      step: (write, reply) => {
-        assert(write.work !== null, 'a write without steps')
-        this.enterSliced(write, reply)
-        const result = write.work.next()
-        // Of steps that write at once.
-        if (this.endOp()) this.wrote(write.session)
-        return result
-      },
+      commandOf: (request) => this.services.table.of(request),
+      start: (write, reply) => this.sliced.startWrite(write, reply),
+      step: (write, reply) => this.sliced.stepWrite(write, reply),
       get refusal() {
         return refusal()
       },
@@ -716,25 +623,25 @@ export class Engine implements CommandExecutor, EngineService, TransactionState 
         return isPaused()
       },
       contextCount: () => this.replica.contextCount(),
-      commit: (write) => this.commit(write),
+      commit: (write) => this.sliced.commit(write),
       applying: (frame, isOwn, seen) => this.replica.applier.applyInSteps(frame, this.hlc, isOwn, seen, this.slicing.stepBytes),
       applied: (frame) => this.remote.log(frame),
       failed: ({ spec }, message) => this.accounts.countFailure(spec, message),
       transact: (transaction, reply) => this.transactions.inSlices(transaction, reply),
       ended: (command) => {
-        if (command instanceof LongWrite) this.slicedEnded(command)
+        if (command instanceof LongWrite) this.sliced.ended(command)
         else this.transactionEnded(command)
       },
-      resume: (session, request) => this.resume(session, request),
+      resume: (session, request) => this.late.resume(session, request),
       released: () => {
-        this.setGuards()
+        this.guards.update()
         this.blocking.release()
         this.serveReady()
         this.transactions.runWaiting()
       },
       idle: () => this.onLongWritesIdle(),
       endTurn: () => {
-        this.setGuards()
+        this.guards.update()
         this.slicesEndTurn()
         // By one of a transaction's commands.
         if (this.pause.hasReleased) this.pause.release()
@@ -742,88 +649,21 @@ export class Engine implements CommandExecutor, EngineService, TransactionState 
     }
   }
 
-  /** As startSliced; the command may turn out to be short, and be done. */
-  private startLongWrite(write: LongWrite, reply: ReplyWriter): void {
-    const { writeRefusal } = this.services.server
-    if (writeRefusal !== null && write.spec.isWrite) {
-      this.accounts.countRejection(write.spec, writeRefusal)
-      reply.error(writeRefusal)
-      return
+  private lateCommandHost(): LateCommandHost {
+    return {
+      beginBatch: () => this.beginBatch(),
+      execute: (session, request, reply) => this.execute(session, request, reply),
+      refusalOf: (command) => {
+        const { writeRefusal, staleRefusal } = this.services.server
+        if (command.isWrite && writeRefusal !== null) return writeRefusal
+        return this.servesStale || command.allowedWhileStale ? null : staleRefusal
+      },
+      endOpOf: (session) => this.endOpOf(session),
+      handedOn: () => this.guards.update(),
+      ran: () => {
+        if (this.expiry.hasSeen || this.fieldExpiry.hasSeen) this.removeSeenDue()
+      },
     }
-    this.startSliced(write, reply)
-    if (this.endOp()) this.wrote(write.session)
-  }
-
-  /** The op that a long write has built happens now. */
-  private *commit(write: LongWrite): Generator<undefined, FrameView> {
-    const { op, session, keys, written, request } = write
-    const { hlc, writer, journal, options, keyspace, effects } = this
-    this.closeFrame()
-    const first = hlc.next(keyspace.nowMs)
-    const frame = op.seal(options.self, this.applied, writer.previousLast, first)
-    hlc.observe(frame.last)
-    writer.setPrevious(frame.last)
-    this.applied.raise(frame.origin, frame.last)
-    session.lastWriteStamp = frame.last
-    effects.count += op.effects
-    const { buf, off, len } = request
-    // Who reads or watches one of very many hears of it when it is applied: until then nothing can have come of what was there before.
-    keys.hideRange()
-    for (const { database, argument } of written) {
-      keys.hold(database, buf, off[argument], len[argument], 'from-all')
-      keyspace.observer?.keyChanged(database, buf, off[argument], len[argument])
-    }
-    const position = yield* journal.appendInPieces(frame)
-    if (journal.holdsReplies(position)) session.holdUntilBytes = position
-    journal.onAppended()
-    return frame
-  }
-
-  /** Runs a command again that waits for keys. It is an op of its own, and a write of the client that sent it. */
-  private tryAgain(client: BlockedClient): void {
-    const { call, servedReply } = this
-    const { session, request, spec } = client
-    servedReply.reset()
-    servedReply.protocol = session.protocol
-    this.keyspace.beginCommand()
-    this.call.begin(session, request, servedReply, spec.spec)
-    let served = true
-    let failed = false
-    try {
-      const { writeRefusal, staleRefusal } = this.services.server
-      if (spec.isWrite && writeRefusal !== null) throw new CommandError(writeRefusal)
-      if (!this.servesStale && !spec.allowedWhileStale && staleRefusal !== null) throw new CommandError(staleRefusal)
-      served = client.wait.retry(call)
-      // It goes on in slices, or will.
-      if (client.isPutOff || session.blocked !== client) {
-        client.microseconds += this.timer.lap()
-        this.setGuards()
-        return
-      }
-      if (!served) this.blocking.arm(client, call)
-    } catch (error) {
-      if (!(error instanceof CommandError)) throw error
-      failed = true
-      this.accounts.countError(error.message)
-      servedReply.reset()
-      servedReply.error(error.message)
-    }
-    assert(served === servedReply.length > 0, 'a blocked command replies when it is served, and only then')
-    client.microseconds += this.timer.lap()
-    if (this.endOp()) this.wrote(session)
-    if (served) {
-      if (failed) spec.failedCalls++
-      this.accounts.countCall(spec, session, request, client.microseconds)
-      const bytes = servedReply.take()
-      this.blocking.end(client, (reply) => reply.raw(bytes))
-    }
-    if (this.expiry.hasSeen || this.fieldExpiry.hasSeen) this.removeSeenDue()
-  }
-
-  /** A command that waited for keys has ended: time up, CLIENT UNBLOCK. */
-  private blockedEnded(client: BlockedClient, error: string | null): void {
-    if (error !== null) this.accounts.countFailure(client.spec, error)
-    this.accounts.countCall(client.spec, client.session, client.request, client.microseconds)
   }
 
   /** Serves blocked clients, between commands, at the time that it is now: a transaction may have taken long. */
@@ -831,31 +671,6 @@ export class Engine implements CommandExecutor, EngineService, TransactionState 
     if (this.stopped || !this.blocking.hasReady || this.transaction !== null) return
     this.beginBatch()
     this.blocking.serve()
-  }
-
-  private commandOf(request: Request): Command {
-    const command = this.services.table.lookup(request)
-    assert(command !== undefined, 'a blocked command is not in the table')
-    const sub = command.hasSubcommands && request.argc > 1 ? CommandTable.subcommand(command, request) : undefined
-    return sub ?? command
-  }
-
-  /** Runs a command that CLIENT PAUSE had held back, and delivers its reply. */
-  private resume(session: Session, request: Request): void {
-    const postponed = session.blocked
-    const { lateReply } = this
-    session.blocked = null
-    lateReply.reset()
-    lateReply.protocol = session.protocol
-    this.beginBatch()
-    this.execute(session, request, lateReply)
-    if (session.blocked !== null) return
-    const bytes = lateReply.take()
-    // As the reply of a command that was blocked, so that CLIENT REPLY OFF applies to it.
-    session.blocked = postponed
-    session.deliver((reply) => reply.raw(bytes))
-    session.blocked = null
-    session.unblocked()
   }
 
   /** Refuses a command before it runs. EXEC takes its transaction with it: the client need not discard it. */
@@ -879,7 +694,7 @@ export class Engine implements CommandExecutor, EngineService, TransactionState 
     const mayTakeTurns = () => this.mayTakeTurns
     return {
       run: (session, request, reply) => this.run(session, request, reply),
-      commandOf: (request) => this.commandOf(request),
+      commandOf: (request) => this.services.table.of(request),
       refuse: (session, reply, message) => this.refuse(session, reply, message),
       reject: (session, command, reply, message) => this.reject(session, command, reply, message),
       hasMemoryFor: (session, command) => !this.memory.isBounded || this.hasMemoryFor(session, command),
@@ -887,9 +702,9 @@ export class Engine implements CommandExecutor, EngineService, TransactionState 
         return mayTakeTurns()
       },
       isPaused: (command, session) => this.pause.mode !== 'none' && this.pause.holds(command, session),
-      resume: (session, request) => this.resume(session, request),
+      resume: (session, request) => this.late.resume(session, request),
       closeFrame: () => this.closeFrame(),
-      begun: () => this.setGuards(),
+      begun: () => this.guards.update(),
     }
   }
 
@@ -919,7 +734,7 @@ export class Engine implements CommandExecutor, EngineService, TransactionState 
     if (hasLeft) this.pubsub.unsubscribeAll(session)
   }
 
-  /** See `transaction`. */
+  /** An EXEC in slices is under way. */
   get isInTransaction(): boolean {
     return this.transaction !== null
   }
@@ -927,6 +742,11 @@ export class Engine implements CommandExecutor, EngineService, TransactionState 
   private wrote(session: Session): void {
     session.lastWriteStamp = this.hlc.last
     if (this.writers.at(-1) !== session) this.writers.push(session)
+  }
+
+  /** Ends the op that was written, if there is one: it is this client's. */
+  endOpOf(session: Session): void {
+    if (this.endOp()) this.wrote(session)
   }
 
   /** Ends the open op, if there is one; closes a frame that has grown large. */
@@ -950,7 +770,7 @@ export class Engine implements CommandExecutor, EngineService, TransactionState 
     this.closeFrame()
   }
 
-  private closeFrame(): void {
+  closeFrame(): void {
     const { writer, journal } = this
     if (!writer.isOpen || this.transaction !== null) return
     const frame = writer.close()
@@ -969,7 +789,7 @@ export class Engine implements CommandExecutor, EngineService, TransactionState 
         return isInTransaction()
       },
       closeFrame: () => this.closeFrame(),
-      taken: () => this.setGuards(),
+      taken: () => this.guards.update(),
       logged: (ops) => {
         this.statistics.remoteFrames++
         this.statistics.remoteOps += ops
