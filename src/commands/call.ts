@@ -180,8 +180,7 @@ export class Call {
    * prefixes: what keys begin with that it reads beside those. They are kept. A keyCount of 0: it reads none, and is long by its arguments alone.
    */
   readInSlices(firstKey: number, keyCount: number, steps: ReadSteps, prefixes: readonly Uint8Array[] = []): void {
-    if (this.engine.isInExec) this.engine.goInSteps(this, steps)
-    else this.engine.slices.begin(this, firstKey, keyCount, steps, prefixes)
+    if (!this.goesWithExec(steps)) this.engine.slices.begin(this, firstKey, keyCount, steps, prefixes)
   }
 
   /** The same steps in slices or in one go, as the number of elements that they look at demands. */
@@ -223,8 +222,7 @@ export class Call {
    * prefixes: what keys begin with that they read besides. They are kept.
    */
   writeInSlices(keys: readonly KeyToHold[], steps: WriteSteps, prefixes: readonly Uint8Array[] = []): void {
-    if (this.engine.isInExec) this.engine.goInSteps(this, steps)
-    else this.engine.longWrites.begin(this, keys, steps, prefixes)
+    if (!this.goesWithExec(steps)) this.engine.longWrites.begin(this, keys, steps, prefixes)
   }
 
   /** True when a command that changes so many keys, or (isRead) looks at so many, is to do so in slices: see workOnKeysInSlices. */
@@ -239,8 +237,14 @@ export class Call {
    * cannot be said beforehand the steps yield 'at-once' instead, and then write them in one go.
    */
   workOnKeysInSlices(keys: KeyRange, steps: WriteSteps): void {
-    if (this.engine.isInExec) this.engine.goInSteps(this, steps)
-    else this.engine.longWrites.begin(this, keys, steps)
+    if (!this.goesWithExec(steps)) this.engine.longWrites.begin(this, keys, steps)
+  }
+
+  /** True inside EXEC, which goes through the steps itself: everything is held for it, so a read does not start again and a write needs no keys of its own. */
+  private goesWithExec(steps: WriteSteps): boolean {
+    const { engine } = this
+    if (engine.isInExec) engine.goInSteps(this, steps)
+    return engine.isInExec
   }
 
   /** The first step of a write in slices that makes the collection in argument i, of which clients see nothing: what is left of it goes, as in openCollection. */
