@@ -1,8 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { parseNotificationClasses } from '../../src/base/notification-classes.js'
 import { Engine } from '../../src/engine/engine.js'
-import { EngineHarness } from '../support/engine-harness.js'
-import { COUNT, digestOf, inOneGo, numbers, SlicedEngine } from '../support/sliced-engine.js'
+import type { EngineHarness } from '../support/engine-harness.js'
+import { COUNT, numbers, SlicedEngine } from '../support/sliced-engine.js'
 import { ReceivingSession, type TickingClock } from '../support/ticking-clock.js'
 
 let engine: SlicedEngine
@@ -41,27 +40,7 @@ describe.each([true, false])('a move of many (alone: %s)', (solo) => {
   it.each(MOVES.map((args, i) => [args.join(' '), i % 2 === 0 ? (2 as const) : (3 as const), args] as const))(
     '%s does what it does in one go, by RESP%i',
     (_, protocol, args) => {
-      client.protocol = protocol
-      const other = new EngineHarness({ solo, self: 2 }, clock)
-      other.receive(h)
-      const heard = [h, other].map((each) => {
-        const listener = new ReceivingSession(300)
-        each.engine.notifications.classes = parseNotificationClasses('KEA') ?? 0
-        each.raw(['PSUBSCRIBE', '__key*'], listener)
-        listener.received = ''
-        return listener
-      })
-      engine.ask(...args)
-      expect(engine.turns()).toBeGreaterThan(2)
-      const last = h.log.frames.length
-      expect(client.received).toBe(inOneGo(other, args, protocol))
-      expect(digestOf(h)).toEqual(digestOf(other))
-      expect(heard[0].received).toBe(heard[1].received)
-      for (const key of ['list', 'there', 'new']) expect(h.run('PTTL', key)).toBe(other.run('PTTL', key))
-      const third = new EngineHarness({ solo, self: 3 }, clock)
-      third.receive(h)
-      expect(h.log.frames[last - 1].opCount).toBe(1)
-      expect(digestOf(third)).toEqual(digestOf(h))
+      const third = engine.runAsInOneGo(args, protocol, ['list', 'there', 'new'])
       // What is pushed then stands where it should, whoever pushes.
       for (const [each, key] of [
         [h, args[2]],

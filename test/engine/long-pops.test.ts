@@ -1,7 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { parseNotificationClasses } from '../../src/base/notification-classes.js'
-import { EngineHarness } from '../support/engine-harness.js'
-import { digestOf, COUNT, inOneGo, numbers, SlicedEngine } from '../support/sliced-engine.js'
+import type { EngineHarness } from '../support/engine-harness.js'
+import { COUNT, numbers, SlicedEngine } from '../support/sliced-engine.js'
 import type { TickingClock } from '../support/ticking-clock.js'
 import { ReceivingSession } from '../support/ticking-clock.js'
 
@@ -53,27 +52,7 @@ describe.each([true, false])('a pop of many (alone: %s)', (solo) => {
     '%s does what it does in one go, by RESP%i',
     (_, protocol, args) => {
       fill()
-      client.protocol = protocol
-      const other = new EngineHarness({ solo, self: 2 }, clock)
-      other.receive(h)
-      const heard = [h, other].map((each) => {
-        const listener = new ReceivingSession(300)
-        each.engine.notifications.classes = parseNotificationClasses('KEA') ?? 0
-        each.raw(['PSUBSCRIBE', '__key*'], listener)
-        listener.received = ''
-        return listener
-      })
-      engine.ask(...args)
-      expect(engine.turns()).toBeGreaterThan(2)
-      const last = h.log.frames.length
-      expect(client.received).toBe(inOneGo(other, args, protocol))
-      expect(digestOf(h)).toEqual(digestOf(other))
-      expect(heard[0].received).toBe(heard[1].received)
-      for (const key of ['zset', 'list']) expect(h.run('PTTL', key)).toBe(other.run('PTTL', key))
-      const third = new EngineHarness({ solo, self: 3 }, clock)
-      third.receive(h)
-      expect(h.log.frames[last - 1].opCount).toBe(1)
-      expect(digestOf(third)).toEqual(digestOf(h))
+      engine.runAsInOneGo(args, protocol, ['zset', 'list'])
     },
   )
 })

@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { parseNotificationClasses } from '../../src/base/notification-classes.js'
 import { EngineHarness } from './engine-harness.js'
 import { ReceivingSession, TickingClock } from './ticking-clock.js'
 
@@ -25,7 +26,10 @@ export class SlicedEngine {
   readonly other = new ReceivingSession(101)
 
   /** transactionCommands: EXEC of more goes in slices from its beginning; Infinity: none does, whatever its commands are. */
-  constructor(solo: boolean, transactionCommands = Infinity) {
+  constructor(
+    private readonly solo: boolean,
+    transactionCommands = Infinity,
+  ) {
     this.h = new EngineHarness({ solo, slicing: { ...SLICING, transactionCommands } }, this.clock)
   }
 
@@ -47,6 +51,36 @@ export class SlicedEngine {
       between()
     }
     return most
+  }
+
+  /**
+   * Runs a command in slices and says that it does what it does in one go: the reply, events, data and when these keys expire; and that it is one op, which does the
+   * same in another member. That one.
+   */
+  runAsInOneGo(args: string[], protocol: 2 | 3, keys: readonly string[]): EngineHarness {
+    const { h, client, clock, solo } = this
+    client.protocol = protocol
+    const other = new EngineHarness({ solo, self: 2 }, clock)
+    other.receive(h)
+    const heard = [h, other].map((each) => {
+      const listener = new ReceivingSession(300)
+      each.engine.notifications.classes = parseNotificationClasses('KEA') ?? 0
+      each.raw(['PSUBSCRIBE', '__key*'], listener)
+      listener.received = ''
+      return listener
+    })
+    this.ask(...args)
+    expect(this.turns()).toBeGreaterThan(2)
+    const last = h.log.frames.length
+    expect(client.received).toBe(inOneGo(other, args, protocol))
+    expect(digestOf(h)).toEqual(digestOf(other))
+    expect(heard[0].received).toBe(heard[1].received)
+    for (const key of keys) expect(h.run('PTTL', key)).toBe(other.run('PTTL', key))
+    const third = new EngineHarness({ solo, self: 3 }, clock)
+    third.receive(h)
+    expect(h.log.frames[last - 1].opCount).toBe(1)
+    expect(digestOf(third)).toEqual(digestOf(h))
+    return third
   }
 
   queue(commands: readonly string[][], session = this.client): void {
