@@ -5,12 +5,15 @@ import type { ByteList } from '../../rdb/byte-list.js'
 /**
  * The order of many numbers or byte strings, as a permutation. Radix sort over 64-bit keys: the number itself, or eight bytes of the string; what has equal keys is
  * ordered by the next eight bytes. A million elements take some tenths of a second this way, a comparing sort takes seconds. Stable. All of it goes in steps of
- * some thousand elements, between which others may have their turn.
+ * a thousand elements, or some hundred where their bytes are compared, between which others may have their turn.
  */
 type Steps<T> = Generator<undefined, T>
 
 /** Elements that a loop passes by between two steps, as a mask of its counter. */
-const STEP_MASK = 0xfff
+const STEP_MASK = 0x3ff
+
+/** Elements of runs that are ordered by their bytes between two steps: some 0.05 ms, twenty times that where comparing is new. */
+const COMPARED_STEP = 128
 
 /** Runs up to this are sorted by comparing. */
 const SMALL_RUN = 96
@@ -115,7 +118,7 @@ class Sorter {
       if (to - from <= SMALL_RUN) this.compareRun(from, to)
       else yield* this.byBytes(from, to, depth)
       sorted += to - from
-      if (sorted > STEP_MASK) {
+      if (sorted >= COMPARED_STEP) {
         sorted = 0
         yield
       }

@@ -28,6 +28,16 @@ function compared(items: readonly Uint8Array[], descending: boolean): number[] {
   return items.map((_, i) => i).sort((a, b) => sign * Buffer.compare(items[a], items[b]) || a - b)
 }
 
+/** Counts how often two of its elements are compared. */
+class CountingList extends ByteList {
+  comparisons = 0
+
+  override compare(i: number, j: number): number {
+    this.comparisons++
+    return super.compare(i, j)
+  }
+}
+
 describe('the order of byte strings', () => {
   it('is that of their bytes, with equal ones as they were', () => {
     fc.assert(
@@ -65,6 +75,25 @@ describe('the order of numbers', () => {
     fc.integer({ min: -5, max: 5 }),
     fc.constantFrom(0, -0, Infinity, -Infinity, 5e-324, -5e-324, Number.MAX_VALUE),
   )
+
+  it('goes in short steps where many have the same number in groups', () => {
+    const count = 20_000
+    const scores = new DoubleList()
+    const elements = new CountingList()
+    for (let i = 0; i < count; i++) {
+      scores.push((i * 7919) % (count / 8))
+      const member = Buffer.from(`place:${i}`)
+      elements.push(member, 0, member.length)
+    }
+    const steps = orderByNumber(scores, elements, false)
+    let most = 0
+    do {
+      most = Math.max(most, elements.comparisons)
+      elements.comparisons = 0
+    } while (steps.next().done !== true)
+    expect(most).toBeGreaterThan(0)
+    expect(most).toBeLessThan(2000)
+  })
 
   it('is that of the numbers, then of the bytes', () => {
     fc.assert(
