@@ -133,6 +133,8 @@ export const LIMITS = {
   clientTurnInputBytes: 512 * KiB,
   /** What a socket gives at a time is much from here on: a record of TLS that is full. Pipelines of small commands stay below. */
   muchInputBytes: 16 * KiB,
+  /** Arguments of one command that are decoded between two looks at the clock: some 50 us, ten times that where the code has not run before. */
+  decodedArguments: 1024,
   /** Time that one client's pipeline may take of a turn. Then the others come first and it goes on in the next turn. */
   clientTurnMs: 1,
   /** Milliseconds after which a turn sends the replies that are ready and goes on. */

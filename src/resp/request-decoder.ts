@@ -15,8 +15,10 @@ import { Request, type BufferLender } from './request.js'
  * bounded number of times, however the input is cut.
  *
  *   feed(bytes, from, to)    the received bytes, which may be reused after retain()
- *   next(request)            until it gives false; then look at `error`
+ *   next(request)            until it gives false; then look at `error`, and at `isPaused`
  *   retain()                 keeps what has not been decoded
+ *
+ * A command of very many arguments is decoded some of them a call, so that its caller can look at the clock.
  */
 export interface RequestLimits {
   /** Longest bulk argument; proto-max-bulk-len. */
@@ -58,6 +60,8 @@ const NOTHING = new Uint8Array(0)
 export class RequestDecoder implements BufferLender {
   /** The words after 'Protocol error: ' once the client broke the protocol; nothing is decoded from then on. */
   error: string | null = null
+  /** next() gave false although more of the command is there: it may be asked again at once, or later. */
+  isPaused = false
   /** Set while the client must not yet send large commands. */
   unauthenticated = false
 
@@ -341,6 +345,7 @@ export class RequestDecoder implements BufferLender {
     assert(partial !== null, 'a command was begun but its ranges are gone')
     partial.buf = this.buf
     partial.lender = this
+    this.isPaused = false
     if (!this.readBulks(partial)) return false
     request.exchange(partial)
     return true
@@ -348,12 +353,10 @@ export class RequestDecoder implements BufferLender {
 
   private keepRanges(request: Request): void {
     const partial = (this.partial ??= new Request())
-    partial.argc = 0
-    partial.reserve(request.argc)
-    for (let i = 0; i < request.argc; i++) partial.push(request.off[i], request.len[i])
+    partial.exchange(request)
   }
 
-  /** Reads the arguments that are still to come. True when the command is complete. */
+  /** Reads the arguments that are still to come, as many as go in one call. True when the command is complete. */
   private readBulks(request: Request): boolean {
     const buf = this.buf
     const end = this.end
@@ -361,7 +364,8 @@ export class RequestDecoder implements BufferLender {
     let pos = this.pos
     let missing = this.missing
     let length = this.bulkLength
-    while (missing > 0) {
+    const left = Math.max(0, missing - LIMITS.decodedArguments)
+    while (missing > left) {
       if (length < 0) {
         // Fast path of lengthLine: '$', canonical digits, and a whole line end.
         let at = pos + 1
@@ -403,9 +407,11 @@ export class RequestDecoder implements BufferLender {
       missing--
     }
     this.pos = pos
-    this.start = pos
-    this.missing = 0
+    this.missing = missing
     this.bulkLength = -1
+    this.isPaused = missing > 0
+    if (this.isPaused) return false
+    this.start = pos
     return true
   }
 

@@ -197,7 +197,15 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
     this.lastActiveMs = executor.beginBatch()
     decoder.unauthenticated = !this.authenticated
     if (this.sendsPipelines) executor.lookAhead(this, decoder)
-    while (decoder.next(turn.request)) {
+    for (;;) {
+      if (!decoder.next(turn.request)) {
+        // More of a command of very many arguments is there.
+        if (!decoder.isPaused) break
+        if (deadlineMs === 0) deadlineMs = host.clock.workUntil(LIMITS.clientTurnMs)
+        outOfTime = host.clock.monotonicMs() > deadlineMs
+        if (outOfTime) break
+        continue
+      }
       const before = writer.length
       writer.protocol = this.protocol
       executor.execute(this, turn.request, writer)
@@ -214,7 +222,7 @@ export class Connection extends Session implements ConnectedClient, TurnMember {
         executor.readTime()
         executor.lookAhead(this, decoder)
       }
-      if (commands === 1) {
+      if (deadlineMs === 0) {
         if (!decoder.drained) deadlineMs = executor.lastReadingMs + LIMITS.clientTurnMs
       } else if (executor.lastReadingMs > deadlineMs) {
         outOfTime = true

@@ -21,6 +21,14 @@ function decodePieces(decoder: RequestDecoder, pieces: readonly Uint8Array[]): s
   return commands
 }
 
+/** Asks for the next command until all that is there of it has been decoded. */
+function nextWhole(decoder: RequestDecoder, request: Request): boolean {
+  for (;;) {
+    const isWhole = decoder.next(request)
+    if (isWhole || !decoder.isPaused) return isWhole
+  }
+}
+
 function argumentsOf(request: Request): string[] {
   const args: string[] = []
   for (let i = 0; i < request.argc; i++) {
@@ -363,7 +371,7 @@ describe('memory', () => {
     let at = 0
     for (; at + 65536 < input.length; at += 65536) {
       decoder.feed(input, at, at + 65536)
-      expect(decoder.next(request)).toBe(false)
+      expect(nextWhole(decoder, request)).toBe(false)
       decoder.retain()
     }
     expect(decoder.bufferBytes).toBe(at)
@@ -371,7 +379,7 @@ describe('memory', () => {
     copies.mockRestore()
     expect(longest).toBeLessThan(2 * 1024 * 1024)
     decoder.feed(input, at, input.length)
-    expect(decoder.next(request)).toBe(true)
+    expect(nextWhole(decoder, request)).toBe(true)
     expect([request.argc, request.len[count - 1]]).toEqual([count, 20])
   })
 
@@ -475,5 +483,57 @@ describe('a request that is kept', () => {
     const copies = [request.copy(), request.copy()]
     expect(copies.map(({ buf }) => buf === request.buf)).toEqual([true, false])
     expect(copies.map(argumentsOf)).toEqual(Array.from({ length: 2 }, () => ['SET', 'k', large]))
+  })
+})
+
+describe('a command of very many arguments', () => {
+  const many = 5 * LIMITS.decodedArguments
+  const input = bytes(`*${many + 1}\r\n$1\r\nc\r\n${Array.from({ length: many }, (_, i) => `$5\r\n${10_000 + i}\r\n`).join('')}`)
+  const ping = bytes('*1\r\n$4\r\nPING\r\n')
+
+  /** Asks until there is nothing more to decode; gives the commands, and how often it was asked in vain though there was. */
+  function ask(decoder: RequestDecoder, piece: Uint8Array): { commands: string[][]; pauses: number } {
+    const request = new Request()
+    const commands: string[][] = []
+    let pauses = 0
+    decoder.feed(piece, 0, piece.length)
+    for (;;) {
+      if (decoder.next(request)) commands.push(argumentsOf(request))
+      else if (decoder.isPaused) pauses++
+      else break
+      // It may be asked again later.
+      if (pauses % 2 === 1) decoder.retain()
+    }
+    decoder.retain()
+    return { commands, pauses }
+  }
+
+  it('is decoded some of them at a time', () => {
+    const { commands, pauses } = ask(new RequestDecoder(), Buffer.concat([ping, input, ping]))
+    expect(pauses).toBe(5)
+    expect(commands.map(({ length }) => length)).toEqual([1, many + 1, 1])
+    expect(commands[1].slice(0, 3)).toEqual(['c', '10000', '10001'])
+    expect(commands[1].at(-1)).toBe(String(10_000 + many - 1))
+  })
+
+  it('is whole however it comes', () => {
+    for (const at of [20, 15_000, input.length - 3]) {
+      const decoder = new RequestDecoder()
+      const first = ask(decoder, input.subarray(0, at))
+      expect(first.commands).toEqual([])
+      const rest = ask(decoder, Buffer.concat([input.subarray(at), ping]))
+      expect(first.pauses + rest.pauses).toBeGreaterThan(3)
+      expect(rest.commands.map(({ length }) => length)).toEqual([many + 1, 1])
+      expect(rest.commands[0].at(-1)).toBe(String(10_000 + many - 1))
+    }
+  })
+
+  it('is refused in the middle when it is malformed there', () => {
+    const decoder = new RequestDecoder()
+    const broken = Buffer.from(input)
+    broken[input.length - 9] = 'x'.charCodeAt(0)
+    const { commands, pauses } = ask(decoder, broken)
+    expect([commands, pauses, decoder.isPaused]).toEqual([[], 5, false])
+    expect(decoder.error).toBe('invalid bulk length')
   })
 })

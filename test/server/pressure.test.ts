@@ -107,6 +107,19 @@ describe('fairness', () => {
     await greedy.expectText('+OK\r\n'.repeat(total))
     expect(Math.max(...engine.commandsPerTurn)).toBeLessThan(40)
   })
+
+  it('a command of very many arguments is decoded over several turns when there is no time for all of them in one', async () => {
+    // However little has been done, time is up.
+    const { client, engine } = await startServer({ clock: { ...realClock, workUntil: () => -Infinity } })
+    const greedy = await client()
+    const modest = await client()
+    const many = 20 * LIMITS.decodedArguments
+    greedy.send(`*${many + 1}\r\n$4\r\nARGS\r\n${'$1\r\nx\r\n'.repeat(many)}PING\r\n`)
+    modest.send('PING\r\n')
+    await greedy.expectText(`:${many + 1}\r\n+PONG\r\n`)
+    await modest.expectText('+PONG\r\n')
+    expect(engine.turns).toBeGreaterThan(12)
+  })
 })
 
 describe('clients that bring much', () => {
