@@ -30,12 +30,11 @@ import { ExpiryMode, NO_RESETS } from './string-store.js'
 const ALL_FLAGS = SET_EXPIRY_GIVEN | SET_EXPIRY_KEPT | HAS_RESETS
 /** Elements of a payload, of a copy or of a removal that are written as one effect. */
 const EFFECT_ELEMENTS = 1024
-const NO_FIELDS: readonly number[] = []
 
 /** Hashes: a map whose elements have values, counter contributions and expiries; see MapStore. */
 export class HashStore extends MapStore {
   readonly type = KeyType.hash
-  /** The fields that the last local write was about, but for HSETEX with KEEPTTL, each once, as arguments of its command. */
+  /** The fields that the last of setFields, setKeeping and removeFields was about, each once, as arguments of its command. */
   readonly distinct = new DistinctRanges()
   private readonly digits = new Uint8Array(24)
   /** Fields that commands found due: whoever may remove them does so soon. */
@@ -207,35 +206,20 @@ export class HashStore extends MapStore {
     for (let i = first; i < end; i++) {
       if (this.holds(db, root, args.buf, args.off[i], args.len[i])) distinct.pick(args, i)
     }
-    if (distinct.count > 0) this.removePicked(database, args)
+    if (distinct.count > 0) this.removeKnown(database, args, distinct)
     return distinct.count
   }
 
-  /** Of the fields in arguments first … end - 1 those that are due but still there, each once: the first argument that names it. */
-  dueFields(db: Database, root: Ref, args: ByteRanges, first: number, end: number): readonly number[] {
-    if (!this.hasExpiring(db, root)) return NO_FIELDS
-    const { distinct } = this
-    const { buf, off, len } = args
-    const due: number[] = []
-    distinct.begin(end - first)
-    for (let i = first; i < end; i++) {
-      const isDue = !this.has(db, root, buf, off[i], len[i]) && this.holds(db, root, buf, off[i], len[i])
-      if (isDue && distinct.pick(args, i)) due.push(i)
-    }
-    return due
-  }
-
-  /** HEXPIRE and its kin, on the fields that pickedFields names; at is Infinity for HPERSIST. */
-  expireFields(database: number, args: ByteRanges, fields: readonly number[], at: number): void {
-    const { effects, distinct } = this
-    this.pick(args, fields)
+  /** HEXPIRE and its kin, on fields that are there; at is Infinity for HPERSIST. */
+  expireFields(database: number, args: ByteRanges, fields: DistinctRanges, at: number): void {
+    const { effects } = this
     const from = effects.openCollection(EffectType.hashExpire, database, args.buf, args.off[1], args.len[1])
     const db = this.keyspace.database(database)
     effects.writer.putFloat64(at)
-    effects.writer.putVarint(distinct.count)
+    effects.writer.putVarint(fields.count)
     let root = from
-    for (let p = 0; p < distinct.count; p++) {
-      const i = distinct.picked[p]
+    for (let p = 0; p < fields.count; p++) {
+      const i = fields.picked[p]
       effects.writer.putBlock(args.buf, args.off[i], args.len[i])
       root = this.expire(db, root, args.buf, args.off[i], args.len[i], at)
     }
@@ -243,9 +227,23 @@ export class HashStore extends MapStore {
   }
 
   /** As removeFields, of fields that are known to be there. */
-  removeKnown(database: number, args: ByteRanges, fields: readonly number[]): void {
-    this.pick(args, fields)
-    this.removePicked(database, args)
+  removeKnown(database: number, args: ByteRanges, fields: DistinctRanges): void {
+    const { effects } = this
+    const { buf, off, len } = args
+    const { writer } = effects
+    const db = this.keyspace.database(database)
+    let root = effects.openCollection(EffectType.hashRemove, database, buf, off[1], len[1])
+    const mayReset = this.mayHaveCounters(db, root)
+    writer.putByte(mayReset ? HAS_RESETS : 0)
+    writer.putVarint(fields.count)
+    for (let p = 0; p < fields.count; p++) {
+      const i = fields.picked[p]
+      writer.putBlock(buf, off[i], len[i])
+      const resets = mayReset ? this.resets(db, root, buf, off[i], len[i]) : NO_RESETS
+      if (mayReset) effects.putResets(resets)
+      root = this.removeElement(db, root, buf, off[i], len[i], false, resets)
+    }
+    effects.closeCollection(this.finish(db, root, buf, off[1], len[1]))
   }
 
   /**
@@ -558,25 +556,6 @@ export class HashStore extends MapStore {
     effects.closeCollection(this.finish(db, root, buf, off[1], len[1]))
   }
 
-  private removePicked(database: number, args: ByteRanges): void {
-    const { effects, distinct } = this
-    const { buf, off, len } = args
-    const { writer } = effects
-    const db = this.keyspace.database(database)
-    let root = effects.openCollection(EffectType.hashRemove, database, buf, off[1], len[1])
-    const mayReset = this.mayHaveCounters(db, root)
-    writer.putByte(mayReset ? HAS_RESETS : 0)
-    writer.putVarint(distinct.count)
-    for (let p = 0; p < distinct.count; p++) {
-      const i = distinct.picked[p]
-      writer.putBlock(buf, off[i], len[i])
-      const resets = mayReset ? this.resets(db, root, buf, off[i], len[i]) : NO_RESETS
-      if (mayReset) effects.putResets(resets)
-      root = this.removeElement(db, root, buf, off[i], len[i], false, resets)
-    }
-    effects.closeCollection(this.finish(db, root, buf, off[1], len[1]))
-  }
-
   /** Writes removals of fields that are not arguments. */
   private removeList(database: number, key: Uint8Array, keyOff: number, keyLen: number, fields: ByteList, due: boolean): void {
     const { effects } = this
@@ -610,7 +589,7 @@ export class HashStore extends MapStore {
     const { distinct } = this
     distinct.begin(1)
     distinct.pick(args, 2)
-    this.removePicked(database, args)
+    this.removeKnown(database, args, distinct)
     return this.rootOf(db, buf, off[1], len[1])
   }
 
@@ -710,11 +689,6 @@ export class HashStore extends MapStore {
     return ref !== 0 && db.type(ref) === KeyType.hash ? db.root(ref) : 0
   }
 
-  private pick(args: ByteRanges, fields: readonly number[]): void {
-    this.distinct.begin(fields.length)
-    for (const i of fields) this.distinct.pick(args, i)
-  }
-
   protected noteHidden(ref: Ref): void {
     const { space } = this
     if (this.seenDue.length >= LIMITS.expirySeenKeys || space.removalTime(ref) > this.keyspace.nowMs) return
@@ -756,7 +730,10 @@ function eventName(effect: EffectReader): string | null {
   }
 }
 
-/** Writes fields of a new hash into an op that is being built, as one effect after the other. */
+/** Time of fields that keep the expiry that they have. */
+export const KEPT_EXPIRY = -1
+
+/** Writes fields into an op that is being built, as one effect after the other. */
 export class FieldsWriter {
   /** Time of the fields of the open effect; NaN before the first. */
   private at = NaN
@@ -766,13 +743,13 @@ export class FieldsWriter {
     private readonly to: KeyPlace,
   ) {}
 
-  /** at: Unix ms, Infinity for never. An effect has one time for all of its fields, so equal ones had better come together. */
+  /** at: Unix ms, Infinity for never, or KEPT_EXPIRY. An effect has one time for all of its fields, so equal ones had better come together. */
   push(buf: Uint8Array, off: number, len: number, valueBuf: Uint8Array, valueOff: number, valueLen: number, at: number): void {
     const { op, to } = this
     if (at !== this.at || op.isFull) {
       const head = op.begin(EffectType.hashSet, to.database, to.key, to.off, to.len)
-      head.u8(at === Infinity ? 0 : SET_EXPIRY_GIVEN)
-      if (at !== Infinity) head.f64(at)
+      head.u8(at === Infinity ? 0 : at === KEPT_EXPIRY ? SET_EXPIRY_KEPT : SET_EXPIRY_GIVEN)
+      if (at !== Infinity && at !== KEPT_EXPIRY) head.f64(at)
       this.at = at
     }
     const element = op.add()

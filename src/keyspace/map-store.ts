@@ -144,8 +144,8 @@ export abstract class MapStore implements CollectionStore {
     return this.space.expiring === 0 && this.space.count === this.space.values
   }
 
-  /** Looks an element up: true when clients see it. Its value is in buf, off, len. */
-  find(db: Database, root: Ref, key: Uint8Array, keyOff: number, keyLen: number): boolean {
+  /** Looks an element up: true when clients see it, or saw it then (Unix ms). Its value is in buf, off, len. */
+  find(db: Database, root: Ref, key: Uint8Array, keyOff: number, keyLen: number, nowMs = this.keyspace.nowMs): boolean {
     if (root === 0) return false
     const { arena } = db
     if (this.isPacked(arena, root)) {
@@ -156,7 +156,7 @@ export abstract class MapStore implements CollectionStore {
       this.len = packed.valueLen
       return true
     }
-    const ref = this.findRecord(db, root, key, keyOff, keyLen)
+    const ref = this.findRecord(db, root, key, keyOff, keyLen, nowMs)
     if (ref === 0) return false
     const { strings } = this
     strings.read(this.space, ref)
@@ -167,16 +167,18 @@ export abstract class MapStore implements CollectionStore {
   }
 
   /** As find, without the value. */
-  has(db: Database, root: Ref, key: Uint8Array, keyOff: number, keyLen: number): boolean {
+  has(db: Database, root: Ref, key: Uint8Array, keyOff: number, keyLen: number, nowMs = this.keyspace.nowMs): boolean {
     if (root === 0) return false
     if (this.isPacked(db.arena, root)) return this.packed.find(db.arena, root, key, keyOff, keyLen) >= 0
-    return this.findRecord(db, root, key, keyOff, keyLen) !== 0
+    return this.findRecord(db, root, key, keyOff, keyLen, nowMs) !== 0
   }
 
-  /** Unix ms at which an element goes, Infinity for never; NaN when clients see no such element. */
-  expiryOf(db: Database, root: Ref, key: Uint8Array, keyOff: number, keyLen: number): number {
-    if (!this.has(db, root, key, keyOff, keyLen)) return NaN
-    return this.isPacked(db.arena, root) ? Infinity : this.space.expiresAt(this.findRecord(db, root, key, keyOff, keyLen))
+  /** Unix ms at which an element goes, Infinity for never; NaN when clients see no such element, or saw none then (Unix ms). */
+  expiryOf(db: Database, root: Ref, key: Uint8Array, keyOff: number, keyLen: number, nowMs = this.keyspace.nowMs): number {
+    if (root === 0) return NaN
+    if (this.isPacked(db.arena, root)) return this.packed.find(db.arena, root, key, keyOff, keyLen) < 0 ? NaN : Infinity
+    const ref = this.findRecord(db, root, key, keyOff, keyLen, nowMs)
+    return ref === 0 ? NaN : this.space.expiresAt(ref)
   }
 
   /** Puts the cursor before the first element that clients see. */
@@ -210,11 +212,18 @@ export abstract class MapStore implements CollectionStore {
   protected abstract noteHidden(ref: Ref): void
 
   /** The record of an element that clients see in a large map, 0 if there is none; the space is open on the map. */
-  protected findRecord(db: Database, root: Ref, key: Uint8Array, keyOff: number, keyLen: number): Ref {
+  protected findRecord(
+    db: Database,
+    root: Ref,
+    key: Uint8Array,
+    keyOff: number,
+    keyLen: number,
+    nowMs = this.keyspace.nowMs,
+  ): Ref {
     const { space } = this
     space.open(db.arena, root)
     const ref = space.lookup(key, keyOff, keyLen)
-    if (ref === 0 || space.isShown(ref, this.keyspace.nowMs)) return ref
+    if (ref === 0 || space.isShown(ref, nowMs)) return ref
     this.noteHidden(ref)
     return 0
   }

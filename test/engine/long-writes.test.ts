@@ -200,42 +200,107 @@ const BROUGHT: readonly (readonly [string, string[]])[] = [
   ['ZREM of all', ['ZREM', 'zset', ...some(0, COUNT).map((n) => `m${n}`)]],
 ]
 
+const fieldsOf = (some: readonly number[]): string[] => ['FIELDS', `${some.length}`, ...some.map((n) => `f${n}`)]
+const pairsOf = (some: readonly number[]): string[] => ['FIELDS', `${some.length}`, ...some.flatMap((n, i) => [`f${n}`, `w${i}`])]
+
+/** Commands on very many fields of a hash; some of its fields have an expiry. */
+const OF_FIELDS: readonly (readonly [string, string[]])[] = [
+  ['HEXPIRE', ['HEXPIRE', 'hash', '100', ...fieldsOf(some(200, COUNT))]],
+  ['HPEXPIRE NX', ['HPEXPIRE', 'hash', '90000', 'NX', ...fieldsOf(some(0, COUNT))]],
+  ['HEXPIREAT XX', ['HEXPIREAT', 'hash', '4000000000', 'XX', ...fieldsOf(some(0, COUNT))]],
+  ['HPEXPIREAT GT', ['HPEXPIREAT', 'hash', '4000000000000', ...fieldsOf(some(0, COUNT)), 'GT']],
+  ['HEXPIRE LT', ['HEXPIRE', 'hash', '100', 'LT', ...fieldsOf(some(0, COUNT))]],
+  ['HEXPIRE that changes nothing', ['HEXPIRE', 'hash', '100', ...fieldsOf(numbers.map((n) => n + 1000))]],
+  ['HEXPIRE of nothing', ['HEXPIRE', 'to', '100', ...fieldsOf(numbers)]],
+  ['HEXPIREAT of the past', ['HEXPIREAT', 'hash', '1', ...fieldsOf(some(200, COUNT))]],
+  ['HEXPIREAT of the past, of all', ['HEXPIREAT', 'hash', '1', ...fieldsOf(some(0, COUNT))]],
+  ['HPERSIST', ['HPERSIST', 'hash', ...fieldsOf(some(0, COUNT))]],
+  [
+    'HTTL',
+    ['HTTL', 'hash', ...fieldsOf(some(200, COUNT)), 'f1', 'f4'].map((arg, i) => (i === 3 ? String(Number(arg) + 2) : arg)),
+  ],
+  ['HPTTL', ['HPTTL', 'hash', ...fieldsOf(some(0, COUNT))]],
+  ['HEXPIRETIME', ['HEXPIRETIME', 'hash', ...fieldsOf(some(0, COUNT))]],
+  ['HPEXPIRETIME of nothing', ['HPEXPIRETIME', 'to', ...fieldsOf(some(0, COUNT))]],
+  ['HGETEX', ['HGETEX', 'hash', ...fieldsOf(some(200, COUNT))]],
+  ['HGETEX EX', ['HGETEX', 'hash', 'EX', '100', ...fieldsOf(some(200, COUNT))]],
+  ['HGETEX of the past', ['HGETEX', 'hash', ...fieldsOf(some(0, COUNT)), 'PXAT', '1']],
+  ['HGETEX PERSIST', ['HGETEX', 'hash', 'PERSIST', ...fieldsOf(some(0, COUNT))]],
+  ['HGETDEL', ['HGETDEL', 'hash', ...fieldsOf(some(200, COUNT))]],
+  ['HGETDEL of all', ['HGETDEL', 'hash', ...fieldsOf(some(0, COUNT))]],
+  ['HGETDEL of nothing', ['HGETDEL', 'to', ...fieldsOf(some(0, COUNT))]],
+  ['HSETEX', ['HSETEX', 'hash', ...pairsOf(some(300, COUNT))]],
+  ['HSETEX PX', ['HSETEX', 'hash', 'PX', '100000', ...pairsOf(some(300, COUNT))]],
+  ['HSETEX KEEPTTL', ['HSETEX', 'hash', 'KEEPTTL', ...pairsOf(some(0, COUNT))]],
+  ['HSETEX KEEPTTL of what is due, and more', ['HSETEX', 'hash', 'KEEPTTL', ...pairsOf(some(300, COUNT))]],
+  ['HSETEX FNX', ['HSETEX', 'hash', 'FNX', 'EX', '9', ...pairsOf(numbers.map((n) => n + 1000))]],
+  ['HSETEX FNX that may not', ['HSETEX', 'hash', 'FNX', ...pairsOf(numbers.map((n) => n + COUNT - 100).reverse())]],
+  ['HSETEX FXX', ['HSETEX', 'hash', 'FXX', ...pairsOf(numbers.slice(0, 300))]],
+  ['HSETEX FXX that may not', ['HSETEX', 'hash', 'FXX', ...pairsOf(numbers.map((n) => n + 100))]],
+  ['HSETEX to nothing', ['HSETEX', 'to', 'EX', '100', ...pairsOf(some(0, COUNT))]],
+  ['HSETEX of the past', ['HSETEX', 'hash', 'PXAT', '1', ...pairsOf(some(200, COUNT))]],
+  ['HSETEX of the past, of all', ['HSETEX', 'hash', 'PXAT', '1', ...pairsOf(some(0, COUNT))]],
+  ['HSETEX of the past, to nothing', ['HSETEX', 'to', 'PXAT', '1', ...pairsOf(some(0, COUNT))]],
+]
+
+/** What is due stays longer after these in slices than after those in one go, as ever where keys are held. */
+const CHANGES_NOTHING = /^H(P?TTL|P?EXPIRETIME|GETEX)( of nothing)?$|may not/
+
+/** Runs a command of very many elements in slices, if it goes so, and in one go, and says that both do the same. mustSlice: it goes so. hasDue: some fields of the hash are due. */
+function doesTheSame(solo: boolean, args: string[], mustSlice = false, hasDue = false): void {
+  fill()
+  h.run('PFADD', 'sketch', ...numbers.slice(0, 40).map((n) => `${n}`))
+  for (const key of ['set', 'hash', 'zset', 'list', 'sketch']) h.run('PEXPIRE', key, '5000000')
+  // A digest contains what is due and has not been removed yet, which is at any time: only a command that replaces it makes two alike.
+  if (args[1] === 'due') {
+    h.engine.activeExpiry = false
+    h.run('SADD', 'due', 'x')
+    h.run('PEXPIRE', 'due', '1000')
+  }
+  // Fewer than are removed at once when a command comes upon them.
+  if (hasDue) {
+    h.engine.activeExpiry = false
+    h.run('HPEXPIRE', 'hash', '1000', ...fieldsOf(numbers.slice(310, 322)))
+  }
+  const other = new EngineHarness({ solo, self: 2 }, clock)
+  other.receive(h)
+  other.engine.activeExpiry = h.engine.activeExpiry
+  clock.advance(2000)
+  const heard = [h, other].map((each) => {
+    const listener = new ReceivingSession(300)
+    each.engine.notifications.classes = parseNotificationClasses('KEAnocSTIV') ?? 0
+    each.raw(['PSUBSCRIBE', '__*'], listener)
+    listener.received = ''
+    return listener
+  })
+  const reply = h.raw(args, client)
+  if (mustSlice || client.blocked !== null) expect(engine.turns()).toBeGreaterThan(2)
+  expect(client.received + reply).toBe(inOneGo(other, args))
+  expect(digestOf(h)).toEqual(digestOf(other))
+  expect(heard[0].received).toBe(heard[1].received)
+  for (const key of ['set', 'hash', 'zset', 'list', 'sketch', 'due', 'to']) {
+    expect(h.run('PTTL', key)).toBe(other.run('PTTL', key))
+    expect(h.run('OBJECT', 'ENCODING', key)).toEqual(other.run('OBJECT', 'ENCODING', key))
+  }
+  const third = new EngineHarness({ solo, self: 3 }, clock)
+  third.receive(h)
+  expect(digestOf(third)).toEqual(digestOf(h))
+}
+
+describe.each([true, false])('a command on very many fields of a hash (alone: %s)', (solo) => {
+  beforeEach(() => make(solo))
+
+  it.each(OF_FIELDS)('%s goes in slices, and does what it does in one go', (_, args) => doesTheSame(solo, args, true))
+
+  it.each(OF_FIELDS.filter(([name]) => !CHANGES_NOTHING.test(name)))('%s does so when some of them are due', (_, args) =>
+    doesTheSame(solo, args, true, true),
+  )
+})
+
 describe.each([true, false])('a command that brings very many elements (alone: %s)', (solo) => {
   beforeEach(() => make(solo))
 
-  it.each(BROUGHT)('%s does what it does in one go', (_, args) => {
-    fill()
-    h.run('PFADD', 'sketch', ...numbers.slice(0, 40).map((n) => `${n}`))
-    for (const key of ['set', 'hash', 'zset', 'list', 'sketch']) h.run('PEXPIRE', key, '5000000')
-    // A digest contains what is due and has not been removed yet, which is at any time: only a command that replaces it makes two alike.
-    if (args[1] === 'due') {
-      h.engine.activeExpiry = false
-      h.run('SADD', 'due', 'x')
-      h.run('PEXPIRE', 'due', '1000')
-    }
-    const other = new EngineHarness({ solo, self: 2 }, clock)
-    other.receive(h)
-    clock.advance(2000)
-    const heard = [h, other].map((each) => {
-      const listener = new ReceivingSession(300)
-      each.engine.notifications.classes = parseNotificationClasses('KEAnocSTIV') ?? 0
-      each.raw(['PSUBSCRIBE', '__*'], listener)
-      listener.received = ''
-      return listener
-    })
-    const reply = h.raw(args, client)
-    if (client.blocked !== null) expect(engine.turns()).toBeGreaterThan(2)
-    expect(client.received + reply).toBe(inOneGo(other, args))
-    expect(digestOf(h)).toEqual(digestOf(other))
-    expect(heard[0].received).toBe(heard[1].received)
-    for (const key of ['set', 'hash', 'zset', 'list', 'sketch', 'due', 'to']) {
-      expect(h.run('PTTL', key)).toBe(other.run('PTTL', key))
-      expect(h.run('OBJECT', 'ENCODING', key)).toEqual(other.run('OBJECT', 'ENCODING', key))
-    }
-    const third = new EngineHarness({ solo, self: 3 }, clock)
-    third.receive(h)
-    expect(digestOf(third)).toEqual(digestOf(h))
-  })
+  it.each(BROUGHT)('%s does what it does in one go', (_, args) => doesTheSame(solo, args))
 
   it('is not seen in part, and whoever removes its key comes behind it', () => {
     engine.write(

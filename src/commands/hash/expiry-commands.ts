@@ -1,9 +1,11 @@
+import { LIMITS } from '../../base/limits.js'
+import type { Ref } from '../../memory/arena.js'
 import type { Call } from '../call.js'
 import type { ArgumentSpec, CommandSpec } from '../command-spec.js'
+import type { ReadSteps } from '../services.js'
 import { FIELDS_BLOCK, hashSpec, readHash, writtenHash } from './arguments.js'
+import { changeExpiries } from './expiry-changes.js'
 import { checkFields, checkFieldsBefore, fieldExpiryTime } from './field-arguments.js'
-import { notifyListedFields, notifyRemoval } from './field-events.js'
-import { NamedFields } from './named-fields.js'
 
 /** HEXPIRE and its kin: when a field goes by itself. Concurrent times: the latest wins, HPERSIST over all. */
 const SECONDS = 1000
@@ -43,31 +45,14 @@ function hexpire(call: Call, unit: 1 | 1000, base: number): void {
     condition = conditionAt(call, i)
     return condition === 0 ? i : i + 1
   })
-  const { hashes } = call.collections
-  const { buf, off, len } = call.request
   const isPast = at <= call.nowMs
-  const chosen: number[] = []
-  const named = new NamedFields(call)
-  call.reply.array(end - first)
-  for (let i = first; i < end; i++) {
-    const current = hashes.expiryOf(call.db, root, buf, off[i], len[i])
-    const isRepeated = current === current && named.has(i)
-    if (current !== current || (isRepeated && isPast)) call.reply.integer(NO_FIELD)
-    else if (!allows(condition, at, isRepeated ? at : current)) call.reply.integer(CONDITION_NOT_MET)
-    else {
-      chosen.push(i)
-      named.add(i)
-      call.reply.integer(isPast ? REMOVED : DONE)
-    }
+  const answer = (_: number, expiresAt: number, isAgain: boolean): boolean => {
+    const isThere = expiresAt === expiresAt && !(isAgain && isPast)
+    const isAllowed = isThere && allows(condition, at, isAgain ? at : expiresAt)
+    call.reply.integer(!isThere ? NO_FIELD : !isAllowed ? CONDITION_NOT_MET : isPast ? REMOVED : DONE)
+    return isAllowed
   }
-  if (chosen.length === 0) return
-  if (isPast) {
-    hashes.removeKnown(call.database, call.request, chosen)
-    notifyRemoval(call, chosen)
-  } else {
-    hashes.expireFields(call.database, call.request, chosen, at)
-    notifyListedFields(call, 'hexpire', chosen)
-  }
+  changeExpiries(call, root, { first, end, at, event: 'hexpire', answer })
 }
 
 function conditionAt(call: Call, i: number): number {
@@ -86,35 +71,29 @@ function allows(condition: number, at: number, current: number): boolean {
 function replyExpiries(call: Call, answer: (at: number) => number): void {
   const root = readHash(call)
   const first = checkFields(call, 2, 'ERR Number of fields must be a positive integer')
+  call.read(1, 1, call.argc - first, expirySteps(call, root, first, answer))
+}
+
+function* expirySteps(call: Call, root: Ref, first: number, answer: (at: number) => number): ReadSteps {
+  const { nowMs } = call
   const { buf, off, len } = call.request
   call.reply.array(call.argc - first)
   for (let i = first; i < call.argc; i++) {
-    const at = call.collections.hashes.expiryOf(call.db, root, buf, off[i], len[i])
+    const at = call.collections.hashes.expiryOf(call.db, root, buf, off[i], len[i], nowMs)
     call.reply.integer(at !== at ? NO_FIELD : at === Infinity ? NO_EXPIRY : answer(at))
+    if (i % LIMITS.slicedReadStep === 0) yield
   }
 }
 
 function hpersist(call: Call): void {
   const root = writtenHash(call)
   const first = checkFields(call, 2, 'ERR Number of fields must be a positive integer')
-  const { hashes } = call.collections
-  const { buf, off, len } = call.request
-  const chosen: number[] = []
-  const named = new NamedFields(call)
-  call.reply.array(call.argc - first)
-  for (let i = first; i < call.argc; i++) {
-    const at = hashes.expiryOf(call.db, root, buf, off[i], len[i])
-    if (at !== at) call.reply.integer(NO_FIELD)
-    else if (at === Infinity || named.has(i)) call.reply.integer(NO_EXPIRY)
-    else {
-      chosen.push(i)
-      named.add(i)
-      call.reply.integer(DONE)
-    }
+  const answer = (_: number, expiresAt: number, isAgain: boolean): boolean => {
+    const hasExpiry = expiresAt < Infinity && !isAgain
+    call.reply.integer(expiresAt !== expiresAt ? NO_FIELD : hasExpiry ? DONE : NO_EXPIRY)
+    return hasExpiry
   }
-  if (chosen.length === 0) return
-  hashes.expireFields(call.database, call.request, chosen, Infinity)
-  notifyListedFields(call, 'hpersist', chosen)
+  changeExpiries(call, root, { first, end: call.argc, at: Infinity, event: 'hpersist', answer })
 }
 
 function expiring(name: string, summary: string, time: ArgumentSpec, unit: 1 | 1000, isRelative: boolean): CommandSpec {
@@ -141,7 +120,10 @@ function asking(name: string, summary: string, answer: (at: number, now: number)
     summary,
     'O(N), N being the number of fields',
     [FIELDS_BLOCK],
-    (call) => replyExpiries(call, (at) => answer(at, call.nowMs)),
+    (call) => {
+      const { nowMs } = call
+      replyExpiries(call, (at) => answer(at, nowMs))
+    },
   )
   return name.endsWith('ttl') ? { ...spec, tips: ['nondeterministic_output'] } : spec
 }

@@ -1,14 +1,20 @@
+import { LIMITS } from '../../base/limits.js'
 import { NotificationClass } from '../../base/notification-classes.js'
+import { DistinctRanges } from '../../keyspace/byte-ranges.js'
+import { FieldsWriter, KEPT_EXPIRY } from '../../keyspace/hash-store.js'
 import { ExpiryMode } from '../../keyspace/string-store.js'
 import type { Ref } from '../../memory/arena.js'
 import type { Call } from '../call.js'
 import { CommandError } from '../command-error.js'
 import type { ArgumentSpec, CommandSpec } from '../command-spec.js'
+import type { ReadSteps, WriteSteps } from '../services.js'
 import { FIELD_PAIRS, FIELDS_BLOCK, hashSpec, writtenHash } from './arguments.js'
+import { ChosenFields } from './chosen-fields.js'
+import { changeExpiries } from './expiry-changes.js'
 import { checkFields, checkFieldsBefore, fieldExpiryTime } from './field-arguments.js'
 import { replyField } from './field-commands.js'
-import { notifyFields, notifyIfGone, notifyListedFields, notifyRemoval } from './field-events.js'
-import { NamedFields } from './named-fields.js'
+import { addedSteps, listedSteps, notifyFields, notifyIfGone, notifyListedFields } from './field-events.js'
+import { buildRemoval } from './field-steps.js'
 
 /** HGETDEL, HGETEX, HSETEX: reading or writing fields and something else at once. */
 const NOT_POSITIVE = 'ERR Number of fields must be a positive integer'
@@ -25,21 +31,55 @@ const TIMES: readonly ArgumentSpec[] = [
 function hgetdel(call: Call): void {
   const root = writtenHash(call)
   const first = checkFields(call, 2, NOT_POSITIVE)
-  replyFields(call, root, first, call.argc, true)
   const { hashes } = call.collections
-  const due = hashes.dueFields(call.db, root, call.request, first, call.argc)
-  const removed = hashes.removeFields(call.db, root, call.database, call.request, first, call.argc)
-  if (due.length > 0) call.engine.statistics.expiredFields += due.length
-  if (removed > 0) notifyRemoval(call, hashes.distinct.picked, removed, due)
+  if (call.bringsMany(call.argc - first) && !hashes.mayHaveCounters(call.db, root)) {
+    call.writeKeyInSlices(1, takeSteps(call, root, first))
+    return
+  }
+  const chosen = new ChosenFields(call.request, call.argc - first)
+  const due: number[] = []
+  for (const steps = giveSteps(call, root, first, chosen, due); steps.next().done !== true;);
+  const { distinct, listed, count } = chosen
+  if (distinct.count === 0) return
+  hashes.removeKnown(call.database, call.request, distinct)
+  call.engine.statistics.expiredFields += due.length
+  if (due.length > 0) notifyListedFields(call, 'hexpired', due)
+  if (count > 0) notifyListedFields(call, 'hdel', listed, count)
+  notifyIfGone(call)
 }
 
-/** once: a field that is named again is gone by then. */
-function replyFields(call: Call, root: Ref, first: number, end: number, once: boolean): void {
-  const named = new NamedFields(call)
-  call.reply.array(end - first)
-  for (let i = first; i < end; i++) {
-    if (once && !named.add(i)) call.reply.null()
-    else replyField(call, root, i)
+/** HGETDEL of many. */
+function* takeSteps(call: Call, root: Ref, first: number): WriteSteps {
+  const chosen = new ChosenFields(call.request, call.argc - first)
+  const due: number[] = []
+  yield* giveSteps(call, root, first, chosen, due)
+  const { distinct, listed, count } = chosen
+  if (distinct.count === 0) return
+  yield* buildRemoval(call, root, distinct)
+  yield 'commit'
+  call.engine.statistics.expiredFields += due.length
+  if (due.length > 0) yield* listedSteps(call, 'hexpired', due, due.length)
+  if (count > 0) yield* listedSteps(call, 'hdel', listed, count)
+  notifyIfGone(call)
+}
+
+/**
+ * Replies with the values of the fields from argument `first` on, and chooses those that are there; `due` gets those that are there and that clients do not see, for
+ * their time is up. A field that is named again is gone by then.
+ */
+function* giveSteps(call: Call, root: Ref, first: number, chosen: ChosenFields, due: number[]): Generator<undefined, void> {
+  const { nowMs } = call
+  const { hashes } = call.collections
+  const { buf, off, len } = call.request
+  call.reply.array(call.argc - first)
+  for (let i = first; i < call.argc; i++) {
+    const isThere = !chosen.has(i) && hashes.holds(call.db, root, buf, off[i], len[i])
+    const isShown = isThere && hashes.find(call.db, root, buf, off[i], len[i], nowMs)
+    if (isShown) call.reply.bulk(hashes.buf, hashes.off, hashes.len)
+    else call.reply.null()
+    if (isThere) chosen.choose(i, isShown)
+    if (isThere && !isShown) due.push(i)
+    if (i % LIMITS.slicedReadStep === 0) yield
   }
 }
 
@@ -54,7 +94,6 @@ function optionTime(call: Call, i: number): number {
 }
 
 function hgetex(call: Call): void {
-  const { hashes } = call.collections
   const root = writtenHash(call)
   let at = NaN
   let persists = false
@@ -68,26 +107,35 @@ function hgetex(call: Call): void {
   }
   const first = parseOption(2) + 2
   const end = checkFieldsBefore(call, first - 2, NOT_POSITIVE, parseOption)
-  const hasTime = at === at
-  replyFields(call, root, first, end, hasTime && at <= call.nowMs)
-  if (!hasTime && !persists) return
-  const { buf, off, len } = call.request
-  const chosen: number[] = []
-  for (let i = first; i < end; i++) {
-    const current = hashes.expiryOf(call.db, root, buf, off[i], len[i])
-    if (current === current && (hasTime || current !== Infinity)) chosen.push(i)
-  }
-  if (chosen.length === 0) return
-  const { distinct } = hashes
-  if (hasTime && at <= call.nowMs) {
-    hashes.removeKnown(call.database, call.request, chosen)
-    notifyRemoval(call, distinct.picked, distinct.count)
+  const { nowMs } = call
+  if (at !== at && !persists) {
+    call.read(1, 1, end - first, valueSteps(call, root, first, end))
     return
   }
-  hashes.expireFields(call.database, call.request, chosen, hasTime ? at : Infinity)
-  // A field that is named again is given the time again, but has no more to be taken away.
-  if (hasTime) notifyListedFields(call, 'hexpire', chosen)
-  else notifyListedFields(call, 'hpersist', distinct.picked, distinct.count)
+  const isPast = at <= nowMs
+  // A field that is named again is given the time again, but has none that could be taken away, and is gone if the time is past.
+  const answer = (i: number, expiresAt: number, isAgain: boolean): boolean => {
+    const isGone = isAgain && isPast
+    if (isGone) call.reply.null()
+    else replyField(call, root, i, nowMs)
+    return persists ? expiresAt < Infinity && !isAgain : expiresAt === expiresAt && !isGone
+  }
+  changeExpiries(call, root, {
+    first,
+    end,
+    at: persists ? Infinity : at,
+    event: persists ? 'hpersist' : 'hexpire',
+    answer,
+  })
+}
+
+function* valueSteps(call: Call, root: Ref, first: number, end: number): ReadSteps {
+  const { nowMs } = call
+  call.reply.array(end - first)
+  for (let i = first; i < end; i++) {
+    replyField(call, root, i, nowMs)
+    if (i % LIMITS.slicedReadStep === 0) yield
+  }
 }
 
 function hsetex(call: Call): void {
@@ -130,15 +178,21 @@ function hsetex(call: Call): void {
   }
   if (first === 0) throw new CommandError('ERR missing FIELDS argument')
   const root = writtenHash(call)
+  if (call.bringsMany(end - first) && !hashes.mayHaveCounters(call.db, root)) {
+    const set = { first, end, condition, at, keeps, isPast: at <= call.nowMs }
+    call.writeKeyInSlices(1, setSteps(call, root, set))
+    return
+  }
   if (condition !== 0 && !conditionHolds(call, root, first, end, condition === 2)) {
     call.reply.integer(0)
     return
   }
   if (at <= call.nowMs) {
     // What would be due at once is not written at all. Its events are those of a write and a removal, as in Redis.
-    const fields: number[] = []
-    for (let f = first; f < end; f += 2) if (has(call, root, f)) fields.push(f)
-    if (fields.length > 0) hashes.removeKnown(call.database, call.request, fields)
+    const fields = new DistinctRanges()
+    fields.begin((end - first) / 2)
+    for (let f = first; f < end; f += 2) if (has(call, root, f)) fields.pick(call.request, f)
+    if (fields.count > 0) hashes.removeKnown(call.database, call.request, fields)
     if (root === 0) call.notify(NotificationClass.newKey, 'new', 1)
     notifyFields(call, 'hset', first, end, 2)
     notifyFields(call, 'hdel', first, end, 2)
@@ -156,9 +210,67 @@ function hsetex(call: Call): void {
   call.reply.integer(1)
 }
 
-function has(call: Call, root: Ref, i: number): boolean {
+/** HSETEX of many. condition: 1: none of the fields may be there, 2: all must be. at: Unix ms, NaN for none. */
+interface FieldsToSet {
+  readonly first: number
+  readonly end: number
+  readonly condition: number
+  readonly at: number
+  readonly keeps: boolean
+  readonly isPast: boolean
+}
+
+function* setSteps(call: Call, root: Ref, { first, end, condition, at, keeps, isPast }: FieldsToSet): WriteSteps {
+  const { op, nowMs, request } = call
+  const { buf, off, len } = request
+  const isThere = (i: number): boolean => has(call, root, i, nowMs)
+  if (condition !== 0) {
+    for (let i = first; i < end; i += 2) {
+      if (isThere(i) !== (condition === 2)) {
+        call.reply.integer(0)
+        return
+      }
+      if (i % LIMITS.slicedReadStep < 2) yield
+    }
+  }
+  const distinct = new DistinctRanges()
+  if (isPast) {
+    distinct.begin((end - first) / 2)
+    for (let i = first; i < end; i += 2) {
+      if (isThere(i)) distinct.pick(request, i)
+      if (i % LIMITS.slicedReadStep < 2) yield
+    }
+    if (distinct.count > 0) {
+      yield* buildRemoval(call, root, distinct)
+      yield 'commit'
+    }
+    yield* addedSteps(call, 'hset', first, end, 2, root !== 0)
+    yield* addedSteps(call, 'hdel', first, end, 2, true)
+    notifyIfGone(call)
+    call.reply.integer(1)
+    return
+  }
+  yield* distinct.pickLastInSteps(request, first, end, 2)
+  if (root === 0) yield* call.clearInSteps(1)
+  const writer = new FieldsWriter(op, call.place(1))
+  // Fields that clients do not see have no expiry to keep. An effect is about fields of one kind.
+  for (const kept of keeps ? [true, false] : [false]) {
+    const time = kept ? KEPT_EXPIRY : at === at ? at : Infinity
+    for (let p = 0; p < distinct.count; p++) {
+      const i = distinct.picked[p]
+      if (!keeps || isThere(i) === kept) writer.push(buf, off[i], len[i], buf, off[i + 1], len[i + 1], time)
+      if (p % LIMITS.slicedReadStep === 0) yield
+    }
+  }
+  yield 'commit'
+  yield* addedSteps(call, 'hset', first, end, 2, root !== 0)
+  if (at === at) yield* addedSteps(call, 'hexpire', first, end, 2, true)
+  call.reply.integer(1)
+}
+
+function has(call: Call, root: Ref, i: number, nowMs = call.nowMs): boolean {
   const { buf, off, len } = call.request
-  return call.collections.hashes.has(call.db, root, buf, off[i], len[i])
+  return call.collections.hashes.has(call.db, root, buf, off[i], len[i], nowMs)
 }
 
 /** All of the fields are there, or none of them. */

@@ -1,5 +1,4 @@
 import { LIMITS } from '../../base/limits.js'
-import { EffectType } from '../../crdt/effect-reader.js'
 import { DistinctRanges } from '../../keyspace/byte-ranges.js'
 import { FieldsWriter } from '../../keyspace/hash-store.js'
 import type { MapCursor } from '../../keyspace/map-cursor.js'
@@ -11,6 +10,7 @@ import type { CommandSpec } from '../command-spec.js'
 import type { ReadSteps, WriteSteps } from '../services.js'
 import { FIELD, FIELD_LIST, FIELD_PAIRS, FIELD_VALUE, hashSpec, readHash, writtenHash } from './arguments.js'
 import { addedSteps, notifyFields, notifyRemoval, removalSteps } from './field-events.js'
+import { buildRemoval } from './field-steps.js'
 
 /** Reading, writing and removing fields. A write of a field removes the writes of it that its region had seen, and adds its own. */
 function hset(call: Call): void {
@@ -71,11 +71,11 @@ function hsetnx(call: Call): void {
   call.reply.integer(1)
 }
 
-/** Replies with the value of the field in argument i, or null. */
-export function replyField(call: Call, root: Ref, i: number): void {
+/** Replies with the value of the field in argument i as it was then (Unix ms), or null. */
+export function replyField(call: Call, root: Ref, i: number, nowMs = call.nowMs): void {
   const { buf, off, len } = call.request
   const { hashes } = call.collections
-  if (hashes.find(call.db, root, buf, off[i], len[i])) call.reply.bulk(hashes.buf, hashes.off, hashes.len)
+  if (hashes.find(call.db, root, buf, off[i], len[i], nowMs)) call.reply.bulk(hashes.buf, hashes.off, hashes.len)
   else call.reply.null()
 }
 
@@ -132,21 +132,17 @@ function hdel(call: Call): void {
 
 /** HDEL of many. */
 function* removeSteps(call: Call, root: Ref): WriteSteps {
-  const { op, request } = call
+  const { request } = call
   const { hashes } = call.collections
   const { buf, off, len } = request
-  const at = call.place(1)
   const distinct = new DistinctRanges()
   distinct.begin(call.argc - 2)
   for (let i = 2; i < call.argc; i++) {
-    if (hashes.holds(call.db, root, buf, off[i], len[i]) && distinct.pick(request, i)) {
-      if (distinct.count === 1 || op.isFull) op.begin(EffectType.hashRemove, at.database, at.key, at.off, at.len).u8(0)
-      op.add().range(buf, off[i], len[i])
-    }
+    if (hashes.holds(call.db, root, buf, off[i], len[i])) distinct.pick(request, i)
     if (i % LIMITS.slicedReadStep === 0) yield
   }
-  if (distinct.count === hashes.size(call.db, root)) yield* call.emptyInSteps(1)
   if (distinct.count > 0) {
+    yield* buildRemoval(call, root, distinct)
     yield 'commit'
     yield* removalSteps(call, distinct.picked, distinct.count)
   }

@@ -8,8 +8,6 @@ import type { FieldNames } from '../services.js'
  * only then. As in Redis a field that a command names twice is told twice when both have had an effect.
  */
 
-const NONE_DUE: readonly number[] = []
-
 /** Tells of the fields in arguments first, first + step, … below end. */
 export function notifyFields(call: Call, event: string, first: number, end: number, step = 1): void {
   call.notify(NotificationClass.hash, event, 1)
@@ -28,20 +26,13 @@ export function notifyNames(call: Call, event: string, key: number, names: Field
   if (call.engine.notifications.tellsFields) tell(call, event, names, key)
 }
 
-/** As notifyListedFields, of fields that are gone, those of `due` because their time was up; when they were the last ones, also that the key is. */
-export function notifyRemoval(call: Call, listed: ArrayLike<number>, count = listed.length, due = NONE_DUE): void {
-  if (due.length === 0) {
-    notifyListedFields(call, 'hdel', listed, count)
-  } else {
-    notifyListedFields(call, 'hexpired', due)
-    const isDue = new Set(due)
-    const others = Array.from({ length: count }, (_, nth) => listed[nth]).filter((i) => !isDue.has(i))
-    if (others.length > 0) notifyListedFields(call, 'hdel', others)
-  }
+/** As notifyListedFields, of fields that are gone; when they were the last ones, also that the key is. */
+export function notifyRemoval(call: Call, listed: ArrayLike<number>, count = listed.length): void {
+  notifyListedFields(call, 'hdel', listed, count)
   notifyIfGone(call)
 }
 
-/** The last steps of HSET of very many: see notifyFields. */
+/** The last steps of a write of very many: see notifyFields. wasThere: the key has been told of, or was there before. */
 export function* addedSteps(call: Call, event: string, first: number, end: number, step: number, wasThere: boolean): Steps {
   call.notifyAdded(NotificationClass.hash, event, 1, wasThere)
   if (call.engine.notifications.tellsFields) yield* tellInSteps(call, event, rangeOf(call.request, first, end, step))
@@ -53,10 +44,15 @@ export function* namedSteps(call: Call, event: string, key: number, names: Field
   if (call.engine.notifications.tellsFields) yield* tellInSteps(call, event, names, key)
 }
 
+/** Those of HEXPIRE of very many: see notifyListedFields. */
+export function* listedSteps(call: Call, event: string, listed: ArrayLike<number>, count: number): Steps {
+  call.notify(NotificationClass.hash, event, 1)
+  if (call.engine.notifications.tellsFields) yield* tellInSteps(call, event, listOf(call.request, listed, count))
+}
+
 /** Those of HDEL of very many: see notifyRemoval. */
 export function* removalSteps(call: Call, listed: ArrayLike<number>, count: number): Steps {
-  call.notify(NotificationClass.hash, 'hdel', 1)
-  if (call.engine.notifications.tellsFields) yield* tellInSteps(call, 'hdel', listOf(call.request, listed, count))
+  yield* listedSteps(call, 'hdel', listed, count)
   notifyIfGone(call)
 }
 
