@@ -218,7 +218,8 @@ export class Call {
    *   2. yield 'commit', unless there is nothing to change: op is logged and applied before they are asked to go on;
    *   3. publish events and reply, in one go.
    *
-   * The reply may be begun before. As for readInSlices, steps must not use cursors that they share, and do nothing before they are asked for the first step.
+   * The reply may be begun before. Steps that have written nothing yet may yield 'again', but not in EXEC: then the handler is run once more, its keys held, for it will be shorter, or
+   * wait, now that they have made something ready that is no part of the data. As for readInSlices, steps must not use cursors that they share, and do nothing before they are asked for the first step.
    * prefixes: what keys begin with that they read besides. They are kept.
    */
   writeInSlices(keys: readonly KeyToHold[], steps: WriteSteps, prefixes: readonly Uint8Array[] = []): void {

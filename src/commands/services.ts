@@ -459,7 +459,7 @@ export interface SlicedReading {
 
 /** Does a part of a write with each call of next, some 0.1 ms: see Call.writeInSlices. */
 export type WriteSteps = Iterator<WriteStep, void>
-export type WriteStep = undefined | 'commit' | 'at-once'
+export type WriteStep = undefined | 'commit' | 'at-once' | 'again'
 
 /** A key that a long write is about. */
 export interface KeyToHold {

@@ -327,7 +327,6 @@ export class LongWrites implements LongWriting {
   /** All of a command, a step at a time. */
   private *run(write: LongWrite): Generator<undefined, void> {
     const { host, reply } = this
-    const { session } = write
     // It may have become so short meanwhile that its handler does all of it.
     if (write.spec.isWrite) {
       try {
@@ -336,17 +335,8 @@ export class LongWrites implements LongWriting {
         return this.fail(write, error)
       }
     }
-    const isServed = write.work !== null
-    if (!isServed) {
-      this.starting = write
-      session.blocked = null
-      host.start(write, reply)
-      this.starting = null
-      // What was there when the command came is gone: now it waits for more.
-      write.isHandedOver = session.blocked !== null
-      if (write.isHandedOver) return
-      session.blocked = write
-      if (write.work === null) return
+    if (write.work === null) {
+      if (!this.startHandler(write)) return
       yield
     }
     if (write.range !== null) yield* write.keys.holdRange(write.session.database, write.request, write.range, this.hashSeed)
@@ -355,7 +345,8 @@ export class LongWrites implements LongWriting {
         const { done, value } = host.step(write, reply)
         if (done === true) return
         if (value === 'commit') break
-        if (value === 'at-once') yield* this.mayWrite(write)
+        if (value !== undefined) yield* this.mayWrite(write)
+        if (value === 'again' && !this.startHandler(write)) return
         yield
       }
       if (write.op.bytes > LIMITS.maxOpBytes) throw new CommandError(TOO_LONG)
@@ -370,6 +361,21 @@ export class LongWrites implements LongWriting {
     // Also while it says what it did, which may take as many steps: that can no more be called off.
     while (host.step(write, reply).done !== true) yield
     write.isApplying = false
+  }
+
+  /** Runs the command's handler, for its part of the work. False when there is none: it has replied, or waits for something else. */
+  private startHandler(write: LongWrite): boolean {
+    const { session } = write
+    this.starting = write
+    write.work = null
+    session.blocked = null
+    this.host.start(write, this.reply)
+    this.starting = null
+    // What was there when the command came is gone: now it waits for more.
+    write.isHandedOver = session.blocked !== null
+    if (write.isHandedOver) return false
+    session.blocked = write
+    return write.work !== null
   }
 
   /** Nothing has happened, and that is the reply. */

@@ -9,7 +9,7 @@ import { StreamPositions } from '../../keyspace/stream-positions.js'
 import type { Ref } from '../../memory/arena.js'
 import { IndexCursor } from '../../memory/order-index.js'
 import type { Call } from '../call.js'
-import type { KeyToHold, WriteSteps } from '../services.js'
+import type { WriteSteps } from '../services.js'
 import { findConsumer } from './group-commands.js'
 import { ReadCounter } from './group-progress.js'
 import { isBounded, planSteps } from './read-budget.js'
@@ -21,16 +21,7 @@ import { replyDelivery, replyEntry, replyId } from './stream-reply.js'
  * XREADGROUP of many entries, in slices: they are counted first, then replied and written as pending one after the other. Nothing is kept of them in
  * between, as nobody else writes to the streams meanwhile.
  */
-export function readGroupInSlices(call: Call, request: ReadRequest, ready: readonly number[]): void {
-  const keys: KeyToHold[] = request.behind.map((_, i) => ({
-    database: call.database,
-    argument: request.firstKey + i,
-    isWritten: ready.includes(i),
-  }))
-  call.writeInSlices(keys, readGroupSteps(call, request, ready))
-}
-
-function* readGroupSteps(call: Call, request: ReadRequest, ready: readonly number[]): WriteSteps {
+export function* readGroupSteps(call: Call, request: ReadRequest, ready: readonly number[]): WriteSteps {
   const { op } = call
   const at = new GroupPlace(call, request)
   const given = isBounded(request) ? yield* planSteps(call, request, ready) : ready

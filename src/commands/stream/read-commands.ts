@@ -1,21 +1,19 @@
 import { StreamId } from '../../crdt/stream-id.js'
 import { equalBytes } from '../../base/bytes.js'
-import { LIMITS } from '../../base/limits.js'
 import { NotificationClass } from '../../base/notification-classes.js'
 import { KeyType } from '../../keyspace/database.js'
 import { StreamCursor } from '../../keyspace/stream-log.js'
 import { deliveredOnceMore } from '../../keyspace/stream-pending.js'
 import { StreamPositions } from '../../keyspace/stream-positions.js'
 import type { Ref } from '../../memory/arena.js'
-import { IndexCursor } from '../../memory/order-index.js'
 import { blockingMilliseconds } from '../blocking-timeout.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
 import type { ArgumentSpec, CommandSpec, KeySpec } from '../command-spec.js'
-import type { ReadSteps } from '../services.js'
+import type { KeyToHold, ReadSteps, WriteSteps } from '../services.js'
 import { findConsumer, findGroup } from './group-commands.js'
 import { ReadCounter } from './group-progress.js'
-import { Claimable, readGroupInSlices } from './group-read-steps.js'
+import { Claimable, readGroupSteps } from './group-read-steps.js'
 import { entrySteps, replyRange, seekEntry } from './range-commands.js'
 import { isBounded, planSteps } from './read-budget.js'
 import { beginReply, limitOf, mustHaveGroup, NEW, replyKey, type ReadRequest } from './read-request.js'
@@ -97,6 +95,7 @@ function read(call: Call, isGroup: boolean): void {
     keyCount,
     behind,
   }
+  if (isGroup && orderInSlices(call, request)) return
   const serves = isGroup ? serveGroup : serve
   if (serves(call, request, false)) return
   // One that was being answered in slices, and whose entries have gone meanwhile, waits no more.
@@ -180,8 +179,11 @@ function serve(call: Call, request: ReadRequest, isRetry: boolean): boolean {
     }
   }
   if (ready.length === 0) return false
-  if (!isRetry && call.isLong(Math.min(entries, request.maxCount || Infinity))) {
-    call.readInSlices(request.firstKey, request.keyCount, readSteps(call, request, ready))
+  if (call.isLong(Math.min(entries, request.maxCount || Infinity))) {
+    const steps = readSteps(call, request, ready)
+    // A client that has waited reads what woke it: nobody may write to that meanwhile, which would have to start it again, from what its arguments say now.
+    if (isRetry) call.writeInSlices(keysOf(call, request, NO_KEYS), steps)
+    else call.readInSlices(request.firstKey, request.keyCount, steps)
     return true
   }
   const given = plan(call, request, ready)
@@ -233,8 +235,42 @@ function openKey(call: Call, i: number, ref = call.find(i)): boolean {
   return ref !== 0 && call.db.type(ref) === KeyType.stream && stream.open(call, ref)
 }
 
+/** The keys, of which those of some indexes are written. */
+function keysOf(call: Call, { firstKey, behind }: ReadRequest, written: readonly number[]): readonly KeyToHold[] {
+  const { database } = call
+  return behind.map((_, i) => ({ database, argument: firstKey + i, isWritten: written.includes(i) }))
+}
+
+/**
+ * CLAIM where very many are pending, and their order by time has not been made yet, without which it cannot be said whether any of them have been so for long enough: true, and
+ * it is made in slices, after which the command is run again. Not in EXEC.
+ */
+function orderInSlices(call: Call, request: ReadRequest): boolean {
+  if (request.claimIdleMs < 0 || call.engine.isInExec) return false
+  const { firstKey, keyCount, groupArgument, behind } = request
+  let pending = 0
+  for (let i = 0; i < keyCount; i++) {
+    if (behind[i] !== NEW) continue
+    const group = mustHaveGroup(call, stream, firstKey + i, groupArgument)
+    const { groups } = stream.space
+    if (!groups.isTimed(group)) pending += groups.pendingCount(group)
+  }
+  if (!isLongWrite(call, pending, firstKey, keyCount)) return false
+  call.writeInSlices(keysOf(call, request, NO_KEYS), orderSteps(call, request))
+  return true
+}
+
+function* orderSteps(call: Call, { firstKey, keyCount, groupArgument, behind }: ReadRequest): WriteSteps {
+  for (let i = 0; i < keyCount; i++) {
+    if (behind[i] !== NEW) continue
+    const group = mustHaveGroup(call, stream, firstKey + i, groupArgument)
+    yield* stream.space.groups.orderByTime(group)
+  }
+  yield 'again'
+}
+
 /** XREADGROUP: as serve. What is served is written as pending before the reply. */
-function serveGroup(call: Call, request: ReadRequest, isRetry: boolean): boolean {
+function serveGroup(call: Call, request: ReadRequest): boolean {
   request.limits.length = 0
   const ready: number[] = []
   for (let i = 0; i < request.keyCount; i++) {
@@ -253,8 +289,8 @@ function serveGroup(call: Call, request: ReadRequest, isRetry: boolean): boolean
       ready.push(i)
   }
   if (ready.length === 0) return false
-  if (!isRetry && isLongRead(call, request, ready)) {
-    readGroupInSlices(call, request, ready)
+  if (isLongRead(call, request, ready)) {
+    call.writeInSlices(keysOf(call, request, ready), readGroupSteps(call, request, ready))
     return true
   }
   const given = plan(call, request, ready)
@@ -279,8 +315,6 @@ function isLongRead(call: Call, request: ReadRequest, ready: readonly number[]):
     const group = mustHaveGroup(call, stream, request.firstKey + i, request.groupArgument)
     const claims = request.claimIdleMs >= 0 && request.behind[i] === NEW
     let most = claims ? groups.pendingCount(group) : 0
-    // Their order by time is still to be made, however few are to be given.
-    if (claims && !groups.isTimed(group)) entries += most
     if (request.behind[i] !== NEW) {
       const consumer = findConsumer(call, stream, group, request.groupArgument + 1)
       if (consumer !== 0) most = groups.consumerPendingCount(consumer)
@@ -297,24 +331,7 @@ function isLongRead(call: Call, request: ReadRequest, ready: readonly number[]):
 /** True when there is an entry in the stream that has been pending for long enough. */
 function hasClaimable(call: Call, request: ReadRequest, group: Ref): boolean {
   if (request.claimIdleMs < 0) return false
-  const beforeMs = call.nowMs - request.claimIdleMs
-  return hasIdleInFront(call, group, beforeMs) || longestInStream(group, beforeMs) !== 0
-}
-
-/**
- * True when very many are pending, their order by time has not been made yet, and one of the first by ID, which mostly are the longest, may be claimed: then
- * that order is made in slices.
- */
-function hasIdleInFront(call: Call, group: Ref, beforeMs: number): boolean {
-  const { groups } = stream.space
-  if (groups.isTimed(group) || !call.isLongWrite(groups.pendingCount(group))) return false
-  const { pending } = groups
-  const place = new IndexCursor()
-  let ref = pending.index.first(groups.pendingWords(group), groups.pendingAt(group), place)
-  for (let looks: number = LIMITS.slicedReadElements; ref !== 0 && looks > 0; ref = pending.index.next(place), looks--) {
-    if (pending.time(ref) <= beforeMs && seekEntry(stream, pending.id(ref, stop), pending.region(ref))) return true
-  }
-  return false
+  return longestInStream(group, call.nowMs - request.claimIdleMs) !== 0
 }
 
 /** The entry in the stream that has been pending the longest, if it was delivered before then; 0 for none. */
@@ -500,6 +517,7 @@ const again = new StreamPositions()
 /** What CLAIM found. */
 const claimable = new Claimable()
 const { claimed, gone } = claimable
+const NO_KEYS: readonly number[] = []
 /** A time that nobody waits for. */
 const NEVER_MS = 2 ** 47
 
