@@ -291,10 +291,10 @@ export const LIMITS = {
   monitorLineBytes: 64 * KiB,
   /** Largest piece of a large collection in one record of a snapshot, or one element: written in some 0.3 ms. */
   stateRecordBytes: 64 * KiB,
-  /** Bytes of keys, values and elements digested between two looks at the clock: some 0.03 ms, but thirty times that while the code is new; what a digest takes of a turn, and such steps at most. */
-  digestStepBytes: 4 * KiB,
+  /** Bytes of keys, values and elements digested between two looks at the clock: some 5 us, but thirty times that while the code is new; what a digest takes of a turn, and such steps at most. */
+  digestStepBytes: 1 * KiB,
   digestTurnMs: 1,
-  digestTurnSteps: 64,
+  digestTurnSteps: 256,
   /** What tidying up waits for one attempt of CRDT.DIGEST: some 100 million small keys where nobody else wants the processor. */
   heldSettlingMs: 60_000,
   /** Times that CRDT.DIGEST begins anew because data changed under it; then it answers TRYAGAIN. */

@@ -96,7 +96,7 @@ export class KeyspaceDigest {
     }
     if (type !== KeyType.string && atOnce !== Infinity) {
       const store = values.keys.store(type)
-      if (store.digestSteps !== undefined && store.size(db, db.root(ref)) > LIMITS.slicedReadElements) {
+      if (store.digestSteps !== undefined && store.size(db, db.root(ref)) > LIMITS.slicedReadStep) {
         beginKey(hash, this.database, db, ref)
         this.rest = store.digestSteps(hash, db, db.root(ref))
         return KEY_COST_BYTES

@@ -226,17 +226,27 @@ export class ListStore implements CollectionStore {
   }
 
   digest(hash: Hash64, db: Database, root: Ref): number {
-    const sequence = this.open(db, root)
-    const { walk } = this
-    hash.number(sequence.length)
     let bytes = 0
-    walk.seek(0)
-    do {
-      hash.number(walk.len)
-      hash.bytes(walk.buf, walk.off, walk.len)
-      bytes += ELEMENT_COST_BYTES + walk.len
-    } while (walk.next())
+    for (const part of this.digestSteps(hash, db, root)) bytes += part
     return bytes
+  }
+
+  *digestSteps(hash: Hash64, db: Database, root: Ref): Generator<number, void> {
+    const { walk } = this
+    const { length } = this.open(db, root)
+    hash.number(length)
+    for (let rank = 0; rank < length;) {
+      this.open(db, root)
+      walk.seek(rank)
+      let bytes = 0
+      do {
+        hash.number(walk.len)
+        hash.bytes(walk.buf, walk.off, walk.len)
+        bytes += ELEMENT_COST_BYTES + walk.len
+        rank++
+      } while (bytes < LIMITS.digestStepBytes && walk.next())
+      yield bytes
+    }
   }
 
   toRdb(db: Database, root: Ref): RdbValue {

@@ -517,7 +517,7 @@ export abstract class MapStore implements CollectionStore {
       high = (high + elementHash.high + (sum >= TWO_32 ? 1 : 0)) >>> 0
       count++
       size += cursor.keyLen + cursor.valueLen + ELEMENT_COST_BYTES
-      if (count % LIMITS.slicedReadStep === 0) {
+      if (size >= LIMITS.digestStepBytes) {
         yield size
         size = 0
       }

@@ -811,7 +811,6 @@ export class StreamStore implements CollectionStore {
     const { roots, log, groups } = this.space(db.arena)
     const words = roots.words(root)
     let bytes = 0
-    let steps = 0
     for (let on = log.first(words, roots.at(root) + CHUNKS_WORD, cursor); on; on = log.next(cursor)) {
       const { entry } = cursor
       hashId(hash, entry.id)
@@ -825,7 +824,7 @@ export class StreamStore implements CollectionStore {
         hash.bytes(fields.buf, fields.valueOff[i], fields.valueLen[i])
       }
       bytes += entry.next - entry.at
-      if (++steps % LIMITS.slicedReadStep === 0) {
+      if (bytes >= LIMITS.digestStepBytes) {
         yield bytes
         bytes = 0
       }

@@ -399,7 +399,6 @@ export class ZsetStore extends ZsetReader implements CollectionStore {
   private *hashMembers(hash: Hash64, db: Database, root: Ref, to: ZsetCursor): Generator<number, void> {
     hash.number(this.size(db, root))
     let bytes = 0
-    let looked = 0
     const cursor = this.seek(db, root, 0, to)
     do {
       hash.number(cursor.len)
@@ -408,7 +407,7 @@ export class ZsetStore extends ZsetReader implements CollectionStore {
       hash.number(halves[0])
       hash.number(halves[1])
       bytes += cursor.len + 16
-      if (++looked % LIMITS.slicedReadStep === 0) {
+      if (bytes >= LIMITS.digestStepBytes) {
         yield bytes
         bytes = 0
       }

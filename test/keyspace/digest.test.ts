@@ -117,11 +117,30 @@ describe('a digest in steps', () => {
     h.run('ZADD', 'zset', ...numbers.flatMap((i) => [String(i), `m${i}`]))
     for (const i of numbers) h.run('XADD', 'stream', `${i + 1}-1`, 'n', `v${i}`)
     h.run('XGROUP', 'CREATE', 'stream', 'group', '5')
+    h.run('RPUSH', 'list', ...numbers.map((i) => `e${i}`))
     h.run('SET', 'string', 'x')
     const steps = new KeyspaceDigest(h.engine.keyspace, h.engine)
     let count = 1
     while (!steps.step(10_000)) count++
     expect(count).toBeGreaterThan(100)
+    expect(steps.hex).toBe(digest(h))
+  })
+
+  it.each([
+    ['SADD', (i: number) => [`member ${i}`]],
+    ['HSET', (i: number) => [`field ${i}`, 'value']],
+    ['ZADD', (i: number) => [`${i}`, `member ${i}`]],
+    ['RPUSH', (i: number) => [`element ${i}`]],
+  ] as const)('looks at few elements in each (%s)', (command, element) => {
+    const elements = 2000
+    const h = filled([command, 'key', ...Array.from({ length: elements }, (_, i) => element(i)).flat()])
+    const steps = new KeyspaceDigest(h.engine.keyspace, h.engine)
+    let count = 0
+    while (!steps.step(1)) count++
+    // Without those that look for the key.
+    const nothing = new KeyspaceDigest(new EngineHarness().engine.keyspace, h.engine)
+    while (!nothing.step(1)) count--
+    expect(count).toBeGreaterThan(elements / 50)
     expect(steps.hex).toBe(digest(h))
   })
 })

@@ -176,7 +176,7 @@ describe('CRDT.DIGEST', () => {
     const clients = new TestClients()
     const h = new EngineHarness({ solo: false, services: { clients } })
     h.engine.keyspace.stability = NOTHING_STABLE
-    for (const length of [65_535, 65_536, 65_537, 131_072, 10_000_003]) {
+    for (const length of [65_535, 65_536, 65_537, 131_072, 20_000_003]) {
       const text = Array.from({ length: 1000 }, (_, i) => `${i * length},`).join('')
       h.run('SET', `k${length}`, text.repeat(Math.ceil(length / text.length)).slice(0, length))
     }
