@@ -151,6 +151,8 @@ export class Snapshotter {
   private shard = -1
   /** The walk is within a shard. */
   private within = false
+  /** What is being written of `out`; null while the walk writes to that. */
+  private section: Generator<undefined, void> | null = null
   private readonly others = new OthersShare()
 
   constructor(
@@ -308,6 +310,7 @@ export class Snapshotter {
     this.database = 0
     this.shard = -1
     this.within = false
+    this.section = null
     options.logger.info({ sequence, position: log.endByte, kind: run.kind }, 'writing a snapshot')
   }
 
@@ -365,6 +368,10 @@ export class Snapshotter {
     const { out } = this
     const walk = run.walk
     assert(walk !== null, 'a snapshot that is being written')
+    if (this.section !== null) {
+      this.writeOn(this.section)
+      return true
+    }
     if (!this.within) {
       if (!this.findShard()) return false
       walk.begin(this.database, this.shard)
@@ -372,10 +379,18 @@ export class Snapshotter {
     }
     this.within = !walk.step(out, pace.stepBytes)
     if (out.length > 0 && (!this.within || out.length >= pace.sectionBytes)) {
-      writerOf(run).addSection(this.database, this.shard, walk.takeKeyCount(), out.bytes.subarray(0, out.length))
-      out.reset()
+      const records = out.bytes.subarray(0, out.length)
+      this.section = writerOf(run).addSectionInSteps(this.database, this.shard, walk.takeKeyCount(), records)
+      this.writeOn(this.section)
     }
     return true
+  }
+
+  /** Writes some more of a section. */
+  private writeOn(section: Generator<undefined, void>): void {
+    if (section.next().done !== true) return
+    this.section = null
+    this.out.reset()
   }
 
   /** Moves to the next shard that may hold something. */

@@ -1,5 +1,6 @@
 import { assert } from '../base/assert.js'
-import { crc32 } from '../base/crc32.js'
+import { combineCrc32, crc32 } from '../base/crc32.js'
+import { LIMITS } from '../base/limits.js'
 import type { AppendFile, Disk } from '../ports/disk.js'
 import {
   FOOTER_BYTES,
@@ -64,9 +65,25 @@ export class SnapshotWriter {
 
   /** Sections of one shard follow one another. @throws MeridianError from the disk; then only abandon() is left. */
   addSection(database: number, shard: number, keys: number, records: Uint8Array): void {
-    const section = { database, shard, keys, crc: crc32(records), offset: this.bytes, length: records.length }
+    for (const steps = this.addSectionInSteps(database, shard, keys, records); steps.next().done !== true;);
+  }
+
+  /** The same for a section that may be large, such as one of a long string, some hundred KiB a step. Nothing else may be written meanwhile. */
+  *addSectionInSteps(database: number, shard: number, keys: number, records: Uint8Array): Generator<undefined, void> {
+    const { length } = records
+    const pieceBytes = LIMITS.logPieceBytes
+    let crc = crc32(records.subarray(0, pieceBytes))
+    for (let from = pieceBytes; from < length; from += pieceBytes) {
+      yield
+      const piece = records.subarray(from, from + pieceBytes)
+      crc = combineCrc32(crc, crc32(piece), piece.length)
+    }
+    const section = { database, shard, keys, crc, offset: this.bytes, length }
     this.append(encodeSectionHeader(section))
-    this.append(records)
+    for (let from = 0; from < length; from += pieceBytes) {
+      if (from > 0) yield
+      this.append(records.subarray(from, from + pieceBytes))
+    }
     this.sections.push(section)
     this.keys += keys
   }

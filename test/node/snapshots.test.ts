@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { MeridianError } from '../../src/base/errors.js'
 import type { MemberId } from '../../src/base/ids.js'
+import { LIMITS } from '../../src/base/limits.js'
 import type { Member } from '../../src/node/member.js'
 import { SnapshotReader } from '../../src/oplog/snapshot-reader.js'
 import type { Logger } from '../../src/ports/logger.js'
@@ -143,6 +144,21 @@ describe('a snapshot', () => {
         expect(digest(), `seed ${seed} round ${round}`).toBe(before)
       }
     }
+  })
+
+  it('is written in small parts where it holds a long string', () => {
+    const pieces = 10
+    run('SET', 'long', 'x'.repeat(pieces * LIMITS.logPieceBytes - 1000))
+    run('SET', 'short', 'y')
+    const before = digest()
+    run('BGSAVE')
+    let turns = 0
+    for (; info('rdb_saves') === '0'; turns++) pass(1)
+    // Each part is summed in a turn, and written in another one.
+    expect(turns).toBeGreaterThan(2 * pieces - 2)
+    embedded.member.stop()
+    open()
+    expect(digest()).toBe(before)
   })
 
   it('says what its records may show, and what had been written when it began', () => {

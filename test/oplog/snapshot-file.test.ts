@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { MemberId, Stamp } from '../../src/base/ids.js'
+import { LIMITS } from '../../src/base/limits.js'
 import { VersionVector } from '../../src/crdt/version-vector.js'
 import type { SnapshotHeader } from '../../src/oplog/snapshot-format.js'
 import { SnapshotReader, listSnapshots, removeUnfinishedSnapshots } from '../../src/oplog/snapshot-reader.js'
@@ -55,6 +56,26 @@ function publish(disk: MemoryDisk, header = HEADER): string {
 }
 
 describe('a snapshot file', () => {
+  it('has a large section written in steps, with the same bytes as in one go', () => {
+    const records = Uint8Array.from({ length: 3 * LIMITS.logPieceBytes + 17 }, (_, i) => (i * 31) & 0xff)
+    const files = [true, false].map((inSteps) => {
+      const disk = new MemoryDisk()
+      const writer = new SnapshotWriter(disk, FOLDER, HEADER)
+      let steps = 0
+      if (inSteps) for (const each = writer.addSectionInSteps(0, 5, 1, records); each.next().done !== true;) steps++
+      else writer.addSection(0, 5, 1, records)
+      expect(steps).toBe(inSteps ? 6 : 0)
+      writer.writeEnd(END)
+      writer.syncNow()
+      writer.publish()
+      const reader = new SnapshotReader(disk, writer.path, OWNER)
+      expect(Buffer.compare(reader.readSection(reader.sections[0]), records)).toBe(0)
+      reader.close()
+      return [writer.bytes, writer.sections] as const
+    })
+    expect(files[0]).toEqual(files[1])
+  })
+
   it('reads back as written, each section by itself', () => {
     const disk = new MemoryDisk()
     const reader = new SnapshotReader(disk, publish(disk), OWNER)

@@ -1,5 +1,5 @@
 import { writeVarint } from '../../base/byte-stream.js'
-import { copyBytes } from '../../base/bytes.js'
+import { allocateBytes, copyBytes } from '../../base/bytes.js'
 
 const FIRST_BYTES = 64 * 1024
 /** What grew beyond this for one large value is let go of by the next reset. */
@@ -11,7 +11,7 @@ const VARINT_ROOM = 8
  * step's bytes and one element more; whoever owns it empties it between steps.
  */
 export class StateBytes {
-  bytes = new Uint8Array(FIRST_BYTES)
+  bytes: Uint8Array = new Uint8Array(FIRST_BYTES)
   length = 0
   private view = new DataView(this.bytes.buffer)
 
@@ -93,12 +93,13 @@ export class StateBytes {
 
   private grow(more: number): void {
     const need = this.length + more
-    const grown = new Uint8Array(need > KEPT_BYTES ? need + KEPT_BYTES : Math.max(need, this.bytes.length * 2))
+    // One that is let go of soon: V8 need not collect garbage for the sake of it.
+    const grown = need > KEPT_BYTES ? allocateBytes(need + KEPT_BYTES) : new Uint8Array(Math.max(need, this.bytes.length * 2))
     grown.set(this.bytes.subarray(0, this.length))
     this.become(grown)
   }
 
-  private become(bytes: Uint8Array<ArrayBuffer>): void {
+  private become(bytes: Uint8Array): void {
     this.bytes = bytes
     this.view = new DataView(bytes.buffer)
   }
