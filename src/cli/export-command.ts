@@ -1,10 +1,9 @@
 import type { Command } from 'commander'
-import { NEWEST_RDB_VERSION } from '../rdb/rdb-types.js'
 import { collect, integerArgument } from './argument.js'
 import { addConnectionOptions, targetsOf, type ConnectionOptions } from './connection-options.js'
 import { printLine, type CliContext } from './context.js'
 import { PipelinedClient, SILENCE_MS } from './pipelined-client.js'
-import { LOWEST_EXPORT_VERSION, RdbExport } from './rdb-export.js'
+import { HIGHEST_EXPORT_VERSION, LOWEST_EXPORT_VERSION, RdbExport } from './rdb-export.js'
 
 const EXAMPLES = `
 Runs beside the member's clients, with SCAN and DUMP over a connection like theirs. Each key is as it was when it was read, its expiry with it; keys are read
@@ -35,8 +34,8 @@ export function addExportCommand(program: Command, context: CliContext): void {
     .option('--match <pattern>', 'only keys whose names match, as in KEYS')
     .option(
       '--rdb-version <number>',
-      `write this version: 10 for Redis 7.0, 11 for 7.2, 12 for 7.4 (otherwise the lowest that can hold what is there)`,
-      integerArgument(LOWEST_EXPORT_VERSION, NEWEST_RDB_VERSION),
+      `write this version: 10 for Redis 7.0, 11 for 7.2, 12 for 7.4, 13 for 8.6, 14 for 8.8 (otherwise the lowest that can hold what is there)`,
+      integerArgument(LOWEST_EXPORT_VERSION, HIGHEST_EXPORT_VERSION),
     )
   addConnectionOptions(command)
     .addHelpText('after', EXAMPLES)

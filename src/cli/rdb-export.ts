@@ -6,7 +6,7 @@ import { MeridianError } from '../base/errors.js'
 import { matchesGlob } from '../base/glob.js'
 import { openPayload, readPayload, writePayload } from '../rdb/payload.js'
 import { RdbFileWriter, rdbHeader } from '../rdb/rdb-file-writer.js'
-import { RdbType } from '../rdb/rdb-types.js'
+import { RdbType, typeName, versionOf } from '../rdb/rdb-types.js'
 import type { TextOutput } from './context.js'
 import { printable } from './printable.js'
 import { KeyReader, type ReadKey } from './key-reader.js'
@@ -16,7 +16,8 @@ import { TypeCounts } from './type-counts.js'
 
 /** What redis-server 7.0 reads. */
 export const LOWEST_EXPORT_VERSION = 10
-const ACTIVITY_SINCE_VERSION = 11
+/** The first that has all that is written here. */
+export const HIGHEST_EXPORT_VERSION = versionOf(RdbType.stream5)
 const WRITE_BYTES = 1024 * 1024
 export interface ExportOptions {
   readonly file: string
@@ -46,6 +47,7 @@ export class RdbExport {
   private neededVersion = LOWEST_EXPORT_VERSION
   private vanished = 0
   private simplifiedStreams = 0
+  private withoutMarks = 0
   private read = 0
   private total = 0
   private readonly progress: ProgressLine
@@ -134,10 +136,9 @@ export class RdbExport {
   private add({ key, payload, expiresAtMs }: ReadKey): void {
     const { version: asked } = this.options
     let { type, value, version } = openPayload(payload)
-    if (type === RdbType.stream3 && (asked ?? LOWEST_EXPORT_VERSION) < ACTIVITY_SINCE_VERSION) {
-      this.simplifiedStreams++
-      ;({ type, value, version } = openPayload(withoutActivity(payload)))
-    }
+    // When consumers were active is not worth a file that redis-server 7.0 does not read, unless it is asked for.
+    const most = asked ?? (type === RdbType.stream3 ? LOWEST_EXPORT_VERSION : version)
+    if (typeName(type) === 'stream' && version > most) ({ type, value, version } = openPayload(this.simplified(payload, most)))
     if (asked !== null && version > asked) {
       throw new MeridianError(
         'MRD_RDB_UNSUPPORTED',
@@ -148,6 +149,17 @@ export class RdbExport {
     this.neededVersion = Math.max(this.neededVersion, version)
     this.writer.key(key, type, value, expiresAtMs)
     this.counts.add(type)
+  }
+
+  /** A stream as the servers know it that read this version. */
+  private simplified(payload: Uint8Array, version: number): Uint8Array {
+    const { value } = readPayload(payload)
+    if (value === null || value.type !== 'stream') return payload
+    const { groups, marks } = value
+    if (version < versionOf(RdbType.stream4) && marks !== null) this.withoutMarks++
+    const isSeen = groups.every(({ consumers }) => consumers.every(({ seenMs, activeMs }) => seenMs === activeMs))
+    if (version < versionOf(RdbType.stream3) && !isSeen) this.simplifiedStreams++
+    return writePayload(value, version)
   }
 
   private version(): number {
@@ -180,19 +192,13 @@ export class RdbExport {
         `  of ${plural(this.simplifiedStreams, 'stream')}, when consumers were last active is left out (--rdb-version 11 keeps it, for Redis 7.2 and newer)`,
       )
     }
+    if (this.withoutMarks > 0) {
+      lines.push(
+        `  of ${plural(this.withoutMarks, 'stream')}, which messages are known is left out (--rdb-version 13 keeps it, for Redis 8.6 and newer)`,
+      )
+    }
     return lines
   }
-}
-
-/** A stream as Redis 7.0 knows it: when a consumer was last seen stands for when it was last active. */
-function withoutActivity(payload: Uint8Array): Uint8Array {
-  const { value } = readPayload(payload)
-  if (value === null || value.type !== 'stream') return payload
-  const groups = value.groups.map((group) => ({
-    ...group,
-    consumers: group.consumers.map((consumer) => ({ ...consumer, activeMs: consumer.seenMs })),
-  }))
-  return writePayload({ ...value, groups })
 }
 
 function field(info: string, name: string): string {

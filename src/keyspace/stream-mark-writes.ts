@@ -1,8 +1,11 @@
 import { LIMITS } from '../base/limits.js'
+import { areDefaultSettings } from '../base/mark-settings.js'
 import { EffectType } from '../crdt/effect-reader.js'
 import type { OpBuilder } from '../crdt/op-builder.js'
+import { StreamId } from '../crdt/stream-id.js'
 import type { Ref } from '../memory/arena.js'
 import { IndexCursor } from '../memory/order-index.js'
+import type { RdbStreamMarks } from '../rdb/value.js'
 import type { KeyPlace } from './collection-store.js'
 import type { CopiedIds } from './copied-ids.js'
 import type { Effects } from './effects.js'
@@ -29,6 +32,19 @@ export class StreamMarkWrites {
     this.put(MarkOp.add, mark)
     if (this.store.addMark(space, root, mark)) space.marks.noteAdded(root)
     this.effects.closeCollection(root)
+  }
+
+  /** RESTORE, of a stream that has no marks. */
+  restore(key: StreamKey, from: RdbStreamMarks): void {
+    const { durationS, maxSize } = from
+    if (!areDefaultSettings(durationS, maxSize)) this.set(key, durationS, maxSize)
+    for (const mark of marksOf(from, this.keyspace.nowMs)) {
+      if (mark === null) continue
+      const root = this.open(key)
+      this.put(MarkOp.add, mark)
+      this.store.addMark(this.space(key), root, mark)
+      this.effects.closeCollection(root)
+    }
   }
 
   /** XCFGSET: what is marked so far is forgotten. */
@@ -77,6 +93,29 @@ export class StreamMarkWrites {
   }
 }
 
+/**
+ * What a payload knows of messages, as marks, each good until the next one. A payload says when a message came by the ID of its entry alone. For what is too old at
+ * nowMs it gives null.
+ */
+export function* marksOf({ durationS, producers }: RdbStreamMarks, nowMs: number): Generator<Mark | null, void> {
+  const mark = new Mark()
+  for (const { name: producer, marks } of producers) {
+    mark.producerLen = mark.nameOff = producer.length
+    for (const { name, id } of marks) {
+      // A clock that is behind must not make marks that last.
+      mark.time = Math.min(Number(id.ms), nowMs)
+      if (mark.time <= nowMs - durationS * 1000) {
+        yield null
+        continue
+      }
+      mark.buf = Buffer.concat([producer, name])
+      mark.nameLen = name.length
+      mark.id.copyFrom(StreamId.of(id.ms, id.seq))
+      yield mark
+    }
+  }
+}
+
 /** As copy, some marks a step, into an op that is being built. */
 export function* buildMarkCopy(
   { marks }: StreamSpace,
@@ -86,7 +125,7 @@ export function* buildMarkCopy(
   to: KeyPlace,
 ): Generator<undefined, void> {
   const settings = marks.settings(from)
-  if (settings !== null) putSettings(op, to, settings.durationS, settings.maxSize)
+  if (settings !== null) buildSettings(op, to, settings.durationS, settings.maxSize)
   const cursor = new IndexCursor()
   const mark = new Mark()
   let steps = 0
@@ -135,10 +174,11 @@ export function* buildMarkSettings(
     taken = 0
     yield
   }
-  putSettings(op, at, durationS, maxSize)
+  buildSettings(op, at, durationS, maxSize)
 }
 
-function putSettings(op: OpBuilder, at: KeyPlace, durationS: number, maxSize: number): void {
+/** As StreamMarkWrites.set of a stream that has no marks, into an op that is being built. */
+export function buildSettings(op: OpBuilder, at: KeyPlace, durationS: number, maxSize: number): void {
   const effect = op.begin(EffectType.streamMark, at.database, at.key, at.off, at.len)
   effect.u8(MarkOp.set)
   effect.varint(durationS)

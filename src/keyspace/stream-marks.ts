@@ -1,4 +1,5 @@
 import { compareBytes, copyBytes } from '../base/bytes.js'
+import { DEFAULT_DURATION_S, DEFAULT_MAX_SIZE } from '../base/mark-settings.js'
 import { compareIds, StreamId } from '../crdt/stream-id.js'
 import { CHUNK_SHIFT, UNIT_MASK, type Arena, type Ref } from '../memory/arena.js'
 import { INDEX_WORDS, IndexCursor, OrderIndex, type Ordering } from '../memory/order-index.js'
@@ -43,12 +44,6 @@ const STAMP_F64 = 3
 const TIME_F64 = 4
 const NAME_LENGTH = 10
 const BYTES = 44
-
-/** Redis' own defaults and bounds. */
-export const DEFAULT_DURATION_S = 100
-export const MAX_DURATION_S = 86_400
-export const DEFAULT_MAX_SIZE = 100
-export const MAX_MAX_SIZE = 10_000
 
 const NO_SETTINGS: MarkSettings[] = []
 /** Marks of one producer that one addition drops. */
@@ -95,11 +90,6 @@ export class Mark {
     mark.time = this.time
     return mark
   }
-}
-
-/** Whether settings are such as XCFGSET takes. */
-export function areMarkSettings(durationS: number, maxSize: number): boolean {
-  return durationS >= 1 && durationS <= MAX_DURATION_S && maxSize >= 1 && maxSize <= MAX_MAX_SIZE
 }
 
 export class StreamMarks {
@@ -234,21 +224,35 @@ export class StreamMarks {
    * well is none; this is about the answer only, and not about what the stream holds.
    */
   find(root: Ref, mark: Mark, nowMs: number): boolean {
+    const ref = this.answerTo(root, mark, nowMs)
+    if (ref === 0) return false
+    mark.id.copyFrom(this.read(ref, this.sought).id)
+    return true
+  }
+
+  /** Whether a mark is what find gives for its producer and name. mark: what it says, which is read into it. */
+  isAnswer(root: Ref, ref: Ref, mark: Mark, nowMs: number): boolean {
+    const isFound = this.answerTo(root, this.read(ref, mark), nowMs) === ref
+    this.read(ref, mark)
+    return isFound
+  }
+
+  /** See find; changes the ID of the mark that is asked with. */
+  private answerTo(root: Ref, mark: Mark, nowMs: number): Ref {
     const block = this.roots.marks(root)
-    if (block === 0) return false
+    if (block === 0) return 0
     const { index, walking } = this
     mark.id.set(0, 0, 0, 0)
     mark.member = 0
     const words = this.words(block)
     index.find(words, this.at(block) + BY_NAME, this.byName.of(mark), walking)
     const oldest = nowMs - this.durationS(root) * 1000
-    for (let ref = index.item(walking); ref !== 0 && this.isNamed(ref, mark); ref = index.next(walking)) {
-      if (this.timeOf(ref) <= oldest || !this.isLive(root, ref)) continue
-      this.read(ref, this.sought)
-      mark.id.copyFrom(this.sought.id)
-      return true
+    let ref = index.item(walking)
+    while (ref !== 0 && this.isNamed(ref, mark)) {
+      if (this.timeOf(ref) > oldest && this.isLive(root, ref)) return ref
+      ref = index.next(walking)
     }
-    return false
+    return 0
   }
 
   /** Drops what is neither live nor unstable of the producer of a mark, and of the one that follows. True when something is left that will go. */
@@ -362,6 +366,12 @@ export class StreamMarks {
     const d = this.at(block) + BY_NAME
     if (behind === null) return index.first(words, d, cursor)
     return index.find(words, d, this.byName.of(behind), cursor) ? index.next(cursor) : index.item(cursor)
+  }
+
+  /** Goes to the first mark by producer and time; 0 when there is none. */
+  firstByTime(root: Ref, cursor: IndexCursor): Ref {
+    const block = this.roots.marks(root)
+    return block === 0 ? 0 : this.index.first(this.words(block), this.at(block) + BY_TIME, cursor)
   }
 
   next(cursor: IndexCursor): Ref {

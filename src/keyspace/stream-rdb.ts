@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.js'
-import { equalBytes, INT64_MAX } from '../base/bytes.js'
+import { allocateDoubles, allocateWords, equalBytes, INT64_MAX } from '../base/bytes.js'
 import { LIMITS } from '../base/limits.js'
+import { areDefaultSettings } from '../base/mark-settings.js'
 import { TWO_32 } from '../base/words.js'
 import { MAX_U32, StreamId, u64ToBigInt } from '../crdt/stream-id.js'
 import type { Ref } from '../memory/arena.js'
@@ -12,25 +13,37 @@ import {
   StreamNodeWriter,
   writeConsumerHead,
   writeGroupHead,
+  writeMark,
+  writeMarksHead,
   writePending,
   writeRawId,
   writeStreamHead,
 } from '../rdb/stream-writer.js'
-import type { RdbPendingEntry, RdbStream, RdbStreamConsumer, RdbStreamEntry, RdbStreamGroup, RdbStreamId } from '../rdb/value.js'
+import { RdbType } from '../rdb/rdb-types.js'
+import type {
+  RdbMark,
+  RdbPendingEntry,
+  RdbProducer,
+  RdbStream,
+  RdbStreamConsumer,
+  RdbStreamEntry,
+  RdbStreamGroup,
+  RdbStreamId,
+} from '../rdb/value.js'
+import { NEVER_MS } from '../rdb/stream-reader.js'
 import { streamTypeOf } from '../rdb/value-writer.js'
 import { StreamFields } from './stream-fields.js'
 import { StreamCursor } from './stream-log.js'
+import { Mark, type StreamMarks } from './stream-marks.js'
 import { MAX_DELIVERIES } from './stream-pending.js'
-import { NEVER_MS } from './stream-restore.js'
 import { CHUNKS_WORD } from './stream-root.js'
 import type { StreamSpace } from './stream-space.js'
 
 /**
  * A stream as Redis' payloads have it. There an ID stands once: of two entries with one ID, from two members, the second takes the next ID if that is
- * free, and is left out otherwise. And there every pending entry has a consumer: those that were released have one without a name that was never seen, and were delivered at
- * the beginning of time, so whoever claims gets them at once also in a server that does not know of releases.
+ * free, and is left out otherwise. And of a producer's message that has become several entries, the ID that is the answer to it at nowMs (Unix ms).
  */
-export function streamToRdb(space: StreamSpace, root: Ref): RdbStream {
+export function streamToRdb(space: StreamSpace, root: Ref, nowMs: number): RdbStream {
   const { groups } = space
   const entries: RdbStreamEntry[] = []
   for (const from = new RdbEntries(space, root); from.next();) entries.push(from.entry())
@@ -43,13 +56,40 @@ export function streamToRdb(space: StreamSpace, root: Ref): RdbStream {
       while (left.look());
       return {
         ...groupHeadOf(space, group),
-        consumers: left.holders.map((holder) => {
+        consumers: groups.consumers(group).map((consumer) => {
           const pending: RdbPendingEntry[] = []
-          for (const ref of left.pendingOf(holder)) pending.push(pendingOf(space, ref))
-          return { ...consumerHeadOf(space, holder), pending }
+          for (const ref of left.pendingOf(consumer)) pending.push(pendingOf(space, ref))
+          return { ...consumerHeadOf(space, consumer), pending }
         }),
+        released: Array.from(atOnce(left.released()), (ref) => pendingOf(space, ref)),
       }
     }),
+    marks: marksToRdb(space, root, nowMs),
+  }
+}
+
+function marksToRdb({ marks }: StreamSpace, root: Ref, nowMs: number): RdbStream['marks'] {
+  const answers = new Answers(marks, root)
+  atOnce(answers.look(nowMs))
+  if (answers.sayNothing) return null
+  const producers: RdbProducer[] = []
+  for (let from = 0; from < answers.refs.length; from = answers.endOf(from)) {
+    const own = answers.refs.slice(from, answers.endOf(from))
+    producers.push({ name: answers.producer(from), marks: own.map((ref) => answers.mark(ref)) })
+  }
+  return {
+    durationS: marks.durationS(root),
+    maxSize: marks.maxSize(root),
+    producers,
+    added: BigInt(marks.added(root)),
+    duplicates: BigInt(marks.duplicates(root)),
+  }
+}
+
+function atOnce<T>(steps: Generator<undefined, T>): T {
+  for (;;) {
+    const { done, value } = steps.next()
+    if (done === true) return value
   }
 }
 
@@ -59,12 +99,17 @@ export function streamToRdb(space: StreamSpace, root: Ref): RdbStream {
 export function* writeStreamSteps(
   space: StreamSpace,
   root: Ref,
+  nowMs: number,
   to: { begin(type: number): unknown; readonly writer: RdbWriter },
 ): Generator<undefined, void> {
-  const { groups } = space
+  const { groups, marks } = space
   const all = groups.sorted(root)
+  const answers = new Answers(marks, root)
+  yield* answers.look(nowMs)
   const type = streamTypeOf(
     all.every((group) => groups.consumers(group).every((consumer) => groups.seen(consumer) === groups.active(consumer))),
+    all.some((group) => needsNobody(space, group)),
+    !answers.sayNothing,
   )
   to.begin(type)
   // How many nodes there are is said before the first, and how many entries a node has before its first one.
@@ -95,6 +140,34 @@ export function* writeStreamSteps(
   }
   writeStreamHead(to.writer, headOf(space, root, firstId, lastId), count, all.length)
   for (const group of all) yield* writeGroupSteps(space, group, type, to)
+  if (type >= RdbType.stream4) yield* writeMarkSteps(space, root, answers, to)
+}
+
+/** Whether it has what was released, or a consumer that older payloads would take for who has that. */
+function needsNobody({ groups }: StreamSpace, group: Ref): boolean {
+  const nameless = groups.findConsumer(group, NOBODY_NAME, 0, 0)
+  return groups.releasedCount(group) > 0 || (nameless !== 0 && groups.seen(nameless) === NEVER_MS)
+}
+
+function* writeMarkSteps(
+  { marks }: StreamSpace,
+  root: Ref,
+  answers: Answers,
+  to: { readonly writer: RdbWriter },
+): Generator<undefined, void> {
+  writeMarksHead(to.writer, { durationS: marks.durationS(root), maxSize: marks.maxSize(root) }, answers.producers)
+  const { refs } = answers
+  for (let from = 0; from < refs.length;) {
+    const end = answers.endOf(from)
+    to.writer.string(answers.producer(from))
+    to.writer.length(end - from)
+    for (; from < end; from++) {
+      writeMark(to.writer, answers.mark(refs[from]))
+      if (from % LIMITS.slicedReadStep === 0) yield
+    }
+  }
+  to.writer.length64(BigInt(marks.added(root)))
+  to.writer.length64(BigInt(marks.duplicates(root)))
 }
 
 function* writeGroupSteps(
@@ -105,23 +178,30 @@ function* writeGroupSteps(
 ): Generator<undefined, void> {
   const { groups } = space
   const left = new LeftOut(space, group)
-  const { holders } = left
+  const consumers = groups.consumers(group)
   while (left.look()) yield
+  const released = yield* left.released()
   writeGroupHead(to.writer, groupHeadOf(space, group), groups.pendingCount(group) - left.count)
   let step = 0
-  for (const holder of holders) {
-    for (const ref of left.pendingOf(holder)) {
+  for (const refs of [released, ...consumers.map((consumer) => left.pendingOf(consumer))]) {
+    for (const ref of refs) {
       writePending(to.writer, pendingOf(space, ref))
       if (++step % LIMITS.slicedReadStep === 0) yield
     }
   }
-  to.writer.length(holders.length)
-  for (const holder of holders) {
-    writeConsumerHead(to.writer, consumerHeadOf(space, holder), left.countOf(holder), type)
-    for (const ref of left.pendingOf(holder)) {
+  to.writer.length(consumers.length)
+  for (const consumer of consumers) {
+    writeConsumerHead(to.writer, consumerHeadOf(space, consumer), left.countOf(consumer), type)
+    for (const ref of left.pendingOf(consumer)) {
       writeRawId(to.writer, rdbId(groups.pending.id(ref, scratch)))
       if (++step % LIMITS.slicedReadStep === 0) yield
     }
+  }
+  if (type < RdbType.stream5) return
+  to.writer.length(released.length)
+  for (const ref of released) {
+    writeRawId(to.writer, rdbId(groups.pending.id(ref, scratch)))
+    if (++step % LIMITS.slicedReadStep === 0) yield
   }
 }
 
@@ -240,6 +320,7 @@ function difference(aHigh: number, aLow: number, bHigh: number, bLow: number): b
 /** Higher halves whose numbers a double has exactly. */
 const EXACT_HIGH = 2 ** 20
 const scratch = new StreamId()
+const NOBODY_NAME = new Uint8Array(0)
 
 function compare(a: RdbStreamId, b: RdbStreamId): number {
   if (a.ms !== b.ms) return a.ms < b.ms ? -1 : 1
@@ -267,7 +348,7 @@ function headOf(
   root: Ref,
   first: RdbStreamId | undefined,
   last: RdbStreamId | undefined,
-): Omit<RdbStream, 'type' | 'entries' | 'groups'> {
+): Omit<RdbStream, 'type' | 'entries' | 'groups' | 'marks'> {
   const lastId = rdbId(roots.lastId(root, scratch))
   return {
     lastId: last !== undefined && compare(lastId, last) < 0 ? last : lastId,
@@ -277,7 +358,7 @@ function headOf(
   }
 }
 
-function groupHeadOf({ groups }: StreamSpace, group: Ref): Omit<RdbStreamGroup, 'consumers'> {
+function groupHeadOf({ groups }: StreamSpace, group: Ref): Omit<RdbStreamGroup, 'consumers' | 'released'> {
   const entriesRead = groups.entriesRead(group)
   return {
     name: groups.names.name(group).slice(),
@@ -286,8 +367,7 @@ function groupHeadOf({ groups }: StreamSpace, group: Ref): Omit<RdbStreamGroup, 
   }
 }
 
-function consumerHeadOf({ groups }: StreamSpace, [consumer]: Holder): Omit<RdbStreamConsumer, 'pending'> {
-  if (groups.isNobody(consumer)) return { name: new Uint8Array(0), seenMs: NEVER_MS, activeMs: NEVER_MS }
+function consumerHeadOf({ groups }: StreamSpace, consumer: Ref): Omit<RdbStreamConsumer, 'pending'> {
   return {
     name: groups.consumerName(consumer).slice(),
     seenMs: groups.seen(consumer),
@@ -295,25 +375,79 @@ function consumerHeadOf({ groups }: StreamSpace, [consumer]: Holder): Omit<RdbSt
   }
 }
 
-/** A consumer of a payload: one of the group, or nobody; of one whose name is empty nobody's entries come behind its own. */
-type Holder = readonly Ref[]
+/** Of the marks of a stream those that are the answer to a message, by producer and time. `look` comes first. */
+class Answers {
+  readonly refs: Ref[] = []
+  producers = 0
+  /** Where in refs another producer begins. */
+  private readonly starts: number[] = []
+  private read = new Mark()
 
-function holdersOf({ groups }: StreamSpace, group: Ref): Holder[] {
-  const [first, ...others] = groups.holders(group)
-  const isBoth = others.length > 0 && groups.isNobody(first) && groups.consumerName(others[0]).length === 0
-  if (isBoth) return [[others[0], first], ...others.slice(1).map((consumer) => [consumer])]
-  return groups.holders(group).map((consumer) => [consumer])
+  constructor(
+    private readonly marks: StreamMarks,
+    private readonly root: Ref,
+  ) {}
+
+  *look(nowMs: number): Generator<undefined, void> {
+    const { marks, root, refs, starts } = this
+    const cursor = new IndexCursor()
+    let before = new Mark()
+    let looked = 0
+    for (let ref = marks.firstByTime(root, cursor); ref !== 0; ref = marks.next(cursor)) {
+      if (++looked % LIMITS.slicedReadStep === 0) yield
+      const { read } = this
+      if (!marks.isAnswer(root, ref, read, nowMs)) continue
+      const isSame =
+        refs.length > 0 &&
+        before.producerLen === read.producerLen &&
+        equalBytes(before.buf, before.producerOff, read.buf, read.producerOff, read.producerLen)
+      if (!isSame) starts.push(refs.length)
+      refs.push(ref)
+      this.read = before
+      before = read
+    }
+    this.producers = starts.length
+    starts.push(refs.length)
+  }
+
+  /** Nothing that is not so where nobody names messages. */
+  get sayNothing(): boolean {
+    const { marks, root, refs } = this
+    return refs.length === 0 && areDefaultSettings(marks.durationS(root), marks.maxSize(root))
+  }
+
+  /** Where the marks of the producer end whose first one is at `from`. */
+  endOf(from: number): number {
+    const { starts } = this
+    let low = 0
+    let high = starts.length - 1
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (starts[middle] > from) high = middle
+      else low = middle + 1
+    }
+    return starts[low]
+  }
+
+  producer(i: number): Uint8Array {
+    const { buf, producerOff, producerLen } = this.marks.read(this.refs[i], this.read)
+    return buf.slice(producerOff, producerOff + producerLen)
+  }
+
+  mark(ref: Ref): RdbMark {
+    const { buf, nameOff, nameLen, id } = this.marks.read(ref, this.read)
+    return { name: buf.slice(nameOff, nameOff + nameLen), id: rdbId(id) }
+  }
 }
 
 /**
- * What a group has pending and a payload has not: there an ID stands once in the group, with the first consumer by name that has it. `look` is called until it
+ * What a group has pending and a payload has not: there an ID stands once in the group, with nobody, or the first consumer by name that has it. `look` is called until it
  * says that it has seen all.
  */
 class LeftOut {
   private readonly refs = new Set<Ref>()
   private readonly byConsumer = new Map<Ref, number>()
-  readonly holders: readonly Holder[]
-  private readonly order: readonly Ref[]
+  private readonly holders: readonly Ref[]
   private readonly place = new IndexCursor()
   /** What stays of those with the ID that was looked at last. */
   private best: Ref = 0
@@ -321,12 +455,11 @@ class LeftOut {
 
   constructor(
     private readonly space: StreamSpace,
-    group: Ref,
+    private readonly group: Ref,
   ) {
     const { groups } = space
     this.next = groups.pending.index.first(groups.pendingWords(group), groups.pendingAt(group), this.place)
-    this.holders = holdersOf(space, group)
-    this.order = this.holders.flat()
+    this.holders = groups.holders(group)
   }
 
   get count(): number {
@@ -348,7 +481,8 @@ class LeftOut {
   /** Of two that have one ID; gives the one that stays. */
   private leaveOut(a: Ref, b: Ref): Ref {
     const { pending } = this.space.groups
-    const [stays, goes] = this.order.indexOf(pending.consumer(a)) <= this.order.indexOf(pending.consumer(b)) ? [a, b] : [b, a]
+    const { holders } = this
+    const [stays, goes] = holders.indexOf(pending.consumer(a)) <= holders.indexOf(pending.consumer(b)) ? [a, b] : [b, a]
     this.refs.add(goes)
     const consumer = pending.consumer(goes)
     this.byConsumer.set(consumer, (this.byConsumer.get(consumer) ?? 0) + 1)
@@ -356,24 +490,61 @@ class LeftOut {
   }
 
   /** How many entries of a consumer stay. */
-  countOf(holder: Holder): number {
-    let count = 0
-    for (const consumer of holder) {
-      count += this.space.groups.consumerPendingCount(consumer) - (this.byConsumer.get(consumer) ?? 0)
-    }
-    return count
+  countOf(consumer: Ref): number {
+    return this.space.groups.consumerPendingCount(consumer) - (this.byConsumer.get(consumer) ?? 0)
   }
 
   /** Those, one after the other. */
-  *pendingOf(holder: Holder): Generator<Ref, void> {
+  *pendingOf(consumer: Ref): Generator<Ref, void> {
     const { groups } = this.space
     const { index } = groups.pending
     const place = new IndexCursor()
-    for (const consumer of holder) {
-      let ref = index.first(groups.consumerWords(consumer), groups.consumerAt(consumer), place)
-      for (; ref !== 0; ref = index.next(place)) if (!this.refs.has(ref)) yield ref
-    }
+    let ref = index.first(groups.consumerWords(consumer), groups.consumerAt(consumer), place)
+    for (; ref !== 0; ref = index.next(place)) if (!this.refs.has(ref)) yield ref
   }
+
+  /** Those that nobody has, in the order in which they are claimed. */
+  *released(): Generator<undefined, Uint32Array> {
+    const { groups } = this.space
+    const nobody = groups.nobody(this.group)
+    const count = nobody === 0 ? 0 : this.countOf(nobody)
+    if (count === 0) return new Uint32Array(0)
+    const refs = allocateWords(count)
+    const orders = allocateDoubles(count)
+    let isSorted = true
+    let i = 0
+    for (const ref of this.pendingOf(nobody)) {
+      refs[i] = ref
+      orders[i] = groups.pending.order(ref)
+      isSorted &&= i === 0 || orders[i - 1] <= orders[i]
+      if (++i % LIMITS.slicedReadStep === 0) yield
+    }
+    return isSorted ? refs : yield* sortedBy(orders, refs)
+  }
+}
+
+/** Items by their orders, those with one order as they stand: longer and longer runs are merged. */
+function* sortedBy(orders: Float64Array, items: Uint32Array): Generator<undefined, Uint32Array> {
+  const count = items.length
+  let [from, fromOrders] = [items, orders]
+  let [to, toOrders] = [allocateWords(count), allocateDoubles(count)]
+  let moved = 0
+  for (let run = 1; run < count; run *= 2) {
+    for (let start = 0; start < count; start += 2 * run) {
+      const middle = Math.min(start + run, count)
+      const end = Math.min(start + 2 * run, count)
+      for (let i = start, j = middle, k = start; k < end; k++) {
+        const isLeft = i < middle && (j === end || fromOrders[i] <= fromOrders[j])
+        const at = isLeft ? i++ : j++
+        to[k] = from[at]
+        toOrders[k] = fromOrders[at]
+        if (++moved % LIMITS.slicedReadSeek === 0) yield
+      }
+    }
+    ;[from, to] = [to, from]
+    ;[fromOrders, toOrders] = [toOrders, fromOrders]
+  }
+  return from
 }
 
 function pendingOf({ groups }: StreamSpace, ref: Ref): RdbPendingEntry {

@@ -1,9 +1,11 @@
 import type { MemberId } from '../base/ids.js'
 import { LIMITS } from '../base/limits.js'
+import { areDefaultSettings } from '../base/mark-settings.js'
 import type { OpBuilder } from '../crdt/op-builder.js'
 import { StreamId } from '../crdt/stream-id.js'
-import type { RdbStream, RdbStreamConsumer, RdbStreamEntry, RdbStreamGroup, RdbStreamId } from '../rdb/value.js'
+import type { RdbStream, RdbStreamEntry, RdbStreamGroup, RdbStreamId } from '../rdb/value.js'
 import type { KeyPlace } from './collection-store.js'
+import { buildMark, buildSettings, marksOf } from './stream-mark-writes.js'
 import {
   AssignmentWriter,
   boundedTime,
@@ -45,27 +47,32 @@ export class StreamRestore {
   }
 
   /** What comes behind the entries. */
-  *finish({ lastId, entriesAdded, maxDeletedId, groups }: RdbStream): Generator<undefined, void> {
+  *finish({ lastId, entriesAdded, maxDeletedId, groups, marks }: RdbStream): Generator<undefined, void> {
+    const { op, to, now } = this
     this.entries.end()
-    buildSetId(this.op, this.to, idOf(lastId), countOf(entriesAdded), idOf(maxDeletedId))
+    buildSetId(op, to, idOf(lastId), countOf(entriesAdded), idOf(maxDeletedId))
+    if (marks !== null) {
+      if (!areDefaultSettings(marks.durationS, marks.maxSize)) buildSettings(op, to, marks.durationS, marks.maxSize)
+      let steps = 0
+      for (const mark of marksOf(marks, now)) {
+        if (mark !== null) buildMark(op, to, mark)
+        if (++steps % LIMITS.slicedReadStep === 0) yield
+      }
+    }
     for (const group of groups) yield* this.group(group)
   }
 
-  private *group({ name, lastId, entriesRead, consumers }: RdbStreamGroup): Generator<undefined, void> {
+  private *group({ name, lastId, entriesRead, consumers, released }: RdbStreamGroup): Generator<undefined, void> {
     const { op, to, self, now } = this
     const group = nameOf(name)
     buildGroup(op, to, group, idOf(lastId), entriesRead === null ? -1 : countOf(entriesRead))
-    for (const each of consumers) {
-      const { name: consumerName, pending, seenMs, activeMs } = each
-      if (isNobody(each)) {
-        const released = new ReleaseWriter(op, to, group, now)
-        for (let i = 0; i < pending.length; i++) {
-          released.push(idOf(pending[i].id), self, deliveriesOf(pending[i].deliveries))
-          if (i % LIMITS.slicedReadStep === 0) yield
-        }
-        released.end()
-        continue
-      }
+    const release = new ReleaseWriter(op, to, group, now)
+    for (let i = 0; i < released.length; i++) {
+      release.push(idOf(released[i].id), self, deliveriesOf(released[i].deliveries))
+      if (i % LIMITS.slicedReadStep === 0) yield
+    }
+    release.end()
+    for (const { name: consumerName, pending, seenMs, activeMs } of consumers) {
       const consumer = nameOf(consumerName)
       buildConsumer(op, to, group, consumer, now)
       const writer = new AssignmentWriter(op, to, group, consumer, now)
@@ -79,14 +86,6 @@ export class StreamRestore {
     }
   }
 }
-
-/** True for what stands in a payload where entries belong to nobody, which payloads cannot say: a consumer without a name that was never seen. */
-export function isNobody({ name, seenMs }: Pick<RdbStreamConsumer, 'name' | 'seenMs'>): boolean {
-  return name.length === 0 && seenMs === NEVER_MS
-}
-
-/** When nobody was seen, in a payload. */
-export const NEVER_MS = 0
 
 export function deliveriesOf(deliveries: bigint): number {
   return Math.min(Number(deliveries), MAX_DELIVERIES)

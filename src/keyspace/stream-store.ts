@@ -1,5 +1,6 @@
 import type { MemberId } from '../base/ids.js'
 import { LIMITS } from '../base/limits.js'
+import { areMarkSettings } from '../base/mark-settings.js'
 import { NotificationClass } from '../base/notification-classes.js'
 import type { ApplyContext } from '../crdt/apply-context.js'
 import { EffectType, type EffectReader } from '../crdt/effect-reader.js'
@@ -33,7 +34,7 @@ import type { EntrySource } from './stream-chunk.js'
 import { StreamFields } from './stream-fields.js'
 import { MAX_REGION } from './stream-groups.js'
 import { comparePosition, StreamCursor } from './stream-log.js'
-import { areMarkSettings, Mark } from './stream-marks.js'
+import { Mark } from './stream-marks.js'
 import { releasedAt } from './stream-pending.js'
 import { streamToRdb } from './stream-rdb.js'
 import { CHUNKS_WORD, GROUPS_WORD, MemberPart } from './stream-root.js'
@@ -781,8 +782,8 @@ export class StreamStore implements CollectionStore {
 
   /** Entries, and what is pending of them, or was before they went. */
   parts(db: Database, root: Ref): number {
-    const { groups } = this.space(db.arena)
-    let parts = this.size(db, root)
+    const { groups, marks } = this.space(db.arena)
+    let parts = this.size(db, root) + marks.count(root)
     for (let i = groups.recordCount(root) - 1; i >= 0; i--) parts += groups.pendingCount(groups.recordAt(root, i))
     return parts
   }
@@ -873,7 +874,7 @@ export class StreamStore implements CollectionStore {
   }
 
   toRdb(db: Database, root: Ref): RdbValue {
-    return streamToRdb(this.space(db.arena), root)
+    return streamToRdb(this.space(db.arena), root, this.keyspace.nowMs)
   }
 
   writeRdb(value: RdbValue, database: number, key: Uint8Array, keyOff: number, keyLen: number): void {

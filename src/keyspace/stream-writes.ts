@@ -24,7 +24,7 @@ import { StreamFields } from './stream-fields.js'
 import { buildDestroyAll, StreamCopy } from './stream-copy.js'
 import { boundedTime, boundedTimes, nameOf, NOBODY } from './stream-op-writers.js'
 import { releasedAt } from './stream-pending.js'
-import { countOf, deliveriesOf, idOf, isNobody } from './stream-restore.js'
+import { countOf, deliveriesOf, idOf } from './stream-restore.js'
 import { StreamPositions } from './stream-positions.js'
 import { StreamCursor } from './stream-log.js'
 import { StreamMarkWrites } from './stream-mark-writes.js'
@@ -317,17 +317,15 @@ export class StreamWrites {
       this.addMany(key, count, (i) => this.fromRdb(entries[start + i]))
     }
     this.setId(key, idOf(stream.lastId), countOf(stream.entriesAdded), idOf(stream.maxDeletedId))
+    if (stream.marks !== null) this.marks.restore(key, stream.marks)
     for (const group of groups) {
       const name = nameOf(group.name)
       this.createGroup(key, name, idOf(group.lastId), group.entriesRead === null ? -1 : countOf(group.entriesRead))
       const { positions } = this
+      positions.clear()
+      for (const { id, deliveries } of group.released) positions.push(idOf(id), this.store.self, deliveriesOf(deliveries))
+      this.release(key, name, positions)
       for (const consumer of group.consumers) {
-        if (isNobody(consumer)) {
-          positions.clear()
-          for (const { id, deliveries } of consumer.pending) positions.push(idOf(id), this.store.self, deliveriesOf(deliveries))
-          this.release(key, name, positions)
-          continue
-        }
         const owner = nameOf(consumer.name)
         this.createConsumer(key, name, owner)
         // A delivery has one time, so entries that were delivered at different times are written one by one.

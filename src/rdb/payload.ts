@@ -1,13 +1,17 @@
 import { Crc64, writeCrc64 } from './crc64.js'
+import { mayBeIgnored, METADATA_CLASS_BYTES, metadataClassName } from './module-name.js'
 import { RdbReader, type RdbFailure } from './rdb-reader.js'
-import { NEWEST_RDB_VERSION, OLDEST_PAYLOAD_VERSION, versionOf } from './rdb-types.js'
+import { ModulePart, NEWEST_RDB_VERSION, OLDEST_PAYLOAD_VERSION, RdbOpcode, versionOf } from './rdb-types.js'
 import { RdbWriter } from './rdb-writer.js'
 import type { EntrySink } from './stream-reader.js'
 import { readValueSteps } from './value-reader.js'
 import { typeOf, writeValue } from './value-writer.js'
 import type { RdbValue } from './value.js'
 
-/** What DUMP gives and RESTORE takes: `type:u8 value version:u16 crc64:u64`, the last two little-endian. */
+/**
+ * What DUMP gives and RESTORE takes: `[metadata] type:u8 value version:u16 crc64:u64`, the last two little-endian; a checksum of 0 says that there is none. Modules of a
+ * redis-server may have put metadata to the key: an opcode, the number of classes, and for each of these what it is and parts as of a module's value.
+ */
 const FOOTER_BYTES = 10
 const CRC_BYTES = 8
 /** Bytes that are summed in one step. */
@@ -21,12 +25,12 @@ export type PayloadFailure = RdbFailure | { readonly code: 'version' | 'checksum
 export type PayloadResult =
   { readonly value: RdbValue; readonly failure: null } | { readonly value: null; readonly failure: PayloadFailure }
 
-/** Says version 6 to 12: the lowest that can hold the value, so that older servers take it. */
-export function writePayload(value: RdbValue): Uint8Array {
+/** Says version 6 to 14: the lowest that can hold the value, so that older servers take it. most: see typeOf. */
+export function writePayload(value: RdbValue, most = NEWEST_RDB_VERSION): Uint8Array {
   const writer = new RdbWriter(value.type === 'string' ? value.value.length + FRAME_BYTES : undefined)
-  const type = typeOf(value)
+  const type = typeOf(value, most)
   writer.u8(type)
-  writeValue(writer, value)
+  writeValue(writer, value, type)
   const version = versionOf(type)
   writer.u8(version & 0xff)
   writer.u8(version >>> 8)
@@ -57,13 +61,56 @@ export function* readPayloadSteps(payload: Uint8Array, sink: EntrySink | null = 
     crc.update(payload, from, Math.min(SUMMED_BYTES, summed - from))
     if (from + SUMMED_BYTES < summed) yield
   }
-  if (!crc.equals(payload, summed)) return refusal('checksum', 'the checksum is another')
+  // What redis-server sends to its replicas has no checksum where it makes a payload of a command (HIMPORT SET).
+  const hasChecksum = payload.subarray(summed).some((byte) => byte !== 0)
+  if (hasChecksum && !crc.equals(payload, summed)) return refusal('checksum', 'the checksum is another')
 
   const reader = new RdbReader(payload, 0, end)
-  const value = yield* readValueSteps(reader, reader.u8(), sink)
+  let type = reader.u8()
+  if (type === RdbOpcode.keyMetadata) {
+    passMetadata(reader)
+    type = reader.u8()
+  }
+  const value = yield* readValueSteps(reader, type, sink)
   if (reader.remaining > 0) reader.fail('malformed', `${reader.remaining} bytes follow the value`)
   if (value !== null && reader.failure === null) return { value, failure: null }
   return { value: null, failure: reader.failure ?? { code: 'malformed', detail: 'no value' } }
+}
+
+/** Passes over metadata of modules, which may be left out if it says so. */
+function passMetadata(reader: RdbReader): void {
+  for (let left = reader.count(METADATA_CLASS_BYTES + 1); left > 0 && !reader.failed; left--) {
+    const at = reader.take(METADATA_CLASS_BYTES)
+    if (at >= 0 && !mayBeIgnored(reader.buf, at)) {
+      reader.fail('unsupported', `value with metadata of the class ${metadataClassName(reader.buf, at)}`)
+    }
+    passModuleParts(reader)
+  }
+}
+
+function passModuleParts(reader: RdbReader): void {
+  while (!reader.failed) {
+    const part = reader.length()
+    switch (part) {
+      case ModulePart.end:
+        return
+      case ModulePart.signed:
+      case ModulePart.unsigned:
+        reader.length()
+        break
+      case ModulePart.float:
+        reader.take(4)
+        break
+      case ModulePart.double:
+        reader.take(8)
+        break
+      case ModulePart.string:
+        reader.string()
+        break
+      default:
+        reader.fail('malformed', `metadata has a part of kind ${part}`)
+    }
+  }
 }
 
 /** The payload that RESTORE takes of a value as a file has it: its type, its bytes, and the version of the file. */

@@ -116,7 +116,7 @@ export class RdbCursor {
     throw new MeridianError(
       'MRD_RDB_UNSUPPORTED',
       `${this.source} has ${what} at byte ${this.itemOffset}`,
-      'Meridian reads RDB files of Redis up to version 8.0, without modules; remove what it cannot hold from the source.',
+      'Meridian reads RDB files of Redis up to version 8.10, without modules; remove what it cannot hold from the source.',
     )
   }
 

@@ -1,15 +1,17 @@
 import { Crc64, CRC64_BYTES } from './crc64.js'
 import { RdbCursor } from './rdb-cursor.js'
 import { RdbReader } from './rdb-reader.js'
-import { CHECKSUM_SINCE_VERSION, ModulePart, NEWEST_RDB_VERSION, RdbOpcode, RdbType } from './rdb-types.js'
+import { CHECKSUM_SINCE_VERSION, FIELDS_APART, ModulePart, NEWEST_RDB_VERSION, RdbOpcode, RdbType } from './rdb-types.js'
 import { bytes, length, moduleParts, strings, walkModule, walkValue, type Walk } from './value-walker.js'
-import { moduleName } from './module-name.js'
+import { mayBeIgnored, METADATA_CLASS_BYTES, metadataClassName, moduleName } from './module-name.js'
+import { readListpack } from './packed.js'
 
 /**
  * ```
  * file := "REDIS" version:4 digits  item…  0xff [checksum:u64]       checksum: CRC-64 of all before it, 0 when it was switched off
- * item := opcode data | [expiry] [idle | frequency] type key value
+ * item := opcode data | [expiry] [idle | frequency] [metadata] type key value
  * ```
+ * Hashes with a template have but a number for their fields, which stand in an item before all keys; they are given as what DUMP would give.
  * Byte ranges in an item are views that are good until the next one is asked for.
  */
 export type RdbItem =
@@ -19,6 +21,7 @@ export type RdbItem =
   /** About how many keys the database has, and how many of them expire. */
   | { readonly kind: 'resize'; readonly keys: number; readonly expires: number }
   | { readonly kind: 'function'; readonly offset: number; readonly code: Uint8Array }
+  /** Data of a module, or metadata that one has put to the key that follows. */
   | { readonly kind: 'module-aux'; readonly offset: number; readonly module: string }
   | RdbKeyItem
   /** `checked` is false when the file was written without a checksum. */
@@ -39,10 +42,17 @@ export interface RdbKeyItem {
   readonly idleSeconds: number | null
   /** Logarithmic counter of use; null when the file does not say. */
   readonly frequency: number | null
-  /** Of the module that it belongs to. */
-  readonly module: string | null
+  /** What it is if it is nothing that Meridian can hold: `the module NAME`, `type array`. */
+  readonly unsupported: string | null
 }
 
+/** Fields of hashes, as they stand in the file behind its number: how many, and each. */
+interface Template {
+  readonly count: number
+  readonly fields: Uint8Array
+}
+
+const APART = Buffer.from([FIELDS_APART])
 const MAGIC = 'REDIS'
 const VERSION_DIGITS = 4
 /** Redis' own limit on the number of a database is that of an int. */
@@ -58,6 +68,7 @@ export class RdbFileReader {
   private readonly crc = new Crc64()
   private version = 0
   private isAtEnd = false
+  private readonly templates = new Map<number, Template>()
 
   /** `source` names the file or server in errors. */
   constructor(source: string) {
@@ -152,6 +163,14 @@ export class RdbFileReader {
         case RdbOpcode.moduleAux:
           yield { kind: 'module-aux', offset: cursor.itemOffset, module: yield* this.moduleAux() }
           break
+        case RdbOpcode.keyMetadata: {
+          const module = yield* this.keyMetadata()
+          if (module !== null) yield { kind: 'module-aux', offset: cursor.itemOffset, module }
+          break
+        }
+        case RdbOpcode.hashTemplate:
+          yield* this.template()
+          break
         case RdbOpcode.end:
           yield* this.end()
           return
@@ -159,20 +178,29 @@ export class RdbFileReader {
           const keyAt = cursor.at - cursor.mark
           yield* strings(cursor, 1)
           const valueAt = cursor.at - cursor.mark
-          let module: string | null = null
-          if (opcode === RdbType.module) module = yield* walkModule(cursor)
-          else yield* walkValue(cursor, opcode)
+          let unsupported: string | null = null
+          let type = opcode
+          let value: Uint8Array | null = null
+          if (opcode === RdbType.module) {
+            unsupported = `the module ${yield* walkModule(cursor)}`
+          } else if (opcode === RdbType.hashTemplateReference || opcode === RdbType.hashTemplateListpackReference) {
+            type = opcode === RdbType.hashTemplateReference ? RdbType.hashTemplate : RdbType.hashTemplateListpack
+            value = yield* this.templateHash(type)
+          } else {
+            yield* walkValue(cursor, opcode)
+            if (opcode === RdbType.array) unsupported = 'type array'
+          }
           yield {
             kind: 'key',
             offset: cursor.itemOffset,
             database,
             key: this.decodeString(keyAt),
-            type: opcode,
-            value: cursor.buf.subarray(cursor.mark + valueAt, cursor.at),
+            type,
+            value: value ?? cursor.buf.subarray(cursor.mark + valueAt, cursor.at),
             expiresAtMs,
             idleSeconds,
             frequency,
-            module,
+            unsupported,
           }
           expiresAtMs = idleSeconds = frequency = null
         }
@@ -212,6 +240,52 @@ export class RdbFileReader {
     cursor.begin()
     this.isAtEnd = true
     yield { kind: 'end', checked }
+  }
+
+  /** Metadata of modules before a key; gives a class that may not be left out, if there is one. */
+  private *keyMetadata(): Walk<string | null> {
+    const { cursor } = this
+    let module: string | null = null
+    for (let left = yield* length(cursor); left > 0; left--) {
+      yield* bytes(cursor, METADATA_CLASS_BYTES)
+      const at = cursor.at - METADATA_CLASS_BYTES
+      if (!mayBeIgnored(cursor.buf, at)) module = metadataClassName(cursor.buf, at)
+      yield* moduleParts(cursor)
+    }
+    return module
+  }
+
+  /** `number fields field{fields}` */
+  private *template(): Walk {
+    const { cursor, templates } = this
+    const number = yield* length(cursor)
+    if (templates.has(number)) cursor.damaged(`there are two templates ${number}`)
+    const from = cursor.at - cursor.mark
+    const count = yield* length(cursor)
+    if (count === 0) cursor.damaged(`the template ${number} has no fields`)
+    yield* strings(cursor, count)
+    templates.set(number, { count, fields: cursor.buf.slice(cursor.mark + from, cursor.at) })
+  }
+
+  /** The value of a hash whose template has been told, as one that tells its fields. type: of that. */
+  private *templateHash(type: number): Walk<Uint8Array> {
+    const { cursor } = this
+    const from = cursor.at - cursor.mark
+    if (type === RdbType.hashTemplate) {
+      const { count, fields } = this.templateOf(yield* length(cursor))
+      const values = cursor.at - cursor.mark
+      yield* strings(cursor, count)
+      return Buffer.concat([APART, fields, cursor.buf.subarray(cursor.mark + values, cursor.at)])
+    }
+    yield* strings(cursor, 1)
+    const numbered = readListpack(this.decodeString(from))
+    const number = numbered === null || numbered.count === 0 ? '' : Buffer.from(numbered.at(0)).toString('latin1')
+    const { fields } = this.templateOf(/^\d+$/.test(number) ? Number(number) : -1)
+    return Buffer.concat([APART, fields, cursor.buf.subarray(cursor.mark + from, cursor.at)])
+  }
+
+  private templateOf(number: number): Template {
+    return this.templates.get(number) ?? this.cursor.damaged(`there is no template ${number}`)
   }
 
   private nextItem(): void {

@@ -26,14 +26,22 @@ export const RdbType = {
   hashListpackExpiringPreRelease: 23,
   hashExpiring: 24,
   hashListpackExpiring: 25,
+  stream4: 26,
+  stream5: 27,
+  array: 28,
+  /** Hashes whose fields are those of a template. Types 30 and 32 are 29 and 31 in files, where the template has been told before: they are read as those. */
+  hashTemplateListpack: 29,
+  hashTemplateListpackReference: 30,
+  hashTemplate: 31,
+  hashTemplateReference: 32,
 } as const
 
-/** Version that Redis 7.4 and 8.0 write; the newest that is known here. */
-export const NEWEST_RDB_VERSION = 12
+/** Redis 7.4 to 8.4 write version 12, 8.6 writes 13, 8.8 writes 14, and 8.10 one of the next two; the newest that is known here. */
+export const NEWEST_RDB_VERSION = 16
 /** Version in which DUMP appeared. Nothing older can come as a payload, and all that RESTORE read it. */
 export const OLDEST_PAYLOAD_VERSION = 6
 
-/** First version that has a type, for the types that are written here. redis-server 7.0 reads up to 10, 7.2 up to 11. */
+/** First version that has a type, for the types that are written here. redis-server 7.0 reads up to 10, 7.2 up to 11, 8.6 up to 13. */
 export function versionOf(type: number): number {
   switch (type) {
     case RdbType.zset:
@@ -44,6 +52,10 @@ export function versionOf(type: number): number {
       return 11
     case RdbType.hashExpiring:
       return 12
+    case RdbType.stream4:
+      return 13
+    case RdbType.stream5:
+      return 14
     default:
       return OLDEST_PAYLOAD_VERSION
   }
@@ -76,10 +88,14 @@ export function typeName(type: number): 'string' | 'list' | 'set' | 'zset' | 'ha
     case RdbType.hashExpiringPreRelease:
     case RdbType.hashListpackExpiring:
     case RdbType.hashListpackExpiringPreRelease:
+    case RdbType.hashTemplateListpack:
+    case RdbType.hashTemplate:
       return 'hash'
     case RdbType.stream:
     case RdbType.stream2:
     case RdbType.stream3:
+    case RdbType.stream4:
+    case RdbType.stream5:
       return 'stream'
     default:
       return null
@@ -102,8 +118,23 @@ export const ENCODED_LZF = 0xc3
 export const NODE_PLAIN = 1
 export const NODE_PACKED = 2
 
+/** How the fields of a hash with a template stand before its values: in one listpack, or one after the other. */
+export const FIELDS_LISTPACK = 0
+export const FIELDS_APART = 1
+
+/** Of an element of an array, what it is. */
+export const ArrayElement = {
+  string: 0,
+  integer: 1,
+  float: 2,
+  shortString: 3,
+} as const
+
 /** First bytes of an item of a file that is no value. */
 export const RdbOpcode = {
+  hashTemplate: 242,
+  /** Stands in payloads, too, before the type. */
+  keyMetadata: 243,
   slotInfo: 244,
   functionLibrary: 245,
   functionPreRelease: 246,

@@ -1,19 +1,36 @@
 import { parseInteger64 } from '../base/bytes.js'
 import { LIMITS } from '../base/limits.js'
+import { areDefaultSettings, areMarkSettings, MAX_DURATION_S, MAX_MAX_SIZE } from '../base/mark-settings.js'
 import { ByteList } from './byte-list.js'
 import { readListpack } from './packed.js'
 import type { RdbReader } from './rdb-reader.js'
 import { RdbType } from './rdb-types.js'
-import type { RdbPendingEntry, RdbStream, RdbStreamConsumer, RdbStreamEntry, RdbStreamGroup, RdbStreamId } from './value.js'
+import type {
+  RdbMark,
+  RdbPendingEntry,
+  RdbProducer,
+  RdbStream,
+  RdbStreamConsumer,
+  RdbStreamEntry,
+  RdbStreamGroup,
+  RdbStreamId,
+  RdbStreamMarks,
+} from './value.js'
 
 /**
- * Streams: nodes, each a key (the ID that the node's entries count from) and a listpack; then numbers, then groups.
+ * Streams: nodes, each a key (the ID that the node's entries count from) and a listpack; then numbers, then groups, then what is known of messages.
  *
  * ```
- * node  := live deleted names:n name{n} 0  entry{live + deleted}
- * entry := flags msDelta seqDelta ( value{n} | names:m (name value){m} ) elements
+ * node     := live deleted names:n name{n} 0  entry{live + deleted}
+ * entry    := flags msDelta seqDelta ( value{n} | names:m (name value){m} ) elements
+ *
+ * stream   := nodes (key node){nodes} entries lastId [firstId maxDeletedId entriesAdded]  groups group{groups}  [marks]         [] from stream2, marks from stream4 on
+ * group    := name lastId [entriesRead] pending (id:raw time deliveries){pending} consumers consumer{consumers} [released id:raw{released}]   released from stream5 on
+ * consumer := name seen [active] pending id:raw{pending}                                       active from stream3 on
+ * marks    := duration maxSize producers (name marks (name id){marks}){producers} added duplicates
  * ```
- * The flags say whether the entry is deleted (1) and has the node's own names (2); `elements` counts what precedes it, for reading backwards.
+ * The flags say whether the entry is deleted (1) and has the node's own names (2); `elements` counts what precedes it, for reading backwards. IDs are two lengths, raw ones
+ * 16 bytes. What a group has pending belongs to one consumer each, or has been released.
  */
 const DELETED = 1
 const SAME_NAMES = 2
@@ -55,7 +72,8 @@ export function* readStreamSteps(
     const group = yield* readGroup(reader, type, names)
     groups.push(type === RdbType.stream ? { ...group, entriesRead: readsUpTo(group.lastId, entries, lastId) } : group)
   }
-  return reader.failed ? null : { type: 'stream', entries: kept, lastId, firstId, maxDeletedId, entriesAdded, groups }
+  const marks = type >= RdbType.stream4 ? yield* readMarks(reader) : null
+  return reader.failed ? null : { type: 'stream', entries: kept, lastId, firstId, maxDeletedId, entriesAdded, groups, marks }
 }
 
 export function compareIds(a: RdbStreamId, b: RdbStreamId): number {
@@ -207,8 +225,26 @@ function* readGroup(reader: RdbReader, type: number, groupNames: Set<string>): G
   for (let left = reader.countObjects(1); left > 0 && !reader.failed; left--) {
     consumers.push(yield* readConsumer(reader, type, names, pending))
   }
+  const released = type >= RdbType.stream5 ? yield* readOwn(reader, pending) : releasedBefore5(consumers)
   if (pending.size > 0) reader.fail('malformed', 'a pending entry belongs to no consumer')
-  return { name, lastId, entriesRead, consumers }
+  return { name, lastId, entriesRead, consumers, released }
+}
+
+/**
+ * Payloads before stream5 cannot say that nobody has an entry. Meridian has written a consumer without a name that was never seen for nobody, and
+ * does where no newer payload is wanted: takes it out.
+ */
+function releasedBefore5(consumers: RdbStreamConsumer[]): readonly RdbPendingEntry[] {
+  const nobody = consumers.findIndex(isNobody)
+  return nobody < 0 ? [] : consumers.splice(nobody, 1)[0].pending
+}
+
+/** When nobody was seen, in such a payload. */
+export const NEVER_MS = 0
+
+/** Whether a consumer is nobody in payloads before stream5. */
+export function isNobody({ name, seenMs }: Omit<RdbStreamConsumer, 'pending'>): boolean {
+  return name.length === 0 && seenMs === NEVER_MS
 }
 
 /** Takes its entries out of `pending`: each belongs to one consumer. */
@@ -220,26 +256,65 @@ function* readConsumer(
 ): Generator<undefined, RdbStreamConsumer> {
   const name = readName(reader, names)
   const seenMs = reader.milliseconds()
-  const activeMs = type === RdbType.stream3 ? reader.milliseconds() : seenMs
+  const activeMs = type >= RdbType.stream3 ? reader.milliseconds() : seenMs
+  return { name, seenMs, activeMs, pending: yield* readOwn(reader, pending) }
+}
+
+/** Entries of a consumer, or of nobody, which are taken out of `pending`. */
+function* readOwn(reader: RdbReader, pending: Map<string, RdbPendingEntry>): Generator<undefined, RdbPendingEntry[]> {
   const own: RdbPendingEntry[] = []
   for (let left = reader.countObjects(ID_BYTES); left > 0 && !reader.failed; left--) {
     const key = idKey(readRawId(reader))
     const entry = pending.get(key)
     if (entry === undefined) {
-      reader.fail('malformed', 'an entry of a consumer is not pending in its group, or in another consumer too')
+      reader.fail('malformed', 'an entry of a consumer, or of nobody, is not pending in its group, or belongs to another too')
       break
     }
     pending.delete(key)
     own.push(entry)
     if (left % LIMITS.slicedReadStep === 0) yield
   }
-  return { name, seenMs, activeMs, pending: own }
+  return own
+}
+
+/** Null when they say nothing. */
+function* readMarks(reader: RdbReader): Generator<undefined, RdbStreamMarks | null> {
+  const durationS = reader.length()
+  const maxSize = reader.length()
+  if (!areMarkSettings(durationS, maxSize)) {
+    reader.fail('malformed', `messages are known for 1 to ${MAX_DURATION_S} seconds, 1 to ${MAX_MAX_SIZE} of a producer`)
+  }
+  const producers: RdbProducer[] = []
+  const names = new Set<string>()
+  for (let left = reader.countObjects(1); left > 0 && !reader.failed; left--) producers.push(yield* readProducer(reader, names))
+  const added = reader.length64()
+  const duplicates = reader.length64()
+  const isNothing = areDefaultSettings(durationS, maxSize) && producers.length === 0 && added === 0n && duplicates === 0n
+  return isNothing ? null : { durationS, maxSize, producers, added, duplicates }
+}
+
+function* readProducer(reader: RdbReader, taken: Set<string>): Generator<undefined, RdbProducer> {
+  const name = readName(reader, taken)
+  if (name.length === 0) reader.fail('malformed', 'a producer without a name')
+  const marks: RdbMark[] = []
+  const names = new Set<string>()
+  for (let left = reader.countObjects(3); left > 0 && !reader.failed; left--) {
+    const message = reader.string()
+    const mark = { name: message, id: readId(reader) }
+    if (message.length === 0) reader.fail('malformed', 'a message without a name')
+    const key = Buffer.from(message).toString('latin1')
+    // As Redis: what comes first counts.
+    if (!names.has(key)) marks.push(mark)
+    names.add(key)
+    if (left % LIMITS.slicedReadStep === 0) yield
+  }
+  return { name, marks }
 }
 
 function readName(reader: RdbReader, taken: Set<string>): Uint8Array {
   const name = reader.string()
   const key = Buffer.from(name).toString('latin1')
-  if (taken.has(key)) reader.fail('malformed', 'two groups or consumers have one name')
+  if (taken.has(key)) reader.fail('malformed', 'two groups, consumers or producers have one name')
   taken.add(key)
   return name
 }

@@ -1,14 +1,32 @@
+import { DEFAULT_DURATION_S, DEFAULT_MAX_SIZE } from '../base/mark-settings.js'
 import type { ByteList } from './byte-list.js'
 import { ListpackWriter } from './listpack-writer.js'
 import { RdbType } from './rdb-types.js'
+import { NEVER_MS } from './stream-reader.js'
 import type { RdbWriter } from './rdb-writer.js'
-import type { RdbPendingEntry, RdbStream, RdbStreamConsumer, RdbStreamEntry, RdbStreamGroup, RdbStreamId } from './value.js'
+import type {
+  RdbMark,
+  RdbPendingEntry,
+  RdbStream,
+  RdbStreamConsumer,
+  RdbStreamEntry,
+  RdbStreamGroup,
+  RdbStreamId,
+  RdbStreamMarks,
+} from './value.js'
 
 /** Redis' stream-node-max-entries and -bytes: larger nodes would be read, but slow the server that restores them. */
 const NODE_ENTRIES = 100
 const NODE_BYTES = 4096
 const SAME_NAMES = 2
 const UNKNOWN_READS = 2n ** 64n - 1n
+const NO_MARKS: RdbStreamMarks = {
+  durationS: DEFAULT_DURATION_S,
+  maxSize: DEFAULT_MAX_SIZE,
+  producers: [],
+  added: 0n,
+  duplicates: 0n,
+}
 
 /** See stream-reader.ts for the layout. */
 export function writeStream(writer: RdbWriter, stream: RdbStream, type: number): void {
@@ -19,12 +37,41 @@ export function writeStream(writer: RdbWriter, stream: RdbStream, type: number):
   for (const [i, start] of starts.entries()) writeNode(writer, node, entries.slice(start, starts[i + 1]))
   writeStreamHead(writer, stream, entries.length, stream.groups.length)
   for (const group of stream.groups) writeGroup(writer, group, type)
+  if (type >= RdbType.stream4) writeMarks(writer, stream.marks)
+}
+
+function writeMarks(writer: RdbWriter, marks: RdbStreamMarks | null): void {
+  const { producers, added, duplicates } = marks ?? NO_MARKS
+  writeMarksHead(writer, marks ?? NO_MARKS, producers.length)
+  for (const { name, marks: own } of producers) {
+    writer.string(name)
+    writer.length(own.length)
+    for (const mark of own) writeMark(writer, mark)
+  }
+  writer.length64(added)
+  writer.length64(duplicates)
+}
+
+/** Of so many producers; these follow: name, number of marks, marks. Then how many messages there were, and how many came again. */
+export function writeMarksHead(
+  writer: RdbWriter,
+  { durationS, maxSize }: Pick<RdbStreamMarks, 'durationS' | 'maxSize'>,
+  producers: number,
+): void {
+  writer.length(durationS)
+  writer.length(maxSize)
+  writer.length(producers)
+}
+
+export function writeMark(writer: RdbWriter, { name, id }: RdbMark): void {
+  writer.string(name)
+  writeId(writer, id)
 }
 
 /** What stands between the nodes and the groups. */
 export function writeStreamHead(
   writer: RdbWriter,
-  { lastId, firstId, maxDeletedId, entriesAdded }: Omit<RdbStream, 'type' | 'entries' | 'groups'>,
+  { lastId, firstId, maxDeletedId, entriesAdded }: Omit<RdbStream, 'type' | 'entries' | 'groups' | 'marks'>,
   entries: number,
   groups: number,
 ): void {
@@ -136,23 +183,41 @@ function sameLists(a: ByteList, b: ByteList): boolean {
 }
 
 function writeGroup(writer: RdbWriter, group: RdbStreamGroup, type: number): void {
+  const { consumers, released } = type < RdbType.stream5 ? withNobody(group) : group
   writeGroupHead(
     writer,
     group,
-    group.consumers.reduce((sum, { pending }) => sum + pending.length, 0),
+    consumers.reduce((sum, { pending }) => sum + pending.length, released.length),
   )
-  for (const { pending } of group.consumers) for (const entry of pending) writePending(writer, entry)
-  writer.length(group.consumers.length)
-  for (const consumer of group.consumers) {
+  for (const entry of released) writePending(writer, entry)
+  for (const { pending } of consumers) for (const entry of pending) writePending(writer, entry)
+  writer.length(consumers.length)
+  for (const consumer of consumers) {
     writeConsumerHead(writer, consumer, consumer.pending.length, type)
     for (const { id } of consumer.pending) writeRawId(writer, id)
   }
+  if (type < RdbType.stream5) return
+  writer.length(released.length)
+  for (const { id } of released) writeRawId(writer, id)
 }
 
-/** Of a group that has so many entries pending; these follow, then the number of its consumers, and these. */
+/**
+ * The same group where what was released belongs to a consumer: nobody, whom releasedBefore5 takes out again. In other servers whoever claims finds it there at once. Where a
+ * consumer has no name it has these, too.
+ */
+function withNobody({ consumers, released, ...rest }: RdbStreamGroup): RdbStreamGroup {
+  if (released.length === 0) return { ...rest, consumers, released }
+  const nameless = consumers.find(({ name }) => name.length === 0) ?? NOBODY
+  const holder = { ...nameless, pending: [...nameless.pending, ...released] }
+  return { ...rest, consumers: [holder, ...consumers.filter((consumer) => consumer !== nameless)], released: [] }
+}
+
+const NOBODY: RdbStreamConsumer = { name: new Uint8Array(0), seenMs: NEVER_MS, activeMs: NEVER_MS, pending: [] }
+
+/** Of a group that has so many entries pending; these follow, then the number of its consumers, and these, then the IDs of what was released, from stream5 on. */
 export function writeGroupHead(
   writer: RdbWriter,
-  { name, lastId, entriesRead }: Omit<RdbStreamGroup, 'consumers'>,
+  { name, lastId, entriesRead }: Omit<RdbStreamGroup, 'consumers' | 'released'>,
   pending: number,
 ): void {
   writer.string(name)
@@ -176,7 +241,7 @@ export function writeConsumerHead(
 ): void {
   writer.string(name)
   writer.milliseconds(seenMs)
-  if (type === RdbType.stream3) writer.milliseconds(activeMs)
+  if (type >= RdbType.stream3) writer.milliseconds(activeMs)
   writer.length(pending)
 }
 

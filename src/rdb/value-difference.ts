@@ -1,6 +1,7 @@
 import { compareBytes } from '../base/bytes.js'
+import { DEFAULT_DURATION_S, DEFAULT_MAX_SIZE } from '../base/mark-settings.js'
 import type { ByteList } from './byte-list.js'
-import type { RdbHash, RdbSortedSet, RdbStream, RdbStreamGroup, RdbStreamId, RdbValue } from './value.js'
+import type { RdbHash, RdbPendingEntry, RdbSortedSet, RdbStream, RdbStreamGroup, RdbStreamId, RdbValue } from './value.js'
 
 /** A HyperLogLog begins so; bytes 8 to 15 are a count that is remembered, not data. */
 const SKETCH_MAGIC = Buffer.from('HYLL')
@@ -9,7 +10,7 @@ const SKETCH_COUNT_END = 16
 
 /**
  * In what two values differ for a client, in a few words; null when they are the same. Encodings, the order of what has none, and what a stream
- * remembers of its past (entries ever added, times when consumers were seen) do not count.
+ * remembers of its past (entries ever added, times when consumers were seen, messages of producers, which are forgotten by themselves) do not count.
  */
 export function valueDifference(a: RdbValue, b: RdbValue): string | null {
   switch (a.type) {
@@ -82,6 +83,7 @@ function sameAt(a: ByteList, i: number, b: ByteList, j: number): boolean {
 function streamDifference(a: RdbStream, b: RdbStream): string | null {
   if (a.entries.length !== b.entries.length) return `${a.entries.length} entries there, ${b.entries.length} here`
   if (!sameId(a.lastId, b.lastId)) return 'the last ID is another'
+  if (settingsText(a) !== settingsText(b)) return 'for how long and how many messages are known is another'
   for (const [i, entry] of a.entries.entries()) {
     const other = b.entries[i]
     const same =
@@ -99,15 +101,18 @@ function streamDifference(a: RdbStream, b: RdbStream): string | null {
   return null
 }
 
-/** What is pending for whom, in one text. */
-function groupSignature(group: RdbStreamGroup): string {
-  const consumers = group.consumers
-    .map(({ name, pending }) => {
-      const ids = pending.map(({ id, deliveries }) => `${id.ms}-${id.seq}x${deliveries}`).sort()
-      return `${nameOf(name)}: ${ids.join(' ')}`
-    })
-    .sort()
-  return [`${group.lastId.ms}-${group.lastId.seq}`, ...consumers].join('\n')
+function settingsText({ marks }: RdbStream): string {
+  return `${marks?.durationS ?? DEFAULT_DURATION_S} ${marks?.maxSize ?? DEFAULT_MAX_SIZE}`
+}
+
+/** What is pending for whom, and for nobody, in one text. */
+function groupSignature({ lastId, consumers, released }: RdbStreamGroup): string {
+  const owners = consumers.map(({ name, pending }) => `${nameOf(name)}: ${pending.map(pendingText).sort().join(' ')}`)
+  return [`${lastId.ms}-${lastId.seq}`, released.map(pendingText).join(' '), ...owners.sort()].join('\n')
+}
+
+function pendingText({ id, deliveries }: RdbPendingEntry): string {
+  return `${id.ms}-${id.seq}x${deliveries}`
 }
 
 function nameOf(name: Uint8Array): string {

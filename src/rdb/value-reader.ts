@@ -3,7 +3,7 @@ import { ByteList } from './byte-list.js'
 import { readIntset, readListpack, readZiplist, readZipmap } from './packed.js'
 import { moduleName } from './module-name.js'
 import type { RdbReader } from './rdb-reader.js'
-import { NODE_PACKED, NODE_PLAIN, RdbType } from './rdb-types.js'
+import { FIELDS_APART, FIELDS_LISTPACK, NODE_PACKED, NODE_PLAIN, RdbType } from './rdb-types.js'
 import { readStreamSteps, type EntrySink } from './stream-reader.js'
 import { checkUnique } from './uniqueness.js'
 import type { RdbHash, RdbList, RdbSet, RdbSortedSet, RdbValue } from './value.js'
@@ -73,12 +73,20 @@ function* readByType(reader: RdbReader, type: number, sink: EntrySink | null): S
     case RdbType.hashExpiring:
     case RdbType.hashExpiringPreRelease:
       return yield* readExpiringHash(reader, type)
+    case RdbType.hashTemplateListpack:
+    case RdbType.hashTemplate:
+      return yield* readTemplateHash(reader, type)
     case RdbType.stream:
     case RdbType.stream2:
     case RdbType.stream3:
+    case RdbType.stream4:
+    case RdbType.stream5:
       return yield* readStreamSteps(reader, type, sink)
     case RdbType.module:
       reader.fail('unsupported', `module type ${moduleName(reader.length64())}`)
+      return null
+    case RdbType.array:
+      reader.fail('unsupported', 'value of type array')
       return null
     case RdbType.modulePreRelease:
       reader.fail('unsupported', 'module type of a release candidate')
@@ -218,6 +226,49 @@ function* readExpiringHash(reader: RdbReader, type: number): Steps<RdbHash> {
   }
   yield* failUnlessUnique(reader, fields)
   return { type: 'hash', fields, values, expiries: yield* someExpiry(expiries) }
+}
+
+/**
+ * ```
+ * hash   := form fields values
+ * fields := listpack | n field{n}      by form
+ * values := listpack of a number that means nothing here, and n values | value{n}      by type
+ * ```
+ */
+function* readTemplateHash(reader: RdbReader, type: number): Steps<RdbHash> {
+  const form = reader.length()
+  if (form !== FIELDS_LISTPACK && form !== FIELDS_APART) reader.fail('malformed', `fields of the form ${form}`)
+  const fields = form === FIELDS_LISTPACK ? readListpack(reader.string()) : yield* readStrings(reader, reader.count(1))
+  if (fields === null || fields.count === 0) {
+    reader.fail('malformed', 'a template without fields')
+    return NO_FIELDS
+  }
+  yield* failUnlessRising(reader, fields)
+  if (type === RdbType.hashTemplate) {
+    return { type: 'hash', fields, values: yield* readStrings(reader, fields.count), expiries: null }
+  }
+  const numbered = readListpack(reader.string())
+  if (numbered?.count !== fields.count + 1 || parseInteger64(numbered.at(0), 0, numbered.end(0)) === null) {
+    reader.fail('malformed', 'values that do not fit their template')
+    return NO_FIELDS
+  }
+  const values = new ByteList()
+  for (let i = 1; i < numbered.count; i++) values.pushFrom(numbered, i)
+  return { type: 'hash', fields, values, expiries: null }
+}
+
+const NO_FIELDS: RdbHash = { type: 'hash', fields: new ByteList(), values: new ByteList(), expiries: null }
+
+/** By length, then by bytes: so no field of a template stands twice. */
+function* failUnlessRising(reader: RdbReader, fields: ByteList): Steps<void> {
+  for (let i = 1; i < fields.count; i++) {
+    const byLength = fields.end(i) - fields.start(i) - (fields.end(i - 1) - fields.start(i - 1))
+    if (byLength < 0 || (byLength === 0 && fields.compare(i - 1, i) >= 0)) {
+      reader.fail('malformed', 'fields of a template that do not rise')
+      return
+    }
+    if (i % STEP_ELEMENTS === 0) yield
+  }
 }
 
 function checkedExpiry(reader: RdbReader, at: number): number {

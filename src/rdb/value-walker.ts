@@ -1,7 +1,8 @@
 import { RdbReader } from './rdb-reader.js'
 import type { RdbCursor } from './rdb-cursor.js'
 import { moduleName } from './module-name.js'
-import { ModulePart, NODE_PACKED, NODE_PLAIN, RdbType } from './rdb-types.js'
+import { readListpack } from './packed.js'
+import { ArrayElement, FIELDS_APART, FIELDS_LISTPACK, ModulePart, NODE_PACKED, NODE_PLAIN, RdbType } from './rdb-types.js'
 
 /** Gives null whenever more bytes must be fed before it can go on. */
 export type Walk<T = void> = Generator<null, T, void>
@@ -51,7 +52,16 @@ export function* walkValue(cursor: RdbCursor, type: number): Walk {
     case RdbType.stream:
     case RdbType.stream2:
     case RdbType.stream3:
+    case RdbType.stream4:
+    case RdbType.stream5:
       return yield* stream(cursor, type)
+    case RdbType.array:
+      return yield* array(cursor)
+    case RdbType.hashTemplateListpack:
+      yield* templateFields(cursor)
+      return yield* strings(cursor, 1)
+    case RdbType.hashTemplate:
+      return yield* strings(cursor, yield* templateFields(cursor))
     case RdbType.module:
       yield* walkModule(cursor)
       return
@@ -152,8 +162,60 @@ function* stream(cursor: RdbCursor, type: number): Walk {
     }
     for (let consumers = yield* length(cursor); consumers > 0; consumers--) {
       yield* strings(cursor, 1)
-      yield* bytes(cursor, type === RdbType.stream3 ? 2 * TIME_BYTES : TIME_BYTES)
+      yield* bytes(cursor, type >= RdbType.stream3 ? 2 * TIME_BYTES : TIME_BYTES)
       for (let pending = yield* length(cursor); pending > 0; pending--) while (!cursor.take(RAW_ID_BYTES)) yield null
+    }
+    if (type < RdbType.stream5) continue
+    for (let released = yield* length(cursor); released > 0; released--) while (!cursor.take(RAW_ID_BYTES)) yield null
+  }
+  if (type >= RdbType.stream4) yield* streamMarks(cursor)
+}
+
+function* streamMarks(cursor: RdbCursor): Walk {
+  // For how long and how many; behind the producers: how many there were, how many came again.
+  for (let left = 2; left > 0; left--) yield* length(cursor)
+  for (let producers = yield* length(cursor); producers > 0; producers--) {
+    yield* strings(cursor, 1)
+    for (let marks = yield* length(cursor); marks > 0; marks--) {
+      while (!cursor.string()) yield null
+      for (let left = 2; left > 0; left--) while (!cursor.length()) yield null
+    }
+  }
+  for (let left = 2; left > 0; left--) yield* length(cursor)
+}
+
+/** Gives their number; 0 where they are none. */
+function* templateFields(cursor: RdbCursor): Walk<number> {
+  const form = yield* length(cursor)
+  if (form !== FIELDS_LISTPACK && form !== FIELDS_APART) cursor.damaged(`a hash has fields of the form ${form}`)
+  if (form === FIELDS_LISTPACK) {
+    const from = cursor.at - cursor.mark
+    yield* strings(cursor, 1)
+    return readListpack(new RdbReader(cursor.buf, cursor.mark + from, cursor.at).string())?.count ?? 0
+  }
+  const count = yield* length(cursor)
+  yield* strings(cursor, count)
+  return count
+}
+
+/** `elements hasNext [next] (index kind element){elements}` */
+function* array(cursor: RdbCursor): Walk {
+  const count = yield* length(cursor)
+  if ((yield* length(cursor)) !== 0) yield* length(cursor)
+  for (let left = count; left > 0; left--) {
+    while (!cursor.length()) yield null
+    const kind = yield* length(cursor)
+    switch (kind) {
+      case ArrayElement.string:
+      case ArrayElement.shortString:
+        while (!cursor.string()) yield null
+        break
+      case ArrayElement.integer:
+      case ArrayElement.float:
+        while (!cursor.take(DOUBLE_BYTES)) yield null
+        break
+      default:
+        cursor.damaged(`an array has an element of kind ${kind}`)
     }
   }
 }

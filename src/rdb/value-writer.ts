@@ -1,11 +1,15 @@
 import type { ByteList } from './byte-list.js'
-import { RdbType } from './rdb-types.js'
+import { NEWEST_RDB_VERSION, RdbType, versionOf } from './rdb-types.js'
 import type { RdbWriter } from './rdb-writer.js'
+import { isNobody } from './stream-reader.js'
 import { writeStream } from './stream-writer.js'
 import type { RdbHash, RdbValue } from './value.js'
 
-/** The type under which a value is written: of those that lose nothing, the one that the oldest server reads. */
-export function typeOf(value: RdbValue): number {
+/**
+ * The type under which a value is written: of those that lose nothing, the one that the oldest server reads. most: a version that types of streams may not be newer
+ * than; they then leave out what they cannot say.
+ */
+export function typeOf(value: RdbValue, most = NEWEST_RDB_VERSION): number {
   switch (value.type) {
     case 'string':
       return RdbType.string
@@ -17,19 +21,33 @@ export function typeOf(value: RdbValue): number {
       return RdbType.zset
     case 'hash':
       return value.expiries === null ? RdbType.hash : RdbType.hashExpiring
-    case 'stream':
-      return streamTypeOf(value.groups.every(({ consumers }) => consumers.every(({ seenMs, activeMs }) => seenMs === activeMs)))
+    case 'stream': {
+      const { groups, marks } = value
+      return streamTypeOf(
+        groups.every(({ consumers }) => consumers.every(({ seenMs, activeMs }) => seenMs === activeMs)),
+        groups.some(({ consumers, released }) => released.length > 0 || consumers.some(isNobody)),
+        marks !== null,
+        most,
+      )
+    }
   }
 }
 
-/** wasSeenWhenActive: of every consumer. */
-export function streamTypeOf(wasSeenWhenActive: boolean): number {
+/** wasSeenWhenActive: of every consumer. hasReleased: also a consumer that older types would take for who has what was released. most: see typeOf. */
+export function streamTypeOf(
+  wasSeenWhenActive: boolean,
+  hasReleased: boolean,
+  hasMarks: boolean,
+  most = NEWEST_RDB_VERSION,
+): number {
+  if (hasReleased && versionOf(RdbType.stream5) <= most) return RdbType.stream5
+  if (hasMarks && versionOf(RdbType.stream4) <= most) return RdbType.stream4
   // What redis-server 7.0 does not know is when consumers were last active; it takes the time they were last seen for it.
-  return wasSeenWhenActive ? RdbType.stream2 : RdbType.stream3
+  return wasSeenWhenActive || versionOf(RdbType.stream3) > most ? RdbType.stream2 : RdbType.stream3
 }
 
 /** Writes a value without its type byte. Collections go out element by element; servers pack them as they like when they read. */
-export function writeValue(writer: RdbWriter, value: RdbValue): void {
+export function writeValue(writer: RdbWriter, value: RdbValue, type = typeOf(value)): void {
   switch (value.type) {
     case 'string':
       writer.string(value.value)
@@ -51,7 +69,7 @@ export function writeValue(writer: RdbWriter, value: RdbValue): void {
       writeHash(writer, value)
       break
     case 'stream':
-      writeStream(writer, value, typeOf(value))
+      writeStream(writer, value, type)
       break
   }
 }

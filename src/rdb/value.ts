@@ -49,6 +49,33 @@ export interface RdbStream {
   readonly maxDeletedId: RdbStreamId
   readonly entriesAdded: bigint
   readonly groups: readonly RdbStreamGroup[]
+  /** Null where nothing is known of messages and the settings are those that go without saying. */
+  readonly marks: RdbStreamMarks | null
+}
+
+/** Messages that producers have named (XADD IDMP), and for how long and how many of a producer they are known. */
+export interface RdbStreamMarks {
+  readonly durationS: number
+  readonly maxSize: number
+  /** With different names. */
+  readonly producers: readonly RdbProducer[]
+  /** Messages that were ever named, and how many of them came again. */
+  readonly added: bigint
+  readonly duplicates: bigint
+}
+
+export interface RdbProducer {
+  /** Not empty. */
+  readonly name: Uint8Array
+  /** The oldest first, with different names. */
+  readonly marks: readonly RdbMark[]
+}
+
+export interface RdbMark {
+  /** Not empty. */
+  readonly name: Uint8Array
+  /** Of the entry that the message has become; it may be gone. */
+  readonly id: RdbStreamId
 }
 
 export interface RdbStreamEntry {
@@ -64,6 +91,8 @@ export interface RdbStreamGroup {
   /** Entries that the group has read in all, null when that is not known. */
   readonly entriesRead: bigint | null
   readonly consumers: readonly RdbStreamConsumer[]
+  /** Pending entries that nobody has (XNACK), in the order in which whoever claims gets them. */
+  readonly released: readonly RdbPendingEntry[]
 }
 
 export interface RdbStreamConsumer {

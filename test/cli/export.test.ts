@@ -103,6 +103,34 @@ describe('export', () => {
     expect(readdirSync(folder)).toEqual([])
   })
 
+  it('keeps which messages are known and what was released, unless an older version is asked for', async () => {
+    await run(member.redis, EVERYTHING)
+    await run(member.redis, [
+      ['XADD', 'named', 'IDMP', 'p', 'm', '*', 'f', 'v'],
+      ['XGROUP', 'CREATE', 'named', 'g', '0'],
+      ['XREADGROUP', 'GROUP', 'g', 'c', 'STREAMS', 'named', '>'],
+    ])
+    expect((await exportFile()).stdout).toContain('(RDB version 13) in ')
+    expect(keysOf(file).find(({ key }) => key === 'named')?.type).toBe(26)
+    rmSync(file)
+    const [[id]] = await member.redis.xrange('named', '-', '+')
+    await member.redis.call('XNACK', 'named', 'g', 'FAIL', 'IDS', 1, id)
+    expect((await exportFile()).stdout).toContain('(RDB version 14) in ')
+    expect(keysOf(file).find(({ key }) => key === 'named')?.type).toBe(27)
+    const before = await contents(member.redis)
+    await member.redis.flushall()
+    expect((await cli('import', member.address, '--from-rdb', file, '--verify')).stdout).toContain('no difference')
+    expect(await contents(member.redis)).toEqual(before)
+    expect(await member.redis.call('XADD', 'named', 'IDMP', 'p', 'm', '*', 'f', 'other')).toBe(id)
+    rmSync(file)
+    const { stdout } = await exportFile('--rdb-version', '10')
+    expect(stdout).toContain('of 1 stream, which messages are known is left out (--rdb-version 13 keeps it')
+    expect(keysOf(file).find(({ key }) => key === 'named')?.type).toBe(19)
+    await member.redis.flushall()
+    expect((await cli('import', member.address, '--from-rdb', file, '--verify')).stdout).toContain('no difference')
+    expect(await member.redis.call('XPENDING', 'named', 'g', '-', '+', 10)).toEqual([[id, '', -1, 1]])
+  })
+
   it('takes only what is asked for', async () => {
     await run(member.redis, [
       ['SET', 'user:1', 'a'],

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { writeCrc64 } from '../../src/rdb/crc64.js'
 import { RdbFileWriter } from '../../src/rdb/rdb-file-writer.js'
+import { ARRAY_PARTS, fileWith, METADATA_PARTS, NEW_FILE_PARTS } from '../rdb/new-payloads.js'
 import { describeWithRedisServer } from '../support/with-redis-server.js'
 import { contents, EVERYTHING, memberWithFolder, run } from './import-rig.js'
 import { cli } from './run.js'
@@ -141,6 +142,43 @@ describe('an RDB file', () => {
     const skipping = await importFile('--skip-unsupported')
     expect(skipping.stdout).toMatch(/left out: 1 of the module/)
     expect(skipping.code).toBe(0)
+  })
+
+  it('of Redis 8.10 is imported whole: hashes with templates, messages of producers, released entries', async () => {
+    writeFileSync(file, fileWith(15, ...NEW_FILE_PARTS))
+    const { code, stdout, stderr } = await importFile('--verify')
+    expect(stderr).toBe('')
+    expect(stdout).toContain('(RDB version 15, written by Redis 8.10.0)')
+    expect(stdout).toContain('  6 keys: string 1 · hash 3 · stream 2\n')
+    expect(stdout).toContain('compared all 6 keys: no difference')
+    expect(code).toBe(0)
+    expect(await member.redis.hgetall('packed')).toEqual({ age: '42', name: 'Ann', email: 'a@b.c' })
+    expect(await member.redis.hget('spread', 'f')).toBe('7')
+    expect(await member.redis.pexpiretime('packed')).toBe(1_900_000_000_123)
+    const info = (await member.redis.xinfo('STREAM', 'messages')) as unknown[]
+    for (const [name, value] of [
+      ['idmp-duration', 50],
+      ['idmp-maxsize', 7],
+      ['iids-added', 9],
+      ['iids-duplicates', 4],
+    ] as const) {
+      expect([name, info[info.indexOf(name) + 1]]).toEqual([name, value])
+    }
+    const pending = (await member.redis.xpending('released', 'g', '-', '+', 10)) as [string, string, number, number][]
+    expect(pending.map(([id, consumer]) => [id, consumer])).toEqual([
+      ['5-1', 'c'],
+      ['5-2', ''],
+      ['6-0', ''],
+    ])
+  })
+
+  it('with an array, or metadata that a module needs, is refused, or imported without', async () => {
+    writeFileSync(file, fileWith(14, ...ARRAY_PARTS, ...METADATA_PARTS, 0, 1, 'k', 1, 'v'))
+    expect((await importFile()).stderr).toMatch(/has a value of type array at byte 9, in the key "array" \(MRD_RDB_UNSUPPORTED\)/)
+    const skipping = await importFile('--skip-unsupported')
+    expect(skipping.stdout).toContain('left out: 1 of type array, 1 of data of the module KMT1')
+    expect(skipping.code).toBe(0)
+    expect(await member.redis.get('k')).toBe('v')
   })
 
   it('with a value that contradicts itself names the key', async () => {

@@ -51,11 +51,31 @@ const group = fc
     lastId: streamId,
     entriesRead: fc.option(fc.bigInt({ min: 0n, max: 2n ** 63n })),
     consumers: fc.uniqueArray(consumer, { maxLength: 3, selector: ({ name }) => latin1(name) }),
+    released: fc.oneof(fc.array(pending, { maxLength: 0 }), fc.array(pending, { maxLength: 4 })),
   })
-  .filter(({ consumers }) => {
-    const ids = consumers.flatMap(({ pending }) => pending.map(({ id }) => `${id.ms}-${id.seq}`))
+  .filter(({ consumers, released }) => {
+    const ids = [...consumers.map(({ pending }) => pending), released].flatMap((list) =>
+      list.map(({ id }) => `${id.ms}-${id.seq}`),
+    )
     return new Set(ids).size === ids.length
   })
+
+const name = bytes.filter(({ length }) => length > 0)
+const marks = fc
+  .record({
+    durationS: fc.integer({ min: 1, max: 86_400 }),
+    maxSize: fc.integer({ min: 1, max: 10_000 }),
+    producers: fc.uniqueArray(
+      fc.record({
+        name,
+        marks: fc.uniqueArray(fc.record({ name, id: streamId }), { maxLength: 4, selector: (mark) => latin1(mark.name) }),
+      }),
+      { maxLength: 3, selector: (producer) => latin1(producer.name) },
+    ),
+    added: u64,
+    duplicates: u64,
+  })
+  .filter(({ durationS, maxSize, producers }) => durationS !== 100 || maxSize !== 100 || producers.length > 0)
 
 /** Values of every type that payloads can hold. */
 export const values: fc.Arbitrary<RdbValue> = fc.oneof(
@@ -84,8 +104,9 @@ export const values: fc.Arbitrary<RdbValue> = fc.oneof(
       groups: fc.uniqueArray(group, { maxLength: 3, selector: ({ name }) => latin1(name) }),
       maxDeletedId: streamId,
       added: u64,
+      marks: fc.option(marks),
     })
-    .map(({ entries, groups, maxDeletedId, added }): RdbValue => ({
+    .map(({ entries, groups, maxDeletedId, added, marks }): RdbValue => ({
       type: 'stream',
       entries,
       groups,
@@ -93,6 +114,7 @@ export const values: fc.Arbitrary<RdbValue> = fc.oneof(
       firstId: entries[0]?.id ?? id(0),
       maxDeletedId,
       entriesAdded: added,
+      marks,
     })),
 )
 

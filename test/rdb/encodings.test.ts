@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { readPayload } from '../../src/rdb/payload.js'
+import { readPayload, writePayload } from '../../src/rdb/payload.js'
 import { ByteList } from '../../src/rdb/byte-list.js'
 import { checkUnique } from '../../src/rdb/uniqueness.js'
 import { ListpackWriter } from '../../src/rdb/listpack-writer.js'
-import { i64le, payload, str, ziplist } from './old-encodings.js'
+import { ARRAY, BAD_PAYLOADS, NEW_PAYLOADS } from './new-payloads.js'
+import { i64le, payload, sealed, str, ziplist } from './old-encodings.js'
 import { OLD_PAYLOADS } from './old-payloads.js'
 import { plain } from './plain-value.js'
 
@@ -33,6 +34,43 @@ describe('encodings of older servers', () => {
 })
 
 describe('encodings of newer servers', () => {
+  for (const [name, { bytes, value }] of Object.entries(NEW_PAYLOADS)) {
+    it(`reads ${name}, and what it writes of it itself`, () => {
+      expect(read(bytes)).toEqual(value)
+      expect(read(writePayload(readPayload(bytes).value!))).toEqual(value)
+    })
+  }
+
+  it.each(Object.entries(BAD_PAYLOADS))('refuses %s', (_, bytes) => {
+    expect(['malformed', 'truncated']).toContain(read(bytes))
+  })
+
+  it('takes the first of two messages with one name, as Redis', () => {
+    const bytes = NEW_PAYLOADS['a stream of Redis 8.6 with messages of producers'].bytes
+    const twice = sealed(Buffer.from(bytes.toString('latin1').replace('m2', 'm1'), 'latin1'))
+    expect(read(twice)).toMatchObject({ marks: { producers: [['p', [['m1', '5-1']]], expect.anything()] } })
+  })
+
+  it('reads a payload without a checksum, as Redis 8.10 sends them to replicas', () => {
+    for (const { bytes, value } of Object.values(NEW_PAYLOADS)) {
+      expect(read(Buffer.concat([bytes.subarray(0, -8), Buffer.alloc(8)]))).toEqual(value)
+    }
+  })
+
+  it('names what it cannot hold: arrays, and metadata that a module does not want to be ignored', () => {
+    expect(readPayload(payload(14, ARRAY, 1, 0, 0, 1, i64le(5))).failure).toEqual({
+      code: 'unsupported',
+      detail: 'value of type array',
+    })
+    // Class "KMT1" of version 2: 10 << 18 | 12 << 12 | 19 << 6 | 53, then the version and no flag.
+    const spec = Buffer.alloc(4)
+    spec.writeUInt32LE((((10 * 64 + 12) * 64 + 19) * 64 + 53) * 256 + 2 * 8)
+    expect(readPayload(payload(13, 243, 1, spec, 2, 5, 0, 0, 2, 'ok')).failure).toEqual({
+      code: 'unsupported',
+      detail: 'value with metadata of the class KMT1',
+    })
+  })
+
   it('reads a set as a listpack', () => {
     expect(read(payload(11, 20, str(listpack('a', '-5', 'b'))))).toEqual({ set: ['-5', 'a', 'b'] })
   })

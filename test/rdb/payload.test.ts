@@ -25,7 +25,7 @@ describe('payloads', () => {
   it('that were changed are refused, or mean a value that can be written and read', () => {
     fc.assert(
       fc.property(changed, (body) => {
-        const result = readPayload(payload(12, body))
+        const result = readPayload(payload(16, body))
         if (result.failure === null) expect(read(writePayload(result.value))).toEqual(plain(result.value))
       }),
       { numRuns: 2000 },
@@ -34,8 +34,8 @@ describe('payloads', () => {
 
   it('of noise behind any type are refused, or mean a value', () => {
     fc.assert(
-      fc.property(fc.nat(30), fc.uint8Array({ maxLength: 60 }), (type, noise) => {
-        const result = readPayload(payload(12, type, noise))
+      fc.property(fc.nat(35), fc.uint8Array({ maxLength: 60 }), (type, noise) => {
+        const result = readPayload(payload(16, type, noise))
         expect(result.value === null).toBe(result.failure !== null)
       }),
       { numRuns: 5000 },
@@ -83,8 +83,10 @@ describe('payloads', () => {
           lastId: id(1),
           entriesRead: 1n,
           consumers: [{ name: Buffer.from('c'), seenMs: 5, activeMs, pending: [] }],
+          released: [],
         },
       ],
+      marks: null,
     })
     expect(version({ type: 'string', value: Buffer.from('x') })).toBe(6)
     expect(version({ type: 'zset', members: list('a'), scores: Float64Array.of(1) })).toBe(8)
@@ -96,7 +98,7 @@ describe('payloads', () => {
   it('are refused when too short, changed, or of a newer version', () => {
     const good = payload(12, 0, str('x'))
     expect(read(good)).toBe('x')
-    expect(read(payload(13, 0, str('x')))).toBe('version')
+    expect(read(payload(17, 0, str('x')))).toBe('version')
     expect(read(payload(0x0100, 0, str('x')))).toBe('version')
     for (let i = 0; i < good.length; i++) {
       const changed = Buffer.from(good)
@@ -113,7 +115,8 @@ describe('payloads', () => {
 
   it('make no room for what cannot be there', () => {
     const huge = Buffer.concat([Buffer.from([0x81]), Buffer.from('0000010000000000', 'hex')])
-    for (const type of [1, 2, 3, 4, 5, 14, 15, 18, 19, 21, 22]) expect(read(payload(12, type, huge, 'abc'))).toBe('truncated')
+    for (const type of [1, 2, 3, 4, 5, 14, 15, 18, 19, 21, 22, 26, 27])
+      expect(read(payload(12, type, huge, 'abc'))).toBe('truncated')
     expect(read(payload(12, 24, i64le(5), huge, 'abc'))).toBe('truncated')
     expect(read(payload(12, 0, huge, 'abc'))).toBe('too-large')
     expect(read(payload(12, 0, 0x80, u32be(1 << 20), 'abc'))).toBe('truncated')
@@ -144,6 +147,6 @@ describe('payloads', () => {
     number.writeBigUInt64BE(name * 1024n + 3n)
     expect(readPayload(payload(12, 7, 0x81, number, 0)).failure).toEqual({ code: 'unsupported', detail: 'module type ReJSON-RL' })
     expect(read(payload(12, 6, 0))).toBe('unsupported')
-    for (const type of [8, 26, 100, 255]) expect(read(payload(12, type, 0))).toBe('malformed')
+    for (const type of [8, 30, 32, 33, 100, 255]) expect(read(payload(12, type, 0))).toBe('malformed')
   })
 })

@@ -1,5 +1,5 @@
 import { ByteList } from '../../src/rdb/byte-list.js'
-import type { RdbStreamId, RdbValue } from '../../src/rdb/value.js'
+import type { RdbPendingEntry, RdbStreamId, RdbStreamMarks, RdbValue } from '../../src/rdb/value.js'
 
 /** A value with every byte string as text of the same bytes, and what has no order in order, so that tests can compare and write it down. */
 export function plain(value: RdbValue): unknown {
@@ -34,10 +34,24 @@ export function plain(value: RdbValue): unknown {
             name: text(consumer.name),
             seen: consumer.seenMs,
             active: consumer.activeMs,
-            pending: consumer.pending.map(({ id, deliveredMs, deliveries }) => [idText(id), deliveredMs, Number(deliveries)]),
+            pending: consumer.pending.map(pendingOf),
           })),
+          ...(group.released.length === 0 ? {} : { released: group.released.map(pendingOf) }),
         })),
+        ...(value.marks === null ? {} : { marks: plainMarks(value.marks) }),
       }
+  }
+}
+
+function pendingOf({ id, deliveredMs, deliveries }: RdbPendingEntry): unknown[] {
+  return [idText(id), deliveredMs, Number(deliveries)]
+}
+
+function plainMarks({ durationS, maxSize, producers, added, duplicates }: RdbStreamMarks): unknown {
+  return {
+    settings: [durationS, maxSize],
+    producers: producers.map(({ name, marks }) => [text(name), marks.map((mark) => [text(mark.name), idText(mark.id)])]),
+    counts: [Number(added), Number(duplicates)],
   }
 }
 

@@ -3,10 +3,11 @@ import { MeridianError } from '../../src/base/errors.js'
 import { Crc64, writeCrc64 } from '../../src/rdb/crc64.js'
 import { openPayload, readPayload, sealPayload, writePayload } from '../../src/rdb/payload.js'
 import { RdbFileReader, type RdbItem } from '../../src/rdb/rdb-file-reader.js'
-import { RdbFileWriter, rdbHeader } from '../../src/rdb/rdb-file-writer.js'
+import { RdbFileWriter } from '../../src/rdb/rdb-file-writer.js'
 import type { RdbValue } from '../../src/rdb/value.js'
 import { valueDifference } from '../../src/rdb/value-difference.js'
 import { OLD_PAYLOADS } from './old-payloads.js'
+import { ARRAY_PARTS, fileWith, listpack, METADATA_PARTS, NEW_FILE_PARTS, NEW_FILE_VALUES, NEW_PAYLOADS } from './new-payloads.js'
 import { i64le, str } from './old-encodings.js'
 import { id, list, plain } from './plain-value.js'
 
@@ -38,8 +39,10 @@ const VALUES: Readonly<Record<string, RdbValue>> = {
         consumers: [
           { name: Buffer.from('c'), seenMs: 7, activeMs: 8, pending: [{ id: id(5, 1), deliveredMs: 7, deliveries: 2n }] },
         ],
+        released: [],
       },
     ],
+    marks: null,
   },
 }
 
@@ -59,12 +62,8 @@ function fileOf(payloads: readonly (readonly [string, Uint8Array])[], version = 
   return Buffer.concat([header, ...parts, checksum])
 }
 
-/** A file with these bytes between header and end mark. */
-function fileWith(version: number, ...parts: (number | string | Uint8Array)[]): Buffer {
-  const body = parts.map((part) => (typeof part === 'number' ? Buffer.from([part]) : Buffer.from(part as string, 'latin1')))
-  const whole = Buffer.concat([rdbHeader(version), ...body, Buffer.from([255]), Buffer.alloc(version >= 5 ? 8 : 0)])
-  if (version >= 5) writeCrc64(whole, 0, whole.length - 8, whole, whole.length - 8)
-  return whole
+function text(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('latin1')
 }
 
 /** Items with copies of what they refer to. */
@@ -97,11 +96,15 @@ function failure(file: Uint8Array): MeridianError | null {
 
 const NEW = Object.entries(VALUES).map(([name, value]): [string, Uint8Array] => [name, writePayload(value)])
 const OLD = Object.entries(OLD_PAYLOADS).map(([name, { bytes }]): [string, Uint8Array] => [name, bytes])
+const NEWER = Object.entries(NEW_PAYLOADS)
+  .filter(([name]) => !name.includes('metadata'))
+  .map(([name, { bytes }]): [string, Uint8Array] => [name, bytes])
 
 describe('an RDB file', () => {
   it.each([
     ['values as they are written here', NEW],
     ['values in every encoding that Redis ever wrote', OLD],
+    ['values as newer servers write them', NEWER],
   ])('gives back %s, however its bytes are cut', (_, payloads) => {
     const file = fileOf(payloads)
     const whole = read(file)
@@ -110,7 +113,7 @@ describe('an RDB file', () => {
     for (const [i, { type, value, database, expiresAtMs }] of keys.entries()) {
       expect(database).toBe(3)
       expect(expiresAtMs).toBe(i === 1 ? 1_900_000_000_123 : null)
-      expect(plain(readPayload(sealPayload(type, value, 12)).value!)).toEqual(plain(readPayload(payloads[i][1]).value!))
+      expect(plain(readPayload(sealPayload(type, value, 16)).value!)).toEqual(plain(readPayload(payloads[i][1]).value!))
     }
     expect(whole[0]).toEqual({ kind: 'version', version: 12 })
     expect(whole[1]).toEqual({ kind: 'aux', name: 'redis-ver', value: '7.4.0' })
@@ -128,7 +131,7 @@ describe('an RDB file', () => {
   })
 
   it('with any bit turned is an error that names the place', () => {
-    for (const file of [fileOf(NEW), fileOf(OLD)]) {
+    for (const file of [fileOf(NEW), fileOf(OLD), fileWith(15, ...NEW_FILE_PARTS)]) {
       for (let at = 0; at < file.length; at++) {
         const bad = Buffer.from(file)
         bad[at] ^= 1 << (at % 8)
@@ -187,13 +190,57 @@ describe('an RDB file', () => {
       ),
     )
     expect(items.map(({ kind }) => kind)).toEqual(['version', 'module-aux', 'function', 'key', 'key', 'end'])
-    expect(items[3]).toMatchObject({ kind: 'key', module: expect.stringMatching(/^.{9}$/) })
-    expect(items[1]).toMatchObject({ module: (items[3] as { module: string }).module })
+    expect(items[3]).toMatchObject({ kind: 'key', unsupported: expect.stringMatching(/^the module .{9}$/) })
+    expect(items[3]).toMatchObject({ unsupported: `the module ${(items[1] as { module: string }).module}` })
+  })
+
+  it('of Redis 8.10 gives hashes with templates as what DUMP gives, and passes over metadata that may be ignored', () => {
+    const file = fileWith(15, ...NEW_FILE_PARTS)
+    const items = read(file)
+    const keys = items.filter((item) => item.kind === 'key')
+    expect(
+      Object.fromEntries(
+        keys.map(({ key, type, value }) => [text(key), plain(readPayload(sealPayload(type, value, 15)).value!)]),
+      ),
+    ).toEqual(NEW_FILE_VALUES)
+    expect(keys.map(({ key, expiresAtMs }) => [text(key), expiresAtMs])).toEqual([
+      ['packed', 1_900_000_000_123],
+      ['spread', null],
+      ['other', null],
+      ['messages', null],
+      ['released', 1_900_000_000_456],
+      ['last', null],
+    ])
+    expect(items.map(({ kind }) => kind)).toEqual(['version', 'aux', 'database', 'resize', ...keys.map(() => 'key'), 'end'])
+    for (const pieceBytes of [1, 7, 100]) expect(read(file, pieceBytes)).toEqual(items)
+    for (let bytes = 0; bytes < file.length; bytes++)
+      expect(failure(file.subarray(0, bytes))?.message).toContain('it ends before its end mark')
+  })
+
+  it('names arrays and metadata that a module needs', () => {
+    const items = read(fileWith(14, ...ARRAY_PARTS, ...METADATA_PARTS, 0, str('k'), str('v')))
+    expect(items.slice(1)).toMatchObject([
+      { kind: 'key', type: 28, unsupported: 'type array' },
+      { kind: 'module-aux', module: 'KMT1' },
+      { kind: 'key', unsupported: null },
+      { kind: 'end' },
+    ])
+  })
+
+  it.each([
+    ['a template that is not there', [242, 0, 1, 1, 'f', 32, 1, 'k', 5, 0xc0, 1], 'there is no template 5'],
+    ['a packed template that is not there', [30, 1, 'k', str(listpack(5, 1))], 'there is no template 5'],
+    ['a hash without a number', [242, 0, 1, 1, 'f', 30, 1, 'k', str(listpack('x', 1))], 'there is no template -1'],
+    ['two templates of one number', [242, 0, 1, 1, 'f', 242, 0, 1, 1, 'g'], 'there are two templates 0'],
+    ['a template without fields', [242, 3, 0], 'the template 3 has no fields'],
+    ['an array of another kind', [28, 1, 'k', 1, 0, 0, 4, 0], 'an array has an element of kind 4'],
+  ] as const)('with %s is damaged', (_, parts, message) => {
+    expect(failure(fileWith(15, ...parts))?.message).toContain(message)
   })
 
   it('of a newer version is refused with both versions named', () => {
     expect(failure(fileWith(80))?.message).toContain(
-      'dump.rdb has RDB version 80 (known are 1 to 12) at byte 0 (MRD_RDB_UNSUPPORTED)',
+      'dump.rdb has RDB version 80 (known are 1 to 16) at byte 0 (MRD_RDB_UNSUPPORTED)',
     )
     expect(failure(Buffer.from('not an RDB file'))?.message).toContain('it is no RDB file')
   })
@@ -240,6 +287,16 @@ describe('two values', () => {
       ],
       [VALUES.hash, VALUES['hash with times'], 'what belongs to an element is another'],
       [stream, { ...stream, lastId: id(9) }, 'the last ID is another'],
+      [
+        stream,
+        { ...stream, marks: { durationS: 100, maxSize: 7, producers: [], added: 0n, duplicates: 0n } },
+        'for how long and how many messages are known is another',
+      ],
+      [
+        stream,
+        { ...stream, groups: [{ ...stream.groups[0], consumers: [], released: stream.groups[0].consumers[0].pending }] },
+        'group g is another',
+      ],
       [stream, { ...stream, groups: [] }, '1 groups there, 0 here'],
       [stream, { ...stream, groups: [{ ...stream.groups[0], lastId: id(0) }] }, 'group g is another'],
     ]

@@ -8,7 +8,7 @@ import { ProgressLine, counted, duration, perSecond, progressText } from '../pro
 import { refused } from '../redis-client.js'
 import type { TextOutput } from '../context.js'
 import { Comparison } from './comparison.js'
-import { RdbLoader, keyExists, numberOf, unsupportedModule, type LoadOptions } from './rdb-loader.js'
+import { RdbLoader, keyExists, numberOf, unsupportedValue, type LoadOptions } from './rdb-loader.js'
 
 const PIECE_BYTES = 1024 * 1024
 /** Keys asked for in one EXISTS. */
@@ -102,16 +102,16 @@ export class FileImport {
           return
         case 'module-aux':
           if (options.skipUnsupported) return
-          throw unsupportedModule(options.source, `data of the module ${item.module}`, item.offset)
+          throw unsupportedValue(options.source, `data of the module ${item.module}`, item.offset)
         case 'end':
           this.checked = item.checked
           return
         case 'key': {
           const to = selection.target(item.database)
           if (to === null || !selection.takes(item.key)) return
-          if (item.module !== null) {
+          if (item.unsupported !== null) {
             if (options.skipUnsupported) return
-            throw unsupportedModule(options.source, `the module ${item.module}`, item.offset, item.key)
+            throw unsupportedValue(options.source, item.unsupported, item.offset, item.key)
           }
           this.selected++
           return (sizes.get(to) ?? 0) > 0 ? lookup.add(to, item.key) : undefined
@@ -147,7 +147,7 @@ export class FileImport {
   private expect(comparison: Comparison, item: RdbKeyItem): Promise<void> | undefined {
     const { selection } = this.options
     const database = selection.target(item.database)
-    if (database === null || item.module !== null || !selection.takes(item.key)) return
+    if (database === null || item.unsupported !== null || !selection.takes(item.key)) return
     const payload = sealPayload(item.type, item.value, this.version)
     return comparison.expect({ database, key: Buffer.from(item.key), payload, expiresAtMs: item.expiresAtMs })
   }

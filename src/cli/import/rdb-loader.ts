@@ -73,8 +73,8 @@ export class RdbLoader {
       counts.unselected++
       return
     }
-    if (item.module !== null) {
-      this.unsupported(`the module ${item.module}`, item.offset, item.key)
+    if (item.unsupported !== null) {
+      this.unsupported(item.unsupported, item.offset, item.key)
       return
     }
     const shift = this.options.expiryShiftMs ?? 0
@@ -165,7 +165,7 @@ export class RdbLoader {
   }
 
   private unsupported(what: string, offset: number, key?: Uint8Array): void {
-    if (!this.options.skipUnsupported) throw unsupportedModule(this.options.source, what, offset, key)
+    if (!this.options.skipUnsupported) throw unsupportedValue(this.options.source, what, offset, key)
     this.counts.addUnsupported(what)
   }
 }
@@ -176,12 +176,12 @@ export function keyExists(key: Uint8Array, remedy = EXISTING_REMEDY): MeridianEr
   return new MeridianError('MRD_IMPORT_EXISTS', `The target has the key ${printable(key)} already`, remedy)
 }
 
-export function unsupportedModule(source: string, what: string, offset: number, key?: Uint8Array): MeridianError {
+export function unsupportedValue(source: string, what: string, offset: number, key?: Uint8Array): MeridianError {
   const where = key === undefined ? '' : `, in the key ${printable(key)}`
   return new MeridianError(
     'MRD_RDB_UNSUPPORTED',
     `${source} has ${what.startsWith('data') ? what : `a value of ${what}`} at byte ${offset}${where}`,
-    'Meridian has no modules: --skip-unsupported leaves such values out and counts them.',
+    'Meridian has neither modules nor arrays: --skip-unsupported leaves such values out and counts them.',
   )
 }
 

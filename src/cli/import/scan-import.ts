@@ -84,6 +84,6 @@ async function take(loader: RdbLoader, database: number, { key, payload, expires
     expiresAtMs,
     idleSeconds: null,
     frequency: null,
-    module: null,
+    unsupported: null,
   })
 }

@@ -1,7 +1,7 @@
 import { NotificationClass } from '../../base/notification-classes.js'
 import { KeyType } from '../../keyspace/database.js'
 import { readPayload, readPayloadSteps, writePayload, type PayloadResult } from '../../rdb/payload.js'
-import { RdbType } from '../../rdb/rdb-types.js'
+import { RdbType, typeName } from '../../rdb/rdb-types.js'
 import type { RdbValue } from '../../rdb/value.js'
 import type { Call } from '../call.js'
 import { CommandError, syntaxError } from '../command-error.js'
@@ -16,7 +16,6 @@ const INVALID_FREQUENCY = 'ERR Invalid FREQ value, must be >= 0 and <= 255'
 const BAD_PAYLOAD = 'ERR Bad data format'
 const BAD_FOOTER = 'ERR DUMP payload version or checksum are wrong'
 
-const STREAMS: readonly number[] = [RdbType.stream, RdbType.stream2, RdbType.stream3]
 /** Bytes of a payload that are taken for an element. */
 const ELEMENT_BYTES = 8
 
@@ -109,6 +108,7 @@ function restore(call: Call): void {
   const at = expiryOf(call, options, ttl)
   if (at > call.nowMs) {
     writeRdbValue(call, value, call.database, buf, off[1], len[1], at)
+    setCounters(call, value)
     setUse(call, options)
     call.notify(NotificationClass.generic, 'restore', 1)
     call.notifyReplaced(before, 1)
@@ -129,14 +129,15 @@ function* restoreSteps(call: Call, options: RestoreOptions, ttl: bigint, before:
   const at = expiryOf(call, options, ttl)
   const isDue = at <= call.nowMs
   const payload = call.bytes(3)
-  if (payload.length > 0 && STREAMS.includes(payload[0])) {
+  let value: RdbValue
+  if (payload.length > 0 && typeName(payload[0]) === 'stream') {
     // Its entries go into the op as they are read: a million of them are hundreds of megabytes of objects.
     yield* long.remove(op, to)
     const stream = isDue ? null : long.restoreStream(op, to)
-    const value = checkedValue(yield* readPayloadSteps(payload, (entry) => stream?.entry(entry)))
+    value = checkedValue(yield* readPayloadSteps(payload, (entry) => stream?.entry(entry)))
     if (value.type === 'stream') yield* stream?.finish(value) ?? []
   } else {
-    const value = checkedValue(yield* readPayloadSteps(payload))
+    value = checkedValue(yield* readPayloadSteps(payload))
     yield* long.remove(op, to)
     if (!isDue) yield* long.write(op, value, to)
   }
@@ -144,6 +145,7 @@ function* restoreSteps(call: Call, options: RestoreOptions, ttl: bigint, before:
   const taken = before !== KeyType.none
   if (!isDue || taken) yield 'commit'
   if (!isDue) {
+    setCounters(call, value)
     setUse(call, options)
     call.notifyStored(NotificationClass.generic, 'restore', 1)
     call.notifyReplaced(before, 1)
@@ -189,6 +191,14 @@ function checkedValue({ value, failure }: PayloadResult): RdbValue {
 
 function unsupported(what: string): CommandError {
   return new CommandError(`ERR RESTORE of a ${what} is not supported by this version of Meridian`)
+}
+
+/** How many messages of a stream were named, and came again, each member counts for itself. */
+function setCounters(call: Call, value: RdbValue): void {
+  if (value.type !== 'stream' || value.marks === null) return
+  const { added, duplicates } = value.marks
+  const { marks } = call.collections.streams.space(call.db.arena)
+  marks.setCounters(call.db.root(call.find(1)), Number(added), Number(duplicates))
 }
 
 /**

@@ -38,7 +38,7 @@ export function* dumpSteps(call: Call, type: number, root: Ref): Generator<undef
       yield* hashSteps(call, root, payload)
       break
     case KeyType.stream: {
-      const steps = writeStreamSteps(call.collections.streams.space(call.db.arena), root, payload)
+      const steps = writeStreamSteps(call.collections.streams.space(call.db.arena), root, call.nowMs, payload)
       while (steps.next().done !== true) yield payload.stepDone()
       break
     }

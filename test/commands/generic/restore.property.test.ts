@@ -8,7 +8,7 @@ import { EngineHarness } from '../../support/engine-harness.js'
 /** Payloads, as RESTORE is given them: good ones, and such as somebody has tampered with and sealed again. */
 const payloads = fc.oneof(
   values.map((value) => Buffer.from(writePayload(value))),
-  changed.map((body) => payload(12, body)),
+  changed.map((body) => payload(16, body)),
 )
 
 /** Ends with the frames of `from` in `to`, from the one at `first`. Gives how many there are. */

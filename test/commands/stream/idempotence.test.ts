@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { NEW_PAYLOADS } from '../../rdb/new-payloads.js'
 import { EngineHarness } from '../../support/engine-harness.js'
 
 const message = (text: string) => expect.objectContaining({ message: text }) as unknown
@@ -91,6 +92,84 @@ describe('XADD IDMP', () => {
     member.run('DEL', 's')
     member.clock.advance(1)
     expect(send(member, 'p', '1')).not.toBe(first)
+  })
+})
+
+describe('what is known of messages, in a payload', () => {
+  const dump = (member: EngineHarness): Buffer => Buffer.from(member.run('DUMP', 's') as string, 'latin1')
+  const restored = (payload: Buffer, nowMs: number): EngineHarness => {
+    const other = new EngineHarness()
+    other.clock.now = nowMs
+    expect(other.run('RESTORE', 's', '0', payload)).toBe('OK')
+    return other
+  }
+
+  it('comes back as it was, with settings and counts', () => {
+    const member = new EngineHarness()
+    member.run('XADD', 's', '*', 'f', 'v')
+    member.run('XCFGSET', 's', 'IDMP-MAXSIZE', '3', 'IDMP-DURATION', '60')
+    const names = ['1', '2', '3', '4']
+    const ids = names.map((name) => {
+      member.clock.advance(1)
+      return send(member, 'p', name)
+    })
+    const other = send(member, 'q', '1')
+    send(member, 'p', '4')
+    const payload = dump(member)
+    expect(payload[0]).toBe(26)
+    const twin = restored(payload, member.clock.now)
+    expect(info(twin)).toEqual(info(member))
+    expect(info(twin)).toMatchObject({
+      'idmp-duration': 60,
+      'idmp-maxsize': 3,
+      'iids-tracked': 4,
+      'iids-added': 5,
+      'iids-duplicates': 1,
+    })
+    expect(names.slice(1).map((name) => send(twin, 'p', name))).toEqual(ids.slice(1))
+    expect(send(twin, 'q', '1')).toBe(other)
+    expect(ids).not.toContain(send(twin, 'p', '1'))
+    // It made room.
+    expect(ids).not.toContain(send(twin, 'p', '2'))
+    twin.clock.advance(60_000)
+    expect(send(twin, 'q', '1')).not.toBe(other)
+  })
+
+  it('needs a newer type only while there is something to be known', () => {
+    const member = new EngineHarness()
+    member.run('XADD', 's', '*', 'f', 'v')
+    expect(dump(member)[0]).toBe(19)
+    send(member, 'p', '1')
+    expect(dump(member)[0]).toBe(26)
+    member.clock.advance(100_000)
+    expect(dump(member)[0]).toBe(19)
+    member.run('XCFGSET', 's', 'IDMP-MAXSIZE', '7')
+    expect(dump(member)[0]).toBe(26)
+    expect(info(restored(dump(member), member.clock.now))['idmp-maxsize']).toBe(7)
+  })
+
+  it('is read as Redis 8.6 writes it', () => {
+    const { bytes } = NEW_PAYLOADS['a stream of Redis 8.6 with messages of producers']
+    const early = restored(bytes, 1400)
+    expect(info(early)).toMatchObject({ 'idmp-duration': 50, 'idmp-maxsize': 7, 'pids-tracked': 2, 'iids-tracked': 3 })
+    expect(info(early)).toMatchObject({ 'iids-added': 9, 'iids-duplicates': 4 })
+    expect([send(early, 'p', 'm1'), send(early, 'p', 'm2')]).toEqual(['5-1', '6-0'])
+    expect(send(early, 'q', 'm1')).toBe('1337-18446744073709551615')
+    early.clock.now = 50_006
+    expect(send(early, 'p', 'm2')).not.toBe('6-0')
+    expect(send(early, 'q', 'm1')).toBe('1337-18446744073709551615')
+    expect(info(restored(bytes, 100_000))).toMatchObject({ 'iids-tracked': 0, 'idmp-duration': 50 })
+  })
+
+  it('is the answer that all regions give where two have taken a message', () => {
+    const [one, two] = [1, 2].map((self) => new EngineHarness({ self, solo: false }))
+    const ids = [send(one, 'p', '1'), send(two, 'p', '1')]
+    one.receive(two)
+    const answer = send(one, 'p', '1')
+    expect(ids).toContain(answer)
+    const twin = restored(dump(one), one.clock.now)
+    expect(info(twin)['iids-tracked']).toBe(1)
+    expect(send(twin, 'p', '1')).toBe(answer)
   })
 })
 

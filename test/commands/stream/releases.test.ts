@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { readPayload, writePayload } from '../../../src/rdb/payload.js'
+import { NEW_PAYLOADS } from '../../rdb/new-payloads.js'
 import { EngineHarness } from '../../support/engine-harness.js'
 import { emptyTwin, loadAll, writeAll } from '../../keyspace/state/state-rig.js'
 
@@ -210,22 +212,52 @@ describe('what XNACK released, in a payload', () => {
     expect(described(other)['nacked-count']).toBe(2)
   })
 
-  it('belongs to the consumer without a name where there is one, and is idle there since the beginning of time', () => {
-    const member = filled(3, 2)
+  it('comes back in the order of the releases, also beside a consumer without a name', () => {
+    const member = filled(5, 4)
     member.run('XREADGROUP', 'GROUP', 'g', '', 'STREAMS', 's', '>')
-    release(member, 'FAIL', ['1-0'])
+    for (const id of ['3-0', '1-0', '4-0']) release(member, 'FAIL', [id])
     const other = restored(member)
-    expect(described(other)['nacked-count']).toBe(0)
-    expect(other.run('XPENDING', 's', 'g')).toEqual([
-      3,
-      '1-0',
-      '3-0',
-      [
-        ['', '2'],
-        ['a', '1'],
-      ],
+    expect(pending(other)).toEqual(pending(member))
+    expect(described(other)['nacked-count']).toBe(3)
+    const claimed = claim(other, 100)
+    expect(claimed).toEqual(claim(member, 100))
+    expect((claimed as [string][]).slice(0, 3).map(([id]) => id)).toEqual(['3-0', '1-0', '4-0'])
+  })
+
+  it('needs the newest type, which nothing else does', () => {
+    const member = filled(2, 2)
+    const type = () => Buffer.from(member.run('DUMP', 's') as string, 'latin1')[0]
+    expect(type()).toBe(19)
+    release(member, 'FAIL', ['1-0'])
+    expect(type()).toBe(27)
+    member.run('XACK', 's', 'g', '1-0')
+    expect(type()).toBe(19)
+  })
+
+  it('comes back from a payload of before, where a consumer without a name that was never seen stands for nobody', () => {
+    const member = filled(3, 3)
+    release(member, 'FATAL', ['2-0'])
+    release(member, 'FAIL', ['1-0'])
+    const { value } = readPayload(Buffer.from(member.run('DUMP', 's') as string, 'latin1'))
+    const before = writePayload(value!, 10)
+    expect(before[0]).toBe(19)
+    const other = new EngineHarness()
+    expect(other.run('RESTORE', 's', '0', before)).toBe('OK')
+    expect(pending(other)).toEqual(pending(member))
+    expect(other.run('XINFO', 'CONSUMERS', 's', 'g')).toHaveLength(1)
+    expect(described(other)['nacked-count']).toBe(2)
+  })
+
+  it('is read as Redis 8.8 writes it', () => {
+    const other = new EngineHarness()
+    expect(other.run('RESTORE', 's', '0', NEW_PAYLOADS['a stream of Redis 8.8 with released entries'].bytes)).toBe('OK')
+    expect(pending(other).map((line) => line.replace(/ \d+ (?=\d+$)/, ' … '))).toEqual([
+      '5-1 c … 2',
+      `5-2 - -1 ${NEVER_AGAIN}`,
+      '6-0 - -1 1',
     ])
-    expect(other.run('XAUTOCLAIM', 's', 'g', 'b', '1000000', '0', 'JUSTID')).toEqual(['0-0', ['1-0'], []])
+    expect(described(other)['nacked-count']).toBe(2)
+    expect((claim(other, 1) as [string][]).map(([id]) => id)).toEqual(['6-0', '5-2', '5-1'])
   })
 })
 

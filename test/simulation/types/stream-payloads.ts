@@ -1,9 +1,9 @@
 import { ByteList } from '../../../src/rdb/byte-list.js'
 import { writePayload } from '../../../src/rdb/payload.js'
-import type { RdbStream, RdbStreamId } from '../../../src/rdb/value.js'
+import type { RdbPendingEntry, RdbStream, RdbStreamId } from '../../../src/rdb/value.js'
 import type { StreamId } from '../effects.js'
 import { latin1 } from '../reply.js'
-import { NO_MARKS, positionText, type GroupView, type Owner, type ValueOf } from '../values.js'
+import { NO_MARKS, positionText, type GroupView, type MarkLimits, type MarkView, type Owner, type ValueOf } from '../values.js'
 
 /** A stream as a payload of DUMP holds it. */
 interface Sample {
@@ -15,7 +15,12 @@ interface Sample {
     readonly start: StreamId
     readonly pending: readonly (StreamId & Owner)[]
   }[]
+  /** Of messages `0` to `5` of producer `p`, in the order in which they came; with their limits. */
+  readonly marks?: { readonly limits: MarkLimits; readonly messages: readonly (StreamId & { readonly message: string })[] }
 }
+
+/** Ahead of every clock: what came then came just now. */
+const AHEAD_MS = 2 ** 52
 
 const FIELDS = ['f', 'restored']
 
@@ -44,6 +49,16 @@ const SAMPLES: readonly Sample[] = [
       },
       { name: 'g2', start: { ms: 0, seq: 0 }, pending: [] },
     ],
+    marks: {
+      limits: { durationS: 60, maxSize: 4 },
+      messages: [
+        // Too old, unless it is very early.
+        { ms: 7, seq: 1, message: '0' },
+        { ms: AHEAD_MS, seq: 1, message: '1' },
+        { ms: AHEAD_MS, seq: 2, message: '2' },
+        { ms: AHEAD_MS, seq: 3, message: '3' },
+      ],
+    },
   },
   {
     entries: [],
@@ -57,8 +72,8 @@ const SAMPLES: readonly Sample[] = [
 export const STREAM_PAYLOADS: readonly string[] = SAMPLES.map((sample) => latin1(writePayload(rdbOf(sample))))
 
 /** What a payload makes of a key of a member. */
-export function restoredStream(payload: string, member: number): ValueOf<'stream'> {
-  const { entries, last, added, groups } = SAMPLES[STREAM_PAYLOADS.indexOf(payload)]
+export function restoredStream(payload: string, member: number, nowMs: number): ValueOf<'stream'> {
+  const { entries, last, added, groups, marks } = SAMPLES[STREAM_PAYLOADS.indexOf(payload)]
   const views = groups.map(({ name, start, pending }): readonly [string, GroupView] => {
     const own = pending.map(
       ({ ms, seq, consumer, deliveries }) => [positionText({ ms, seq, region: member }), { consumer, deliveries }] as const,
@@ -72,11 +87,17 @@ export function restoredStream(payload: string, member: number): ValueOf<'stream
     last,
     added,
     groups: new Map(views),
-    ...NO_MARKS,
+    ...(marks === undefined ? NO_MARKS : { markLimits: marks.limits, marks: marksOf(marks, member, nowMs) }),
   }
 }
 
-function rdbOf({ entries, last, added, groups }: Sample): RdbStream {
+function marksOf({ limits, messages }: NonNullable<Sample['marks']>, region: number, nowMs: number): MarkView[] {
+  return messages
+    .map(({ message, ...id }) => ({ producer: 'p', message, id, region, time: Math.min(id.ms, nowMs) }))
+    .filter(({ time }) => time > nowMs - limits.durationS * 1000)
+}
+
+function rdbOf({ entries, last, added, groups, marks }: Sample): RdbStream {
   const names = ByteList.of([Buffer.from(FIELDS[0])])
   const values = ByteList.of([Buffer.from(FIELDS[1])])
   return {
@@ -90,16 +111,35 @@ function rdbOf({ entries, last, added, groups }: Sample): RdbStream {
       name: Buffer.from(name),
       lastId: rdbId(start),
       entriesRead: null,
-      consumers: [...new Set(pending.map(({ consumer }) => consumer))].map((consumer) => ({
-        name: Buffer.from(consumer),
-        seenMs: consumer === '' ? 0 : 1,
-        activeMs: consumer === '' ? 0 : 1,
-        pending: pending
-          .filter((each) => each.consumer === consumer)
-          .map((each) => ({ id: rdbId(each), deliveredMs: consumer === '' ? 0 : 1, deliveries: BigInt(each.deliveries) })),
-      })),
+      consumers: [...new Set(pending.map(({ consumer }) => consumer))]
+        .filter((consumer) => consumer !== '')
+        .map((consumer) => ({
+          name: Buffer.from(consumer),
+          seenMs: 1,
+          activeMs: 1,
+          pending: pending.filter((each) => each.consumer === consumer).map((each) => rdbPending(each, 1)),
+        })),
+      released: pending.filter(({ consumer }) => consumer === '').map((each) => rdbPending(each, 0)),
     })),
+    marks:
+      marks === undefined
+        ? null
+        : {
+            ...marks.limits,
+            producers: [
+              {
+                name: Buffer.from('p'),
+                marks: marks.messages.map((mark) => ({ name: Buffer.from(mark.message), id: rdbId(mark) })),
+              },
+            ],
+            added: 9n,
+            duplicates: 4n,
+          },
   }
+}
+
+function rdbPending(entry: StreamId & Owner, deliveredMs: number): RdbPendingEntry {
+  return { id: rdbId(entry), deliveredMs, deliveries: BigInt(entry.deliveries) }
 }
 
 function rdbId({ ms, seq }: StreamId): RdbStreamId {

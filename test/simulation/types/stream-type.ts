@@ -434,7 +434,7 @@ function restore(store: ModelStore, db: number, [, key, , payload, replaces]: re
   const isThere = store.read(db, key) !== null
   if (isThere && replaces === undefined) return '-BUSYKEY'
   if (isThere) store.remove(db, key)
-  put(store, db, key, restoredStream(payload, store.self))
+  put(store, db, key, restoredStream(payload, store.self, store.nowMs))
   return OK
 }
 
