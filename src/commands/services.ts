@@ -580,7 +580,10 @@ export interface SlowLogEntry {
   readonly id: number
   readonly unixSeconds: number
   readonly microseconds: number
+  /** The first ones, and how many more there are. */
   readonly args: readonly Uint8Array[]
+  /** All that the command had, with its name. */
+  readonly argc: number
   readonly address: string
   readonly clientName: string
 }

@@ -30,7 +30,7 @@ export class SlowLog implements SlowLogReader {
 
   /** To be called after each command, when it took at least slowerThanMicroseconds. */
   note(command: Command, request: Request, microseconds: number, unixMs: number, address: string, clientName: string): void {
-    this.keep(command, () => keptArguments(command.fullName, request), microseconds, unixMs, address, clientName)
+    this.keep(command, () => keptArguments(command.fullName, request), request.argc, microseconds, unixMs, address, clientName)
   }
 
   /** The same for short commands of one kind in a row that were timed together: which of them it was is not known. */
@@ -39,12 +39,13 @@ export class SlowLog implements SlowLogReader {
       Buffer.from(command.fullName),
       Buffer.from(count === 1 ? '(the last of several)' : `(one of the last ${count} of several)`),
     ]
-    this.keep(command, args, microseconds, unixMs, '', '')
+    this.keep(command, args, SHARED_ARGUMENTS, microseconds, unixMs, '', '')
   }
 
   private keep(
     command: Command,
     args: () => Uint8Array[],
+    argc: number,
     microseconds: number,
     unixMs: number,
     address: string,
@@ -56,6 +57,7 @@ export class SlowLog implements SlowLogReader {
       unixSeconds: Math.floor(unixMs / 1000),
       microseconds: Math.floor(microseconds),
       args: args(),
+      argc,
       address,
       clientName,
     })
@@ -63,6 +65,8 @@ export class SlowLog implements SlowLogReader {
   }
 }
 
+/** Whose arguments are not known: the name, and what is said of them. */
+const SHARED_ARGUMENTS = 2
 const SECRET = Buffer.from(REDACTED)
 
 function keptArguments(name: string, request: Request): Uint8Array[] {

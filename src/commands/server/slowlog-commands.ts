@@ -24,7 +24,10 @@ export const SLOWLOG_COMMAND: CommandSpec = {
       summary: 'The newest entries of the slow log.',
       complexity: 'O(N), N being the number of entries',
       tips: ['request_policy:all_nodes', 'nondeterministic_output'],
-      history: [['4.0.0', "The client's address and name."]],
+      history: [
+        ['4.0.0', "The client's address and name."],
+        ['8.10.0', 'The number of all arguments.'],
+      ],
       arguments: [{ name: 'count', type: 'integer', flags: ['optional'] }],
       handler: get,
     },
@@ -52,7 +55,7 @@ export const SLOWLOG_COMMAND: CommandSpec = {
     helpSubcommand('6.2.0', [
       'GET [<count>]',
       '    The newest entries (10, unless a count is given; -1 for all). An entry has:',
-      '    id, Unix time, microseconds, arguments, client address, client name',
+      '    id, Unix time, microseconds, arguments, client address, client name, number of arguments',
       'LEN',
       '    The number of entries.',
       'RESET',
@@ -69,8 +72,8 @@ function get(call: Call): void {
   if (count === -1) count = engine.slowLog.length
   const entries = engine.slowLog.newest(count)
   reply.array(entries.length)
-  for (const { id, unixSeconds, microseconds, args, address, clientName } of entries) {
-    reply.array(6)
+  for (const { id, unixSeconds, microseconds, args, argc, address, clientName } of entries) {
+    reply.array(7)
     reply.integer(id)
     reply.integer(unixSeconds)
     reply.integer(microseconds)
@@ -78,5 +81,6 @@ function get(call: Call): void {
     for (const arg of args) reply.bulkBytes(arg)
     reply.bulkString(address)
     reply.bulkString(clientName)
+    reply.integer(argc)
   }
 }

@@ -69,7 +69,7 @@ describe('SLOWLOG', () => {
     h.raw(['DEBUG', 'SLEEP', '0.2'], client)
     h.raw(['ECHO', 'x'.repeat(200)], client)
     h.engine.slowLog.slowerThanMicroseconds = -1
-    const entries = h.runIn(client, 'SLOWLOG', 'GET', '-1') as [number, number, number, string[], string, string][]
+    const entries = h.runIn(client, 'SLOWLOG', 'GET', '-1') as [number, number, number, string[], string, string, number][]
     expect(entries.map((entry) => entry[0])).toEqual([5, 4, 3, 2, 1, 0])
     expect(entries.map((entry) => entry[3])).toEqual([
       ['ECHO', `${'x'.repeat(128)}... (72 more bytes)`],
@@ -80,7 +80,7 @@ describe('SLOWLOG', () => {
       ['AUTH', '(redacted)'],
     ])
     expect(entries[1][2]).toBeGreaterThanOrEqual(200_000)
-    expect(entries[1].slice(4)).toEqual([client.address, 'n'])
+    expect(entries[1].slice(4)).toEqual([client.address, 'n', 3])
     expect(h.runIn(client, 'SLOWLOG', 'LEN')).toBe(6)
     expect(h.runIn(client, 'SLOWLOG', 'GET', '2')).toHaveLength(2)
     expect(h.raw(['SLOWLOG', 'RESET'], client)).toBe('+OK\r\n')
@@ -95,7 +95,8 @@ describe('SLOWLOG', () => {
     for (let i = 0; i < 10; i++) h.run('PING')
     expect(h.run('SLOWLOG', 'LEN')).toBe(3)
     h.run('MGET', ...Array.from({ length: 40 }, (_, i) => `k${i}`))
-    const [[, , , args]] = h.run('SLOWLOG', 'GET', '1') as [[number, number, number, string[]]]
+    const [[, , , args, , , argc]] = h.run('SLOWLOG', 'GET', '1') as [[number, number, number, string[], string, string, number]]
+    expect(argc).toBe(41)
     expect(args).toHaveLength(32)
     expect(args.at(-1)).toBe('... (10 more arguments)')
     h.engine.slowLog.maxLength = 0
