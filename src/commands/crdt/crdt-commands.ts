@@ -93,7 +93,7 @@ function digest(call: Call): void {
   sliced.begin()
   const { engine } = call
   if (sliced.isDone()) sliced.reply(call.reply)
-  else if (engine.goesInOneGo) while (sliced.stepsInExec(call).next().done !== true);
+  else if (engine.goesInOneGo) for (const steps = sliced.stepsInExec(call); steps.next().done !== true;);
   else if (engine.isInExec) engine.goInSteps(call, sliced.stepsInExec(call))
   else {
     sliced.goOnAlone()

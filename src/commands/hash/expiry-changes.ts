@@ -2,7 +2,7 @@ import { LIMITS } from '../../base/limits.js'
 import type { Ref } from '../../memory/arena.js'
 import type { Call } from '../call.js'
 import type { WriteSteps } from '../services.js'
-import { ChosenFields } from './chosen-fields.js'
+import { ChosenFields, fieldsToChoose } from './chosen-fields.js'
 import { listedSteps, notifyListedFields, notifyRemoval, removalSteps } from './field-events.js'
 import { buildExpiry, buildRemoval } from './field-steps.js'
 
@@ -29,7 +29,7 @@ export function changeExpiries(call: Call, root: Ref, change: ExpiryChange): voi
     call.writeKeyInSlices(1, changeSteps(call, root, change, removes))
     return
   }
-  const chosen = new ChosenFields(call.request, end - first)
+  const chosen = fieldsToChoose(call.request, end - first)
   for (const steps = chooseSteps(call, root, change, chosen); steps.next().done !== true;);
   const { distinct, listed, count } = chosen
   if (count === 0) return
@@ -43,7 +43,7 @@ export function changeExpiries(call: Call, root: Ref, change: ExpiryChange): voi
 }
 
 function* changeSteps(call: Call, root: Ref, change: ExpiryChange, removes: boolean): WriteSteps {
-  const chosen = new ChosenFields(call.request, change.end - change.first)
+  const chosen = new ChosenFields().begin(call.request, change.end - change.first)
   yield* chooseSteps(call, root, change, chosen)
   const { distinct, listed, count } = chosen
   if (count === 0) return

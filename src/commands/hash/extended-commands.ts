@@ -9,7 +9,7 @@ import { CommandError } from '../command-error.js'
 import type { ArgumentSpec, CommandSpec } from '../command-spec.js'
 import type { ReadSteps, WriteSteps } from '../services.js'
 import { FIELD_PAIRS, FIELDS_BLOCK, hashSpec, writtenHash } from './arguments.js'
-import { ChosenFields } from './chosen-fields.js'
+import { ChosenFields, fieldsToChoose } from './chosen-fields.js'
 import { changeExpiries } from './expiry-changes.js'
 import { checkFields, checkFieldsBefore, fieldExpiryTime } from './field-arguments.js'
 import { replyField } from './field-commands.js'
@@ -36,7 +36,7 @@ function hgetdel(call: Call): void {
     call.writeKeyInSlices(1, takeSteps(call, root, first))
     return
   }
-  const chosen = new ChosenFields(call.request, call.argc - first)
+  const chosen = fieldsToChoose(call.request, call.argc - first)
   const due: number[] = []
   for (const steps = giveSteps(call, root, first, chosen, due); steps.next().done !== true;);
   const { distinct, listed, count } = chosen
@@ -50,7 +50,7 @@ function hgetdel(call: Call): void {
 
 /** HGETDEL of many. */
 function* takeSteps(call: Call, root: Ref, first: number): WriteSteps {
-  const chosen = new ChosenFields(call.request, call.argc - first)
+  const chosen = new ChosenFields().begin(call.request, call.argc - first)
   const due: number[] = []
   yield* giveSteps(call, root, first, chosen, due)
   const { distinct, listed, count } = chosen
