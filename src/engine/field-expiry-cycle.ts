@@ -42,17 +42,23 @@ export class FieldExpiryCycle {
     return this.hashes.seenDue.length > 0
   }
 
-  /** Removes those right behind the command, so that a client which has seen a field gone also sees it counted. */
+  /** Removes those right behind the command, so that a client which has seen a field gone also sees it counted. Those of one hash are one event. */
   removeSeen(): void {
     const { hashes, keyspace } = this
     const seen = hashes.seenDue.splice(0)
-    for (const { arena, key, field } of seen) {
+    for (let i = 0; i < seen.length;) {
+      const { arena, key } = seen[i]
       const database = keyspace.databaseOf(arena)
       const db = database < 0 ? undefined : keyspace.peek(database)
-      const ref = db === undefined ? 0 : keyspace.find(db, key, 0, key.length)
-      if (db === undefined || ref === 0 || db.type(ref) !== KeyType.hash || keyspace.holdGuard?.(db, ref) === true) continue
-      if (!hashes.removeIfDue(db, db.root(ref), database, key, field)) continue
-      this.noteRemoved(database, db, key, { count: 1, at: () => field })
+      const gone: Uint8Array[] = []
+      for (; i < seen.length && seen[i].arena === arena && Buffer.compare(seen[i].key, key) === 0; i++) {
+        const ref = db === undefined ? 0 : keyspace.find(db, key, 0, key.length)
+        if (db === undefined || ref === 0 || db.type(ref) !== KeyType.hash || keyspace.holdGuard?.(db, ref) === true) continue
+        if (hashes.removeIfDue(db, db.root(ref), database, key, seen[i].field)) gone.push(seen[i].field)
+      }
+      if (db !== undefined && gone.length > 0) {
+        this.noteRemoved(database, db, key, { count: gone.length, at: (nth) => gone[nth] })
+      }
     }
   }
 

@@ -217,6 +217,17 @@ describe.each([true, false])('fields that a command tells of (alone: %s):', (sol
     expect(l.run('HGET', 'k', 'a')).toEqual(['hexpired k', 'hexpired|k 1:a'])
   })
 
+  it('those of one hash that a read finds due, as one event', () => {
+    const l = listen()
+    l.h.engine.activeExpiry = false
+    l.run('HSET', 'k', 'a', '1', 'b', '2', 'c', '3')
+    l.run('HPEXPIRE', 'k', '50', 'FIELDS', '3', 'a', 'b', 'c')
+    l.h.clock.advance(60)
+    expect(l.run('HMGET', 'k', 'b', 'a', 'x')).toEqual(['hexpired k', 'hexpired|k 1:b,1:a'])
+    expect(l.run('HMGET', 'k', 'a', 'c')).toEqual(['hexpired k', 'hexpired|k 1:c', 'del k'])
+    expect(l.h.engine.statistics.expiredFields).toBe(3)
+  })
+
   it('those that HGETDEL finds due, before those that it removes', () => {
     const l = listen()
     l.h.engine.activeExpiry = false
