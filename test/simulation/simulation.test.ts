@@ -23,7 +23,7 @@ function plainOptions(seed: number): SimulationOptions {
 }
 
 describe('the simulator with a member that is right by construction', () => {
-  test('finds nothing in a few dozen seeds', () => {
+  test('finds nothing in a few dozen seeds', { timeout: 180_000 }, () => {
     for (let seed = 1; seed <= 40; seed++) {
       const options = plainOptions(seed)
       const { failure } = runSeed(plainMemberKind(), options)
@@ -70,7 +70,7 @@ describe('members under simulation', () => {
     }
   })
 
-  test('keep every invariant in a few dozen seeds', () => {
+  test('keep every invariant in a few dozen seeds', { timeout: 180_000 }, () => {
     for (let seed = 1; seed <= 40; seed++) {
       const options = seedOptions(seed)
       const { failure } = runSeed(meridianMemberKind(), options)
