@@ -9,8 +9,8 @@ import { typeOf, writeValue } from './value-writer.js'
 import type { RdbValue } from './value.js'
 
 /**
- * What DUMP gives and RESTORE takes: `[metadata] type:u8 value version:u16 crc64:u64`, the last two little-endian; a checksum of 0 says that there is none. Modules of a
- * redis-server may have put metadata to the key: an opcode, the number of classes, and for each of these what it is and parts as of a module's value.
+ * What DUMP gives and RESTORE takes: `[metadata] type:u8 value version:u16 crc64:u64`, the last two little-endian. Modules of a redis-server may have put metadata to
+ * the key: an opcode, the number of classes, and for each of these what it is and parts as of a module's value.
  */
 const FOOTER_BYTES = 10
 const CRC_BYTES = 8
@@ -61,9 +61,7 @@ export function* readPayloadSteps(payload: Uint8Array, sink: EntrySink | null = 
     crc.update(payload, from, Math.min(SUMMED_BYTES, summed - from))
     if (from + SUMMED_BYTES < summed) yield
   }
-  // What redis-server sends to its replicas has no checksum where it makes a payload of a command (HIMPORT SET).
-  const hasChecksum = payload.subarray(summed).some((byte) => byte !== 0)
-  if (hasChecksum && !crc.equals(payload, summed)) return refusal('checksum', 'the checksum is another')
+  if (!crc.equals(payload, summed)) return refusal('checksum', 'the checksum is another')
 
   const reader = new RdbReader(payload, 0, end)
   let type = reader.u8()
