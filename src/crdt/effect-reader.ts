@@ -74,6 +74,8 @@ export class EffectReader {
   stamp = 0
   /** The effect is its op's last one. */
   endsOp = false
+  /** The frame is one op of many effects, as commands in slices write them. */
+  isOfLongOp = false
   database = 0
   keyOff = 0
   keyLen = 0
@@ -119,6 +121,8 @@ export class EffectReader {
     this.pos = frame.opsOffset
     this.end = frame.bytes.length
     this.nextStamp = frame.first
+    // Stamps of one op follow one another.
+    this.isOfLongOp = frame.opCount === 1 && frame.last - frame.first >= LIMITS.slicedFrameEffects
     this.startsOp = true
     this.ops = 0
     this.error = null

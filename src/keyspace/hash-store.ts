@@ -105,6 +105,7 @@ export class HashStore extends MapStore {
           (flags & SET_EXPIRY_GIVEN) !== 0 ? ExpiryMode.set : (flags & SET_EXPIRY_KEPT) !== 0 ? ExpiryMode.keep : ExpiryMode.clear
         const at = mode === ExpiryMode.set ? effect.time() : 0
         const count = effect.varint()
+        root = this.forMany(db, root, effect, count)
         for (let i = 0; i < count; i++) {
           effect.block()
           const { valueOff: fieldOff, valueLen: fieldLen } = effect

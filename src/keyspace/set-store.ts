@@ -63,7 +63,7 @@ export class SetStore extends MapStore {
     const { bytes } = effect
     const count = effect.varint()
     this.adding = count
-    let root = from
+    let root = effect.type === EffectType.setAdd ? this.forMany(db, from, effect, count) : from
     for (let i = 0; i < count; i++) {
       effect.block()
       root =

@@ -25,6 +25,12 @@ export class ZsetForms {
     return this.isPacked(root) ? this.packed.count(root) : this.large.count(root)
   }
 
+  /** The same members in a large sorted set; also of nothing. */
+  asLarge(root: Ref): Ref {
+    if (root === 0) return this.large.create()
+    return this.isPacked(root) ? this.unpack(root) : root
+  }
+
   /** A large sorted set of the same members, in place of a packed one. */
   unpack(root: Ref): Ref {
     const { packed, large, arena } = this

@@ -249,7 +249,10 @@ export class ZsetStore extends ZsetReader implements CollectionStore {
     }
     const adds = effect.type === EffectType.zsetAdd
     const hasResets = (effect.byte() & HAS_RESETS) !== 0
-    for (let count = effect.varint(); count > 0; count--) {
+    let count = effect.varint()
+    // As sets and hashes: where many more are likely to follow, it is made large at once.
+    if (adds && effect.isOfLongOp && count >= LIMITS.copyEffectElements) to = this.formsOf.of(db.arena).asLarge(to)
+    for (; count > 0; count--) {
       effect.block()
       const { valueOff, valueLen } = effect
       const score = adds ? effect.float64() : 0
