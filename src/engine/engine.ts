@@ -27,7 +27,6 @@ import type { Request } from '../resp/request.js'
 import type { ReplyWriter } from '../resp/reply-writer.js'
 import type { TopologyChange } from '../topology/topology-change.js'
 import type { TopologyState } from '../topology/topology-state.js'
-import { Background } from './background.js'
 import { BlockedClient, BlockedClients } from './blocked-clients.js'
 import { ClientPause } from './client-pause.js'
 import { CommandAccounts } from './command-accounts.js'
@@ -56,6 +55,7 @@ import { SlicedCommands } from './sliced-commands.js'
 import { SlicedRead, SlicedReads } from './sliced-reads.js'
 import { USUAL_SLICING, type Slicing } from './slicing.js'
 import { unknownCommand, unknownSubcommand } from './unknown-commands.js'
+import { Upkeep, type UpkeepHost } from './upkeep.js'
 import { TransactionSlices, type TransactionState } from './transaction-slices.js'
 import { Transactions, type TransactionHost } from './transactions.js'
 import { WaitQueue } from './wait-queue.js'
@@ -72,18 +72,12 @@ export interface EngineOptions {
 
 /** Commands share readings of the clock unless the slow log wants to know of shorter ones than this. */
 const SHARED_SLOW_MICROSECONDS = 1000
-/** Milliseconds between expiry cycles. */
-const EXPIRY_PERIOD_MS = 100
-/** Milliseconds between samples of rates and of the memory in use. */
-const SAMPLE_PERIOD_MS = 100
-/** Milliseconds between looks at what has become stable. */
-const SETTLE_PERIOD_MS = 1000
 
 /**
  * Runs commands of clients and frames of other members against one keyspace, one at a time, and hands the frames of both to the log in the order
  * in which they were applied.
  */
-export class Engine implements CommandExecutor, EngineService, TransactionState {
+export class Engine implements CommandExecutor, EngineService, TransactionState, UpkeepHost {
   readonly replica: Replica
   /** Of the replica, as the fields that follow. */
   readonly keyspace: Keyspace
@@ -120,6 +114,7 @@ export class Engine implements CommandExecutor, EngineService, TransactionState 
   readonly monitors: Monitors
   readonly notifications: KeyspaceNotifications
   readonly memory: MemoryBound
+  readonly upkeep: Upkeep
   /** False: due keys are hidden, but removed only when a command comes upon them. */
   activeExpiry = true
   /** Reads are answered while what is here is known to be old. Otherwise the server is asked whether it is. */
@@ -143,9 +138,6 @@ export class Engine implements CommandExecutor, EngineService, TransactionState 
   transaction: LongTransaction | null = null
   longPart: LongPart | null = null
   private stopped = false
-  private readonly background: Background
-  private readonly settling: Settling
-  private readonly expirations: Expirations
   /** Length of the log after the last stability note. */
   private notedBytes = 0
 
@@ -178,11 +170,8 @@ export class Engine implements CommandExecutor, EngineService, TransactionState 
     this.latency = accounts.latency
     this.load = new LoadMeters(keyspace, services, accounts.counters, clock)
     this.monitors = new Monitors(() => services.server.nowMicroseconds(), addressOf)
-    this.background = new Background(clock)
-    this.settling = new Settling(keyspace, this.keys, clock)
-    this.replay = new Replay(replica, this.journal, this.settling)
-    // The memory of removed collections comes back a slice a turn.
-    keyspace.reclaimer.onWork = () => this.background.repeat(0, () => (keyspace.reclaimer.step() ? 0 : null))
+    const settling = new Settling(keyspace, this.keys, clock)
+    this.replay = new Replay(replica, this.journal, settling)
     this.timer = new CommandTimer(clock, (command, count, microseconds) => accounts.countShared(command, count, microseconds))
     this.waits = new WaitQueue(
       clock,
@@ -252,7 +241,7 @@ export class Engine implements CommandExecutor, EngineService, TransactionState 
     this.notifications = new KeyspaceNotifications(this.pubsub, keyspace, this.effects, replica.applier, this.keys)
     const { hashes } = this.collections
     const onRemoved = () => this.endOp()
-    this.expirations = new Expirations(
+    const expirations = new Expirations(
       options.self,
       keyspace,
       this.effects,
@@ -262,11 +251,12 @@ export class Engine implements CommandExecutor, EngineService, TransactionState 
       clock,
       onRemoved,
     )
-    this.expiry = this.expirations.keys
-    this.fieldExpiry = this.expirations.fields
+    this.expiry = expirations.keys
+    this.fieldExpiry = expirations.fields
     const random = () => services.server.random()
     const evictor = new Evictor(keyspace, this.effects, this.expiry, random, (database, key) => this.evicted(database, key))
     this.memory = new MemoryBound(keyspace, evictor, new AccessFrequency(random), clock, services, this.evictionHost())
+    this.upkeep = new Upkeep(keyspace, expirations, settling, this.load, this.memory, clock, this)
     this.keyspace.setTime(clock.wallMs())
   }
 
@@ -305,19 +295,12 @@ export class Engine implements CommandExecutor, EngineService, TransactionState 
   start(log: OpLog): void {
     this.journal.open(log)
     this.isLoading = false
-    const { background } = this
-    background.repeat(EXPIRY_PERIOD_MS, () => (this.removeDue() ? 1 : EXPIRY_PERIOD_MS))
-    background.repeat(SETTLE_PERIOD_MS, () => (this.settleSome() ? 1 : SETTLE_PERIOD_MS))
-    background.repeat(SAMPLE_PERIOD_MS, () => {
-      this.load.sample()
-      this.memory.tick()
-      return SAMPLE_PERIOD_MS
-    })
+    this.upkeep.start()
   }
 
   stop(): void {
     this.stopped = true
-    this.background.stop()
+    this.upkeep.stop()
     this.memory.stop()
     this.slices.stop()
     this.longWrites.stop()
@@ -476,7 +459,7 @@ export class Engine implements CommandExecutor, EngineService, TransactionState 
     }
     if (this.isInExec) return
     if (this.endOp()) this.wrote(session)
-    if (this.expiry.hasSeen || this.fieldExpiry.hasSeen) this.removeSeenDue()
+    if (this.expiry.hasSeen || this.fieldExpiry.hasSeen) this.upkeep.removeSeenDue()
     if (this.blocking.hasReady) this.serveReady()
     if (this.pause.hasReleased) this.pause.release()
   }
@@ -527,26 +510,8 @@ export class Engine implements CommandExecutor, EngineService, TransactionState 
   }
 
   /** The member may remove keys by itself. While clients are paused the data stands still. */
-  private get mayRemoveKeys(): boolean {
+  get mayRemoveKeys(): boolean {
     return this.transaction === null && this.pause.mode === 'none' && this.services.server.writeRefusal === null
-  }
-
-  /** Removes what the last command found due. */
-  private removeSeenDue(): void {
-    if (this.transaction === null) this.expirations.settleSeen(this.mayRemoveKeys)
-  }
-
-  /** Settles some of what has become stable; true when more should follow at once. */
-  private settleSome(): boolean {
-    return this.transaction !== null || this.settling.some()
-  }
-
-  /** The same with what is due: removes it. */
-  private removeDue(): boolean {
-    this.keyspace.setTime(this.clock.wallMs())
-    const hasMore = this.expirations.cycle(this.activeExpiry && this.mayRemoveKeys)
-    this.serveReady()
-    return hasMore
   }
 
   /** Runs a handler and turns what it throws into the reply. */
@@ -580,7 +545,7 @@ export class Engine implements CommandExecutor, EngineService, TransactionState 
   }
 
   private slicesEndTurn(): void {
-    if (this.expiry.hasSeen || this.fieldExpiry.hasSeen) this.removeSeenDue()
+    if (this.expiry.hasSeen || this.fieldExpiry.hasSeen) this.upkeep.removeSeenDue()
     this.serveReady()
   }
 
@@ -661,13 +626,13 @@ export class Engine implements CommandExecutor, EngineService, TransactionState 
       endOpOf: (session) => this.endOpOf(session),
       handedOn: () => this.guards.update(),
       ran: () => {
-        if (this.expiry.hasSeen || this.fieldExpiry.hasSeen) this.removeSeenDue()
+        if (this.expiry.hasSeen || this.fieldExpiry.hasSeen) this.upkeep.removeSeenDue()
       },
     }
   }
 
   /** Serves blocked clients, between commands, at the time that it is now: a transaction may have taken long. */
-  private serveReady(): void {
+  serveReady(): void {
     if (this.stopped || !this.blocking.hasReady || this.transaction !== null) return
     this.beginBatch()
     this.blocking.serve()

@@ -248,9 +248,7 @@ export class LongWrites implements LongWriting {
    */
   finish(between: () => void = NOTHING_TO_NOTE): void {
     while (this.freed.length > 0 || this.current !== null || this.waiting.length > 0) {
-      this.host.beginBatch()
-      if (this.freed.length > 0) this.runFreed()
-      else this.advance()
+      this.slice()
       if (this.current instanceof LongTransaction) between()
       if (this.current instanceof LongWrite && this.current.waitsForPause) break
     }
@@ -280,14 +278,19 @@ export class LongWrites implements LongWriting {
   private turn(): void {
     this.isPlanned = false
     if (this.isStopped) return
-    this.host.beginBatch()
-    if (this.freed.length > 0) this.runFreed()
-    else this.advance()
+    this.slice()
     this.host.endTurn()
     const waitsForPause = this.current instanceof LongWrite && this.current.waitsForPause
     if (!this.isBusy) this.host.idle()
     const hasMore = this.current !== null || this.waiting.length > 0 || this.freed.length > 0
     if (hasMore && !waitsForPause) this.plan()
+  }
+
+  /** What is done of it in one turn. */
+  slice(): void {
+    this.host.beginBatch()
+    if (this.freed.length > 0) this.runFreed()
+    else this.advance()
   }
 
   /** Goes on with the write that is under way, or begins the next one. */

@@ -500,7 +500,8 @@ export class Member implements SyncHost {
     })
   }
 
-  private noteStability(): void {
+  /** Notes in the log what has become stable, unless that must wait. */
+  noteStability(): void {
     // The log stands still then.
     if (this.intake?.isOpen === true || this.engine.isInTransaction) return
     const stable = this.stable

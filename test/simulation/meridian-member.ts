@@ -13,7 +13,7 @@ import { Request } from '../../src/resp/request.js'
 import { EmbeddedMember } from '../support/embedded-member.js'
 import { decodeFrame } from './frame-decoder.js'
 import { MeridianBackup } from './meridian-backup.js'
-import { field, type Call } from './planting.js'
+import { field } from './planting.js'
 import { SimulationFailure } from './failure.js'
 import { parseReply, type Reply } from './reply.js'
 import type {
@@ -70,13 +70,6 @@ function lastWritesOf(reply: Reply): readonly LastWrite[] | null {
   const known = reply[reply.indexOf('$last-write-ms') + 1]
   if (typeof known === 'string') return null
   return known.map((entry) => ({ name: String(entry[0]).slice(1), ms: Number(String(entry[1]).slice(1)) }))
-}
-
-/** Calls what nobody else calls. */
-function callUnseen(self: object, name: string): void {
-  const method = field(self, name)
-  if (typeof method !== 'function') throw new Error(`there is no ${name}`)
-  method.call(self)
 }
 
 /** The product's member under simulation. */
@@ -331,10 +324,10 @@ export class MeridianMember implements SimulatedMember {
     engine.execute(new Session(0), Request.of(['PING']), reply)
     engine.hlc.observe(engine.hlc.last + 1)
     engine.requestSync()
-    callUnseen(this.member, 'noteStability')
-    callUnseen(engine, 'settleSome')
-    callUnseen(engine, 'removeSeenDue')
-    callUnseen(engine, 'serveReady')
+    this.member.noteStability()
+    engine.upkeep.settleSome()
+    engine.upkeep.removeSeenDue()
+    engine.serveReady()
     engine.memory.tick()
     engine.endTurn()
     // Its own frame comes when nothing of it is left to run.
@@ -379,12 +372,9 @@ export class MeridianMember implements SimulatedMember {
 
   /** Goes on slice by slice, as turns of the event loop do, but lets no frames of others in. */
   private finishWatched(session: Session, onlooker: { look(): void }): void {
-    const { engine } = this.member
-    const { longWrites } = engine
+    const { longWrites } = this.member.engine
     while (session.blocked !== null) {
-      engine.beginBatch()
-      const hasFreed = (field(longWrites, 'freed') as readonly unknown[]).length > 0
-      ;(field(longWrites, hasFreed ? 'runFreed' : 'advance') as Call).call(longWrites)
+      longWrites.slice()
       if (session.blocked !== null) onlooker.look()
     }
   }
