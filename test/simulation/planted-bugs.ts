@@ -44,7 +44,7 @@ import { PeerSync } from '../../src/peer-sync/peer-sync.js'
 import { Peer } from '../../src/peer-sync/peer.js'
 import { SourceChoice } from '../../src/peer-sync/source-choice.js'
 import type { MemberInfo, Topology } from '../../src/peer-sync/sync-host.js'
-import type { RdbStreamGroup } from '../../src/rdb/value.js'
+import type { RdbStream, RdbStreamGroup } from '../../src/rdb/value.js'
 import { TopologyState } from '../../src/topology/topology-state.js'
 import { RESTORED_VERSION } from './meridian-backup.js'
 import { both, countExercisedAnew, field, patch, patchGetter, patchHidden, type Call, type PlantedBug } from './planting.js'
@@ -435,11 +435,19 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'restored-stream-without-pending',
     what: 'RESTORE of a stream in slices leaves out what its consumers have pending',
-    profile: 'group-commands',
     apply: () =>
       patchHidden(StreamRestore, 'group', (_self, original, [group]) => {
         const { consumers, ...rest } = group as RdbStreamGroup
         return original({ ...rest, consumers: consumers.map((consumer) => ({ ...consumer, pending: [] })) })
+      }),
+  },
+  {
+    name: 'dumped-stream-without-released',
+    what: 'DUMP of a stream leaves out what nobody has pending any more',
+    apply: () =>
+      patch(StreamStore, 'toRdb', (original) => (db, root) => {
+        const stream = original(db, root) as RdbStream
+        return { ...stream, groups: stream.groups.map((group) => ({ ...group, released: [] })) }
       }),
   },
   {

@@ -1,9 +1,18 @@
 import { ByteList } from '../../../src/rdb/byte-list.js'
-import { writePayload } from '../../../src/rdb/payload.js'
+import { readPayload, writePayload } from '../../../src/rdb/payload.js'
 import type { RdbPendingEntry, RdbStream, RdbStreamId } from '../../../src/rdb/value.js'
 import type { StreamId } from '../effects.js'
 import { latin1 } from '../reply.js'
-import { NO_MARKS, positionText, type GroupView, type MarkLimits, type MarkView, type Owner, type ValueOf } from '../values.js'
+import {
+  NO_MARKS,
+  positionText,
+  type GroupView,
+  type MarkLimits,
+  type MarkView,
+  type Owner,
+  type StreamEntry,
+  type ValueOf,
+} from '../values.js'
 
 /** A stream as a payload of DUMP holds it. */
 interface Sample {
@@ -95,6 +104,64 @@ function marksOf({ limits, messages }: NonNullable<Sample['marks']>, region: num
   return messages
     .map(({ message, ...id }) => ({ producer: 'p', message, id, region, time: Math.min(id.ms, nowMs) }))
     .filter(({ time }) => time > nowMs - limits.durationS * 1000)
+}
+
+/** A stream as a payload must have it: each ID stands once, in the stream and in a group, and each message of a producer. */
+export interface DumpedStream {
+  readonly entries: readonly Pick<StreamEntry, 'ms' | 'seq' | 'fields'>[]
+  readonly last: StreamId
+  readonly added: number
+  /** By name: by ID, as text. Nobody has what was released. */
+  readonly groups: ReadonlyMap<string, ReadonlyMap<string, { readonly consumer: string; readonly deliveries: string }>>
+  readonly limits: MarkLimits
+  readonly messages: readonly Pick<MarkView, 'producer' | 'message' | 'id'>[]
+}
+
+/** The same text for the same stream, in whatever order its parts come. */
+export function showDumped({ entries, last, added, groups, limits, messages }: DumpedStream): string {
+  const shownGroups = [...groups].map(([name, pending]) => {
+    const owned = [...pending].map(([id, { consumer, deliveries }]) => `${id} ${JSON.stringify(consumer)} ${deliveries}`)
+    return `${name} [${owned.sort().join(', ')}]`
+  })
+  const shownMessages = messages.map(({ producer, message, id }) => `${producer} ${message} ${idText(id)}`)
+  return [
+    `entries ${JSON.stringify(entries.map((entry) => [idText(entry), ...entry.fields]))} last ${idText(last)} of ${added}`,
+    `groups ${shownGroups.sort().join(' ')}`,
+    `messages for ${limits.durationS} s, ${limits.maxSize} a producer: ${shownMessages.sort().join(', ')}`,
+  ].join(' ')
+}
+
+/** What a payload of DUMP says of a stream; null when it holds none. Where groups are is left out, and so are times, and consumers that have nothing. */
+export function dumpedIn(payload: string): DumpedStream | null {
+  const { value } = readPayload(Buffer.from(payload, 'latin1'))
+  if (value?.type !== 'stream') return null
+  const { entries, lastId, entriesAdded, groups, marks } = value
+  return {
+    entries: entries.map(({ id, names, values }) => ({
+      ...modelId(id),
+      fields: Array.from({ length: values.count }, (_, i) => [latin1(names.at(i)), latin1(values.at(i))]).flat(),
+    })),
+    last: modelId(lastId),
+    added: Number(entriesAdded),
+    groups: new Map(
+      groups.map(({ name, consumers, released }) => {
+        const owned = (consumer: string, pending: readonly RdbPendingEntry[]) =>
+          pending.map(({ id, deliveries }) => [idText(modelId(id)), { consumer, deliveries: String(deliveries) }] as const)
+        const all = [...owned('', released), ...consumers.flatMap((consumer) => owned(latin1(consumer.name), consumer.pending))]
+        return [latin1(name), new Map(all)]
+      }),
+    ),
+    limits: marks ?? NO_MARKS.markLimits,
+    messages: (marks?.producers ?? []).flatMap(({ name, marks: own }) =>
+      own.map((mark) => ({ producer: latin1(name), message: latin1(mark.name), id: modelId(mark.id) })),
+    ),
+  }
+}
+
+const idText = ({ ms, seq }: StreamId): string => `${ms}-${seq}`
+
+function modelId({ ms, seq }: RdbStreamId): StreamId {
+  return { ms: Number(ms), seq: Number(seq) }
 }
 
 function rdbOf({ entries, last, added, groups, marks }: Sample): RdbStream {

@@ -15,7 +15,7 @@ import {
   type StreamEntry,
   type ValueOf,
 } from '../values.js'
-import { restoredStream, STREAM_PAYLOADS } from './stream-payloads.js'
+import { dumpedIn, restoredStream, showDumped, STREAM_PAYLOADS, type DumpedStream } from './stream-payloads.js'
 import type { Hearing, Surviving, ValueType } from './value-type.js'
 
 type Stream = ValueOf<'stream'>
@@ -436,6 +436,44 @@ function restore(store: ModelStore, db: number, [, key, , payload, replaces]: re
   if (isThere) store.remove(db, key)
   put(store, db, key, restoredStream(payload, store.self, store.nowMs))
   return OK
+}
+
+/** DUMP key: the payload may be any that says what the stream is. Of other types the model does not know it. */
+function dump(store: ModelStore, db: number, [, key]: readonly string[]): Reply {
+  const view = store.read(db, key)
+  if (view === null) return NIL
+  const given = told(store)
+  // Of a hash all may be due.
+  if (view.value.type === 'hash') return store.typed(db, key, 'hash') === null || given === NIL ? NIL : given
+  const payload = typeof given === 'string' && given.startsWith('$') ? given : '$'
+  if (view.value.type !== 'stream') return payload
+  const expected = showDumped(dumped(store, view.value))
+  const said = dumpedIn(payload.slice(1))
+  return said !== null && showDumped(said) === expected ? payload : `$${expected}`
+}
+
+/** An ID that is there already is the next one; of what is pending with one ID nobody's stays, or that of the first consumer by name. */
+function dumped(store: ModelStore, stream: Stream): DumpedStream {
+  let before: StreamId = { ms: -1, seq: 0 }
+  const entries = stream.entries.map(({ ms, seq, fields }) => {
+    before = compareIds({ ms, seq }, before) > 0 ? { ms, seq } : { ms: before.ms, seq: before.seq + 1 }
+    return { ...before, fields }
+  })
+  const groups = [...stream.groups].map(([name, group]) => {
+    const stays = new Map<string, { consumer: string; deliveries: string }>()
+    for (const { position, consumer, deliveries } of pendingOf(store, group)) {
+      const other = stays.get(idText(position))
+      if (other !== undefined && other.consumer <= consumer) continue
+      stays.set(idText(position), { consumer, deliveries: shownDeliveries(deliveries) })
+    }
+    return [name, stays] as const
+  })
+  // Of several entries of a message the lowest ID is the answer.
+  const messages = new Map<string, MarkView>()
+  for (const mark of liveMarks(stream, store.nowMs).reverse()) messages.set(`${mark.producer} ${mark.message}`, mark)
+  const { added, markLimits: limits } = stream
+  const last = compareIds(before, stream.last) > 0 ? before : stream.last
+  return { entries, last, added, groups: new Map(groups), limits, messages: [...messages.values()] }
 }
 
 interface Claimed {
@@ -895,6 +933,7 @@ export const STREAM_TYPE: ValueType = {
     XCFGSET: limitMarks,
     XINFO: describe,
     RESTORE: restore,
+    DUMP: dump,
   },
 
   unordered: {},
@@ -1031,6 +1070,15 @@ export const STREAM_TYPE: ValueType = {
         () => ['XPENDING', keys.key(), name, '-', '+', '100'],
       ])()
     },
+    // Streams that come, go and are copied whole, with groups, and with messages of producers.
+    streamWhole: (random, keys) =>
+      random.pick([
+        () => ['RESTORE', keys.key(), '0', random.pick(STREAM_PAYLOADS), 'REPLACE'],
+        () => ['RESTORE', keys.key(), '0', random.pick(STREAM_PAYLOADS), ...random.pick([[], ['REPLACE']])],
+        () => ['COPY', keys.key(), keys.key(), 'REPLACE'],
+        () => ['RENAME', keys.key(), keys.key()],
+        () => ['DUMP', keys.key()],
+      ])(),
     streamRead: (random, keys) =>
       random.pick([
         () => ['XRANGE', keys.key(), '-', '+'],
@@ -1043,6 +1091,7 @@ export const STREAM_TYPE: ValueType = {
 
   readBack: (key) => [
     ['XRANGE', key, '-', '+'],
+    ['DUMP', key],
     ['XINFO', 'STREAM', key],
     ['XINFO', 'GROUPS', key],
     ...GROUPS.flatMap((name) => [
