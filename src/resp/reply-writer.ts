@@ -24,6 +24,8 @@ const LINE_BREAKS = /[\r\n]/g
 export class ReplyWriter {
   buf = allocateBytes(INITIAL_BYTES)
   private readonly views = new Array<Uint8Array>(KEPT_VIEWS).fill(NOTHING)
+  /** Views given out since the last reset. */
+  private given = 0
   /** Bytes written since the last reset. */
   length = 0
   protocol: 2 | 3 = 2
@@ -35,12 +37,14 @@ export class ReplyWriter {
 
   reset(): void {
     this.length = 0
+    this.given = 0
     if (this.buf.length > KEEP_BYTES) this.replaceBuf(allocateBytes(INITIAL_BYTES))
   }
 
   /** As reset, but leaves the buffer to whoever still reads from it (a socket write under way). */
   surrender(): void {
     this.length = 0
+    this.given = 0
     this.replaceBuf(allocateBytes(INITIAL_BYTES))
   }
 
@@ -51,10 +55,13 @@ export class ReplyWriter {
     return bytes
   }
 
-  /** What was written from start to end; not a copy. Where replies are as long as before, so are ranges: a view that was made is found again, for it takes 100 ns. */
+  /**
+   * What was written from start to end; not a copy. Where replies are as long as before, so are ranges, one after the other: a view that was made for the range
+   * of the same number is found again, for making one takes 100 ns.
+   */
   range(start: number, end: number): Uint8Array {
     const length = end - start
-    const place = (start ^ (start >>> 6) ^ length) & (KEPT_VIEWS - 1)
+    const place = this.given++ & (KEPT_VIEWS - 1)
     const kept = this.views[place]
     if (kept !== NOTHING && kept.byteOffset === start && kept.length === length) return kept
     return (this.views[place] = new Uint8Array(this.buf.buffer, start, length))

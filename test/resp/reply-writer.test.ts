@@ -134,4 +134,21 @@ describe('the buffer', () => {
     reply.simpleString('XYZ')
     expect(Buffer.from(leaving).toString('latin1')).toBe('+OK\r\n')
   })
+
+  it('finds its views again where replies are as long as before', () => {
+    const reply = new ReplyWriter()
+    // Fifty clients that got sixteen replies each.
+    for (const length of [64, 80, 160, 304]) {
+      const turn = () => {
+        reply.reset()
+        return Array.from({ length: 50 }, () => {
+          const start = reply.length
+          reply.raw(new Uint8Array(length))
+          return reply.range(start, reply.length)
+        })
+      }
+      const before = turn()
+      expect(turn().filter((view, i) => view === before[i])).toHaveLength(50)
+    }
+  })
 })
