@@ -253,9 +253,12 @@ export const LIMITS = {
    * waits whatever they are.
    */
   heldKeyLooks: 2000,
-  /** Elements of a removed collection that are freed with it; what is larger goes in slices, some 0.1 ms each. */
+  /** Elements of a removed collection that are freed with it; what is larger goes in slices. */
   reclaimAtOnce: 256,
-  reclaimSlice: 2048,
+  /** Elements of a slice, some 0.01 ms, and a hundred times that where the code has not run before; what a turn may take for them, and such slices at most. */
+  reclaimSlice: 256,
+  reclaimTurnMs: 0.25,
+  reclaimTurnSlices: 8,
   /**
    * Elements of a collection in one effect when many are written (COPY, RENAME, RESTORE), and bytes of them: an effect is applied in one go, some 0.3 ms,
    * and ten times that where the code has not run before.

@@ -1,3 +1,4 @@
+import { LIMITS } from '../base/limits.js'
 import type { Keyspace } from '../keyspace/keyspace.js'
 import type { Clock } from '../ports/clock.js'
 import { Background } from './background.js'
@@ -40,8 +41,19 @@ export class Upkeep {
   ) {
     const background = new Background(clock)
     this.background = background
-    // The memory of removed collections comes back a slice a turn, also while the log is being replayed.
-    keyspace.reclaimer.onWork = () => background.repeat(0, () => (keyspace.reclaimer.step() ? 0 : null))
+    // The memory of removed collections comes back some slices a turn, also while the log is being replayed.
+    keyspace.reclaimer.onWork = () => background.repeat(0, () => (this.reclaimSome() ? 0 : null))
+  }
+
+  /** Gives memory of removed collections back; true when there is more. */
+  private reclaimSome(): boolean {
+    const { keyspace, clock } = this
+    const untilMs = clock.workUntil(LIMITS.reclaimTurnMs)
+    for (let slice = 0; slice < LIMITS.reclaimTurnSlices; slice++) {
+      if (!keyspace.reclaimer.step()) return false
+      if (clock.monotonicMs() > untilMs) break
+    }
+    return true
   }
 
   /** Begins with what comes again and again. */
