@@ -147,7 +147,6 @@ export class Evictor {
   private mayGo(db: Database, ref: Ref): boolean {
     const { keyspace } = this
     if (db.type(ref) === KeyType.none || !keyspace.isVisible(db, ref) || keyspace.holdGuard?.(db, ref) === true) return false
-    if (this.keyspace.holdGuard?.(db, ref) === true) return false
     return !this.onlyVolatile || db.expiresAt(ref) !== Infinity
   }
 
