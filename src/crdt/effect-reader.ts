@@ -74,8 +74,6 @@ export class EffectReader {
   stamp = 0
   /** The effect is its op's last one. */
   endsOp = false
-  /** The frame is one op of many effects, as commands in slices write them. */
-  isOfLongOp = false
   database = 0
   keyOff = 0
   keyLen = 0
@@ -121,8 +119,6 @@ export class EffectReader {
     this.pos = frame.opsOffset
     this.end = frame.bytes.length
     this.nextStamp = frame.first
-    // Stamps of one op follow one another.
-    this.isOfLongOp = frame.opCount === 1 && frame.last - frame.first >= LIMITS.slicedFrameEffects
     this.startsOp = true
     this.ops = 0
     this.error = null
@@ -156,6 +152,11 @@ export class EffectReader {
       this.error = `database ${this.database}; this member has ${this.databaseCount}: give every member the same "databases"`
     }
     return this.error === null
+  }
+
+  /** For an effect of so many elements of a collection: many more are likely to follow. */
+  isOneOfMany(count: number): boolean {
+    return count >= LIMITS.copyEffectElements && this.frame?.isLongOp === true
   }
 
   /** Goes back to the begin of the payload that was walked last. Gives where the walk had come to, for goOn. */

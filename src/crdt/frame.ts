@@ -67,6 +67,10 @@ export class FrameView {
   get opCount(): number {
     return this.view.getUint32(12, true)
   }
+  /** One op of many effects, as commands in slices write them: stamps of one op follow one another. */
+  get isLongOp(): boolean {
+    return this.opCount === 1 && this.last - this.first >= LIMITS.slicedFrameEffects
+  }
   get previous(): Stamp {
     return this.view.getFloat64(16, true) as Stamp
   }

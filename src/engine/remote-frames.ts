@@ -1,5 +1,4 @@
 import { assert } from '../base/assert.js'
-import { LIMITS } from '../base/limits.js'
 import type { FrameView } from '../crdt/frame.js'
 import type { Clock } from '../ports/clock.js'
 import type { Journal } from './journal.js'
@@ -45,9 +44,7 @@ export class RemoteFrames {
 
   /** As apply, but a large one is only taken, and applied in the turns that follow: the vector includes it then. Not while a long write is under way. */
   take(frame: FrameView): void {
-    // Stamps of one op follow one another.
-    const isLongOp = frame.opCount === 1 && frame.last - frame.first >= LIMITS.slicedFrameEffects
-    if (!isLongOp && frame.bytes.length <= this.largestBytes) {
+    if (!frame.isLongOp && frame.bytes.length <= this.largestBytes) {
       this.apply(frame)
       return
     }

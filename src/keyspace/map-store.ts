@@ -351,7 +351,7 @@ export abstract class MapStore implements CollectionStore {
    * which takes 4 ms for the first effect of a command in slices where that code is new, and 10 for the fourth one on a hash.
    */
   protected forMany(db: Database, root: Ref, effect: EffectReader, count: number): Ref {
-    if (!effect.isOfLongOp || count < LIMITS.copyEffectElements) return root
+    if (!effect.isOneOfMany(count)) return root
     return root === 0 || this.isPacked(db.arena, root) ? this.toLarge(db, root) : root
   }
 

@@ -251,7 +251,7 @@ export class ZsetStore extends ZsetReader implements CollectionStore {
     const hasResets = (effect.byte() & HAS_RESETS) !== 0
     let count = effect.varint()
     // As sets and hashes: where many more are likely to follow, it is made large at once.
-    if (adds && effect.isOfLongOp && count >= LIMITS.copyEffectElements) to = this.formsOf.of(db.arena).asLarge(to)
+    if (adds && effect.isOneOfMany(count)) to = this.formsOf.of(db.arena).asLarge(to)
     for (; count > 0; count--) {
       effect.block()
       const { valueOff, valueLen } = effect
