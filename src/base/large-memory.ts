@@ -16,8 +16,10 @@ const LAZY_BYTES = 4 * 1024 * 1024
 /** What glibc always takes from the system, which clears a page when it is touched; smaller ones it clears itself, at once, when it has them left over. */
 const MAPPED_BYTES = 32 * 1024 * 1024 + 4096
 
-/** The bytes in use of memory that is larger. */
+/** The bytes in use of memory that is larger, or SHARED. */
 const askedFor = new WeakMap<ArrayBufferLike, number>()
+
+const SHARED = -1
 
 let garbageBytes = 0
 
@@ -40,6 +42,11 @@ export function allocateLazily(bytes: number): Uint8Array {
 /** Whether these bytes are all that is in use of their memory. */
 export function isAlone(bytes: Uint8Array): boolean {
   return bytes.length === (askedFor.get(bytes.buffer) ?? bytes.buffer.byteLength)
+}
+
+/** The memory of these bytes is written again and again, so that what lies in it is never alone there, whatever its length. */
+export function markShared(bytes: Uint8Array): void {
+  askedFor.set(bytes.buffer, SHARED)
 }
 
 /** These bytes, which begin with their memory, are all that it will ever hold. */

@@ -3,7 +3,7 @@ import { allocateBytes, allocateLasting, copyBytes, plainBytes } from '../base/b
 import { combineCrc32, crc32 } from '../base/crc32.js'
 import { writeVarint } from '../base/byte-stream.js'
 import type { MemberId } from '../base/ids.js'
-import { allocateLazily, markWhole, releasedMemory } from '../base/large-memory.js'
+import { allocateLazily, markShared, markWhole, releasedMemory } from '../base/large-memory.js'
 import { LIMITS } from '../base/limits.js'
 import {
   CONTEXT_ENTRY_BYTES,
@@ -41,7 +41,7 @@ const STEP_BYTES = 256 * 1024
 
 export class FrameWriter {
   /** Where all but large frames are written. */
-  private usual = allocateLasting(SLAB_BYTES)
+  private usual = usualSlab(SLAB_BYTES)
   private slab = this.usual
   private view = new DataView(this.slab.buffer)
   /** makeRoom is asked before anything is written behind it: the end of the usual slab, the middle of a larger one, or where more is to be moved. */
@@ -289,7 +289,7 @@ export class FrameWriter {
   private open(stamp: number): void {
     // The log has not taken what is there.
     if (this.slab !== this.usual || this.slab.length - this.at < LIMITS.frameTargetBytes * 2) {
-      this.usual = allocateLasting(this.usual.length)
+      this.usual = usualSlab(this.usual.length)
       this.goOnIn(this.usual)
     }
     this.start = this.at
@@ -315,7 +315,7 @@ export class FrameWriter {
     const { slab, start, at } = this
     const length = at - start
     if (slab.length === SLAB_BYTES && length + bytes <= LARGEST_USUAL_BYTES / 2) {
-      this.larger = allocateLasting(LARGEST_USUAL_BYTES)
+      this.larger = usualSlab(LARGEST_USUAL_BYTES)
       this.usual = this.larger
     } else if (this.larger.length < length + bytes) {
       // Half of it at least is left then, to be written while what is there moves on.
@@ -354,6 +354,12 @@ export class FrameWriter {
     const middle = length >>> 1
     this.bound = length === SLAB_BYTES || this.start >= middle ? length : middle
   }
+}
+
+function usualSlab(bytes: number): Uint8Array {
+  const slab = allocateLasting(bytes)
+  markShared(slab)
+  return slab
 }
 
 const NO_SLAB = new Uint8Array(0)

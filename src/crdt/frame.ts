@@ -1,5 +1,6 @@
 import { crc32 } from '../base/crc32.js'
 import { MeridianError } from '../base/errors.js'
+import { isAlone } from '../base/large-memory.js'
 import { LIMITS } from '../base/limits.js'
 import { MAX_MEMBER_ID, type MemberId, type Stamp } from '../base/ids.js'
 import { TWO_32 } from '../base/words.js'
@@ -47,6 +48,11 @@ export class FrameView {
   /** The frame in memory of its own. (A Buffer's slice would share it.) */
   copy(): FrameView {
     return new FrameView(new Uint8Array(this.bytes))
+  }
+
+  /** The frame in memory that nobody writes again: this one if it has its memory for itself, as large ones do, else a copy. */
+  lasting(): FrameView {
+    return isAlone(this.bytes) ? this : this.copy()
   }
 
   get checksum(): number {

@@ -609,7 +609,9 @@ export class Membership {
     if (log.segments[0].vector.get(self) > stamp) return true
     const cursor = log.openCursor(self, stamp)
     try {
-      return cursor.next()?.previous === stamp
+      let frame = cursor.next()
+      while (cursor.isReading) frame = cursor.next()
+      return frame?.previous === stamp
     } finally {
       cursor.close()
     }

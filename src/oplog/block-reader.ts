@@ -1,13 +1,11 @@
 import { assert } from '../base/assert.js'
 import { allocateBytes } from '../base/bytes.js'
+import { markShared } from '../base/large-memory.js'
 import type { ReadFile } from '../ports/disk.js'
 
 /**
  * A window over a file that is read in large blocks, mostly forward. Frames are small and files are not: one system call
- * fetches thousands of frames, and what straddles two blocks is joined.
- *
- * With `reuse` one buffer serves every block, and a view is valid only until the window moves. Without it each block is a new
- * buffer, so views may be kept (a peer link queues them) and the collector frees a block with its last view.
+ * fetches thousands of frames, and what straddles two blocks is joined. One buffer serves every block, so a view is good only until the window moves.
  */
 export class BlockReader {
   private block: Uint8Array = new Uint8Array(0)
@@ -19,7 +17,6 @@ export class BlockReader {
   constructor(
     private readonly file: ReadFile,
     private readonly blockBytes: number,
-    private readonly reuse: boolean,
   ) {}
 
   /** Makes the bytes position .. position + length readable below; false when the file is too short. */
@@ -46,6 +43,17 @@ export class BlockReader {
     return this.block.subarray(position - this.start, position - this.start + length)
   }
 
+  /** Reads past the window, which stays where it is, and keeps nothing. Gives the bytes that the file had. */
+  readInto(position: number, target: Uint8Array): number {
+    let filled = 0
+    while (filled < target.length) {
+      const got = this.file.read(target.subarray(filled), position + filled)
+      if (got === 0) break
+      filled += got
+    }
+    return filled
+  }
+
   close(): void {
     this.file.close()
   }
@@ -55,20 +63,16 @@ export class BlockReader {
     const kept = position >= this.start && position < this.end ? this.end - position : 0
     const from = position - this.start
     // A block that grew for one large frame is given back with the next move.
-    if (this.reuse && this.block.length === capacity) {
+    if (this.block.length === capacity) {
       this.block.copyWithin(0, from, from + kept)
     } else {
       const block = allocateBytes(capacity)
+      markShared(block)
       if (kept > 0) block.set(this.block.subarray(from, from + kept))
       this.block = block
       this.fields = new DataView(block.buffer, block.byteOffset, capacity)
     }
-    let filled = kept
-    while (filled < capacity) {
-      const got = this.file.read(this.block.subarray(filled), position + filled)
-      if (got === 0) break
-      filled += got
-    }
+    const filled = kept + this.readInto(position + kept, this.block.subarray(kept))
     this.start = position
     this.end = position + filled
     return filled >= length

@@ -16,7 +16,7 @@ export class LostFrames {
   /** Adds what stands in a file from an offset on, whole or not. */
   addFile(disk: Disk, path: string, offset: number): void {
     const file = disk.openRead(path)
-    const reader = new BlockReader(file, LIMITS.logReadBlockBytes, true)
+    const reader = new BlockReader(file, LIMITS.logReadBlockBytes)
     const end = file.size()
     this.bytes += Math.max(0, end - offset)
     for (let at = offset; at < end;) {

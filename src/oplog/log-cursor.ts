@@ -1,10 +1,10 @@
 import { MeridianError } from '../base/errors.js'
 import type { MemberId, Stamp } from '../base/ids.js'
-import { LIMITS } from '../base/limits.js'
 import { FRAME_FIXED_BYTES, parseFrame, type FrameView } from '../crdt/frame.js'
 import type { VersionVector } from '../crdt/version-vector.js'
 import type { Disk } from '../ports/disk.js'
 import { BlockReader } from './block-reader.js'
+import { FrameRead } from './frame-read.js'
 import { damaged } from './log-scan.js'
 import type { LogCursor } from './op-log.js'
 import type { RecentFrames } from './recent-frames.js'
@@ -17,14 +17,15 @@ export interface CursorSource {
   readonly recent: RecentFrames
   readonly durable: VersionVector
   readonly durableBytes: number
+  /** Files are read so many bytes at a time. */
+  readonly blockBytes: number
 }
 
 /**
  * Walks the durable frames of one origin. The position is the stamp of the last frame handed out, nothing else: so moving
  * between memory and files (in either direction) can neither miss nor repeat a frame.
  *
- * Costs one block of LIMITS.cursorBlockBytes (or one frame, when that is larger) and one open file while it reads files,
- * nothing while it reads memory.
+ * Costs one block (and one frame, when that is larger) and one open file while it reads files, nothing while it reads memory.
  */
 export class DiskLogCursor implements LogCursor {
   /** Number of the next frame in memory to look at. */
@@ -32,6 +33,11 @@ export class DiskLogCursor implements LogCursor {
   private segment: Segment | null = null
   private reader: BlockReader | null = null
   private offset = 0
+  /** Where the log was left for memory: nothing of ours stands between the frame that was handed out last and here. */
+  private position = 0
+  /** A frame larger than a block, on its way. */
+  private large: FrameRead | null = null
+  private searches = false
   /** After the first frame handed out, each must continue exactly where the one before ended. */
   private started = false
   private closed = false
@@ -44,9 +50,14 @@ export class DiskLogCursor implements LogCursor {
     this.checkReach()
   }
 
+  get isReading(): boolean {
+    return this.large !== null || this.searches
+  }
+
   next(): FrameView | null {
     if (this.closed || this.source.durable.get(this.origin) <= this.after) return null
     const frame = this.source.recent.before.get(this.origin) <= this.after ? this.fromMemory() : this.fromFiles()
+    if (frame === null) return null
     this.after = frame.last
     this.started = true
     return frame
@@ -64,13 +75,18 @@ export class DiskLogCursor implements LogCursor {
     for (this.index = Math.max(this.index, recent.first); ; this.index++) {
       const frame = recent.frame(this.index)
       if (frame.origin !== this.origin || frame.last <= this.after) continue
+      this.position = recent.endOf(this.index)
       this.index++
       return frame
     }
   }
 
-  private fromFiles(): FrameView {
-    for (;;) {
+  /** Null when it has read a block, and has to read on. */
+  private fromFiles(): FrameView | null {
+    if (this.large !== null) return this.readOn(this.large)
+    const { blockBytes } = this.source
+    let passedOver = 0
+    while (passedOver < blockBytes) {
       const reader = this.reader ?? this.openSegment(this.firstSegment())
       const segment = this.segment as Segment
       const at = this.offset
@@ -86,19 +102,39 @@ export class DiskLogCursor implements LogCursor {
       if (length < FRAME_FIXED_BYTES || length > left) throw damaged(segment.path, at, `a frame says ${length} bytes`)
       if (reader.u8(at + 10) !== this.origin || reader.f64(at + 32) <= this.after) {
         this.offset = at + length
+        passedOver += length
         continue
       }
+      this.searches = false
+      if (length > blockBytes) return this.readOn(new FrameRead(reader, at, length))
       if (!reader.ensure(at, length)) throw damaged(segment.path, at, 'a frame is cut short')
-      const frame = this.verify(reader.view(at, length), segment, at)
-      this.offset = at + length
-      return frame
+      return this.passed(reader.view(at, length), segment)
     }
+    this.searches = true
+    return null
   }
 
-  private verify(bytes: Uint8Array, segment: Segment, at: number): FrameView {
+  /** Reads a block of a large frame, which begins at our position in the file. */
+  private readOn(large: FrameRead): FrameView | null {
+    const segment = this.segment as Segment
+    this.large = large
+    if (!large.step(this.source.blockBytes)) throw damaged(segment.path, this.offset, 'a frame is cut short')
+    if (!large.isDone) return null
+    this.large = null
+    return this.passed(large.bytes, segment, large.checksum)
+  }
+
+  /** The frame at our position, which moves behind it. */
+  private passed(bytes: Uint8Array, segment: Segment, checksum?: number): FrameView {
+    const frame = this.verify(bytes, segment, this.offset, checksum)
+    this.offset += bytes.length
+    return frame
+  }
+
+  private verify(bytes: Uint8Array, segment: Segment, at: number, checksum?: number): FrameView {
     let frame: FrameView
     try {
-      frame = parseFrame(bytes)
+      frame = parseFrame(bytes, checksum)
     } catch (error) {
       throw damaged(segment.path, at, (error as Error).message, error)
     }
@@ -145,15 +181,19 @@ export class DiskLogCursor implements LogCursor {
 
   private openSegment(segment: Segment): BlockReader {
     this.leaveFiles()
-    this.reader = new BlockReader(this.source.disk.openRead(segment.path), LIMITS.cursorBlockBytes, false)
+    this.reader = new BlockReader(this.source.disk.openRead(segment.path), this.source.blockBytes)
     this.segment = segment
-    this.offset = segment.headerBytes
+    this.offset = segment.headerBytes + Math.max(0, this.position - segment.startByte)
     return this.reader
   }
 
   private leaveFiles(): void {
+    const { segment } = this
+    if (segment !== null) this.position = segment.startByte + this.offset - segment.headerBytes
     this.reader?.close()
     this.reader = null
     this.segment = null
+    this.large = null
+    this.searches = false
   }
 }

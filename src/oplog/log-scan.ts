@@ -177,7 +177,7 @@ export class LogScan {
     const sequence = this.sequences[this.next++]
     const path = this.path(sequence)
     const file = this.options.disk.openRead(path)
-    const reader = new BlockReader(file, LIMITS.logReadBlockBytes, true)
+    const reader = new BlockReader(file, LIMITS.logReadBlockBytes)
     this.reader = reader
     this.fileBytes = file.size()
     const known = Math.min(this.fileBytes, MAX_SEGMENT_HEADER_BYTES)

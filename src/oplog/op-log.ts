@@ -83,9 +83,11 @@ export interface LogCursor {
   /**
    * The next durable frame, or null when there is none yet (ask again after onChange). Takes it from memory when it is recent,
    * else from the segment files. Its bytes are the log's and good only until the log is appended to or the cursor is asked again: whoever keeps
-   * the frame copies it.
+   * the frame asks for FrameView.lasting.
    * @throws MeridianError MRD_LOG_DAMAGED, MRD_DISK_IO
    */
   next(): FrameView | null
+  /** The next frame is large and has been read in part: next() gave null and reads on, a block each time, best in another turn. */
+  readonly isReading: boolean
   close(): void
 }

@@ -28,6 +28,7 @@ export interface OpenLogOptions {
   readonly minFreeBytes?: number
   readonly segmentBytes?: number
   readonly recentFrameBytes?: number
+  readonly cursorBlockBytes?: number
 }
 
 export interface RecoveryReport {
@@ -117,6 +118,7 @@ export class LogRecovery {
         minFreeBytes: options.minFreeBytes ?? LIMITS.minFreeBytes,
         segmentBytes: options.segmentBytes ?? LIMITS.segmentBytes,
         recentFrameBytes: options.recentFrameBytes ?? LIMITS.recentFrameBytes,
+        cursorBlockBytes: options.cursorBlockBytes ?? LIMITS.cursorBlockBytes,
       },
       writer,
     )

@@ -1,5 +1,4 @@
 import { assert } from '../base/assert.js'
-import { isAlone } from '../base/large-memory.js'
 import { LIMITS } from '../base/limits.js'
 import { FrameView } from '../crdt/frame.js'
 import { VersionVector } from '../crdt/version-vector.js'
@@ -25,6 +24,8 @@ export class RecentFrames {
   private slots: (FrameView | null)[] = new Array<FrameView | null>(64).fill(null)
   /** Where each frame begins in the ring of bytes; -1 when it has its own buffer. */
   private starts = new Int32Array(64)
+  /** Positions in the log, behind each frame. */
+  private ends = new Float64Array(64)
   private heldBytes = 0
   private ring: Uint8Array | null = null
   private at = 0
@@ -41,14 +42,14 @@ export class RecentFrames {
     return this.heldBytes
   }
 
-  /** Copies the frame. */
-  push(frame: FrameView): void {
+  /** Copies the frame, behind which the log is at `end`. */
+  push(frame: FrameView, end: number): void {
     if (this.end - this.first === this.slots.length) this.grow()
     const slot = this.end & (this.slots.length - 1)
     const { length } = frame.bytes
     if (length * 8 > this.maxBytes) {
-      // A large one mostly has its array to itself: then nobody writes there again.
-      this.slots[slot] = isAlone(frame.bytes) || length > this.maxBytes ? frame : frame.copy()
+      // One that is larger than the ring goes again at once.
+      this.slots[slot] = length > this.maxBytes ? frame : frame.lasting()
       this.starts[slot] = -1
     } else {
       this.starts[slot] = this.makeRoom(length)
@@ -57,6 +58,7 @@ export class RecentFrames {
       this.slots[slot] = new FrameView(ring.subarray(this.at, this.at + length))
       this.at += length
     }
+    this.ends[slot] = end
     this.end++
     this.heldBytes += cost(frame)
     while (this.heldBytes > this.maxBytes) this.dropFirst()
@@ -76,6 +78,11 @@ export class RecentFrames {
     const frame = index >= this.first && index < this.end ? this.slots[index & (this.slots.length - 1)] : null
     assert(frame !== null, 'the frame is still in memory')
     return frame
+  }
+
+  /** Position in the log behind a frame that is here. */
+  endOf(index: number): number {
+    return this.ends[index & (this.slots.length - 1)]
   }
 
   /** Moves `at` to where so many bytes have room, letting go of the frames that stood there. */
@@ -115,12 +122,15 @@ export class RecentFrames {
   private grow(): void {
     const larger = new Array<FrameView | null>(this.slots.length * 2).fill(null)
     const starts = new Int32Array(larger.length)
+    const ends = new Float64Array(larger.length)
     for (let n = this.first; n < this.end; n++) {
       larger[n & (larger.length - 1)] = this.slots[n & (this.slots.length - 1)]
       starts[n & (larger.length - 1)] = this.starts[n & (this.slots.length - 1)]
+      ends[n & (larger.length - 1)] = this.ends[n & (this.slots.length - 1)]
     }
     this.slots = larger
     this.starts = starts
+    this.ends = ends
   }
 }
 

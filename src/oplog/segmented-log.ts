@@ -25,6 +25,7 @@ export interface SegmentedLogOptions {
   readonly minFreeBytes: number
   readonly segmentBytes: number
   readonly recentFrameBytes: number
+  readonly cursorBlockBytes: number
 }
 
 const TICK_MS = 1_000
@@ -94,6 +95,9 @@ export class SegmentedLog implements OpLog, CursorSource {
   }
   get durableBytes(): number {
     return this.commit.durableBytes
+  }
+  get blockBytes(): number {
+    return this.options.cursorBlockBytes
   }
   get segments(): SegmentWriter['segments'] {
     return this.writer.segments
@@ -280,7 +284,7 @@ export class SegmentedLog implements OpLog, CursorSource {
       writing.written += LIMITS.logPieceBytes
       if (writing.written < frame.bytes.length) return
       this.writer.endPieces(frame)
-      this.recent.push(frame)
+      this.recent.push(frame, this.writer.appendedBytes)
       this.uncheckedBytes += frame.bytes.length
     } catch (error) {
       if (!(error instanceof MeridianError)) throw error
@@ -390,7 +394,7 @@ export class SegmentedLog implements OpLog, CursorSource {
     if (this.commit.failure !== null) throw this.commit.failure
     this.beginFullSegment()
     this.writer.write(frame)
-    this.recent.push(frame)
+    this.recent.push(frame, this.writer.appendedBytes)
     this.uncheckedBytes += frame.bytes.length
     // Replies wait for what was pending to be durable; no policy may let them wait for ever.
     if (this.syncsAlways || this.writer.full || this.pending.error !== null) this.commit.request()

@@ -107,10 +107,10 @@ export class FrameSender {
     this.subscriptions.clear()
   }
 
-  /** Sends one piece, which is a whole frame unless it is large; returns its bytes, 0 when the subscription has to wait. */
+  /** Sends one piece, which is a whole frame unless it is large, or reads some of one; returns the bytes, 0 when the subscription has to wait. */
   private sendPiece(subscription: Subscription): number {
     const frame = subscription.frame ?? this.take(subscription)
-    if (frame === null) return 0
+    if (frame === null) return subscription.cursor.isReading ? LIMITS.cursorBlockBytes : 0
     const { bytes } = frame
     if (subscription.sentOfFrame === 0) {
       if (subscription.outstanding > 0 && subscription.outstanding + bytes.length > subscription.creditBytes) {
@@ -134,7 +134,7 @@ export class FrameSender {
     return piece.length
   }
 
-  /** The next frame from the log, or null when the subscriber has all that is durable. */
+  /** The next frame from the log, or null when the subscriber has all that is durable, or a large one is being read. */
   private take(subscription: Subscription): FrameView | null {
     const { origin } = subscription
     if (this.host.durable.get(origin) <= subscription.position) return null
@@ -180,7 +180,7 @@ function forked({ origin, position }: Subscription, frame: FrameView, subscriber
   return origin === subscriber ? forkedMember(what) : duplicateId(what)
 }
 
-/** A frame that has to wait is kept as a copy: the cursor's bytes are good only for now. */
+/** A frame that has to wait: the cursor's bytes are good only for now. */
 function keep(subscription: Subscription, frame: FrameView): void {
-  if (subscription.frame === null) subscription.frame = frame.copy()
+  subscription.frame ??= frame.lasting()
 }

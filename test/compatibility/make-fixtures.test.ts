@@ -2,6 +2,7 @@ import { it } from 'vitest'
 import { checkDataFolder } from '../../src/node/data-check.js'
 import { BackupFile } from '../../src/oplog/backup-file.js'
 import { BackupWriter } from '../../src/oplog/backup-writer.js'
+import { drain } from '../oplog/log-rig.js'
 import { Life } from '../simulation/sim-clock.js'
 import * as wire from '../../src/peer-sync/messages.js'
 import { SimulatedMesh, type SimulatedNode } from '../support/simulated-mesh.js'
@@ -42,7 +43,7 @@ it.skipIf(process.env['MAKE_FIXTURES'] === undefined)('makes files and transcrip
   again.until('it has loaded', () => again.nodes[0].member.loading === null)
   const frames: Uint8Array[] = []
   const cursor = again.nodes[0].member.log.openCursor(1 as MemberId, 0 as Stamp)
-  for (let frame = cursor.next(); frame !== null; frame = cursor.next()) frames.push(wire.encodeFrame(1, frame.bytes.slice()))
+  for (const frame of drain(cursor)) frames.push(wire.encodeFrame(1, frame.bytes))
   cursor.close()
   const hex = (messages: readonly Uint8Array[]): string[] => messages.map((bytes) => Buffer.from(bytes).toString('hex'))
   writeFixture('link-frames', hex(frames))

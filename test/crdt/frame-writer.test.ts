@@ -95,6 +95,25 @@ describe('a large frame', () => {
     expect(Buffer.compare(opOf(frame, effects.length), effects)).toBe(0)
   })
 
+  it('has no memory for itself where others are written later, though it fills that to the last byte', () => {
+    const writer = newWriter()
+    const usualBytes = 4 * MIB
+    const build = (payload: number): FrameView => {
+      writer.beginOp(writer.previousLast + 1)
+      write(writer, [1000, payload])
+      writer.endOp()
+      return writer.close()
+    }
+    // The slab grows to its usual size, then what is beside the payload is known.
+    const beside = build(MIB + 1000).bytes.length - (MIB + 1000)
+    writer.recycle()
+    const frame = build(usualBytes - beside)
+    expect(frame.bytes.length).toBe(usualBytes)
+    expect(frame.bytes.buffer.byteLength).toBe(usualBytes)
+    expect(isAlone(frame.bytes)).toBe(false)
+    expect(frame.lasting() === frame).toBe(false)
+  })
+
   it('lies in memory that V8 keeps no account of, which it has for itself', () => {
     const writer = newWriter()
     writer.beginOp(1)

@@ -3,12 +3,12 @@ import { expect, test } from 'vitest'
 import type { MemberId, Stamp } from '../../src/base/ids.js'
 import type { FrameView } from '../../src/crdt/frame.js'
 import type { LogCursor, SyncPolicy } from '../../src/oplog/op-log.js'
-import { LogRig } from './log-rig.js'
+import { LogRig, nextFrame } from './log-rig.js'
 import { seededRandom } from './memory-disk.js'
 import { label, testFrame } from './test-frames.js'
 
 const ORIGINS = [1, 2, 3]
-const SIZES = { segmentBytes: 1500, recentFrameBytes: 1500 }
+const SIZES = { segmentBytes: 1500, recentFrameBytes: 1500, cursorBlockBytes: 100 }
 
 type Action =
   | { do: 'append'; origin: number; body: number }
@@ -169,7 +169,7 @@ class Run {
     const reader = this.cursors[index % this.cursors.length]
     const expected = this.expected(reader.origin, reader.after)
     for (let i = 0; i < count; i++) {
-      const frame = reader.cursor.next()
+      const frame = nextFrame(reader.cursor)
       expect(frame && label(frame)).toBe(expected[i] ?? null)
       if (frame !== null) reader.after = frame.last
     }

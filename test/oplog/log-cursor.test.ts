@@ -1,7 +1,8 @@
 import { beforeEach, expect, test } from 'vitest'
 import { LIMITS } from '../../src/base/limits.js'
 import type { MemberId, Stamp } from '../../src/base/ids.js'
-import { LogRig, drain, segmentPath } from './log-rig.js'
+import { LogRig, drain, nextFrame, segmentPath } from './log-rig.js'
+import { FRAME_FIXED_BYTES, parseFrame } from '../../src/crdt/frame.js'
 import { FrameChains, label } from './test-frames.js'
 
 let rig: LogRig
@@ -75,13 +76,44 @@ test('moves from files to memory, and back when it falls behind, without a gap',
   expect(got).toEqual(Array.from({ length: 200 }, (_, i) => `2:${(i + 1) * 10}/56`))
 })
 
-test('frames from files stay as they are while the cursor reads on', () => {
+test('a frame from files that is kept stays as it is while the cursor reads on', () => {
   rig.open({ recentFrameBytes: 0 })
-  for (let i = 0; i < 2000; i++) rig.log.append(chains.next(1, 400))
+  const bodies = [400, LIMITS.cursorBlockBytes - FRAME_FIXED_BYTES, LIMITS.cursorBlockBytes, 400]
+  for (let i = 0; i < 2000; i++) rig.log.append(chains.next(1, bodies[i % 500] ?? 400))
   rig.sync()
   const frames = drain(cursorAt(1))
   expect(frames.length).toBe(2000)
-  frames.forEach((frame, i) => expect(frame.last).toBe((i + 1) * 10))
+  frames.forEach((frame, i) => {
+    parseFrame(frame.bytes)
+    expect(frame.last).toBe((i + 1) * 10)
+  })
+})
+
+test('looks for its place a block at a call, and never twice at the same one', () => {
+  rig.open({ recentFrameBytes: 3000, cursorBlockBytes: 1000 })
+  const appendSome = (count: number) => {
+    for (let i = 0; i < count; i++) rig.log.append(chains.next(2, 60))
+    rig.log.append(chains.next(1, 4000))
+    rig.sync()
+  }
+  appendSome(100)
+  const cursor = cursorAt(1)
+  for (let call = 0; call < 14; call++) {
+    rig.disk.readBytes = 0
+    expect(cursor.next()).toBeNull()
+    expect(cursor.isReading).toBe(true)
+    expect(rig.disk.readBytes).toBeLessThanOrEqual(2000)
+  }
+  expect(label(nextFrame(cursor)!)).toBe('1:10/4040')
+  for (let round = 2; round < 5; round++) {
+    rig.log.append(chains.next(1, 10))
+    rig.sync()
+    expect(label(cursor.next()!)).toBe(`1:${(2 * round - 2) * 10}/50`)
+    appendSome(20)
+    rig.disk.readBytes = 0
+    expect(label(nextFrame(cursor)!)).toBe(`1:${(2 * round - 1) * 10}/4040`)
+    expect(rig.disk.readBytes).toBeLessThan(8000)
+  }
 })
 
 test('reads a frame that is larger than its block', () => {
@@ -92,6 +124,47 @@ test('reads a frame that is larger than its block', () => {
   rig.log.append(chains.next(1, 10))
   rig.sync()
   expect(rig.read(1)).toEqual(['1:10/50', `1:20/${LIMITS.cursorBlockBytes * 3 + 40}`, '1:30/50'])
+})
+
+test('reads a large frame a block at a call, and what follows it after that', () => {
+  rig.open({ recentFrameBytes: 0, cursorBlockBytes: 1000 })
+  const large = chains.next(1, 9500)
+  rig.log.append(large)
+  rig.log.append(chains.next(1, 10))
+  rig.sync()
+  const cursor = cursorAt(1)
+  for (let call = 0; call < 9; call++) {
+    rig.disk.readBytes = 0
+    expect(cursor.next()).toBeNull()
+    expect(cursor.isReading).toBe(true)
+    expect(rig.disk.readBytes).toBeLessThanOrEqual(2000)
+  }
+  const frame = cursor.next()!
+  expect(cursor.isReading).toBe(false)
+  expect(Buffer.compare(frame.bytes, large.bytes)).toBe(0)
+  expect(label(cursor.next()!)).toBe('1:20/50')
+  expect(Buffer.compare(frame.lasting().bytes, large.bytes)).toBe(0)
+  expect(frame.lasting()).toBe(frame)
+})
+
+test('never hands out a large frame whose checksum is wrong, or that is cut short', () => {
+  for (const damage of ['a byte', 'its end']) {
+    const own = new LogRig()
+    own.open({ recentFrameBytes: 0, cursorBlockBytes: 1000 })
+    const file = () => own.disk.file(segmentPath(1)).bytes
+    const at = file().length
+    own.log.append(new FrameChains().next(1, 9500))
+    own.sync()
+    const cursor = own.log.openCursor(1 as MemberId, 0 as Stamp)
+    expect(cursor.next()).toBeNull()
+    if (damage === 'a byte') file()[at + 9000] ^= 1
+    else own.disk.file(segmentPath(1)).bytes = file().slice(0, at + 9000)
+    for (let i = 0; i < 2; i++) expect(() => nextFrame(cursor)).toThrow(`${segmentPath(1)} is damaged at byte ${at}`)
+    cursor.close()
+    expect(cursor.isReading).toBe(false)
+    expect(cursor.next()).toBeNull()
+    expect(own.disk.openReads).toBe(0)
+  }
 })
 
 test('never hands out a frame whose checksum is wrong, and names the place', () => {

@@ -72,8 +72,16 @@ export class LogRig {
   }
 }
 
+/** The frames, which last. */
 export function drain(cursor: LogCursor): FrameView[] {
   const frames: FrameView[] = []
-  for (let frame = cursor.next(); frame !== null; frame = cursor.next()) frames.push(frame)
+  for (let frame = nextFrame(cursor); frame !== null; frame = nextFrame(cursor)) frames.push(frame.lasting())
   return frames
+}
+
+/** Reads large frames to their end. */
+export function nextFrame(cursor: LogCursor): FrameView | null {
+  let frame = cursor.next()
+  while (cursor.isReading) frame = cursor.next()
+  return frame
 }

@@ -104,6 +104,7 @@ export class FakeHost implements SyncHost {
         }
         return null
       },
+      isReading: false,
       close: () => undefined,
     }
   }

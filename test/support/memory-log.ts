@@ -45,6 +45,7 @@ export class MemoryLog implements OpLog {
         }
         return null
       },
+      isReading: false,
       close: () => undefined,
     }
   }
