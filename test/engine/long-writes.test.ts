@@ -1,5 +1,8 @@
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { parseNotificationClasses } from '../../src/base/notification-classes.js'
+import { LIMITS } from '../../src/base/limits.js'
+import { PackedMap } from '../../src/keyspace/packed-map.js'
+import { PackedZset } from '../../src/keyspace/packed-zset.js'
 import { EngineHarness } from '../support/engine-harness.js'
 import { digestOf, BATCH, COUNT, inOneGo, numbers, SLICING, SlicedEngine } from '../support/sliced-engine.js'
 import type { TickingClock } from '../support/ticking-clock.js'
@@ -148,6 +151,34 @@ describe.each([true, false])('a long write (alone: %s)', (solo) => {
     expect(h.log.frames[before - 1].opCount).toBe(1)
     expect(digestOf(third)).toEqual(digestOf(h))
   })
+})
+
+describe('a collection that comes in effects of very many elements', () => {
+  const many = Array.from({ length: 2 * LIMITS.slicedFrameEffects * LIMITS.copyEffectElements }, (_, n) => n)
+  const sources: Record<string, [string, (n: number) => string[]]> = {
+    set: ['SADD', (n) => [`m${n}`]],
+    hash: ['HSET', (n) => [`f${n}`, `v${n}`]],
+    zset: ['ZADD', (n) => [`${n}`, `m${n}`]],
+  }
+
+  it.each(Object.keys(sources))(
+    'is large from the first one on, here and elsewhere, for a packed %s is searched for each element',
+    (key) => {
+      const [command, element] = sources[key]
+      engine.write(command, key, many.map(element))
+      const other = new EngineHarness({ solo: false, self: 2 }, clock)
+      other.receive(h)
+      const searches = [PackedMap.prototype, PackedZset.prototype].map((form) => vi.spyOn(form, 'find'))
+      engine.ask('COPY', key, 'to')
+      engine.turns()
+      other.receive(h)
+      const searched = searches.map((search) => search.mock.calls.length)
+      vi.restoreAllMocks()
+      expect(searched).toEqual([0, 0])
+      expect(digestOf(other)).toEqual(digestOf(h))
+      expect(other.run('OBJECT', 'ENCODING', 'to')).toBe(other.run('OBJECT', 'ENCODING', key))
+    },
+  )
 })
 
 /** From some number on, each third one twice. */

@@ -62,6 +62,8 @@ export interface StreamId {
   readonly seq: number
 }
 
+export const compareIds = (a: StreamId, b: StreamId): number => a.ms - b.ms || a.seq - b.seq
+
 /** Where an entry stands. */
 export interface StreamPosition extends StreamId {
   readonly region: number

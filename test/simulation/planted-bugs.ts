@@ -22,6 +22,7 @@ import { ListEdits } from '../../src/keyspace/list-edits.js'
 import { MapStore } from '../../src/keyspace/map-store.js'
 import { ACK_READ } from '../../src/keyspace/stream-codec.js'
 import { StreamGroups } from '../../src/keyspace/stream-groups.js'
+import { StreamMarkWrites } from '../../src/keyspace/stream-mark-writes.js'
 import { StreamMarks } from '../../src/keyspace/stream-marks.js'
 import { AckWriter, TrimmedWriter } from '../../src/keyspace/stream-op-writers.js'
 import { StreamRestore } from '../../src/keyspace/stream-restore.js'
@@ -365,7 +366,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'stream-setid-forgotten',
     what: 'what was acknowledged without knowing that the group was set back counts',
-    profile: 'stream-groups',
+    profile: 'copied-groups',
     apply: () => patch(StreamGroups, 'knowsPlace', () => () => true),
   },
   {
@@ -449,6 +450,12 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
         const stream = original(db, root) as RdbStream
         return { ...stream, groups: stream.groups.map((group) => ({ ...group, released: [] })) }
       }),
+  },
+  {
+    name: 'copied-stream-without-messages',
+    what: 'COPY and RENAME of a stream lose which messages of producers have become which entry',
+    profile: 'streams',
+    apply: () => patch(StreamMarkWrites, 'copy', () => () => undefined),
   },
   {
     name: 'sliced-trim-loses-one',

@@ -1,4 +1,4 @@
-import type { Effect, StreamId, StreamPosition } from './effects.js'
+import { compareIds, type Effect, type StreamId, type StreamPosition } from './effects.js'
 
 /** What a key holds, as clients see it. Strings hold bytes as latin1. */
 export type Value =
@@ -136,7 +136,7 @@ export function showValue(value: Value): string {
     case 'list':
       return `list [${value.items.map((item) => JSON.stringify(item)).join(', ')}]`
     case 'stream':
-      return `stream ${value.last.ms}-${value.last.seq} of ${value.added} [${value.entries.map(showEntry).join(', ')}] ${showGroups(value.groups, value.entries)}`
+      return `stream ${value.last.ms}-${value.last.seq} of ${value.added} [${value.entries.map(showEntry).join(', ')}] ${showGroups(value.groups, value.entries)} ${showMessages(value)}`
     case 'hll':
       return `hll {${[...value.registers]
         .sort(([a], [b]) => a - b)
@@ -147,6 +147,33 @@ export function showValue(value: Value): string {
 
 function showEntry(entry: StreamEntry): string {
   return `${positionText(entry)} ${JSON.stringify(entry.fields)}`
+}
+
+export const newestTime = (marks: readonly MarkView[]): number => Math.max(0, ...marks.map(({ time }) => time))
+
+/**
+ * Messages that are known, by ID: of each producer the newest so many, of no more than so long before the newest of the stream, and, for an answer, before now.
+ */
+export function liveMarks({ marks, markLimits }: typeof NO_MARKS, nowMs = 0): MarkView[] {
+  const oldest = Math.max(newestTime(marks), nowMs) - markLimits.durationS * 1000
+  const byTime = (a: MarkView, b: MarkView): number =>
+    a.time - b.time || compareIds(a.id, b.id) || a.region - b.region || (a.message < b.message ? -1 : 1)
+  return [...new Set(marks.map(({ producer }) => producer))]
+    .flatMap((producer) =>
+      marks
+        .filter((mark) => mark.producer === producer)
+        .sort(byTime)
+        .slice(-markLimits.maxSize),
+    )
+    .filter(({ time }) => time > oldest)
+    .sort((a, b) => compareIds(a.id, b.id) || a.region - b.region)
+}
+
+/** Those that are known as long as nothing is added. */
+function showMessages(stream: ValueOf<'stream'>): string {
+  const { durationS, maxSize } = stream.markLimits
+  const shown = liveMarks(stream).map(({ producer, message, id }) => `${producer} ${message} ${id.ms}-${id.seq}`)
+  return `messages for ${durationS} s, ${maxSize} a producer [${shown.sort().join(', ')}]`
 }
 
 /** Of entries that are still there: how many lie behind the start, what is done, and what each member has given out; and what is pending in each. */

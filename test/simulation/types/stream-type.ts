@@ -1,12 +1,22 @@
 import type { ByteReader } from '../byte-reader.js'
 import { Cleared, byDot, observes } from '../cleared.js'
-import type { AssignedPosition, Effect, EffectBody, StreamBody, StreamId, StreamPosition } from '../effects.js'
+import {
+  compareIds,
+  type AssignedPosition,
+  type Effect,
+  type EffectBody,
+  type StreamBody,
+  type StreamId,
+  type StreamPosition,
+} from '../effects.js'
 import type { ModelStore } from '../model-store.js'
 import { has } from '../options.js'
 import { shown, type Reply } from '../reply.js'
 import { VALUES } from '../samples.js'
 import {
   NO_MARKS,
+  liveMarks,
+  newestTime,
   parsePosition,
   positionText,
   type GroupView,
@@ -33,7 +43,6 @@ const NOBODY = ''
 /** Stands for 2^63 - 1. */
 const MAX_DELIVERIES = 2 ** 32 - 1
 
-const compareIds = (a: StreamId, b: StreamId): number => a.ms - b.ms || a.seq - b.seq
 const comparePositions = (a: StreamPosition, b: StreamPosition): number => compareIds(a, b) || a.region - b.region
 const idText = ({ ms, seq }: StreamId): string => `${ms}-${seq}`
 
@@ -92,26 +101,6 @@ function trimmed(store: ModelStore, before: Stream, args: readonly string[]): St
     entries: entries.filter((entry) => !going.has(entry)),
     groups: policy === 'DELREF' ? acknowledgedEverywhere(before, [...going].map(positionText)) : groups,
   }
-}
-
-const newestTime = (marks: readonly MarkView[]): number => Math.max(0, ...marks.map(({ time }) => time))
-
-/**
- * Messages that are known, by ID: of each producer the newest so many, of no more than so long before the newest of the stream, and, for an answer, before now.
- */
-function liveMarks({ marks, markLimits }: Stream, nowMs = 0): MarkView[] {
-  const oldest = Math.max(newestTime(marks), nowMs) - markLimits.durationS * 1000
-  const byTime = (a: MarkView, b: MarkView): number =>
-    a.time - b.time || compareIds(a.id, b.id) || a.region - b.region || (a.message < b.message ? -1 : 1)
-  return [...new Set(marks.map(({ producer }) => producer))]
-    .flatMap((producer) =>
-      marks
-        .filter((mark) => mark.producer === producer)
-        .sort(byTime)
-        .slice(-markLimits.maxSize),
-    )
-    .filter(({ time }) => time > oldest)
-    .sort((a, b) => compareIds(a.id, b.id) || a.region - b.region)
 }
 
 /** XCFGSET key IDMP-MAXSIZE n: a change forgets what is marked. */
