@@ -20,6 +20,7 @@ import { createLogger } from '../platform/pino-logger.js'
 import type { PeerCredentials } from '../platform/peer-credentials.js'
 import { TcpDialer } from '../platform/tcp-dialer.js'
 import { TlsNetwork } from '../platform/tls-network.js'
+import { prepareStackTraces } from '../platform/stack-traces.js'
 import { exposeYoungCollection } from '../platform/young-collection.js'
 import { ClientServer } from '../server/client-server.js'
 import { defaultServerSettings, type OutputLimit, type ServerSettings } from '../server/server-settings.js'
@@ -139,6 +140,7 @@ export async function startServer(given: MemberConfig, signal?: AbortSignal): Pr
     // The first collection tidies what the start left behind and stops everything for 10 ms, the later ones for 2.
     useYoungCollection(exposeYoungCollection())
     beginCollection()
+    prepareStackTraces()
     const started = { clientServer, member, network }
     return {
       reloadCertificates: () => reloadCertificates(config, started.network, started.clientServer, logger),
