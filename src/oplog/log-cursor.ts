@@ -22,8 +22,8 @@ export interface CursorSource {
 }
 
 /**
- * Walks the durable frames of one origin. The position is the stamp of the last frame handed out, nothing else: so moving
- * between memory and files (in either direction) can neither miss nor repeat a frame.
+ * Walks the durable frames of one origin. What comes next is told by the stamp of the last frame handed out, nothing else: so moving
+ * between memory and files (in either direction) can neither miss nor repeat a frame. Where that frame ends in the log is remembered, so that nothing before it is looked at again.
  *
  * Costs one block (and one frame, when that is larger) and one open file while it reads files, nothing while it reads memory.
  */
