@@ -54,8 +54,8 @@ export const LIMITS = {
   publicationBytes: 4 * MiB,
   /** Bytes read from all links in one turn of the event loop, before the rest waits for the next: about 0.7 ms with decrypting and checksums. */
   linkTurnBytes: 256 * KiB,
-  /** Frame bytes sent on one link in one turn of the event loop; then others get their turn. About 1 ms. */
-  sendTurnBytes: 1 * MiB,
+  /** Frame bytes sent on one link in one turn of the event loop, or read for that; then others get their turn. About 0.5 ms with encrypting. */
+  sendTurnBytes: 256 * KiB,
   /** Frame bytes applied in one turn, and what that may take (at least one frame). 128 KiB apply in about 4 ms, the first ones in several times that. */
   applyTurnBytes: 128 * KiB,
   applyTurnMs: 3,
