@@ -28,6 +28,12 @@ const BYTE_POWERS = (() => {
   return powers
 })()
 
+/** The checksum of what has this one so far, 0 for nothing, with some bytes more behind it. */
+export function extendCrc32(checksum: number, bytes: Uint8Array): number {
+  const added = crc32(bytes)
+  return checksum === 0 ? added : combineCrc32(checksum, added, bytes.length)
+}
+
 /** The checksum of two byte strings, the second of this length, one behind the other, from those of both. */
 export function combineCrc32(first: number, second: number, secondLength: number): number {
   let shifted = first

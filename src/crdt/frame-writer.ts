@@ -1,6 +1,6 @@
 import { assert } from '../base/assert.js'
 import { allocateBytes, allocateLasting, copyBytes, plainBytes } from '../base/bytes.js'
-import { combineCrc32, crc32 } from '../base/crc32.js'
+import { crc32, extendCrc32 } from '../base/crc32.js'
 import { writeVarint } from '../base/byte-stream.js'
 import type { MemberId } from '../base/ids.js'
 import { allocateLazily, markShared, markWhole, releasedMemory } from '../base/large-memory.js'
@@ -242,8 +242,7 @@ export class FrameWriter {
     const bytes = this.complete()
     let checksum = 0
     for (let from = FRAME_PREFIX_BYTES; from < bytes.length; from += STEP_BYTES) {
-      const part = bytes.subarray(from, from + STEP_BYTES)
-      checksum = from === FRAME_PREFIX_BYTES ? crc32(part) : combineCrc32(checksum, crc32(part), part.length)
+      checksum = extendCrc32(checksum, bytes.subarray(from, from + STEP_BYTES))
       yield
     }
     return this.end(bytes, checksum)

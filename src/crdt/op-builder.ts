@@ -1,7 +1,7 @@
 import { assert } from '../base/assert.js'
 import { allocateBuffer, allocateBytes } from '../base/bytes.js'
 import { ByteWriter, writeVarint } from '../base/byte-stream.js'
-import { combineCrc32, crc32 } from '../base/crc32.js'
+import { combineCrc32, crc32, extendCrc32 } from '../base/crc32.js'
 import { decimalToText } from '../base/decimal.js'
 import type { MemberId } from '../base/ids.js'
 import { LIMITS } from '../base/limits.js'
@@ -115,7 +115,7 @@ export class OpBuilder {
       for (let from = 0; from < piece.length; from += ASSEMBLE_BYTES) {
         const part = piece.subarray(from, from + ASSEMBLE_BYTES)
         this.frame.set(part, at)
-        this.opsChecksum = combineCrc32(this.opsChecksum, crc32(part), part.length)
+        this.opsChecksum = extendCrc32(this.opsChecksum, part)
         at += part.length
         yield
       }

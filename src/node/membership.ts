@@ -3,6 +3,7 @@ import { MeridianError } from '../base/errors.js'
 import { stampToUnixMs, type MemberId, type Stamp } from '../base/ids.js'
 import { VersionVector } from '../crdt/version-vector.js'
 import type { Engine } from '../engine/engine.js'
+import { nextWhole } from '../oplog/op-log.js'
 import type { SegmentedLog } from '../oplog/segmented-log.js'
 import { duplicateId, isRefused, REJOIN } from '../peer-sync/hello-check.js'
 import type { VectorEntry } from '../peer-sync/messages.js'
@@ -609,9 +610,7 @@ export class Membership {
     if (log.segments[0].vector.get(self) > stamp) return true
     const cursor = log.openCursor(self, stamp)
     try {
-      let frame = cursor.next()
-      while (cursor.isReading) frame = cursor.next()
-      return frame?.previous === stamp
+      return nextWhole(cursor)?.previous === stamp
     } finally {
       cursor.close()
     }

@@ -1,4 +1,4 @@
-import { combineCrc32, crc32 } from '../base/crc32.js'
+import { extendCrc32 } from '../base/crc32.js'
 import { MeridianError } from '../base/errors.js'
 import { LIMITS } from '../base/limits.js'
 import type { Disk, ReadFile } from '../ports/disk.js'
@@ -192,7 +192,7 @@ export class BackupFile implements Disk {
     let crc = 0
     for (let at = 0; at < length;) {
       const block = this.read(offset + at, Math.min(length - at, LIMITS.logReadBlockBytes))
-      crc = combineCrc32(crc, crc32(block), block.length)
+      crc = extendCrc32(crc, block)
       at += block.length
       progress(block.length)
     }

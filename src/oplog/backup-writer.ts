@@ -1,5 +1,5 @@
 import { assert } from '../base/assert.js'
-import { combineCrc32, crc32 } from '../base/crc32.js'
+import { extendCrc32 } from '../base/crc32.js'
 import type { AppendFile, Disk } from '../ports/disk.js'
 import { encodeBackupFooter, encodeBackupHeader, type BackupHeader } from './backup-format.js'
 
@@ -80,7 +80,7 @@ export class BackupWriter {
   }
 
   private count(part: 'snapshot' | 'log', bytes: Uint8Array): void {
-    if (bytes.length > 0) this.checksums[part] = combineCrc32(this.checksums[part], crc32(bytes), bytes.length)
+    this.checksums[part] = extendCrc32(this.checksums[part], bytes)
   }
 
   private append(bytes: Uint8Array): void {

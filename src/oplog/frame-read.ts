@@ -1,5 +1,5 @@
 import { allocateBytes } from '../base/bytes.js'
-import { combineCrc32, crc32 } from '../base/crc32.js'
+import { extendCrc32 } from '../base/crc32.js'
 import { FRAME_PREFIX_BYTES } from '../crdt/frame.js'
 import type { BlockReader } from './block-reader.js'
 
@@ -25,13 +25,10 @@ export class FrameRead {
   /** Reads on; false when the file ends before the frame does. */
   step(blockBytes: number): boolean {
     const from = this.filled
-    const got = this.reader.readInto(
-      this.position + from,
-      this.bytes.subarray(from, from + Math.max(blockBytes, FRAME_PREFIX_BYTES)),
-    )
+    const got = this.reader.readInto(this.position + from, this.bytes.subarray(from, from + blockBytes))
     this.filled += got
     const summed = this.bytes.subarray(Math.max(from, FRAME_PREFIX_BYTES), this.filled)
-    this.checksum = combineCrc32(this.checksum, crc32(summed), summed.length)
+    this.checksum = extendCrc32(this.checksum, summed)
     return got > 0
   }
 }

@@ -91,3 +91,10 @@ export interface LogCursor {
   readonly isReading: boolean
   close(): void
 }
+
+/** As LogCursor.next, but a large frame is read to its end in one go. */
+export function nextWhole(cursor: LogCursor): FrameView | null {
+  let frame = cursor.next()
+  while (cursor.isReading) frame = cursor.next()
+  return frame
+}

@@ -1,5 +1,5 @@
 import { assert } from '../base/assert.js'
-import { combineCrc32, crc32 } from '../base/crc32.js'
+import { crc32, extendCrc32 } from '../base/crc32.js'
 import { LIMITS } from '../base/limits.js'
 import type { AppendFile, Disk } from '../ports/disk.js'
 import {
@@ -76,7 +76,7 @@ export class SnapshotWriter {
     for (let from = pieceBytes; from < length; from += pieceBytes) {
       yield
       const piece = records.subarray(from, from + pieceBytes)
-      crc = combineCrc32(crc, crc32(piece), piece.length)
+      crc = extendCrc32(crc, piece)
     }
     const section = { database, shard, keys, crc, offset: this.bytes, length }
     this.append(encodeSectionHeader(section))

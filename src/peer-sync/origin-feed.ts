@@ -1,6 +1,6 @@
 import { assert } from '../base/assert.js'
 import { allocateBytes } from '../base/bytes.js'
-import { combineCrc32, crc32 } from '../base/crc32.js'
+import { extendCrc32 } from '../base/crc32.js'
 import { LIMITS } from '../base/limits.js'
 import type { MemberId, Stamp } from '../base/ids.js'
 import { frameLength, FRAME_PREFIX_BYTES, parseFrame, type FrameView } from '../crdt/frame.js'
@@ -180,7 +180,7 @@ export class OriginFeed {
     }
     assembly.set(piece, this.assembled)
     const summed = this.assembled === 0 ? piece.subarray(FRAME_PREFIX_BYTES) : piece
-    this.checksum = this.assembled === 0 ? crc32(summed) : combineCrc32(this.checksum, crc32(summed), summed.length)
+    this.checksum = extendCrc32(this.checksum, summed)
     this.assembled += piece.length
     if (this.assembled < assembly.length) return null
     this.assembly = null

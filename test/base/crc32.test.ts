@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { combineCrc32, crc32, crc32FromTable } from '../../src/base/crc32.js'
+import { combineCrc32, crc32, crc32FromTable, extendCrc32 } from '../../src/base/crc32.js'
 
 describe('crc32', () => {
   test('is the same from the table', () => {
@@ -16,6 +16,7 @@ describe('crc32', () => {
       const first = bytes.subarray(0, at)
       const second = bytes.subarray(at)
       expect(combineCrc32(crc32(first), crc32(second), second.length)).toBe(crc32(bytes))
+      expect(extendCrc32(extendCrc32(0, first), second)).toBe(crc32(bytes))
     }
   })
 })

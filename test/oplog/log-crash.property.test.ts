@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { MemberId, Stamp } from '../../src/base/ids.js'
 import type { FrameView } from '../../src/crdt/frame.js'
-import type { LogCursor, SyncPolicy } from '../../src/oplog/op-log.js'
-import { LogRig, nextFrame } from './log-rig.js'
+import { nextWhole, type LogCursor, type SyncPolicy } from '../../src/oplog/op-log.js'
+import { LogRig } from './log-rig.js'
 import { seededRandom } from './memory-disk.js'
 import { label, testFrame } from './test-frames.js'
 
@@ -169,7 +169,7 @@ class Run {
     const reader = this.cursors[index % this.cursors.length]
     const expected = this.expected(reader.origin, reader.after)
     for (let i = 0; i < count; i++) {
-      const frame = nextFrame(reader.cursor)
+      const frame = nextWhole(reader.cursor)
       expect(frame && label(frame)).toBe(expected[i] ?? null)
       if (frame !== null) reader.after = frame.last
     }

@@ -1,8 +1,9 @@
 import { beforeEach, expect, test } from 'vitest'
 import { LIMITS } from '../../src/base/limits.js'
 import type { MemberId, Stamp } from '../../src/base/ids.js'
-import { LogRig, drain, nextFrame, segmentPath } from './log-rig.js'
 import { FRAME_FIXED_BYTES, parseFrame } from '../../src/crdt/frame.js'
+import { nextWhole, type LogCursor } from '../../src/oplog/op-log.js'
+import { LogRig, drain, segmentPath } from './log-rig.js'
 import { FrameChains, label } from './test-frames.js'
 
 let rig: LogRig
@@ -14,6 +15,14 @@ beforeEach(() => {
 })
 
 const cursorAt = (origin: number, after = 0) => rig.log.openCursor(origin as MemberId, after as Stamp)
+
+/** That a call reads no more than a block of 1000 bytes, and what was left of one before, and has no frame yet. */
+function expectToReadOn(cursor: LogCursor): void {
+  rig.disk.readBytes = 0
+  expect(cursor.next()).toBeNull()
+  expect(cursor.isReading).toBe(true)
+  expect(rig.disk.readBytes).toBeLessThanOrEqual(2000)
+}
 
 test('hands out durable frames only, and goes on when more are durable', () => {
   rig.open()
@@ -98,20 +107,15 @@ test('looks for its place a block at a call, and never twice at the same one', (
   }
   appendSome(100)
   const cursor = cursorAt(1)
-  for (let call = 0; call < 14; call++) {
-    rig.disk.readBytes = 0
-    expect(cursor.next()).toBeNull()
-    expect(cursor.isReading).toBe(true)
-    expect(rig.disk.readBytes).toBeLessThanOrEqual(2000)
-  }
-  expect(label(nextFrame(cursor)!)).toBe('1:10/4040')
+  for (let call = 0; call < 14; call++) expectToReadOn(cursor)
+  expect(label(nextWhole(cursor)!)).toBe('1:10/4040')
   for (let round = 2; round < 5; round++) {
     rig.log.append(chains.next(1, 10))
     rig.sync()
     expect(label(cursor.next()!)).toBe(`1:${(2 * round - 2) * 10}/50`)
     appendSome(20)
     rig.disk.readBytes = 0
-    expect(label(nextFrame(cursor)!)).toBe(`1:${(2 * round - 1) * 10}/4040`)
+    expect(label(nextWhole(cursor)!)).toBe(`1:${(2 * round - 1) * 10}/4040`)
     expect(rig.disk.readBytes).toBeLessThan(8000)
   }
 })
@@ -133,12 +137,7 @@ test('reads a large frame a block at a call, and what follows it after that', ()
   rig.log.append(chains.next(1, 10))
   rig.sync()
   const cursor = cursorAt(1)
-  for (let call = 0; call < 9; call++) {
-    rig.disk.readBytes = 0
-    expect(cursor.next()).toBeNull()
-    expect(cursor.isReading).toBe(true)
-    expect(rig.disk.readBytes).toBeLessThanOrEqual(2000)
-  }
+  for (let call = 0; call < 9; call++) expectToReadOn(cursor)
   const frame = cursor.next()!
   expect(cursor.isReading).toBe(false)
   expect(Buffer.compare(frame.bytes, large.bytes)).toBe(0)
@@ -159,7 +158,7 @@ test('never hands out a large frame whose checksum is wrong, or that is cut shor
     expect(cursor.next()).toBeNull()
     if (damage === 'a byte') file()[at + 9000] ^= 1
     else own.disk.file(segmentPath(1)).bytes = file().slice(0, at + 9000)
-    for (let i = 0; i < 2; i++) expect(() => nextFrame(cursor)).toThrow(`${segmentPath(1)} is damaged at byte ${at}`)
+    for (let i = 0; i < 2; i++) expect(() => nextWhole(cursor)).toThrow(`${segmentPath(1)} is damaged at byte ${at}`)
     cursor.close()
     expect(cursor.isReading).toBe(false)
     expect(cursor.next()).toBeNull()

@@ -2,7 +2,7 @@ import { openLog, type OpenLogOptions, type RecoveryReport } from '../../src/opl
 import type { SegmentedLog } from '../../src/oplog/segmented-log.js'
 import type { MemberId, Stamp } from '../../src/base/ids.js'
 import type { FrameView } from '../../src/crdt/frame.js'
-import type { LogCursor } from '../../src/oplog/op-log.js'
+import { nextWhole, type LogCursor } from '../../src/oplog/op-log.js'
 import type { Logger } from '../../src/ports/logger.js'
 import { ManualClock } from './manual-clock.js'
 import { MemoryDisk } from './memory-disk.js'
@@ -75,13 +75,6 @@ export class LogRig {
 /** The frames, which last. */
 export function drain(cursor: LogCursor): FrameView[] {
   const frames: FrameView[] = []
-  for (let frame = nextFrame(cursor); frame !== null; frame = nextFrame(cursor)) frames.push(frame.lasting())
+  for (let frame = nextWhole(cursor); frame !== null; frame = nextWhole(cursor)) frames.push(frame.lasting())
   return frames
-}
-
-/** Reads large frames to their end. */
-export function nextFrame(cursor: LogCursor): FrameView | null {
-  let frame = cursor.next()
-  while (cursor.isReading) frame = cursor.next()
-  return frame
 }
